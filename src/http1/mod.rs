@@ -1,0 +1,9 @@
+//! The protocol, sans I/O: bytes in by slice, bytes out by appending; knows no socket, clock, thread or route.
+
+pub(crate) mod chunked;
+pub(crate) mod fault;
+pub(crate) mod limits;
+pub(crate) mod method;
+pub(crate) mod status;
+pub(crate) mod target;
+pub(crate) mod version;

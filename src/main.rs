@@ -1,0 +1,2 @@
+//! The `wirelight` command: placeholder until the demo API stands.
+fn main() {}
