@@ -1,0 +1,230 @@
+//! The request method: nine names with constants and any other token; knows nothing of routes or bodies.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::grammar::is_tchar;
+
+/// A request method (RFC 9110 §9): `Copy`, 25 bytes, never on the heap.
+///
+/// Method names are case-sensitive (RFC 9110 §9.1): `get` is an extension method, not [`Method::GET`].
+///
+/// ```
+/// use wirelight::Method;
+///
+/// assert_eq!(Method::from_bytes(b"GET"), Some(Method::GET));
+/// assert_eq!(Method::from_bytes(b"PURGE").unwrap(), "PURGE");
+/// assert_eq!(Method::from_bytes(b"G T"), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Method(Name);
+
+/// `Extension` never spells one of the others, so that the derived equality is equality of names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Name {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+    Extension { len: u8, bytes: [u8; Method::MAX_LEN] },
+}
+
+impl Method {
+    /// Transfer a representation of the resource (RFC 9110 §9.3.1).
+    pub const GET: Method = Method(Name::Get);
+    /// `GET` without the content (RFC 9110 §9.3.2).
+    pub const HEAD: Method = Method(Name::Head);
+    /// Let the resource process the content (RFC 9110 §9.3.3).
+    pub const POST: Method = Method(Name::Post);
+    /// Replace the resource with the content (RFC 9110 §9.3.4).
+    pub const PUT: Method = Method(Name::Put);
+    /// Remove the resource (RFC 9110 §9.3.5).
+    pub const DELETE: Method = Method(Name::Delete);
+    /// Open a tunnel (RFC 9110 §9.3.6).
+    pub const CONNECT: Method = Method(Name::Connect);
+    /// Describe the communication options (RFC 9110 §9.3.7).
+    pub const OPTIONS: Method = Method(Name::Options);
+    /// Loop the message back (RFC 9110 §9.3.8).
+    pub const TRACE: Method = Method(Name::Trace);
+    /// Apply a partial modification (RFC 5789 §2).
+    pub const PATCH: Method = Method(Name::Patch);
+
+    /// Bytes of the longest method we read. The longest registered one, `UPDATEREDIRECTREF`, has 17
+    /// (RFC 4437 §7); the http crate keeps 15 inline and the rest on the heap, nginx takes any length that fits its buffer.
+    pub(crate) const MAX_LEN: usize = 23;
+
+    /// Reads a method name; `None` when it is no token (RFC 9110 §5.6.2) or longer than 23 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Method> {
+        Some(match bytes {
+            b"GET" => Method::GET,
+            b"HEAD" => Method::HEAD,
+            b"POST" => Method::POST,
+            b"PUT" => Method::PUT,
+            b"DELETE" => Method::DELETE,
+            b"CONNECT" => Method::CONNECT,
+            b"OPTIONS" => Method::OPTIONS,
+            b"TRACE" => Method::TRACE,
+            b"PATCH" => Method::PATCH,
+            _ => return extension(bytes),
+        })
+    }
+
+    /// The name as it stands in a request line.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Name::Get => "GET",
+            Name::Head => "HEAD",
+            Name::Post => "POST",
+            Name::Put => "PUT",
+            Name::Delete => "DELETE",
+            Name::Connect => "CONNECT",
+            Name::Options => "OPTIONS",
+            Name::Trace => "TRACE",
+            Name::Patch => "PATCH",
+            // A token is ASCII: neither fallback is ever taken, both cost less than `unsafe`.
+            Name::Extension { len, bytes } => {
+                std::str::from_utf8(bytes.get(..usize::from(*len)).unwrap_or_default()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether the method is defined as read-only (RFC 9110 §9.2.1). An extension method is not.
+    pub fn is_safe(self) -> bool {
+        matches!(self.0, Name::Get | Name::Head | Name::Options | Name::Trace)
+    }
+
+    /// Whether sending it twice is meant to do what sending it once does (RFC 9110 §9.2.2). An extension method is not.
+    pub fn is_idempotent(self) -> bool {
+        self.is_safe() || matches!(self.0, Name::Put | Name::Delete)
+    }
+}
+
+impl Default for Method {
+    /// [`Method::GET`].
+    fn default() -> Method {
+        Method::GET
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl PartialEq<str> for Method {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Method {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl FromStr for Method {
+    type Err = InvalidMethod;
+
+    fn from_str(name: &str) -> Result<Method, InvalidMethod> {
+        Method::from_bytes(name.as_bytes()).ok_or(InvalidMethod)
+    }
+}
+
+/// The text is no method: not a token (RFC 9110 §5.6.2), or longer than 23 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct InvalidMethod;
+
+impl fmt::Display for InvalidMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a method is a token of at most {} bytes", Method::MAX_LEN)
+    }
+}
+
+impl std::error::Error for InvalidMethod {}
+
+/// Out of line: hardly a request takes this way, and the common one stays short.
+#[cold]
+fn extension(name: &[u8]) -> Option<Method> {
+    let mut bytes = [0; Method::MAX_LEN];
+    bytes.get_mut(..name.len())?.copy_from_slice(name);
+    let is_token = !name.is_empty() && name.iter().all(|&byte| is_tchar(byte));
+    is_token.then_some(Method(Name::Extension { len: name.len() as u8, bytes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STANDARD: [(&str, Method, bool, bool); 9] = [
+        ("GET", Method::GET, true, true),
+        ("HEAD", Method::HEAD, true, true),
+        ("POST", Method::POST, false, false),
+        ("PUT", Method::PUT, false, true),
+        ("DELETE", Method::DELETE, false, true),
+        ("CONNECT", Method::CONNECT, false, false),
+        ("OPTIONS", Method::OPTIONS, true, true),
+        ("TRACE", Method::TRACE, true, true),
+        ("PATCH", Method::PATCH, false, false),
+    ];
+
+    #[test]
+    fn the_standard_nine() {
+        for (name, method, safe, idempotent) in STANDARD {
+            assert_eq!(Method::from_bytes(name.as_bytes()), Some(method));
+            assert_eq!(method.as_str(), name);
+            assert_eq!(format!("{method} {method:?} {method:>8}"), format!("{name} {name} {name:>8}"));
+            assert_eq!((method.is_safe(), method.is_idempotent()), (safe, idempotent), "{name}");
+        }
+        assert_eq!(Method::default(), Method::GET);
+    }
+
+    #[test]
+    fn other_tokens_are_extension_methods() {
+        for name in ["get", "GETS", "GE", "PROPFIND", "UPDATEREDIRECTREF", "M-SEARCH", "!#$%&'*+-.^_`|~09az", "A"] {
+            let method = Method::from_bytes(name.as_bytes()).unwrap();
+            assert_eq!(method, name);
+            assert!(!method.is_safe() && !method.is_idempotent());
+            assert!(STANDARD.iter().all(|(_, standard, ..)| method != *standard));
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_no_method() {
+        for name in ["", "G T", "GET ", "G\0T", "G\x7fT", "GÉT", "G(T", "GET/", "\"GET\"", "G\x0bT", "A:B"] {
+            assert_eq!(Method::from_bytes(name.as_bytes()), None, "{name:?}");
+            assert_eq!(name.parse::<Method>(), Err(InvalidMethod));
+        }
+    }
+
+    #[test]
+    fn the_length_ends_at_23_bytes() {
+        let name = "A".repeat(24);
+        assert_eq!(Method::from_bytes(&name.as_bytes()[..23]).unwrap(), name[..23]);
+        assert_eq!(Method::from_bytes(name.as_bytes()), None);
+        assert_eq!(size_of::<Method>(), 25);
+    }
+
+    proptest! {
+        #[test]
+        fn a_method_spells_what_it_was_read_from(bytes in proptest::collection::vec(any::<u8>(), 0..30)) {
+            if let Some(method) = Method::from_bytes(&bytes) {
+                prop_assert_eq!(method.as_str().as_bytes(), &bytes[..]);
+            }
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 pub(crate) mod chunked;
 pub(crate) mod fault;
+pub(crate) mod grammar;
 pub(crate) mod limits;
 pub(crate) mod method;
+pub(crate) mod span;
 pub(crate) mod status;
 pub(crate) mod target;
 pub(crate) mod version;

@@ -1,0 +1,70 @@
+//! Places in a buffer: two offsets instead of a borrow, so that a head can be kept beside the bytes it describes.
+
+use std::ops::Range;
+
+/// The bytes `start..end` of a buffer. Eight bytes: a message head is far below 4 GiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The span of `start..end`. Offsets beyond 4 GiB stop there, where no head reaches.
+    #[inline]
+    pub fn new(start: usize, end: usize) -> Span {
+        Span { start: narrow(start), end: narrow(end) }
+    }
+
+    /// How many bytes it covers.
+    #[inline]
+    pub fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
+    /// Whether it covers none.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The offsets as a range of indices.
+    #[inline]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The bytes it covers in `buffer`; none when the buffer does not reach that far.
+    #[inline]
+    pub fn of(self, buffer: &[u8]) -> &[u8] {
+        buffer.get(self.range()).unwrap_or_default()
+    }
+}
+
+fn narrow(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_covers_its_bytes_or_none() {
+        let cases: [(Span, &[u8]); 6] = [
+            (Span::new(0, 5), b"hello"),
+            (Span::new(1, 3), b"el"),
+            (Span::new(5, 5), b""),
+            (Span::new(4, 6), b""),
+            (Span::new(3, 1), b""),
+            (Span::new(usize::MAX, usize::MAX), b""),
+        ];
+        for (span, bytes) in cases {
+            assert_eq!(span.of(b"hello"), bytes, "{span:?}");
+        }
+        assert_eq!((Span::new(1, 3).len(), Span::new(3, 1).len()), (2, 0));
+        assert!(Span::default().is_empty());
+    }
+}
