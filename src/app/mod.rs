@@ -2,3 +2,4 @@
 
 pub(crate) mod pattern;
 pub(crate) mod router;
+pub(crate) mod tree;

@@ -1,0 +1,605 @@
+//! The route tree: decides which route a path means; knows route numbers, and nothing of handlers or of how to answer.
+//!
+//! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and `/users/{key:int}` share theirs.
+//! At every node the narrowest way is tried first (the literal, then int, uuid, float, text, rest), and a way that ends nowhere is
+//! left for the next. That backtracking cannot explode: a node has one parent, so a search enters it at most once, and the worst
+//! path costs what trying every route in turn would cost. A usual one enters as many nodes as it has segments.
+
+use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment};
+use crate::http1::method::Method;
+use crate::http1::span::Span;
+use memchr::memchr;
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+
+const ROOT: u32 = 0;
+
+/// Routes by path and method.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    /// Every method any route has, in the order of registration: bit n of a set of methods means entry n.
+    methods: Vec<Method>,
+}
+
+/// What may follow one prefix, and the routes that end with it.
+#[derive(Debug, Default)]
+struct Node {
+    /// Sorted by length, then bytes. Binary search, so that a thousand names cost ten comparisons, nearly all of them of lengths.
+    literals: Vec<(Box<[u8]>, u32)>,
+    /// At most one child of a kind, in the order of trying; `Kind::Rest` is not among them.
+    params: Vec<(Kind, u32)>,
+    rest: Option<u32>,
+    /// GET first: it is most of all requests.
+    routes: Vec<(Method, u32)>,
+    /// The methods of `routes` as a set.
+    allowed: u32,
+}
+
+/// What a path and a method mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Found {
+    /// This route.
+    Route(u32),
+    /// The path is known, but not with this method; [`Tree::methods`] turns the set into names.
+    Methods(u32),
+    /// Only the path with one slash more (`add`) or one less at its end has a route for the method.
+    Slash {
+        add: bool,
+    },
+    Nothing,
+}
+
+/// Where the parameters of the route stand in the raw path, left to right. Still percent-encoded.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Params {
+    spans: [Span; MAX_PARAMS],
+    len: u8,
+}
+
+/// One route that a path was held against, for the trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Try {
+    pub(crate) route: u32,
+    pub(crate) matched: bool,
+    /// What decided it; the method is no part of this.
+    pub(crate) reason: String,
+}
+
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree { nodes: vec![Node::default()], methods: Vec::new() }
+    }
+}
+
+impl Tree {
+    /// Adds a route. The error is the route that has the same method and the same shape, whatever its parameters' names.
+    pub(crate) fn insert(&mut self, pattern: &Pattern, method: Method, route: u32) -> Result<(), u32> {
+        let mut node = ROOT;
+        for segment in pattern.segments() {
+            node = self.child(node, segment);
+        }
+        let bit = self.bit(method);
+        let node = &mut self.nodes[node as usize];
+        if let Some((_, earlier)) = node.routes.iter().find(|(known, _)| *known == method) {
+            return Err(*earlier);
+        }
+        let at = if method == Method::GET { 0 } else { node.routes.len() };
+        node.routes.insert(at, (method, route));
+        node.allowed |= bit;
+        Ok(())
+    }
+
+    /// The route for a raw path, as it stands in the request line without its query; `escaped` says that it holds a `%`.
+    ///
+    /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates segments. A `HEAD` without a route of
+    /// its own is answered by `GET`'s (RFC 9110 §9.3.2). Like Flask, a path whose first match lacks the method goes on to the next.
+    pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
+        let path = if path.is_empty() { b"/" } else { path };
+        if path.first() != Some(&b'/') {
+            return Found::Nothing;
+        }
+        params.len = 0;
+        let mut search = Search { tree: self, method: &method, path, escaped, add_slash: false, allowed: 0, params };
+        if let Some(route) = search.walk(ROOT, 1) {
+            return Found::Route(route);
+        }
+        search.miss()
+    }
+
+    /// The methods of a set, in the order of their first registration anywhere.
+    pub(crate) fn methods(&self, set: u32) -> impl Iterator<Item = Method> + '_ {
+        self.methods.iter().enumerate().filter(move |(at, _)| set & bit(*at) != 0).map(|(_, method)| *method)
+    }
+
+    /// Holds a raw path against every route, in the order in which [`Tree::find`] would, and says what decided each.
+    pub(crate) fn explain(&self, path: &[u8]) -> Vec<Try> {
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
+        let mut tries = Vec::new();
+        self.judge(ROOT, &segments, 0, None, &mut tries);
+        tries
+    }
+
+    fn child(&mut self, parent: u32, segment: &Segment) -> u32 {
+        let fresh = self.nodes.len() as u32;
+        let node = &mut self.nodes[parent as usize];
+        let child = match segment {
+            Segment::Literal(text) => match node.position(text.as_bytes()) {
+                Ok(at) => node.literals[at].1,
+                Err(at) => {
+                    node.literals.insert(at, (text.as_bytes().into(), fresh));
+                    fresh
+                }
+            },
+            Segment::Param { kind: Kind::Rest, .. } => *node.rest.get_or_insert(fresh),
+            Segment::Param { kind, .. } => match node.params.binary_search_by_key(kind, |(known, _)| *known) {
+                Ok(at) => node.params[at].1,
+                Err(at) => {
+                    node.params.insert(at, (*kind, fresh));
+                    fresh
+                }
+            },
+        };
+        if child == fresh {
+            self.nodes.push(Node::default());
+        }
+        child
+    }
+
+    fn bit(&mut self, method: Method) -> u32 {
+        let at = self.methods.iter().position(|known| *known == method).unwrap_or_else(|| {
+            self.methods.push(method);
+            self.methods.len() - 1
+        });
+        bit(at)
+    }
+
+    /// `verdict` is what already speaks against every route below `node`.
+    fn judge(&self, node: u32, path: &[Cow<'_, [u8]>], depth: usize, verdict: Option<&str>, tries: &mut Vec<Try>) {
+        let node = &self.nodes[node as usize];
+        let left = path.get(depth..).unwrap_or_default();
+        for (_, route) in &node.routes {
+            let reason = match (verdict, left) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, []) => String::new(),
+                (None, [last]) if last.is_empty() => "a trailing slash more in the path".to_owned(),
+                (None, [_]) => "1 segment more in the path".to_owned(),
+                (None, more) => format!("{} segments more in the path", more.len()),
+            };
+            tries.push(Try { route: *route, matched: reason.is_empty(), reason });
+        }
+        let mut descend = |child: u32, depth: usize, verdict_here: Option<String>| {
+            self.judge(child, path, depth, verdict.or(verdict_here.as_deref()), tries);
+        };
+        for (literal, child) in &node.literals {
+            descend(*child, depth + 1, against_literal(literal, left));
+        }
+        for (kind, child) in &node.params {
+            descend(*child, depth + 1, against_kind(*kind, left.first().map(|segment| &**segment)));
+        }
+        if let Some(child) = node.rest {
+            let rest = (!left.is_empty()).then(|| left.join(&b'/'));
+            descend(child, path.len(), against_kind(Kind::Rest, rest.as_deref()));
+        }
+    }
+}
+
+impl Params {
+    /// Where the parameter with this index stands.
+    pub(crate) fn span(&self, index: usize) -> Option<Span> {
+        self.spans.get(..self.len())?.get(index).copied()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+}
+
+impl Node {
+    fn position(&self, segment: &[u8]) -> Result<usize, usize> {
+        self.literals.binary_search_by(|(known, _)| (known.len(), &**known).cmp(&(segment.len(), segment)))
+    }
+
+    fn literal(&self, segment: &[u8]) -> Option<u32> {
+        self.position(segment).ok().and_then(|at| self.literals.get(at)).map(|(_, child)| *child)
+    }
+
+    fn route(&self, method: &Method) -> Option<u32> {
+        let with = |wanted: &Method| self.routes.iter().find(|(known, _)| known == wanted).map(|(_, route)| *route);
+        with(method).or_else(|| if *method == Method::HEAD { with(&Method::GET) } else { None })
+    }
+}
+
+/// One path on its way down.
+struct Search<'a> {
+    tree: &'a Tree,
+    method: &'a Method,
+    path: &'a [u8],
+    escaped: bool,
+    /// Search as if one more slash stood at the end of the path.
+    add_slash: bool,
+    /// The methods of all routes that the path fits.
+    allowed: u32,
+    params: &'a mut Params,
+}
+
+impl<'a> Search<'a> {
+    /// Tries what follows `node` on the segment that begins at `start`.
+    fn walk(&mut self, node: u32, start: usize) -> Option<u32> {
+        let node = &self.tree.nodes[node as usize];
+        let end = self.path.get(start..).and_then(|rest| memchr(b'/', rest)).map_or(self.path.len(), |at| start + at);
+        let segment = self.decoded(start, end);
+        if let Some(child) = node.literal(&segment)
+            && let Some(route) = self.enter(child, end)
+        {
+            return Some(route);
+        }
+        for (kind, child) in &node.params {
+            if kind.accepts(&segment)
+                && let Some(route) = self.bind(*child, start, end)
+            {
+                return Some(route);
+            }
+        }
+        let end = self.path.len();
+        let rest = node.rest.filter(|_| Kind::Rest.accepts(&self.decoded(start, end)))?;
+        self.bind(rest, start, end)
+    }
+
+    fn bind(&mut self, child: u32, start: usize, end: usize) -> Option<u32> {
+        let before = self.params.len;
+        if let Some(slot) = self.params.spans.get_mut(usize::from(before)) {
+            *slot = Span::new(start, end);
+            self.params.len = before + 1;
+        }
+        let route = self.enter(child, end);
+        if route.is_none() {
+            self.params.len = before;
+        }
+        route
+    }
+
+    /// Goes on below `child`, whose segment ended at `end`.
+    fn enter(&mut self, child: u32, end: usize) -> Option<u32> {
+        if end < self.path.len() { self.walk(child, end + 1) } else { self.finish(child) }
+    }
+
+    fn finish(&mut self, node: u32) -> Option<u32> {
+        let mut node = &self.tree.nodes[node as usize];
+        if self.add_slash {
+            node = &self.tree.nodes[node.literal(b"")? as usize];
+        }
+        let route = node.route(self.method);
+        if route.is_none() {
+            self.allowed |= node.allowed;
+        }
+        route
+    }
+
+    /// The bytes that a raw piece of the path means. Allocates only for a piece that has an escape.
+    fn decoded(&self, start: usize, end: usize) -> Cow<'a, [u8]> {
+        let raw = self.path.get(start..end).unwrap_or_default();
+        if self.escaped { percent_decode(raw).into() } else { Cow::Borrowed(raw) }
+    }
+
+    #[cold]
+    fn miss(mut self) -> Found {
+        if self.allowed != 0 {
+            return Found::Methods(self.allowed);
+        }
+        let shorter = self.path.strip_suffix(b"/").filter(|path| !path.is_empty());
+        let add = shorter.is_none();
+        self.path = shorter.unwrap_or(self.path);
+        self.add_slash = add;
+        let found = self.walk(ROOT, 1).map_or(Found::Nothing, |_| Found::Slash { add });
+        self.params.len = 0;
+        found
+    }
+}
+
+/// The bit of the method with this index. All from the 32nd on share one: `Allow` may then name a few too many, in a table with
+/// more methods than HTTP has.
+fn bit(index: usize) -> u32 {
+    1 << index.min(31)
+}
+
+fn against_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
+    let literal_text = String::from_utf8_lossy(literal);
+    match left.first() {
+        Some(segment) if **segment == *literal => None,
+        None if literal.is_empty() => Some("no trailing slash in the path".into()),
+        None => Some(format!("the path ends before '{literal_text}'")),
+        Some(_) if literal.is_empty() => Some("the path goes on behind the slash".into()),
+        Some(segment) => Some(format!("'{}' is not '{literal_text}'", String::from_utf8_lossy(segment))),
+    }
+}
+
+fn against_kind(kind: Kind, value: Option<&[u8]>) -> Option<String> {
+    let article = if kind == Kind::Int { "an" } else { "a" };
+    match value {
+        Some(value) if kind.accepts(value) => None,
+        None => Some(format!("the path ends before {article} {}", kind.name())),
+        Some(value) => Some(format!("'{}' is not {article} {}", String::from_utf8_lossy(value), kind.name())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Routes are numbered by their place in the table.
+    fn tree(table: &[(Method, &str)]) -> Tree {
+        let mut tree = Tree::default();
+        for (route, (method, pattern)) in table.iter().enumerate() {
+            tree.insert(&Pattern::parse(pattern).unwrap(), *method, route as u32).unwrap();
+        }
+        tree
+    }
+
+    fn find(tree: &Tree, method: Method, path: &str) -> (Found, Vec<String>) {
+        let mut params = Params::default();
+        let found = tree.find(method, path.as_bytes(), path.contains('%'), &mut params);
+        let spans = (0..params.len()).filter_map(|at| params.span(at));
+        (found, spans.map(|span| path[span.range()].to_owned()).collect())
+    }
+
+    #[test]
+    fn flask_s_facts() {
+        let tree = tree(&[
+            (Method::GET, "/users/{id:int}"),
+            (Method::GET, "/items/{id:uuid}"),
+            (Method::GET, "/prices/{price:float}"),
+            (Method::GET, "/posts/{slug}"),
+            (Method::GET, "/files/{path:rest}"),
+            (Method::GET, "/a/{x}/b/{y}"),
+            (Method::GET, "/café/menu"),
+            (Method::GET, "/"),
+        ]);
+        let uuid = "/items/01234567-89ab-CDEF-0123-456789abcdef";
+        let huge = format!("/users/{}", "9".repeat(40));
+        let too_huge = format!("/users/{}", "0".repeat(41));
+        let slash = Found::Slash { add: false };
+        let cases: &[(&str, Found, &[&str])] = &[
+            ("/users/42", Found::Route(0), &["42"]),
+            ("/users/01", Found::Route(0), &["01"]),
+            ("/users/%31", Found::Route(0), &["%31"]),
+            ("/%75sers/1", Found::Route(0), &["1"]),
+            (&huge, Found::Route(0), &[&huge[7..]]),
+            (&too_huge, Found::Nothing, &[]),
+            ("/users/abc", Found::Nothing, &[]),
+            ("/users/-1", Found::Nothing, &[]),
+            ("/users/+1", Found::Nothing, &[]),
+            ("/users/1.5", Found::Nothing, &[]),
+            ("/users/1/", slash, &[]),
+            ("/users/1/2", Found::Nothing, &[]),
+            ("/users/1%2F2", Found::Nothing, &[]),
+            ("/users%2F1", Found::Nothing, &[]),
+            ("/users/\u{662}", Found::Nothing, &[]),
+            ("/users/", Found::Nothing, &[]),
+            ("/users", Found::Nothing, &[]),
+            ("/Users/1", Found::Nothing, &[]),
+            (uuid, Found::Route(1), &[&uuid[7..]]),
+            ("/items/0123456789abCDEF0123456789abcdef", Found::Nothing, &[]),
+            ("/prices/1.50", Found::Route(2), &["1.50"]),
+            ("/prices/1", Found::Nothing, &[]),
+            ("/prices/1.", Found::Nothing, &[]),
+            ("/prices/.5", Found::Nothing, &[]),
+            ("/prices/1.5.0", Found::Nothing, &[]),
+            ("/posts/a%20b", Found::Route(3), &["a%20b"]),
+            ("/posts/a%2Fb", Found::Route(3), &["a%2Fb"]),
+            ("/posts/...", Found::Route(3), &["..."]),
+            ("/posts/", Found::Nothing, &[]),
+            ("/posts//", Found::Nothing, &[]),
+            ("/posts/.", Found::Nothing, &[]),
+            ("/posts/..", Found::Nothing, &[]),
+            ("/posts/%2e%2E", Found::Nothing, &[]),
+            ("/posts/..%2Fb", Found::Nothing, &[]),
+            ("/posts/%FF", Found::Nothing, &[]),
+            ("/posts/%C3%A9", Found::Route(3), &["%C3%A9"]),
+            ("/files/a", Found::Route(4), &["a"]),
+            ("/files/a/b.txt", Found::Route(4), &["a/b.txt"]),
+            ("/files/a/", Found::Route(4), &["a/"]),
+            ("/files//a", Found::Route(4), &["/a"]),
+            ("/files/a/../b", Found::Nothing, &[]),
+            ("/files/a/%2e%2e%2fb", Found::Nothing, &[]),
+            ("/files/a/%FF", Found::Nothing, &[]),
+            ("/files/", Found::Nothing, &[]),
+            ("/a/1/b/2", Found::Route(5), &["1", "2"]),
+            ("/a//b/2", Found::Nothing, &[]),
+            ("//a/1/b/2", Found::Nothing, &[]),
+            ("/caf%C3%A9/menu", Found::Route(6), &[]),
+            ("/caf%c3%a9/menu/", slash, &[]),
+            ("/café/menu", Found::Route(6), &[]),
+            ("/", Found::Route(7), &[]),
+            ("", Found::Route(7), &[]),
+            ("//", slash, &[]),
+            ("*", Found::Nothing, &[]),
+            ("users/1", Found::Nothing, &[]),
+        ];
+        for (path, found, params) in cases {
+            let params = params.iter().map(|param| (*param).to_owned()).collect();
+            assert_eq!(find(&tree, Method::GET, path), (*found, params), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_narrowest_way_first_and_back_when_it_ends_nowhere() {
+        let tree = tree(&[
+            (Method::GET, "/{path:rest}"),
+            (Method::GET, "/{slug}"),
+            (Method::GET, "/{price:float}"),
+            (Method::GET, "/{x:uuid}"),
+            (Method::GET, "/{id:int}"),
+            (Method::GET, "/7"),
+            (Method::GET, "/7/a"),
+            (Method::GET, "/{id:int}/b"),
+            (Method::GET, "/{slug}/{b}/c"),
+        ]);
+        for (path, route, params) in [
+            ("/7", 5, &[][..]),
+            ("/%37", 5, &[]),
+            ("/8", 4, &["8"]),
+            ("/01234567-89ab-cdef-0123-456789abcdef", 3, &["01234567-89ab-cdef-0123-456789abcdef"]),
+            ("/8.5", 2, &["8.5"]),
+            ("/x", 1, &["x"]),
+            ("/7/a", 6, &[]),
+            ("/7/b", 7, &["7"]),
+            ("/7/b/c", 8, &["7", "b"]),
+            ("/7/b/d", 0, &["7/b/d"]),
+            ("/7/", 0, &["7/"]),
+            ("//", 0, &["/"]),
+        ] {
+            let params = params.iter().map(|param| (*param).to_owned()).collect();
+            assert_eq!(find(&tree, Method::GET, path), (Found::Route(route), params), "{path}");
+        }
+    }
+
+    #[test]
+    fn methods_of_a_known_path() {
+        let purge = Method::from_bytes(b"PURGE").unwrap();
+        let tree = tree(&[
+            (Method::POST, "/users"),
+            (Method::GET, "/users"),
+            (Method::GET, "/users/{id}"),
+            (Method::HEAD, "/users/{id}"),
+            (purge, "/users/all"),
+            (Method::PUT, "/users/{id}"),
+        ]);
+        let cases: &[(Method, &str, Result<u32, &[Method]>)] = &[
+            (Method::GET, "/users", Ok(1)),
+            (Method::HEAD, "/users", Ok(1)),
+            (Method::HEAD, "/users/1", Ok(3)),
+            (purge, "/users/all", Ok(4)),
+            (Method::GET, "/users/all", Ok(2)),
+            (Method::DELETE, "/users", Err(&[Method::POST, Method::GET])),
+            (Method::DELETE, "/users/all", Err(&[Method::POST, Method::GET, Method::HEAD, purge, Method::PUT][1..])),
+            (purge, "/users/1", Err(&[Method::GET, Method::HEAD, Method::PUT])),
+        ];
+        for (method, path, expected) in cases {
+            match (find(&tree, *method, path).0, expected) {
+                (Found::Route(route), Ok(expected)) => assert_eq!(route, *expected, "{method} {path}"),
+                (Found::Methods(set), Err(expected)) => {
+                    assert_eq!(tree.methods(set).collect::<Vec<_>>(), *expected, "{method} {path}");
+                }
+                (found, _) => panic!("{method} {path}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn more_methods_than_bits() {
+        let names: Vec<_> = (0..40).map(|n| Method::from_bytes(format!("M{n}").as_bytes()).unwrap()).collect();
+        let table: Vec<_> = names.iter().map(|name| (*name, "/a")).collect();
+        let tree = tree(&table);
+        assert_eq!(find(&tree, names[39], "/a").0, Found::Route(39));
+        let Found::Methods(set) = find(&tree, Method::GET, "/a").0 else { panic!("the path is known") };
+        assert_eq!(tree.methods(set).count(), 40);
+    }
+
+    #[test]
+    fn the_other_slash() {
+        let tree = tree(&[
+            (Method::GET, "/users/"),
+            (Method::GET, "/users/{id:int}"),
+            (Method::POST, "/both"),
+            (Method::GET, "/both/"),
+        ]);
+        for (method, path, found) in [
+            (Method::GET, "/users", Found::Slash { add: true }),
+            (Method::HEAD, "/users", Found::Slash { add: true }),
+            (Method::GET, "/users/7/", Found::Slash { add: false }),
+            (Method::GET, "/users/%37/", Found::Slash { add: false }),
+            (Method::GET, "/users//", Found::Slash { add: false }),
+            (Method::POST, "/users", Found::Nothing),
+            (Method::GET, "/users/7//", Found::Nothing),
+            (Method::GET, "", Found::Nothing),
+            (Method::POST, "/both/", Found::Methods(1)),
+            (Method::POST, "/both", Found::Route(2)),
+        ] {
+            assert_eq!(find(&tree, method, path), (found, vec![]), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_shape_has_one_route_a_method() {
+        let mut tree = tree(&[(Method::GET, "/users/{id:int}"), (Method::GET, "/"), (Method::GET, "/f/{p:rest}")]);
+        for (method, pattern, expected) in [
+            (Method::GET, "/users/{key:int}", Err(0)),
+            (Method::POST, "/users/{key:int}", Ok(())),
+            (Method::POST, "/users/{other:int}", Err(9)),
+            (Method::GET, "/users/{id}", Ok(())),
+            (Method::GET, "/users/{id:text}", Err(9)),
+            (Method::GET, "/users/{id:int}/", Ok(())),
+            (Method::GET, "/", Err(1)),
+            (Method::GET, "/f/{rest:rest}", Err(2)),
+            (Method::HEAD, "/", Ok(())),
+        ] {
+            assert_eq!(tree.insert(&Pattern::parse(pattern).unwrap(), method, 9), expected, "{method} {pattern}");
+        }
+    }
+
+    #[test]
+    fn explains_every_route() {
+        let tree = tree(&[
+            (Method::GET, "/users"),
+            (Method::GET, "/users/"),
+            (Method::GET, "/users/{id:int}"),
+            (Method::DELETE, "/users/{id:int}"),
+            (Method::GET, "/users/{id:int}/posts"),
+            (Method::GET, "/{path:rest}"),
+            (Method::GET, "/users/{name}"),
+        ]);
+        let told = |path: &str| -> Vec<String> {
+            let tries = tree.explain(path.as_bytes()).into_iter();
+            tries.map(|t| format!("{} {}", t.route, if t.matched { "fits" } else { &t.reason })).collect()
+        };
+        assert_eq!(
+            told("/users/abc"),
+            [
+                "0 1 segment more in the path",
+                "1 the path goes on behind the slash",
+                "2 'abc' is not an int",
+                "3 'abc' is not an int",
+                "4 'abc' is not an int",
+                "6 fits",
+                "5 fits",
+            ]
+        );
+        assert_eq!(
+            told("/users"),
+            [
+                "0 fits",
+                "1 no trailing slash in the path",
+                "2 the path ends before an int",
+                "3 the path ends before an int",
+                "4 the path ends before an int",
+                "6 the path ends before a text",
+                "5 fits",
+            ]
+        );
+        assert_eq!(told("/users/%31/")[2], "2 a trailing slash more in the path");
+        assert_eq!(told("/users/1/a/b")[2], "2 2 segments more in the path");
+        assert_eq!(told("/us%65rs/1/b")[4], "4 'b' is not 'posts'");
+        assert_eq!(told("/../b")[6], "5 '../b' is not a rest");
+    }
+
+    /// All sixteen ways down `/{int or text}/…` fit `/1/1/1/1/…`, and none has a route at its end.
+    #[test]
+    fn the_worst_path_costs_no_more_than_the_table() {
+        let mut table = Vec::new();
+        for ways in 0..256 {
+            let kinds =
+                (0..8).map(|at| if ways >> at & 1 == 0 { format!("/{{p{at}:int}}") } else { format!("/{{p{at}}}") });
+            table.push(kinds.collect::<String>() + "/end");
+        }
+        let table: Vec<_> = table.iter().map(|pattern| (Method::GET, &**pattern)).collect();
+        let tree = tree(&table);
+        assert_eq!(tree.nodes.len(), 1 + 510 + 256, "a node for each prefix");
+        let path = "/1/1/1/1/1/1/1/1/no";
+        assert_eq!(find(&tree, Method::GET, path), (Found::Nothing, vec![]));
+        assert_eq!(find(&tree, Method::GET, &"/1".repeat(4096)), (Found::Nothing, vec![]));
+    }
+}
