@@ -1,0 +1,88 @@
+//! Words that shipped code does not say: ways to panic on purpose, ways to keep dead code, `unsafe`.
+
+use super::source::{Source, words};
+
+const FORBIDDEN: &[&str] =
+    &[".unwrap()", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!", "dead_code", "#[ignore", "unsafe"];
+
+/// One exception: `word` may stand `times` times in `file`, and the reason is written down.
+pub struct Allowed {
+    pub file: &'static str,
+    pub word: &'static str,
+    pub times: usize,
+    pub why: &'static str,
+}
+
+/// The only exceptions are mistakes of the programmer, found at start-up. Nothing that a network can influence stands here.
+pub const ALLOWED: &[Allowed] = &[];
+
+/// Forbidden words outside tests, beyond what `allowed` names; and exceptions that nothing needs any more.
+pub fn complaints(sources: &[Source], allowed: &[Allowed]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for source in sources {
+        for word in FORBIDDEN {
+            let lines: Vec<_> = words(&source.code, word).map(|at| source.line_of(at)).collect();
+            let times = allowance(allowed, &source.path, word);
+            if lines.len() > times {
+                complaints.push(format!("{}: `{word}` in lines {lines:?}, {times} allowed", source.path));
+            }
+        }
+    }
+    complaints.extend(allowed.iter().filter(|a| !needed(sources, a)).map(|a| {
+        format!("{}: `{}` no longer stands there {} times; mend the exception ({})", a.file, a.word, a.times, a.why)
+    }));
+    complaints
+}
+
+/// Whether `lib.rs` makes the compiler refuse unsafe code, also where no one looks.
+pub fn forbids_unsafe(sources: &[Source]) -> Vec<String> {
+    let forbids = |source: &Source| source.path == "src/lib.rs" && source.code.contains("#![forbid(unsafe_code)]");
+    let complaint = "src/lib.rs: `#![forbid(unsafe_code)]` is missing";
+    if sources.iter().any(forbids) { Vec::new() } else { vec![complaint.into()] }
+}
+
+fn allowance(allowed: &[Allowed], file: &str, word: &str) -> usize {
+    allowed.iter().filter(|a| a.file == file && a.word == word).map(|a| a.times).sum()
+}
+
+fn needed(sources: &[Source], a: &Allowed) -> bool {
+    sources.iter().any(|s| s.path == a.file && words(&s.code, a.word).count() == a.times)
+}
+
+#[test]
+fn barks_at_forbidden_words() {
+    let with = |text: &str| complaints(&Source::all([("src/a.rs", text)]), &[]).len();
+    for text in [
+        "x.unwrap();",
+        "x.expect(1);",
+        "panic!();",
+        "unreachable!()",
+        "todo!()",
+        "#[allow(dead_code)]",
+        "#[ignore = 1]",
+        "unsafe {}",
+    ] {
+        assert_eq!(with(text), 1, "{text}");
+        assert_eq!(with(&format!("// {text}\n#[cfg(test)]\nmod tests {{ {text} }}")), 0, "{text}");
+    }
+    for text in ["x.unwrap_or(1);", "catch_panic();", "#![forbid(unsafe_code)]", "f(\"panic!\");"] {
+        assert_eq!(with(text), 0, "{text}");
+    }
+}
+
+#[test]
+fn barks_at_exceptions_that_do_not_fit() {
+    let with = |text: &str, times| {
+        let allowed = [Allowed { file: "src/a.rs", word: "panic!", times, why: "start-up" }];
+        complaints(&Source::all([("src/a.rs", text)]), &allowed).len()
+    };
+    assert_eq!(with("panic!()", 1), 0);
+    assert_eq!(with("panic!(); panic!()", 1), 2);
+    assert_eq!(with("", 1), 1);
+}
+
+#[test]
+fn barks_when_unsafe_is_not_forbidden() {
+    assert_eq!(forbids_unsafe(&Source::all([("src/lib.rs", "//! a\n#![forbid(unsafe_code)]\n")])), [""; 0]);
+    assert_eq!(forbids_unsafe(&Source::all([("src/lib.rs", "// #![forbid(unsafe_code)]\n")])).len(), 1);
+}
