@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Top folders whose paths belong to one machine. (Written without slashes: this file is checked too.)
-const MACHINE: &[&str] = &["work", "root", "home", "tmp", "Users"];
+const MACHINE: &[&str] = &["work", "root", "home", "tmp"];
 
 /// `(file, why)`: examples in which such a path is what a user would write.
 pub const ALLOWED: &[(&str, &str)] = &[];
