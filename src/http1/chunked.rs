@@ -1,1 +1,608 @@
+//! The chunked coding, both ways: decodes a body in place and encodes one; knows nothing of heads and connections.
+//!
+//! The decoder is a machine that eats one byte at a time outside of chunk data, so the result cannot depend on where
+//! the network cut the stream, and no line is ever read twice.
 
+use super::fault::{Fault, Reject};
+use super::grammar::{is_field_value, is_tchar};
+use super::limits::Limits;
+
+/// Takes a chunked body apart inside the buffer it arrives in (RFC 9112 §7.1), so that the data ends up contiguous at its front.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    state: State,
+    /// While a size is read: its value so far. In the data: how much of the chunk is still to come.
+    remaining: u64,
+    /// Data bytes of all chunks announced so far.
+    announced: u64,
+    decoded: usize,
+    consumed: usize,
+    /// Raw bytes that are no longer in the buffer.
+    removed: usize,
+    digits: u8,
+    /// Bytes of this chunk's extensions, of all extensions, of the trailer section.
+    extension: u32,
+    extensions: u32,
+    trailers: u32,
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// All bytes given were read, and the body goes on.
+    NeedData,
+    /// The body is complete. Bytes behind [`Decoder::consumed`] belong to the next message.
+    Done,
+}
+
+/// What the next byte is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// The first digit of a chunk size.
+    Size,
+    /// Another digit, or what ends the size.
+    Digits,
+    /// Whitespace was read, so a `;` must follow.
+    Semicolon,
+    /// An extension name is to begin.
+    NameStart,
+    Name,
+    /// Whitespace behind a name: `=` or `;` must follow.
+    NameEnd,
+    /// Behind the `=`.
+    ValueStart,
+    Value,
+    Quoted,
+    /// The byte behind a backslash.
+    QuotedPair,
+    QuoteEnd,
+    SizeLf,
+    /// The data of a chunk and, when none remains, the CR behind it.
+    Data,
+    DataLf,
+    /// The first byte of a trailer line, or the CR of the empty line that ends the body.
+    Trailer,
+    TrailerName,
+    TrailerValue,
+    TrailerLf,
+    EndLf,
+    Done,
+}
+
+impl Decoder {
+    /// At the first byte behind the head.
+    pub(crate) const fn new() -> Decoder {
+        Decoder {
+            state: State::Size,
+            remaining: 0,
+            announced: 0,
+            decoded: 0,
+            consumed: 0,
+            removed: 0,
+            digits: 0,
+            extension: 0,
+            extensions: 0,
+            trailers: 0,
+        }
+    }
+
+    /// Reads on in `body`, which holds everything received behind the head so far (less what [`rebase`](Self::rebase) and
+    /// [`close_gap`](Self::close_gap) were told of). A reject counts its byte from the first raw byte of the body.
+    ///
+    /// Costs one move of each data byte, whatever the sizes of chunks and reads. After a reject, the same again.
+    pub(crate) fn decode(&mut self, body: &mut [u8], limits: &Limits, max_body: u64) -> Result<Progress, Reject> {
+        while self.state != State::Done {
+            if self.state == State::Data {
+                self.move_data(body);
+            }
+            let Some(&byte) = body.get(self.consumed) else { return Ok(Progress::NeedData) };
+            self.state = self.step(byte, limits, max_body).map_err(|fault| self.reject(fault))?;
+            self.consumed += 1;
+        }
+        Ok(Progress::Done)
+    }
+
+    /// How many bytes at the front of the buffer are decoded data.
+    pub(crate) fn decoded(&self) -> usize {
+        self.decoded
+    }
+
+    /// Where the bytes begin that were not looked at yet. What lies between is used up.
+    pub(crate) fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// The caller took the decoded data and removed the first [`consumed`](Self::consumed) bytes of the buffer: offsets
+    /// start again at 0, the totals go on.
+    pub(crate) fn rebase(&mut self) {
+        self.removed += self.consumed;
+        (self.decoded, self.consumed) = (0, 0);
+    }
+
+    /// The caller removed the used-up bytes between [`decoded`](Self::decoded) and [`consumed`](Self::consumed). Who
+    /// gathers a body should do so between reads: chunks of one byte are five parts framing to one part data.
+    pub(crate) fn close_gap(&mut self) {
+        self.removed += self.consumed - self.decoded;
+        self.consumed = self.decoded;
+    }
+
+    fn move_data(&mut self, body: &mut [u8]) {
+        let available = body.len().saturating_sub(self.consumed);
+        let len = usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
+        if len > 0 {
+            body.copy_within(self.consumed..self.consumed + len, self.decoded);
+        }
+        self.decoded += len;
+        self.consumed += len;
+        self.remaining -= len as u64;
+    }
+
+    fn reject(&self, fault: Fault) -> Reject {
+        // A CR turns out to be bare at the byte behind it.
+        let back = usize::from(fault == Fault::BareCr);
+        fault.at(self.removed + self.consumed - back)
+    }
+
+    /// The state behind `byte`.
+    fn step(&mut self, byte: u8, limits: &Limits, max_body: u64) -> Result<State, Fault> {
+        let next = match (self.state, byte) {
+            (State::Size | State::Digits, _) => self.size(byte),
+            (State::SizeLf, b'\n') => self.start_chunk(max_body),
+            (State::SizeLf, _) => Err(Fault::ChunkLineEnd),
+            (State::Data, b'\r') => Ok(State::DataLf),
+            (State::DataLf, b'\n') => Ok(State::Size),
+            (State::Data | State::DataLf, _) => Err(Fault::ChunkDelimiter),
+            (State::Trailer | State::TrailerName | State::TrailerValue, _) => trailer(self.state, byte),
+            (State::TrailerLf, b'\n') => Ok(State::Trailer),
+            (State::EndLf, b'\n') => Ok(State::Done),
+            (State::TrailerLf | State::EndLf, _) => Err(Fault::BareCr),
+            _ => extension(self.state, byte),
+        }?;
+        self.count(next, limits)?;
+        Ok(next)
+    }
+
+    /// `chunk-size = 1*HEXDIG`, and what may follow it.
+    fn size(&mut self, byte: u8) -> Result<State, Fault> {
+        match (self.state, byte) {
+            (_, b'0'..=b'9') => self.digit(byte - b'0'),
+            (_, b'a'..=b'f') => self.digit(byte - b'a' + 10),
+            (_, b'A'..=b'F') => self.digit(byte - b'A' + 10),
+            (_, b'\n') => Err(Fault::BareLf),
+            (State::Digits, b'\r') => Ok(State::SizeLf),
+            (State::Digits, b';') => Ok(State::NameStart),
+            (State::Digits, b' ' | b'\t') => Ok(State::Semicolon),
+            _ => Err(Fault::ChunkSize),
+        }
+    }
+
+    /// Sizes end at `i64::MAX`, as in nginx: no file or buffer could hold more, and sums of two stay within 64 bits.
+    fn digit(&mut self, value: u8) -> Result<State, Fault> {
+        if self.digits == MAX_DIGITS || self.remaining > i64::MAX as u64 >> 4 {
+            return Err(Fault::ChunkSizeOverflow);
+        }
+        self.digits += 1;
+        self.remaining = self.remaining << 4 | u64::from(value);
+        Ok(State::Digits)
+    }
+
+    /// The size is known: refuse a body that is too large before the first byte of what is too much.
+    fn start_chunk(&mut self, max_body: u64) -> Result<State, Fault> {
+        if self.remaining > max_body.saturating_sub(self.announced) {
+            return Err(Fault::BodyTooLarge);
+        }
+        self.announced += self.remaining;
+        (self.digits, self.extension) = (0, 0);
+        Ok(if self.remaining == 0 { State::Trailer } else { State::Data })
+    }
+
+    /// Bytes that carry no data are counted, or a body of none could be sent for ever (CVE-2023-39326).
+    fn count(&mut self, next: State, limits: &Limits) -> Result<(), Fault> {
+        match next {
+            State::TrailerName | State::TrailerValue | State::TrailerLf => {
+                self.trailers = self.trailers.saturating_add(1);
+                within(self.trailers, limits.trailers).ok_or(Fault::TrailersTooLarge)
+            }
+            next if next.is_extension() => {
+                self.extension = self.extension.saturating_add(1);
+                self.extensions = self.extensions.saturating_add(1);
+                within(self.extension, limits.chunk_extension)
+                    .and(within(self.extensions, limits.chunk_extensions))
+                    .ok_or(Fault::ChunkExtensionTooLong)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Appends one chunk. Nothing for empty data: a chunk of size 0 would end the body.
+pub(crate) fn encode_chunk(out: &mut Vec<u8>, data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
+    out.reserve(data.len() + "0123456789abcdef\r\n\r\n".len());
+    let digits = (usize::BITS - data.len().leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[data.len() >> (4 * place) & 0xf]);
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the last chunk and an empty trailer section.
+pub(crate) fn encode_end(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n\r\n");
+}
+
+/// Digits of a size, leading zeros included: some clients pad to 8. Go stops at 16, nginx and node never.
+const MAX_DIGITS: u8 = 32;
+
+impl State {
+    fn is_extension(self) -> bool {
+        matches!(
+            self,
+            State::Semicolon
+                | State::NameStart
+                | State::Name
+                | State::NameEnd
+                | State::ValueStart
+                | State::Value
+                | State::Quoted
+                | State::QuotedPair
+                | State::QuoteEnd
+        )
+    }
+}
+
+fn within(count: u32, limit: usize) -> Option<()> {
+    (count as usize <= limit).then_some(())
+}
+
+/// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 §7.1.1), read and ignored. Whitespace
+/// before the line end is none of it, and guessing what a sender meant is how two readers come to disagree.
+fn extension(state: State, byte: u8) -> Result<State, Fault> {
+    use State::*;
+    Ok(match (state, byte) {
+        (_, b'\n') => return Err(Fault::BareLf),
+        (Name | Value | QuoteEnd, b'\r') => SizeLf,
+        (Semicolon | Name | NameEnd | Value | QuoteEnd, b';') => NameStart,
+        (Semicolon | NameStart | NameEnd | ValueStart, b' ' | b'\t') => state,
+        (NameStart | Name, _) if is_tchar(byte) => Name,
+        (Name, b' ' | b'\t') => NameEnd,
+        (Name | NameEnd, b'=') => ValueStart,
+        (ValueStart | Value, _) if is_tchar(byte) => Value,
+        (ValueStart, b'"') => Quoted,
+        (Quoted, b'"') => QuoteEnd,
+        (Quoted, b'\\') => QuotedPair,
+        (Quoted | QuotedPair, _) if is_field_value(byte) => Quoted,
+        (Value | QuoteEnd, b' ' | b'\t') => Semicolon,
+        _ => return Err(Fault::ChunkExtension),
+    })
+}
+
+/// A field line without obs-fold and without whitespace before the colon, as in the head (RFC 9112 §5), or the CR of the
+/// empty line. Names and values are dropped: a trailer must not turn into a field (RFC 9110 §6.5.1).
+fn trailer(state: State, byte: u8) -> Result<State, Fault> {
+    Ok(match (state, byte) {
+        (_, b'\n') => return Err(Fault::BareLf),
+        (State::Trailer, b'\r') => State::EndLf,
+        (State::Trailer | State::TrailerName, _) if is_tchar(byte) => State::TrailerName,
+        (State::TrailerName, b':') => State::TrailerValue,
+        (State::TrailerValue, b'\r') => State::TrailerLf,
+        (State::TrailerValue, _) if is_field_value(byte) => State::TrailerValue,
+        _ => return Err(Fault::TrailerInvalid),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The body and how many raw bytes it took; or `None` while it is not complete.
+    type Outcome = Result<Option<(Vec<u8>, usize)>, Reject>;
+
+    /// What the owner of the buffer does between two reads.
+    #[derive(Clone, Copy, Debug)]
+    enum Between {
+        Nothing,
+        CloseGap,
+        Rebase,
+    }
+    const WAYS: [Between; 3] = [Between::Nothing, Between::CloseGap, Between::Rebase];
+
+    fn tight() -> Limits {
+        Limits { chunk_extension: 8, chunk_extensions: 12, trailers: 16, ..Limits::default() }
+    }
+
+    fn run<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, way: Between, limits: &Limits, max_body: u64) -> Outcome {
+        let mut decoder = Decoder::new();
+        let (mut buffer, mut taken, mut raw) = (Vec::new(), Vec::new(), 0);
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            let before = decoder.consumed();
+            let progress = decoder.decode(&mut buffer, limits, max_body)?;
+            assert!(decoder.decoded() <= decoder.consumed() && decoder.consumed() <= buffer.len());
+            raw += decoder.consumed() - before;
+            if progress == Progress::Done {
+                taken.extend_from_slice(&buffer[..decoder.decoded()]);
+                return Ok(Some((taken, raw)));
+            }
+            assert_eq!(decoder.consumed(), buffer.len(), "it waits only when it has read all");
+            match way {
+                Between::Nothing => {}
+                Between::CloseGap => {
+                    buffer.drain(decoder.decoded()..decoder.consumed());
+                    decoder.close_gap();
+                }
+                Between::Rebase => {
+                    taken.extend_from_slice(&buffer[..decoder.decoded()]);
+                    buffer.drain(..decoder.consumed());
+                    decoder.rebase();
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Feeds the bytes whole, one by one and cut at every place: all must agree.
+    fn decode(raw: &[u8], limits: &Limits, max_body: u64) -> Outcome {
+        let whole = run([raw], Between::Nothing, limits, max_body);
+        for way in WAYS {
+            assert_eq!(run(raw.chunks(1), way, limits, max_body), whole, "byte by byte, {way:?}");
+            for cut in 0..=raw.len() {
+                let (first, second) = raw.split_at(cut);
+                assert_eq!(run([first, second], way, limits, max_body), whole, "cut at {cut}, {way:?}");
+            }
+        }
+        whole
+    }
+
+    fn accepts(raw: &str, body: &str) {
+        let next = format!("{raw}GET / HTTP/1.1\r\n");
+        let expected = Ok(Some((body.as_bytes().to_vec(), raw.len())));
+        assert_eq!(decode(next.as_bytes(), &Limits::default(), 1000), expected, "{raw:?}");
+    }
+
+    fn refuses(raw: &[u8], fault: Fault, at: usize) {
+        let shown = String::from_utf8_lossy(raw);
+        assert_eq!(decode(raw, &tight(), 1000), Err(Reject { fault, at }), "{shown:?}");
+    }
+
+    #[test]
+    fn chunks_become_one_body() {
+        accepts("0\r\n\r\n", "");
+        accepts("5\r\nhello\r\n0\r\n\r\n", "hello");
+        accepts("5\r\nhello\r\n1\r\n,\r\n6\r\n world\r\n0\r\n\r\n", "hello, world");
+        accepts("A\r\n0123456789\r\n0\r\n\r\n", "0123456789");
+        accepts("a\r\n0123456789\r\n000\r\n\r\n", "0123456789");
+        accepts("00000000000000000000000000000005\r\nhello\r\n0\r\n\r\n", "hello");
+        accepts("9\r\na\r\nb\r\n\r\nc\r\n0\r\n\r\n", "a\r\nb\r\n\r\nc");
+        accepts("5\r\n0\r\n\r\n\r\n0\r\n\r\n", "0\r\n\r\n");
+    }
+
+    #[test]
+    fn extensions_are_ignored() {
+        for extension in [
+            ";a",
+            ";a=b",
+            ";a;b;c=d",
+            "; a = b",
+            " ;a",
+            "\t; \ta =\t\"b\" ;c",
+            ";a=\"b;c \\\" d\"",
+            ";a=\"\"",
+            ";a=\"\u{e4}\t\"",
+            ";a=\"\\\u{e4}\"",
+        ] {
+            accepts(&format!("5{extension}\r\nhello\r\n0{extension}\r\n\r\n"), "hello");
+        }
+    }
+
+    #[test]
+    fn trailers_are_read_and_dropped() {
+        accepts("5\r\nhello\r\n0\r\nX-Sum: abc\r\n\r\n", "hello");
+        accepts("0\r\nA:\r\nContent-Length: 70\r\nB:\t\u{e4} \r\n\r\n", "");
+    }
+
+    #[test]
+    fn an_unfinished_body_is_waited_for() {
+        let raw = b"5;a=\"b\"\r\nhello\r\n0;c\r\nX: y\r\n\r\n";
+        for end in 0..raw.len() {
+            assert_eq!(decode(&raw[..end], &Limits::default(), 5), Ok(None));
+        }
+        assert_eq!(decode(raw, &Limits::default(), 5), Ok(Some((b"hello".to_vec(), raw.len()))));
+    }
+
+    #[test]
+    fn sizes_are_hexadecimal_digits_and_nothing_else() {
+        let cases: [(&[u8], usize); 13] = [
+            (b"0x5\r\n", 1),
+            (b"+5\r\n", 0),
+            (b"-5\r\n", 0),
+            (b" 5\r\n", 0),
+            (b"5g\r\n", 1),
+            (b"\r\nhello", 0),
+            (b"5,\r\n", 1),
+            (b"5\0\r\n", 1),
+            (b"5_0\r\n", 1),
+            (b"5\x0b\r\n", 1),
+            (b"\xef\xbc\x95\r\n", 0),
+            (b";a=b\r\n", 0),
+            (b"GET / HTTP/1.1\r\n", 0),
+        ];
+        for (raw, at) in cases {
+            refuses(raw, Fault::ChunkSize, at);
+        }
+        refuses(b"5\r\nhello\r\n\r\n", Fault::ChunkSize, 10);
+    }
+
+    #[test]
+    fn sizes_never_wrap() {
+        refuses(b"10000000000000005\r\n", Fault::ChunkSizeOverflow, 16);
+        refuses(b"ffffffffffffffff\r\n", Fault::ChunkSizeOverflow, 15);
+        refuses(b"8000000000000000\r\n", Fault::ChunkSizeOverflow, 15);
+        refuses(&[b'0'; 40], Fault::ChunkSizeOverflow, 32);
+        refuses(b"7fffffffffffffff\r\n", Fault::BodyTooLarge, 17);
+        let most = decode(b"7fffffffffffffff\r\nhello", &Limits::default(), u64::MAX);
+        assert_eq!(most, Ok(None));
+        let sum = b"1\r\nx\r\n7fffffffffffffff\r\nhello";
+        assert_eq!(decode(sum, &Limits::default(), i64::MAX as u64), Err(Fault::BodyTooLarge.at(23)));
+    }
+
+    #[test]
+    fn lines_end_with_cr_lf() {
+        refuses(b"5\nhello", Fault::BareLf, 1);
+        refuses(b"\nhello", Fault::BareLf, 0);
+        refuses(b"5;a=b\nhello", Fault::BareLf, 5);
+        refuses(b"5;a=\"\n\"\r\n", Fault::BareLf, 5);
+        refuses(b"5\rX\r\n", Fault::ChunkLineEnd, 2);
+        refuses(b"5;a\rb\r\n", Fault::ChunkLineEnd, 4);
+        refuses(b"5\r\r\n", Fault::ChunkLineEnd, 2);
+        refuses(b"0\n\n", Fault::BareLf, 1);
+        refuses(b"0\r\n\n", Fault::BareLf, 3);
+        refuses(b"0\r\n\rX", Fault::BareCr, 3);
+        refuses(b"0\r\nX: y\n\r\n", Fault::BareLf, 7);
+        refuses(b"0\r\nX\n: y\r\n", Fault::BareLf, 4);
+        refuses(b"0\r\nX: y\rz\r\n\r\n", Fault::BareCr, 7);
+    }
+
+    #[test]
+    fn data_is_followed_by_cr_lf() {
+        refuses(b"5\r\nhello0\r\n\r\n", Fault::ChunkDelimiter, 8);
+        refuses(b"5\r\nhelloXX0\r\n\r\n", Fault::ChunkDelimiter, 8);
+        refuses(b"5\r\nhello\rX0\r\n\r\n", Fault::ChunkDelimiter, 9);
+        refuses(b"5\r\nhello\n0\r\n\r\n", Fault::ChunkDelimiter, 8);
+    }
+
+    #[test]
+    fn extensions_keep_their_grammar() {
+        let cases: [(&[u8], usize); 15] = [
+            (b"5 a\r\n", 2),
+            (b"5 \r\n", 2),
+            (b"5;\r\n", 2),
+            (b"5;=b\r\n", 2),
+            (b"5;a=\r\n", 4),
+            (b"5;a b\r\n", 4),
+            (b"5;a=b c\r\n", 6),
+            (b"5;a=\"b\"c\r\n", 7),
+            (b"5;a=b=c\r\n", 5),
+            (b"5;a \r\n", 4),
+            (b"5;a=b \r\n", 6),
+            (b"5;a=\"b\r\n", 6),
+            (b"5;a=\"\0\"\r\n", 5),
+            (b"5;a=\"\\\x7f\"\r\n", 6),
+            (b"5;\x80\r\n", 2),
+        ];
+        for (raw, at) in cases {
+            refuses(raw, Fault::ChunkExtension, at);
+        }
+    }
+
+    #[test]
+    fn trailers_keep_the_grammar_of_a_field_line() {
+        let cases: [(&[u8], usize); 9] = [
+            (b"0\r\nX : y\r\n\r\n", 4),
+            (b"0\r\n: y\r\n\r\n", 3),
+            (b"0\r\nX\r\n\r\n", 4),
+            (b"0\r\n X: y\r\n\r\n", 3),
+            (b"0\r\nX: y\r\n z\r\n\r\n", 9),
+            (b"0\r\nX: a\0b\r\n\r\n", 7),
+            (b"0\r\nX: \x7f\r\n\r\n", 6),
+            (b"0\r\nX\x80: y\r\n\r\n", 4),
+            (b"0\r\nGET / HTTP/1.1\r\n\r\n", 6),
+        ];
+        for (raw, at) in cases {
+            refuses(raw, Fault::TrailerInvalid, at);
+        }
+    }
+
+    #[test]
+    fn limits_hold_to_the_byte() {
+        let within: [&[u8]; 3] =
+            [b"1;7654321\r\nx\r\n0\r\n\r\n", b"1;765432\r\nx\r\n0;432\r\n\r\n", b"0\r\nA:345678\r\nB:2345\r\n\r\n"];
+        for raw in within {
+            assert!(matches!(decode(raw, &tight(), 1), Ok(Some(_))), "{}", String::from_utf8_lossy(raw));
+        }
+        refuses(b"1;76543210\r\nx\r\n", Fault::ChunkExtensionTooLong, 9);
+        refuses(b"1;7654321\r\nx\r\n1;4321\r\nx\r\n", Fault::ChunkExtensionTooLong, 19);
+        refuses(b"0\r\nA:34567890123456\r\n", Fault::TrailersTooLarge, 19);
+        refuses(b"0\r\nA:345678\r\nB:23456\r\n", Fault::TrailersTooLarge, 20);
+        let none = Limits { chunk_extension: 0, chunk_extensions: 0, trailers: 0, ..Limits::default() };
+        assert_eq!(decode(b"1\r\nx\r\n0\r\n\r\n", &none, 1), Ok(Some((b"x".to_vec(), 11))));
+    }
+
+    #[test]
+    fn a_large_body_is_refused_at_its_size_line() {
+        let raw = b"3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n";
+        assert_eq!(decode(raw, &Limits::default(), 6), Ok(Some((b"abcabc".to_vec(), raw.len()))));
+        assert_eq!(decode(raw, &Limits::default(), 5), Err(Fault::BodyTooLarge.at(10)));
+        assert_eq!(decode(raw, &Limits::default(), 0), Err(Fault::BodyTooLarge.at(2)));
+    }
+
+    #[test]
+    fn a_reject_is_repeated() {
+        let mut decoder = Decoder::new();
+        for more in [&b"5\r\nhelloX"[..], b"5\r\nhelloX0\r\n\r\n"] {
+            let result = decoder.decode(&mut more.to_vec(), &Limits::default(), 1000);
+            assert_eq!(result, Err(Fault::ChunkDelimiter.at(8)));
+        }
+    }
+
+    #[test]
+    fn what_we_encode() {
+        let mut out = Vec::new();
+        encode_chunk(&mut out, b"hello");
+        encode_chunk(&mut out, b"");
+        encode_chunk(&mut out, &[b'x'; 0x1a0]);
+        encode_end(&mut out);
+        let expected = [&b"5\r\nhello\r\n1a0\r\n"[..], &[b'x'; 0x1a0], b"\r\n0\r\n\r\n"].concat();
+        assert_eq!(out, expected);
+    }
+
+    /// Cuts the bytes at the given places.
+    fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+        let mut ends: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
+        ends.extend([0, bytes.len()]);
+        ends.sort_unstable();
+        ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..8),
+            places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+            way in prop::sample::select(WAYS.to_vec()),
+        ) {
+            let mut raw = Vec::new();
+            for part in &parts {
+                encode_chunk(&mut raw, part);
+            }
+            encode_end(&mut raw);
+            let body = parts.concat();
+            let outcome = run(cut(&raw, &places), way, &Limits::default(), body.len() as u64);
+            prop_assert_eq!(outcome, Ok(Some((body, raw.len()))));
+        }
+
+        #[test]
+        fn cuts_change_nothing_and_nothing_is_made_up(
+            raw in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..64),
+                "([0-5]{1,2}(;a=\"b\"|;c)?\r\n[a\r]{0,5}\r\n){0,4}(0\r\n(X: y\r\n)?\r\n)?[0-9a-f;=\"\r\n]{0,4}"
+                    .prop_map(String::into_bytes),
+            ],
+            places in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+            way in prop::sample::select(WAYS.to_vec()),
+        ) {
+            let whole = run([&raw[..]], Between::Nothing, &tight(), 100);
+            prop_assert_eq!(&run(cut(&raw, &places), way, &tight(), 100), &whole);
+            match whole {
+                Ok(Some((body, used))) => prop_assert!(body.len() <= used && used <= raw.len()),
+                Ok(None) => {}
+                Err(reject) => prop_assert!(reject.at < raw.len()),
+            }
+        }
+    }
+}
