@@ -50,6 +50,9 @@ fn snapshot(sources: &[Source]) -> String {
             out += &format!("    {line}\n");
         }
     }
+    for source in sources {
+        out += &generated(source).concat();
+    }
     out
 }
 
@@ -177,6 +180,8 @@ fn parties(item: &str) -> (Option<&str>, &str) {
     let header = header.split(" where").next().unwrap_or(header);
     let behind_generics = if header.starts_with('<') { &header[angle(header)..] } else { header };
     match behind_generics.split_once(" for ") {
+        // A trait with a path is somebody else's: `std::error::Error` is not our `Error`.
+        Some((implemented, kind)) if implemented.contains("::") => (Some(""), last_name(kind)),
         Some((implemented, kind)) => (Some(last_name(implemented)), last_name(kind)),
         None => (None, last_name(behind_generics)),
     }
@@ -210,7 +215,37 @@ fn block(item: &str) -> Option<&str> {
 fn signature(item: &str) -> String {
     let value = item.starts_with("const ") && !item.starts_with("const fn ") || item.starts_with("static ");
     let stops: &[char] = if value { &['=', ';'] } else { &['{', ';'] };
-    one_line(&item[..find_outside(item, stops).unwrap_or(item.len())])
+    let signature = one_line(&item[..find_outside(item, stops).unwrap_or(item.len())]);
+    let opaque = item.starts_with("struct ") && !signature.contains("pub ");
+    match signature.split_once('(') {
+        Some((name, _)) if opaque => name.to_owned(),
+        _ => signature,
+    }
+}
+
+/// Public items that a macro of the file writes: its templates, and the lines of each call that fill them in.
+fn generated(source: &Source) -> Vec<String> {
+    let code = source.code.as_str();
+    let mut lines = Vec::new();
+    for at in words(code, "macro_rules!") {
+        let definition = code[at + "macro_rules!".len()..].trim_start();
+        let (Some(name), Some(body)) = (identifier(definition), block(definition)) else { continue };
+        let templates: Vec<_> = words(body, "pub").filter_map(|at| body[at..].strip_prefix("pub ")).collect();
+        if templates.is_empty() {
+            continue;
+        }
+        lines.push(format!("{name}!\n"));
+        lines.extend(templates.into_iter().map(|item| format!("    pub {}\n", signature(item))));
+        for start in words(code, name).filter(|at| code[at + name.len()..].starts_with("! {")) {
+            let open = start + name.len() + "! ".len();
+            let call = open + 1..closing(code, open).unwrap_or(code.len());
+            // The lines as written, since literals in them may be API too; but no comments.
+            let pairs = code[call.clone()].lines().zip(source.text[call].lines());
+            let filled = pairs.filter(|(code, _)| code.contains(char::is_alphanumeric));
+            lines.extend(filled.map(|(_, text)| format!("    {}\n", one_line(text))));
+        }
+    }
+    lines
 }
 
 /// What the commas outside all brackets separate; the `>` of `->` closes nothing.
@@ -242,10 +277,11 @@ pub fn abort(status: u16) -> Error {}
 ";
 
 #[cfg(test)]
-const APP: &str = "
+const APP: &str = r#"
 #[derive(Clone, Debug)]
 pub struct App { pub names: Map<String, u8>, secret: fn(u8) -> Option<u8>, pub size: u8 }
 pub(crate) struct Secret;
+pub struct Words(u8);
 impl App {
     pub fn new() -> App { pub_like() }
     pub(crate) fn inner(&self) {}
@@ -262,7 +298,17 @@ impl Secret { pub fn tell(&self) {} }
 impl<F: Fn(&u8) -> u8> From<F> for App { fn from(f: F) -> Self {} }
 impl Clone for Secret { }
 pub enum Json { Null, Text(String, u8) }
-";
+macro_rules! verbs {
+    ($($name:ident;)*) => {$( pub fn $name(&self) -> u8 { self.call() } )*};
+}
+impl App {
+    verbs! {
+        // why
+        get;
+        post "POST";
+    }
+}
+"#;
 
 #[test]
 fn the_snapshot_lists_what_a_user_can_reach() {
@@ -271,8 +317,7 @@ fn the_snapshot_lists_what_a_user_can_reach() {
         ("src/app/mod.rs", APP),
         ("src/middleware/mod.rs", "pub use cors::Cors;\npub(crate) fn f() {}"),
     ];
-    let expected = "\
-App
+    let expected = r#"App
     App derives Clone
     App derives Debug
     App: pub names: Map<String, u8>
@@ -287,11 +332,16 @@ Json
     Json: Text(String, u8)
     pub enum Json
 Words
+    pub struct Words
 abort
     pub fn abort(status: u16) -> Error
 middleware
 middleware::Cors
-";
+verbs!
+    pub fn $name(&self) -> u8
+    get;
+    post "POST";
+"#;
     assert_eq!(snapshot(&Source::all(files)), expected);
 }
 
