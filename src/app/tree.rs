@@ -36,10 +36,14 @@ struct Node {
     allowed: u32,
 }
 
-/// Texts that lead to nodes, in buckets by length: few of the wrong ones are looked at, and those hardly beyond their first byte.
+/// A text and the node it leads to.
+type Word = (Box<[u8]>, u32);
+
+/// Texts that lead to nodes, in buckets by length: few of the wrong ones are looked at, and those hardly beyond their last
+/// byte (the first is a slash in every whole path).
 /// For ten names this beats hashing and binary search by a factor of three; ten thousand cost less than a microsecond.
 #[derive(Debug, Default)]
-struct Words(Vec<Vec<(Box<[u8]>, u32)>>);
+struct Words(Vec<Vec<Word>>);
 
 /// What a path and a method mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -222,7 +226,7 @@ impl Words {
     #[inline]
     fn find(&self, text: &[u8]) -> Option<u32> {
         let words = self.0.get(text.len())?;
-        words.iter().find(|(known, _)| known.first() == text.first() && **known == *text).map(|(_, node)| *node)
+        words.iter().find(|(known, _)| known.last() == text.last() && **known == *text).map(|(_, node)| *node)
     }
 }
 
@@ -381,9 +385,8 @@ mod tests {
         (found, spans.map(|span| path[span.range()].to_owned()).collect())
     }
 
-    #[test]
-    fn flask_s_facts() {
-        let tree = tree(&[
+    fn facts() -> Tree {
+        tree(&[
             (Method::GET, "/users/{id:int}"),
             (Method::GET, "/items/{id:uuid}"),
             (Method::GET, "/prices/{price:float}"),
@@ -392,12 +395,23 @@ mod tests {
             (Method::GET, "/a/{x}/b/{y}"),
             (Method::GET, "/café/menu"),
             (Method::GET, "/"),
-        ]);
+        ])
+    }
+
+    fn check(cases: &[(&str, Found, &[&str])]) {
+        for (path, found, params) in cases {
+            let params = params.iter().map(|param| (*param).to_owned()).collect();
+            assert_eq!(find(&facts(), Method::GET, path), (*found, params), "{path}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_told_apart_as_flask_does() {
         let uuid = "/items/01234567-89ab-CDEF-0123-456789abcdef";
         let huge = format!("/users/{}", "9".repeat(40));
         let too_huge = format!("/users/{}", "0".repeat(41));
         let slash = Found::Slash { add: false };
-        let cases: &[(&str, Found, &[&str])] = &[
+        check(&[
             ("/users/42", Found::Route(0), &["42"]),
             ("/users/01", Found::Route(0), &["01"]),
             ("/users/%31", Found::Route(0), &["%31"]),
@@ -423,6 +437,13 @@ mod tests {
             ("/prices/1.", Found::Nothing, &[]),
             ("/prices/.5", Found::Nothing, &[]),
             ("/prices/1.5.0", Found::Nothing, &[]),
+        ]);
+    }
+
+    #[test]
+    fn segments_are_cut_before_they_are_decoded() {
+        let slash = Found::Slash { add: false };
+        check(&[
             ("/posts/a%20b", Found::Route(3), &["a%20b"]),
             ("/posts/a%2Fb", Found::Route(3), &["a%2Fb"]),
             ("/posts/...", Found::Route(3), &["..."]),
@@ -453,11 +474,7 @@ mod tests {
             ("//", slash, &[]),
             ("*", Found::Nothing, &[]),
             ("users/1", Found::Nothing, &[]),
-        ];
-        for (path, found, params) in cases {
-            let params = params.iter().map(|param| (*param).to_owned()).collect();
-            assert_eq!(find(&tree, Method::GET, path), (*found, params), "{path}");
-        }
+        ]);
     }
 
     #[test]
@@ -492,6 +509,8 @@ mod tests {
         }
     }
 
+    type Expected<'a> = Result<u32, &'a [Method]>;
+
     #[test]
     fn methods_of_a_known_path() {
         let purge = Method::from_bytes(b"PURGE").unwrap();
@@ -503,14 +522,14 @@ mod tests {
             (purge, "/users/all"),
             (Method::PUT, "/users/{id}"),
         ]);
-        let cases: &[(Method, &str, Result<u32, &[Method]>)] = &[
+        let cases: &[(Method, &str, Expected<'_>)] = &[
             (Method::GET, "/users", Ok(1)),
             (Method::HEAD, "/users", Ok(1)),
             (Method::HEAD, "/users/1", Ok(3)),
             (purge, "/users/all", Ok(4)),
             (Method::GET, "/users/all", Ok(2)),
             (Method::DELETE, "/users", Err(&[Method::POST, Method::GET])),
-            (Method::DELETE, "/users/all", Err(&[Method::POST, Method::GET, Method::HEAD, purge, Method::PUT][1..])),
+            (Method::DELETE, "/users/all", Err(&[Method::GET, Method::HEAD, purge, Method::PUT])),
             (purge, "/users/1", Err(&[Method::GET, Method::HEAD, Method::PUT])),
         ];
         for (method, path, expected) in cases {
