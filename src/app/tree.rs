@@ -3,7 +3,8 @@
 //! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and `/users/{key:int}` share theirs.
 //! At every node the narrowest way is tried first (the literal, then int, uuid, float, text, rest), and a way that ends nowhere is
 //! left for the next. That backtracking cannot explode: a node has one parent, so a search enters it at most once, and the worst
-//! path costs what trying every route in turn would cost (twice, to see whether the other trailing slash would do). A usual one enters as many nodes as it has segments.
+//! path costs what trying every route in turn would cost (twice, to see whether the other trailing slash would do). A usual one
+//! enters as many nodes as it has segments.
 
 use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment};
 use crate::http1::method::Method;
