@@ -1,5 +1,12 @@
 //! Routes and values: what a program says to its users; knows no socket.
 
+#[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
+pub(crate) mod app;
+pub(crate) mod error;
+pub(crate) mod into_response;
 pub(crate) mod pattern;
+pub(crate) mod request;
+pub(crate) mod response;
 pub(crate) mod router;
+mod storage;
 pub(crate) mod tree;

@@ -1,8 +1,13 @@
 //! The protocol, sans I/O: bytes in by slice, bytes out by appending; knows no socket, clock, thread or route.
 
 pub(crate) mod chunked;
+pub(crate) mod connection;
+mod diagnose;
+pub(crate) mod encode;
 pub(crate) mod fault;
+mod framing;
 pub(crate) mod grammar;
+pub(crate) mod head;
 pub(crate) mod limits;
 pub(crate) mod method;
 pub(crate) mod span;

@@ -1,0 +1,275 @@
+//! The application: a root router, the state its handlers share, and the one way from a request to its response.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::json;
+
+use super::error::{Error, Result};
+use super::request::Request;
+use super::response::Response;
+use super::router::{Route, Router};
+use super::storage::Storage;
+use super::tree::{Found, Params};
+use crate::http1::fault::Reject;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+use crate::http1::target::Form;
+
+/// Routes, hooks, error pages and state: everything a program says to its users.
+///
+/// It is the outermost [`Router`] and has all of that one's methods.
+///
+/// ```no_run
+/// use wirelight::{App, json};
+///
+/// fn main() -> std::io::Result<()> {
+///     let mut app = App::new();
+///     app.get("/hello", |req| {
+///         let name = req.query("name").unwrap_or("World".into());
+///         json!({ "message": format!("Hello, {name}!") })
+///     });
+///     app.run("127.0.0.1:8000")
+/// }
+/// ```
+#[derive(Default)]
+pub struct App {
+    router: Router,
+    state: Storage,
+}
+
+impl std::ops::Deref for App {
+    type Target = Router;
+
+    fn deref(&self) -> &Router {
+        &self.router
+    }
+}
+
+impl std::ops::DerefMut for App {
+    fn deref_mut(&mut self) -> &mut Router {
+        &mut self.router
+    }
+}
+
+/// What the application says of a request whose body is still to come.
+pub(crate) enum Admission {
+    /// Up to this many bytes; none: the server's limit.
+    Body(Option<u64>),
+    /// No handler will read it.
+    Unwanted,
+}
+
+impl App {
+    /// An application without routes: everything is 404.
+    pub fn new() -> App {
+        App::default()
+    }
+
+    /// Adds a value that all handlers share, found by its type with [`Request::state`]; the earlier one of its type goes.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.state(AtomicU64::new(0));
+    /// app.get("/", |req| req.state::<AtomicU64>().fetch_add(1, Ordering::Relaxed).to_string());
+    /// assert_eq!(app.test().get("/").send().text(), "0");
+    /// ```
+    pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.state.insert(value);
+    }
+
+    /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
+    #[inline]
+    pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
+        let found = self.find(request);
+        let scope = found.map_or(0, |route| route.scope);
+        caught(response, |response| {
+            if let Err(error) = self.dispatch(found, scope, request, response) {
+                response.fail(error);
+            }
+        });
+        self.finish(scope, request, response);
+    }
+
+    /// Answers what was no request: the error pages and after hooks see a request without fields.
+    #[cold]
+    pub(crate) fn refuse(&self, reject: Reject, request: &Request<'_>, response: &mut Response) {
+        response.fail(Error::refused(reject));
+        self.finish(0, request, response);
+    }
+
+    /// Looks ahead at a request whose body is still to come.
+    pub(crate) fn admit(&self, request: &Request<'_>) -> Admission {
+        match self.lookup(request, &mut Params::default()) {
+            Found::Route(number) => Admission::Body(self.router.routes.get(number as usize).and_then(|route| route.max_body)),
+            Found::Methods(_) | Found::Slash { .. } | Found::Nothing => Admission::Unwanted,
+        }
+    }
+
+    pub(crate) fn shared_state(&self) -> &Storage {
+        &self.state
+    }
+
+    #[inline]
+    fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
+        let mut params = Params::default();
+        match self.lookup(request, &mut params) {
+            Found::Route(number) => {
+                let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;
+                request.matched(&route.pattern, params);
+                Ok(route)
+            }
+            other => Err(other),
+        }
+    }
+
+    #[inline]
+    fn lookup(&self, request: &Request<'_>, params: &mut Params) -> Found {
+        let target = &request.head().target;
+        if target.form == Form::Asterisk {
+            return Found::Nothing;
+        }
+        self.router.tree.find(request.method(), request.raw_path().as_bytes(), target.escaped, params)
+    }
+
+    #[inline]
+    fn dispatch(
+        &self,
+        found: std::result::Result<&Route, Found>,
+        scope: usize,
+        request: &mut Request<'_>,
+        response: &mut Response,
+    ) -> Result<()> {
+        self.run_before(scope, request)?;
+        let route = match found {
+            Ok(route) => route,
+            Err(miss) => return self.miss(miss, request, response),
+        };
+        for guard in &route.guards {
+            guard(request)?;
+        }
+        (route.handler)(request, response);
+        Ok(())
+    }
+
+    /// No route: OPTIONS answers itself, the rest is 404 or 405 (RFC 9110 §15.5.5, §15.5.6).
+    #[cold]
+    fn miss(&self, miss: Found, request: &Request<'_>, response: &mut Response) -> Result<()> {
+        let options = request.method() == Method::OPTIONS;
+        match miss {
+            Found::Nothing if options && request.head().target.form == Form::Asterisk => {
+                response.header("Allow", self.allow(self.router.routes.iter().map(|route| route.method)));
+                Ok(())
+            }
+            Found::Methods(node) if options => {
+                response.header("Allow", self.allow(self.router.tree.methods(node)));
+                Ok(())
+            }
+            Found::Methods(node) => {
+                let allow = self.allow(self.router.tree.methods(node));
+                let message = format!("{} is not among the methods of this resource: {allow}.", request.method());
+                Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header("Allow", allow))
+            }
+            _ => Err(Error::not_found("There is nothing at this path.")),
+        }
+    }
+
+    /// The value of Allow: what was declared, with the HEAD and OPTIONS that come by themselves.
+    fn allow(&self, declared: impl Iterator<Item = Method>) -> String {
+        let mut names: Vec<Method> = Vec::new();
+        for method in declared.chain([Method::OPTIONS]) {
+            let implied = (method == Method::GET).then_some(Method::HEAD);
+            for method in [Some(method), implied].into_iter().flatten() {
+                if !names.contains(&method) {
+                    names.push(method);
+                }
+            }
+        }
+        names.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    #[inline]
+    fn run_before(&self, scope: usize, request: &mut Request<'_>) -> Result<()> {
+        let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
+        if let Some(parent) = scope.parent {
+            self.run_before(parent, request)?;
+        }
+        scope.before.iter().try_for_each(|hook| hook(request))
+    }
+
+    /// Error page and after hooks, innermost router first: what wraps an answer wraps it last.
+    #[inline]
+    fn finish(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
+        if let Some(error) = response.take_error() {
+            self.draw(scope, error, request, response);
+        }
+        let mut next = self.router.scopes.get(scope);
+        while let Some(scope) = next {
+            for hook in &scope.after {
+                caught(response, |response| hook(request, response));
+                if let Some(error) = response.take_error() {
+                    self.draw(0, error, request, response);
+                }
+            }
+            next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+        }
+    }
+
+    /// Draws the page of an error: the one for its status, else the catch-all, from the inside out; else ours.
+    #[cold]
+    fn draw(&self, scope: usize, mut error: Error, request: &Request<'_>, response: &mut Response) {
+        response.reset();
+        if let Some(answer) = error.take_answer() {
+            *response = answer;
+            return;
+        }
+        if let Some(source) = error.source() {
+            log::error!("{} {}: {source}", request.method(), request.path().escape_debug());
+        }
+        caught(response, |response| self.page(scope, &error, request, response));
+        if let Some(second) = response.take_error() {
+            log::error!("an error page failed: {second}");
+            response.reset();
+            default_page(&error, response);
+        }
+        if response.status() == StatusCode::OK {
+            response.set_status(error.status());
+        }
+        // 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets them does not lose them.
+        for (name, value) in error.fields() {
+            response.append_header(name, value);
+        }
+    }
+
+    fn page(&self, scope: usize, error: &Error, request: &Request<'_>, response: &mut Response) {
+        let mut next = self.router.scopes.get(scope);
+        while let Some(scope) = next {
+            let own = scope.pages.iter().rev().find(|(status, _)| *status == error.status()).map(|(_, page)| page);
+            if let Some(page) = own.or(scope.any_page.as_ref()) {
+                return page(request, error, response);
+            }
+            next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+        }
+        default_page(error, response);
+    }
+}
+
+/// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
+fn default_page(error: &Error, response: &mut Response) {
+    match error.details() {
+        Some(details) => response.json(&json!({ "error": error.name(), "message": error.message(), "details": details })),
+        None => response.json(&json!({ "error": error.name(), "message": error.message() })),
+    }
+    response.set_status(error.status());
+}
+
+/// Runs code of the application's. A panic becomes a 500: the worker lives, and so does the connection.
+#[inline]
+fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) {
+    // Unwind safety: what a panic can leave half-done is the response, which is drawn anew, and the program's own state.
+    if catch_unwind(AssertUnwindSafe(|| run(&mut *response))).is_err() {
+        response.fail(Error::internal("a handler or hook panicked"));
+    }
+}

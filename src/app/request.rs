@@ -1,0 +1,288 @@
+//! A request as the application reads it: a borrowed view of the bytes that came, nothing copied; knows no socket.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode;
+use serde_core::de::DeserializeOwned;
+
+use super::error::{Error, Result};
+use super::pattern::Pattern;
+use super::storage::Storage;
+use super::tree::Params;
+use crate::http1::head::Head;
+use crate::http1::method::Method;
+use crate::http1::span::Span;
+use crate::http1::status::StatusCode;
+use crate::http1::version::Version;
+
+/// One request: offsets into the bytes of the connection, looked up when asked for.
+///
+/// Handlers get `&Request`; hooks and guards get `&mut Request`, so that they can leave values for the handler with
+/// [`set`](Request::set).
+pub struct Request<'a> {
+    head: &'a Head,
+    bytes: &'a [u8],
+    body: &'a [u8],
+    peer: Option<SocketAddr>,
+    state: &'a Storage,
+    pattern: Option<&'a Pattern>,
+    params: Params,
+    storage: Option<Box<Storage>>,
+    decoded_path: OnceCell<String>,
+}
+
+impl<'a> Request<'a> {
+    #[inline]
+    pub(crate) fn new(head: &'a Head, bytes: &'a [u8], body: &'a [u8], peer: Option<SocketAddr>, state: &'a Storage) -> Request<'a> {
+        Request {
+            head,
+            bytes,
+            body,
+            peer,
+            state,
+            pattern: None,
+            params: Params::default(),
+            storage: None,
+            decoded_path: OnceCell::new(),
+        }
+    }
+
+    /// The method.
+    #[inline]
+    pub fn method(&self) -> Method {
+        self.head.method
+    }
+
+    /// The version of the request; what we answer is always HTTP/1.1.
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The request target as it was received (RFC 9112 §3.2): `/users?page=2`, or one of the three rarer forms.
+    pub fn target(&self) -> &str {
+        self.text(self.head.target.whole)
+    }
+
+    /// The path, percent-decoded: `/users/Zoë`. A sequence that is no UTF-8 is replaced by U+FFFD.
+    ///
+    /// Decoding is for people: `%2F` becomes a slash here, so do not split this to route by hand.
+    pub fn path(&self) -> &str {
+        match self.head.target.escaped {
+            false => self.raw_path(),
+            true => self.decoded_path.get_or_init(|| percent_decode(self.raw_path().as_bytes()).decode_utf8_lossy().into_owned()),
+        }
+    }
+
+    /// The path as it was received.
+    #[inline]
+    pub fn raw_path(&self) -> &str {
+        match self.text(self.head.target.path) {
+            "" => "/", // absolute-form without a path (RFC 9112 §3.2.2)
+            path => path,
+        }
+    }
+
+    /// What stands behind the first `?`, undecoded; empty when there is none.
+    pub fn query_string(&self) -> &str {
+        self.head.target.query.map_or("", |query| self.text(query))
+    }
+
+    /// The first value of a query parameter, decoded (`+` and `%XX`). `?name=` gives the empty string.
+    ///
+    /// ```
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.get("/hello", |req| format!("Hello, {}!", req.query("name").unwrap_or("World".into())));
+    /// assert_eq!(app.test().get("/hello?name=Zo%C3%AB+B").send().text(), "Hello, Zoë B!");
+    /// ```
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All values of a query parameter, in order.
+    pub fn query_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
+        self.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All query parameters, in order, decoded.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.query_string().as_bytes())
+    }
+
+    /// A query parameter as a value of another type, or `default` when it is missing **or does not parse**, as Flask's
+    /// `args.get(name, default, type=int)` has it.
+    ///
+    /// ```
+    /// # let mut app = wirelight::App::new();
+    /// app.get("/", |req| req.query_or("page", 1_u32).to_string());
+    /// assert_eq!(app.test().get("/?page=x").send().text(), "1");
+    /// ```
+    pub fn query_or<T: FromStr>(&self, name: &str, default: T) -> T {
+        self.query(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    /// The first value of a header field, if it is UTF-8; names are compared without case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// All values of a header field, in order, as far as they are UTF-8.
+    pub fn header_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
+        let same = self.headers().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
+        same.filter_map(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above 0x7f.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.head.fields.iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
+    }
+
+    /// The media type of the body as it was sent, parameters included.
+    pub fn content_type(&self) -> Option<&str> {
+        self.header("content-type")
+    }
+
+    /// The value of the Host field, or the authority of an absolute-form target, which wins (RFC 9112 §3.2.2).
+    pub fn host(&self) -> Option<&str> {
+        let host = self.head.target.authority.or(self.head.notes.host).map(|span| self.text(span));
+        host.filter(|host| !host.is_empty())
+    }
+
+    /// The address of the socket's other end; none in tests and on unix sockets. Behind a proxy this is the proxy.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The body, decoded, whole.
+    #[inline]
+    pub fn body(&self) -> &[u8] {
+        self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    /// 400 when it is no UTF-8.
+    pub fn text_body(&self) -> Result<&str> {
+        std::str::from_utf8(self.body)
+            .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 415 when the Content-Type is neither `application/json` nor `…+json`; 400 when the body is no JSON, with the place;
+    /// 422 when it is JSON of another shape than `T`.
+    ///
+    /// ```
+    /// use wirelight::{App, Json, Request, Result};
+    ///
+    /// #[derive(serde::Deserialize, serde::Serialize)]
+    /// struct User { name: String }
+    ///
+    /// let mut app = App::new();
+    /// app.post("/users", |req: &Request| -> Result<Json<User>> { Ok(Json(req.json()?)) });
+    /// let client = app.test();
+    /// assert_eq!(client.post("/users").body("application/json", "{\"name\": \"Zoë\"}").send().status(), 200);
+    /// assert_eq!(client.post("/users").body("text/plain", "{\"name\": \"Zoë\"}").send().status(), 415);
+    /// assert_eq!(client.post("/users").body("application/json", "{\"name\"").send().status(), 400);
+    /// assert_eq!(client.post("/users").body("application/json", "{}").send().status(), 422);
+    /// ```
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        if !self.content_type().is_some_and(is_json) {
+            return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send Content-Type: application/json."));
+        }
+        serde_json::from_slice(self.body).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
+            _ => Error::bad_request(format!("The body is no JSON: {error}.")),
+        })
+    }
+
+    /// The first value of a field of an urlencoded form; none when the body is no such form.
+    pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.form_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All fields of an urlencoded form, in order, decoded; nothing when the body is of another type.
+    pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let is_form = self.content_type().is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        form_urlencoded::parse(if is_form { self.body } else { b"" })
+    }
+
+    /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.
+    ///
+    /// # Errors
+    /// 404 when the text does not parse as `T` (a number too large for it): the path names nothing. 500 when the pattern has no
+    /// parameter of this name.
+    pub fn param<T: FromStr>(&self, name: &str) -> Result<T> {
+        let text = self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
+        text.parse().map_err(|_| Error::not_found(""))
+    }
+
+    /// The pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by it, since paths are unbounded.
+    pub fn route(&self) -> Option<&str> {
+        self.pattern.map(Pattern::text)
+    }
+
+    /// The application's state of type `T`.
+    ///
+    /// # Panics
+    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged.
+    pub fn state<T: 'static>(&self) -> &T {
+        #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
+        self.state.get().unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
+    }
+
+    /// Leaves a value for later hooks and the handler; one of each type.
+    pub fn set<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.storage.get_or_insert_default().insert(value);
+    }
+
+    /// A value that a hook left.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        self.storage.as_ref().and_then(|storage| storage.get())
+    }
+
+    /// A value that a hook left, to change it.
+    pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        self.storage.as_mut().and_then(|storage| storage.get_mut())
+    }
+
+    pub(crate) fn matched(&mut self, pattern: &'a Pattern, params: Params) {
+        self.pattern = Some(pattern);
+        self.params = params;
+    }
+
+    pub(crate) fn head(&self) -> &'a Head {
+        self.head
+    }
+
+    fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let index = self.pattern?.params().position(|param| param == name)?;
+        let span = self.params.span(index)?;
+        let raw = self.raw_path().as_bytes().get(span.range())?;
+        percent_decode(raw).decode_utf8().ok()
+    }
+
+    /// Heads are checked to be ASCII in the target and in field names.
+    #[inline]
+    fn text(&self, span: Span) -> &'a str {
+        std::str::from_utf8(span.of(self.bytes)).unwrap_or_default()
+    }
+}
+
+/// The type without its parameters.
+fn media_type(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+/// `application/json` and every structured syntax `+json` (RFC 6839 §3.1), as Flask has it.
+fn is_json(value: &str) -> bool {
+    let kind = media_type(value).to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}

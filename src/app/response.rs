@@ -1,0 +1,326 @@
+//! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
+
+use serde_core::Serialize;
+
+use super::error::Error;
+use crate::http1::status::StatusCode;
+
+/// What goes back to the client. Handlers rarely touch it: what they return is poured into it by
+/// [`IntoResponse`](crate::IntoResponse). After hooks may still change all of it.
+///
+/// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the first three is ignored, and
+/// `Connection: close` closes the connection behind this answer.
+///
+/// ```
+/// use wirelight::{Response, StatusCode};
+///
+/// let mut response = Response::new(StatusCode::CREATED);
+/// response.header("Location", "/users/7");
+/// response.text("made");
+/// assert_eq!(response.status(), 201);
+/// assert_eq!(response.header_value("location"), Some("/users/7"));
+/// ```
+#[derive(Debug, Default)]
+pub struct Response {
+    status: StatusCode,
+    /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they refuse CR, LF and NUL.
+    fields: Vec<u8>,
+    /// The field line for the media type of the body, unless `fields` holds one.
+    media_type: &'static str,
+    body: Body,
+    /// Where text and JSON are written; kept from answer to answer so that the steady state allocates nothing.
+    scratch: Vec<u8>,
+    close: bool,
+    error: Option<Error>,
+}
+
+/// Where the bytes of the body are.
+#[derive(Debug, Default)]
+enum Body {
+    #[default]
+    Empty,
+    Static(&'static [u8]),
+    Scratch,
+    Owned(Vec<u8>),
+}
+
+/// Scratch space above this is given back after the answer that needed it.
+const SCRATCH_KEPT: usize = 64 * 1024;
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
+const BYTES: &str = "Content-Type: application/octet-stream\r\n";
+
+impl Response {
+    /// An empty response with this status.
+    pub fn new(status: StatusCode) -> Response {
+        Response { status, ..Response::default() }
+    }
+
+    /// The status.
+    #[inline]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Sets the status.
+    #[inline]
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// Sets a header field; an earlier one of the same name, in any case, goes.
+    ///
+    /// A name that is no token, or a value with CR, LF, NUL or another control character, would let whoever chose it write
+    /// headers and bodies of their own (response splitting, RFC 9110 §5.5): the answer becomes a 500, and the log says why.
+    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.remove_header(name);
+        self.append_header(name, value);
+    }
+
+    /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. Refuses what [`header`](Self::header) refuses.
+    pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let value = value.as_ref().trim_ascii();
+        if name.is_empty() || !name.bytes().all(is_token) || value.iter().any(|&byte| is_control(byte)) {
+            self.fail(Error::internal(format!("a response header was refused: {name:?}: {:?}", value.escape_ascii().to_string())));
+            return;
+        }
+        match owned_by_server(name) {
+            Some("connection") => self.close |= value.eq_ignore_ascii_case(b"close"),
+            Some(name) => log::debug!("the server sets {name} itself: ignored"),
+            None => self.append_line(name, value),
+        }
+    }
+
+    /// Takes away every header field of this name.
+    pub fn remove_header(&mut self, name: &str) {
+        if name.eq_ignore_ascii_case("content-type") {
+            self.media_type = "";
+        }
+        if self.fields.is_empty() {
+            return;
+        }
+        let mut kept = Vec::with_capacity(self.fields.len());
+        for line in self.fields.split_inclusive(|&byte| byte == b'\n') {
+            if !field_of(line).0.eq_ignore_ascii_case(name.as_bytes()) {
+                kept.extend_from_slice(line);
+            }
+        }
+        self.fields = kept;
+    }
+
+    /// The first value of this header field, when it is UTF-8.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name)).and_then(|(_, value)| std::str::from_utf8(value).ok())
+    }
+
+    /// All header fields that the application set, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let lines = [self.media_type.as_bytes(), &self.fields];
+        let lines = lines.into_iter().flat_map(|block| block.split_inclusive(|&byte| byte == b'\n'));
+        lines.map(|line| {
+            let (name, value) = field_of(line);
+            (std::str::from_utf8(name).unwrap_or_default(), value)
+        })
+    }
+
+    /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
+    pub fn text(&mut self, text: impl AsRef<str>) {
+        self.typed(TEXT);
+        self.scratch.clear();
+        self.scratch.extend_from_slice(text.as_ref().as_bytes());
+        self.body = Body::Scratch;
+    }
+
+    /// Sets an HTML body.
+    pub fn html(&mut self, html: impl AsRef<str>) {
+        self.text(html);
+        self.retype(TEXT, HTML);
+    }
+
+    /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that cannot be serialised gives a 500.
+    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.typed(JSON);
+        self.scratch.clear();
+        self.body = Body::Scratch;
+        if let Err(error) = serde_json::to_writer(&mut self.scratch, value) {
+            self.fail(Error::internal(error));
+        }
+    }
+
+    /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type was set.
+    pub fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
+        self.typed(BYTES);
+        self.body = Body::Owned(bytes.into());
+    }
+
+    /// Closes the connection behind this answer.
+    pub fn close_connection(&mut self) {
+        self.close = true;
+    }
+
+    /// The body as it stands, for after hooks and tests.
+    #[inline]
+    pub fn body(&self) -> &[u8] {
+        match &self.body {
+            Body::Empty => &[],
+            Body::Static(bytes) => bytes,
+            Body::Scratch => &self.scratch,
+            Body::Owned(bytes) => bytes,
+        }
+    }
+
+    /// Text that lives as long as the program: nothing is copied until it is sent.
+    #[inline]
+    pub(crate) fn static_text(&mut self, text: &'static str) {
+        self.typed(TEXT);
+        self.body = Body::Static(text.as_bytes());
+    }
+
+    /// Bytes that live as long as the program.
+    pub(crate) fn static_bytes(&mut self, bytes: &'static [u8]) {
+        self.typed(BYTES);
+        self.body = Body::Static(bytes);
+    }
+
+    pub(crate) fn clear_body(&mut self) {
+        self.body = Body::Empty;
+        self.media_type = "";
+    }
+
+    /// Notes that the answer is an error; the error pages draw it when the handler is through.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error = Some(error);
+    }
+
+    #[inline]
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    /// Ready for the next answer; the buffers stay.
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        self.status = StatusCode::OK;
+        self.fields.clear();
+        self.media_type = "";
+        self.body = Body::Empty;
+        self.close = false;
+        self.error = None;
+        if self.scratch.capacity() > SCRATCH_KEPT {
+            self.scratch = Vec::new();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn field_lines(&self) -> (&[u8], &'static str) {
+        (&self.fields, self.media_type)
+    }
+
+    #[inline]
+    pub(crate) fn closes(&self) -> bool {
+        self.close
+    }
+
+    #[inline]
+    fn typed(&mut self, line: &'static str) {
+        if self.fields.is_empty() || self.header_value("content-type").is_none() {
+            self.media_type = line;
+        }
+    }
+
+    fn retype(&mut self, from: &'static str, to: &'static str) {
+        if self.media_type == from {
+            self.media_type = to;
+        }
+    }
+
+    fn append_line(&mut self, name: &str, value: &[u8]) {
+        if name.eq_ignore_ascii_case("content-type") {
+            self.media_type = "";
+        }
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            self.fields.extend_from_slice(part);
+        }
+    }
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9110 §5.5: everything below a space but the tab, and DEL.
+fn is_control(byte: u8) -> bool {
+    (byte < b' ' && byte != b'\t') || byte == 0x7f
+}
+
+/// The fields that frame the message or name its second are written by the encoder alone.
+fn owned_by_server(name: &str) -> Option<&'static str> {
+    ["content-length", "transfer-encoding", "connection", "date"].into_iter().find(|owned| name.eq_ignore_ascii_case(owned))
+}
+
+/// Name and value of a line of our own making.
+fn field_of(line: &[u8]) -> (&[u8], &[u8]) {
+    let line = line.trim_ascii_end();
+    let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+    (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default().trim_ascii_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(response: &Response) -> Vec<(String, String)> {
+        response.headers().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
+    }
+
+    #[test]
+    fn header_replaces_and_append_header_adds() {
+        let mut response = Response::default();
+        response.header("X-A", "1");
+        response.header("x-a", "2");
+        response.append_header("Set-Cookie", "a=1");
+        response.append_header("Set-Cookie", "b=2");
+        let expected = [("x-a", "2"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")];
+        assert_eq!(lines(&response), expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn no_byte_can_split_a_response() {
+        for byte in 0..=255_u8 {
+            for (name, value) in [(vec![b'X', byte], b"v".to_vec()), (b"X".to_vec(), vec![b'a', byte, b'b'])] {
+                let Ok(name) = String::from_utf8(name) else { continue };
+                let mut response = Response::default();
+                response.header(&name, &value);
+                let refused = response.take_error().is_some();
+                assert_eq!(refused, response.fields.is_empty(), "{name:?} {value:?}");
+                assert_eq!(response.fields.iter().filter(|byte| **byte == b'\r' || **byte == b'\n').count(), if refused { 0 } else { 2 });
+            }
+        }
+    }
+
+    #[test]
+    fn a_media_type_that_was_set_wins_over_the_one_of_the_body() {
+        let mut response = Response::default();
+        response.header("Content-Type", "text/csv");
+        response.text("a,b");
+        assert_eq!(lines(&response), [("Content-Type".to_owned(), "text/csv".to_owned())]);
+        let mut response = Response::default();
+        response.text("a,b");
+        response.header("content-type", "text/csv");
+        assert_eq!(lines(&response), [("content-type".to_owned(), "text/csv".to_owned())]);
+    }
+
+    #[test]
+    fn framing_fields_are_the_servers() {
+        let mut response = Response::default();
+        for name in ["Content-Length", "transfer-encoding", "DATE"] {
+            response.header(name, "5");
+        }
+        response.header("Connection", "close");
+        assert_eq!(lines(&response), []);
+        assert!(response.closes());
+    }
+}

@@ -1,0 +1,53 @@
+//! Values found by their type: the application's state and a request's storage; knows nothing of either.
+
+use std::any::{Any, TypeId};
+
+/// At most one value of each type. A list, not a map: a program has a handful, and comparing five ids beats one hash.
+#[derive(Default)]
+pub(crate) struct Storage {
+    entries: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
+}
+
+impl Storage {
+    /// Puts a value in; the earlier one of its type goes out.
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        let id = TypeId::of::<T>();
+        let value: Box<dyn Any + Send + Sync> = Box::new(value);
+        match self.entries.iter_mut().find(|entry| entry.0 == id) {
+            Some(entry) => entry.1 = value,
+            None => self.entries.push((id, value)),
+        }
+    }
+
+    /// The value of this type.
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        let id = TypeId::of::<T>();
+        self.entries.iter().find(|entry| entry.0 == id).and_then(|entry| entry.1.downcast_ref())
+    }
+
+    /// The value of this type, to change it.
+    pub(crate) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        let id = TypeId::of::<T>();
+        self.entries.iter_mut().find(|entry| entry.0 == id).and_then(|entry| entry.1.downcast_mut())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_of_each_type() {
+        let mut storage = Storage::default();
+        storage.insert(1_u32);
+        storage.insert("text");
+        storage.insert(2_u32);
+        assert_eq!(storage.get::<u32>(), Some(&2));
+        assert_eq!(storage.get::<&str>(), Some(&"text"));
+        assert_eq!(storage.get::<u64>(), None);
+        if let Some(number) = storage.get_mut::<u32>() {
+            *number += 1;
+        }
+        assert_eq!(storage.get::<u32>(), Some(&3));
+    }
+}

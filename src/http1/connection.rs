@@ -1,0 +1,429 @@
+//! One connection as two state machines (what the peer does, what we do) and the rules between them; knows no socket and no clock.
+//!
+//! The names are h11's. Every change of state goes through [`Connection::receiving`] or [`Connection::sending`], and every
+//! change that is allowed is a row of [`TRANSITIONS`]: the documentation, the trace and the tests read that table.
+
+use super::chunked::{Decoder, Progress};
+use super::diagnose;
+use super::encode::{Length, Persistence};
+use super::fault::{Fault, Reject};
+use super::framing::{Body, Framing};
+use super::head::Head;
+use super::limits::Limits;
+use super::method::Method;
+use super::status::StatusCode;
+use super::version::Version;
+
+/// What the peer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recv {
+    /// Between two requests: no byte of the next one is here.
+    Idle,
+    /// A head has begun.
+    Head,
+    /// The head is whole, the body is not.
+    Body,
+    /// The request is whole.
+    Done,
+    /// The peer will send nothing more.
+    Closed,
+    /// What came was no HTTP: nothing behind it can be trusted.
+    Failed,
+}
+
+/// What we do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Send {
+    /// Nothing to answer yet.
+    Idle,
+    /// A request waits for its answer.
+    Respond,
+    /// The head is out, the body is on its way.
+    Body,
+    /// The answer is whole.
+    Done,
+    /// The answer is whole and was the last one.
+    MustClose,
+    /// Nothing more will be sent.
+    Closed,
+}
+
+/// Either machine's state, for the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Recv(Recv),
+    Send(Send),
+}
+
+/// One allowed change of state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transition {
+    pub(crate) from: State,
+    pub(crate) to: State,
+    pub(crate) why: &'static str,
+}
+
+/// Every change of state there is. Nothing else changes state; debug builds check each change against this table.
+pub(crate) const TRANSITIONS: &[Transition] = &[
+    recv(Recv::Idle, Recv::Head, "the first byte of a head"),
+    recv(Recv::Head, Recv::Body, "the head is whole and announces a body"),
+    recv(Recv::Head, Recv::Done, "the head is whole and announces no body"),
+    recv(Recv::Body, Recv::Done, "the last byte of the body"),
+    recv(Recv::Done, Recv::Idle, "both sides are done and the connection stays: next request"),
+    recv(Recv::Idle, Recv::Closed, "the peer closed between two requests"),
+    recv(Recv::Done, Recv::Closed, "the peer closed behind a whole request"),
+    recv(Recv::Head, Recv::Failed, "the head is refused, or broke off"),
+    recv(Recv::Body, Recv::Failed, "the body is refused, or broke off"),
+    send(Send::Idle, Send::Respond, "a request to answer, or a refusal to send"),
+    send(Send::Respond, Send::Body, "the head of the answer is out"),
+    send(Send::Respond, Send::Done, "the answer is out whole and the connection stays"),
+    send(Send::Respond, Send::MustClose, "the answer is out whole and was the last one"),
+    send(Send::Body, Send::Done, "the last byte of the answer, and the connection stays"),
+    send(Send::Body, Send::MustClose, "the last byte of the answer, which was the last one"),
+    send(Send::Done, Send::Idle, "both sides are done and the connection stays: next request"),
+    send(Send::Idle, Send::Closed, "nothing to answer and nothing will come"),
+    send(Send::MustClose, Send::Closed, "the last answer was written to the socket"),
+];
+
+const fn recv(from: Recv, to: Recv, why: &'static str) -> Transition {
+    Transition { from: State::Recv(from), to: State::Recv(to), why }
+}
+
+const fn send(from: Send, to: Send, why: &'static str) -> Transition {
+    Transition { from: State::Send(from), to: State::Send(to), why }
+}
+
+/// What [`Connection::receive`] found in the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The bytes do not reach: come back with more.
+    NeedData,
+    /// The head is whole. The caller says how large a body it takes with [`Connection::admit`], then receives on.
+    Head,
+    /// The request is whole: [`Connection::body`] says where its body lies.
+    End,
+    /// The answer is not out yet; the bytes behind this request wait (RFC 9112 §9.3.2: answers go in order).
+    Paused,
+    /// The peer has closed, and nothing is left to do.
+    Eof,
+}
+
+/// What a timer that fires now would mean. How long it runs is the network's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// For the first byte of the next request.
+    Idle,
+    /// For the rest of a head.
+    Head,
+    /// For the rest of a body.
+    Body,
+    /// For the application.
+    Application,
+    /// For nothing: the connection ends.
+    Close,
+}
+
+/// The protocol state of one connection. `input` is always the bytes from the current request's first byte on.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    recv: Recv,
+    send: Send,
+    /// Only ever goes from true to false within one request.
+    keep_alive: bool,
+    /// The peer announced that this request is its last.
+    peer_closes: bool,
+    version: Version,
+    head_only: bool,
+    framing: Framing,
+    /// How many bytes of an unfinished head the last look saw.
+    looked: usize,
+    body_start: usize,
+    max_body: u64,
+    decoder: Decoder,
+}
+
+impl Connection {
+    pub(crate) fn new() -> Connection {
+        Connection {
+            recv: Recv::Idle,
+            send: Send::Idle,
+            keep_alive: true,
+            peer_closes: false,
+            version: Version::Http11,
+            head_only: false,
+            framing: Framing::default(),
+            looked: 0,
+            body_start: 0,
+            max_body: 0,
+            decoder: Decoder::new(),
+        }
+    }
+
+    /// Looks at the bytes, copies none, and says what they are. After an `Err` the connection takes one refusal and ends.
+    #[inline]
+    pub(crate) fn receive(&mut self, input: &mut [u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
+        let found = match self.recv {
+            Recv::Idle if input.is_empty() => return Ok(Event::NeedData),
+            Recv::Idle | Recv::Head => self.receive_head(input, head, limits),
+            Recv::Body => self.receive_body(input, limits),
+            Recv::Done | Recv::Failed => return Ok(Event::Paused),
+            Recv::Closed => return Ok(Event::Eof),
+        };
+        if found.is_err() {
+            self.fail();
+        }
+        found
+    }
+
+    /// The peer sent FIN behind `input`. A request that broke off is refused (RFC 9112 §8); anything else just ends.
+    pub(crate) fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), Reject> {
+        match self.recv {
+            Recv::Head => Err(self.broken_off(input, head, limits, Fault::EndedEarly)),
+            Recv::Body => {
+                self.fail();
+                Err(Fault::EndedEarly.at(input.len()))
+            }
+            Recv::Idle => {
+                self.receiving(Recv::Closed);
+                self.sending(Send::Closed);
+                Ok(())
+            }
+            Recv::Done | Recv::Closed | Recv::Failed => Ok(()),
+        }
+    }
+
+    /// Time is up for a head or a body that is not whole: the refusal to send, if the peer began to speak at all.
+    pub(crate) fn expire(&mut self, input: &[u8], head: &mut Head, limits: &Limits, late: Fault) -> Option<Reject> {
+        match self.recv {
+            Recv::Head => Some(self.broken_off(input, head, limits, late)),
+            Recv::Body => {
+                self.fail();
+                Some(late.at(input.len()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Says how many bytes of body the resource takes. 413 at once when more are announced (RFC 9110 §15.5.14).
+    pub(crate) fn admit(&mut self, max_body: u64, head: &Head) -> Result<(), Reject> {
+        self.max_body = max_body;
+        match self.framing.body() {
+            Body::Length(length) if length > max_body => {
+                self.fail();
+                Err(Fault::BodyTooLarge.at(head.notes.content_length.map_or(0, |value| value.start as usize)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends its body: it asked to, and none of it is here.
+    pub(crate) fn awaits_continue(&self, input: &[u8], head: &Head) -> bool {
+        self.recv == Recv::Body && head.notes.expect_continue && input.len() == self.body_start
+    }
+
+    /// Whether a body is announced whose bytes are still to be read.
+    pub(crate) fn expects_body(&self) -> bool {
+        self.recv == Recv::Body
+    }
+
+    /// Where the decoded body of a whole request lies in the input.
+    pub(crate) fn body(&self) -> std::ops::Range<usize> {
+        let length = match self.framing.body() {
+            Body::Absent => 0,
+            Body::Length(length) => length as usize, // at most max_body, and all of it is in memory
+            Body::Chunked => self.decoder.decoded(),
+        };
+        self.body_start..self.body_start + length
+    }
+
+    /// The answer's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
+    /// `length`: bytes of the body when they are known. `last`: the server wants this to be the last answer.
+    #[inline]
+    pub(crate) fn respond(&mut self, status: StatusCode, length: Option<u64>, last: bool) -> (Length, Persistence) {
+        let length = match length {
+            // RFC 9110 §8.6: forbidden with 1xx and 204; with 304 it would speak of the body that a 200 had.
+            _ if status.forbids_body() => Length::Absent,
+            Some(length) => Length::Known(length),
+            None if self.version == Version::Http11 => Length::Chunked,
+            None => Length::UntilClose,
+        };
+        // A body that is not read to its end would be taken for the next request: then this answer is the last.
+        self.keep_alive &= !last && self.recv == Recv::Done && length != Length::UntilClose;
+        let persistence = match (self.keep_alive, self.version) {
+            (true, Version::Http11) => Persistence::Default,
+            (true, Version::Http10) => Persistence::KeepAlive,
+            (false, _) => Persistence::Close,
+        };
+        (length, persistence)
+    }
+
+    /// Whether this answer carries a body at all (RFC 9110 §9.3.2, §6.4.1).
+    #[inline]
+    pub(crate) fn sends_body(&self, status: StatusCode) -> bool {
+        !self.head_only && !status.forbids_body()
+    }
+
+    /// The answer is in the output, whole. Gives the bytes of input that this request took when another one may follow.
+    #[inline]
+    pub(crate) fn responded(&mut self) -> Option<usize> {
+        if !self.keep_alive {
+            self.sending(Send::MustClose);
+            return None;
+        }
+        self.sending(Send::Done);
+        let taken = self.taken();
+        self.receiving(Recv::Idle);
+        self.sending(Send::Idle);
+        Some(taken)
+    }
+
+    /// The bytes of an unfinished chunked body that were decoded away. The caller takes them out of its buffer now: 1-byte chunks
+    /// would otherwise keep six times their size.
+    pub(crate) fn close_gap(&mut self) -> Option<std::ops::Range<usize>> {
+        if self.recv != Recv::Body || self.framing.body() != Body::Chunked {
+            return None;
+        }
+        let gap = self.body_start + self.decoder.decoded()..self.body_start + self.decoder.consumed();
+        self.decoder.close_gap();
+        Some(gap)
+    }
+
+    /// Whether the peer will send no other request: it said so (or speaks HTTP/1.0 and did not ask to stay), and this one is whole.
+    pub(crate) fn peer_is_done(&self) -> bool {
+        self.peer_closes && matches!(self.recv, Recv::Done)
+    }
+
+    /// Bytes of input that belong to the current request, as far as they were read.
+    pub(crate) fn taken(&self) -> usize {
+        self.body_start
+            + match self.framing.body() {
+                Body::Absent => 0,
+                Body::Length(length) => length as usize,
+                Body::Chunked => self.decoder.consumed(),
+            }
+    }
+
+    /// The last answer was handed to the socket.
+    pub(crate) fn closed(&mut self) {
+        if self.send == Send::MustClose {
+            self.sending(Send::Closed);
+        }
+    }
+
+    /// What the connection waits for.
+    #[inline]
+    pub(crate) fn waiting(&self) -> Waiting {
+        match (self.send, self.recv) {
+            (Send::MustClose | Send::Closed, _) => Waiting::Close,
+            (Send::Respond | Send::Body | Send::Done, Recv::Done | Recv::Failed | Recv::Closed) => Waiting::Application,
+            (_, Recv::Idle) => Waiting::Idle,
+            (_, Recv::Head) => Waiting::Head,
+            (_, Recv::Body) => Waiting::Body,
+            (Send::Idle, Recv::Done | Recv::Failed | Recv::Closed) => Waiting::Close,
+        }
+    }
+
+    /// Both states, for the trace and the tests.
+    pub(crate) fn states(&self) -> (Recv, Send) {
+        (self.recv, self.send)
+    }
+
+    fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
+        if self.recv == Recv::Idle {
+            self.receiving(Recv::Head);
+        } else if !self.worth_a_look(input) {
+            return self.need_head(input, limits);
+        }
+        if !head.parse(input, limits)? {
+            self.looked = input.len();
+            return self.need_head(input, limits);
+        }
+        self.framing = Framing::of(head, input)?;
+        self.looked = 0;
+        self.body_start = head.length;
+        self.version = head.version;
+        self.head_only = head.method == Method::HEAD;
+        // RFC 9112 §9.3: close wins; 1.1 stays by default, 1.0 only when asked.
+        self.keep_alive = !head.notes.close && (head.version == Version::Http11 || head.notes.keep_alive);
+        self.peer_closes = !self.keep_alive;
+        self.sending(Send::Respond);
+        if self.framing.body() == Body::Absent {
+            self.receiving(Recv::Done);
+            return Ok(Event::Head);
+        }
+        self.decoder = Decoder::new();
+        self.receiving(Recv::Body);
+        Ok(Event::Head)
+    }
+
+    /// Parsing a head anew for every byte is quadratic (64 KiB: 473 ms). A second look pays when a blank line arrived since
+    /// the last one, or when the bytes doubled (so that garbage without a blank line is found early, at linear cost).
+    fn worth_a_look(&self, input: &[u8]) -> bool {
+        let new = input.get(self.looked.saturating_sub(3)..).unwrap_or_default();
+        input.len() >= 2 * self.looked || memchr::memmem::find(new, b"\n\r\n").is_some() || memchr::memmem::find(new, b"\n\n").is_some()
+    }
+
+    fn need_head(&mut self, input: &[u8], limits: &Limits) -> Result<Event, Reject> {
+        // The longest line that can still be whole is CRLF longer than the limit.
+        let too_long = input.len() > limits.request_line + 2 && diagnose::request_line_exceeds(input, limits.request_line);
+        if too_long || input.len() > limits.head {
+            return Err(diagnose::too_large(input, limits));
+        }
+        Ok(Event::NeedData)
+    }
+
+    fn receive_body(&mut self, input: &mut [u8], limits: &Limits) -> Result<Event, Reject> {
+        let whole = match self.framing.body() {
+            Body::Absent => true,
+            Body::Length(length) => input.len().saturating_sub(self.body_start) as u64 >= length,
+            Body::Chunked => {
+                let body = input.get_mut(self.body_start..).unwrap_or_default();
+                let progress = self.decoder.decode(body, limits, self.max_body);
+                progress.map_err(|reject| reject.fault.at(self.body_start + reject.at))? == Progress::Done
+            }
+        };
+        if !whole {
+            return Ok(Event::NeedData);
+        }
+        self.receiving(Recv::Done);
+        Ok(Event::End)
+    }
+
+    /// A head that will not be whole any more: one last look may find that it was wrong all along, which is the better answer.
+    fn broken_off(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> Reject {
+        self.fail();
+        match head.parse(input, limits) {
+            Err(reject) => reject,
+            Ok(_) => otherwise.at(input.len()),
+        }
+    }
+
+    fn fail(&mut self) {
+        self.receiving(Recv::Failed);
+        self.keep_alive = false;
+        self.body_start = 0;
+        self.framing = Framing::default();
+        if self.send == Send::Idle {
+            // The version of a refused head is not known: the answer is framed for the one that every client reads.
+            self.version = Version::Http11;
+            self.head_only = false;
+            self.sending(Send::Respond);
+        }
+    }
+
+    #[inline]
+    fn receiving(&mut self, to: Recv) {
+        debug_assert!(allowed(State::Recv(self.recv), State::Recv(to)), "{:?} to {to:?}", self.recv);
+        self.recv = to;
+    }
+
+    #[inline]
+    fn sending(&mut self, to: Send) {
+        debug_assert!(allowed(State::Send(self.send), State::Send(to)), "{:?} to {to:?}", self.send);
+        self.send = to;
+    }
+}
+
+fn allowed(from: State, to: State) -> bool {
+    TRANSITIONS.iter().any(|row| row.from == from && row.to == to)
+}

@@ -1,0 +1,126 @@
+//! Says what was wrong with a head that httparse refused, and at which byte; runs only for refused heads, so it may take its time.
+
+use super::fault::{Fault, Reject};
+use super::head::MAX_FIELDS;
+use super::limits::Limits;
+
+/// Turns httparse's verdict into ours: which rule, which byte.
+pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Reject {
+    use httparse::Error;
+    let at = guilty_byte(input, room);
+    let byte = input.get(at).copied().unwrap_or(0);
+    let fault = match error {
+        Error::TooManyHeaders => Fault::FieldsTooMany,
+        Error::HeaderName => in_field_name(input, at, byte),
+        Error::HeaderValue if byte == b'\r' || behind_cr(input, at) => Fault::BareCr,
+        Error::HeaderValue => Fault::FieldValue,
+        Error::NewLine => Fault::BareCr,
+        Error::Version => Fault::VersionMalformed,
+        Error::Token | Error::Status => in_request_line(input, at, byte),
+    };
+    fault.at(at)
+}
+
+/// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
+/// Another major version is refused with 505, and what is no version at all with 400.
+pub(crate) fn as_http11(input: &[u8]) -> Result<Vec<u8>, Reject> {
+    let start = empty_lines(input);
+    let line = input.get(start..).unwrap_or_default();
+    let line = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)).unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let mut spaces = memchr::memchr_iter(b' ', line);
+    let (Some(_), Some(space), None) = (spaces.next(), spaces.next(), spaces.next()) else {
+        return Err(Fault::RequestLine.at(start));
+    };
+    let at = start + space + 1;
+    match line.get(space + 1..).unwrap_or_default() {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => {
+            let mut rewritten = input.to_vec();
+            if let Some(minor) = rewritten.get_mut(at + 7) {
+                *minor = b'1';
+            }
+            Ok(rewritten)
+        }
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Fault::VersionUnsupported.at(at)),
+        _ => Err(Fault::VersionMalformed.at(at)),
+    }
+}
+
+/// Whether the first line is longer than it may be, however it goes on.
+pub(crate) fn request_line_exceeds(input: &[u8], limit: usize) -> bool {
+    memchr::memchr(b'\n', input.get(..limit + 2).unwrap_or(input)).is_none()
+}
+
+/// A head that is larger than we read: whose fault is it, the request line's (414, 501) or the fields' (431)?
+pub(crate) fn too_large(input: &[u8], limits: &Limits) -> Reject {
+    if !request_line_exceeds(input, limits.request_line) {
+        return Fault::HeadTooLarge.at(limits.head);
+    }
+    match memchr::memchr(b' ', input.get(..limits.request_line).unwrap_or(input)) {
+        Some(_) => Fault::TargetTooLong.at(limits.request_line),
+        None => Fault::MethodTooLong.at(0),
+    }
+}
+
+/// httparse names no place. The shortest prefix that it refuses ends at the guilty byte: found by halving, since a prefix
+/// of a good prefix is good.
+fn guilty_byte(input: &[u8], room: usize) -> usize {
+    let refused = |length: usize| {
+        let mut table = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut request = httparse::Request::new(table.get_mut(..room).unwrap_or_default());
+        request.parse(input.get(..length).unwrap_or_default()).is_err()
+    };
+    let (mut good, mut bad) = (0, input.len());
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        if refused(middle) { bad = middle } else { good = middle }
+    }
+    bad.saturating_sub(1)
+}
+
+/// Bytes of line ends in front of the request line.
+fn empty_lines(input: &[u8]) -> usize {
+    input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+}
+
+/// A CR that no LF follows shows one byte later.
+fn behind_cr(input: &[u8], at: usize) -> bool {
+    at > 0 && input.get(at - 1) == Some(&b'\r')
+}
+
+fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
+    let line_start = at == 0 || input.get(at - 1) == Some(&b'\n');
+    let first_field = memchr::memchr(b'\n', input).is_some_and(|end| end + 1 == at);
+    match byte {
+        b' ' | b'\t' if line_start && first_field => Fault::LeadingSpace,
+        b' ' | b'\t' if line_start => Fault::ObsFold,
+        b' ' | b'\t' => blank_in_name(input, at),
+        b'\r' | b'\n' => Fault::ColonMissing,
+        _ if behind_cr(input, at) => Fault::BareCr,
+        _ => Fault::FieldName,
+    }
+}
+
+/// "Host : a" has a blank before its colon; "no colon here" has none at all.
+fn blank_in_name(input: &[u8], at: usize) -> Fault {
+    let rest = input.get(at..).unwrap_or_default().trim_ascii_start();
+    if rest.first() == Some(&b':') { Fault::SpaceBeforeColon } else { Fault::FieldName }
+}
+
+fn in_request_line(input: &[u8], at: usize, byte: u8) -> Fault {
+    let start = empty_lines(input);
+    // Every TLS record that opens a connection starts with 22 (handshake) and a major version of 3 (RFC 8446 §5.1).
+    if input.first() == Some(&0x16) {
+        return Fault::TlsOnPlainPort;
+    }
+    if at == start && matches!(byte, b' ' | b'\t') {
+        return Fault::LeadingSpace;
+    }
+    let before = input.get(start..at).unwrap_or_default();
+    match before.iter().filter(|byte| **byte == b' ').count() {
+        _ if behind_cr(input, at) => Fault::BareCr,
+        0 => Fault::MethodToken,
+        1 if byte != b' ' && byte != b'\r' && byte != b'\n' => Fault::TargetByte,
+        _ => Fault::RequestLine,
+    }
+}

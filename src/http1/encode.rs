@@ -1,0 +1,86 @@
+//! Writes a response head: status line, framing fields, the application's fields; knows no application and no clock.
+//!
+//! The framing fields are written here and nowhere else, so a response has exactly one of Content-Length, Transfer-Encoding
+//! or neither, whatever the application says.
+
+use super::status::StatusCode;
+
+/// The IMF-fixdate of this second (RFC 9110 §5.6.7): always 29 bytes.
+pub(crate) type Date = [u8; 29];
+
+/// How the reader of a response finds its end (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// Nothing is said: 1xx and 204 (RFC 9110 §8.6 forbids a length there).
+    Absent,
+    /// Content-Length.
+    Known(u64),
+    /// Transfer-Encoding: chunked.
+    Chunked,
+    /// The end of the connection, for HTTP/1.0 (RFC 9112 §6.3, rule 8).
+    UntilClose,
+}
+
+/// What is said of the connection (RFC 9112 §9.3): nothing when it is the default of the request's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    Default,
+    KeepAlive,
+    Close,
+}
+
+/// A response head but for its date.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ResponseHead<'a> {
+    pub(crate) status: StatusCode,
+    /// Complete field lines, CRLF included, none of them a framing field.
+    pub(crate) fields: &'a [u8],
+    /// The field line of the body's media type, or nothing.
+    pub(crate) media_type: &'static str,
+    pub(crate) length: Length,
+    pub(crate) persistence: Persistence,
+}
+
+/// Tells a client that waits with its body to send it (RFC 9110 §10.1.1, §15.2.1).
+pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Appends the head to `out`. The version is always HTTP/1.1: it says what we speak, not what was asked (RFC 9110 §2.5).
+#[inline]
+pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &Date) {
+    // One reservation for all the pieces, so that none of the appends below has to grow the buffer.
+    out.reserve(head.fields.len() + 256);
+    if head.status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: ");
+    } else {
+        status_line(out, head.status);
+    }
+    out.extend_from_slice(date);
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(head.media_type.as_bytes());
+    out.extend_from_slice(head.fields);
+    match head.length {
+        Length::Known(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        Length::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Length::Absent | Length::UntilClose => {}
+    }
+    match head.persistence {
+        Persistence::Default => {}
+        Persistence::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        Persistence::Close => out.extend_from_slice(b"Connection: close\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Any status but the one that is nearly all of them. The reason phrase may be empty, the space before it may not (RFC 9112 §4).
+#[cold]
+fn status_line(out: &mut Vec<u8>, status: StatusCode) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(status.as_u16()).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.reason().as_bytes());
+    out.extend_from_slice(b"\r\nDate: ");
+}

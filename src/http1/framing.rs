@@ -1,0 +1,91 @@
+//! How long is this body (RFC 9112 §6): every rule against request smuggling in one place; reads no body itself.
+//!
+//! A [`Framing`] can come from nowhere else: holding one is the evidence that all rules were applied.
+
+use super::fault::{Fault, Reject};
+use super::head::{Head, list};
+use super::version::Version;
+
+/// The length of a message body, proven by [`Framing::of`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Framing(Body);
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// There is none (RFC 9112 §6.3, rule 7).
+    #[default]
+    Absent,
+    /// After this many bytes (rule 6).
+    Length(u64),
+    /// At the last chunk (rule 4).
+    Chunked,
+}
+
+impl Framing {
+    /// Applies the rules of RFC 9112 §6.3 for requests, strictly: whatever two readers could read in two ways is refused.
+    #[inline]
+    pub(crate) fn of(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
+        let at = |fault: Fault, name: &str| Err(fault.at(position(head, input, name)));
+        match (head.notes.codings, head.notes.content_length) {
+            (0, None) => Ok(Framing(Body::Absent)),
+            (0, Some(value)) => length(value.of(input), value.start as usize).map(|n| Framing(Body::Length(n))),
+            // §6.1: a server MAY reject both together; one that serves it must pick a side, and so might the proxy in front: the other.
+            (_, Some(_)) => at(Fault::LengthAndCoding, "transfer-encoding"),
+            // §6.1: HTTP/1.0 knows no transfer codings; an intermediary that does not either would frame it otherwise.
+            (_, None) if head.version == Version::Http10 => at(Fault::CodingInOldVersion, "transfer-encoding"),
+            (_, None) => coding(head, input),
+        }
+    }
+
+    /// How the body ends.
+    pub(crate) fn body(self) -> Body {
+        self.0
+    }
+}
+
+/// Content-Length = 1*DIGIT, one line, one value. hyper took `+5` once (RUSTSEC-2021-0078), others `0x5`, `5,5`, `5_0`.
+fn length(value: &[u8], at: usize) -> Result<u64, Reject> {
+    if value.is_empty() {
+        return Err(Fault::LengthInvalid.at(at));
+    }
+    let mut total: u64 = 0;
+    for (index, byte) in value.iter().enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => u64::from(byte - b'0'),
+            _ => return Err(Fault::LengthInvalid.at(at + index)),
+        };
+        total = total
+            .checked_mul(10)
+            .and_then(|total| total.checked_add(digit))
+            .ok_or(Fault::LengthOverflow.at(at + index))?;
+    }
+    Ok(total)
+}
+
+/// Transfer-Encoding, all lines as one list, must be exactly `chunked` (RFC 9112 §6.1, §6.3 rule 4).
+fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
+    let mut chunked = false;
+    for field in &head.fields {
+        if !field.name.of(input).eq_ignore_ascii_case(b"transfer-encoding") {
+            continue;
+        }
+        let at = field.value.start as usize;
+        for coding in list(field.value.of(input)) {
+            if chunked {
+                return Err(Fault::CodingNotFinal.at(at)); // something behind chunked, even chunked itself
+            }
+            if !coding.eq_ignore_ascii_case(b"chunked") {
+                return Err(Fault::CodingUnknown.at(at)); // §6.1: 501 for a coding that we do not decode
+            }
+            chunked = true;
+        }
+    }
+    if chunked { Ok(Framing(Body::Chunked)) } else { Err(Fault::CodingNotFinal.at(position(head, input, "transfer-encoding"))) }
+}
+
+/// Where the last field of this name begins, for the message that refuses it.
+fn position(head: &Head, input: &[u8], name: &str) -> usize {
+    let same = |field: &&super::head::Field| field.name.of(input).eq_ignore_ascii_case(name.as_bytes());
+    head.fields.iter().rfind(same).map_or(0, |field| field.name.start as usize)
+}

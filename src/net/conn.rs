@@ -1,0 +1,498 @@
+//! One connection: a socket, the protocol's state, and what is unfinished between them; fill, drive, flush.
+//!
+//! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
+//! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
+
+mod patience;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use super::deadline::{Millis, Timeouts, Transfer, millis};
+use super::socket::Socket;
+use crate::app::app::{Admission, App};
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::http1::connection::{Connection, Event, Waiting};
+use crate::http1::encode::{self, Date, ResponseHead};
+use crate::http1::fault::Reject;
+use crate::http1::head::Head;
+use crate::http1::limits::Limits;
+use crate::wire::probe::{self, Ending, Outcome, Probe, Timer};
+
+/// Requests answered for one connection before the others get their turn: fairness against pipelining.
+const REQUESTS_A_TURN: usize = 32;
+/// Output above this waits for the socket before more requests are looked at.
+const HIGH_WATER: usize = 64 * 1024;
+/// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
+pub(crate) const SCRATCH: usize = 32 * 1024;
+/// What a lingering connection may still send us before we close all the same. nginx chose 30 s without a bound on the bytes.
+const LINGER_BYTES: u64 = 256 * 1024;
+
+/// What all connections of a worker share for the moment in which they are worked on.
+pub(crate) struct Desk {
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) head: Head,
+    pub(crate) tools: Tools,
+}
+
+/// The part of the desk that answers are made with.
+pub(crate) struct Tools {
+    pub(crate) response: Response,
+    pub(crate) output: Vec<u8>,
+    pub(crate) date: Date,
+}
+
+/// What a connection has to know and cannot change.
+pub(crate) struct Context<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) limits: &'a Limits,
+    pub(crate) timeouts: &'a Timeouts,
+    pub(crate) now: Millis,
+    /// Since when the server has been stopping: every answer is now a connection's last.
+    pub(crate) draining: Option<Millis>,
+    /// Most connections are taken: idle ones get less patience.
+    pub(crate) crowded: bool,
+}
+
+/// What is to become of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It waits for the socket.
+    Wait,
+    /// It waits for the socket, which refused to take more: readiness must be asked for anew.
+    Rearm,
+    /// It has more to do, and lets others go first.
+    Again,
+    /// It is over.
+    Gone(Ending),
+}
+
+pub(crate) struct Conn<S> {
+    socket: S,
+    http: Connection,
+    /// Counted from 1 and never used again, unlike tokens and descriptors.
+    pub(crate) id: u64,
+    peer: Option<SocketAddr>,
+    opened: Millis,
+    requests: u32,
+    /// The socket may hold more than was read.
+    readable: bool,
+    /// Unfinished input may hold whole requests.
+    more: bool,
+    /// The peer's FIN is behind the bytes that are here.
+    hangup: bool,
+    /// The peer's FIN was read.
+    eof: bool,
+    /// Our FIN is out (RFC 9112 §9.6).
+    lingering: bool,
+    held: Option<Box<Held>>,
+}
+
+/// What is unfinished.
+#[derive(Default)]
+struct Held {
+    input: Vec<u8>,
+    /// Where the current request begins in `input`.
+    at: usize,
+    head: Head,
+    output: Vec<u8>,
+    sent: usize,
+    /// What the transfer below is about: which request, and which side of it.
+    phase: Option<(u32, Timer)>,
+    transfer: Transfer,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Desk {
+        let tools = Tools { response: Response::default(), output: Vec::new(), date: *b"Thu, 01 Jan 1970 00:00:00 GMT" };
+        Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
+    }
+}
+
+impl<S: Socket> Conn<S> {
+    pub(crate) fn new(socket: S, id: u64, peer: Option<SocketAddr>, now: Millis) -> Conn<S> {
+        Conn {
+            socket,
+            http: Connection::new(),
+            id,
+            peer,
+            opened: now,
+            requests: 0,
+            readable: false,
+            more: false,
+            hangup: false,
+            eof: false,
+            lingering: false,
+            held: None,
+        }
+    }
+
+    pub(crate) fn socket(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests
+    }
+
+    /// The socket is said to be readable: it is read until it has nothing more. `hangup`: the peer's FIN came too.
+    #[inline]
+    pub(crate) fn wake(&mut self, hangup: bool) {
+        self.readable = true;
+        self.hangup |= hangup;
+    }
+
+    /// Whether the connection waits for its next request and nothing of it is here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.held.is_none() && !self.lingering && self.http.waiting() == Waiting::Idle
+    }
+
+    /// Since when an unfinished head has been on its way.
+    pub(crate) fn head_since(&self) -> Option<Millis> {
+        let held = self.held.as_ref()?;
+        matches!(held.phase, Some((_, Timer::Head))).then_some(held.transfer.since)
+    }
+
+    /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
+    pub(crate) fn turn<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        if let Some(fate) = self.flush_held(context, probe) {
+            return fate;
+        }
+        loop {
+            let fresh = match self.fill(desk, probe) {
+                Ok(fresh) => fresh,
+                Err(_) => return Fate::Gone(Ending::Broken),
+            };
+            if self.lingering {
+                match self.discard(fresh) {
+                    Some(fate) => return fate,
+                    None => continue,
+                }
+            }
+            self.work(fresh, desk, context, probe);
+            if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
+                return fate;
+            }
+            if self.http.waiting() == Waiting::Close {
+                return self.finish(context.now);
+            }
+            if self.more {
+                return Fate::Again;
+            }
+            if !self.readable {
+                self.note_progress(fresh, context.now);
+                return Fate::Wait;
+            }
+        }
+    }
+
+    /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
+    /// with the data: its edge is spent, and only another read shows it.
+    #[inline]
+    fn fill<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> io::Result<usize> {
+        if self.more || !self.readable || self.eof {
+            return Ok(0);
+        }
+        loop {
+            let result = self.socket.read(&mut desk.scratch);
+            if P::ON {
+                let n = *result.as_ref().unwrap_or(&0);
+                probe.event(self.id, probe::Event::ConnRecv { outcome: outcome(&result), data: desk.scratch.get(..n).unwrap_or_default() });
+            }
+            return match result {
+                Ok(0) => {
+                    (self.eof, self.readable) = (true, false);
+                    Ok(0)
+                }
+                Ok(n) => {
+                    self.readable = n == desk.scratch.len() || self.hangup;
+                    Ok(n)
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    Ok(0)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
+    /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
+    #[inline]
+    fn work<P: Probe>(&mut self, fresh: usize, desk: &mut Desk, context: &Context<'_>, probe: &mut P) {
+        let Desk { scratch, head, tools } = desk;
+        let Some(fresh) = scratch.get_mut(..fresh) else { return };
+        let Some(mut held) = self.held.take() else {
+            let taken = self.drive(fresh, head, tools, context, probe);
+            if taken < fresh.len() {
+                let mut held = Box::<Held>::default();
+                held.input.extend_from_slice(fresh.get(taken..).unwrap_or_default());
+                if self.http.expects_body() {
+                    std::mem::swap(&mut held.head, head);
+                }
+                self.hold(held);
+            }
+            return;
+        };
+        held.append(fresh);
+        let Held { input, at, head, .. } = &mut *held;
+        *at += self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
+        self.hold(held);
+    }
+
+    /// Keeps what is unfinished, if anything is.
+    fn hold(&mut self, mut held: Box<Held>) {
+        if held.at >= held.input.len() || self.http.waiting() == Waiting::Close {
+            return;
+        }
+        if let Some(gap) = self.http.close_gap() {
+            held.input.drain(held.at + gap.start..held.at + gap.end);
+        }
+        self.held = Some(held);
+    }
+
+    /// Hops 3 to 8, for every request that is whole: receive, build the request, handle, encode. Gives the bytes taken.
+    fn drive<P: Probe>(
+        &mut self,
+        input: &mut [u8],
+        head: &mut Head,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> usize {
+        let mut taken = 0;
+        self.more = false;
+        for _ in 0..REQUESTS_A_TURN {
+            let bytes = input.get_mut(taken..).unwrap_or_default();
+            let next = match self.http.receive(bytes, head, context.limits) {
+                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context) {
+                    Ok(true) => continue,
+                    Ok(false) => self.answer(bytes, head, tools, context, probe),
+                    Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+                },
+                Ok(Event::Head | Event::End) => self.answer(bytes, head, tools, context, probe),
+                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, context.limits) {
+                    Ok(()) => return taken,
+                    Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+                },
+                Ok(Event::NeedData | Event::Paused | Event::Eof) => return taken,
+                Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+            };
+            match next {
+                Some(length) => taken += length,
+                None => return taken,
+            }
+            if tools.output.len() > HIGH_WATER {
+                break;
+            }
+        }
+        self.more = taken < input.len() || self.eof;
+        taken
+    }
+
+    /// The head is whole, the body is to come: how much of it does the resource take, and does the client wait for our word?
+    /// `false`: nobody will read it, and the client has not sent it yet; it gets its answer at once.
+    #[cold]
+    fn admit(&mut self, bytes: &[u8], head: &Head, tools: &mut Tools, context: &Context<'_>) -> Result<bool, Reject> {
+        let waits = self.http.awaits_continue(bytes, head);
+        let request = Request::new(head, bytes, &[], self.peer, context.app.shared_state());
+        let limit = match context.app.admit(&request) {
+            Admission::Unwanted if waits => return Ok(false),
+            Admission::Unwanted => None,
+            Admission::Body(limit) => limit,
+        };
+        self.http.admit(limit.unwrap_or(context.limits.body), head)?;
+        if waits {
+            tools.output.extend_from_slice(encode::CONTINUE);
+        }
+        Ok(true)
+    }
+
+    /// Hops 4 to 8 for one request. Gives the bytes it took when another one may follow.
+    #[inline]
+    fn answer<P: Probe>(
+        &mut self,
+        bytes: &[u8],
+        head: &Head,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<usize> {
+        if P::ON {
+            probe.event(self.id, probe::Event::ParseHead { head, bytes });
+        }
+        let body = bytes.get(self.http.body()).unwrap_or_default();
+        let mut request = Request::new(head, bytes, body, self.peer, context.app.shared_state());
+        tools.response.reset();
+        context.app.handle(&mut request, &mut tools.response);
+        // While the server drains, the last of the requests that are here already gets the close.
+        let last = (context.draining.is_some() && bytes.len() <= self.http.taken()) || context.now - self.opened > millis(context.timeouts.max_age);
+        self.encode(tools, last, probe)
+    }
+
+    /// Answers what was no request, through the application's error pages, and ends the connection (it will not be trusted again).
+    #[cold]
+    fn refuse<P: Probe>(
+        &mut self,
+        reject: Reject,
+        bytes: &[u8],
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<usize> {
+        if P::ON {
+            probe.event(self.id, probe::Event::ReqError { reject });
+        }
+        log::debug!("connection {}: {reject}", self.id);
+        let blank = Head::default();
+        let request = Request::new(&blank, bytes, &[], self.peer, context.app.shared_state());
+        tools.response.reset();
+        context.app.refuse(reject, &request, &mut tools.response);
+        self.encode(tools, true, probe)
+    }
+
+    /// Hop 8: one append for the head, one for the body.
+    #[inline]
+    fn encode<P: Probe>(&mut self, tools: &mut Tools, last: bool, probe: &mut P) -> Option<usize> {
+        let Tools { response, output, date } = tools;
+        let (status, body) = (response.status(), response.body());
+        let (length, persistence) = self.http.respond(status, Some(body.len() as u64), last || response.closes());
+        let (fields, media_type) = response.field_lines();
+        let before = output.len();
+        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, date);
+        if self.http.sends_body(status) {
+            output.extend_from_slice(body);
+        }
+        self.requests += 1;
+        let taken = self.http.responded();
+        if P::ON {
+            probe.event(self.id, probe::Event::RespHead { status, bytes: output.len() - before });
+            probe.event(self.id, probe::Event::KeepAlive { keep: taken.is_some() });
+        }
+        taken
+    }
+
+    /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
+    #[inline]
+    fn flush<P: Probe>(&mut self, output: &mut Vec<u8>, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
+        if output.is_empty() {
+            return None;
+        }
+        let written = self.write(output, probe);
+        if let Ok(n) = written
+            && n < output.len()
+        {
+            let held = self.held.get_or_insert_default();
+            (held.output, held.sent) = (output.get(n..).unwrap_or_default().to_vec(), 0);
+            self.note_progress(n, context.now);
+        }
+        output.clear();
+        output.shrink_to(2 * HIGH_WATER); // the space for one large answer goes back
+        match written {
+            Err(_) => Some(Fate::Gone(Ending::Broken)),
+            Ok(_) if self.owes_output() => Some(Fate::Rearm),
+            Ok(_) => None,
+        }
+    }
+
+    /// Writes what earlier turns could not. `None`: nothing is left, go on.
+    #[inline]
+    fn flush_held<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
+        if !self.owes_output() {
+            return None;
+        }
+        let mut held = self.held.take()?;
+        let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
+        let written = *result.as_ref().unwrap_or(&0);
+        held.sent += written;
+        let left = held.output.len() - held.sent;
+        if left == 0 {
+            (held.output, held.sent) = (Vec::new(), 0);
+        }
+        self.held = (left > 0 || held.at < held.input.len()).then_some(held);
+        match result {
+            Err(_) => Some(Fate::Gone(Ending::Broken)),
+            Ok(_) if left > 0 => {
+                self.note_progress(written, context.now);
+                Some(Fate::Rearm)
+            }
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.now)),
+            Ok(_) => None,
+        }
+    }
+
+    fn owes_output(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.sent < held.output.len())
+    }
+
+    #[inline]
+    fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
+        loop {
+            let result = self.socket.write(bytes);
+            if P::ON {
+                let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
+                probe.event(self.id, probe::Event::ConnSend { want: bytes.len(), outcome: outcome(&result), data });
+            }
+            match result {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
+    /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
+    /// whose request was read to its last byte, sends nothing more: then one close is enough.
+    fn finish(&mut self, now: Millis) -> Fate {
+        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
+        self.http.closed();
+        self.held = None;
+        if nothing_more {
+            return Fate::Gone(Ending::Fin);
+        }
+        self.socket.finish_writing();
+        (self.lingering, self.readable, self.more) = (true, true, false);
+        self.note_linger(now);
+        Fate::Again
+    }
+
+    fn note_linger(&mut self, now: Millis) {
+        self.held = Some(Box::default());
+        self.note_progress(0, now);
+    }
+
+    /// Reads on behind our FIN and throws it away. `None`: there may be more.
+    fn discard(&mut self, fresh: usize) -> Option<Fate> {
+        let held = self.held.get_or_insert_default();
+        held.transfer.bytes += fresh as u64;
+        match () {
+            () if self.eof || held.transfer.bytes > LINGER_BYTES => Some(Fate::Gone(Ending::Staged)),
+            () if self.readable => None,
+            () => Some(Fate::Wait),
+        }
+    }
+}
+
+impl Held {
+    /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
+    fn append(&mut self, fresh: &[u8]) {
+        if self.at > 0 && !fresh.is_empty() {
+            self.input.drain(..self.at);
+            self.at = 0;
+        }
+        self.input.extend_from_slice(fresh);
+    }
+}
+
+/// What a read or write came to, for the probe.
+fn outcome(result: &io::Result<usize>) -> Outcome {
+    match result {
+        Ok(0) => Outcome::Eof,
+        Ok(n) => Outcome::Bytes(*n),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::WouldBlock,
+        Err(error) => Outcome::Failed(error.kind()),
+    }
+}

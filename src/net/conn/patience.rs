@@ -1,0 +1,117 @@
+//! How long a connection may stay as it is, and what happens when it stayed too long; knows no wheel and no clock.
+
+use super::{Conn, Context, Desk, Fate, Held};
+use crate::http1::connection::Waiting;
+use crate::http1::fault::Fault;
+use crate::net::deadline::{Millis, Transfer, millis};
+use crate::net::socket::Socket;
+use crate::wire::probe::{Ending, Event, Probe, Timer};
+
+impl<S: Socket> Conn<S> {
+    /// When the connection's patience ends as things stand. Asked after every turn; for an idle connection that is one addition.
+    #[inline]
+    pub(crate) fn deadline(&self, context: &Context<'_>) -> Millis {
+        match &self.held {
+            Some(held) if !self.is_idle() => self.deadline_of(held, context),
+            _ => self.idle_deadline(context),
+        }
+    }
+
+    fn idle_deadline(&self, context: &Context<'_>) -> Millis {
+        let timeouts = context.timeouts;
+        let idle = match context.draining {
+            Some(began) => return began + millis(timeouts.drain_idle),
+            None if self.requests == 0 => return self.opened + millis(timeouts.head),
+            None if context.crowded => timeouts.keep_alive_crowded,
+            None => timeouts.keep_alive,
+        };
+        context.now + millis(idle)
+    }
+
+    fn deadline_of(&self, held: &Held, context: &Context<'_>) -> Millis {
+        let (transfer, timeouts) = (&held.transfer, context.timeouts);
+        match self.timer() {
+            Timer::Idle => self.idle_deadline(context),
+            Timer::Head => transfer.since + millis(timeouts.head),
+            Timer::Body => transfer.deadline(timeouts.body_idle, timeouts.body_rate, timeouts.body_grace),
+            Timer::Write => transfer.deadline(timeouts.write_idle, timeouts.write_rate, timeouts.write_grace),
+            Timer::Linger => transfer.since + millis(timeouts.linger),
+        }
+    }
+
+    /// Time is up. One last look first: what arrived in the meantime counts.
+    pub(crate) fn expire<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        let before = self.requests;
+        self.wake(false);
+        let fate = self.turn(desk, context, probe);
+        let over = match (fate, self.timer()) {
+            (Fate::Again | Fate::Gone(_), _) => false,
+            // An idle deadline counts from the last sign of life: the one that passed was the last one's, unless a request came.
+            (_, Timer::Idle) => self.requests == before,
+            _ => self.deadline(context) <= context.now,
+        };
+        if !over {
+            return fate;
+        }
+        let timer = self.timer();
+        if P::ON {
+            probe.event(self.id, Event::ConnTimer { timer });
+        }
+        match timer {
+            Timer::Idle if context.draining.is_some() => self.finish(context.now),
+            Timer::Idle => Fate::Gone(Ending::Fin),
+            Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
+            Timer::Body if self.paused(context) => self.too_late(Fault::BodyTimeout, desk, context, probe),
+            Timer::Body => self.too_late(Fault::BodyTooSlow, desk, context, probe),
+            Timer::Write => {
+                self.socket.reset_on_close();
+                Fate::Gone(Ending::Reset)
+            }
+            Timer::Linger => Fate::Gone(Ending::Staged),
+        }
+    }
+
+    /// Which deadline runs.
+    pub(super) fn timer(&self) -> Timer {
+        match self.http.waiting() {
+            _ if self.lingering => Timer::Linger,
+            _ if self.owes_output() => Timer::Write,
+            Waiting::Idle => Timer::Idle,
+            Waiting::Head => Timer::Head,
+            Waiting::Body => Timer::Body,
+            Waiting::Application | Waiting::Close => Timer::Write,
+        }
+    }
+
+    /// Notes that `bytes` moved in what is unfinished; a new request, or its other side, starts a new account.
+    #[inline]
+    pub(super) fn note_progress(&mut self, bytes: usize, now: Millis) {
+        let phase = Some((self.requests, self.timer()));
+        let Some(held) = &mut self.held else { return };
+        if held.phase != phase {
+            (held.phase, held.transfer) = (phase, Transfer { since: now, last: now, bytes: 0 });
+        } else if bytes > 0 {
+            held.transfer.last = now;
+            held.transfer.bytes += bytes as u64;
+        }
+    }
+
+    fn paused(&self, context: &Context<'_>) -> bool {
+        self.held.as_ref().is_some_and(|held| context.now >= held.transfer.last + millis(context.timeouts.body_idle))
+    }
+
+    /// 408, if the client began to speak at all.
+    fn too_late<P: Probe>(&mut self, late: Fault, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        let mut held = self.held.take().unwrap_or_default();
+        let Held { input, at, head, .. } = &mut *held;
+        let bytes = input.get(*at..).unwrap_or_default();
+        let Some(reject) = self.http.expire(bytes, head, context.limits, late) else {
+            return Fate::Gone(Ending::Fin);
+        };
+        self.refuse(reject, bytes, &mut desk.tools, context, probe);
+        match self.flush(&mut desk.tools.output, context, probe) {
+            Some(fate) => fate,
+            None => self.finish(context.now),
+        }
+    }
+}

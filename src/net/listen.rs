@@ -1,0 +1,65 @@
+//! From an address to a listening socket, one step a function: socket, options, bind, listen; accepts nothing.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpListener;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+/// Connections that the kernel keeps for us until we accept them. mio's own bind asks for 128, which a burst overflows:
+/// clients then wait a second for the next SYN.
+const BACKLOG: i32 = 4096;
+
+/// A dead peer is noticed after about this long, also by connections that wait for nothing.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// The first three of the ten steps. `shared`: every worker has a listener of its own on the same address (SO_REUSEPORT), and the
+/// kernel deals the connections out.
+pub(crate) fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = socket(address)?;
+    set_options(&socket, shared)?;
+    bind(&socket, address)?;
+    listen(&socket)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Fails when somebody else has the address. SO_REUSEPORT alone would let a second server of the same user take half of the
+/// connections without a word.
+pub(crate) fn ensure_free(address: SocketAddr) -> io::Result<()> {
+    let socket = socket(address)?;
+    socket.set_reuse_address(true)?;
+    bind(&socket, address)
+}
+
+/// Step 1: ask the kernel for an endpoint.
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    log::debug!("step 1, socket: a TCP socket for {address}");
+    Ok(socket)
+}
+
+/// What accepted connections inherit costs no call for each of them: NODELAY and keep-alive probes are set here, once.
+fn set_options(socket: &Socket, shared: bool) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    // Without it, the address is taken for a minute after a restart (TIME_WAIT).
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    // Nagle's algorithm and delayed acknowledgements together cost 40 ms an answer.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}
+
+/// Step 2: give it its address.
+fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    socket.bind(&address.into())?;
+    log::debug!("step 2, bind: {address}");
+    Ok(())
+}
+
+/// Step 3: let clients connect. From here on the kernel completes handshakes for us.
+fn listen(socket: &Socket) -> io::Result<()> {
+    socket.listen(BACKLOG)?;
+    log::debug!("step 3, listen: up to {BACKLOG} connections may wait to be accepted");
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Sockets, readiness, time and threads; knows no route.
+
+pub(crate) mod conn;
+pub(crate) mod control;
+pub(crate) mod deadline;
+pub(crate) mod listen;
+pub(crate) mod signal;
+pub(crate) mod slots;
+pub(crate) mod socket;
+pub(crate) mod worker;

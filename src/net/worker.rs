@@ -1,0 +1,361 @@
+//! The event loop of one thread: poll, accept, let ready connections work, let time pass; knows no protocol and no route.
+//!
+//! mio is edge-triggered: what is ready is said once. So whoever stops before the socket says "would block" must remember it:
+//! connections that yielded stand in `again`, listeners that were not emptied set `accept_pending`.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::conn::{Conn, Context, Desk, Fate};
+use super::control::{Control, Phase};
+use super::deadline::{Millis, Timeouts, Wheel, millis};
+use super::signal::Signals;
+use super::slots::{Key, Slots};
+use crate::app::app::App;
+use crate::http1::limits::Limits;
+use crate::wire::probe::{Ending, Event, Probe};
+
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+const SIGNALS: Token = Token(usize::MAX - 2);
+
+/// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
+const EVENTS: usize = 1024;
+/// Connections accepted before the others get their turn.
+const ACCEPTS_A_TURN: usize = 64;
+/// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
+const ACCEPT_RETRY: Millis = 10;
+/// A head this old may be given up for a newcomer when all places are taken.
+const STALE_HEAD: Millis = 1000;
+
+/// What one worker is made of.
+pub(crate) struct Worker<P> {
+    poll: Poll,
+    listener: Option<TcpListener>,
+    signals: Option<Signals>,
+    conns: Slots<Entry>,
+    wheel: Wheel,
+    desk: Desk,
+    /// Connections that have more to do and let others go first.
+    again: Vec<Key>,
+    accept_pending: bool,
+    /// When to try to accept again, after it failed.
+    accept_after: Millis,
+    accept_complained: Millis,
+    opened: u64,
+    clock: Clock,
+    draining: Option<Millis>,
+    app: Arc<App>,
+    settings: Settings,
+    control: Arc<Control>,
+    probe: P,
+}
+
+/// What a worker is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) max_connections: usize,
+}
+
+/// A connection and its alarm.
+struct Entry {
+    conn: Conn<TcpStream>,
+    /// When its patience ends.
+    deadline: Millis,
+    /// When the wheel will look at it: never later than the deadline.
+    alarm: Millis,
+}
+
+/// The time of this turn: read once, used by all.
+struct Clock {
+    began: Instant,
+    now: Millis,
+    /// The second that the desk's Date shows, counted from `began`.
+    dated: Option<Millis>,
+}
+
+impl<P: Probe> Worker<P> {
+    pub(crate) fn new(
+        mut listener: TcpListener,
+        app: Arc<App>,
+        settings: Settings,
+        control: Arc<Control>,
+        probe: P,
+    ) -> io::Result<Worker<P>> {
+        let poll = Poll::new()?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        control.add(Waker::new(poll.registry(), WAKER)?);
+        Ok(Worker {
+            poll,
+            listener: Some(listener),
+            signals: None,
+            conns: Slots::new(),
+            wheel: Wheel::new(),
+            desk: Desk::new(),
+            again: Vec::new(),
+            accept_pending: false,
+            accept_after: 0,
+            accept_complained: 0,
+            opened: 0,
+            clock: Clock { began: Instant::now(), now: 0, dated: None },
+            draining: None,
+            app,
+            settings,
+            control,
+            probe,
+        })
+    }
+
+    /// This worker hears TERM and INT for the whole process.
+    pub(crate) fn listen_to(&mut self, mut signals: Signals) -> io::Result<()> {
+        self.poll.registry().register(signals.source(), SIGNALS, Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+
+    /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.
+    pub(crate) fn run(mut self) -> io::Result<usize> {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            match self.poll.poll(&mut events, self.timeout()) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.tick();
+            if P::ON {
+                self.probe.event(0, Event::PollWake { events: events.iter().count() });
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.accept_pending = true,
+                    WAKER => {}
+                    SIGNALS => self.hear(),
+                    token => self.ready(key(token), event),
+                }
+            }
+            self.run_again();
+            self.accept();
+            self.expire();
+            if self.stopping() {
+                return Ok(self.conns.len());
+            }
+            events.clear();
+        }
+    }
+
+    /// How long to sleep: until the next deadline, and not at all when there is something to do.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.again.is_empty() || (self.accept_pending && self.accept_after <= self.clock.now) {
+            return Some(Duration::ZERO);
+        }
+        let accept = self.accept_pending.then_some(self.accept_after);
+        let limit = self.draining.map(|began| began + millis(self.settings.timeouts.shutdown));
+        let next = [self.wheel.next(), accept, limit].into_iter().flatten().min()?;
+        Some(Duration::from_millis(next.saturating_sub(self.clock.now)))
+    }
+
+    /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
+    /// follow the one that nobody can set.
+    fn tick(&mut self) {
+        self.clock.now = self.clock.began.elapsed().as_millis() as Millis;
+        let second = self.clock.now / 1000;
+        if self.clock.dated != Some(second) {
+            self.clock.dated = Some(second);
+            let date = httpdate::fmt_http_date(SystemTime::now());
+            if let Ok(date) = date.as_bytes().try_into() {
+                self.desk.tools.date = date;
+            }
+            self.conns.shrink();
+        }
+    }
+
+    /// Hop 1: a connection's socket is ready.
+    #[inline]
+    fn ready(&mut self, key: Key, event: &mio::event::Event) {
+        let Some(entry) = self.conns.get_mut(key) else { return };
+        if P::ON {
+            let (readable, writable, read_closed) = (event.is_readable(), event.is_writable(), event.is_read_closed());
+            self.probe.event(entry.conn.id, Event::ConnReady { readable, writable, read_closed });
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            entry.conn.wake(event.is_read_closed() || event.is_error());
+        }
+        self.turn(key, Conn::turn::<P>);
+    }
+
+    /// Lets one connection work and settles what became of it.
+    #[inline]
+    fn turn(&mut self, key: Key, work: fn(&mut Conn<TcpStream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
+        let crowded = self.conns.len() > self.settings.max_connections / 4 * 3;
+        let Some(entry) = self.conns.get_mut(key) else { return };
+        let context = Context {
+            app: &self.app,
+            limits: &self.settings.limits,
+            timeouts: &self.settings.timeouts,
+            now: self.clock.now,
+            draining: self.draining,
+            crowded,
+        };
+        match work(&mut entry.conn, &mut self.desk, &context, &mut self.probe) {
+            Fate::Wait => {}
+            Fate::Again => self.again.push(key),
+            // The edge that tells of room may have passed already; registering anew makes epoll look again.
+            Fate::Rearm => {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                if self.poll.registry().reregister(entry.conn.socket(), token(key), interest).is_err() {
+                    return self.remove(key, Ending::Broken);
+                }
+            }
+            Fate::Gone(ending) => return self.remove(key, ending),
+        }
+        entry.deadline = entry.conn.deadline(&context);
+        if entry.deadline < entry.alarm {
+            entry.alarm = self.wheel.schedule(key, entry.deadline);
+        }
+    }
+
+    fn run_again(&mut self) {
+        for key in std::mem::take(&mut self.again) {
+            self.turn(key, Conn::turn::<P>);
+        }
+    }
+
+    /// Step 4: takes what the kernel has for us, up to a budget.
+    fn accept(&mut self) {
+        if !self.accept_pending || self.accept_after > self.clock.now {
+            return;
+        }
+        for _ in 0..ACCEPTS_A_TURN {
+            if self.conns.len() >= self.settings.max_connections && !self.evict() {
+                self.accept_after = self.clock.now + ACCEPT_RETRY;
+                return;
+            }
+            let Some(listener) = &self.listener else { break };
+            match listener.accept() {
+                Ok((socket, peer)) => self.open(socket, peer),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.accept_pending = false;
+                        return;
+                    }
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => return self.complain(&error),
+                },
+            }
+        }
+    }
+
+    /// EMFILE and its like: no new edge will come for the clients that wait, so look again soon, and after every close.
+    fn complain(&mut self, error: &io::Error) {
+        if self.accept_complained == 0 || self.clock.now >= self.accept_complained + 1000 {
+            self.accept_complained = self.clock.now.max(1);
+            log::warn!("cannot accept: {error}; the clients wait in the kernel's queue");
+        }
+        self.accept_after = self.clock.now + ACCEPT_RETRY;
+    }
+
+    /// A new connection is read at once: mostly its first request is here, and a client that closes behind it never enters epoll.
+    fn open(&mut self, socket: TcpStream, peer: std::net::SocketAddr) {
+        self.opened += 1;
+        let mut conn = Conn::new(socket, self.opened, Some(peer), self.clock.now);
+        if P::ON {
+            self.probe.event(conn.id, Event::ConnOpen { peer: Some(peer) });
+        }
+        conn.wake(false);
+        let key = self.conns.insert(Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX });
+        self.turn(key, Conn::turn::<P>);
+        let Some(entry) = self.conns.get_mut(key) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(entry.conn.socket(), token(key), interest) {
+            log::warn!("cannot wait for connection {}: {error}", entry.conn.id);
+            self.remove(key, Ending::Broken);
+        }
+    }
+
+    /// All places are taken: the oldest idle connection goes, else the oldest head that has been unfinished for a second.
+    fn evict(&mut self) -> bool {
+        let idle = self.conns.iter().filter(|(_, entry)| entry.conn.is_idle()).min_by_key(|(_, entry)| entry.deadline);
+        let stale = || {
+            let heads = self.conns.iter().filter_map(|(key, entry)| entry.conn.head_since().map(|since| (key, since)));
+            heads.min_by_key(|(_, since)| *since).filter(|(_, since)| since + STALE_HEAD <= self.clock.now)
+        };
+        let Some(victim) = idle.map(|(key, _)| key).or_else(|| stale().map(|(key, _)| key)) else { return false };
+        self.remove(victim, Ending::Fin);
+        true
+    }
+
+    fn remove(&mut self, key: Key, ending: Ending) {
+        let Some(entry) = self.conns.remove(key) else { return };
+        if P::ON {
+            self.probe.event(entry.conn.id, Event::ConnClose { ending, requests: entry.conn.requests() });
+        }
+        self.accept_after = 0; // a descriptor is free again
+    }
+
+    /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
+    fn expire(&mut self) {
+        let mut due = Vec::new();
+        self.wheel.turn(self.clock.now, &mut due);
+        for key in due {
+            let now = self.clock.now;
+            let Some(entry) = self.conns.get_mut(key) else { continue };
+            if entry.alarm > now {
+                continue; // an alarm from before an earlier one was set
+            }
+            entry.alarm = Millis::MAX;
+            if entry.deadline > now {
+                entry.alarm = self.wheel.schedule(key, entry.deadline);
+            } else {
+                self.turn(key, Conn::expire::<P>);
+            }
+        }
+    }
+
+    fn hear(&mut self) {
+        let count = self.signals.as_mut().map_or(0, Signals::take);
+        for _ in 0..count {
+            self.control.signal();
+        }
+    }
+
+    /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
+    /// behind an answer that says so. `true`: nothing is left, or the time for it is over.
+    fn stopping(&mut self) -> bool {
+        match (self.control.phase(), self.draining) {
+            (Phase::Running, _) => return false,
+            (Phase::Now, _) => return true,
+            (Phase::Draining, Some(_)) => {}
+            (Phase::Draining, None) => self.begin_drain(),
+        }
+        let limit = self.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
+        self.conns.len() == 0 || self.clock.now >= limit
+    }
+
+    fn begin_drain(&mut self) {
+        self.accept_pending = true;
+        while self.accept_pending && self.accept_after <= self.clock.now {
+            self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
+        }
+        self.listener = None;
+        self.accept_pending = false;
+        self.draining = Some(self.clock.now);
+        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline
+        }
+    }
+}
+
+fn token(key: Key) -> Token {
+    Token((key.generation as usize) << 32 | key.index as usize)
+}
+
+fn key(token: Token) -> Key {
+    Key { index: token.0 as u32, generation: (token.0 >> 32) as u32 }
+}

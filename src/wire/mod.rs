@@ -1,0 +1,3 @@
+//! The glass: what happens on the wire, told to whoever asked; decides nothing itself.
+
+pub(crate) mod probe;
