@@ -15,6 +15,9 @@
 #![forbid(unsafe_code)]
 
 mod app;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http1;
 mod net;
 mod server;

@@ -1,0 +1,188 @@
+//! Doors for the fuzzer (`fuzz/`): what must hold for any bytes, stated once for each part; exists only under `--cfg fuzzing`.
+//!
+//! Each function takes whatever bytes there are and panics when an invariant breaks. Most say the same thing: what bytes mean
+//! does not depend on where the network cut them.
+
+use crate::app::app::App;
+use crate::app::pattern::Pattern;
+use crate::app::request::Request;
+use crate::app::tree::{Found, Params, Tree};
+use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
+use crate::http1::connection::{Connection, Event};
+use crate::http1::fault::Reject;
+use crate::http1::head::Head;
+use crate::http1::limits::Limits;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+
+/// Small enough that a fuzzer finds what happens beyond each of them.
+const TIGHT: Limits = Limits {
+    head: 512,
+    request_line: 128,
+    fields: 8,
+    body: 256,
+    chunk_extension: 8,
+    chunk_extensions: 12,
+    trailers: 32,
+};
+
+const ROUTES: &[&str] = &[
+    "/",
+    "/users",
+    "/users/{id:int}",
+    "/users/{name}/posts/{slug}",
+    "/users/me/posts/",
+    "/items/{id:uuid}",
+    "/prices/{price:float}",
+    "/files/{path:rest}",
+    "/café/{x}",
+];
+
+/// A head is whole at one byte and not before, and what it points at lies inside it.
+pub fn head(data: &[u8]) {
+    for limits in [&Limits::default(), &TIGHT] {
+        let mut head = Head::default();
+        match head.parse(data, limits) {
+            Ok(true) => {
+                let length = head.length;
+                assert!(length <= data.len() && length <= limits.head && head.fields.len() <= limits.fields);
+                assert!(head.fields.iter().all(|field| field.name.range().end <= field.value.range().start));
+                assert!(head.fields.iter().all(|field| field.value.range().end < length));
+                assert_eq!(head.parse(&data[..length], limits), Ok(true));
+                for shorter in [length - 1, length / 2] {
+                    assert_eq!(head.parse(&data[..shorter], limits), Ok(false), "{shorter} of {length} bytes");
+                }
+            }
+            Ok(false) => {}
+            Err(reject) => assert!(reject.at <= data.len(), "{reject:?} outside of {} bytes", data.len()),
+        }
+    }
+}
+
+/// Cuts change nothing, nothing is made up, and what was encoded is decoded.
+pub fn chunked(data: &[u8]) {
+    let Some((&step, raw)) = data.split_first() else { return };
+    let step = usize::from(step).max(1);
+    let whole = decode(raw, raw.len().max(1), &TIGHT);
+    assert_eq!(decode(raw, step, &TIGHT), whole);
+    if let Ok(Some((body, used))) = whole {
+        assert!(body.len() <= used && used <= raw.len());
+    }
+    let mut encoded = Vec::new();
+    raw.chunks(step).for_each(|chunk| encode_chunk(&mut encoded, chunk));
+    encode_end(&mut encoded);
+    let limits = Limits { body: raw.len() as u64, ..TIGHT };
+    assert_eq!(decode(&encoded, step, &limits), Ok(Some((raw.to_vec(), encoded.len()))));
+}
+
+/// A connection that gets its bytes in pieces tells the same story as one that gets them at once.
+pub fn connection(data: &[u8]) {
+    let Some((&step, input)) = data.split_first() else { return };
+    for limits in [&Limits::default(), &TIGHT] {
+        let whole = play(input, input.len().max(1), limits);
+        assert_eq!(play(input, usize::from(step).max(1), limits), whole);
+    }
+}
+
+/// A path means a route only if that route alone would match it, and parameters are parts of the path.
+pub fn router(data: &[u8]) {
+    let Some((&choice, path)) = data.split_first() else { return };
+    if !path.starts_with(b"/") || !path.iter().all(u8::is_ascii_graphic) {
+        return; // no target says this
+    }
+    let mut tree = Tree::default();
+    for (number, pattern) in (0..).zip(ROUTES) {
+        let Ok(pattern) = Pattern::parse(pattern) else { continue };
+        let _ = tree.insert(&pattern, if number % 3 == 0 { Method::POST } else { Method::GET }, number);
+    }
+    let method = [Method::GET, Method::POST, Method::HEAD, Method::PUT][usize::from(choice) % 4];
+    let mut params = Params::default();
+    let found = tree.find(method, path, path.contains(&b'%'), &mut params);
+    assert!((0..params.len()).all(|at| params.span(at).is_some_and(|span| span.range().end <= path.len())));
+    let matched: Vec<u32> = tree.explain(path).into_iter().filter(|told| told.matched).map(|told| told.route).collect();
+    match found {
+        Found::Route(route) => assert!(matched.contains(&route), "{route} of {matched:?}"),
+        Found::Methods(_) => assert!(!matched.is_empty()),
+        Found::Slash { .. } | Found::Nothing => assert_eq!(matched, [0; 0]),
+    }
+}
+
+/// Any text is a form: its pairs survive being written and read again, and the first of a name is the one that a handler gets.
+pub fn urlencoded(data: &[u8]) {
+    let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n";
+    let mut head = Head::default();
+    assert_eq!(head.parse(bytes, &Limits::default()), Ok(true));
+    let app = App::new();
+    let request = Request::new(&head, bytes, data, None, app.shared_state());
+    let pairs: Vec<_> = request.form_pairs().collect();
+    for (name, _) in &pairs {
+        let first = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        assert_eq!(request.form(name), first);
+    }
+    let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+    let again = Request::new(&head, bytes, written.as_bytes(), None, app.shared_state());
+    assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
+}
+
+/// The body and the raw bytes it took, or `None` while it is not whole.
+fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, Reject> {
+    let (mut decoder, mut buffer) = (Decoder::new(), Vec::new());
+    for piece in raw.chunks(step) {
+        buffer.extend_from_slice(piece);
+        if decoder.decode(&mut buffer, limits, limits.body)? == Progress::Done {
+            let used = decoder.consumed();
+            buffer.truncate(decoder.decoded());
+            return Ok(Some((buffer, used)));
+        }
+    }
+    Ok(None)
+}
+
+/// One thing that a connection said.
+#[derive(Debug, PartialEq)]
+enum Told {
+    Request(Method, Vec<u8>),
+    Refused(Reject),
+    Last,
+}
+
+/// Feeds the bytes in pieces of `step`, answers each request with an empty 200, and closes behind the last byte.
+fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
+    let (mut connection, mut head) = (Connection::new(), Head::default());
+    let (mut buffer, mut told) = (Vec::new(), Vec::new());
+    let mut pieces = input.chunks(step);
+    loop {
+        let event = match connection.receive(&mut buffer, &mut head, limits) {
+            Ok(Event::Head) => connection.admit(limits.body, &head).map(|()| !connection.expects_body()),
+            Ok(Event::End) => Ok(true),
+            Ok(Event::NeedData) => match pieces.next() {
+                Some(piece) => {
+                    buffer.extend_from_slice(piece);
+                    continue;
+                }
+                None => connection.receive_eof(&buffer, &mut head, limits).map(|()| false),
+            },
+            Ok(Event::Paused | Event::Eof) => return told,
+            Err(reject) => Err(reject),
+        };
+        match event {
+            Ok(false) => {}
+            Ok(true) => {
+                told.push(Told::Request(head.method, buffer[connection.body()].to_vec()));
+                connection.respond(StatusCode::OK, Some(0), false);
+                let Some(taken) = connection.responded() else {
+                    told.push(Told::Last);
+                    return told;
+                };
+                assert!(taken > 0 && taken <= buffer.len());
+                buffer.drain(..taken);
+            }
+            Err(reject) => {
+                told.push(Told::Refused(reject));
+                connection.respond(reject.fault.row().status, Some(0), false);
+                assert_eq!(connection.responded(), None, "a refusal is the last answer");
+                return told;
+            }
+        }
+    }
+}
