@@ -3,14 +3,22 @@
 
 #[path = "corpus/case.rs"]
 mod case;
+#[path = "corpus/cut.rs"]
+mod cut;
 #[path = "corpus/judge.rs"]
 mod judge;
+#[path = "corpus/play.rs"]
+mod play;
 #[path = "corpus/reader.rs"]
 mod reader;
+#[path = "corpus/routes.rs"]
+mod routes;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use case::{Answer, Awaited, Case, Corpus, Header, Step, Then};
+use cut::{Delivery, random_deliveries};
+use play::play;
 
 /// The features that a case may need: those of the referee's table of routes.
 const FEATURES: [&str; 17] = [
@@ -33,6 +41,31 @@ const FEATURES: [&str; 17] = [
     "users",
 ];
 
+/// What the application of `corpus/routes.rs` offers of them.
+const OFFERED: [&str; 10] =
+    ["auth", "bodylimit", "core", "echo", "empty", "headers", "panic", "redirect", "static", "users"];
+
+/// How many cases that leaves: skipping is counted, so that no test passes by skipping.
+const REPLAYED: usize = 429;
+
+#[test]
+fn every_case_as_it_is_given() {
+    replay(|case| match (case.split.is_some(), &case.steps[0]) {
+        (true, Step::Send { send, .. }) => (1..send.expand().len()).map(Delivery::CutAt).collect(),
+        _ => vec![Delivery::Whole],
+    });
+}
+
+#[test]
+fn every_case_byte_by_byte() {
+    replay(|_| vec![Delivery::ByteByByte]);
+}
+
+#[test]
+fn every_case_in_pieces_of_random_sizes() {
+    replay(|_| random_deliveries());
+}
+
 #[test]
 fn the_corpus_is_understood_to_the_last_wish() {
     let corpus = corpus();
@@ -44,6 +77,37 @@ fn the_corpus_is_understood_to_the_last_wish() {
 
 fn corpus() -> Corpus {
     Corpus::load(include_str!("corpus/public.json")).expect("the corpus")
+}
+
+/// Plays every case that can be played in each of its deliveries, and fails with all that went wrong.
+fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
+    let app = routes::routes();
+    let client = app.test();
+    let (mut played, mut skipped, mut failures) = (0, BTreeMap::new(), Vec::new());
+    for case in corpus().cases {
+        if let Some(reason) = why_not(&case) {
+            *skipped.entry(reason).or_insert(0) += 1;
+            continue;
+        }
+        played += 1;
+        let first = deliveries(&case).into_iter().find_map(|how| play(&case, &client, how).err().map(|why| (how, why)));
+        if let Some((how, why)) = first {
+            let Case { id, title, level, section, .. } = &case;
+            failures.push(format!("{id} [{level}, {section}] {title}\n  {how:?}: {why}"));
+        }
+    }
+    println!("{played} cases played, skipped: {skipped:?}");
+    assert!(failures.is_empty(), "{} of {played} failed:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(played, REPLAYED);
+}
+
+/// Why a case cannot be played here, if so.
+fn why_not(case: &Case) -> Option<String> {
+    if let Some(feature) = case.needs.iter().find(|feature| !OFFERED.contains(&feature.as_str())) {
+        return Some(format!("needs {feature}"));
+    }
+    let slow = case.steps.iter().any(|step| matches!(step, Step::Sleep { .. } | Step::Drip { .. }));
+    slow.then(|| "reads slowly".to_owned())
 }
 
 /// Panics where a byte string, a pattern or a combination of wishes of the case has no meaning.
