@@ -165,7 +165,7 @@ mod tests {
             let real = wheel.schedule(key(1), at);
             assert!(real >= at && real < at + SLOT, "{at} became {real}");
             assert_eq!(wheel.next(), Some(real));
-            assert_eq!(due(&mut wheel, real - 1), []);
+            assert!(due(&mut wheel, real - 1).is_empty());
             assert_eq!(due(&mut wheel, real), [1]);
             assert_eq!(wheel.next(), None);
         }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_time_that_has_passed_is_due_at_the_next_slot() {
         let mut wheel = Wheel::new();
-        assert_eq!(due(&mut wheel, 10_000), []);
+        assert!(due(&mut wheel, 10_000).is_empty());
         let real = wheel.schedule(key(1), 9_000);
         assert_eq!(due(&mut wheel, real), [1]);
     }
