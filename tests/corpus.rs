@@ -79,6 +79,32 @@ fn corpus() -> Corpus {
     Corpus::load(include_str!("corpus/public.json")).expect("the corpus")
 }
 
+/// Bytes that say the same get the same bytes back, except that 100 (Continue) comes only where the server had to wait for a body.
+#[test]
+fn no_answer_depends_on_the_cut() {
+    let app = routes::routes();
+    let client = app.test();
+    let answer = |bytes: &[u8], how: Delivery| {
+        let mut wire = client.connect();
+        cut::pieces(bytes, how).into_iter().for_each(|piece| wire.send(piece));
+        (reader::text(wire.received()).replace("HTTP/1.1 100 Continue\r\n\r\n", ""), wire.is_closed())
+    };
+    let mut failures = Vec::new();
+    for Case { id, steps, .. } in corpus().cases {
+        let [Step::Send { send, .. }] = &steps[..] else { continue };
+        let bytes = send.expand();
+        let whole = answer(&bytes, Delivery::Whole);
+        // Long messages are cut at some 64 places: what makes them long is repetition.
+        let cuts = (1..bytes.len()).step_by(1 + bytes.len() / 1024 * 16).map(Delivery::CutAt);
+        let deliveries = cuts.chain(random_deliveries()).chain([Delivery::ByteByByte]);
+        if let Some((how, other)) = deliveries.map(|how| (how, answer(&bytes, how))).find(|(_, other)| *other != whole)
+        {
+            failures.push(format!("{id}: {how:?} gave {other:?}, whole {whole:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+}
+
 /// Plays every case that can be played in each of its deliveries, and fails with all that went wrong.
 fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
     let app = routes::routes();

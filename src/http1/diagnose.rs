@@ -4,10 +4,17 @@ use super::fault::{Fault, Reject};
 use super::head::MAX_FIELDS;
 use super::limits::Limits;
 
-/// Turns httparse's verdict into ours: which rule, which byte.
-pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Reject {
+/// Turns httparse's verdict into ours: which rule, which byte. `None` while the guilty line is not all there: what is wrong
+/// with it must not depend on how the bytes were cut. (Limits bound the wait; a TLS hello, which has no lines, is told at once.)
+pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: &Limits) -> Option<Reject> {
     use httparse::Error;
+    if request_line_exceeds(input, limits.request_line) && input.len() > limits.request_line + 2 {
+        return Some(too_large(input, limits));
+    }
     let at = guilty_byte(input, room);
+    if memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).is_none() && input.first() != Some(&0x16) {
+        return None;
+    }
     let byte = input.get(at).copied().unwrap_or(0);
     let fault = match error {
         Error::TooManyHeaders => Fault::FieldsTooMany,
@@ -18,15 +25,16 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Rejec
         Error::Version => Fault::VersionMalformed,
         Error::Token | Error::Status => in_request_line(input, at, byte),
     };
-    fault.at(at)
+    Some(fault.at(at))
 }
 
 /// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
 /// Another major version is refused with 505, and what is no version at all with 400.
-pub(crate) fn as_http11(input: &[u8]) -> Result<Vec<u8>, Reject> {
+/// `None` while the line is not all there: `HTTP/2` may yet become a version.
+pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
     let start = empty_lines(input);
     let line = input.get(start..).unwrap_or_default();
-    let line = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)).unwrap_or(line);
+    let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut spaces = memchr::memchr_iter(b' ', line);
     let (Some(_), Some(space), None) = (spaces.next(), spaces.next(), spaces.next()) else {
@@ -39,7 +47,7 @@ pub(crate) fn as_http11(input: &[u8]) -> Result<Vec<u8>, Reject> {
             if let Some(minor) = rewritten.get_mut(at + 7) {
                 *minor = b'1';
             }
-            Ok(rewritten)
+            Ok(Some(rewritten))
         }
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Fault::VersionUnsupported.at(at)),
         _ => Err(Fault::VersionMalformed.at(at)),

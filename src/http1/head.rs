@@ -63,8 +63,11 @@ impl Head {
             Ok(httparse::Status::Complete(length)) => self.take(input, &request, length, limits).map(|()| true),
             Ok(httparse::Status::Partial) => Ok(false),
             // RFC 9110 §2.5: a higher minor version is served as the highest one we know. httparse knows 1.0 and 1.1 only.
-            Err(httparse::Error::Version) => self.parse(&diagnose::as_http11(input)?, limits),
-            Err(error) => Err(diagnose::reject(input, error, room)),
+            Err(httparse::Error::Version) => match diagnose::as_http11(input)? {
+                Some(rewritten) => self.parse(&rewritten, limits),
+                None => Ok(false),
+            },
+            Err(error) => diagnose::reject(input, error, room, limits).map_or(Ok(false), Err),
         }
     }
 
@@ -91,7 +94,7 @@ impl Head {
             return Err(Fault::BareLf.at(line_end));
         }
         if line_end - start > limits.request_line {
-            return Err(Fault::TargetTooLong.at(limits.request_line));
+            return Err(diagnose::too_large(input, limits));
         }
         if length > limits.head {
             return Err(Fault::HeadTooLarge.at(limits.head));
