@@ -19,6 +19,7 @@ mod app;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http1;
+pub mod middleware;
 mod net;
 mod server;
 mod testing;

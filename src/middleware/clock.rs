@@ -1,0 +1,41 @@
+//! When the first middleware saw a request, for all that want to know how long it took; knows nothing of the time before.
+
+use std::time::{Duration, Instant};
+
+use crate::app::request::Request;
+
+/// One for all of them: reading the clock twice costs more than looking.
+struct Began(Instant);
+
+/// Starts the clock, unless an earlier middleware did.
+pub(super) fn begin(request: &mut Request<'_>) {
+    if request.get::<Began>().is_none() {
+        request.set(Began(Instant::now()));
+    }
+}
+
+/// The time since; zero when no hook saw the request because it was refused on the wire or answered by an earlier hook.
+pub(super) fn elapsed(request: &Request<'_>) -> Duration {
+    request.get::<Began>().map_or(Duration::ZERO, |began| began.0.elapsed())
+}
+
+/// Milliseconds with one decimal: `1.3ms`.
+pub(super) fn in_milliseconds(time: Duration) -> String {
+    let tenths = (time.as_micros() + 50) / 100;
+    format!("{}.{}ms", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_to_one_decimal() {
+        for (micros, text) in
+            [(0, "0.0ms"), (49, "0.0ms"), (50, "0.1ms"), (1_349, "1.3ms"), (1_350, "1.4ms"), (61_000_000, "61000.0ms")]
+        {
+            assert_eq!(in_milliseconds(Duration::from_micros(micros)), text);
+        }
+        assert!(in_milliseconds(Duration::MAX).ends_with("ms"));
+    }
+}

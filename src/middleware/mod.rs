@@ -1,0 +1,34 @@
+//! Middleware: what surrounds the routes of an application, one value a file; knows no socket and no connection.
+//!
+//! Every file has the same shape: a value is configured by chaining, and `add_to(&mut app)` installs it. A middleware is mostly a pair
+//! of hooks that only work together, so one call adds both; the call is the value's, not the app's, so that a list of methods does
+//! not grow with every idea and your own middleware looks like ours. `add_to` takes a [`Router`](crate::Router), which an
+//! [`App`](crate::App) is too: added to a router, hooks hold for its own routes and what is nested in it, also when one of its
+//! paths is asked with a wrong method. What has one place instead of surrounding many is handed to the route: a handler
+//! (`app.get("/health", health())`) or a guard (`route.require(keys.guard())`).
+//!
+//! # Order
+//! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that everything later has the id and a
+//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. Answers to what was no request (a broken head, a
+//! body too long) pass the after hooks of the app too, with a request that has no target and no fields.
+//!
+//! ```
+//! use wirelight::App;
+//! use wirelight::middleware::{RequestId, ResponseTime};
+//!
+//! let mut app = App::new();
+//! RequestId::new().add_to(&mut app);
+//! ResponseTime::new().add_to(&mut app);
+//! app.get("/hello", |req| format!("Hello, this is request {}.", req.id().unwrap_or("?")));
+//!
+//! let reply = app.test().get("/hello").send();
+//! assert_eq!(reply.header("X-Request-ID").map(str::len), Some(36));
+//! assert!(reply.header("X-Response-Time").is_some_and(|time| time.ends_with("ms")));
+//! ```
+
+mod clock;
+mod request_id;
+mod response_time;
+
+pub use request_id::RequestId;
+pub use response_time::ResponseTime;
