@@ -1,16 +1,17 @@
 //! A client without a socket: real bytes through the real connection code, in virtual time, on the calling thread.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use crate::app::app::App;
+use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Context, Desk, Fate};
-use crate::net::deadline::{Millis, Timeouts};
+use crate::net::deadline::{Millis, Timeouts, millis};
 use crate::net::socket::Socket;
 use crate::wire::probe::NoProbe;
 
@@ -44,6 +45,7 @@ pub struct TestConnection<'a> {
     client: &'a TestClient<'a>,
     conn: Conn<Script>,
     desk: Desk,
+    began: SystemTime,
     now: Millis,
     deadline: Millis,
     over: bool,
@@ -133,6 +135,7 @@ impl<'a> TestClient<'a> {
             client: self,
             conn: Conn::new(Script::default(), 1, None, 0),
             desk: Desk::new(),
+            began: SystemTime::now(),
             now: 0,
             deadline: 0,
             over: false,
@@ -292,11 +295,13 @@ impl TestConnection<'_> {
     }
 
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
+        self.desk.tools.opening = Opening::at(self.began + Duration::from_millis(self.now));
         let context = Context {
             app: self.client.app,
             limits: &self.client.limits,
             timeouts: &self.client.timeouts,
             now: self.now,
+            oldest: self.now.saturating_sub(millis(self.client.timeouts.max_age)),
             draining: None,
             crowded: false,
         };

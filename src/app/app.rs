@@ -7,9 +7,9 @@ use serde_json::json;
 use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
-use super::router::{Route, Router};
+use super::router::{Route, Router, Scope};
 use super::storage::Storage;
-use super::tree::{Found, Params};
+use super::tree::Found;
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -101,10 +101,10 @@ impl App {
     }
 
     /// Looks ahead at a request whose body is still to come.
-    pub(crate) fn admit(&self, request: &Request<'_>) -> Admission {
-        match self.lookup(request, &mut Params::default()) {
-            Found::Route(number) => Admission::Body(self.router.routes.get(number as usize).and_then(|route| route.max_body)),
-            Found::Methods(_) | Found::Slash { .. } | Found::Nothing => Admission::Unwanted,
+    pub(crate) fn admit<'a>(&'a self, mut request: Request<'a>) -> Admission {
+        match self.find(&mut request) {
+            Ok(route) => Admission::Body(route.max_body),
+            Err(_) => Admission::Unwanted,
         }
     }
 
@@ -114,24 +114,14 @@ impl App {
 
     #[inline]
     fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
-        let mut params = Params::default();
-        match self.lookup(request, &mut params) {
+        match request.find_in(&self.router.tree) {
             Found::Route(number) => {
                 let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;
-                request.matched(&route.pattern, params);
+                request.matched(&route.pattern);
                 Ok(route)
             }
             other => Err(other),
         }
-    }
-
-    #[inline]
-    fn lookup(&self, request: &Request<'_>, params: &mut Params) -> Found {
-        let target = &request.head().target;
-        if target.form == Form::Asterisk {
-            return Found::Nothing;
-        }
-        self.router.tree.find(request.method(), request.raw_path().as_bytes(), target.escaped, params)
     }
 
     #[inline]
@@ -190,9 +180,16 @@ impl App {
         names.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
     }
 
+    /// The before hooks of a router and of those it is nested in, outermost first.
     #[inline]
     fn run_before(&self, scope: usize, request: &mut Request<'_>) -> Result<()> {
-        let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
+        match self.router.scopes.get(scope) {
+            Some(scope) if !scope.before.is_empty() || scope.parent.is_some() => self.run_all_before(scope, request),
+            _ => Ok(()),
+        }
+    }
+
+    fn run_all_before(&self, scope: &Scope, request: &mut Request<'_>) -> Result<()> {
         if let Some(parent) = scope.parent {
             self.run_before(parent, request)?;
         }
@@ -207,13 +204,19 @@ impl App {
         }
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
-            for hook in &scope.after {
-                caught(response, |response| hook(request, response));
-                if let Some(error) = response.take_error() {
-                    self.draw(0, error, request, response);
-                }
+            if !scope.after.is_empty() {
+                self.run_after(scope, request, response);
             }
             next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+        }
+    }
+
+    fn run_after(&self, scope: &Scope, request: &Request<'_>, response: &mut Response) {
+        for hook in &scope.after {
+            caught(response, |response| hook(request, response));
+            if let Some(error) = response.take_error() {
+                self.draw(0, error, request, response);
+            }
         }
     }
 

@@ -11,11 +11,12 @@ use serde_core::de::DeserializeOwned;
 use super::error::{Error, Result};
 use super::pattern::Pattern;
 use super::storage::Storage;
-use super::tree::Params;
+use super::tree::{Found, Params, Tree};
 use crate::http1::head::Head;
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use crate::http1::status::StatusCode;
+use crate::http1::target::Form;
 use crate::http1::version::Version;
 
 /// One request: offsets into the bytes of the connection, looked up when asked for.
@@ -77,12 +78,8 @@ impl<'a> Request<'a> {
     }
 
     /// The path as it was received.
-    #[inline]
     pub fn raw_path(&self) -> &str {
-        match self.text(self.head.target.path) {
-            "" => "/", // absolute-form without a path (RFC 9112 §3.2.2)
-            path => path,
-        }
+        std::str::from_utf8(self.path_bytes()).unwrap_or_default()
     }
 
     /// What stands behind the first `?`, undecoded; empty when there is none.
@@ -253,9 +250,19 @@ impl<'a> Request<'a> {
         self.storage.as_mut().and_then(|storage| storage.get_mut())
     }
 
-    pub(crate) fn matched(&mut self, pattern: &'a Pattern, params: Params) {
+    /// Finds the route of this request, and notes its pattern's parameters here.
+    #[inline]
+    pub(crate) fn find_in(&mut self, tree: &Tree) -> Found {
+        let target = &self.head.target;
+        if target.form == Form::Asterisk {
+            return Found::Nothing;
+        }
+        tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)
+    }
+
+    #[inline]
+    pub(crate) fn matched(&mut self, pattern: &'a Pattern) {
         self.pattern = Some(pattern);
-        self.params = params;
     }
 
     pub(crate) fn head(&self) -> &'a Head {
@@ -265,8 +272,15 @@ impl<'a> Request<'a> {
     fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
         let index = self.pattern?.params().position(|param| param == name)?;
         let span = self.params.span(index)?;
-        let raw = self.raw_path().as_bytes().get(span.range())?;
-        percent_decode(raw).decode_utf8().ok()
+        percent_decode(self.path_bytes().get(span.range())?).decode_utf8().ok()
+    }
+
+    #[inline]
+    fn path_bytes(&self) -> &'a [u8] {
+        match self.head.target.path.of(self.bytes) {
+            b"" => b"/", // absolute-form without a path (RFC 9112 §3.2.2)
+            path => path,
+        }
     }
 
     /// Heads are checked to be ASCII in the target and in field names.

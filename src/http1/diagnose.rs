@@ -8,7 +8,7 @@ use super::limits::Limits;
 /// with it must not depend on how the bytes were cut. (Limits bound the wait; a TLS hello, which has no lines, is told at once.)
 pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: &Limits) -> Option<Reject> {
     use httparse::Error;
-    if request_line_exceeds(input, limits.request_line) && input.len() > limits.request_line + 2 {
+    if input.len() > limits.request_line + 2 && request_line_exceeds(input, limits.request_line) {
         return Some(too_large(input, limits));
     }
     let at = guilty_byte(input, room);
@@ -31,7 +31,10 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: 
 /// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
 /// Another major version is refused with 505, and what is no version at all with 400.
 /// `None` while the line is not all there: `HTTP/2` may yet become a version.
-pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
+pub(crate) fn as_http11(input: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Reject> {
+    if input.len() > limits.request_line + 2 && request_line_exceeds(input, limits.request_line) {
+        return Err(too_large(input, limits));
+    }
     let start = empty_lines(input);
     let line = input.get(start..).unwrap_or_default();
     let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };

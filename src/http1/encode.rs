@@ -3,10 +3,31 @@
 //! The framing fields are written here and nowhere else, so a response has exactly one of Content-Length, Transfer-Encoding
 //! or neither, whatever the application says.
 
+use std::time::SystemTime;
+
 use super::status::StatusCode;
 
-/// The IMF-fixdate of this second (RFC 9110 §5.6.7): always 29 bytes.
-pub(crate) type Date = [u8; 29];
+/// How nearly every response of this second begins: the status line of a 200 and the Date field, rendered once a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening([u8; 54]);
+
+const OK_LINE: usize = b"HTTP/1.1 200 OK\r\n".len();
+
+impl Opening {
+    /// Renders the opening for a time, as an IMF-fixdate (RFC 9110 §5.6.7, §6.6.1).
+    pub(crate) fn at(time: SystemTime) -> Opening {
+        let mut bytes = *b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        // Always 29 bytes: httpdate refuses years beyond 9999.
+        if let Some(date) = bytes.get_mut(OK_LINE + 6..OK_LINE + 6 + 29) {
+            date.copy_from_slice(httpdate::fmt_http_date(time).as_bytes());
+        }
+        Opening(bytes)
+    }
+
+    fn date_line(&self) -> &[u8] {
+        self.0.get(OK_LINE..).unwrap_or_default()
+    }
+}
 
 /// How the reader of a response finds its end (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,33 +67,36 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends the head to `out`. The version is always HTTP/1.1: it says what we speak, not what was asked (RFC 9110 §2.5).
 #[inline]
-pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &Date) {
+pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &Opening) {
     // One reservation for all the pieces, so that none of the appends below has to grow the buffer.
     out.reserve(head.fields.len() + 256);
     if head.status == StatusCode::OK {
-        out.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: ");
+        out.extend_from_slice(&opening.0);
     } else {
         status_line(out, head.status);
+        out.extend_from_slice(opening.date_line());
     }
-    out.extend_from_slice(date);
-    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(head.media_type.as_bytes());
-    out.extend_from_slice(head.fields);
+    if !head.fields.is_empty() {
+        out.extend_from_slice(head.fields);
+    }
     match head.length {
         Length::Known(length) => {
             out.extend_from_slice(b"Content-Length: ");
             out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            if head.persistence == Persistence::Default {
+                return out.extend_from_slice(b"\r\n\r\n");
+            }
             out.extend_from_slice(b"\r\n");
         }
         Length::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Length::Absent | Length::UntilClose => {}
     }
-    match head.persistence {
-        Persistence::Default => {}
-        Persistence::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
-        Persistence::Close => out.extend_from_slice(b"Connection: close\r\n"),
-    }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(match head.persistence {
+        Persistence::Default => b"\r\n".as_slice(),
+        Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
+        Persistence::Close => b"Connection: close\r\n\r\n",
+    });
 }
 
 /// Any status but the one that is nearly all of them. The reason phrase may be empty, the space before it may not (RFC 9112 §4).
@@ -82,5 +106,5 @@ fn status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(itoa::Buffer::new().format(status.as_u16()).as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.reason().as_bytes());
-    out.extend_from_slice(b"\r\nDate: ");
+    out.extend_from_slice(b"\r\n");
 }

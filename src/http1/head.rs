@@ -10,12 +10,23 @@ use super::diagnose;
 use super::fault::{Fault, Reject};
 use super::limits::Limits;
 use super::method::Method;
+use super::request_line;
 use super::span::Span;
 use super::target::{self, Target};
 use super::version::Version;
 
 /// The most field lines any setting of [`Limits::fields`] can allow: the parser's table lives on the stack.
 pub(crate) const MAX_FIELDS: usize = 256;
+
+/// Fields that nearly every head has at most; one with more is parsed a second time, by the larger table.
+const USUAL_FIELDS: usize = 20;
+
+/// Where a head begins, where its field lines do, and where it ends.
+struct Extent {
+    start: usize,
+    fields: usize,
+    end: usize,
+}
 
 /// One field line, as offsets into the buffer that holds the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,34 +62,54 @@ pub(crate) struct Head {
     pub(crate) notes: Notes,
     /// Bytes from the start of the buffer to the end of the blank line.
     pub(crate) length: usize,
+    /// The last Host that passed the check: clients repeat themselves, and comparing costs a quarter of checking.
+    vetted_host: Vec<u8>,
 }
 
 impl Head {
     /// Parses the head at the start of `input`. `Ok(false)`: not all there yet.
+    #[inline]
     pub(crate) fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
+        let Some(fields) = request_line::read(input, &mut self.method, &mut self.target) else {
+            return self.parse_any(input, limits);
+        };
+        let mut table = [httparse::EMPTY_HEADER; USUAL_FIELDS];
+        match httparse::parse_headers(input.get(fields..).unwrap_or_default(), &mut table) {
+            Ok(httparse::Status::Complete((length, headers))) if headers.len() <= limits.fields => {
+                self.version = Version::Http11;
+                self.take_fields(input, headers, Extent { start: 0, fields, end: fields + length }, limits)
+            }
+            Ok(httparse::Status::Partial) => Ok(false),
+            Ok(_) | Err(_) => self.parse_any(input, limits),
+        }
+    }
+
+    /// The same for every other spelling, and for heads with many fields; it also says what is wrong with a faulty one.
+    #[inline(never)]
+    fn parse_any(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
         let mut table = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let room = limits.fields.min(MAX_FIELDS);
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(input, &mut table[..room]) {
-            Ok(httparse::Status::Complete(length)) => self.take(input, &request, length, limits).map(|()| true),
+            Ok(httparse::Status::Complete(length)) => self.take(input, &request, length, limits),
             Ok(httparse::Status::Partial) => Ok(false),
             // RFC 9110 §2.5: a higher minor version is served as the highest one we know. httparse knows 1.0 and 1.1 only.
-            Err(httparse::Error::Version) => match diagnose::as_http11(input)? {
-                Some(rewritten) => self.parse(&rewritten, limits),
+            Err(httparse::Error::Version) => match diagnose::as_http11(input, limits)? {
+                Some(rewritten) => self.parse_any(&rewritten, limits),
                 None => Ok(false),
             },
             Err(error) => diagnose::reject(input, error, room, limits).map_or(Ok(false), Err),
         }
     }
 
-    /// The strict pass over what httparse found.
+    /// The strict pass over a request line that httparse found.
     fn take(
         &mut self,
         input: &[u8],
         request: &httparse::Request<'_, '_>,
         length: usize,
         limits: &Limits,
-    ) -> Result<(), Reject> {
+    ) -> Result<bool, Reject> {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(Fault::RequestLine.at(0)); // cannot be: httparse fills all three when it is complete
         };
@@ -93,74 +124,92 @@ impl Head {
         if input.get(line_end) != Some(&b'\r') {
             return Err(Fault::BareLf.at(line_end));
         }
-        if line_end - start > limits.request_line {
-            return Err(diagnose::too_large(input, limits));
-        }
-        if length > limits.head {
-            return Err(Fault::HeadTooLarge.at(limits.head));
-        }
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.method = Method::from_bytes(method.as_bytes()).ok_or(Fault::MethodTooLong.at(start))?;
         self.target = target::parse(self.method, input, span)?;
-        self.length = length;
+        self.take_fields(input, request.headers, Extent { start, fields: line_end + 2, end: length }, limits)
+    }
+
+    /// The strict pass over the field lines, and what can only be said when the last one was read.
+    #[inline]
+    fn take_fields(
+        &mut self,
+        input: &[u8],
+        headers: &[httparse::Header<'_>],
+        extent: Extent,
+        limits: &Limits,
+    ) -> Result<bool, Reject> {
+        if extent.end > limits.head || extent.fields - extent.start > limits.request_line + 2 {
+            return Err(diagnose::too_large(input, limits));
+        }
+        self.length = extent.end;
         self.fields.clear();
         self.notes = Notes::default();
-        for header in request.headers.iter() {
-            let field = locate(input, header)?;
-            self.note(input, field, header)?;
+        for header in headers {
+            let field = locate(input, header);
+            check_line_end(input, field.value.end as usize)?;
+            self.note(input, field, header.name.as_bytes())?;
             self.fields.push(field);
         }
-        if input.get(length - 2) != Some(&b'\r') {
-            return Err(Fault::BareLf.at(length - 1));
+        if input.get(extent.end - 2) != Some(&b'\r') {
+            return Err(Fault::BareLf.at(extent.end - 1));
         }
-        self.check_whole(start)
+        if self.notes.host.is_none() && self.version == Version::Http11 {
+            return Err(Fault::HostMissing.at(extent.end - 2)); // RFC 9112 §3.2
+        }
+        if self.method == Method::CONNECT {
+            return Err(Fault::Connect.at(extent.start)); // RFC 9110 §9.3.6: an origin server opens no tunnels
+        }
+        Ok(true)
     }
 
     /// Looks closer at the few fields that steer the protocol; one comparison of the length sorts out all the others.
     #[inline]
-    fn note(&mut self, input: &[u8], field: Field, header: &httparse::Header<'_>) -> Result<(), Reject> {
-        let (name, notes) = (header.name, &mut self.notes);
+    fn note(&mut self, input: &[u8], field: Field, name: &[u8]) -> Result<(), Reject> {
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => {
-                if notes.host.replace(field.value).is_some() {
-                    return Err(Fault::HostRepeated.at(field.name.start as usize));
-                }
-                target::check_host(header.value).map_err(|bad| Fault::HostInvalid.at(field.value.start as usize + bad))
-            }
-            6 if name.eq_ignore_ascii_case("expect") => {
-                // RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest, and 1.0 must be ignored.
-                if self.version == Version::Http10 {
-                    return Ok(());
-                }
-                notes.expect_continue = true;
-                let known = header.value.eq_ignore_ascii_case(b"100-continue");
-                if known { Ok(()) } else { Err(Fault::ExpectationUnknown.at(field.value.start as usize)) }
-            }
-            10 if name.eq_ignore_ascii_case("connection") => {
-                notes.connection(field.value.of(input));
+            4 if is(name, b"host") => self.note_host(input, field),
+            6 if is(name, b"expect") => self.note_expect(input, field),
+            10 if is(name, b"connection") => {
+                self.notes.connection(field.value.of(input));
                 Ok(())
             }
-            14 if name.eq_ignore_ascii_case("content-length") => match notes.content_length.replace(field.value) {
+            14 if is(name, b"content-length") => match self.notes.content_length.replace(field.value) {
                 Some(_) => Err(Fault::LengthRepeated.at(field.name.start as usize)),
                 None => Ok(()),
             },
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                notes.codings = notes.codings.saturating_add(1);
+            17 if is(name, b"transfer-encoding") => {
+                self.notes.codings = self.notes.codings.saturating_add(1);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// What can only be said when the last line was read (RFC 9112 §3.2, RFC 9110 §9.3.6).
-    fn check_whole(&self, start: usize) -> Result<(), Reject> {
-        if self.notes.host.is_none() && self.version == Version::Http11 {
-            return Err(Fault::HostMissing.at(self.length - 2));
+    /// RFC 9112 §3.2: one Host, and a valid one.
+    #[inline]
+    fn note_host(&mut self, input: &[u8], field: Field) -> Result<(), Reject> {
+        if self.notes.host.replace(field.value).is_some() {
+            return Err(Fault::HostRepeated.at(field.name.start as usize));
         }
-        if self.method == Method::CONNECT {
-            return Err(Fault::Connect.at(start));
+        let host = field.value.of(input);
+        if host == self.vetted_host {
+            return Ok(());
         }
+        target::check_host(host).map_err(|bad| Fault::HostInvalid.at(field.value.start as usize + bad))?;
+        self.vetted_host.clear();
+        self.vetted_host.extend_from_slice(host);
         Ok(())
+    }
+
+    /// RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest, and HTTP/1.0 must be ignored.
+    #[cold]
+    fn note_expect(&mut self, input: &[u8], field: Field) -> Result<(), Reject> {
+        if self.version == Version::Http10 {
+            return Ok(());
+        }
+        self.notes.expect_continue = true;
+        let known = field.value.of(input).eq_ignore_ascii_case(b"100-continue");
+        if known { Ok(()) } else { Err(Fault::ExpectationUnknown.at(field.value.start as usize)) }
     }
 }
 
@@ -189,27 +238,33 @@ fn offset(input: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).wrapping_sub(input.as_ptr() as usize)
 }
 
-/// Offsets of one field line, and the check that its line ends in CRLF: httparse lets a bare LF pass.
+/// Offsets of one field line.
 #[inline]
-fn locate(input: &[u8], header: &httparse::Header<'_>) -> Result<Field, Reject> {
+fn locate(input: &[u8], header: &httparse::Header<'_>) -> Field {
     let name = offset(input, header.name.as_bytes());
-    let name = Span::new(name, name + header.name.len());
-    let value = if header.value.is_empty() {
-        // The empty slice that httparse gives need not point into the input: an empty value stands behind its colon.
-        Span::new(name.end as usize + 1, name.end as usize + 1)
-    } else {
-        let start = offset(input, header.value);
-        Span::new(start, start + header.value.len())
-    };
-    // Behind the value stand optional blanks (which httparse cut off) and the line end.
-    let mut end = value.end as usize;
+    let name_end = name + header.name.len();
+    // The empty slice that httparse gives need not point into the input: an empty value stands behind its colon.
+    let value = if header.value.is_empty() { name_end + 1 } else { offset(input, header.value) };
+    Field { name: Span::new(name, name_end), value: Span::new(value, value + header.value.len()) }
+}
+
+/// A line ends in CRLF: httparse lets a bare LF pass. Between the value and the line end stand optional blanks, which it cut off.
+#[inline]
+fn check_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
     while let Some(b' ' | b'\t') = input.get(end) {
         end += 1;
     }
     match input.get(end) {
-        Some(b'\r') => Ok(Field { name, value }),
+        Some(b'\r') => Ok(()),
         _ => Err(Fault::BareLf.at(end)),
     }
+}
+
+/// Whether a field name, which is a token, is this lower-case one. Setting bit 5 makes letters lower-case, and maps no other
+/// token character to one of these names' characters.
+#[inline]
+fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    name.len() == N && name.iter().zip(lower).fold(0, |difference, (byte, lower)| difference | (byte | 0x20) ^ lower) == 0
 }
 
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).

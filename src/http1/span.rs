@@ -12,10 +12,11 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span of `start..end`. Offsets beyond 4 GiB stop there, where no head reaches.
+    /// The span of `start..end`. Limits keep every head far below the 4 GiB at which an offset would wrap.
     #[inline]
     pub fn new(start: usize, end: usize) -> Span {
-        Span { start: narrow(start), end: narrow(end) }
+        debug_assert!(u32::try_from(start.max(end)).is_ok());
+        Span { start: start as u32, end: end as u32 }
     }
 
     /// How many bytes it covers.
@@ -41,10 +42,6 @@ impl Span {
     pub fn of(self, buffer: &[u8]) -> &[u8] {
         buffer.get(self.range()).unwrap_or_default()
     }
-}
-
-fn narrow(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -37,6 +37,20 @@ pub struct Target {
     pub escaped: bool,
 }
 
+impl Target {
+    /// A target in origin-form that is a path of plain bytes and nothing else.
+    #[inline]
+    pub(crate) fn plain(path: Span) -> Target {
+        Target { whole: path, path, ..Target::default() }
+    }
+}
+
+/// How many bytes at the start of `text` may stand in a path as they are.
+#[inline]
+pub(crate) fn plain_path_len(text: &[u8]) -> usize {
+    text.iter().position(|&byte| CLASS[usize::from(byte)] & PATH == 0).unwrap_or(text.len())
+}
+
 /// Reads the target that stands at `target` in `bytes`; offsets of a reject count from the start of `bytes`.
 pub(crate) fn parse(method: Method, bytes: &[u8], target: Span) -> Result<Target, Reject> {
     let text = bytes.get(..target.end as usize).unwrap_or(bytes);

@@ -7,14 +7,15 @@ mod patience;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
-use super::deadline::{Millis, Timeouts, Transfer, millis};
+use super::deadline::{Millis, Timeouts, Transfer};
 use super::socket::Socket;
 use crate::app::app::{Admission, App};
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::http1::connection::{Connection, Event, Waiting};
-use crate::http1::encode::{self, Date, ResponseHead};
+use crate::http1::encode::{self, Opening, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
@@ -40,7 +41,7 @@ pub(crate) struct Desk {
 pub(crate) struct Tools {
     pub(crate) response: Response,
     pub(crate) output: Vec<u8>,
-    pub(crate) date: Date,
+    pub(crate) opening: Opening,
 }
 
 /// What a connection has to know and cannot change.
@@ -51,6 +52,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Millis,
     /// Since when the server has been stopping: every answer is now a connection's last.
     pub(crate) draining: Option<Millis>,
+    /// A connection that was opened before this has been kept long enough.
+    pub(crate) oldest: Millis,
     /// Most connections are taken: idle ones get less patience.
     pub(crate) crowded: bool,
 }
@@ -105,7 +108,7 @@ struct Held {
 
 impl Desk {
     pub(crate) fn new() -> Desk {
-        let tools = Tools { response: Response::default(), output: Vec::new(), date: *b"Thu, 01 Jan 1970 00:00:00 GMT" };
+        let tools = Tools { response: Response::default(), output: Vec::new(), opening: Opening::at(SystemTime::now()) };
         Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
     }
 }
@@ -284,6 +287,9 @@ impl<S: Socket> Conn<S> {
                 Some(length) => taken += length,
                 None => return taken,
             }
+            if taken >= input.len() && !self.eof {
+                return taken;
+            }
             if tools.output.len() > HIGH_WATER {
                 break;
             }
@@ -298,7 +304,7 @@ impl<S: Socket> Conn<S> {
     fn admit(&mut self, bytes: &[u8], head: &Head, tools: &mut Tools, context: &Context<'_>) -> Result<bool, Reject> {
         let waits = self.http.awaits_continue(bytes, head);
         let request = Request::new(head, bytes, &[], self.peer, context.app.shared_state());
-        let limit = match context.app.admit(&request) {
+        let limit = match context.app.admit(request) {
             Admission::Unwanted if waits => return Ok(false),
             Admission::Unwanted => None,
             Admission::Body(limit) => limit,
@@ -311,7 +317,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Hops 4 to 8 for one request. Gives the bytes it took when another one may follow.
-    #[inline]
+    #[inline(always)]
     fn answer<P: Probe>(
         &mut self,
         bytes: &[u8],
@@ -328,7 +334,7 @@ impl<S: Socket> Conn<S> {
         tools.response.reset();
         context.app.handle(&mut request, &mut tools.response);
         // While the server drains, the last of the requests that are here already gets the close.
-        let last = (context.draining.is_some() && bytes.len() <= self.http.taken()) || context.now - self.opened > millis(context.timeouts.max_age);
+        let last = (context.draining.is_some() && bytes.len() <= self.http.taken()) || self.opened < context.oldest;
         self.encode(tools, last, probe)
     }
 
@@ -354,14 +360,14 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Hop 8: one append for the head, one for the body.
-    #[inline]
+    #[inline(always)]
     fn encode<P: Probe>(&mut self, tools: &mut Tools, last: bool, probe: &mut P) -> Option<usize> {
-        let Tools { response, output, date } = tools;
+        let Tools { response, output, opening } = tools;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, Some(body.len() as u64), last || response.closes());
         let (fields, media_type) = response.field_lines();
         let before = output.len();
-        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, date);
+        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);
         if self.http.sends_body(status) {
             output.extend_from_slice(body);
         }
@@ -380,21 +386,32 @@ impl<S: Socket> Conn<S> {
         if output.is_empty() {
             return None;
         }
-        let written = self.write(output, probe);
-        if let Ok(n) = written
-            && n < output.len()
-        {
-            let held = self.held.get_or_insert_default();
-            (held.output, held.sent) = (output.get(n..).unwrap_or_default().to_vec(), 0);
-            self.note_progress(n, context.now);
+        match self.write(output, probe) {
+            Ok(n) if n == output.len() && n <= HIGH_WATER => {
+                output.clear();
+                None
+            }
+            Ok(n) => self.keep_output(n, output, context.now),
+            Err(_) => {
+                output.clear();
+                Some(Fate::Gone(Ending::Broken))
+            }
         }
+    }
+
+    /// Holds what the socket did not take. The space that a large answer needed goes back.
+    #[cold]
+    fn keep_output(&mut self, written: usize, output: &mut Vec<u8>, now: Millis) -> Option<Fate> {
+        let rest = output.get(written..).unwrap_or_default().to_vec();
         output.clear();
-        output.shrink_to(2 * HIGH_WATER); // the space for one large answer goes back
-        match written {
-            Err(_) => Some(Fate::Gone(Ending::Broken)),
-            Ok(_) if self.owes_output() => Some(Fate::Rearm),
-            Ok(_) => None,
+        output.shrink_to(HIGH_WATER);
+        if rest.is_empty() {
+            return None;
         }
+        let held = self.held.get_or_insert_default();
+        (held.output, held.sent) = (rest, 0);
+        self.note_progress(written, now);
+        Some(Fate::Rearm)
     }
 
     /// Writes what earlier turns could not. `None`: nothing is left, go on.

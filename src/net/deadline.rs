@@ -94,7 +94,7 @@ pub(crate) fn millis(duration: Duration) -> Millis {
 }
 
 /// One slot's width: deadlines fire up to this much late, never early.
-const SLOT: Millis = 250;
+pub(crate) const SLOT: Millis = 250;
 /// 64 s in all; a later deadline is looked at when the wheel has turned once, and put back.
 const SLOTS: u64 = 256;
 
@@ -103,44 +103,40 @@ pub(crate) struct Wheel {
     slots: Vec<Vec<Key>>,
     /// The slot that was looked at last, counted from the beginning of time.
     turned: u64,
-    len: usize,
+    /// The first slot that holds a key; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
+    soonest: u64,
 }
 
 impl Wheel {
     pub(crate) fn new() -> Wheel {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), turned: 0, len: 0 }
+        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), turned: 0, soonest: u64::MAX }
     }
 
     /// Wakes `key` up at `at` or a little later; gives the time at which it will really be.
     pub(crate) fn schedule(&mut self, key: Key, at: Millis) -> Millis {
         let slot = at.div_ceil(SLOT).clamp(self.turned + 1, self.turned + SLOTS - 1);
         self.slots[(slot % SLOTS) as usize].push(key);
-        self.len += 1;
+        self.soonest = self.soonest.min(slot);
         slot * SLOT
     }
 
     /// Moves all keys whose time has come into `due`.
     pub(crate) fn turn(&mut self, now: Millis, due: &mut Vec<Key>) {
         let until = now / SLOT;
-        while self.turned < until {
-            self.turned += 1;
+        while self.soonest <= until {
+            self.turned = self.soonest;
             // Taken, not drained: what a crowd needed goes back when the crowd has left.
-            let slot = std::mem::take(&mut self.slots[(self.turned % SLOTS) as usize]);
-            self.len -= slot.len();
-            due.extend(slot);
-            if self.len == 0 {
-                self.turned = until;
-            }
+            due.extend(std::mem::take(&mut self.slots[(self.turned % SLOTS) as usize]));
+            let busy = |slot: &u64| !self.slots[(slot % SLOTS) as usize].is_empty();
+            self.soonest = (self.turned + 1..self.turned + SLOTS).find(busy).unwrap_or(u64::MAX);
         }
+        self.turned = self.turned.max(until);
     }
 
     /// When to look next; never, when nothing waits.
+    #[inline]
     pub(crate) fn next(&self) -> Option<Millis> {
-        if self.len == 0 {
-            return None;
-        }
-        let busy = |slot: &u64| !self.slots[(slot % SLOTS) as usize].is_empty();
-        (self.turned + 1..=self.turned + SLOTS).find(busy).map(|slot| slot * SLOT)
+        (self.soonest != u64::MAX).then(|| self.soonest * SLOT)
     }
 }
 

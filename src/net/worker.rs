@@ -12,10 +12,11 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::conn::{Conn, Context, Desk, Fate};
 use super::control::{Control, Phase};
-use super::deadline::{Millis, Timeouts, Wheel, millis};
+use super::deadline::{Millis, SLOT, Timeouts, Wheel, millis};
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use crate::app::app::App;
+use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::wire::probe::{Ending, Event, Probe};
 
@@ -68,7 +69,7 @@ struct Entry {
     conn: Conn<TcpStream>,
     /// When its patience ends.
     deadline: Millis,
-    /// When the wheel will look at it: never later than the deadline.
+    /// When the wheel will look at it: less than a slot's width later than the deadline.
     alarm: Millis,
 }
 
@@ -76,6 +77,8 @@ struct Entry {
 struct Clock {
     began: Instant,
     now: Millis,
+    /// Connections from before this have been kept long enough.
+    oldest: Millis,
     /// The second that the desk's Date shows, counted from `began`.
     dated: Option<Millis>,
 }
@@ -103,7 +106,7 @@ impl<P: Probe> Worker<P> {
             accept_after: 0,
             accept_complained: 0,
             opened: 0,
-            clock: Clock { began: Instant::now(), now: 0, dated: None },
+            clock: Clock { began: Instant::now(), now: 0, oldest: 0, dated: None },
             draining: None,
             app,
             settings,
@@ -167,10 +170,8 @@ impl<P: Probe> Worker<P> {
         let second = self.clock.now / 1000;
         if self.clock.dated != Some(second) {
             self.clock.dated = Some(second);
-            let date = httpdate::fmt_http_date(SystemTime::now());
-            if let Ok(date) = date.as_bytes().try_into() {
-                self.desk.tools.date = date;
-            }
+            self.clock.oldest = self.clock.now.saturating_sub(millis(self.settings.timeouts.max_age));
+            self.desk.tools.opening = Opening::at(SystemTime::now());
             self.conns.shrink();
         }
     }
@@ -199,6 +200,7 @@ impl<P: Probe> Worker<P> {
             limits: &self.settings.limits,
             timeouts: &self.settings.timeouts,
             now: self.clock.now,
+            oldest: self.clock.oldest,
             draining: self.draining,
             crowded,
         };
@@ -215,7 +217,7 @@ impl<P: Probe> Worker<P> {
             Fate::Gone(ending) => return self.remove(key, ending),
         }
         entry.deadline = entry.conn.deadline(&context);
-        if entry.deadline < entry.alarm {
+        if entry.deadline + SLOT <= entry.alarm {
             entry.alarm = self.wheel.schedule(key, entry.deadline);
         }
     }
@@ -300,6 +302,9 @@ impl<P: Probe> Worker<P> {
 
     /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
     fn expire(&mut self) {
+        if self.wheel.next().is_none_or(|next| next > self.clock.now) {
+            return;
+        }
         let mut due = Vec::new();
         self.wheel.turn(self.clock.now, &mut due);
         for key in due {

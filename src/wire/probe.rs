@@ -4,9 +4,9 @@
 
 use std::net::SocketAddr;
 
-use crate::http1::connection::{Recv, Send as Sending};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
+use crate::http1::states::{Recv, Send as Sending};
 use crate::http1::status::StatusCode;
 
 /// Who listens. The event loop is generic over it: with [`NoProbe`] every `if P::ON` folds away at compile time.

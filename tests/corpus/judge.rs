@@ -11,10 +11,7 @@ use serde_json::Value;
 use super::case::{Answer, Header, Interim, Json, Outcome, Rules, Status, Values};
 use super::reader::{Framing, Response, Unread, read_one, text};
 
-/// The current time where the corpus is played: the test client's clock starts at the epoch, and no case outlasts the tolerance.
-const NOW: SystemTime = SystemTime::UNIX_EPOCH;
-
-/// How far a `Date` may be from it: the referee's tolerance.
+/// How far a `Date` may be from now: the referee's tolerance.
 const TOLERANCE: Duration = Duration::from_secs(90);
 
 /// How far a response stream agrees with an outcome.
@@ -158,7 +155,8 @@ fn date_problem(imf: &Value, value: &str) -> Option<String> {
     else {
         return Some("is no IMF-fixdate".to_owned());
     };
-    let distance = NOW.duration_since(date).or_else(|_| date.duration_since(NOW)).unwrap_or(Duration::MAX);
+    let now = SystemTime::now();
+    let distance = now.duration_since(date).or_else(|_| date.duration_since(now)).unwrap_or(Duration::MAX);
     (imf == "now" && distance > TOLERANCE).then(|| "is not the current time".to_owned())
 }
 
@@ -361,7 +359,7 @@ mod tests {
 
     #[test]
     fn dates_are_imf_and_current() {
-        assert_eq!(date_problem(&"now".into(), &httpdate::fmt_http_date(NOW + TOLERANCE)), None);
+        assert_eq!(date_problem(&"now".into(), &httpdate::fmt_http_date(SystemTime::now() + TOLERANCE / 2)), None);
         assert_eq!(date_problem(&true.into(), "Sun, 06 Nov 1994 08:49:37 GMT"), None);
         assert!(date_problem(&"now".into(), "Sun, 06 Nov 1994 08:49:37 GMT").is_some());
         assert!(date_problem(&true.into(), "Sunday, 06-Nov-94 08:49:37 GMT").is_some());
