@@ -26,6 +26,7 @@ mod testing;
 mod wire;
 
 pub use app::app::App;
+pub use app::client::TrustedProxies;
 pub use app::error::{Error, Result, abort};
 pub use app::into_response::{Html, IntoResponse, Json, Redirect};
 pub use app::request::Request;

@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
 use super::router::{Route, Router, Scope};
-use super::storage::Storage;
+use super::shared::Shared;
 use super::tree::Found;
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
@@ -34,7 +34,7 @@ use crate::http1::target::Form;
 #[derive(Default)]
 pub struct App {
     router: Router,
-    state: Storage,
+    state: Shared,
 }
 
 impl std::ops::Deref for App {
@@ -77,7 +77,7 @@ impl App {
     /// assert_eq!(app.test().get("/").send().text(), "0");
     /// ```
     pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.state.insert(value);
+        self.state.values.insert(value);
     }
 
     /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
@@ -108,8 +108,12 @@ impl App {
         }
     }
 
-    pub(crate) fn shared_state(&self) -> &Storage {
+    pub(crate) fn shared_state(&self) -> &Shared {
         &self.state
+    }
+
+    pub(crate) fn shared_state_mut(&mut self) -> &mut Shared {
+        &mut self.state
     }
 
     #[inline]

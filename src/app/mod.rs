@@ -2,11 +2,13 @@
 
 #[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
 pub(crate) mod app;
+pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod into_response;
 pub(crate) mod pattern;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
+pub(crate) mod shared;
 mod storage;
 pub(crate) mod tree;

@@ -10,6 +10,7 @@ use serde_core::de::DeserializeOwned;
 
 use super::error::{Error, Result};
 use super::pattern::Pattern;
+use super::shared::Shared;
 use super::storage::Storage;
 use super::tree::{Found, Params, Tree};
 use crate::http1::head::Head;
@@ -28,7 +29,7 @@ pub struct Request<'a> {
     bytes: &'a [u8],
     body: &'a [u8],
     peer: Option<SocketAddr>,
-    state: &'a Storage,
+    state: &'a Shared,
     pattern: Option<&'a Pattern>,
     params: Params,
     storage: Option<Box<Storage>>,
@@ -37,7 +38,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(head: &'a Head, bytes: &'a [u8], body: &'a [u8], peer: Option<SocketAddr>, state: &'a Storage) -> Request<'a> {
+    pub(crate) fn new(head: &'a Head, bytes: &'a [u8], body: &'a [u8], peer: Option<SocketAddr>, state: &'a Shared) -> Request<'a> {
         Request {
             head,
             bytes,
@@ -135,7 +136,7 @@ impl<'a> Request<'a> {
     }
 
     /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above 0x7f.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
         self.head.fields.iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
     }
 
@@ -232,7 +233,7 @@ impl<'a> Request<'a> {
     /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged.
     pub fn state<T: 'static>(&self) -> &T {
         #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
-        self.state.get().unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
+        self.state.values.get().unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
     }
 
     /// Leaves a value for later hooks and the handler; one of each type.
@@ -263,6 +264,10 @@ impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn matched(&mut self, pattern: &'a Pattern) {
         self.pattern = Some(pattern);
+    }
+
+    pub(crate) fn shared_state(&self) -> &'a Shared {
+        self.state
     }
 
     pub(crate) fn head(&self) -> &'a Head {
