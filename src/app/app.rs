@@ -84,7 +84,7 @@ impl App {
     #[inline]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
         let found = self.find(request);
-        let scope = found.map_or(0, |route| route.scope);
+        let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
         caught(response, |response| {
             if let Err(error) = self.dispatch(found, scope, request, response) {
                 response.fail(error);
@@ -167,6 +167,18 @@ impl App {
                 Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header("Allow", allow))
             }
             _ => Err(Error::not_found("There is nothing at this path.")),
+        }
+    }
+
+    /// The router whose path was asked with another method than its routes have: its hooks see preflights and wrong methods too.
+    #[cold]
+    fn scope_of(&self, miss: Found, request: &Request<'_>) -> usize {
+        let Found::Methods(methods) = miss else { return 0 };
+        let Some(known) = self.router.tree.methods(methods).next() else { return 0 };
+        let (path, escaped) = (request.raw_path().as_bytes(), request.head().target.escaped);
+        match self.router.tree.find(known, path, escaped, &mut Params::default()) {
+            Found::Route(number) => self.router.routes.get(number as usize).map_or(0, |route| route.scope),
+            Found::Methods(_) | Found::Slash { .. } | Found::Nothing => 0,
         }
     }
 
