@@ -26,9 +26,25 @@
 //! assert!(reply.header("X-Response-Time").is_some_and(|time| time.ends_with("ms")));
 //! ```
 
+mod api_key;
 mod clock;
+mod cors;
 mod request_id;
 mod response_time;
 
+use std::fmt;
+
+pub use api_key::{ApiKey, ApiUser};
+pub use cors::Cors;
 pub use request_id::RequestId;
 pub use response_time::ResponseTime;
+
+/// Stops a program that asks for what cannot work, at start-up, naming its own line.
+#[track_caller]
+#[cold]
+fn mistake(what: fmt::Arguments<'_>) -> ! {
+    #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
+    {
+        panic!("{what}")
+    }
+}

@@ -1,0 +1,259 @@
+//! Who may come in, by a key in a header field; does not know what the user may do then.
+
+use std::fmt;
+use std::sync::Arc;
+
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use super::mistake;
+use crate::app::error::{Error, Result};
+use crate::app::request::Request;
+use crate::app::router::Router;
+
+/// Longest key of a table. Keys are compared padded to it, so that the time tells no length.
+const MAX_LEN: usize = 128;
+
+/// Asks for a key and answers 401 with `WWW-Authenticate` (RFC 9110 §11.6.1) without a right one. The user behind the key is left on
+/// the request as [`ApiUser`].
+///
+/// ```
+/// use wirelight::App;
+/// use wirelight::middleware::{ApiKey, ApiUser};
+///
+/// let keys = ApiKey::new([("key_abc123", "user_1"), ("key_xyz789", "user_2")]);
+/// let mut app = App::new();
+/// let hello = |req: &wirelight::Request| req.get::<ApiUser>().map(|user| format!("Hello, {user}!"));
+/// app.get("/protected", hello).require(keys.guard());
+///
+/// let client = app.test();
+/// let refused = client.get("/protected").send();
+/// assert_eq!(refused.status().as_u16(), 401);
+/// assert_eq!(refused.header("WWW-Authenticate"), Some("ApiKey realm=\"api\""));
+/// assert_eq!(client.get("/protected").header("X-API-Key", "key_xyz789").send().text(), "Hello, user_2!");
+/// ```
+#[derive(Clone)]
+pub struct ApiKey {
+    header: &'static str,
+    challenge: String,
+    lookup: Arc<Lookup>,
+}
+
+type Lookup = dyn Fn(&str) -> Option<ApiUser> + Send + Sync;
+
+/// The user whose key a request came with: `req.get::<ApiUser>()`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApiUser(Arc<str>);
+
+impl ApiUser {
+    /// A user of this name, for [`ApiKey::lookup`].
+    pub fn new(name: impl Into<Arc<str>>) -> ApiUser {
+        ApiUser(name.into())
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl ApiKey {
+    /// A table from key to user. Every look-up compares with every key, in a time that depends on neither; that is right for
+    /// some dozens of keys, and [`lookup`](ApiKey::lookup) for more.
+    ///
+    /// # Panics
+    /// When a key is empty, longer than 128 bytes, or has other bytes than visible ASCII. The message does not name it.
+    #[track_caller]
+    pub fn new<K: AsRef<str>, U: Into<Arc<str>>>(keys: impl IntoIterator<Item = (K, U)>) -> ApiKey {
+        let mut table = Vec::new();
+        for (number, (key, user)) in keys.into_iter().enumerate() {
+            match padded(key.as_ref()) {
+                Some(key) => table.push((key, ApiUser::new(user))),
+                None => {
+                    mistake(format_args!("API key number {number}: 1 to {MAX_LEN} bytes of visible ASCII make a key"))
+                }
+            }
+        }
+        ApiKey::lookup(move |key| find(&table, key))
+    }
+
+    /// A look-up of your own: the user of a key, if it is one. Look for a hash of the key, not the key itself: a map or a database
+    /// compares byte by byte, and the time it takes tells how far the guess was right.
+    pub fn lookup(lookup: impl Fn(&str) -> Option<ApiUser> + Send + Sync + 'static) -> ApiKey {
+        ApiKey { header: "X-API-Key", challenge: challenge("api"), lookup: Arc::new(lookup) }
+    }
+
+    /// Another header field than `X-API-Key`.
+    #[must_use]
+    pub fn header(mut self, name: &'static str) -> ApiKey {
+        self.header = name;
+        self
+    }
+
+    /// Another realm than `api` in the challenge: what the key is for (RFC 9110 §11.5).
+    ///
+    /// # Panics
+    /// When it has other bytes than printable ASCII.
+    #[must_use]
+    #[track_caller]
+    pub fn realm(mut self, realm: &str) -> ApiKey {
+        if !realm.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            mistake(format_args!("the realm {realm:?} is not printable ASCII"));
+        }
+        self.challenge = challenge(realm);
+        self
+    }
+
+    /// A guard for one route: `app.get("/protected", handler).require(keys.guard())`.
+    pub fn guard(&self) -> impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static {
+        let keys = self.clone();
+        move |request| {
+            let user = sent(request, keys.header).and_then(|key| (keys.lookup)(key));
+            // One sentence for no key and a wrong one: who guesses learns nothing.
+            let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
+            request.set(user.ok_or_else(refused)?);
+            Ok(())
+        }
+    }
+
+    /// Guards every route of a router, and all that an app answers.
+    pub fn add_to(&self, router: &mut Router) {
+        router.before(self.guard());
+    }
+}
+
+/// The key that a request came with; two are none, since what stands in front of us may have looked at the other.
+fn sent<'r>(request: &'r Request<'_>, header: &str) -> Option<&'r str> {
+    let mut values = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case(header)).map(|(_, value)| value);
+    let only = values.next().filter(|_| values.next().is_none())?;
+    std::str::from_utf8(only).ok().filter(|key| !key.is_empty())
+}
+
+/// Compares with every key, wherever the right one stands.
+fn find(table: &[([u8; MAX_LEN], ApiUser)], key: &str) -> Option<ApiUser> {
+    let key = padded(key)?;
+    let mut place = u64::MAX;
+    for (number, (known, _)) in (0..).zip(table) {
+        place.conditional_assign(&number, known.ct_eq(&key));
+    }
+    table.get(usize::try_from(place).ok()?).map(|(_, user)| user.clone())
+}
+
+/// A key with NUL bytes behind it, which no key contains.
+fn padded(key: &str) -> Option<[u8; MAX_LEN]> {
+    let mut block = [0; MAX_LEN];
+    block.get_mut(..key.len())?.copy_from_slice(key.as_bytes());
+    (!key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())).then_some(block)
+}
+
+/// A quoted-string (RFC 9110 §5.6.4) behind the scheme.
+fn challenge(realm: &str) -> String {
+    format!("ApiKey realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::app::App;
+    use proptest::prelude::*;
+
+    fn app(keys: &ApiKey) -> App {
+        let mut app = App::new();
+        app.get("/", |req| req.get::<ApiUser>().map(|user| user.name().to_owned())).require(keys.guard());
+        app
+    }
+
+    fn two() -> ApiKey {
+        ApiKey::new([("key_abc123", "user_1"), ("key_xyz789", "user_2")])
+    }
+
+    #[test]
+    fn a_right_key_names_its_user() {
+        let app = app(&two());
+        for (key, user) in [("key_abc123", "user_1"), ("key_xyz789", "user_2")] {
+            let reply = app.test().get("/").header("x-api-key", key).send();
+            assert_eq!((reply.status().as_u16(), reply.text()), (200, user));
+        }
+    }
+
+    #[test]
+    fn wrong_keys_of_every_length_are_refused_alike() {
+        let app = app(&two());
+        let missing = app.test().get("/").send();
+        assert_eq!(missing.status().as_u16(), 401);
+        assert_eq!(missing.header("WWW-Authenticate"), Some("ApiKey realm=\"api\""));
+        let right = "key_abc123";
+        let prefixes = (0..right.len()).map(|length| right[..length].to_owned());
+        let longer = (1..300).map(|length| right.to_owned() + &"x".repeat(length));
+        let others = (0..300).map(|length| "x".repeat(length));
+        let odd = ["KEY_ABC123", "key_abc123key_abc123", "key_abc12\u{e9}", "key abc123", "key_abc123,key_abc123"];
+        for key in prefixes.chain(longer).chain(others).chain(odd.map(str::to_owned)) {
+            let reply = app.test().get("/").header("X-API-Key", &key).send();
+            assert_eq!((reply.status(), reply.text()), (missing.status(), missing.text()), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn two_keys_and_bytes_that_are_no_text_are_refused() {
+        let app = app(&two());
+        let twice = app.test().get("/").header("X-API-Key", "key_abc123").header("x-api-key", "key_abc123").send();
+        assert_eq!(twice.status().as_u16(), 401);
+        for key in [&b"\xff\xfe"[..], b"key_abc123\xff", b"\tkey_abc123\t\xa0"] {
+            let raw = [b"GET / HTTP/1.1\r\nHost: a\r\nX-API-Key: ", key, b"\r\n\r\n"].concat();
+            assert!(app.test().raw(&raw).starts_with(b"HTTP/1.1 401"), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn guards_a_whole_router_and_its_wrong_methods() {
+        let mut inner = Router::new();
+        two().header("Authorization-Key").realm("a \"b\" \\ c").add_to(&mut inner);
+        inner.get("/", |_| "in");
+        let mut app = App::new();
+        app.nest("/in", inner);
+        app.get("/out", |_| "out");
+        let client = app.test();
+        assert_eq!(client.get("/out").send().status().as_u16(), 200);
+        for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+            let refused = client.request(method, "/in").send();
+            assert_eq!(refused.status().as_u16(), 401, "{method}");
+            assert_eq!(refused.header("WWW-Authenticate"), Some("ApiKey realm=\"a \\\"b\\\" \\\\ c\""));
+        }
+        assert_eq!(client.get("/in").header("Authorization-Key", "key_abc123").send().text(), "in");
+    }
+
+    #[test]
+    fn a_page_of_the_applications_keeps_the_challenge() {
+        let mut app = app(&two());
+        app.on_any_error(|_, e| crate::json!({ "error": e.name() }));
+        let reply = app.test().get("/").send();
+        assert_eq!(reply.text(), "{\"error\":\"Unauthorized\"}");
+        assert!(reply.header("WWW-Authenticate").is_some());
+    }
+
+    #[test]
+    fn keys_that_cannot_be_sent_stop_the_program() {
+        for key in ["", "a b", "a\n", "Zoë", &"x".repeat(129)] {
+            let refusal = std::panic::catch_unwind(|| ApiKey::new([("fine", "a"), (key, "b")])).err().unwrap();
+            assert!(refusal.downcast_ref::<String>().unwrap().starts_with("API key number 1: "));
+        }
+        assert!(std::panic::catch_unwind(|| two().realm("a\r\nSet-Cookie: b")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_keys_of_the_table_fit(keys in proptest::collection::btree_set("[!-~]{1,128}", 1..8), guess in "[!-~]{0,140}") {
+            let table: Vec<_> = keys.iter().map(|key| (padded(key).unwrap(), ApiUser::new(key.as_str()))).collect();
+            for key in keys.iter().chain([&guess]) {
+                let expected = keys.contains(key).then_some(key.as_str());
+                let found = find(&table, key);
+                prop_assert_eq!(found.as_ref().map(ApiUser::name), expected);
+            }
+        }
+    }
+}

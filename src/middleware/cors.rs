@@ -1,0 +1,369 @@
+//! Which web pages of other origins may read our answers, in the words of the Fetch standard (§3.2); protects nothing but browsers' users.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mistake;
+use crate::app::error::{Error, Result};
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::app::router::Router;
+use crate::http1::grammar::is_tchar;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+
+/// Cross-origin resource sharing: answers preflights with 204 and marks every answer, errors too.
+///
+/// Without further words a page may send what a plain form could (GET, HEAD, POST without special fields) and read the answer.
+/// Preflights are answered for every path, also one without a route; a page that may not come in gets the same 204 without the fields.
+///
+/// ```
+/// use wirelight::middleware::Cors;
+/// use wirelight::{App, Method};
+///
+/// let mut app = App::new();
+/// Cors::new(["https://app.example"]).methods([Method::GET, Method::PUT]).headers(["Content-Type", "X-API-Key"]).add_to(&mut app);
+/// app.put("/users/{id:int}", |_| "replaced");
+///
+/// let preflight = app.test().request("OPTIONS", "/users/7").header("Origin", "https://app.example");
+/// let reply = preflight.header("Access-Control-Request-Method", "PUT").send();
+/// assert_eq!(reply.status().as_u16(), 204);
+/// assert_eq!(reply.header("Access-Control-Allow-Methods"), Some("GET, PUT"));
+/// assert_eq!(app.test().put("/users/7").send().header("Vary"), Some("Origin"));
+/// ```
+pub struct Cors {
+    origins: Origins,
+    methods: String,
+    headers: String,
+    expose: String,
+    credentials: bool,
+    max_age: Option<String>,
+}
+
+enum Origins {
+    Any,
+    These(Vec<String>),
+    If(Box<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+impl Cors {
+    /// Pages of these origins: `https://app.example`, as browsers write them, scheme and host in lower case, a port unless it is the
+    /// scheme's own.
+    ///
+    /// # Panics
+    /// When one is no origin (a path or a final slash behind it, say): it would never match.
+    #[track_caller]
+    pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Cors {
+        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+            mistake(format_args!("{wrong:?} is no origin: write scheme://host or scheme://host:port in lower case"));
+        }
+        Cors::of(Origins::These(origins))
+    }
+
+    /// Pages of any origin: for what the whole world may read.
+    pub fn any() -> Cors {
+        Cors::of(Origins::Any)
+    }
+
+    /// Pages whose origin passes a test. Compare whole origins: `ends_with("example.org")` lets `https://evil-example.org` in.
+    pub fn when(allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Cors {
+        Cors::of(Origins::If(Box::new(allowed)))
+    }
+
+    /// Methods beside GET, HEAD and POST, which need no permission.
+    #[must_use]
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Cors {
+        self.methods = methods.into_iter().map(|method| method.to_string()).collect::<Vec<_>>().join(", ");
+        self
+    }
+
+    /// Request fields that a page may send. JSON needs `Content-Type`.
+    ///
+    /// # Panics
+    /// When one is no field name.
+    #[must_use]
+    #[track_caller]
+    pub fn headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
+        self.headers = field_names(names);
+        self
+    }
+
+    /// Response fields that a page may read beside the plain ones: `X-Request-ID`.
+    ///
+    /// # Panics
+    /// When one is no field name.
+    #[must_use]
+    #[track_caller]
+    pub fn expose<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
+        self.expose = field_names(names);
+        self
+    }
+
+    /// Lets pages send cookies and read the answer.
+    ///
+    /// # Panics
+    /// Together with [`any`](Cors::any): browsers refuse it (Fetch §3.2.5), and answering with the page's own origin instead would
+    /// open every user's session to every page.
+    #[must_use]
+    #[track_caller]
+    pub fn credentials(mut self) -> Cors {
+        if matches!(self.origins, Origins::Any) {
+            mistake(format_args!("CORS with credentials needs to know which origins: use Cors::new([…])"));
+        }
+        self.credentials = true;
+        self
+    }
+
+    /// How long a browser may remember the answer to a preflight. Without it 5 s; Chrome remembers 2 h at most, Firefox 24 h.
+    #[must_use]
+    pub fn max_age(mut self, time: Duration) -> Cors {
+        self.max_age = Some(time.as_secs().to_string());
+        self
+    }
+
+    /// Installs it. Before guards, since preflights come without keys.
+    pub fn add_to(self, router: &mut Router) {
+        let rules = Arc::new(self);
+        let before = rules.clone();
+        router.before(move |request| before.preflight(request));
+        router.after(move |request, response| rules.mark(request, response));
+    }
+
+    fn of(origins: Origins) -> Cors {
+        let none = String::new;
+        Cors { origins, methods: none(), headers: none(), expose: none(), credentials: false, max_age: None }
+    }
+
+    /// Answers what is a preflight; the after hook adds whose page may read it.
+    fn preflight(&self, request: &Request<'_>) -> Result<()> {
+        if !is_preflight(request) {
+            return Ok(());
+        }
+        let mut response = Response::new(StatusCode::NO_CONTENT);
+        if self.allowed(request).is_some() {
+            set(&mut response, "Access-Control-Allow-Methods", &self.methods);
+            set(&mut response, "Access-Control-Allow-Headers", &self.headers);
+            set(&mut response, "Access-Control-Max-Age", self.max_age.as_deref().unwrap_or_default());
+        }
+        Err(Error::answer(response))
+    }
+
+    fn mark(&self, request: &Request<'_>, response: &mut Response) {
+        if !matches!(self.origins, Origins::Any) {
+            // Also on answers to no origin or a wrong one: a cache must not give them to the right one (Fetch §3.2.5).
+            response.append_header("Vary", "Origin");
+        }
+        let Some(origin) = self.allowed(request) else { return };
+        response.header("Access-Control-Allow-Origin", origin);
+        set(response, "Access-Control-Allow-Credentials", if self.credentials { "true" } else { "" });
+        set(response, "Access-Control-Expose-Headers", if is_preflight(request) { "" } else { &self.expose });
+    }
+
+    /// The value of Access-Control-Allow-Origin, if the page may read the answer.
+    fn allowed<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
+        let origin = request.header("origin");
+        match &self.origins {
+            Origins::Any => Some("*"),
+            Origins::These(list) => origin.filter(|origin| list.iter().any(|known| known == origin)),
+            Origins::If(allowed) => origin.filter(|origin| allowed(origin)),
+        }
+    }
+}
+
+fn is_preflight(request: &Request<'_>) -> bool {
+    let has = |name| request.header(name).is_some();
+    request.method() == Method::OPTIONS && has("origin") && has("access-control-request-method")
+}
+
+fn set(response: &mut Response, name: &str, value: &str) {
+    if !value.is_empty() {
+        response.header(name, value);
+    }
+}
+
+/// `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2), or the `null` of a page that has none.
+fn is_origin(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/\\?#@*,\"".contains(&byte);
+    let parts = text.split_once("://");
+    text == "null"
+        || parts.is_some_and(|(scheme, host)| {
+            !host.is_empty() && !scheme.is_empty() && (scheme.bytes().chain(host.bytes())).all(plain)
+        })
+}
+
+#[track_caller]
+fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    if let Some(wrong) = names.iter().find(|name| name.is_empty() || !name.bytes().all(is_tchar)) {
+        mistake(format_args!("{wrong:?} is no header field name"));
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::app::App;
+    use crate::testing::TestResponse;
+
+    const PAGE: &str = "https://app.example";
+
+    fn app(cors: Cors) -> App {
+        let mut app = App::new();
+        cors.add_to(&mut app);
+        app.get("/", |_| "hello");
+        app.get("/vary", |_| (StatusCode::OK, [("Vary", "Accept")], "hello"));
+        app
+    }
+
+    fn full() -> Cors {
+        let cors = Cors::new([PAGE, "http://localhost:3000"]).methods([Method::GET, Method::DELETE]);
+        cors.headers(["Content-Type", "X-API-Key"])
+            .expose(["X-Request-ID"])
+            .credentials()
+            .max_age(Duration::from_secs(600))
+    }
+
+    fn ask(app: &App, method: &str, path: &str, fields: &[(&str, &str)]) -> TestResponse {
+        let client = app.test();
+        fields.iter().fold(client.request(method, path), |request, (name, value)| request.header(name, value)).send()
+    }
+
+    /// The fields of an answer that CORS is about, sorted.
+    fn marks(reply: &TestResponse) -> Vec<String> {
+        let about = |name: &str| name == "Vary" || name.starts_with("Access-Control-");
+        let mut marks: Vec<_> =
+            reply.headers().iter().filter(|(name, _)| about(name)).map(|(n, v)| format!("{n}: {v}")).collect();
+        marks.sort();
+        marks
+    }
+
+    #[test]
+    fn a_preflight_is_answered_at_once() {
+        let fields = [
+            ("Origin", PAGE),
+            ("Access-Control-Request-Method", "DELETE"),
+            ("Access-Control-Request-Headers", "x-api-key"),
+        ];
+        let expected = [
+            "Access-Control-Allow-Credentials: true",
+            "Access-Control-Allow-Headers: Content-Type, X-API-Key",
+            "Access-Control-Allow-Methods: GET, DELETE",
+            "Access-Control-Allow-Origin: https://app.example",
+            "Access-Control-Max-Age: 600",
+            "Vary: Origin",
+        ];
+        for path in ["/", "/nothing", "*"] {
+            let reply = ask(&app(full()), "OPTIONS", path, &fields);
+            assert_eq!((reply.status().as_u16(), reply.body()), (204, &b""[..]), "{path}");
+            assert_eq!(marks(&reply), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_options_that_is_no_preflight_is_answered_as_ever() {
+        let app = app(full());
+        for fields in [&[("Origin", PAGE)][..], &[("Access-Control-Request-Method", "GET")], &[]] {
+            assert_eq!(ask(&app, "OPTIONS", "/", fields).header("Allow"), Some("GET, HEAD, OPTIONS"), "{fields:?}");
+        }
+        let fields = [("Origin", PAGE), ("Access-Control-Request-Method", "GET")];
+        assert_eq!(ask(&app, "GET", "/", &fields).text(), "hello");
+    }
+
+    #[test]
+    fn a_page_that_may_not_come_in_learns_nothing() {
+        let origins = [
+            "https://evil.example",
+            "https://app.example.evil",
+            "https://app.example:443",
+            "https://app.example/",
+            "HTTPS://APP.EXAMPLE",
+            "http://app.example",
+            "null",
+            "*",
+            "",
+            "https://app.example, https://app.example",
+            "https://app.exampl\u{e9}",
+        ];
+        for origin in origins {
+            let reply = ask(&app(full()), "GET", "/", &[("Origin", origin)]);
+            assert_eq!((reply.status().as_u16(), marks(&reply)), (200, vec!["Vary: Origin".to_owned()]), "{origin}");
+            let reply =
+                ask(&app(full()), "OPTIONS", "/", &[("Origin", origin), ("Access-Control-Request-Method", "GET")]);
+            assert_eq!((reply.status().as_u16(), marks(&reply)), (204, vec!["Vary: Origin".to_owned()]), "{origin}");
+        }
+    }
+
+    #[test]
+    fn plain_answers_say_who_may_read_them() {
+        let reply = ask(&app(full()), "GET", "/vary", &[("Origin", "http://localhost:3000")]);
+        let expected = [
+            "Access-Control-Allow-Credentials: true",
+            "Access-Control-Allow-Origin: http://localhost:3000",
+            "Access-Control-Expose-Headers: X-Request-ID",
+            "Vary: Accept",
+            "Vary: Origin",
+        ];
+        assert_eq!(marks(&reply), expected);
+        assert_eq!(marks(&ask(&app(full()), "GET", "/", &[])), ["Vary: Origin"], "a cache must know even then");
+        assert_eq!(marks(&ask(&app(Cors::any()), "GET", "/", &[])), ["Access-Control-Allow-Origin: *"]);
+    }
+
+    #[test]
+    fn a_test_of_ones_own_sees_what_came() {
+        let app = app(Cors::when(|origin| origin == "null" || origin.ends_with(".example.org") || !origin.is_ascii()));
+        for (origin, allowed) in
+            [("null", true), ("https://a.example.org", true), ("https://example.org", false), ("é\u{85}\u{9b}", true)]
+        {
+            let reply = ask(&app, "GET", "/", &[("Origin", origin)]);
+            assert_eq!(reply.header("Access-Control-Allow-Origin"), allowed.then_some(origin));
+            assert_eq!(reply.status().as_u16(), 200);
+        }
+    }
+
+    #[test]
+    fn a_router_answers_the_preflights_of_its_own_paths() {
+        let mut inner = Router::new();
+        Cors::new([PAGE]).methods([Method::PUT]).add_to(&mut inner);
+        inner.put("/{id:int}", |_| "put");
+        let mut app = App::new();
+        app.nest("/in", inner);
+        app.put("/out", |_| "put");
+        let fields = [("Origin", PAGE), ("Access-Control-Request-Method", "PUT")];
+        let reply = ask(&app, "OPTIONS", "/in/7", &fields);
+        assert_eq!((reply.status().as_u16(), reply.header("Access-Control-Allow-Methods")), (204, Some("PUT")));
+        assert_eq!(ask(&app, "DELETE", "/in/7", &fields).header("Access-Control-Allow-Origin"), Some(PAGE), "on a 405");
+        assert_eq!(marks(&ask(&app, "OPTIONS", "/out", &fields)), [""; 0]);
+    }
+
+    #[test]
+    fn rules_that_cannot_work_stop_the_program() {
+        let refuses = |make: fn() -> Cors| std::panic::catch_unwind(make).is_err();
+        assert!(refuses(|| Cors::any().credentials()));
+        assert!(refuses(|| Cors::any().headers(["X Y"])));
+        assert!(refuses(|| Cors::any().expose(["X\r\nY"])));
+        for origin in [
+            "",
+            "*",
+            "app.example",
+            "https://",
+            "://app.example",
+            "https://app.example/",
+            "https://app.example/a",
+            "HTTPS://app.example",
+            "https://*.app.example",
+            "https://a@b",
+            "https://a b",
+            "https://a\r\nb",
+            "https://a,https://b",
+        ] {
+            assert!(!is_origin(origin), "{origin}");
+        }
+        for origin in
+            ["https://app.example", "http://localhost:3000", "http://[::1]:80", "null", "chrome-extension://abc"]
+        {
+            assert!(is_origin(origin), "{origin}");
+        }
+    }
+}
