@@ -9,7 +9,7 @@ use super::request::Request;
 use super::response::Response;
 use super::router::{Route, Router, Scope};
 use super::shared::Shared;
-use super::tree::Found;
+use super::tree::{Found, Params};
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;

@@ -144,12 +144,16 @@ impl Head {
         }
         self.length = extent.end;
         self.fields.clear();
+        self.fields.extend(headers.iter().map(|header| locate(input, header)));
         self.notes = Notes::default();
-        for header in headers {
-            let field = locate(input, header);
+        for (field, header) in self.fields.iter().zip(headers) {
             check_line_end(input, field.value.end as usize)?;
-            self.note(input, field, header.name.as_bytes())?;
-            self.fields.push(field);
+            match (header.name.len(), header.name.as_bytes().first().map_or(0, |byte| byte | 0x20)) {
+                (4, b'h') if is(header.name, b"host") => self.notes.host(field, header.value, &mut self.vetted_host)?,
+                // Length and first letter sort out nearly all the fields that do not steer the protocol.
+                (6, b'e') | (10, b'c') | (14, b'c') | (17, b't') => self.notes.steer(field, header, self.version)?,
+                _ => {}
+            }
         }
         if input.get(extent.end - 2) != Some(&b'\r') {
             return Err(Fault::BareLf.at(extent.end - 1));
@@ -162,60 +166,49 @@ impl Head {
         }
         Ok(true)
     }
-
-    /// Looks closer at the few fields that steer the protocol; one comparison of the length sorts out all the others.
-    #[inline]
-    fn note(&mut self, input: &[u8], field: Field, name: &[u8]) -> Result<(), Reject> {
-        match name.len() {
-            4 if is(name, b"host") => self.note_host(input, field),
-            6 if is(name, b"expect") => self.note_expect(input, field),
-            10 if is(name, b"connection") => {
-                self.notes.connection(field.value.of(input));
-                Ok(())
-            }
-            14 if is(name, b"content-length") => match self.notes.content_length.replace(field.value) {
-                Some(_) => Err(Fault::LengthRepeated.at(field.name.start as usize)),
-                None => Ok(()),
-            },
-            17 if is(name, b"transfer-encoding") => {
-                self.notes.codings = self.notes.codings.saturating_add(1);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// RFC 9112 §3.2: one Host, and a valid one.
-    #[inline]
-    fn note_host(&mut self, input: &[u8], field: Field) -> Result<(), Reject> {
-        if self.notes.host.replace(field.value).is_some() {
-            return Err(Fault::HostRepeated.at(field.name.start as usize));
-        }
-        let host = field.value.of(input);
-        if host == self.vetted_host {
-            return Ok(());
-        }
-        target::check_host(host).map_err(|bad| Fault::HostInvalid.at(field.value.start as usize + bad))?;
-        self.vetted_host.clear();
-        self.vetted_host.extend_from_slice(host);
-        Ok(())
-    }
-
-    /// RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest, and HTTP/1.0 must be ignored.
-    #[cold]
-    fn note_expect(&mut self, input: &[u8], field: Field) -> Result<(), Reject> {
-        if self.version == Version::Http10 {
-            return Ok(());
-        }
-        self.notes.expect_continue = true;
-        let known = field.value.of(input).eq_ignore_ascii_case(b"100-continue");
-        if known { Ok(()) } else { Err(Fault::ExpectationUnknown.at(field.value.start as usize)) }
-    }
 }
 
 impl Notes {
+    /// RFC 9112 §3.2: one Host, and a valid one.
+    #[inline]
+    fn host(&mut self, field: &Field, host: &[u8], vetted: &mut Vec<u8>) -> Result<(), Reject> {
+        if self.host.replace(field.value).is_some() {
+            return Err(Fault::HostRepeated.at(field.name.start as usize));
+        }
+        if host == vetted {
+            return Ok(());
+        }
+        target::check_host(host).map_err(|bad| Fault::HostInvalid.at(field.value.start as usize + bad))?;
+        vetted.clear();
+        vetted.extend_from_slice(host);
+        Ok(())
+    }
+
+    /// The other fields that say something about the message or the connection.
+    #[inline(never)]
+    fn steer(&mut self, field: &Field, header: &httparse::Header<'_>, version: Version) -> Result<(), Reject> {
+        if is(header.name, b"connection") {
+            self.connection(header.value);
+        } else if is(header.name, b"expect") && version == Version::Http11 {
+            // RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest. In HTTP/1.0 it must be ignored.
+            self.expect_continue = true;
+            if !header.value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Fault::ExpectationUnknown.at(field.value.start as usize));
+            }
+        } else if is(header.name, b"transfer-encoding") {
+            self.codings = self.codings.saturating_add(1);
+        } else if is(header.name, b"content-length") && self.content_length.replace(field.value).is_some() {
+            return Err(Fault::LengthRepeated.at(field.name.start as usize));
+        }
+        Ok(())
+    }
+
     /// RFC 9110 §7.6.1: a list of options, names without case; the ones that mean nothing to us are ignored.
     fn connection(&mut self, value: &[u8]) {
+        if value == b"keep-alive" {
+            self.keep_alive = true; // what every browser sends, in one comparison
+            return;
+        }
         for option in list(value) {
             match option.len() {
                 5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
@@ -263,8 +256,8 @@ fn check_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
 /// Whether a field name, which is a token, is this lower-case one. Setting bit 5 makes letters lower-case, and maps no other
 /// token character to one of these names' characters.
 #[inline]
-fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
-    name.len() == N && name.iter().zip(lower).fold(0, |difference, (byte, lower)| difference | (byte | 0x20) ^ lower) == 0
+fn is<const N: usize>(name: &str, lower: &[u8; N]) -> bool {
+    name.len() == N && name.bytes().zip(lower).fold(0, |difference, (byte, lower)| difference | ((byte | 0x20) ^ lower)) == 0
 }
 
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).

