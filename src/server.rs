@@ -5,6 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use log::Level;
 use mio::net::TcpListener;
 
 use crate::app::app::App;
@@ -154,7 +155,7 @@ impl Server {
         }
         let mut others = Vec::new();
         for number in 1..workers {
-            let worker = worker(listen::listener(address, true)?)?;
+            let worker = worker(listen::listener(address, true, Level::Debug)?)?;
             others.push(std::thread::Builder::new().name(format!("wirelight-{number}")).spawn(move || worker.run())?);
         }
         log::info!("listening on http://{address} with {workers} worker(s)");
@@ -184,7 +185,7 @@ fn descriptor_limit() -> usize {
 /// Shared from the beginning, since the number of workers is said later; so somebody else's claim is asked for first.
 fn bind_first(address: SocketAddr) -> io::Result<TcpListener> {
     listen::ensure_free(address)?;
-    listen::listener(address, true)
+    listen::listener(address, true, Level::Info)
 }
 
 fn explained(address: SocketAddr, error: &io::Error) -> io::Error {

@@ -351,7 +351,7 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             probe.event(self.id, probe::Event::ReqError { reject });
         }
-        log::debug!("connection {}: {reject}", self.id);
+        log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
         let request = Request::new(&blank, bytes, &[], self.peer, context.app.shared_state());
         tools.response.reset();

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use log::Level;
 use mio::net::TcpListener;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
@@ -14,13 +15,16 @@ const BACKLOG: i32 = 4096;
 /// A dead peer is noticed after about this long, also by connections that wait for nothing.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The first three of the ten steps. `shared`: every worker has a listener of its own on the same address (SO_REUSEPORT), and the
-/// kernel deals the connections out.
-pub(crate) fn listener(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+/// The first three of the ten steps, told at `level`: the first listener's are news, those of the workers behind it repeat them.
+/// `shared`: every worker has a listener of its own on the same address (SO_REUSEPORT), and the kernel deals the connections out.
+pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::Result<TcpListener> {
     let socket = socket(address)?;
+    log::log!(level, "step 1, socket: a TCP socket for {address}");
     set_options(&socket, shared)?;
     bind(&socket, address)?;
+    log::log!(level, "step 2, bind: {}", bound(&socket, address));
     listen(&socket)?;
+    log::log!(level, "step 3, listen: up to {BACKLOG} connections may wait to be accepted");
     Ok(TcpListener::from_std(socket.into()))
 }
 
@@ -34,9 +38,7 @@ pub(crate) fn ensure_free(address: SocketAddr) -> io::Result<()> {
 
 /// Step 1: ask the kernel for an endpoint.
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    log::debug!("step 1, socket: a TCP socket for {address}");
-    Ok(socket)
+    Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
 /// What accepted connections inherit costs no call for each of them: NODELAY and keep-alive probes are set here, once.
@@ -52,14 +54,15 @@ fn set_options(socket: &Socket, shared: bool) -> io::Result<()> {
 
 /// Step 2: give it its address.
 fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
-    socket.bind(&address.into())?;
-    log::debug!("step 2, bind: {address}");
-    Ok(())
+    socket.bind(&address.into())
+}
+
+/// The address with the port that the kernel chose where 0 was asked for.
+fn bound(socket: &Socket, asked: SocketAddr) -> SocketAddr {
+    socket.local_addr().ok().and_then(|address| address.as_socket()).unwrap_or(asked)
 }
 
 /// Step 3: let clients connect. From here on the kernel completes handshakes for us.
 fn listen(socket: &Socket) -> io::Result<()> {
-    socket.listen(BACKLOG)?;
-    log::debug!("step 3, listen: up to {BACKLOG} connections may wait to be accepted");
-    Ok(())
+    socket.listen(BACKLOG)
 }

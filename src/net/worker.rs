@@ -265,6 +265,7 @@ impl<P: Probe> Worker<P> {
     /// A new connection is read at once: mostly its first request is here, and a client that closes behind it never enters epoll.
     fn open(&mut self, socket: TcpStream, peer: std::net::SocketAddr) {
         self.opened += 1;
+        log::debug!("step 4, accept: connection {} from {peer}", self.opened);
         let mut conn = Conn::new(socket, self.opened, Some(peer), self.clock.now);
         if P::ON {
             self.probe.event(conn.id, Event::ConnOpen { peer: Some(peer) });
@@ -294,6 +295,7 @@ impl<P: Probe> Worker<P> {
 
     fn remove(&mut self, key: Key, ending: Ending) {
         let Some(entry) = self.conns.remove(key) else { return };
+        log::debug!("step 10, close: connection {} after {} requests ({ending:?})", entry.conn.id, entry.conn.requests());
         if P::ON {
             self.probe.event(entry.conn.id, Event::ConnClose { ending, requests: entry.conn.requests() });
         }

@@ -1,0 +1,73 @@
+//! The command line: which subcommand runs, and how a failure is told; what a subcommand does is in the file of its name.
+
+mod demo;
+mod serve;
+mod settings;
+mod users;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+wirelight: the HTTP/1.1 server you can see through
+
+Usage: wirelight [serve] [options]
+
+Commands:
+  serve            serve the demo API (also without a command)
+
+Options of serve, and the environment variables that they win over:
+  --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
+  --port NUMBER    0 takes any free port [PORT, 8000]
+  --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
+
+Options:
+  -h, --help       print this
+  -V, --version    print the version
+
+RUST_LOG=debug tells of every connection; RUST_LOG=warn only of trouble.";
+
+const VERSION: &str = concat!("wirelight ", env!("CARGO_PKG_VERSION"));
+
+/// Why the command ends without success: one sentence for stderr and the code to exit with.
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
+impl Failure {
+    /// What was asked for cannot be done: 2, as shells and getopt programs have it.
+    fn usage(sentence: impl Display) -> Failure {
+        Failure { code: 2, sentence: sentence.to_string() }
+    }
+
+    /// It was begun and went wrong.
+    fn runtime(sentence: impl Display) -> Failure {
+        Failure { code: 1, sentence: sentence.to_string() }
+    }
+}
+
+/// Runs the subcommand that `arguments` (without the program's name) begin with; `serve` when they begin with none.
+pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.peekable();
+    let command = arguments.next_if(|first| !first.as_encoded_bytes().starts_with(b"-"));
+    let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
+        Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
+        _ => Err(Failure::usage(format!(
+            "there is no command {:?}; `wirelight --help` lists them",
+            command.unwrap_or_default()
+        ))),
+    };
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    // Where stderr is gone, the exit code still tells.
+    let _ = writeln!(std::io::stderr(), "wirelight: {}", failure.sentence);
+    ExitCode::from(failure.code)
+}
+
+/// Prints for people and scripts, at once even into a pipe. A reader that went away (`wirelight | head -1`) does not stop a server.
+fn say(text: impl Display) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

@@ -1,0 +1,70 @@
+//! `wirelight serve`: the demo API on an address, until TERM or Ctrl-C; how to serve is the library's business.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+
+use wirelight::Server;
+
+use super::settings::{self, Asked, Settings};
+use super::{Failure, HELP, VERSION, demo, say};
+
+/// Serves until it is told to stop, or prints what was asked for.
+pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    match settings::read(arguments)? {
+        Asked::Help => say(HELP),
+        Asked::Version => say(VERSION),
+        Asked::Serve(settings) => return serve(&settings),
+    }
+    Ok(())
+}
+
+fn serve(settings: &Settings) -> Result<(), Failure> {
+    start_logging();
+    let server = Server::bind(&settings.addresses[..]).map_err(Failure::usage)?.workers(settings.workers);
+    log::info!(
+        "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
+    );
+    say(welcome(server.local_addr(), settings.workers));
+    let began = Instant::now();
+    server.run(demo::app()).map_err(Failure::runtime)?;
+    say(format_args!("stopped after {} s", began.elapsed().as_secs()));
+    Ok(())
+}
+
+/// On stderr, coloured only where a terminal shows it.
+fn start_logging() {
+    let env = env_logger::Env::default().default_filter_or("wirelight=info");
+    // Fails only when a logger is there already, and then that one serves.
+    let _ = env_logger::Builder::from_env(env).try_init();
+}
+
+/// Where the server listens, and what to do with it. The commands work as they stand when they are pasted into a shell.
+fn welcome(address: SocketAddr, workers: usize) -> String {
+    let url = format!("http://{}", reachable(address));
+    let plural = if workers == 1 { "" } else { "s" };
+    format!(
+        "\
+listening on http://{address} with {workers} worker{plural}; Ctrl-C stops it
+
+Try, in another terminal:
+  curl -i {url}/health
+  curl -i '{url}/hello?name=Ada'
+  curl -i {url}/users -H 'Content-Type: application/json' -d '{{\"name\": \"Ada\", \"email\": \"ada@example.com\"}}'
+  curl -i {url}/users/1
+  curl -i -X PATCH {url}/users/1 -H 'Content-Type: application/json' -d '{{\"name\": \"Ada Lovelace\"}}'
+  curl -i {url}/users
+  curl -i -X DELETE {url}/users/1
+  wrk -t2 -c64 -d10s {url}/hello
+"
+    )
+}
+
+/// 0.0.0.0 and :: mean every address of the machine; to connect takes one of them.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => {}
+        IpAddr::V4(_) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(_) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+    }
+    address
+}
