@@ -20,6 +20,8 @@ pub struct TestClient<'a> {
     app: &'a App,
     limits: Limits,
     timeouts: Timeouts,
+    /// When every connection of this client begins: virtual time counts from here.
+    began: SystemTime,
 }
 
 /// A request under construction. From [`TestClient`].
@@ -45,7 +47,6 @@ pub struct TestConnection<'a> {
     client: &'a TestClient<'a>,
     conn: Conn<Script>,
     desk: Desk,
-    began: SystemTime,
     now: Millis,
     deadline: Millis,
     over: bool,
@@ -65,7 +66,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, limits: Limits::default(), timeouts: Timeouts::default() }
+        TestClient { app: self, limits: Limits::default(), timeouts: Timeouts::default(), began: SystemTime::now() }
     }
 }
 
@@ -135,7 +136,6 @@ impl<'a> TestClient<'a> {
             client: self,
             conn: Conn::new(Script::default(), 1, None, 0),
             desk: Desk::new(),
-            began: SystemTime::now(),
             now: 0,
             deadline: 0,
             over: false,
@@ -295,7 +295,7 @@ impl TestConnection<'_> {
     }
 
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
-        self.desk.tools.opening = Opening::at(self.began + Duration::from_millis(self.now));
+        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(self.now));
         let context = Context {
             app: self.client.app,
             limits: &self.client.limits,

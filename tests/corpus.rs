@@ -99,7 +99,8 @@ fn no_answer_depends_on_the_cut() {
         let deliveries = cuts.chain(random_deliveries()).chain([Delivery::ByteByByte]);
         if let Some((how, other)) = deliveries.map(|how| (how, answer(&bytes, how))).find(|(_, other)| *other != whole)
         {
-            failures.push(format!("{id}: {how:?} gave {other:?}, whole {whole:?}"));
+            let shown = |answer: &(String, bool)| format!("{:.200} (closed: {})", answer.0, answer.1);
+            failures.push(format!("{id}: {how:?} gave {}, whole {}", shown(&other), shown(&whole)));
         }
     }
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
