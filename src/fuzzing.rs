@@ -45,9 +45,9 @@ pub fn head(data: &[u8]) {
         match head.parse(data, limits) {
             Ok(true) => {
                 let length = head.length;
-                assert!(length <= data.len() && length <= limits.head && head.fields.len() <= limits.fields);
-                assert!(head.fields.iter().all(|field| field.name.range().end <= field.value.range().start));
-                assert!(head.fields.iter().all(|field| field.value.range().end < length));
+                assert!(length <= data.len() && length <= limits.head && head.fields().len() <= limits.fields);
+                assert!(head.fields().iter().all(|field| field.name.range().end <= field.value.range().start));
+                assert!(head.fields().iter().all(|field| field.value.range().end < length));
                 assert_eq!(head.parse(&data[..length], limits), Ok(true));
                 for shorter in [length - 1, length / 2] {
                     assert_eq!(head.parse(&data[..shorter], limits), Ok(false), "{shorter} of {length} bytes");

@@ -14,7 +14,8 @@ use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
 use crate::net::listen;
 use crate::net::signal::Signals;
-use crate::net::worker::{Settings, Worker};
+use crate::net::conn::Settings;
+use crate::net::worker::Worker;
 use crate::wire::probe::NoProbe;
 
 /// Connections of one worker at most, if the descriptors of the process allow it.
@@ -40,6 +41,7 @@ pub struct Server {
     first: TcpListener,
     workers: usize,
     settings: Settings,
+    max_connections: usize,
     signals: bool,
     control: Arc<Control>,
 }
@@ -82,11 +84,8 @@ impl Server {
             address: first.local_addr()?,
             first,
             workers: 1,
-            settings: Settings {
-                limits: Limits::default(),
-                timeouts: Timeouts::default(),
-                max_connections: MAX_CONNECTIONS,
-            },
+            settings: Settings::default(),
+            max_connections: MAX_CONNECTIONS,
             signals: true,
             control: Arc::default(),
         })
@@ -116,7 +115,7 @@ impl Server {
     /// How many connections a worker has at most. At the limit the oldest idle one makes room for a new one.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Server {
-        self.settings.max_connections = connections.max(1);
+        self.max_connections = connections.max(1);
         self
     }
 
@@ -144,11 +143,11 @@ impl Server {
     /// When a worker cannot be set up, when the system fails a worker, or when connections had to be cut at the end of a graceful
     /// stop ([`io::ErrorKind::TimedOut`], with their number).
     pub fn run(self, app: App) -> io::Result<()> {
-        let Server { address, first, workers, mut settings, signals, control } = self;
+        let Server { address, first, workers, settings, max_connections, signals, control } = self;
         let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
-        settings.max_connections = settings.max_connections.min(descriptors).max(1);
+        let connections = max_connections.min(descriptors).max(1);
         let app = Arc::new(app);
-        let worker = |listener| Worker::new(listener, app.clone(), settings.clone(), control.clone(), NoProbe);
+        let worker = |listener| Worker::new(listener, app.clone(), settings.clone(), connections, control.clone(), NoProbe);
         let mut here = worker(first)?;
         if signals {
             here.listen_to(Signals::register()?)?;

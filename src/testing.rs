@@ -10,16 +10,15 @@ use crate::app::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
-use crate::net::conn::{Conn, Context, Desk, Fate};
-use crate::net::deadline::{Millis, Timeouts, millis};
+use crate::net::conn::{Conn, Context, Desk, Fate, Moment, Settings};
+use crate::net::deadline::{Millis, Timeouts};
 use crate::net::socket::Socket;
 use crate::wire::probe::NoProbe;
 
 /// Asks an [`App`] without any network. From [`App::test`].
 pub struct TestClient<'a> {
     app: &'a App,
-    limits: Limits,
-    timeouts: Timeouts,
+    settings: Settings,
     /// When every connection of this client begins: virtual time counts from here.
     began: SystemTime,
 }
@@ -66,7 +65,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, limits: Limits::default(), timeouts: Timeouts::default(), began: SystemTime::now() }
+        TestClient { app: self, settings: Settings::default(), began: SystemTime::now() }
     }
 }
 
@@ -74,14 +73,14 @@ impl<'a> TestClient<'a> {
     /// With other limits than the default ones.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> TestClient<'a> {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// With other timeouts than the default ones.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> TestClient<'a> {
-        self.timeouts = timeouts;
+        self.settings.timeouts = timeouts;
         self
     }
 
@@ -296,15 +295,8 @@ impl TestConnection<'_> {
 
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
         self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(self.now));
-        let context = Context {
-            app: self.client.app,
-            limits: &self.client.limits,
-            timeouts: &self.client.timeouts,
-            now: self.now,
-            oldest: self.now.saturating_sub(millis(self.client.timeouts.max_age)),
-            draining: None,
-            crowded: false,
-        };
+        let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
+        let context = Context { app: self.client.app, settings: &self.client.settings, moment: &moment };
         let mut fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
         while fate == Fate::Again {
             fate = self.conn.turn(&mut self.desk, &context, &mut NoProbe);

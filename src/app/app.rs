@@ -7,7 +7,7 @@ use serde_json::json;
 use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
-use super::router::{Route, Router, Scope};
+use super::router::{Route, Router};
 use super::shared::Shared;
 use super::tree::{Found, Params};
 use crate::http1::fault::Reject;
@@ -83,7 +83,26 @@ impl App {
     /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
     #[inline]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
-        let found = self.find(request);
+        match self.find(request) {
+            // Most routes of most programs have nothing around them: their way is short.
+            Ok(route) if !self.router.hooked && route.guards.is_empty() => {
+                caught(response, |response| (route.handler)(request, response));
+                if let Some(error) = response.take_error() {
+                    self.draw(route.scope, error, request, response);
+                }
+            }
+            found => self.handle_around(found, request, response),
+        }
+    }
+
+    /// The whole way: before hooks, guards, handler or miss, error page, after hooks.
+    #[inline(never)]
+    fn handle_around(
+        &self,
+        found: std::result::Result<&Route, Found>,
+        request: &mut Request<'_>,
+        response: &mut Response,
+    ) {
         let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
         caught(response, |response| {
             if let Err(error) = self.dispatch(found, scope, request, response) {
@@ -128,7 +147,6 @@ impl App {
         }
     }
 
-    #[inline]
     fn dispatch(
         &self,
         found: std::result::Result<&Route, Found>,
@@ -197,15 +215,8 @@ impl App {
     }
 
     /// The before hooks of a router and of those it is nested in, outermost first.
-    #[inline]
     fn run_before(&self, scope: usize, request: &mut Request<'_>) -> Result<()> {
-        match self.router.scopes.get(scope) {
-            Some(scope) if !scope.before.is_empty() || scope.parent.is_some() => self.run_all_before(scope, request),
-            _ => Ok(()),
-        }
-    }
-
-    fn run_all_before(&self, scope: &Scope, request: &mut Request<'_>) -> Result<()> {
+        let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
         if let Some(parent) = scope.parent {
             self.run_before(parent, request)?;
         }
@@ -213,26 +224,19 @@ impl App {
     }
 
     /// Error page and after hooks, innermost router first: what wraps an answer wraps it last.
-    #[inline]
     fn finish(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
         if let Some(error) = response.take_error() {
             self.draw(scope, error, request, response);
         }
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
-            if !scope.after.is_empty() {
-                self.run_after(scope, request, response);
+            for hook in &scope.after {
+                caught(response, |response| hook(request, response));
+                if let Some(error) = response.take_error() {
+                    self.draw(0, error, request, response);
+                }
             }
             next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
-        }
-    }
-
-    fn run_after(&self, scope: &Scope, request: &Request<'_>, response: &mut Response) {
-        for hook in &scope.after {
-            caught(response, |response| hook(request, response));
-            if let Some(error) = response.take_error() {
-                self.draw(0, error, request, response);
-            }
         }
     }
 

@@ -137,7 +137,7 @@ impl<'a> Request<'a> {
 
     /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above 0x7f.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
-        self.head.fields.iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
+        self.head.fields().iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
     }
 
     /// The media type of the body as it was sent, parameters included.

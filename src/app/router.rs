@@ -37,6 +37,8 @@ pub struct Router {
     pub(crate) tree: Tree,
     /// The first is this router's own; the others came with what was nested.
     pub(crate) scopes: Vec<Scope>,
+    /// Whether any scope has a hook.
+    pub(crate) hooked: bool,
 }
 
 /// One route, returned when it is added so that its options stand on the same line.
@@ -64,7 +66,7 @@ pub(crate) struct Scope {
 
 impl Default for Router {
     fn default() -> Self {
-        Router { routes: Vec::new(), tree: Tree::default(), scopes: vec![Scope::default()] }
+        Router { routes: Vec::new(), tree: Tree::default(), scopes: vec![Scope::default()], hooked: false }
     }
 }
 
@@ -131,6 +133,7 @@ impl Router {
     #[track_caller]
     pub fn nest(&mut self, prefix: &str, inner: Router) {
         let base = self.scopes.len();
+        self.hooked |= inner.hooked;
         for mut scope in inner.scopes {
             scope.parent = Some(scope.parent.map_or(0, |parent| parent + base));
             self.scopes.push(scope);
@@ -144,11 +147,13 @@ impl Router {
 
     /// Runs `hook` before every route of this router, in the order added. `Err` answers at once.
     pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
+        self.hooked = true;
         self.own().before.push(Box::new(hook));
     }
 
     /// Runs `hook` on every answer, errors included, in the order added.
     pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
+        self.hooked = true;
         self.own().after.push(Box::new(hook));
     }
 

@@ -250,7 +250,7 @@ impl Connection {
         (self.recv, self.send)
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
         if self.recv == Recv::Idle {
             self.receiving(Recv::Head);

@@ -24,8 +24,16 @@ pub(crate) enum Body {
 
 impl Framing {
     /// Applies the rules of RFC 9112 §6.3 for requests, strictly: whatever two readers could read in two ways is refused.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
+        match (head.notes.codings, head.notes.content_length) {
+            (0, None) => Ok(Framing(Body::Absent)),
+            _ => Framing::announced(head, input),
+        }
+    }
+
+    #[inline(never)]
+    fn announced(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
         let at = |fault: Fault, name: &str| Err(fault.at(position(head, input, name)));
         match (head.notes.codings, head.notes.content_length) {
             (0, None) => Ok(Framing(Body::Absent)),
@@ -66,7 +74,7 @@ fn length(value: &[u8], at: usize) -> Result<u64, Reject> {
 /// Transfer-Encoding, all lines as one list, must be exactly `chunked` (RFC 9112 §6.1, §6.3 rule 4).
 fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
     let mut chunked = false;
-    for field in &head.fields {
+    for field in head.fields() {
         if !field.name.of(input).eq_ignore_ascii_case(b"transfer-encoding") {
             continue;
         }
@@ -87,5 +95,5 @@ fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
 /// Where the last field of this name begins, for the message that refuses it.
 fn position(head: &Head, input: &[u8], name: &str) -> usize {
     let same = |field: &&super::head::Field| field.name.of(input).eq_ignore_ascii_case(name.as_bytes());
-    head.fields.iter().rfind(same).map_or(0, |field| field.name.start as usize)
+    head.fields().iter().rfind(same).map_or(0, |field| field.name.start as usize)
 }

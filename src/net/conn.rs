@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use super::deadline::{Millis, Timeouts, Transfer};
+use super::deadline::{Millis, Timeouts, Transfer, millis};
 use super::socket::Socket;
 use crate::app::app::{Admission, App};
 use crate::app::request::Request;
@@ -47,15 +47,39 @@ pub(crate) struct Tools {
 /// What a connection has to know and cannot change.
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
-    pub(crate) limits: &'a Limits,
-    pub(crate) timeouts: &'a Timeouts,
+    pub(crate) settings: &'a Settings,
+    pub(crate) moment: &'a Moment,
+}
+
+/// What a worker, and so each of its connections, is told once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What holds for one turn of the loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moment {
     pub(crate) now: Millis,
-    /// Since when the server has been stopping: every answer is now a connection's last.
-    pub(crate) draining: Option<Millis>,
+    /// Until when a connection may stay idle whose last sign of life is now.
+    pub(crate) idle_until: Millis,
     /// A connection that was opened before this has been kept long enough.
     pub(crate) oldest: Millis,
-    /// Most connections are taken: idle ones get less patience.
-    pub(crate) crowded: bool,
+    /// Since when the server has been stopping: every answer is now a connection's last.
+    pub(crate) draining: Option<Millis>,
+}
+
+impl Moment {
+    /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
+    pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> Moment {
+        let idle_until = match draining {
+            Some(began) => began + millis(timeouts.drain_idle),
+            None if crowded => now + millis(timeouts.keep_alive_crowded),
+            None => now + millis(timeouts.keep_alive),
+        };
+        Moment { now, idle_until, oldest: now.saturating_sub(millis(timeouts.max_age)), draining }
+    }
 }
 
 /// What is to become of the connection.
@@ -159,7 +183,9 @@ impl<S: Socket> Conn<S> {
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
     pub(crate) fn turn<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        if let Some(fate) = self.flush_held(context, probe) {
+        if self.owes_output()
+            && let Some(fate) = self.flush_held(context, probe)
+        {
             return fate;
         }
         loop {
@@ -178,13 +204,13 @@ impl<S: Socket> Conn<S> {
                 return fate;
             }
             if self.http.waiting() == Waiting::Close {
-                return self.finish(context.now);
+                return self.finish(context.moment.now);
             }
             if self.more {
                 return Fate::Again;
             }
             if !self.readable {
-                self.note_progress(fresh, context.now);
+                self.note_progress(fresh, context.moment.now);
                 return Fate::Wait;
             }
         }
@@ -192,7 +218,7 @@ impl<S: Socket> Conn<S> {
 
     /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
     /// with the data: its edge is spent, and only another read shows it.
-    #[inline]
+    #[inline(always)]
     fn fill<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> io::Result<usize> {
         if self.more || !self.readable || self.eof {
             return Ok(0);
@@ -223,7 +249,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
-    #[inline]
+    #[inline(always)]
     fn work<P: Probe>(&mut self, fresh: usize, desk: &mut Desk, context: &Context<'_>, probe: &mut P) {
         let Desk { scratch, head, tools } = desk;
         let Some(fresh) = scratch.get_mut(..fresh) else { return };
@@ -269,14 +295,14 @@ impl<S: Socket> Conn<S> {
         self.more = false;
         for _ in 0..REQUESTS_A_TURN {
             let bytes = input.get_mut(taken..).unwrap_or_default();
-            let next = match self.http.receive(bytes, head, context.limits) {
+            let next = match self.http.receive(bytes, head, &context.settings.limits) {
                 Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context) {
                     Ok(true) => continue,
                     Ok(false) => self.answer(bytes, head, tools, context, probe),
                     Err(reject) => self.refuse(reject, bytes, tools, context, probe),
                 },
                 Ok(Event::Head | Event::End) => self.answer(bytes, head, tools, context, probe),
-                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, context.limits) {
+                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.settings.limits) {
                     Ok(()) => return taken,
                     Err(reject) => self.refuse(reject, bytes, tools, context, probe),
                 },
@@ -309,7 +335,7 @@ impl<S: Socket> Conn<S> {
             Admission::Unwanted => None,
             Admission::Body(limit) => limit,
         };
-        self.http.admit(limit.unwrap_or(context.limits.body), head)?;
+        self.http.admit(limit.unwrap_or(context.settings.limits.body), head)?;
         if waits {
             tools.output.extend_from_slice(encode::CONTINUE);
         }
@@ -334,7 +360,7 @@ impl<S: Socket> Conn<S> {
         tools.response.reset();
         context.app.handle(&mut request, &mut tools.response);
         // While the server drains, the last of the requests that are here already gets the close.
-        let last = (context.draining.is_some() && bytes.len() <= self.http.taken()) || self.opened < context.oldest;
+        let last = (context.moment.draining.is_some() && bytes.len() <= self.http.taken()) || self.opened < context.moment.oldest;
         self.encode(tools, last, probe)
     }
 
@@ -381,7 +407,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
-    #[inline]
+    #[inline(always)]
     fn flush<P: Probe>(&mut self, output: &mut Vec<u8>, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
         if output.is_empty() {
             return None;
@@ -391,7 +417,7 @@ impl<S: Socket> Conn<S> {
                 output.clear();
                 None
             }
-            Ok(n) => self.keep_output(n, output, context.now),
+            Ok(n) => self.keep_output(n, output, context.moment.now),
             Err(_) => {
                 output.clear();
                 Some(Fate::Gone(Ending::Broken))
@@ -415,11 +441,8 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Writes what earlier turns could not. `None`: nothing is left, go on.
-    #[inline]
+    #[cold]
     fn flush_held<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        if !self.owes_output() {
-            return None;
-        }
         let mut held = self.held.take()?;
         let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
         let written = *result.as_ref().unwrap_or(&0);
@@ -432,14 +455,15 @@ impl<S: Socket> Conn<S> {
         match result {
             Err(_) => Some(Fate::Gone(Ending::Broken)),
             Ok(_) if left > 0 => {
-                self.note_progress(written, context.now);
+                self.note_progress(written, context.moment.now);
                 Some(Fate::Rearm)
             }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.now)),
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now)),
             Ok(_) => None,
         }
     }
 
+    #[inline]
     fn owes_output(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.sent < held.output.len())
     }

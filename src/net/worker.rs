@@ -10,14 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::conn::{Conn, Context, Desk, Fate};
+use super::conn::{Conn, Context, Desk, Fate, Moment, Settings};
 use super::control::{Control, Phase};
-use super::deadline::{Millis, SLOT, Timeouts, Wheel, millis};
+use super::deadline::{Millis, SLOT, Wheel, millis};
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use crate::app::app::App;
 use crate::http1::encode::Opening;
-use crate::http1::limits::Limits;
 use crate::wire::probe::{Ending, Event, Probe};
 
 const LISTENER: Token = Token(usize::MAX);
@@ -48,20 +47,16 @@ pub(crate) struct Worker<P> {
     accept_after: Millis,
     accept_complained: Millis,
     opened: u64,
-    clock: Clock,
-    draining: Option<Millis>,
+    began: Instant,
+    /// The time of this turn: read once, used by all.
+    moment: Moment,
+    /// The second that the desk's Date shows, counted from `began`.
+    dated: Option<Millis>,
     app: Arc<App>,
     settings: Settings,
+    max_connections: usize,
     control: Arc<Control>,
     probe: P,
-}
-
-/// What a worker is told.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) limits: Limits,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) max_connections: usize,
 }
 
 /// A connection and its alarm.
@@ -73,21 +68,12 @@ struct Entry {
     alarm: Millis,
 }
 
-/// The time of this turn: read once, used by all.
-struct Clock {
-    began: Instant,
-    now: Millis,
-    /// Connections from before this have been kept long enough.
-    oldest: Millis,
-    /// The second that the desk's Date shows, counted from `began`.
-    dated: Option<Millis>,
-}
-
 impl<P: Probe> Worker<P> {
     pub(crate) fn new(
         mut listener: TcpListener,
         app: Arc<App>,
         settings: Settings,
+        max_connections: usize,
         control: Arc<Control>,
         probe: P,
     ) -> io::Result<Worker<P>> {
@@ -106,10 +92,12 @@ impl<P: Probe> Worker<P> {
             accept_after: 0,
             accept_complained: 0,
             opened: 0,
-            clock: Clock { began: Instant::now(), now: 0, oldest: 0, dated: None },
-            draining: None,
+            began: Instant::now(),
+            moment: Moment::default(),
+            dated: None,
             app,
             settings,
+            max_connections,
             control,
             probe,
         })
@@ -154,23 +142,24 @@ impl<P: Probe> Worker<P> {
 
     /// How long to sleep: until the next deadline, and not at all when there is something to do.
     fn timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() || (self.accept_pending && self.accept_after <= self.clock.now) {
+        if !self.again.is_empty() || (self.accept_pending && self.accept_after <= self.moment.now) {
             return Some(Duration::ZERO);
         }
         let accept = self.accept_pending.then_some(self.accept_after);
-        let limit = self.draining.map(|began| began + millis(self.settings.timeouts.shutdown));
+        let limit = self.moment.draining.map(|began| began + millis(self.settings.timeouts.shutdown));
         let next = [self.wheel.next(), accept, limit].into_iter().flatten().min()?;
-        Some(Duration::from_millis(next.saturating_sub(self.clock.now)))
+        Some(Duration::from_millis(next.saturating_sub(self.moment.now)))
     }
 
     /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
     /// follow the one that nobody can set.
     fn tick(&mut self) {
-        self.clock.now = self.clock.began.elapsed().as_millis() as Millis;
-        let second = self.clock.now / 1000;
-        if self.clock.dated != Some(second) {
-            self.clock.dated = Some(second);
-            self.clock.oldest = self.clock.now.saturating_sub(millis(self.settings.timeouts.max_age));
+        let now = self.began.elapsed().as_millis() as Millis;
+        let crowded = self.conns.len() > self.max_connections / 4 * 3;
+        self.moment = Moment::at(now, self.moment.draining, crowded, &self.settings.timeouts);
+        let second = now / 1000;
+        if self.dated != Some(second) {
+            self.dated = Some(second);
             self.desk.tools.opening = Opening::at(SystemTime::now());
             self.conns.shrink();
         }
@@ -193,17 +182,8 @@ impl<P: Probe> Worker<P> {
     /// Lets one connection work and settles what became of it.
     #[inline]
     fn turn(&mut self, key: Key, work: fn(&mut Conn<TcpStream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
-        let crowded = self.conns.len() > self.settings.max_connections / 4 * 3;
         let Some(entry) = self.conns.get_mut(key) else { return };
-        let context = Context {
-            app: &self.app,
-            limits: &self.settings.limits,
-            timeouts: &self.settings.timeouts,
-            now: self.clock.now,
-            oldest: self.clock.oldest,
-            draining: self.draining,
-            crowded,
-        };
+        let context = Context { app: &self.app, settings: &self.settings, moment: &self.moment };
         match work(&mut entry.conn, &mut self.desk, &context, &mut self.probe) {
             Fate::Wait => {}
             Fate::Again => self.again.push(key),
@@ -230,12 +210,12 @@ impl<P: Probe> Worker<P> {
 
     /// Step 4: takes what the kernel has for us, up to a budget.
     fn accept(&mut self) {
-        if !self.accept_pending || self.accept_after > self.clock.now {
+        if !self.accept_pending || self.accept_after > self.moment.now {
             return;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            if self.conns.len() >= self.settings.max_connections && !self.evict() {
-                self.accept_after = self.clock.now + ACCEPT_RETRY;
+            if self.conns.len() >= self.max_connections && !self.evict() {
+                self.accept_after = self.moment.now + ACCEPT_RETRY;
                 return;
             }
             let Some(listener) = &self.listener else { break };
@@ -255,18 +235,18 @@ impl<P: Probe> Worker<P> {
 
     /// EMFILE and its like: no new edge will come for the clients that wait, so look again soon, and after every close.
     fn complain(&mut self, error: &io::Error) {
-        if self.accept_complained == 0 || self.clock.now >= self.accept_complained + 1000 {
-            self.accept_complained = self.clock.now.max(1);
+        if self.accept_complained == 0 || self.moment.now >= self.accept_complained + 1000 {
+            self.accept_complained = self.moment.now.max(1);
             log::warn!("cannot accept: {error}; the clients wait in the kernel's queue");
         }
-        self.accept_after = self.clock.now + ACCEPT_RETRY;
+        self.accept_after = self.moment.now + ACCEPT_RETRY;
     }
 
     /// A new connection is read at once: mostly its first request is here, and a client that closes behind it never enters epoll.
     fn open(&mut self, socket: TcpStream, peer: std::net::SocketAddr) {
         self.opened += 1;
         log::debug!("step 4, accept: connection {} from {peer}", self.opened);
-        let mut conn = Conn::new(socket, self.opened, Some(peer), self.clock.now);
+        let mut conn = Conn::new(socket, self.opened, Some(peer), self.moment.now);
         if P::ON {
             self.probe.event(conn.id, Event::ConnOpen { peer: Some(peer) });
         }
@@ -286,7 +266,7 @@ impl<P: Probe> Worker<P> {
         let idle = self.conns.iter().filter(|(_, entry)| entry.conn.is_idle()).min_by_key(|(_, entry)| entry.deadline);
         let stale = || {
             let heads = self.conns.iter().filter_map(|(key, entry)| entry.conn.head_since().map(|since| (key, since)));
-            heads.min_by_key(|(_, since)| *since).filter(|(_, since)| since + STALE_HEAD <= self.clock.now)
+            heads.min_by_key(|(_, since)| *since).filter(|(_, since)| since + STALE_HEAD <= self.moment.now)
         };
         let Some(victim) = idle.map(|(key, _)| key).or_else(|| stale().map(|(key, _)| key)) else { return false };
         self.remove(victim, Ending::Fin);
@@ -304,13 +284,13 @@ impl<P: Probe> Worker<P> {
 
     /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
     fn expire(&mut self) {
-        if self.wheel.next().is_none_or(|next| next > self.clock.now) {
+        if self.wheel.next().is_none_or(|next| next > self.moment.now) {
             return;
         }
         let mut due = Vec::new();
-        self.wheel.turn(self.clock.now, &mut due);
+        self.wheel.turn(self.moment.now, &mut due);
         for key in due {
-            let now = self.clock.now;
+            let now = self.moment.now;
             let Some(entry) = self.conns.get_mut(key) else { continue };
             if entry.alarm > now {
                 continue; // an alarm from before an earlier one was set
@@ -334,24 +314,24 @@ impl<P: Probe> Worker<P> {
     /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
     /// behind an answer that says so. `true`: nothing is left, or the time for it is over.
     fn stopping(&mut self) -> bool {
-        match (self.control.phase(), self.draining) {
+        match (self.control.phase(), self.moment.draining) {
             (Phase::Running, _) => return false,
             (Phase::Now, _) => return true,
             (Phase::Draining, Some(_)) => {}
             (Phase::Draining, None) => self.begin_drain(),
         }
-        let limit = self.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
-        self.conns.len() == 0 || self.clock.now >= limit
+        let limit = self.moment.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
+        self.conns.len() == 0 || self.moment.now >= limit
     }
 
     fn begin_drain(&mut self) {
         self.accept_pending = true;
-        while self.accept_pending && self.accept_after <= self.clock.now {
+        while self.accept_pending && self.accept_after <= self.moment.now {
             self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
         }
         self.listener = None;
         self.accept_pending = false;
-        self.draining = Some(self.clock.now);
+        self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
         let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline

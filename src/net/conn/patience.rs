@@ -12,24 +12,22 @@ impl<S: Socket> Conn<S> {
     #[inline]
     pub(crate) fn deadline(&self, context: &Context<'_>) -> Millis {
         match &self.held {
-            Some(held) if !self.is_idle() => self.deadline_of(held, context),
-            _ => self.idle_deadline(context),
+            None if !self.lingering && self.requests > 0 => context.moment.idle_until,
+            None => self.idle_deadline(context),
+            Some(held) => self.deadline_of(held, context),
         }
     }
 
+    /// A connection that has not said anything yet is held to the deadline of heads.
+    #[inline(never)]
     fn idle_deadline(&self, context: &Context<'_>) -> Millis {
-        let timeouts = context.timeouts;
-        let idle = match context.draining {
-            Some(began) => return began + millis(timeouts.drain_idle),
-            None if self.requests == 0 => return self.opened + millis(timeouts.head),
-            None if context.crowded => timeouts.keep_alive_crowded,
-            None => timeouts.keep_alive,
-        };
-        context.now + millis(idle)
+        let first_byte = self.opened + millis(context.settings.timeouts.head);
+        if self.requests == 0 { first_byte.min(context.moment.idle_until) } else { context.moment.idle_until }
     }
 
+    #[inline(never)]
     fn deadline_of(&self, held: &Held, context: &Context<'_>) -> Millis {
-        let (transfer, timeouts) = (&held.transfer, context.timeouts);
+        let (transfer, timeouts) = (&held.transfer, &context.settings.timeouts);
         match self.timer() {
             Timer::Idle => self.idle_deadline(context),
             Timer::Head => transfer.since + millis(timeouts.head),
@@ -48,7 +46,7 @@ impl<S: Socket> Conn<S> {
             (Fate::Again | Fate::Gone(_), _) => false,
             // An idle deadline counts from the last sign of life: the one that passed was the last one's, unless a request came.
             (_, Timer::Idle) => self.requests == before,
-            _ => self.deadline(context) <= context.now,
+            _ => self.deadline(context) <= context.moment.now,
         };
         if !over {
             return fate;
@@ -58,7 +56,7 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, Event::ConnTimer { timer });
         }
         match timer {
-            Timer::Idle if context.draining.is_some() => self.finish(context.now),
+            Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now),
             Timer::Idle => Fate::Gone(Ending::Fin),
             Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
             Timer::Body if self.paused(context) => self.too_late(Fault::BodyTimeout, desk, context, probe),
@@ -86,6 +84,13 @@ impl<S: Socket> Conn<S> {
     /// Notes that `bytes` moved in what is unfinished; a new request, or its other side, starts a new account.
     #[inline]
     pub(super) fn note_progress(&mut self, bytes: usize, now: Millis) {
+        if self.held.is_some() {
+            self.note_in_held(bytes, now);
+        }
+    }
+
+    #[inline(never)]
+    fn note_in_held(&mut self, bytes: usize, now: Millis) {
         let phase = Some((self.requests, self.timer()));
         let Some(held) = &mut self.held else { return };
         if held.phase != phase {
@@ -97,7 +102,7 @@ impl<S: Socket> Conn<S> {
     }
 
     fn paused(&self, context: &Context<'_>) -> bool {
-        self.held.as_ref().is_some_and(|held| context.now >= held.transfer.last + millis(context.timeouts.body_idle))
+        self.held.as_ref().is_some_and(|held| context.moment.now >= held.transfer.last + millis(context.settings.timeouts.body_idle))
     }
 
     /// 408, if the client began to speak at all.
@@ -105,13 +110,13 @@ impl<S: Socket> Conn<S> {
         let mut held = self.held.take().unwrap_or_default();
         let Held { input, at, head, .. } = &mut *held;
         let bytes = input.get(*at..).unwrap_or_default();
-        let Some(reject) = self.http.expire(bytes, head, context.limits, late) else {
+        let Some(reject) = self.http.expire(bytes, head, &context.settings.limits, late) else {
             return Fate::Gone(Ending::Fin);
         };
         self.refuse(reject, bytes, &mut desk.tools, context, probe);
         match self.flush(&mut desk.tools.output, context, probe) {
             Some(fate) => fate,
-            None => self.finish(context.now),
+            None => self.finish(context.moment.now),
         }
     }
 }
