@@ -143,6 +143,7 @@ impl<'a> TestClient<'a> {
             over: false,
             taken: Vec::new(),
         };
+        connection.set_time(0);
         connection.work(Conn::turn::<NoProbe>);
         connection
     }
@@ -281,10 +282,10 @@ impl TestConnection<'_> {
     pub fn advance(&mut self, time: Duration) {
         let until = self.now + time.as_millis() as Millis;
         while !self.over && self.deadline <= until {
-            self.now = self.deadline.max(self.now);
+            self.set_time(self.deadline.max(self.now));
             self.work(Conn::expire::<NoProbe>);
         }
-        self.now = until;
+        self.set_time(until);
     }
 
     /// How many more bytes of answers the client takes; the server's writes find no room behind them. Without a call: all.
@@ -335,8 +336,12 @@ impl TestConnection<'_> {
         self.conn.socket().reset
     }
 
+    fn set_time(&mut self, now: Millis) {
+        self.now = now;
+        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(now));
+    }
+
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
-        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(self.now));
         let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
         let context = Context { app: self.client.app, settings: &self.client.settings, moment: &moment };
         let mut fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
