@@ -10,6 +10,7 @@ use mio::net::TcpListener;
 
 use crate::app::app::App;
 use crate::http1::limits::Limits;
+use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
 use crate::net::listen;
@@ -142,10 +143,12 @@ impl Server {
     /// # Errors
     /// When a worker cannot be set up, when the system fails a worker, or when connections had to be cut at the end of a graceful
     /// stop ([`io::ErrorKind::TimedOut`], with their number).
-    pub fn run(self, app: App) -> io::Result<()> {
+    pub fn run(self, mut app: App) -> io::Result<()> {
         let Server { address, first, workers, settings, max_connections, signals, control } = self;
         let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
         let connections = max_connections.min(descriptors).max(1);
+        let life = control.clone();
+        app.state(Draining::new(move || life.phase() != Phase::Running));
         let app = Arc::new(app);
         let worker = |listener| Worker::new(listener, app.clone(), settings.clone(), connections, control.clone(), NoProbe);
         let mut here = worker(first)?;

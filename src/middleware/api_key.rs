@@ -1,11 +1,10 @@
 //! Who may come in, by a key in a header field; does not know what the user may do then.
 
-use std::fmt;
 use std::sync::Arc;
 
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use super::mistake;
+use super::{mistake, only_header};
 use crate::app::error::{Error, Result};
 use crate::app::request::Request;
 use crate::app::router::Router;
@@ -22,7 +21,7 @@ const MAX_LEN: usize = 128;
 ///
 /// let keys = ApiKey::new([("key_abc123", "user_1"), ("key_xyz789", "user_2")]);
 /// let mut app = App::new();
-/// let hello = |req: &wirelight::Request| req.get::<ApiUser>().map(|user| format!("Hello, {user}!"));
+/// let hello = |req: &wirelight::Request| req.get::<ApiUser>().map(|user| format!("Hello, {}!", user.name()));
 /// app.get("/protected", hello).require(keys.guard());
 ///
 /// let client = app.test();
@@ -53,12 +52,6 @@ impl ApiUser {
     /// The name.
     pub fn name(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for ApiUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
     }
 }
 
@@ -113,7 +106,8 @@ impl ApiKey {
     pub fn guard(&self) -> impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static {
         let keys = self.clone();
         move |request| {
-            let user = sent(request, keys.header).and_then(|key| (keys.lookup)(key));
+            let key = only_header(request, keys.header).filter(|key| !key.is_empty());
+            let user = key.and_then(|key| (keys.lookup)(key));
             // One sentence for no key and a wrong one: who guesses learns nothing.
             let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
             request.set(user.ok_or_else(refused)?);
@@ -125,13 +119,6 @@ impl ApiKey {
     pub fn add_to(&self, router: &mut Router) {
         router.before(self.guard());
     }
-}
-
-/// The key that a request came with; two are none, since what stands in front of us may have looked at the other.
-fn sent<'r>(request: &'r Request<'_>, header: &str) -> Option<&'r str> {
-    let mut values = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case(header)).map(|(_, value)| value);
-    let only = values.next().filter(|_| values.next().is_none())?;
-    std::str::from_utf8(only).ok().filter(|key| !key.is_empty())
 }
 
 /// Compares with every key, wherever the right one stands.

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use crate::app::error::Result;
 use crate::app::request::Request;
 
 /// One for all of them: reading the clock twice costs more than looking.
 struct Began(Instant);
 
-/// Starts the clock, unless an earlier middleware did.
-pub(super) fn begin(request: &mut Request<'_>) {
+/// A before hook that starts the clock, unless an earlier middleware did. Never fails.
+pub(super) fn begin(request: &mut Request<'_>) -> Result<()> {
     if request.get::<Began>().is_none() {
         request.set(Began(Instant::now()));
     }
+    Ok(())
 }
 
 /// The time since; zero when no hook saw the request because it was refused on the wire or answered by an earlier hook.

@@ -25,11 +25,12 @@ use crate::http1::status::StatusCode;
 /// Cors::new(["https://app.example"]).methods([Method::GET, Method::PUT]).headers(["Content-Type", "X-API-Key"]).add_to(&mut app);
 /// app.put("/users/{id:int}", |_| "replaced");
 ///
-/// let preflight = app.test().request("OPTIONS", "/users/7").header("Origin", "https://app.example");
+/// let client = app.test();
+/// let preflight = client.request("OPTIONS", "/users/7").header("Origin", "https://app.example");
 /// let reply = preflight.header("Access-Control-Request-Method", "PUT").send();
 /// assert_eq!(reply.status().as_u16(), 204);
 /// assert_eq!(reply.header("Access-Control-Allow-Methods"), Some("GET, PUT"));
-/// assert_eq!(app.test().put("/users/7").send().header("Vary"), Some("Origin"));
+/// assert_eq!(client.put("/users/7").send().header("Vary"), Some("Origin"));
 /// ```
 pub struct Cors {
     origins: Origins,

@@ -26,16 +26,27 @@
 //! assert!(reply.header("X-Response-Time").is_some_and(|time| time.ends_with("ms")));
 //! ```
 
+mod access_log;
 mod api_key;
 mod clock;
 mod cors;
+mod health;
+mod metrics;
 mod request_id;
 mod response_time;
 
 use std::fmt;
 
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::http1::method::Method;
+
+pub use access_log::{AccessLog, Format};
 pub use api_key::{ApiKey, ApiUser};
 pub use cors::Cors;
+pub(crate) use health::Draining;
+pub use health::health;
+pub use metrics::Metrics;
 pub use request_id::RequestId;
 pub use response_time::ResponseTime;
 
@@ -46,5 +57,25 @@ fn mistake(what: fmt::Arguments<'_>) -> ! {
     #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
     {
         panic!("{what}")
+    }
+}
+
+/// Whether the request could not be read: its answer goes through the after hooks alone, with a request that has not even a target.
+fn is_refused(request: &Request<'_>) -> bool {
+    request.target().is_empty()
+}
+
+/// The value of a field that a request has once. Two are none: what stands in front of us may have looked at the other.
+fn only_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
+    let mut values = request.headers().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let only = values.next().filter(|_| values.next().is_none())?;
+    std::str::from_utf8(only).ok()
+}
+
+/// Bytes of the body that leave.
+fn sent_bytes(request: &Request<'_>, response: &Response) -> u64 {
+    match request.method() == Method::HEAD || response.status().forbids_body() {
+        true => 0,
+        false => response.body().len() as u64,
     }
 }

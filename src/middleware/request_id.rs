@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::clock;
+use super::{clock, only_header};
 use crate::app::request::Request;
 use crate::app::router::Router;
 use crate::http1::grammar::is_tchar;
@@ -31,9 +31,12 @@ const MAX_LEN: usize = 128;
 /// assert_ne!(id, "mine"); // the test client is no trusted peer
 /// assert!(reply.text().contains(id));
 /// ```
+#[derive(Default)]
 pub struct RequestId {
-    trusted: Box<dyn Fn(&Request<'_>) -> bool + Send + Sync>,
+    trusted: Option<Box<Trusted>>,
 }
+
+type Trusted = dyn Fn(&Request<'_>) -> bool + Send + Sync;
 
 /// What a request carries.
 struct Id(String);
@@ -42,12 +45,6 @@ struct Id(String);
 struct Source {
     key: RandomState,
     count: AtomicU64,
-}
-
-impl Default for RequestId {
-    fn default() -> RequestId {
-        RequestId { trusted: Box::new(|_| false) }
-    }
 }
 
 impl RequestId {
@@ -60,7 +57,7 @@ impl RequestId {
     /// (RFC 9110 §5.6.2) of at most 128 bytes and the only one: others would let a client write into whatever shows the id.
     #[must_use]
     pub fn trust(mut self, trusted: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static) -> RequestId {
-        self.trusted = Box::new(trusted);
+        self.trusted = Some(Box::new(trusted));
         self
     }
 
@@ -69,11 +66,10 @@ impl RequestId {
         let source = Arc::new(Source { key: RandomState::new(), count: AtomicU64::new(0) });
         let refusals = source.clone();
         router.before(move |request| {
-            clock::begin(request);
-            let theirs = if (self.trusted)(request) { sent(request) } else { None };
-            let id = theirs.unwrap_or_else(|| source.next());
-            request.set(Id(id));
-            Ok(())
+            let trusted = self.trusted.as_ref().is_some_and(|trusted| trusted(request));
+            let theirs = if trusted { sent(request) } else { None };
+            request.set(Id(theirs.unwrap_or_else(|| source.next())));
+            clock::begin(request)
         });
         router.after(move |request, response| match request.id() {
             Some(id) => response.header(NAME, id),
@@ -99,10 +95,8 @@ impl Source {
 
 /// The id in a request, if it is one that may be passed on.
 fn sent(request: &Request<'_>) -> Option<String> {
-    let mut values = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case(NAME)).map(|(_, value)| value);
-    let only = values.next().filter(|_| values.next().is_none())?;
-    let fits = (1..=MAX_LEN).contains(&only.len()) && only.iter().all(|&byte| is_tchar(byte));
-    fits.then(|| String::from_utf8_lossy(only).into_owned())
+    let id = only_header(request, NAME)?;
+    ((1..=MAX_LEN).contains(&id.len()) && id.bytes().all(is_tchar)).then(|| id.to_owned())
 }
 
 /// `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §5.4).

@@ -29,10 +29,7 @@ impl ResponseTime {
 
     /// Installs it.
     pub fn add_to(self, router: &mut Router) {
-        router.before(|request| {
-            clock::begin(request);
-            Ok(())
-        });
+        router.before(clock::begin);
         router.after(|request, response| {
             response.header("X-Response-Time", clock::in_milliseconds(clock::elapsed(request)))
         });

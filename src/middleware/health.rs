@@ -1,0 +1,105 @@
+//! Whether this process should get requests, for whoever distributes them; knows the server's life only through a question.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::http1::status::StatusCode;
+
+/// Asks the server that runs the application whether it is stopping. The server puts it into the application's state, so that a
+/// request pays for it only when a health handler asks.
+pub(crate) struct Draining(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl Draining {
+    pub(crate) fn new(ask: impl Fn() -> bool + Send + Sync + 'static) -> Draining {
+        Draining(Box::new(ask))
+    }
+}
+
+/// A handler for health checks: 200 `{"status":"ok","uptime_ms":N}`, with the milliseconds since `health()` was called, by a clock
+/// that nobody sets; 503 `{"status":"draining"}` once the server was told to stop, so that a load balancer sends no more.
+///
+/// ```
+/// use wirelight::App;
+/// use wirelight::middleware::health;
+///
+/// let mut app = App::new();
+/// app.get("/health", health());
+/// assert!(app.test().get("/health").send().text().starts_with("{\"status\":\"ok\",\"uptime_ms\":"));
+/// ```
+pub fn health() -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
+    let began = Instant::now();
+    move |request| {
+        let draining = request.shared_state().values.get::<Draining>().is_some_and(|draining| (draining.0)());
+        let mut response = Response::new(if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK });
+        match draining {
+            true => response.json(&json!({ "status": "draining" })),
+            false => response.json(&json!({ "status": "ok", "uptime_ms": began.elapsed().as_millis() as u64 })),
+        }
+        response.header("Cache-Control", "no-store");
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::app::App;
+    use crate::server::Server;
+    use serde_json::Value;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn the_uptime_starts_near_zero_and_never_falls() {
+        let mut app = App::new();
+        app.get("/health", health());
+        let uptime = || {
+            let reply = app.test().get("/health").send();
+            assert_eq!((reply.status(), reply.header("Cache-Control")), (StatusCode::OK, Some("no-store")));
+            let body: Value = reply.json();
+            assert_eq!(body["status"], "ok");
+            body["uptime_ms"].as_u64().unwrap()
+        };
+        let first = uptime();
+        assert!(first < 1_000_000_000_000, "the wall clock is no uptime");
+        assert!((0..100).map(|_| uptime()).is_sorted() && first <= uptime());
+    }
+
+    #[test]
+    fn draining_is_503() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        let mut app = App::new();
+        app.state(Draining::new(move || asked.load(Ordering::Relaxed)));
+        app.get("/health", health());
+        assert_eq!(app.test().get("/health").send().status(), StatusCode::OK);
+        stop.store(true, Ordering::Relaxed);
+        let reply = app.test().get("/health").send();
+        assert_eq!((reply.status(), reply.text()), (StatusCode::SERVICE_UNAVAILABLE, "{\"status\":\"draining\"}"));
+    }
+
+    #[test]
+    fn a_server_that_stops_says_so() {
+        let server = Server::bind("127.0.0.1:0").unwrap().signals(false);
+        let (address, handle) = (server.local_addr(), server.handle());
+        let mut app = App::new();
+        app.get("/health", health());
+        let running = std::thread::spawn(move || server.run(app));
+        let mut client = TcpStream::connect(address).unwrap();
+        let mut reply = [0; 512];
+        client.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let n = client.read(&mut reply).unwrap();
+        assert!(reply[..n].starts_with(b"HTTP/1.1 200 "), "{}", reply[..n].escape_ascii());
+        handle.stop();
+        client.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).unwrap();
+        assert!(rest.starts_with("HTTP/1.1 503 ") && rest.ends_with("{\"status\":\"draining\"}"), "{rest}");
+        running.join().unwrap().unwrap();
+    }
+}
