@@ -252,16 +252,19 @@ fn locate(input: &[u8], header: &httparse::Header<'_>) -> Field {
     Field { name: Span::new(name, name_end), value: Span::new(value, value + header.value.len()) }
 }
 
-/// A line ends in CRLF: httparse lets a bare LF pass. Between the value and the line end stand optional blanks, which it cut off.
+/// A line ends in CRLF: httparse lets a bare LF pass.
 #[inline]
-fn check_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
+fn check_line_end(input: &[u8], end: usize) -> Result<(), Reject> {
+    if input.get(end) == Some(&b'\r') { Ok(()) } else { check_padded_line_end(input, end) }
+}
+
+/// Between the value and the line end may stand blanks, which httparse cut off.
+#[cold]
+fn check_padded_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
     while let Some(b' ' | b'\t') = input.get(end) {
         end += 1;
     }
-    match input.get(end) {
-        Some(b'\r') => Ok(()),
-        _ => Err(Fault::BareLf.at(end)),
-    }
+    if input.get(end) == Some(&b'\r') { Ok(()) } else { Err(Fault::BareLf.at(end)) }
 }
 
 /// Whether a field name, which is a token, is this lower-case one. Setting bit 5 makes letters lower-case, and maps no other
