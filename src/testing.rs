@@ -1,8 +1,10 @@
 //! A client without a socket: real bytes through the real connection code, in virtual time, on the calling thread.
 
-use std::io::{self, ErrorKind, Read, Write};
+mod script;
+
 use std::time::{Duration, SystemTime};
 
+use script::Script;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
@@ -12,7 +14,6 @@ use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Context, Desk, Fate, Moment, Settings};
 use crate::net::deadline::{Millis, Timeouts};
-use crate::net::socket::Socket;
 use crate::wire::probe::NoProbe;
 
 /// Asks an [`App`] without any network. From [`App::test`].
@@ -49,6 +50,8 @@ pub struct TestConnection<'a> {
     now: Millis,
     deadline: Millis,
     over: bool,
+    /// What `take_received` gave last.
+    taken: Vec<u8>,
 }
 
 impl App {
@@ -133,12 +136,14 @@ impl<'a> TestClient<'a> {
     pub fn connect(&self) -> TestConnection<'_> {
         let mut connection = TestConnection {
             client: self,
-            conn: Conn::new(Script::default(), 1, None, 0),
+            conn: Conn::new(Script::new(), 1, None, 0),
             desk: Desk::new(),
             now: 0,
             deadline: 0,
             over: false,
+            taken: Vec::new(),
         };
+        connection.set_time(0);
         connection.work(Conn::turn::<NoProbe>);
         connection
     }
@@ -277,15 +282,43 @@ impl TestConnection<'_> {
     pub fn advance(&mut self, time: Duration) {
         let until = self.now + time.as_millis() as Millis;
         while !self.over && self.deadline <= until {
-            self.now = self.deadline.max(self.now);
+            self.set_time(self.deadline.max(self.now));
             self.work(Conn::expire::<NoProbe>);
         }
-        self.now = until;
+        self.set_time(until);
     }
 
-    /// Everything that the server has written so far.
+    /// How many more bytes of answers the client takes; the server's writes find no room behind them. Without a call: all.
+    ///
+    /// ```
+    /// let mut app = wirelight::App::new();
+    /// app.get("/", |_| "Hello!");
+    /// let client = app.test();
+    /// let mut connection = client.connect();
+    /// connection.room(12);
+    /// connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// assert_eq!(connection.received(), b"HTTP/1.1 200");
+    /// connection.room(usize::MAX);
+    /// assert!(connection.received().ends_with(b"Hello!"));
+    /// ```
+    pub fn room(&mut self, bytes: usize) {
+        if self.over {
+            return;
+        }
+        self.conn.socket().room = bytes;
+        self.work(Conn::turn::<NoProbe>);
+    }
+
+    /// Everything that the server has written so far, or since [`take_received`](Self::take_received).
     pub fn received(&mut self) -> &[u8] {
         &self.conn.socket().outgoing
+    }
+
+    /// As [`received`](Self::received), and forgets it. The memory is used again: a test that counts allocations counts none here.
+    pub fn take_received(&mut self) -> &[u8] {
+        std::mem::swap(&mut self.taken, &mut self.conn.socket().outgoing);
+        self.conn.socket().outgoing.clear();
+        &self.taken
     }
 
     /// Whether the server has closed its side.
@@ -293,8 +326,22 @@ impl TestConnection<'_> {
         self.over || self.conn.socket().finished
     }
 
+    /// Whether the server has let go of the connection: behind its FIN it reads on for a while (RFC 9112 §9.6).
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether the server cut the connection off instead of closing it: what the client had not taken is lost.
+    pub fn is_reset(&mut self) -> bool {
+        self.conn.socket().reset
+    }
+
+    fn set_time(&mut self, now: Millis) {
+        self.now = now;
+        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(now));
+    }
+
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
-        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(self.now));
         let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
         let context = Context { app: self.client.app, settings: &self.client.settings, moment: &moment };
         let mut fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
@@ -303,46 +350,5 @@ impl TestConnection<'_> {
         }
         self.over = matches!(fate, Fate::Gone(_));
         self.deadline = self.conn.deadline(&context);
-    }
-}
-
-/// A socket that is two buffers.
-#[derive(Default)]
-pub(crate) struct Script {
-    incoming: Vec<u8>,
-    outgoing: Vec<u8>,
-    fin: bool,
-    finished: bool,
-}
-
-impl Read for Script {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.incoming.is_empty() {
-            return if self.fin { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
-        }
-        let n = self.incoming.as_slice().read(buffer)?;
-        self.incoming.drain(..n);
-        Ok(n)
-    }
-}
-
-impl Write for Script {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.outgoing.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Socket for Script {
-    fn finish_writing(&mut self) {
-        self.finished = true;
-    }
-
-    fn reset_on_close(&mut self) {
-        self.finished = true;
     }
 }

@@ -158,6 +158,11 @@ impl Connection {
         self.body_start..self.body_start + length
     }
 
+    /// How long the head of the current request is.
+    pub(crate) fn body_start(&self) -> usize {
+        self.body_start
+    }
+
     /// The answer's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
     /// `length`: bytes of the body when they are known. `last`: the server wants this to be the last answer.
     #[inline]

@@ -209,8 +209,8 @@ impl<S: Socket> Conn<S> {
             if self.more {
                 return Fate::Again;
             }
+            self.note_progress(fresh, context.moment.now);
             if !self.readable {
-                self.note_progress(fresh, context.moment.now);
                 return Fate::Wait;
             }
         }

@@ -91,10 +91,13 @@ impl<S: Socket> Conn<S> {
 
     #[inline(never)]
     fn note_in_held(&mut self, bytes: usize, now: Millis) {
-        let phase = Some((self.requests, self.timer()));
+        let timer = self.timer();
+        let phase = Some((self.requests, timer));
         let Some(held) = &mut self.held else { return };
         if held.phase != phase {
-            (held.phase, held.transfer) = (phase, Transfer { since: now, last: now, bytes: 0 });
+            // The part of a body that came with its head counts; what the kernel took of an answer at once says nothing of its reader.
+            let here = if timer == Timer::Body { held.input.len().saturating_sub(held.at + self.http.body_start()) } else { 0 };
+            (held.phase, held.transfer) = (phase, Transfer { since: now, last: now, bytes: here as u64 });
         } else if bytes > 0 {
             held.transfer.last = now;
             held.transfer.bytes += bytes as u64;
