@@ -57,8 +57,10 @@ pub(crate) struct Connection {
     version: Version,
     head_only: bool,
     framing: Framing,
-    /// How many bytes of an unfinished head the last look saw.
+    /// How many bytes of an unfinished head were parsed when it was last worth a look.
     looked: usize,
+    /// How many bytes of it have been searched for its end.
+    searched: usize,
     body_start: usize,
     max_body: u64,
     decoder: Decoder,
@@ -75,6 +77,7 @@ impl Connection {
             head_only: false,
             framing: Framing::default(),
             looked: 0,
+            searched: 0,
             body_start: 0,
             max_body: 0,
             decoder: Decoder::new(),
@@ -257,17 +260,21 @@ impl Connection {
 
     #[inline(always)]
     fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
+        let mut searched = 0;
         if self.recv == Recv::Idle {
             self.receiving(Recv::Head);
-        } else if !self.worth_a_look(input) {
-            return self.need_head(input, limits);
+        } else {
+            let worth_a_look = self.worth_a_look(input);
+            searched = std::mem::replace(&mut self.searched, input.len());
+            if !worth_a_look {
+                return need_head(input, searched, limits);
+            }
         }
         if !head.parse(input, limits)? {
-            self.looked = input.len();
-            return self.need_head(input, limits);
+            (self.looked, self.searched) = (input.len(), input.len());
+            return need_head(input, searched, limits);
         }
         self.framing = Framing::of(head, input)?;
-        self.looked = 0;
         self.body_start = head.length;
         self.version = head.version;
         self.head_only = head.method == Method::HEAD;
@@ -285,19 +292,15 @@ impl Connection {
     }
 
     /// Parsing a head anew for every byte is quadratic (64 KiB: 473 ms). A second look pays when a blank line arrived since
-    /// the last one, or when the bytes doubled (so that garbage without a blank line is found early, at linear cost).
+    /// the last search, or when the bytes doubled (so that garbage without a blank line is found early, at linear cost).
     fn worth_a_look(&self, input: &[u8]) -> bool {
-        let new = input.get(self.looked.saturating_sub(3)..).unwrap_or_default();
+        let new = self.unsearched(input);
         input.len() >= 2 * self.looked || memchr::memmem::find(new, b"\n\r\n").is_some() || memchr::memmem::find(new, b"\n\n").is_some()
     }
 
-    fn need_head(&mut self, input: &[u8], limits: &Limits) -> Result<Event, Reject> {
-        // The longest line that can still be whole is CRLF longer than the limit.
-        let too_long = input.len() > limits.request_line + 2 && diagnose::request_line_exceeds(input, limits.request_line);
-        if too_long || input.len() > limits.head {
-            return Err(diagnose::too_large(input, limits));
-        }
-        Ok(Event::NeedData)
+    /// Where a blank line could end that was not there before: searching all bytes for every one that comes is quadratic too.
+    fn unsearched<'i>(&self, input: &'i [u8]) -> &'i [u8] {
+        input.get(self.searched.saturating_sub(2)..).unwrap_or_default()
     }
 
     fn receive_body(&mut self, input: &mut [u8], limits: &Limits) -> Result<Event, Reject> {
@@ -351,3 +354,17 @@ impl Connection {
         self.send = to;
     }
 }
+
+/// More bytes are needed, unless there are too many already. `before`: how many the last look knew.
+fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reject> {
+    // The longest line that can still be whole is CRLF longer than the limit. Once one that long was found to end, it stays so.
+    let longest = limits.request_line + 2;
+    let too_long = before <= longest && input.len() > longest && diagnose::request_line_exceeds(input, limits.request_line);
+    if too_long || input.len() > limits.head {
+        return Err(diagnose::too_large(input, limits));
+    }
+    Ok(Event::NeedData)
+}
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,7 @@ impl Head {
     /// The same for every other spelling, and for heads with many fields; it also says what is wrong with a faulty one.
     #[inline(never)]
     fn parse_any(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
+        check_empty_lines(input)?;
         let mut table = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let room = limits.fields.min(MAX_FIELDS);
         let mut request = httparse::Request::new(&mut []);
@@ -122,9 +123,6 @@ impl Head {
             return Err(Fault::RequestLine.at(0)); // cannot be: httparse fills all three when it is complete
         };
         let start = offset(input, method.as_bytes());
-        if start != 0 {
-            check_empty_lines(input, start)?;
-        }
         let at = offset(input, target.as_bytes());
         let span = Span::new(at, at + target.len());
         // "SP HTTP/1.x" is 9 bytes and was checked by httparse; what it forgives is the LF without its CR.
@@ -275,11 +273,12 @@ fn is<const N: usize>(name: &str, lower: &[u8; N]) -> bool {
 }
 
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).
-/// One is enough: nginx takes any number, which lets a client hold a connection without ever sending a request.
-fn check_empty_lines(input: &[u8], start: usize) -> Result<(), Reject> {
-    match input.get(..start) {
-        Some(b"\r\n") => Ok(()),
-        Some([b'\n', ..]) => Err(Fault::BareLf.at(0)),
-        _ => Err(Fault::EmptyLines.at(2)),
+/// One is enough: nginx takes any number, which lets a client hold a connection without ever sending a request. Told at once,
+/// since every further one would look like the blank line that ends a head.
+fn check_empty_lines(input: &[u8]) -> Result<(), Reject> {
+    match input {
+        [b'\n', ..] => Err(Fault::BareLf.at(0)),
+        [b'\r', b'\n', b'\n', ..] | [b'\r', b'\n', b'\r', b'\n', ..] => Err(Fault::EmptyLines.at(2)),
+        _ => Ok(()),
     }
 }
