@@ -133,6 +133,14 @@ impl Wheel {
         self.turned = self.turned.max(until);
     }
 
+    /// Forgets the keys of those who left early, and gives their memory back.
+    pub(crate) fn retain(&mut self, mut lives: impl FnMut(Key) -> bool) {
+        for slot in &mut self.slots {
+            slot.retain(|&key| lives(key));
+            slot.shrink_to_fit();
+        }
+    }
+
     /// When to look next; never, when nothing waits.
     #[inline]
     pub(crate) fn next(&self) -> Option<Millis> {

@@ -14,6 +14,8 @@ pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     live: usize,
+    /// How many lived when the table was last shrunk; below that, shrinking again may give more back.
+    shrunk: usize,
     /// The generation of the next occupant. One counter for all slots: a slot that shrinking took away must not start again at 0.
     next: u32,
 }
@@ -25,7 +27,7 @@ struct Slot<T> {
 
 impl<T> Slots<T> {
     pub(crate) fn new() -> Slots<T> {
-        Slots { slots: Vec::new(), free: Vec::new(), live: 0, next: 0 }
+        Slots { slots: Vec::new(), free: Vec::new(), live: 0, shrunk: usize::MAX, next: 0 }
     }
 
     pub(crate) fn insert(&mut self, occupant: T) -> Key {
@@ -40,6 +42,7 @@ impl<T> Slots<T> {
             }
             None => {
                 self.slots.push(slot);
+                self.shrunk = usize::MAX;
                 (self.slots.len() - 1) as u32
             }
         };
@@ -71,11 +74,14 @@ impl<T> Slots<T> {
         })
     }
 
-    /// Gives memory back when a crowd has left: drops the empty end of the table.
+    /// Whether a crowd has left and its memory could go back.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.slots.capacity() >= 256 && self.live < self.slots.capacity() / 4 && self.live < self.shrunk
+    }
+
+    /// Gives memory back: drops the empty end of the table.
     pub(crate) fn shrink(&mut self) {
-        if self.slots.capacity() < 256 || self.live > self.slots.capacity() / 4 {
-            return;
-        }
+        self.shrunk = self.live;
         let used = self.slots.iter().rposition(|slot| slot.occupant.is_some()).map_or(0, |last| last + 1);
         self.slots.truncate(used);
         self.slots.shrink_to_fit();
@@ -108,7 +114,9 @@ mod tests {
         for key in &keys[1..] {
             slots.remove(*key);
         }
+        assert!(slots.is_sparse());
         slots.shrink();
+        assert!(!slots.is_sparse());
         assert_eq!(slots.get_mut(keys[0]), Some(&mut 0));
         let again = slots.insert(7);
         assert_eq!(again.index, 1);

@@ -147,7 +147,8 @@ impl<P: Probe> Worker<P> {
         }
         let accept = self.accept_pending.then_some(self.accept_after);
         let limit = self.moment.draining.map(|began| began + millis(self.settings.timeouts.shutdown));
-        let next = [self.wheel.next(), accept, limit].into_iter().flatten().min()?;
+        let tidy = self.conns.is_sparse().then(|| self.moment.now / 1000 * 1000 + 1000);
+        let next = [self.wheel.next(), accept, limit, tidy].into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.moment.now)))
     }
 
@@ -161,7 +162,16 @@ impl<P: Probe> Worker<P> {
         if self.dated != Some(second) {
             self.dated = Some(second);
             self.desk.tools.opening = Opening::at(SystemTime::now());
+            self.tidy();
+        }
+    }
+
+    /// Gives the memory of a crowd that has left back to the system.
+    fn tidy(&mut self) {
+        if self.conns.is_sparse() {
             self.conns.shrink();
+            let conns = &mut self.conns;
+            self.wheel.retain(|key| conns.get_mut(key).is_some());
         }
     }
 
