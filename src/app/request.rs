@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode;
-use serde_core::de::DeserializeOwned;
 
 use super::error::{Error, Result};
 use super::pattern::Pattern;
@@ -16,7 +15,6 @@ use super::tree::{Found, Params, Tree};
 use crate::http1::head::Head;
 use crate::http1::method::Method;
 use crate::http1::span::Span;
-use crate::http1::status::StatusCode;
 use crate::http1::target::Form;
 use crate::http1::version::Version;
 
@@ -171,36 +169,6 @@ impl<'a> Request<'a> {
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
-    /// The body as JSON.
-    ///
-    /// # Errors
-    /// 415 when the Content-Type is neither `application/json` nor `…+json`; 400 when the body is no JSON, with the place;
-    /// 422 when it is JSON of another shape than `T`.
-    ///
-    /// ```
-    /// use wirelight::{App, Json, Request, Result};
-    ///
-    /// #[derive(serde::Deserialize, serde::Serialize)]
-    /// struct User { name: String }
-    ///
-    /// let mut app = App::new();
-    /// app.post("/users", |req: &Request| -> Result<Json<User>> { Ok(Json(req.json()?)) });
-    /// let client = app.test();
-    /// assert_eq!(client.post("/users").body("application/json", "{\"name\": \"Zoë\"}").send().status(), 200);
-    /// assert_eq!(client.post("/users").body("text/plain", "{\"name\": \"Zoë\"}").send().status(), 415);
-    /// assert_eq!(client.post("/users").body("application/json", "{\"name\"").send().status(), 400);
-    /// assert_eq!(client.post("/users").body("application/json", "{}").send().status(), 422);
-    /// ```
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        if !self.content_type().is_some_and(is_json) {
-            return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: send Content-Type: application/json."));
-        }
-        serde_json::from_slice(self.body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
-            _ => Error::bad_request(format!("The body is no JSON: {error}.")),
-        })
-    }
-
     /// The first value of a field of an urlencoded form; none when the body is no such form.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
         self.form_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
@@ -296,12 +264,6 @@ impl<'a> Request<'a> {
 }
 
 /// The type without its parameters.
-fn media_type(value: &str) -> &str {
+pub(crate) fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
-}
-
-/// `application/json` and every structured syntax `+json` (RFC 6839 §3.1), as Flask has it.
-fn is_json(value: &str) -> bool {
-    let kind = media_type(value).to_ascii_lowercase();
-    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }

@@ -174,6 +174,13 @@ impl fmt::Debug for StatusCode {
     }
 }
 
+/// So that `reply.status() == 204` reads as it is said.
+impl PartialEq<u16> for StatusCode {
+    fn eq(&self, code: &u16) -> bool {
+        self.0 == *code
+    }
+}
+
 impl From<StatusCode> for u16 {
     fn from(status: StatusCode) -> u16 {
         status.0
