@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use super::slots::Key;
-
 /// Milliseconds since the worker began.
 pub(crate) type Millis = u64;
 
@@ -98,12 +96,13 @@ pub(crate) const SLOT: Millis = 250;
 /// 64 s in all; a later deadline is looked at when the wheel has turned once, and put back.
 const SLOTS: u64 = 256;
 
-/// Keys by the time at which to look at them.
+/// Slots of the table of connections (`slots.rs`) by the time at which to look at them. Who sits there then is seen then: a
+/// newcomer in the slot of somebody who left is looked at once too often, no more.
 pub(crate) struct Wheel {
-    slots: Vec<Vec<Key>>,
+    slots: Vec<Vec<u32>>,
     /// The slot that was looked at last, counted from the beginning of time.
     turned: u64,
-    /// The first slot that holds a key; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
+    /// The first slot that is not empty; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
     soonest: u64,
 }
 
@@ -112,16 +111,16 @@ impl Wheel {
         Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), turned: 0, soonest: u64::MAX }
     }
 
-    /// Wakes `key` up at `at` or a little later; gives the time at which it will really be.
-    pub(crate) fn schedule(&mut self, key: Key, at: Millis) -> Millis {
+    /// Wakes the connection in this slot up at `at` or a little later; gives the time at which it will really be.
+    pub(crate) fn schedule(&mut self, index: u32, at: Millis) -> Millis {
         let slot = at.div_ceil(SLOT).clamp(self.turned + 1, self.turned + SLOTS - 1);
-        self.slots[(slot % SLOTS) as usize].push(key);
+        self.slots[(slot % SLOTS) as usize].push(index);
         self.soonest = self.soonest.min(slot);
         slot * SLOT
     }
 
-    /// Moves all keys whose time has come into `due`.
-    pub(crate) fn turn(&mut self, now: Millis, due: &mut Vec<Key>) {
+    /// Moves all whose time has come into `due`.
+    pub(crate) fn turn(&mut self, now: Millis, due: &mut Vec<u32>) {
         let until = now / SLOT;
         while self.soonest <= until {
             self.turned = self.soonest;
@@ -133,10 +132,10 @@ impl Wheel {
         self.turned = self.turned.max(until);
     }
 
-    /// Forgets the keys of those who left early, and gives their memory back.
-    pub(crate) fn retain(&mut self, mut lives: impl FnMut(Key) -> bool) {
+    /// Forgets those who left early, and gives their memory back.
+    pub(crate) fn retain(&mut self, mut lives: impl FnMut(u32) -> bool) {
         for slot in &mut self.slots {
-            slot.retain(|&key| lives(key));
+            slot.retain(|&index| lives(index));
             slot.shrink_to_fit();
         }
     }
@@ -152,21 +151,17 @@ impl Wheel {
 mod tests {
     use super::*;
 
-    fn key(index: u32) -> Key {
-        Key { index, generation: 0 }
-    }
-
     fn due(wheel: &mut Wheel, now: Millis) -> Vec<u32> {
         let mut due = Vec::new();
         wheel.turn(now, &mut due);
-        due.iter().map(|key| key.index).collect()
+        due
     }
 
     #[test]
     fn a_key_is_due_at_its_time_and_never_before() {
         for at in [1, 249, 250, 251, 10_000, 63_000] {
             let mut wheel = Wheel::new();
-            let real = wheel.schedule(key(1), at);
+            let real = wheel.schedule(1, at);
             assert!(real >= at && real < at + SLOT, "{at} became {real}");
             assert_eq!(wheel.next(), Some(real));
             assert!(due(&mut wheel, real - 1).is_empty());
@@ -178,14 +173,14 @@ mod tests {
     #[test]
     fn a_time_beyond_the_wheel_is_looked_at_once_a_turn() {
         let mut wheel = Wheel::new();
-        assert_eq!(wheel.schedule(key(1), 3_600_000), 255 * SLOT);
+        assert_eq!(wheel.schedule(1, 3_600_000), 255 * SLOT);
     }
 
     #[test]
     fn a_time_that_has_passed_is_due_at_the_next_slot() {
         let mut wheel = Wheel::new();
         assert!(due(&mut wheel, 10_000).is_empty());
-        let real = wheel.schedule(key(1), 9_000);
+        let real = wheel.schedule(1, 9_000);
         assert_eq!(due(&mut wheel, real), [1]);
     }
 
@@ -193,7 +188,7 @@ mod tests {
     fn a_long_sleep_loses_nothing() {
         let mut wheel = Wheel::new();
         for n in 0..100 {
-            wheel.schedule(key(n), Millis::from(n) * 600);
+            wheel.schedule(n, Millis::from(n) * 600);
         }
         assert_eq!(due(&mut wheel, 10_000_000).len(), 100);
     }

@@ -12,7 +12,8 @@ pub(crate) struct Key {
 /// A growing table with holes.
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
-    free: Vec<u32>,
+    /// The first hole; each hole names the next, so that holes need no memory of their own.
+    hole: Option<u32>,
     live: usize,
     /// How many lived when the table was last shrunk; below that, shrinking again may give more back.
     shrunk: usize,
@@ -22,26 +23,41 @@ pub(crate) struct Slots<T> {
 
 struct Slot<T> {
     generation: u32,
-    occupant: Option<T>,
+    content: Content<T>,
 }
+
+enum Content<T> {
+    Occupant(T),
+    Hole(Option<u32>),
+}
+
+/// Room from the start. Pages cost nothing until they are written, and a piece this large is mapped for itself: it can shrink in
+/// place, where a smaller one would leave a hole in the heap.
+const ROOM: usize = 1024;
+/// Room that is kept when a crowd has left.
+const ROOM_KEPT: usize = 64;
 
 impl<T> Slots<T> {
     pub(crate) fn new() -> Slots<T> {
-        Slots { slots: Vec::new(), free: Vec::new(), live: 0, shrunk: usize::MAX, next: 0 }
+        Slots { slots: Vec::with_capacity(ROOM), hole: None, live: 0, shrunk: usize::MAX, next: 0 }
     }
 
     pub(crate) fn insert(&mut self, occupant: T) -> Key {
         let generation = self.next;
         self.next = self.next.wrapping_add(1);
         self.live += 1;
-        let slot = Slot { generation, occupant: Some(occupant) };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.slots[index as usize] = slot; // free holds indices of the table only
+        let fresh = Slot { generation, content: Content::Occupant(occupant) };
+        let hole = self.hole.and_then(|index| self.slots.get_mut(index as usize).map(|slot| (index, slot)));
+        let index = match hole {
+            Some((index, slot)) => {
+                if let Content::Hole(next) = slot.content {
+                    self.hole = next;
+                }
+                *slot = fresh;
                 index
             }
             None => {
-                self.slots.push(slot);
+                self.slots.push(fresh);
                 self.shrunk = usize::MAX;
                 (self.slots.len() - 1) as u32
             }
@@ -51,15 +67,26 @@ impl<T> Slots<T> {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let slot = self.slots.get_mut(key.index as usize)?;
-        if slot.generation == key.generation { slot.occupant.as_mut() } else { None }
+        match self.slots.get_mut(key.index as usize) {
+            Some(Slot { generation, content: Content::Occupant(occupant) }) if *generation == key.generation => Some(occupant),
+            _ => None,
+        }
+    }
+
+    /// The key of whoever is in this slot now.
+    pub(crate) fn key(&self, index: u32) -> Option<Key> {
+        match self.slots.get(index as usize) {
+            Some(Slot { generation, content: Content::Occupant(_) }) => Some(Key { index, generation: *generation }),
+            _ => None,
+        }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let slot = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)?;
-        let occupant = slot.occupant.take()?;
+        self.get_mut(key)?;
+        let slot = self.slots.get_mut(key.index as usize)?;
+        let Content::Occupant(occupant) = std::mem::replace(&mut slot.content, Content::Hole(self.hole)) else { return None };
+        self.hole = Some(key.index);
         self.live -= 1;
-        self.free.push(key.index);
         Some(occupant)
     }
 
@@ -68,25 +95,29 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        let key = |index: usize, generation| Key { index: index as u32, generation };
-        self.slots.iter().enumerate().filter_map(move |(index, slot)| {
-            slot.occupant.as_ref().map(|occupant| (key(index, slot.generation), occupant))
+        self.slots.iter().enumerate().filter_map(|(index, slot)| match &slot.content {
+            Content::Occupant(occupant) => Some((Key { index: index as u32, generation: slot.generation }, occupant)),
+            Content::Hole(_) => None,
         })
     }
 
     /// Whether a crowd has left and its memory could go back.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.slots.capacity() >= 256 && self.live < self.slots.capacity() / 4 && self.live < self.shrunk
+        self.slots.capacity() > ROOM && self.live < self.slots.capacity() / 4 && self.live < self.shrunk
     }
 
-    /// Gives memory back: drops the empty end of the table.
+    /// Gives memory back: drops the empty end of the table, and links the holes that are left anew.
     pub(crate) fn shrink(&mut self) {
         self.shrunk = self.live;
-        let used = self.slots.iter().rposition(|slot| slot.occupant.is_some()).map_or(0, |last| last + 1);
-        self.slots.truncate(used);
-        self.slots.shrink_to_fit();
-        self.free.retain(|&index| (index as usize) < used);
-        self.free.shrink_to_fit();
+        let occupied = |slot: &Slot<T>| matches!(slot.content, Content::Occupant(_));
+        self.slots.truncate(self.slots.iter().rposition(occupied).map_or(0, |last| last + 1));
+        self.slots.shrink_to(ROOM_KEPT);
+        self.hole = None;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Content::Hole(next) = &mut slot.content {
+                *next = self.hole.replace(index as u32);
+            }
+        }
     }
 }
 
@@ -110,7 +141,7 @@ mod tests {
     #[test]
     fn shrinking_keeps_the_living_and_forgets_no_generation() {
         let mut slots = Slots::new();
-        let keys: Vec<Key> = (0..1000).map(|n| slots.insert(n)).collect();
+        let keys: Vec<Key> = (0..5000).map(|n| slots.insert(n)).collect();
         for key in &keys[1..] {
             slots.remove(*key);
         }
@@ -122,5 +153,17 @@ mod tests {
         assert_eq!(again.index, 1);
         assert!(slots.get_mut(keys[1]).is_none());
         assert_eq!(slots.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [0, 7]);
+    }
+
+    #[test]
+    fn every_hole_is_filled_before_the_table_grows() {
+        let mut slots = Slots::new();
+        let keys: Vec<Key> = (0..5000).map(|n| slots.insert(n)).collect();
+        for key in keys.iter().filter(|key| key.index % 3 == 0 || key.index > 600) {
+            slots.remove(*key);
+        }
+        slots.shrink();
+        let filled: Vec<u32> = (0..200).map(|n| slots.insert(n).index).collect();
+        assert!(filled.iter().all(|index| *index < 600 && index % 3 == 0), "{filled:?}");
     }
 }

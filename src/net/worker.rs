@@ -170,8 +170,8 @@ impl<P: Probe> Worker<P> {
     fn tidy(&mut self) {
         if self.conns.is_sparse() {
             self.conns.shrink();
-            let conns = &mut self.conns;
-            self.wheel.retain(|key| conns.get_mut(key).is_some());
+            let conns = &self.conns;
+            self.wheel.retain(|index| conns.key(index).is_some());
         }
     }
 
@@ -208,7 +208,7 @@ impl<P: Probe> Worker<P> {
         }
         entry.deadline = entry.conn.deadline(&context);
         if entry.deadline + SLOT <= entry.alarm {
-            entry.alarm = self.wheel.schedule(key, entry.deadline);
+            entry.alarm = self.wheel.schedule(key.index, entry.deadline);
         }
     }
 
@@ -299,15 +299,16 @@ impl<P: Probe> Worker<P> {
         }
         let mut due = Vec::new();
         self.wheel.turn(self.moment.now, &mut due);
-        for key in due {
+        for index in due {
             let now = self.moment.now;
+            let Some(key) = self.conns.key(index) else { continue };
             let Some(entry) = self.conns.get_mut(key) else { continue };
             if entry.alarm > now {
                 continue; // an alarm from before an earlier one was set
             }
             entry.alarm = Millis::MAX;
             if entry.deadline > now {
-                entry.alarm = self.wheel.schedule(key, entry.deadline);
+                entry.alarm = self.wheel.schedule(key.index, entry.deadline);
             } else {
                 self.turn(key, Conn::expire::<P>);
             }
