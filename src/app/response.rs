@@ -98,12 +98,13 @@ impl Response {
         if name.eq_ignore_ascii_case("content-type") {
             self.media_type = "";
         }
-        if self.fields.is_empty() {
+        let same = |line: &[u8]| field_of(line).0.eq_ignore_ascii_case(name.as_bytes());
+        if !self.fields.split_inclusive(|&byte| byte == b'\n').any(same) {
             return;
         }
         let mut kept = Vec::with_capacity(self.fields.len());
         for line in self.fields.split_inclusive(|&byte| byte == b'\n') {
-            if !field_of(line).0.eq_ignore_ascii_case(name.as_bytes()) {
+            if !same(line) {
                 kept.extend_from_slice(line);
             }
         }
