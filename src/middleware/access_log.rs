@@ -1,5 +1,6 @@
 //! One line for every answer, in four formats; whatever a client sent is escaped, so nobody writes lines or terminal codes but us.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -117,7 +118,7 @@ impl Entry<'_> {
             Format::Dev => self.dev(),
             Format::Common => self.common(),
             Format::Combined => {
-                let text = |name| self.field(name).unwrap_or(b"-").escape_ascii();
+                let text = |name| escaped(self.field(name).unwrap_or(b"-"));
                 format!("{} \"{}\" \"{}\"", self.common(), text("referer"), text("user-agent"))
             }
             Format::Json => self.json(),
@@ -125,7 +126,7 @@ impl Entry<'_> {
     }
 
     fn dev(&self) -> String {
-        let id = self.id().map(|id| format!("[{}] ", id.as_bytes().escape_ascii())).unwrap_or_default();
+        let id = self.id().map(|id| format!("[{}] ", escaped(id.as_bytes()))).unwrap_or_default();
         let (asked, bytes) = (self.asked(""), sent_bytes(self.request, self.response));
         let took = clock::in_milliseconds(self.took);
         format!("{id}{asked} {} {bytes} B ({took})", self.response.status().as_u16())
@@ -134,11 +135,11 @@ impl Entry<'_> {
     /// Spaces separate the fields, so a user's become `\x20`.
     fn common(&self) -> String {
         let client = self.client().unwrap_or_else(|| "-".to_owned());
-        let user = self.request.get::<ApiUser>().map_or("-", ApiUser::name).as_bytes().escape_ascii().to_string();
+        let user = self.request.get::<ApiUser>().map_or("-", ApiUser::name);
         let [day, month, year, clock] = date_words(self.now);
         let asked = self.asked(&format!(" {}", self.request.version()));
         let (status, bytes) = (self.response.status().as_u16(), sent_bytes(self.request, self.response));
-        let user = user.replace(' ', "\\x20");
+        let user = escaped(user.as_bytes()).replace(' ', "\\x20");
         format!("{client} - {user} [{day}/{month}/{year}:{clock} +0000] \"{asked}\" {status} {bytes}")
     }
 
@@ -181,13 +182,22 @@ impl Entry<'_> {
     fn asked(&self, rest: &str) -> String {
         match is_refused(self.request) {
             true => "-".to_owned(),
-            false => format!("{} {}{rest}", self.request.method(), self.request.target().as_bytes().escape_ascii()),
+            false => format!("{} {}{rest}", self.request.method(), escaped(self.request.target().as_bytes())),
         }
     }
 
     /// The first value of a field, UTF-8 or not.
     fn field(&self, name: &str) -> Option<&[u8]> {
         self.request.headers().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// As Rust and Apache write bytes: `\"`, `\n`, `\x1b`; nothing but printable ASCII is left. Most have nothing to escape.
+fn escaped(bytes: &[u8]) -> Cow<'_, str> {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !b"\"'\\".contains(byte);
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(plain) => Cow::Borrowed(text),
+        _ => Cow::Owned(bytes.escape_ascii().to_string()),
     }
 }
 
@@ -211,6 +221,9 @@ struct Ascii;
 
 impl serde_json::ser::Formatter for Ascii {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         for unit in fragment.encode_utf16() {
             match u8::try_from(unit) {
                 Ok(byte) if byte.is_ascii() && byte != 0x7f => writer.write_all(&[byte])?,

@@ -79,3 +79,126 @@ fn sent_bytes(request: &Request<'_>, response: &Response) -> u64 {
         false => response.body().len() as u64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::app::App;
+    use crate::app::error::Error;
+    use crate::app::into_response::Redirect;
+    use crate::app::router::Router;
+    use crate::http1::status::StatusCode;
+
+    fn everything(router: &mut Router) {
+        RequestId::new().add_to(router);
+        ResponseTime::new().add_to(router);
+        Cors::any().expose(["X-Request-ID"]).add_to(router);
+        AccessLog::new(Format::Dev).to(std::io::sink()).add_to(router);
+        Metrics::new().add_to(router);
+        router.get("/ok", |_| "ok");
+        router.get("/panic", |_| -> &'static str { panic!("on purpose") });
+        router.get("/splits", |_| (StatusCode::OK, [("X-Name", "a\r\nSet-Cookie: b")], "never"));
+        router.get("/key", |_| "in").require(ApiKey::new([("k", "u")]).guard());
+        router.get("/limit", |_| {
+            Err::<(), _>(Error::new(StatusCode::TOO_MANY_REQUESTS, "").with_header("Retry-After", "1"))
+        });
+        router.get("/away", |_| Redirect::found("/ok"));
+        router.post("/json", |req| req.json::<u32>().map(|number| number.to_string())).max_body(4);
+    }
+
+    fn app() -> App {
+        let mut app = App::new();
+        everything(&mut app);
+        app
+    }
+
+    /// Status and fields of the one answer to these bytes.
+    fn answer(app: &App, bytes: &[u8]) -> (String, Vec<(String, String)>) {
+        let text = String::from_utf8(app.test().raw(bytes)).unwrap();
+        assert_eq!(text.matches("\r\nDate: ").count(), 1, "{text}");
+        let mut lines = text.split("\r\n\r\n").next().unwrap().lines();
+        let status = lines.next().unwrap().get(9..12).unwrap().to_owned();
+        let fields = lines.map(|line| line.split_once(": ").unwrap());
+        (status, fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    const ANSWERS: &[(&[u8], &str)] = &[
+        (b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        (b"HEAD /ok HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        (b"OPTIONS /ok HTTP/1.1\r\nHost: a\r\n\r\n", "200"),
+        (b"OPTIONS /ok HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\nAccess-Control-Request-Method: PUT\r\n\r\n", "204"),
+        (b"GET /away HTTP/1.1\r\nHost: a\r\n\r\n", "302"),
+        (b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "404"),
+        (b"PUT /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "405"),
+        (b"GET /key HTTP/1.1\r\nHost: a\r\n\r\n", "401"),
+        (b"GET /limit HTTP/1.1\r\nHost: a\r\n\r\n", "429"),
+        (b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n", "500"),
+        (b"GET /splits HTTP/1.1\r\nHost: a\r\n\r\n", "500"),
+        (b"POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1", "415"),
+        (b"POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345", "413"),
+        (b"GET /ok HTTP/1.1\r\n\r\n", "400"),
+        (b"GET /ok HTTP/1.1\r\nHost: a\r\nX-Request-ID: a\nX: b\r\n\r\n", "400"),
+        (b"GET /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
+        (b"GET /ok HTTP/2.1\r\nHost: a\r\n\r\n", "505"),
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", "400"),
+    ];
+
+    #[test]
+    fn every_answer_has_an_id_a_time_and_its_cors_fields_once() {
+        let app = app();
+        for (bytes, expected) in ANSWERS {
+            let (status, fields) = answer(&app, bytes);
+            assert_eq!(status, *expected, "{}", bytes.escape_ascii());
+            for name in ["X-Request-ID", "X-Response-Time", "Access-Control-Allow-Origin"] {
+                let values: Vec<_> = fields.iter().filter(|(field, _)| field == name).collect();
+                assert_eq!(values.len(), 1, "{name}: {}", bytes.escape_ascii());
+            }
+            assert!(fields.iter().all(|(name, _)| name != "Set-Cookie"), "{fields:?}");
+            let has = |name: &str| fields.iter().any(|(field, _)| field == name);
+            assert_eq!(has("WWW-Authenticate"), status == "401");
+            assert_eq!(has("Retry-After"), status == "429");
+        }
+    }
+
+    #[test]
+    fn a_routers_middleware_holds_for_its_own_paths() {
+        let mut inner = Router::new();
+        everything(&mut inner);
+        let mut app = App::new();
+        app.nest("/in", inner);
+        app.get("/out", |_| "out");
+        let client = app.test();
+        for (method, path) in
+            [("GET", "/in/ok"), ("GET", "/in/panic"), ("GET", "/in/key"), ("PUT", "/in/ok"), ("OPTIONS", "/in/ok")]
+        {
+            let reply = client.request(method, path).send();
+            let has = ["X-Request-ID", "X-Response-Time", "Access-Control-Allow-Origin"]
+                .map(|name| reply.header(name).is_some());
+            assert_eq!(has, [true; 3], "{method} {path}");
+        }
+        for path in ["/out", "/nothing", "/in/nothing"] {
+            assert_eq!(client.get(path).send().header("X-Request-ID"), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn pipelined_requests_keep_their_own_ids() {
+        let app = app();
+        let text = String::from_utf8(app.test().raw(&b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n".repeat(40))).unwrap();
+        let ids: std::collections::HashSet<_> =
+            text.lines().filter_map(|line| line.strip_prefix("X-Request-ID: ")).collect();
+        assert_eq!(ids.len(), 40);
+    }
+
+    #[test]
+    fn a_header_that_came_twice_is_none() {
+        let mut app = App::new();
+        app.get("/", |req| only_header(req, "x-a").unwrap_or("none").to_owned());
+        let cases: &[(&[u8], &str)] =
+            &[(b"", "none"), (b"X-A: 1\r\n", "1"), (b"X-A: 1\r\nx-a: 1\r\n", "none"), (b"X-A: \xff\r\n", "none")];
+        for (fields, expected) in cases {
+            let reply = app.test().raw(&[b"GET / HTTP/1.1\r\nHost: a\r\n", *fields, b"\r\n"].concat());
+            assert!(reply.ends_with(expected.as_bytes()), "{}", fields.escape_ascii());
+        }
+    }
+}
