@@ -13,9 +13,9 @@ use crate::http1::limits::Limits;
 use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
+use crate::net::desk::Settings;
 use crate::net::listen;
 use crate::net::signal::Signals;
-use crate::net::conn::Settings;
 use crate::net::worker::Worker;
 use crate::wire::probe::NoProbe;
 
@@ -150,7 +150,8 @@ impl Server {
         let life = control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
         let app = Arc::new(app);
-        let worker = |listener| Worker::new(listener, app.clone(), settings.clone(), connections, control.clone(), NoProbe);
+        let worker =
+            |listener| Worker::new(listener, app.clone(), settings.clone(), connections, control.clone(), NoProbe);
         let mut here = worker(first)?;
         if signals {
             here.listen_to(Signals::register()?)?;

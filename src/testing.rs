@@ -12,8 +12,9 @@ use crate::app::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
-use crate::net::conn::{Conn, Context, Desk, Fate, Moment, Settings};
+use crate::net::conn::{Conn, Fate};
 use crate::net::deadline::{Millis, Timeouts};
+use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::wire::probe::NoProbe;
 
 /// Asks an [`App`] without any network. From [`App::test`].

@@ -282,7 +282,9 @@ impl App {
 /// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
 fn default_page(error: &Error, response: &mut Response) {
     match error.details() {
-        Some(details) => response.json(&json!({ "error": error.name(), "message": error.message(), "details": details })),
+        Some(details) => {
+            response.json(&json!({ "error": error.name(), "message": error.message(), "details": details }))
+        }
         None => response.json(&json!({ "error": error.name(), "message": error.message() })),
     }
     response.set_status(error.status());

@@ -36,7 +36,13 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(head: &'a Head, bytes: &'a [u8], body: &'a [u8], peer: Option<SocketAddr>, state: &'a Shared) -> Request<'a> {
+    pub(crate) fn new(
+        head: &'a Head,
+        bytes: &'a [u8],
+        body: &'a [u8],
+        peer: Option<SocketAddr>,
+        state: &'a Shared,
+    ) -> Request<'a> {
         Request {
             head,
             bytes,
@@ -72,7 +78,9 @@ impl<'a> Request<'a> {
     pub fn path(&self) -> &str {
         match self.head.target.escaped {
             false => self.raw_path(),
-            true => self.decoded_path.get_or_init(|| percent_decode(self.raw_path().as_bytes()).decode_utf8_lossy().into_owned()),
+            true => self
+                .decoded_path
+                .get_or_init(|| percent_decode(self.raw_path().as_bytes()).decode_utf8_lossy().into_owned()),
         }
     }
 
@@ -176,7 +184,9 @@ impl<'a> Request<'a> {
 
     /// All fields of an urlencoded form, in order, decoded; nothing when the body is of another type.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let is_form = self.content_type().is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        let is_form = self
+            .content_type()
+            .is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
         form_urlencoded::parse(if is_form { self.body } else { b"" })
     }
 
@@ -186,7 +196,8 @@ impl<'a> Request<'a> {
     /// 404 when the text does not parse as `T` (a number too large for it): the path names nothing. 500 when the pattern has no
     /// parameter of this name.
     pub fn param<T: FromStr>(&self, name: &str) -> Result<T> {
-        let text = self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
+        let text =
+            self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
         text.parse().map_err(|_| Error::not_found(""))
     }
 
@@ -201,7 +212,10 @@ impl<'a> Request<'a> {
     /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged.
     pub fn state<T: 'static>(&self) -> &T {
         #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
-        self.state.values.get().unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
+        self.state
+            .values
+            .get()
+            .unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
     }
 
     /// Leaves a value for later hooks and the handler; one of each type.

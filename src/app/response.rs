@@ -83,7 +83,10 @@ impl Response {
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let value = value.as_ref().trim_ascii();
         if name.is_empty() || !name.bytes().all(is_token) || value.iter().any(|&byte| is_control(byte)) {
-            self.fail(Error::internal(format!("a response header was refused: {name:?}: {:?}", value.escape_ascii().to_string())));
+            self.fail(Error::internal(format!(
+                "a response header was refused: {name:?}: {:?}",
+                value.escape_ascii().to_string()
+            )));
             return;
         }
         match owned_by_server(name) {
@@ -113,7 +116,9 @@ impl Response {
 
     /// The first value of this header field, when it is UTF-8.
     pub fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name)).and_then(|(_, value)| std::str::from_utf8(value).ok())
+        self.headers()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .and_then(|(_, value)| std::str::from_utf8(value).ok())
     }
 
     /// All header fields that the application set, in order.
@@ -259,7 +264,9 @@ fn is_control(byte: u8) -> bool {
 
 /// The fields that frame the message or name its second are written by the encoder alone.
 fn owned_by_server(name: &str) -> Option<&'static str> {
-    ["content-length", "transfer-encoding", "connection", "date"].into_iter().find(|owned| name.eq_ignore_ascii_case(owned))
+    ["content-length", "transfer-encoding", "connection", "date"]
+        .into_iter()
+        .find(|owned| name.eq_ignore_ascii_case(owned))
 }
 
 /// Name and value of a line of our own making.
@@ -297,7 +304,10 @@ mod tests {
                 response.header(&name, &value);
                 let refused = response.take_error().is_some();
                 assert_eq!(refused, response.fields.is_empty(), "{name:?} {value:?}");
-                assert_eq!(response.fields.iter().filter(|byte| **byte == b'\r' || **byte == b'\n').count(), if refused { 0 } else { 2 });
+                assert_eq!(
+                    response.fields.iter().filter(|byte| **byte == b'\r' || **byte == b'\n').count(),
+                    if refused { 0 } else { 2 }
+                );
             }
         }
     }

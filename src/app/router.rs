@@ -123,7 +123,15 @@ impl Router {
     {
         let handler: Handler = Box::new(move |request, response| handler(request).into_response(response));
         let pattern = parse(pattern);
-        self.add(Route { pattern, method, handler, guards: Vec::new(), max_body: None, scope: 0, place: Location::caller() })
+        self.add(Route {
+            pattern,
+            method,
+            handler,
+            guards: Vec::new(),
+            max_body: None,
+            scope: 0,
+            place: Location::caller(),
+        })
     }
 
     /// Takes over all routes of `inner` under `prefix`, with their hooks and error pages. `"/"` inside means the prefix itself.
@@ -162,7 +170,11 @@ impl Router {
     /// # Panics
     /// When `status` is not between 400 and 599.
     #[track_caller]
-    pub fn on_error<R: IntoResponse>(&mut self, status: u16, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
+    pub fn on_error<R: IntoResponse>(
+        &mut self,
+        status: u16,
+        page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static,
+    ) {
         let known = StatusCode::from_u16(status).filter(|status| status.is_client_error() || status.is_server_error());
         let Some(status) = known else {
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
@@ -182,7 +194,8 @@ impl Router {
     fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
         if let Err(other) = self.tree.insert(&route.pattern, route.method, number as u32) {
-            let other = self.routes.get(other as usize).map(|other| format!("{} at {}", other.pattern.text(), other.place));
+            let other =
+                self.routes.get(other as usize).map(|other| format!("{} at {}", other.pattern.text(), other.place));
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {
                 panic!(

@@ -295,7 +295,9 @@ impl Connection {
     /// the last search, or when the bytes doubled (so that garbage without a blank line is found early, at linear cost).
     fn worth_a_look(&self, input: &[u8]) -> bool {
         let new = self.unsearched(input);
-        input.len() >= 2 * self.looked || memchr::memmem::find(new, b"\n\r\n").is_some() || memchr::memmem::find(new, b"\n\n").is_some()
+        input.len() >= 2 * self.looked
+            || memchr::memmem::find(new, b"\n\r\n").is_some()
+            || memchr::memmem::find(new, b"\n\n").is_some()
     }
 
     /// Where a blank line could end that was not there before: searching all bytes for every one that comes is quadratic too.
@@ -359,7 +361,8 @@ impl Connection {
 fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reject> {
     // The longest line that can still be whole is CRLF longer than the limit. Once one that long was found to end, it stays so.
     let longest = limits.request_line + 2;
-    let too_long = before <= longest && input.len() > longest && diagnose::request_line_exceeds(input, limits.request_line);
+    let too_long =
+        before <= longest && input.len() > longest && diagnose::request_line_exceeds(input, limits.request_line);
     if too_long || input.len() > limits.head {
         return Err(diagnose::too_large(input, limits));
     }

@@ -89,7 +89,11 @@ fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
             chunked = true;
         }
     }
-    if chunked { Ok(Framing(Body::Chunked)) } else { Err(Fault::CodingNotFinal.at(position(head, input, "transfer-encoding"))) }
+    if chunked {
+        Ok(Framing(Body::Chunked))
+    } else {
+        Err(Fault::CodingNotFinal.at(position(head, input, "transfer-encoding")))
+    }
 }
 
 /// Where the last field of this name begins, for the message that refuses it.

@@ -269,7 +269,8 @@ fn check_padded_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
 /// token character to one of these names' characters.
 #[inline]
 fn is<const N: usize>(name: &str, lower: &[u8; N]) -> bool {
-    name.len() == N && name.bytes().zip(lower).fold(0, |difference, (byte, lower)| difference | ((byte | 0x20) ^ lower)) == 0
+    name.len() == N
+        && name.bytes().zip(lower).fold(0, |difference, (byte, lower)| difference | ((byte | 0x20) ^ lower)) == 0
 }
 
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).

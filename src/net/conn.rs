@@ -3,84 +3,27 @@
 //! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
+mod leave;
 mod patience;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::SystemTime;
 
-use super::deadline::{Millis, Timeouts, Transfer, millis};
+use super::deadline::{Millis, Transfer};
+use super::desk::{Context, Desk, Tools};
 use super::socket::Socket;
-use crate::app::app::{Admission, App};
+use crate::app::app::Admission;
 use crate::app::request::Request;
-use crate::app::response::Response;
 use crate::http1::connection::{Connection, Event, Waiting};
-use crate::http1::encode::{self, Opening, ResponseHead};
+use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
-use crate::http1::limits::Limits;
 use crate::wire::probe::{self, Ending, Outcome, Probe, Timer};
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
-/// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
-pub(crate) const SCRATCH: usize = 32 * 1024;
-/// What a lingering connection may still send us before we close all the same. nginx chose 30 s without a bound on the bytes.
-const LINGER_BYTES: u64 = 256 * 1024;
-
-/// What all connections of a worker share for the moment in which they are worked on.
-pub(crate) struct Desk {
-    pub(crate) scratch: Box<[u8]>,
-    pub(crate) head: Head,
-    pub(crate) tools: Tools,
-}
-
-/// The part of the desk that answers are made with.
-pub(crate) struct Tools {
-    pub(crate) response: Response,
-    pub(crate) output: Vec<u8>,
-    pub(crate) opening: Opening,
-}
-
-/// What a connection has to know and cannot change.
-pub(crate) struct Context<'a> {
-    pub(crate) app: &'a App,
-    pub(crate) settings: &'a Settings,
-    pub(crate) moment: &'a Moment,
-}
-
-/// What a worker, and so each of its connections, is told once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) limits: Limits,
-    pub(crate) timeouts: Timeouts,
-}
-
-/// What holds for one turn of the loop.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moment {
-    pub(crate) now: Millis,
-    /// Until when a connection may stay idle whose last sign of life is now.
-    pub(crate) idle_until: Millis,
-    /// A connection that was opened before this has been kept long enough.
-    pub(crate) oldest: Millis,
-    /// Since when the server has been stopping: every answer is now a connection's last.
-    pub(crate) draining: Option<Millis>,
-}
-
-impl Moment {
-    /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
-    pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> Moment {
-        let idle_until = match draining {
-            Some(began) => began + millis(timeouts.drain_idle),
-            None if crowded => now + millis(timeouts.keep_alive_crowded),
-            None => now + millis(timeouts.keep_alive),
-        };
-        Moment { now, idle_until, oldest: now.saturating_sub(millis(timeouts.max_age)), draining }
-    }
-}
 
 /// What is to become of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,13 +71,6 @@ struct Held {
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
-}
-
-impl Desk {
-    pub(crate) fn new() -> Desk {
-        let tools = Tools { response: Response::default(), output: Vec::new(), opening: Opening::at(SystemTime::now()) };
-        Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
-    }
 }
 
 impl<S: Socket> Conn<S> {
@@ -227,7 +163,13 @@ impl<S: Socket> Conn<S> {
             let result = self.socket.read(&mut desk.scratch);
             if P::ON {
                 let n = *result.as_ref().unwrap_or(&0);
-                probe.event(self.id, probe::Event::ConnRecv { outcome: outcome(&result), data: desk.scratch.get(..n).unwrap_or_default() });
+                probe.event(
+                    self.id,
+                    probe::Event::ConnRecv {
+                        outcome: outcome(&result),
+                        data: desk.scratch.get(..n).unwrap_or_default(),
+                    },
+                );
             }
             return match result {
                 Ok(0) => {
@@ -360,7 +302,8 @@ impl<S: Socket> Conn<S> {
         tools.response.reset();
         context.app.handle(&mut request, &mut tools.response);
         // While the server drains, the last of the requests that are here already gets the close.
-        let last = (context.moment.draining.is_some() && bytes.len() <= self.http.taken()) || self.opened < context.moment.oldest;
+        let last = (context.moment.draining.is_some() && bytes.len() <= self.http.taken())
+            || self.opened < context.moment.oldest;
         self.encode(tools, last, probe)
     }
 
@@ -404,116 +347,6 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, probe::Event::KeepAlive { keep: taken.is_some() });
         }
         taken
-    }
-
-    /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
-    #[inline(always)]
-    fn flush<P: Probe>(&mut self, output: &mut Vec<u8>, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        if output.is_empty() {
-            return None;
-        }
-        match self.write(output, probe) {
-            Ok(n) if n == output.len() && n <= HIGH_WATER => {
-                output.clear();
-                None
-            }
-            Ok(n) => self.keep_output(n, output, context.moment.now),
-            Err(_) => {
-                output.clear();
-                Some(Fate::Gone(Ending::Broken))
-            }
-        }
-    }
-
-    /// Holds what the socket did not take. The space that a large answer needed goes back.
-    #[cold]
-    fn keep_output(&mut self, written: usize, output: &mut Vec<u8>, now: Millis) -> Option<Fate> {
-        let rest = output.get(written..).unwrap_or_default().to_vec();
-        output.clear();
-        output.shrink_to(HIGH_WATER);
-        if rest.is_empty() {
-            return None;
-        }
-        let held = self.held.get_or_insert_default();
-        (held.output, held.sent) = (rest, 0);
-        self.note_progress(written, now);
-        Some(Fate::Rearm)
-    }
-
-    /// Writes what earlier turns could not. `None`: nothing is left, go on.
-    #[cold]
-    fn flush_held<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        let mut held = self.held.take()?;
-        let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
-        let written = *result.as_ref().unwrap_or(&0);
-        held.sent += written;
-        let left = held.output.len() - held.sent;
-        if left == 0 {
-            (held.output, held.sent) = (Vec::new(), 0);
-        }
-        self.held = (left > 0 || held.at < held.input.len()).then_some(held);
-        match result {
-            Err(_) => Some(Fate::Gone(Ending::Broken)),
-            Ok(_) if left > 0 => {
-                self.note_progress(written, context.moment.now);
-                Some(Fate::Rearm)
-            }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now)),
-            Ok(_) => None,
-        }
-    }
-
-    #[inline]
-    fn owes_output(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.sent < held.output.len())
-    }
-
-    #[inline]
-    fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
-        loop {
-            let result = self.socket.write(bytes);
-            if P::ON {
-                let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
-                probe.event(self.id, probe::Event::ConnSend { want: bytes.len(), outcome: outcome(&result), data });
-            }
-            match result {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => return other,
-            }
-        }
-    }
-
-    /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
-    /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
-    /// whose request was read to its last byte, sends nothing more: then one close is enough.
-    fn finish(&mut self, now: Millis) -> Fate {
-        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
-        self.http.closed();
-        self.held = None;
-        if nothing_more {
-            return Fate::Gone(Ending::Fin);
-        }
-        self.socket.finish_writing();
-        (self.lingering, self.readable, self.more) = (true, true, false);
-        self.note_linger(now);
-        Fate::Again
-    }
-
-    fn note_linger(&mut self, now: Millis) {
-        self.held = Some(Box::default());
-        self.note_progress(0, now);
-    }
-
-    /// Reads on behind our FIN and throws it away. `None`: there may be more.
-    fn discard(&mut self, fresh: usize) -> Option<Fate> {
-        let held = self.held.get_or_insert_default();
-        held.transfer.bytes += fresh as u64;
-        match () {
-            () if self.eof || held.transfer.bytes > LINGER_BYTES => Some(Fate::Gone(Ending::Staged)),
-            () if self.readable => None,
-            () => Some(Fate::Wait),
-        }
     }
 }
 

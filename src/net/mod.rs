@@ -3,6 +3,7 @@
 pub(crate) mod conn;
 pub(crate) mod control;
 pub(crate) mod deadline;
+pub(crate) mod desk;
 pub(crate) mod listen;
 pub(crate) mod signal;
 pub(crate) mod slots;

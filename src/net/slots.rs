@@ -68,7 +68,9 @@ impl<T> Slots<T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.slots.get_mut(key.index as usize) {
-            Some(Slot { generation, content: Content::Occupant(occupant) }) if *generation == key.generation => Some(occupant),
+            Some(Slot { generation, content: Content::Occupant(occupant) }) if *generation == key.generation => {
+                Some(occupant)
+            }
             _ => None,
         }
     }
@@ -84,7 +86,9 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get_mut(key)?;
         let slot = self.slots.get_mut(key.index as usize)?;
-        let Content::Occupant(occupant) = std::mem::replace(&mut slot.content, Content::Hole(self.hole)) else { return None };
+        let Content::Occupant(occupant) = std::mem::replace(&mut slot.content, Content::Hole(self.hole)) else {
+            return None;
+        };
         self.hole = Some(key.index);
         self.live -= 1;
         Some(occupant)

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant, SystemTime};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::conn::{Conn, Context, Desk, Fate, Moment, Settings};
+use super::conn::{Conn, Fate};
 use super::control::{Control, Phase};
 use super::deadline::{Millis, SLOT, Wheel, millis};
+use super::desk::{Context, Desk, Moment, Settings};
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use crate::app::app::App;
@@ -285,7 +286,11 @@ impl<P: Probe> Worker<P> {
 
     fn remove(&mut self, key: Key, ending: Ending) {
         let Some(entry) = self.conns.remove(key) else { return };
-        log::debug!("step 10, close: connection {} after {} requests ({ending:?})", entry.conn.id, entry.conn.requests());
+        log::debug!(
+            "step 10, close: connection {} after {} requests ({ending:?})",
+            entry.conn.id,
+            entry.conn.requests()
+        );
         if P::ON {
             self.probe.event(entry.conn.id, Event::ConnClose { ending, requests: entry.conn.requests() });
         }

@@ -1,9 +1,10 @@
 //! How long a connection may stay as it is, and what happens when it stayed too long; knows no wheel and no clock.
 
-use super::{Conn, Context, Desk, Fate, Held};
+use super::{Conn, Fate, Held};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
 use crate::net::deadline::{Millis, Transfer, millis};
+use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Event, Probe, Timer};
 
@@ -96,7 +97,11 @@ impl<S: Socket> Conn<S> {
         let Some(held) = &mut self.held else { return };
         if held.phase != phase {
             // The part of a body that came with its head counts; what the kernel took of an answer at once says nothing of its reader.
-            let here = if timer == Timer::Body { held.input.len().saturating_sub(held.at + self.http.body_start()) } else { 0 };
+            let here = if timer == Timer::Body {
+                held.input.len().saturating_sub(held.at + self.http.body_start())
+            } else {
+                0
+            };
             (held.phase, held.transfer) = (phase, Transfer { since: now, last: now, bytes: here as u64 });
         } else if bytes > 0 {
             held.transfer.last = now;
@@ -105,7 +110,9 @@ impl<S: Socket> Conn<S> {
     }
 
     fn paused(&self, context: &Context<'_>) -> bool {
-        self.held.as_ref().is_some_and(|held| context.moment.now >= held.transfer.last + millis(context.settings.timeouts.body_idle))
+        self.held
+            .as_ref()
+            .is_some_and(|held| context.moment.now >= held.transfer.last + millis(context.settings.timeouts.body_idle))
     }
 
     /// 408, if the client began to speak at all.

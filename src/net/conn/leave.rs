@@ -1,0 +1,130 @@
+//! How bytes leave a connection, and how the connection itself does: one write for all answers, back-pressure, the staged close.
+
+use std::io::{self, ErrorKind};
+
+use super::{Conn, Fate, HIGH_WATER, outcome};
+use crate::http1::connection::Waiting;
+use crate::net::deadline::Millis;
+use crate::net::desk::Context;
+use crate::net::socket::Socket;
+use crate::wire::probe::{self, Ending, Probe};
+
+/// What a lingering connection may still send us before we close all the same. nginx chose 30 s without a bound on the bytes.
+const LINGER_BYTES: u64 = 256 * 1024;
+
+impl<S: Socket> Conn<S> {
+    /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
+    #[inline(always)]
+    pub(super) fn flush<P: Probe>(
+        &mut self,
+        output: &mut Vec<u8>,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<Fate> {
+        if output.is_empty() {
+            return None;
+        }
+        match self.write(output, probe) {
+            Ok(n) if n == output.len() && n <= HIGH_WATER => {
+                output.clear();
+                None
+            }
+            Ok(n) => self.keep_output(n, output, context.moment.now),
+            Err(_) => {
+                output.clear();
+                Some(Fate::Gone(Ending::Broken))
+            }
+        }
+    }
+
+    /// Holds what the socket did not take. The space that a large answer needed goes back.
+    #[cold]
+    fn keep_output(&mut self, written: usize, output: &mut Vec<u8>, now: Millis) -> Option<Fate> {
+        let rest = output.get(written..).unwrap_or_default().to_vec();
+        output.clear();
+        output.shrink_to(HIGH_WATER);
+        if rest.is_empty() {
+            return None;
+        }
+        let held = self.held.get_or_insert_default();
+        (held.output, held.sent) = (rest, 0);
+        self.note_progress(written, now);
+        Some(Fate::Rearm)
+    }
+
+    /// Writes what earlier turns could not. `None`: nothing is left, go on.
+    #[cold]
+    pub(super) fn flush_held<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
+        let mut held = self.held.take()?;
+        let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
+        let written = *result.as_ref().unwrap_or(&0);
+        held.sent += written;
+        let left = held.output.len() - held.sent;
+        if left == 0 {
+            (held.output, held.sent) = (Vec::new(), 0);
+        }
+        self.held = (left > 0 || held.at < held.input.len()).then_some(held);
+        match result {
+            Err(_) => Some(Fate::Gone(Ending::Broken)),
+            Ok(_) if left > 0 => {
+                self.note_progress(written, context.moment.now);
+                Some(Fate::Rearm)
+            }
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now)),
+            Ok(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn owes_output(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.sent < held.output.len())
+    }
+
+    #[inline]
+    pub(super) fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
+        loop {
+            let result = self.socket.write(bytes);
+            if P::ON {
+                let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
+                probe.event(self.id, probe::Event::ConnSend { want: bytes.len(), outcome: outcome(&result), data });
+            }
+            match result {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
+    /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
+    /// whose request was read to its last byte, sends nothing more: then one close is enough.
+    pub(super) fn finish(&mut self, now: Millis) -> Fate {
+        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
+        self.http.closed();
+        self.held = None;
+        if nothing_more {
+            return Fate::Gone(Ending::Fin);
+        }
+        self.socket.finish_writing();
+        (self.lingering, self.readable, self.more) = (true, true, false);
+        self.note_linger(now);
+        Fate::Again
+    }
+
+    fn note_linger(&mut self, now: Millis) {
+        self.held = Some(Box::default());
+        self.note_progress(0, now);
+    }
+
+    /// Reads on behind our FIN and throws it away. `None`: there may be more.
+    pub(super) fn discard(&mut self, fresh: usize) -> Option<Fate> {
+        let held = self.held.get_or_insert_default();
+        held.transfer.bytes += fresh as u64;
+        match () {
+            () if self.eof || held.transfer.bytes > LINGER_BYTES => Some(Fate::Gone(Ending::Staged)),
+            () if self.readable => None,
+            () => Some(Fate::Wait),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the connections of one worker share: buffers for the moment in which one is worked on, settings, the time of the turn.
+
+use std::time::SystemTime;
+
+use super::deadline::{Millis, Timeouts, millis};
+use crate::app::app::App;
+use crate::app::response::Response;
+use crate::http1::encode::Opening;
+use crate::http1::head::Head;
+use crate::http1::limits::Limits;
+
+/// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
+pub(crate) const SCRATCH: usize = 32 * 1024;
+
+/// What all connections of a worker share for the moment in which they are worked on.
+pub(crate) struct Desk {
+    pub(crate) scratch: Box<[u8]>,
+    pub(crate) head: Head,
+    pub(crate) tools: Tools,
+}
+
+/// The part of the desk that answers are made with.
+pub(crate) struct Tools {
+    pub(crate) response: Response,
+    pub(crate) output: Vec<u8>,
+    pub(crate) opening: Opening,
+}
+
+/// What a connection has to know and cannot change.
+pub(crate) struct Context<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) settings: &'a Settings,
+    pub(crate) moment: &'a Moment,
+}
+
+/// What a worker, and so each of its connections, is told once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What holds for one turn of the loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moment {
+    pub(crate) now: Millis,
+    /// Until when a connection may stay idle whose last sign of life is now.
+    pub(crate) idle_until: Millis,
+    /// A connection that was opened before this has been kept long enough.
+    pub(crate) oldest: Millis,
+    /// Since when the server has been stopping: every answer is now a connection's last.
+    pub(crate) draining: Option<Millis>,
+}
+
+impl Moment {
+    /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
+    pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> Moment {
+        let idle_until = match draining {
+            Some(began) => began + millis(timeouts.drain_idle),
+            None if crowded => now + millis(timeouts.keep_alive_crowded),
+            None => now + millis(timeouts.keep_alive),
+        };
+        Moment { now, idle_until, oldest: now.saturating_sub(millis(timeouts.max_age)), draining }
+    }
+}
+
+impl Desk {
+    pub(crate) fn new() -> Desk {
+        let tools =
+            Tools { response: Response::default(), output: Vec::new(), opening: Opening::at(SystemTime::now()) };
+        Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
+    }
+}
