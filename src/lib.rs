@@ -33,6 +33,8 @@ pub use app::page::Page;
 pub use app::request::Request;
 pub use app::response::Response;
 pub use app::router::{Route, Router};
+pub use app::slashes::Slashes;
+pub use app::table::{RouteInfo, Routes};
 pub use app::validate::Checks;
 pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};
 pub use http1::limits::Limits;

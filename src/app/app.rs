@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::json;
 
 use super::error::{Error, Result};
+use super::into_response::IntoResponse;
 use super::request::Request;
 use super::response::Response;
 use super::router::{Route, Router};
@@ -170,6 +171,12 @@ impl App {
     #[cold]
     fn miss(&self, miss: Found, request: &Request<'_>, response: &mut Response) -> Result<()> {
         let options = request.method() == Method::OPTIONS;
+        if miss == (Found::Slash { add: true })
+            && let Some(redirect) = self.add_slash(request)
+        {
+            redirect.into_response(response);
+            return Ok(());
+        }
         match miss {
             Found::Nothing if options && request.head().target.form == Form::Asterisk => {
                 response.header("Allow", self.allow(self.router.routes.iter().map(|route| route.method)));

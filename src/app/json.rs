@@ -94,6 +94,15 @@ impl<'de> Deserialize<'de> for UniqueNames {
     }
 }
 
+/// Values without names in them.
+macro_rules! scalars {
+    ($($visit:ident $type:ty),*) => {$(
+        fn $visit<E>(self, _: $type) -> std::result::Result<UniqueNames, E> {
+            Ok(self)
+        }
+    )*};
+}
+
 impl<'de> Visitor<'de> for UniqueNames {
     type Value = UniqueNames;
 
@@ -105,25 +114,7 @@ impl<'de> Visitor<'de> for UniqueNames {
         Ok(self)
     }
 
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<UniqueNames, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<UniqueNames, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<UniqueNames, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<UniqueNames, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> std::result::Result<UniqueNames, E> {
-        Ok(self)
-    }
+    scalars! { visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<UniqueNames, A::Error> {
         while seq.next_element::<UniqueNames>()?.is_some() {}

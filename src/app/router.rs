@@ -1,18 +1,23 @@
 //! A set of routes with the hooks and error pages around them; nests into another; knows no request in flight.
 
+use std::borrow::Cow;
 use std::panic::Location;
+use std::sync::Arc;
 
 use super::error::{Error, Result};
 use super::into_response::IntoResponse;
 use super::pattern::Pattern;
 use super::request::Request;
 use super::response::Response;
+use super::slashes::Slashes;
 use super::tree::Tree;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 
 pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
 pub(crate) type Before = Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>;
+/// Shared, because a router hands its guards to each of its routes.
+pub(crate) type Guard = Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>;
 pub(crate) type After = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
 pub(crate) type ErrorPage = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 
@@ -39,6 +44,8 @@ pub struct Router {
     pub(crate) scopes: Vec<Scope>,
     /// Whether any scope has a hook.
     pub(crate) hooked: bool,
+    /// The first guards of every route of this router.
+    guards: Vec<Guard>,
 }
 
 /// One route, returned when it is added so that its options stand on the same line.
@@ -46,8 +53,9 @@ pub struct Route {
     pub(crate) pattern: Pattern,
     pub(crate) method: Method,
     pub(crate) handler: Handler,
-    pub(crate) guards: Vec<Before>,
+    pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
+    pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) scope: usize,
     /// Where the program added it, for conflicts and the route table.
     pub(crate) place: &'static Location<'static>,
@@ -62,11 +70,18 @@ pub(crate) struct Scope {
     pub(crate) after: Vec<After>,
     pub(crate) pages: Vec<(StatusCode, ErrorPage)>,
     pub(crate) any_page: Option<ErrorPage>,
+    pub(crate) slashes: Option<Slashes>,
 }
 
 impl Default for Router {
     fn default() -> Self {
-        Router { routes: Vec::new(), tree: Tree::default(), scopes: vec![Scope::default()], hooked: false }
+        Router {
+            routes: Vec::new(),
+            tree: Tree::default(),
+            scopes: vec![Scope::default()],
+            hooked: false,
+            guards: Vec::new(),
+        }
     }
 }
 
@@ -123,12 +138,14 @@ impl Router {
     {
         let handler: Handler = Box::new(move |request, response| handler(request).into_response(response));
         let pattern = parse(pattern);
+        let guards = self.guards.clone();
         self.add(Route {
             pattern,
             method,
             handler,
-            guards: Vec::new(),
+            guards,
             max_body: None,
+            name: None,
             scope: 0,
             place: Location::caller(),
         })
@@ -149,8 +166,35 @@ impl Router {
         for mut route in inner.routes {
             route.pattern = parse(&Pattern::joined(prefix, route.pattern.text()));
             route.scope += base;
+            route.guards.splice(0..0, self.guards.iter().cloned());
             self.add(route);
         }
+    }
+
+    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it, added earlier or later. `Err`
+    /// answers at once.
+    ///
+    /// All before hooks run first, then the guards of the outermost router, then inwards, those of the route last. A path or
+    /// method without a route meets no guard; a [`before`](Router::before) hook meets everything.
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Router};
+    ///
+    /// let mut admin = Router::new();
+    /// admin.require(|req| if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::unauthorized("Key", "")) });
+    /// admin.get("/stats", |_| "stats");
+    ///
+    /// let mut app = App::new();
+    /// app.nest("/admin", admin);
+    /// assert_eq!(app.test().get("/admin/stats").send().status(), 401);
+    /// assert_eq!(app.test().get("/admin/stats").header("X-Key", "k").send().text(), "stats");
+    /// ```
+    pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
+        let guard: Guard = Arc::new(guard);
+        for route in &mut self.routes {
+            route.guards.insert(self.guards.len(), guard.clone());
+        }
+        self.guards.push(guard);
     }
 
     /// Runs `hook` before every route of this router, in the order added. `Err` answers at once.
@@ -211,7 +255,7 @@ impl Router {
         &mut self.routes[number]
     }
 
-    fn own(&mut self) -> &mut Scope {
+    pub(crate) fn own(&mut self) -> &mut Scope {
         &mut self.scopes[0] // made by `default`, and never taken away
     }
 }
@@ -225,7 +269,13 @@ impl Route {
 
     /// Runs `guard` before the handler of this route alone, behind the hooks of its routers. `Err` answers at once.
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
-        self.guards.push(Box::new(guard));
+        self.guards.push(Arc::new(guard));
+        self
+    }
+
+    /// Names the route for [`url_for`](Router::url_for) and the table.
+    pub fn name(&mut self, name: impl Into<Cow<'static, str>>) -> &mut Route {
+        self.name = Some(name.into());
         self
     }
 }
@@ -236,6 +286,144 @@ fn boxed_page<R: IntoResponse>(page: impl Fn(&Request<'_>, &Error) -> R + Send +
 
 #[track_caller]
 fn parse(pattern: &str) -> Pattern {
-    #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
-    Pattern::parse(pattern).unwrap_or_else(|error| panic!("{error}"))
+    match Pattern::parse(pattern) {
+        Ok(pattern) => pattern,
+        #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
+        Err(error) => panic!("{error} (at {})", Location::caller()), // a closure here would name this file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::App;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// The message of the panic, where `HERE` stands for this file.
+    fn mistake(run: impl FnOnce()) -> String {
+        let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        payload.downcast_ref::<String>().unwrap().replace(file!(), "HERE")
+    }
+
+    #[test]
+    fn mistakes_at_start_up_name_their_places() {
+        let line = line!();
+        let message = mistake(|| {
+            let mut users = Router::new();
+            users.get("/{key:int}", |_| "");
+            let mut app = App::new();
+            app.get("/users/{id:int}", |_| "");
+            app.nest("/users", users);
+        });
+        let (inner, outer) = (line + 3, line + 5);
+        let inner = format!("two routes for GET: /users/{{key:int}} at HERE:{inner}:19, and ");
+        assert_eq!(message, format!("{inner}/users/{{id:int}} at HERE:{outer}:17"));
+
+        let line = line!() + 1;
+        let message = mistake(|| _ = App::new().put("/a/{id", |_| ""));
+        assert!(
+            message.starts_with("pattern \"/a/{id\", column 4: ") && message.contains(&format!("HERE:{line}:")),
+            "{message}"
+        );
+
+        let line = line!() + 4;
+        let message = mistake(|| {
+            let mut inner = Router::new();
+            inner.get("/x", |_| "");
+            App::new().nest("v1", inner);
+        });
+        assert!(message.contains("begins with '/'") && message.contains(&format!("HERE:{line}:")), "{message}");
+    }
+
+    /// Hooks outside in, guards outside in, after hooks inside out: as declared, and as Flask's blueprints have it.
+    #[test]
+    fn what_surrounds_a_nested_route_runs_in_order() {
+        fn note(req: &mut Request<'_>, what: &str) -> Result<()> {
+            let so_far = req.get::<String>().cloned().unwrap_or_default();
+            req.set(format!("{so_far}{what} "));
+            Ok(())
+        }
+        let around = |router: &mut Router, name: &'static str| {
+            router.before(move |req| note(req, &format!("{name}.before")));
+            router.after(move |_, res| res.append_header("X-After", name));
+            router.require(move |req| note(req, &format!("{name}.guard")));
+        };
+        let mut inner = Router::new();
+        inner.get("/", |req| req.get::<String>().cloned()).require(|req| note(req, "route.guard"));
+        around(&mut inner, "inner");
+        let mut middle = Router::new();
+        around(&mut middle, "middle");
+        middle.nest("/inner", inner);
+        let mut app = App::new();
+        app.nest("/middle", middle);
+        around(&mut app, "app");
+        app.require(|req| note(req, "app.guard2"));
+        let reply = app.test().get("/middle/inner").send();
+        let said = "app.before middle.before inner.before app.guard app.guard2 middle.guard inner.guard route.guard ";
+        assert_eq!(reply.text(), said);
+        let after: Vec<_> =
+            reply.headers().iter().filter(|(name, _)| name == "X-After").map(|(_, value)| value.as_str()).collect();
+        assert_eq!(after, ["inner", "middle", "app"]);
+    }
+
+    #[test]
+    fn a_guard_answers_for_all_routes_and_no_others() {
+        let mut inner = Router::new();
+        inner.get("/early", |_| "early");
+        inner.require(|_| Err(Error::forbidden("no")));
+        inner.get("/late", |_| "late");
+        let mut app = App::new();
+        app.nest("/in", inner);
+        app.get("/out", |_| "out");
+        for (method, target, status) in [
+            ("GET", "/in/early", 403),
+            ("HEAD", "/in/late", 403),
+            ("GET", "/out", 200),
+            ("GET", "/in/none", 404),
+            ("PUT", "/in/early", 405),
+        ] {
+            assert_eq!(app.test().request(method, target).send().status(), status, "{method} {target}");
+        }
+    }
+
+    /// A path without a route belongs to no router: the application's page, as in Flask.
+    #[test]
+    fn error_pages_go_from_the_inside_out() {
+        let mut inner = Router::new();
+        inner.on_error(404, |_, _| "inner 404");
+        inner.get("/gone", |_| None::<String>);
+        inner.get("/conflict", |_| Error::conflict(""));
+        inner.get("/teapot", |_| crate::abort::<()>(418));
+        let mut app = App::new();
+        app.on_error(404, |_, _| "app 404");
+        app.on_error(409, |_, _| "app 409");
+        app.on_any_error(|_, _| "app any");
+        app.nest("/in", inner);
+        for (target, status, text) in [
+            ("/in/gone", 404, "inner 404"),
+            ("/in/none", 404, "app 404"),
+            ("/in", 404, "app 404"),
+            ("/in/conflict", 409, "app 409"),
+            ("/in/teapot", 418, "app any"),
+        ] {
+            let reply = app.test().get(target).send();
+            assert_eq!((reply.status().as_u16(), reply.text()), (status, text), "{target}");
+        }
+    }
+
+    #[test]
+    fn versions_stand_side_by_side() {
+        let users = |version: &'static str| {
+            let mut router = Router::new();
+            router.get("/users/{id:int}", move |req| req.param::<u64>("id").map(|id| format!("{version} {id}")));
+            router
+        };
+        let mut app = App::new();
+        app.nest("/v1", users("one"));
+        app.nest("/v2/", users("two"));
+        for (target, text) in [("/v1/users/5", "one 5"), ("/v2/users/5", "two 5")] {
+            assert_eq!(app.test().get(target).send().text(), text);
+        }
+        assert_eq!(app.test().get("/v3/users/5").send().status(), 404);
+    }
 }

@@ -1,0 +1,137 @@
+//! A path that lacks its last slash: decides whether the client is sent to the one that has it; knows no other way to miss.
+
+use super::app::App;
+use super::into_response::Redirect;
+use super::request::Request;
+use super::router::Router;
+use super::tree::{Found, Params};
+use super::url::on_this_host;
+
+/// What a path means that only lacks the slash at the end of its route's pattern.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Slashes {
+    /// Nothing: 404. Two spellings are two resources.
+    #[default]
+    Strict,
+    /// 308 to the path with the slash, the query kept: Flask's way. A slash too many is 404 in Flask too.
+    Redirect,
+}
+
+impl Router {
+    /// Says what a missing last slash means for the routes of this router, and of those nested in it that do not say. A HEAD is
+    /// redirected like its GET, a method without a route is not.
+    ///
+    /// ```
+    /// use wirelight::{App, Slashes};
+    ///
+    /// let mut app = App::new();
+    /// app.slashes(Slashes::Redirect);
+    /// app.get("/users/", |_| "all of them");
+    /// let reply = app.test().get("/users?page=2").send();
+    /// assert_eq!(reply.status(), 308);
+    /// assert_eq!(reply.header("Location"), Some("/users/?page=2"));
+    /// ```
+    pub fn slashes(&mut self, policy: Slashes) {
+        self.own().slashes = Some(policy);
+    }
+}
+
+impl App {
+    /// The redirect to the path with one slash more, if the router of that route wants it.
+    ///
+    /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
+    /// this host whatever the client wrote.
+    #[cold]
+    pub(crate) fn add_slash(&self, request: &Request<'_>) -> Option<Redirect> {
+        let path = format!("{}/", request.raw_path());
+        let escaped = request.head().target.escaped;
+        let Found::Route(number) = self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default())
+        else {
+            return None;
+        };
+        let scope = self.routes.get(number as usize)?.scope;
+        let location = match request.query_string() {
+            "" => on_this_host(&path),
+            query => format!("{}?{query}", on_this_host(&path)),
+        };
+        (self.policy(scope) == Slashes::Redirect).then(|| Redirect::permanent(location))
+    }
+
+    /// The word of the innermost router that has one.
+    fn policy(&self, scope: usize) -> Slashes {
+        let Some(scope) = self.scopes.get(scope) else { return Slashes::Strict };
+        scope.slashes.unwrap_or_else(|| scope.parent.map_or(Slashes::Strict, |parent| self.policy(parent)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app() -> App {
+        let mut strict = Router::new();
+        strict.slashes(Slashes::Strict);
+        strict.get("/dir/", |_| "dir");
+        let mut silent = Router::new();
+        silent.get("/dir/", |_| "dir");
+        silent.nest("/strict", strict);
+        let mut app = App::new();
+        app.slashes(Slashes::Redirect);
+        for pattern in ["/dir/", "/café/", "/int/{id:int}/"] {
+            app.get(pattern, |_| "dir");
+        }
+        app.get("/file", |_| "file");
+        app.nest("/v1", silent);
+        app
+    }
+
+    /// Flask 3.1 says the same of each, in a whole URL.
+    #[test]
+    fn a_missing_slash_is_added() {
+        let app = app();
+        for (method, target, location) in [
+            ("GET", "/dir", "/dir/"),
+            ("HEAD", "/dir", "/dir/"),
+            ("GET", "/dir?", "/dir/"),
+            ("GET", "/dir?a=b&c=%20?", "/dir/?a=b&c=%20?"),
+            ("GET", "/dir?//evil.example/", "/dir/?//evil.example/"),
+            ("GET", "/%64ir", "/%64ir/"),
+            ("GET", "/caf%C3%A9", "/caf%C3%A9/"),
+            ("GET", "/int/7", "/int/7/"),
+            ("GET", "/v1/dir", "/v1/dir/"),
+            ("GET", "http://localhost/dir", "/dir/"),
+        ] {
+            let reply = app.test().request(method, target).send();
+            assert_eq!((reply.status().as_u16(), reply.header("Location")), (308, Some(location)), "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_404() {
+        let app = app();
+        for (method, target) in [
+            ("PUT", "/dir"),
+            ("GET", "/dir//"),
+            ("GET", "/dir%2F"),
+            ("GET", "//dir"),
+            ("GET", "//evil.example/dir"),
+            ("GET", "//evil.example"),
+            ("GET", "/int/x"),
+            ("GET", "/file/"),
+            ("GET", "/v1/strict/dir"),
+        ] {
+            let reply = app.test().request(method, target).send();
+            assert_eq!((reply.status().as_u16(), reply.header("Location")), (404, None), "{method} {target}");
+        }
+        let mut app = App::new();
+        app.get("/dir/", |_| "dir");
+        assert_eq!(app.test().get("/dir").send().status(), 404);
+    }
+
+    #[test]
+    fn hooks_see_the_redirect() {
+        let mut app = app();
+        app.after(|_, response| response.header("X-After", "seen"));
+        assert_eq!(app.test().get("/dir").send().header("X-After"), Some("seen"));
+    }
+}
