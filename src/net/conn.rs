@@ -106,15 +106,18 @@ impl<S: Socket> Conn<S> {
         self.hangup |= hangup;
     }
 
-    /// Whether the connection waits for its next request and nothing of it is here.
+    /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
     pub(crate) fn is_idle(&self) -> bool {
-        self.held.is_none() && !self.lingering && self.http.waiting() == Waiting::Idle
+        self.requests > 0 && self.held.is_none() && !self.lingering && self.http.waiting() == Waiting::Idle
     }
 
-    /// Since when an unfinished head has been on its way.
+    /// Since when an unfinished head has been on its way. The first one is expected from the beginning: a client that has only
+    /// just connected is not idle, its request is half a round trip away.
     pub(crate) fn head_since(&self) -> Option<Millis> {
-        let held = self.held.as_ref()?;
-        matches!(held.phase, Some((_, Timer::Head))).then_some(held.transfer.since)
+        match &self.held {
+            Some(held) => matches!(held.phase, Some((_, Timer::Head))).then_some(held.transfer.since),
+            None => (self.requests == 0).then_some(self.opened),
+        }
     }
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.

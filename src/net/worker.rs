@@ -44,6 +44,8 @@ pub(crate) struct Worker<P> {
     /// Connections that have more to do and let others go first.
     again: Vec<Key>,
     accept_pending: bool,
+    /// Who came when all places were taken and nobody could be sent away: the next place is theirs.
+    guest: Option<(TcpStream, std::net::SocketAddr)>,
     /// When to try to accept again, after it failed.
     accept_after: Millis,
     accept_complained: Millis,
@@ -90,6 +92,7 @@ impl<P: Probe> Worker<P> {
             desk: Desk::new(),
             again: Vec::new(),
             accept_pending: false,
+            guest: None,
             accept_after: 0,
             accept_complained: 0,
             opened: 0,
@@ -225,22 +228,25 @@ impl<P: Probe> Worker<P> {
             return;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            if self.conns.len() >= self.max_connections && !self.evict() {
-                self.accept_after = self.moment.now + ACCEPT_RETRY;
-                return;
-            }
             let Some(listener) = &self.listener else { break };
-            match listener.accept() {
-                Ok((socket, peer)) => self.open(socket, peer),
+            let (socket, peer) = match self.guest.take().map_or_else(|| listener.accept(), Ok) {
+                Ok(newcomer) => newcomer,
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
                         self.accept_pending = false;
                         return;
                     }
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => continue,
                     _ => return self.complain(&error),
                 },
+            };
+            // Only now: nobody is sent away for a newcomer who is not there.
+            if self.conns.len() >= self.max_connections && !self.evict() {
+                self.guest = Some((socket, peer));
+                self.accept_after = self.moment.now + ACCEPT_RETRY;
+                return;
             }
+            self.open(socket, peer);
         }
     }
 
@@ -344,6 +350,9 @@ impl<P: Probe> Worker<P> {
         self.accept_pending = true;
         while self.accept_pending && self.accept_after <= self.moment.now {
             self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
+        }
+        if let Some((socket, peer)) = self.guest.take() {
+            self.open(socket, peer); // one connection more than there are places is less harm than one request lost
         }
         self.listener = None;
         self.accept_pending = false;
