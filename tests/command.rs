@@ -280,12 +280,24 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
+fn the_route_table_is_printed_without_a_server() {
+    let output = finished(&mut wirelight(&["routes"]));
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for (method, path) in [("GET", "/health"), ("GET", "/hello"), ("POST", "/users"), ("DELETE", "/users/{id:int}")] {
+        let listed = text.lines().any(|line| line.contains(method) && line.split_whitespace().any(|word| word == path));
+        assert!(listed, "{method} {path}: {text}");
+    }
+}
+
+#[test]
 fn mistakes_get_one_sentence_and_code_2() {
     let cases: &[(&[&str], &str)] = &[
         (&["--colour"], "--colour"),
         (&["-x"], "-x"),
         (&["fly"], "fly"),
         (&["serve", "now"], "now"),
+        (&["routes", "--port", "1"], "--port"),
         (&["--port"], "--port"),
         (&["--port", "99999"], "--port must be a number from 0 to 65535, not \"99999\""),
         (&["--port", "http"], "--port"),

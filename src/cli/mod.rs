@@ -1,6 +1,7 @@
 //! The command line: which subcommand runs, and how a failure is told; what a subcommand does is in the file of its name.
 
 mod demo;
+mod routes;
 mod serve;
 mod settings;
 mod users;
@@ -14,9 +15,11 @@ const HELP: &str = "\
 wirelight: the HTTP/1.1 server you can see through
 
 Usage: wirelight [serve] [options]
+       wirelight routes
 
 Commands:
   serve            serve the demo API (also without a command)
+  routes           print the routes of the demo API
 
 Options of serve, and the environment variables that they win over:
   --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
@@ -55,6 +58,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let command = arguments.next_if(|first| !first.as_encoded_bytes().starts_with(b"-"));
     let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
         Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
+        Some("routes") => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(
             "there is no command {:?}; `wirelight --help` lists them",
             command.unwrap_or_default()
@@ -64,6 +68,11 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     // Where stderr is gone, the exit code still tells.
     let _ = writeln!(std::io::stderr(), "wirelight: {}", failure.sentence);
     ExitCode::from(failure.code)
+}
+
+/// An option that a command does not know, or one without its value.
+fn confused(error: lexopt::Error) -> Failure {
+    Failure::usage(format!("{error}; `wirelight --help` lists the options"))
 }
 
 /// Prints for people and scripts, at once even into a pipe. A reader that went away (`wirelight | head -1`) does not stop a server.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use super::Failure;
+use super::{Failure, confused};
 
 /// Threads beyond this are a slip of the finger: more than one for each core gains nothing.
 const MOST_WORKERS: usize = 256;
@@ -52,10 +52,6 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
         addresses: resolve(&host, number(&port, 0, u16::MAX)?)?,
         workers: number(&workers, 1, MOST_WORKERS)?,
     }))
-}
-
-fn confused(error: lexopt::Error) -> Failure {
-    Failure::usage(format!("{error}; `wirelight --help` lists the options"))
 }
 
 /// A variable that is set to nothing counts as not set: that is how shells and unit files take one back.
