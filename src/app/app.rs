@@ -171,12 +171,6 @@ impl App {
     #[cold]
     fn miss(&self, miss: Found, request: &Request<'_>, response: &mut Response) -> Result<()> {
         let options = request.method() == Method::OPTIONS;
-        if miss == (Found::Slash { add: true })
-            && let Some(redirect) = self.add_slash(request)
-        {
-            redirect.into_response(response);
-            return Ok(());
-        }
         match miss {
             Found::Nothing if options && request.head().target.form == Form::Asterisk => {
                 response.header("Allow", self.allow(self.router.routes.iter().map(|route| route.method)));
@@ -191,7 +185,8 @@ impl App {
                 let message = format!("{} is not among the methods of this resource: {allow}.", request.method());
                 Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header("Allow", allow))
             }
-            _ => Err(Error::not_found("There is nothing at this path.")),
+            Found::Slash { add: true } => self.add_slash(request).map(|redirect| redirect.into_response(response)),
+            _ => Err(Error::not_found(NOTHING_HERE)),
         }
     }
 
@@ -285,6 +280,9 @@ impl App {
         default_page(error, response);
     }
 }
+
+/// The words of a 404.
+pub(crate) const NOTHING_HERE: &str = "There is nothing at this path.";
 
 /// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
 fn default_page(error: &Error, response: &mut Response) {

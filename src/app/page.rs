@@ -72,15 +72,14 @@ impl<'r> Page<'r> {
     /// Bytes of the request target need no escape here: `<`, `>`, `"` and controls are refused with the head.
     fn link(&self, number: u64) -> String {
         let mut link = on_this_host(self.path) + "?";
-        for piece in self.query.split('&').filter(|piece| !piece.is_empty() && !is_ours(piece)) {
-            link.extend([piece, "&"]);
+        for piece in self.query.split('&') {
+            let name = form_urlencoded::parse(piece.as_bytes()).next().map(|(name, _)| name);
+            if name.is_some_and(|name| name != "page" && name != "per_page") {
+                link.extend([piece, "&"]);
+            }
         }
         link + &format!("page={number}&per_page={}", self.per_page)
     }
-}
-
-fn is_ours(piece: &str) -> bool {
-    form_urlencoded::parse(piece.as_bytes()).any(|(name, _)| name == "page" || name == "per_page")
 }
 
 /// A number that is out of range is as far out as it gets; Python's have no end.

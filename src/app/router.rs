@@ -238,17 +238,10 @@ impl Router {
     fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
         if let Err(other) = self.tree.insert(&route.pattern, route.method, number as u32) {
-            let other =
-                self.routes.get(other as usize).map(|other| format!("{} at {}", other.pattern.text(), other.place));
+            let other = self.routes.get(other as usize).map(Route::described).unwrap_or_default();
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {
-                panic!(
-                    "two routes for {}: {} at {}, and {}",
-                    route.method,
-                    route.pattern.text(),
-                    route.place,
-                    other.unwrap_or_default()
-                )
+                panic!("two routes for {}: {}, and {other}", route.method, route.described())
             }
         }
         self.routes.push(route);
@@ -277,6 +270,11 @@ impl Route {
     pub fn name(&mut self, name: impl Into<Cow<'static, str>>) -> &mut Route {
         self.name = Some(name.into());
         self
+    }
+
+    /// For messages about mistakes.
+    pub(crate) fn described(&self) -> String {
+        format!("{} at {}", self.pattern.text(), self.place)
     }
 }
 

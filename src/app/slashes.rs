@@ -1,6 +1,7 @@
 //! A path that lacks its last slash: decides whether the client is sent to the one that has it; knows no other way to miss.
 
-use super::app::App;
+use super::app::{App, NOTHING_HERE};
+use super::error::{Error, Result};
 use super::into_response::Redirect;
 use super::request::Request;
 use super::router::Router;
@@ -37,24 +38,23 @@ impl Router {
 }
 
 impl App {
-    /// The redirect to the path with one slash more, if the router of that route wants it.
+    /// The redirect to the path with one slash more, if the router of that route wants it; else 404.
     ///
     /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
     /// this host whatever the client wrote.
     #[cold]
-    pub(crate) fn add_slash(&self, request: &Request<'_>) -> Option<Redirect> {
+    pub(crate) fn add_slash(&self, request: &Request<'_>) -> Result<Redirect> {
         let path = format!("{}/", request.raw_path());
         let escaped = request.head().target.escaped;
-        let Found::Route(number) = self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default())
-        else {
-            return None;
-        };
-        let scope = self.routes.get(number as usize)?.scope;
-        let location = match request.query_string() {
+        let found = self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default());
+        let route = if let Found::Route(number) = found { self.routes.get(number as usize) } else { None };
+        if route.is_none_or(|route| self.policy(route.scope) == Slashes::Strict) {
+            return Err(Error::not_found(NOTHING_HERE));
+        }
+        Ok(Redirect::permanent(match request.query_string() {
             "" => on_this_host(&path),
             query => format!("{}?{query}", on_this_host(&path)),
-        };
-        (self.policy(scope) == Slashes::Redirect).then(|| Redirect::permanent(location))
+        }))
     }
 
     /// The word of the innermost router that has one.

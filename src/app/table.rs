@@ -75,13 +75,10 @@ impl Router {
         let first = routes.next().ok_or_else(|| Error::internal(format!("no route is named {name:?}")))?;
         match routes.find(|other| other.pattern.text() != first.pattern.text()) {
             None => Ok(&first.pattern),
-            Some(other) => Err(Error::internal(format!(
-                "two routes are named {name:?}: {} at {}, and {} at {}",
-                first.pattern.text(),
-                first.place,
-                other.pattern.text(),
-                other.place
-            ))),
+            Some(other) => {
+                let (first, other) = (first.described(), other.described());
+                Err(Error::internal(format!("two routes are named {name:?}: {first}, and {other}")))
+            }
         }
     }
 }

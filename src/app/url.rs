@@ -32,10 +32,7 @@ impl Request<'_> {
 
     /// The URL without its query: `http://localhost:8000/demo`.
     pub fn base_url(&self) -> String {
-        let path = match self.raw_path() {
-            "*" => "", // RFC 9112 §3.3: the server as a whole has no path
-            path => path,
-        };
+        let path = self.raw_path().trim_start_matches('*'); // RFC 9112 §3.3: the server as a whole has no path
         format!("{}://{}{}", self.scheme(), self.authority(), readable(path, PATH_KEEPS))
     }
 
@@ -53,7 +50,8 @@ pub(crate) fn on_this_host(path: &str) -> String {
     format!("/{}", path.trim_start_matches(['/', '\\'])) // browsers read a backslash as a slash
 }
 
-/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is no UTF-8. Every `%` of a target begins an escape.
+/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is no UTF-8. Every `%` of a target
+/// begins an escape.
 fn readable(raw: &str, kept: &[u8]) -> String {
     let mut pieces = raw.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
