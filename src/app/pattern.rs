@@ -8,7 +8,7 @@ pub(crate) const MAX_PARAMS: usize = 8;
 
 /// Digits of an `int`, and on either side of the point of a `float`. No integer type holds more than 39, and the cap keeps
 /// a megabyte of zeros from being a number. Flask has no cap and hands Python a bignum.
-const MAX_DIGITS: usize = 40;
+pub(crate) const MAX_DIGITS: usize = 40;
 
 /// What may stand in a path segment as it is: `pchar` of RFC 3986 §3.3. The rest is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -149,7 +149,6 @@ impl Kind {
     const ALL: [Kind; 5] = [Kind::Int, Kind::Uuid, Kind::Float, Kind::Text, Kind::Rest];
 
     /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
-    #[inline]
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
             Kind::Int => is_digits(value),

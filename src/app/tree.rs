@@ -6,11 +6,16 @@
 //! path costs what trying every route in turn would cost (twice, to see whether the other trailing slash would do). A usual one
 //! enters as many nodes as it has segments.
 
+mod search;
+mod words;
+
 use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use percent_encoding::percent_decode;
+use search::Search;
 use std::borrow::Cow;
+use words::{Segments, Wholes};
 
 const ROOT: u32 = 0;
 
@@ -19,32 +24,26 @@ const ROOT: u32 = 0;
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// The patterns without parameters, whole, with the nodes where they end: the shortcut for paths that need no walk.
-    fixed: Words,
+    fixed: Wholes,
     /// Every method any route has, in the order of registration: bit n of a set of methods means entry n.
     methods: Vec<Method>,
+    /// Whether any pattern ends with a slash, `/` itself apart: most tables have none, and their 404 costs one walk instead of two.
+    ends_with_slash: bool,
 }
 
 /// What may follow one prefix, and the routes that end with it.
 #[derive(Debug, Default)]
 struct Node {
-    literals: Words,
-    /// At most one child of a kind, in the order of trying; `Kind::Rest` is not among them.
+    literals: Segments,
+    /// At most one child of a kind, in the order of trying.
     params: Vec<(Kind, u32)>,
-    rest: Option<u32>,
-    /// GET first: it is most of all requests.
-    routes: Vec<(Method, u32)>,
-    /// The methods of `routes` as a set.
+    /// The route for `GET`, which most requests want.
+    get: Option<u32>,
+    /// The routes for the other methods.
+    others: Vec<(Method, u32)>,
+    /// The methods of all these routes as a set.
     allowed: u32,
 }
-
-/// A text and the node it leads to.
-type Word = (Box<[u8]>, u32);
-
-/// Texts that lead to nodes, in buckets by length: few of the wrong ones are looked at, and those hardly beyond their last byte
-/// (the first one of a whole path is always a slash). The price: a look-up is linear in the names of one length. Binary search in
-/// the buckets was measured slower with ten routes, because each of its steps is a call of `memcmp`.
-#[derive(Debug, Default)]
-struct Words(Vec<Vec<Word>>);
 
 /// What a path and a method mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +77,7 @@ pub(crate) struct Try {
 
 impl Default for Tree {
     fn default() -> Tree {
-        Tree { nodes: vec![Node::default()], fixed: Words::default(), methods: Vec::new() }
+        Tree { nodes: vec![Node::default()], fixed: Wholes::default(), methods: Vec::new(), ends_with_slash: false }
     }
 }
 
@@ -92,13 +91,16 @@ impl Tree {
         if pattern.params().next().is_none() {
             self.fixed.insert(pattern.text().as_bytes(), node);
         }
+        self.ends_with_slash |= pattern.text().len() > 1 && pattern.text().ends_with('/');
         let bit = self.bit(method);
         let node = &mut self.nodes[node as usize];
-        if let Some((_, earlier)) = node.routes.iter().find(|(known, _)| *known == method) {
-            return Err(*earlier);
+        if let Some(earlier) = node.own_route(&method) {
+            return Err(earlier);
         }
-        let at = if method == Method::GET { 0 } else { node.routes.len() };
-        node.routes.insert(at, (method, route));
+        match method {
+            Method::GET => node.get = Some(route),
+            _ => node.others.push((method, route)),
+        }
         node.allowed |= bit;
         Ok(())
     }
@@ -107,23 +109,36 @@ impl Tree {
     ///
     /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates segments. A `HEAD` without a route of
     /// its own is answered by `GET`'s (RFC 9110 §9.3.2). Like Flask, a path whose first match lacks the method goes on to the next.
+    #[inline]
     pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
-        params.len = 0;
-        let path = if path.is_empty() { b"/" } else { path };
-        let Some(left) = path.strip_prefix(b"/") else {
-            return Found::Nothing;
-        };
         // Literals come first at every level, so a pattern that is nothing else comes before all others.
-        if let Some(node) = self.fixed.find(path)
-            && let Some(route) = self.nodes[node as usize].route(&method)
+        if method == Method::GET
+            && let Some(node) = self.fixed.find_short(path)
+            && let Some(Node { get: Some(route), .. }) = self.node(node)
+        {
+            params.len = 0;
+            return Found::Route(*route);
+        }
+        self.search(&method, path, escaped, params)
+    }
+
+    /// Apart from [`Tree::find`], so that the `GET` of a fixed path pays for none of it.
+    #[inline(never)]
+    fn search(&self, method: &Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
+        params.len = 0;
+        let tried = *method == Method::GET && path.len() <= Wholes::SHORT;
+        if !tried
+            && let Some(node) = self.fixed.find(path).and_then(|node| self.node(node))
+            && let Some(route) = node.route(method)
         {
             return Found::Route(route);
         }
-        let mut search = Search { tree: self, method: &method, path, escaped, add_slash: false, allowed: 0, params };
-        if let Some(route) = search.walk(ROOT, left) {
-            return Found::Route(route);
-        }
-        search.miss()
+        Search::new(self, method, if path.is_empty() { b"/" } else { path }, escaped, params).run()
+    }
+
+    #[inline]
+    fn node(&self, number: u32) -> Option<&Node> {
+        self.nodes.get(number as usize)
     }
 
     /// The methods of a set, in the order of their first registration anywhere.
@@ -149,7 +164,6 @@ impl Tree {
         let node = &mut self.nodes[parent as usize];
         let child = match segment {
             Segment::Literal(text) => node.literals.insert(text.as_bytes(), fresh),
-            Segment::Param { kind: Kind::Rest, .. } => *node.rest.get_or_insert(fresh),
             Segment::Param { kind, .. } => match node.params.binary_search_by_key(kind, |(known, _)| *known) {
                 Ok(at) => node.params[at].1,
                 Err(at) => {
@@ -176,7 +190,7 @@ impl Tree {
     fn judge(&self, node: u32, path: &[Cow<'_, [u8]>], depth: usize, verdict: Option<&str>, tries: &mut Vec<Try>) {
         let node = &self.nodes[node as usize];
         let left = path.get(depth..).unwrap_or_default();
-        for (_, route) in &node.routes {
+        for route in node.get.iter().chain(node.others.iter().map(|(_, route)| route)) {
             let reason = match (verdict, left) {
                 (Some(reason), _) => reason.to_owned(),
                 (None, []) => String::new(),
@@ -189,15 +203,14 @@ impl Tree {
         let mut descend = |child: u32, depth: usize, verdict_here: Option<String>| {
             self.judge(child, path, depth, verdict.or(verdict_here.as_deref()), tries);
         };
-        for (literal, child) in node.literals.0.iter().flatten() {
-            descend(*child, depth + 1, against_literal(literal, left));
+        for (literal, child) in node.literals.iter() {
+            descend(child, depth + 1, against_literal(literal, left));
         }
         for (kind, child) in &node.params {
-            descend(*child, depth + 1, against_kind(*kind, left.first().map(|segment| &**segment)));
-        }
-        if let Some(child) = node.rest {
-            let rest = (!left.is_empty()).then(|| left.join(&b'/'));
-            descend(child, path.len(), against_kind(Kind::Rest, rest.as_deref()));
+            let rest = (*kind == Kind::Rest && !left.is_empty()).then(|| left.join(&b'/'));
+            let value = rest.as_deref().or(left.first().map(|segment| &**segment));
+            let depth = if *kind == Kind::Rest { path.len() } else { depth + 1 };
+            descend(*child, depth, against_kind(*kind, value));
         }
     }
 }
@@ -214,132 +227,23 @@ impl Params {
     }
 }
 
-impl Words {
-    /// The node that `text` leads to; `fresh` when it is new.
-    fn insert(&mut self, text: &[u8], fresh: u32) -> u32 {
-        if self.0.len() <= text.len() {
-            self.0.resize_with(text.len() + 1, Vec::new);
-        }
-        let words = &mut self.0[text.len()];
-        if let Some((_, node)) = words.iter().find(|(known, _)| **known == *text) {
-            return *node;
-        }
-        words.push((text.into(), fresh));
-        fresh
-    }
-
-    #[inline]
-    fn find(&self, text: &[u8]) -> Option<u32> {
-        let words = self.0.get(text.len())?;
-        words.iter().find(|(known, _)| known.last() == text.last() && **known == *text).map(|(_, node)| *node)
-    }
-}
-
 impl Node {
+    /// The route that answers this method here.
     #[inline]
     fn route(&self, method: &Method) -> Option<u32> {
-        let with = |wanted: &Method| self.routes.iter().find(|(known, _)| known == wanted).map(|(_, route)| *route);
-        with(method).or_else(|| if *method == Method::HEAD { with(&Method::GET) } else { None })
-    }
-}
-
-/// One path on its way down.
-struct Search<'a> {
-    tree: &'a Tree,
-    method: &'a Method,
-    path: &'a [u8],
-    escaped: bool,
-    /// Search as if one more slash stood at the end of the path.
-    add_slash: bool,
-    /// The methods of all routes that the path fits.
-    allowed: u32,
-    params: &'a mut Params,
-}
-
-impl<'a> Search<'a> {
-    /// Tries what follows `node` on the first segment of `left`, the end of the path.
-    fn walk(&mut self, node: u32, left: &'a [u8]) -> Option<u32> {
-        let node = &self.tree.nodes[node as usize];
-        let (raw, rest) = cut(left);
-        let segment = self.decoded(raw);
-        if let Some(child) = node.literals.find(&segment)
-            && let Some(route) = self.enter(child, rest)
-        {
-            return Some(route);
-        }
-        let start = self.path.len() - left.len();
-        for (kind, child) in &node.params {
-            if kind.accepts(&segment)
-                && let Some(route) = self.bind(*child, Span::new(start, start + raw.len()), rest)
-            {
-                return Some(route);
-            }
-        }
-        let child = node.rest.filter(|_| Kind::Rest.accepts(&self.decoded(left)))?;
-        self.bind(child, Span::new(start, self.path.len()), None)
+        if *method == Method::GET { self.get } else { self.other_route(method) }
     }
 
-    /// Goes on below `child` with a parameter noted, and forgets it if that leads nowhere.
-    fn bind(&mut self, child: u32, span: Span, rest: Option<&'a [u8]>) -> Option<u32> {
-        let before = self.params.len;
-        if let Some(slot) = self.params.spans.get_mut(usize::from(before)) {
-            *slot = span;
-            self.params.len = before + 1;
-        }
-        let route = self.enter(child, rest);
-        if route.is_none() {
-            self.params.len = before;
-        }
-        route
+    #[inline(never)]
+    fn other_route(&self, method: &Method) -> Option<u32> {
+        self.own_route(method).or_else(|| if *method == Method::HEAD { self.get } else { None })
     }
 
-    /// Goes on below `child` with what stands behind the next slash, if there is one.
-    #[inline]
-    fn enter(&mut self, child: u32, rest: Option<&'a [u8]>) -> Option<u32> {
-        match rest {
-            Some(rest) => self.walk(child, rest),
-            None => self.finish(child),
+    fn own_route(&self, method: &Method) -> Option<u32> {
+        match *method {
+            Method::GET => self.get,
+            _ => self.others.iter().find(|(known, _)| known == method).map(|(_, route)| *route),
         }
-    }
-
-    fn finish(&mut self, node: u32) -> Option<u32> {
-        let mut node = &self.tree.nodes[node as usize];
-        if self.add_slash {
-            node = &self.tree.nodes[node.literals.find(b"")? as usize];
-        }
-        let route = node.route(self.method);
-        if route.is_none() {
-            self.allowed |= node.allowed;
-        }
-        route
-    }
-
-    /// The bytes that a raw piece of the path means. Allocates only for a piece that has an escape.
-    #[inline]
-    fn decoded(&self, raw: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.escaped { percent_decode(raw).into() } else { Cow::Borrowed(raw) }
-    }
-
-    #[cold]
-    fn miss(mut self) -> Found {
-        if self.allowed != 0 {
-            return Found::Methods(self.allowed);
-        }
-        let shorter = self.path.strip_suffix(b"/").filter(|path| !path.is_empty());
-        self.add_slash = shorter.is_none();
-        self.path = shorter.unwrap_or(self.path);
-        let found = self.path.strip_prefix(b"/").and_then(|left| self.walk(ROOT, left));
-        self.params.len = 0;
-        found.map_or(Found::Nothing, |_| Found::Slash { add: self.add_slash })
-    }
-}
-
-/// The first segment, and what stands behind its slash. Segments are short: a plain loop beats a vectorised search.
-#[inline]
-fn cut(path: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match path.iter().position(|b| *b == b'/') {
-        Some(at) => (&path[..at], Some(&path[at + 1..])),
-        None => (path, None),
     }
 }
 
