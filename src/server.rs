@@ -15,12 +15,17 @@ use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
 use crate::net::desk::Settings;
 use crate::net::listen;
+use crate::net::pool::Pool;
 use crate::net::signal::Signals;
 use crate::net::worker::Worker;
 use crate::wire::probe::NoProbe;
 
 /// Connections of one worker at most, if the descriptors of the process allow it.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Threads for blocking handlers at most. They wait for others most of the time, so there may be more of them than processors.
+const THREADS: usize = 32;
+/// Requests that may wait for one of them.
+const QUEUE: usize = 1024;
 /// Descriptors left for listeners, logs and the application's files.
 const SPARE_DESCRIPTORS: usize = 32;
 
@@ -43,6 +48,8 @@ pub struct Server {
     workers: usize,
     settings: Settings,
     max_connections: usize,
+    threads: usize,
+    queue: usize,
     signals: bool,
     control: Arc<Control>,
 }
@@ -87,6 +94,8 @@ impl Server {
             workers: 1,
             settings: Settings::default(),
             max_connections: MAX_CONNECTIONS,
+            threads: THREADS,
+            queue: QUEUE,
             signals: true,
             control: Arc::default(),
         })
@@ -120,6 +129,14 @@ impl Server {
         self
     }
 
+    /// How many threads run the handlers of [`blocking`](crate::Route::blocking) routes, for all workers together, and how many
+    /// requests may wait for one; 32 and 1,024 by default. What does not fit is answered with 503.
+    #[must_use]
+    pub fn pool(mut self, threads: usize, queue: usize) -> Server {
+        (self.threads, self.queue) = (threads, queue);
+        self
+    }
+
     /// Whether TERM and INT stop the server gracefully (the second one at once); yes by default. A program with signal handling of
     /// its own says no and uses a [`Handle`].
     #[must_use]
@@ -144,14 +161,15 @@ impl Server {
     /// When a worker cannot be set up, when the system fails a worker, or when connections had to be cut at the end of a graceful
     /// stop ([`io::ErrorKind::TimedOut`], with their number).
     pub fn run(self, mut app: App) -> io::Result<()> {
-        let Server { address, first, workers, settings, max_connections, signals, control } = self;
+        let Server { address, first, workers, settings, max_connections, threads, queue, signals, control } = self;
+        let pool = Pool::new(threads, queue);
         let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
         let connections = max_connections.min(descriptors).max(1);
         let life = control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
         let app = Arc::new(app);
         let worker =
-            |listener| Worker::new(listener, app.clone(), settings.clone(), connections, control.clone(), NoProbe);
+            |listener| Worker::new(listener, app.clone(), settings.clone(), connections, pool.clone(), control.clone(), NoProbe);
         let mut here = worker(first)?;
         if signals {
             here.listen_to(Signals::register()?)?;

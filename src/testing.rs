@@ -14,6 +14,8 @@ use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Fate};
 use crate::net::deadline::{Millis, Timeouts};
+use crate::net::office::Office;
+use crate::net::slots::Key;
 use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::wire::probe::NoProbe;
 
@@ -21,6 +23,7 @@ use crate::wire::probe::NoProbe;
 pub struct TestClient<'a> {
     app: &'a App,
     settings: Settings,
+    office: Office,
     /// When every connection of this client begins: virtual time counts from here.
     began: SystemTime,
 }
@@ -69,7 +72,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, settings: Settings::default(), began: SystemTime::now() }
+        TestClient { app: self, settings: Settings::default(), office: Office::default(), began: SystemTime::now() }
     }
 }
 
@@ -344,7 +347,13 @@ impl TestConnection<'_> {
 
     fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
         let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
-        let context = Context { app: self.client.app, settings: &self.client.settings, moment: &moment };
+        let context = Context {
+            app: self.client.app,
+            key: Key { index: 0, generation: 0 },
+            office: &self.client.office,
+            settings: &self.client.settings,
+            moment: &moment,
+        };
         let mut fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
         while fate == Fate::Again {
             fate = self.conn.turn(&mut self.desk, &context, &mut NoProbe);

@@ -82,18 +82,38 @@ impl App {
     }
 
     /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
+    /// `false`: nothing was done, the route's handler may block, and [`App::handle_blocking`] is for a thread that may.
     #[inline]
-    pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
+    #[must_use]
+    pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
         match self.find(request) {
             // Most routes of most programs have nothing around them: their way is short.
-            Ok(route) if !self.router.hooked && route.guards.is_empty() => {
+            Ok(route) if !self.router.hooked && route.is_bare() => {
                 caught(response, |response| (route.handler)(request, response));
                 if let Some(error) = response.take_error() {
                     self.draw(route.scope, error, request, response);
                 }
+                true
             }
-            found => self.handle_around(found, request, response),
+            Ok(route) if route.blocking => false,
+            found => {
+                self.handle_around(found, request, response);
+                true
+            }
         }
+    }
+
+    /// Answers one request on a thread that may block.
+    pub(crate) fn handle_blocking<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
+        self.handle_around(self.find(request), request, response);
+    }
+
+    /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
+    #[cold]
+    pub(crate) fn too_busy(&self, request: &mut Request<'_>, response: &mut Response) {
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
+        response.fail(error.with_header("Retry-After", "1"));
+        self.finish(0, request, response);
     }
 
     /// The whole way: before hooks, guards, handler or miss, error page, after hooks.

@@ -2,6 +2,7 @@
 
 #[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
 pub(crate) mod app;
+pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod into_response;

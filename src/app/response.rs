@@ -2,6 +2,7 @@
 
 use serde_core::Serialize;
 
+use super::body::{BodySource, Pieces, Reader};
 use super::error::Error;
 use crate::http1::status::StatusCode;
 
@@ -42,6 +43,8 @@ enum Body {
     Static(&'static [u8]),
     Scratch,
     Owned(Vec<u8>),
+    /// Made while it is sent; of this length, if that is known.
+    Source(Box<dyn BodySource>, Option<u64>),
 }
 
 /// Scratch space above this is given back after the answer that needed it.
@@ -174,6 +177,58 @@ impl Response {
             Body::Static(bytes) => bytes,
             Body::Scratch => &self.scratch,
             Body::Owned(bytes) => bytes,
+            Body::Source(..) => &[],
+        }
+    }
+
+    /// A body whose pieces are taken from an iterator while it is sent, as fast as the client reads. The iterator runs in the event
+    /// loop: what blocks belongs on a thread that feeds a [`stream`](crate::stream).
+    ///
+    /// ```
+    /// use wirelight::{App, Response, StatusCode};
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |_| {
+    ///     let mut response = Response::new(StatusCode::OK);
+    ///     response.pieces((0..3).map(|n| format!("chunk-{n}\n")));
+    ///     response
+    /// });
+    /// assert!(app.test().raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with(b"chunk-2\n\r\n0\r\n\r\n"));
+    /// ```
+    pub fn pieces<I>(&mut self, pieces: I)
+    where
+        I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send + 'static>,
+    {
+        self.set_source(Box::new(Pieces(pieces.into_iter())), None);
+    }
+
+    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop:
+    /// give it what answers at once, such as a file.
+    pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
+        self.set_source(Box::new(Reader(reader)), length);
+    }
+
+    pub(crate) fn set_source(&mut self, source: Box<dyn BodySource>, length: Option<u64>) {
+        self.typed(BYTES);
+        self.body = Body::Source(source, length);
+    }
+
+    pub(crate) fn take_source(&mut self) -> Option<Box<dyn BodySource>> {
+        match self.body {
+            Body::Source(..) => match std::mem::take(&mut self.body) {
+                Body::Source(source, _) => Some(source),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many bytes the body will have; none when nobody knows yet.
+    #[inline]
+    pub(crate) fn length(&self) -> Option<u64> {
+        match &self.body {
+            Body::Source(_, length) => *length,
+            _ => Some(self.body().len() as u64),
         }
     }
 

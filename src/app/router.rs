@@ -53,6 +53,8 @@ pub struct Route {
     pub(crate) pattern: Pattern,
     pub(crate) method: Method,
     pub(crate) handler: Handler,
+    /// Whether the handler runs on the pool.
+    pub(crate) blocking: bool,
     pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
     pub(crate) name: Option<Cow<'static, str>>,
@@ -144,6 +146,7 @@ impl Router {
             method,
             handler,
             guards,
+            blocking: false,
             max_body: None,
             name: None,
             scope: 0,
@@ -254,6 +257,27 @@ impl Router {
 }
 
 impl Route {
+    /// Runs the handler on a pool of threads: for work that waits for a database, a file, another server. The hooks and guards around
+    /// it run there too. The handler's signature stays the same, and the request is not copied. A pool whose queue is full answers
+    /// 503 with Retry-After.
+    ///
+    /// ```
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.get("/report", |_| std::fs::read_to_string("report.txt")).blocking();
+    /// ```
+    pub fn blocking(&mut self) -> &mut Route {
+        self.blocking = true;
+        self
+    }
+
+    /// Whether nothing stands between a request and the handler, as far as this route is concerned.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.guards.is_empty() && !self.blocking
+    }
+
     /// Takes bodies of up to this many bytes, whatever the server's limit is (413 above it).
     pub fn max_body(&mut self, bytes: u64) -> &mut Route {
         self.max_body = Some(bytes);

@@ -223,6 +223,26 @@ impl Connection {
         self.peer_closes && matches!(self.recv, Recv::Done)
     }
 
+    /// The head of the answer is in the output, its body is on its way.
+    pub(crate) fn body_begins(&mut self) {
+        self.sending(Send::Body);
+    }
+
+    /// The bytes of the current request left the input: it is answered from elsewhere.
+    pub(crate) fn input_moved(&mut self) {
+        (self.body_start, self.framing) = (0, Framing::default());
+    }
+
+    /// Whether a request has begun to arrive or waits for its answer, so that its head is still needed.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.recv == Recv::Body || matches!(self.send, Send::Respond | Send::Body)
+    }
+
+    /// Whether the last answer was given, or none will be.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.send, Send::MustClose | Send::Closed)
+    }
+
     /// Bytes of input that belong to the current request, as far as they were read.
     pub(crate) fn taken(&self) -> usize {
         self.body_start

@@ -3,6 +3,7 @@
 //! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
+mod later;
 mod leave;
 mod patience;
 
@@ -19,6 +20,7 @@ use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::wire::probe::{self, Ending, Outcome, Probe, Timer};
+use later::Stream;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
@@ -54,9 +56,23 @@ pub(crate) struct Conn<S> {
     hangup: bool,
     /// The peer's FIN was read.
     eof: bool,
-    /// Our FIN is out (RFC 9112 §9.6).
-    lingering: bool,
+    stage: Stage,
     held: Option<Box<Held>>,
+}
+
+/// What the connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It reads requests and answers them.
+    Open,
+    /// The request at hand is for the pool, as soon as the answers before it have left.
+    Postponed,
+    /// The request at hand is with the pool.
+    Away,
+    /// The answer at hand is made while it is sent.
+    Streaming,
+    /// Our FIN is out (RFC 9112 §9.6).
+    Lingering,
 }
 
 /// What is unfinished.
@@ -68,6 +84,8 @@ struct Held {
     head: Head,
     output: Vec<u8>,
     sent: usize,
+    /// The rest of an answer that is made while it is sent.
+    stream: Option<Stream>,
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
@@ -86,7 +104,7 @@ impl<S: Socket> Conn<S> {
             more: false,
             hangup: false,
             eof: false,
-            lingering: false,
+            stage: Stage::Open,
             held: None,
         }
     }
@@ -108,7 +126,7 @@ impl<S: Socket> Conn<S> {
 
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
     pub(crate) fn is_idle(&self) -> bool {
-        self.requests > 0 && self.held.is_none() && !self.lingering && self.http.waiting() == Waiting::Idle
+        self.requests > 0 && self.held.is_none() && self.stage == Stage::Open && self.http.waiting() == Waiting::Idle
     }
 
     /// Since when an unfinished head has been on its way. The first one is expected from the beginning: a client that has only
@@ -122,6 +140,9 @@ impl<S: Socket> Conn<S> {
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
     pub(crate) fn turn<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        if self.stage != Stage::Open {
+            return self.turn_staged(desk, context, probe);
+        }
         if self.owes_output()
             && let Some(fate) = self.flush_held(context, probe)
         {
@@ -132,15 +153,12 @@ impl<S: Socket> Conn<S> {
                 Ok(fresh) => fresh,
                 Err(_) => return Fate::Gone(Ending::Broken),
             };
-            if self.lingering {
-                match self.discard(fresh) {
-                    Some(fate) => return fate,
-                    None => continue,
-                }
-            }
             self.work(fresh, desk, context, probe);
             if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
                 return fate;
+            }
+            if self.stage != Stage::Open {
+                return Fate::Again;
             }
             if self.http.waiting() == Waiting::Close {
                 return self.finish(context.moment.now);
@@ -203,7 +221,7 @@ impl<S: Socket> Conn<S> {
             if taken < fresh.len() {
                 let mut held = Box::<Held>::default();
                 held.input.extend_from_slice(fresh.get(taken..).unwrap_or_default());
-                if self.http.expects_body() {
+                if self.http.is_unfinished() {
                     std::mem::swap(&mut held.head, head);
                 }
                 self.hold(held);
@@ -218,9 +236,12 @@ impl<S: Socket> Conn<S> {
 
     /// Keeps what is unfinished, if anything is.
     fn hold(&mut self, mut held: Box<Held>) {
-        if held.at >= held.input.len() || self.http.waiting() == Waiting::Close {
+        // A stream that began meanwhile has its own claim to what is held.
+        let stream = self.held.take().and_then(|begun| begun.stream);
+        if stream.is_none() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
             return;
         }
+        held.stream = stream;
         if let Some(gap) = self.http.close_gap() {
             held.input.drain(held.at + gap.start..held.at + gap.end);
         }
@@ -303,11 +324,19 @@ impl<S: Socket> Conn<S> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, self.peer, context.app.shared_state());
         tools.response.reset();
-        context.app.handle(&mut request, &mut tools.response);
-        // While the server drains, the last of the requests that are here already gets the close.
-        let last = (context.moment.draining.is_some() && bytes.len() <= self.http.taken())
-            || self.opened < context.moment.oldest;
-        self.encode(tools, last, probe)
+        if !context.app.handle(&mut request, &mut tools.response) {
+            self.stage = Stage::Postponed;
+            return None;
+        }
+        let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
+        self.encode(tools, last, context, probe)
+    }
+
+    /// Whether the server wants this answer to be the connection's last: because the connection is old, or because the server is
+    /// stopping, and then the last of the requests that are here already gets the close. `behind`: bytes behind this request.
+    #[inline]
+    fn is_last(&self, behind: usize, context: &Context<'_>) -> bool {
+        self.opened < context.moment.oldest || (context.moment.draining.is_some() && behind == 0)
     }
 
     /// Answers what was no request, through the application's error pages, and ends the connection (it will not be trusted again).
@@ -328,25 +357,38 @@ impl<S: Socket> Conn<S> {
         let request = Request::new(&blank, bytes, &[], self.peer, context.app.shared_state());
         tools.response.reset();
         context.app.refuse(reject, &request, &mut tools.response);
-        self.encode(tools, true, probe)
+        self.encode(tools, true, context, probe)
     }
 
-    /// Hop 8: one append for the head, one for the body.
+    /// Hop 8: one append for the head, one for the body. Gives the bytes of input that are done with, when another request may follow.
     #[inline(always)]
-    fn encode<P: Probe>(&mut self, tools: &mut Tools, last: bool, probe: &mut P) -> Option<usize> {
+    fn encode<P: Probe>(
+        &mut self,
+        tools: &mut Tools,
+        last: bool,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<usize> {
         let Tools { response, output, opening } = tools;
         let (status, body) = (response.status(), response.body());
-        let (length, persistence) = self.http.respond(status, Some(body.len() as u64), last || response.closes());
+        let (length, persistence) = self.http.respond(status, response.length(), last || response.closes());
         let (fields, media_type) = response.field_lines();
         let before = output.len();
         encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);
-        if self.http.sends_body(status) {
-            output.extend_from_slice(body);
-        }
         self.requests += 1;
-        let taken = self.http.responded();
         if P::ON {
             probe.event(self.id, probe::Event::RespHead { status, bytes: output.len() - before });
+        }
+        if self.http.sends_body(status) {
+            output.extend_from_slice(body);
+            if let Some(source) = response.take_source() {
+                self.http.body_begins();
+                self.begin_stream(source, length, context);
+                return None;
+            }
+        }
+        let taken = self.http.responded();
+        if P::ON {
             probe.event(self.id, probe::Event::KeepAlive { keep: taken.is_some() });
         }
         taken

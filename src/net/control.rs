@@ -1,7 +1,7 @@
 //! How a server is told to stop, from any thread; knows no connection.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
 
@@ -9,7 +9,7 @@ use mio::Waker;
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     phase: AtomicU8,
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<Vec<Arc<Waker>>>,
 }
 
 /// Where in its life the server is. It only ever goes forward.
@@ -21,8 +21,12 @@ pub(crate) enum Phase {
 }
 
 impl Control {
-    pub(crate) fn add(&self, waker: Waker) {
+    /// Adds a worker's waker. A server that was told to stop before it ran wakes up at once.
+    pub(crate) fn add(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+        if self.phase() != Phase::Running {
+            self.advance(self.phase());
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {

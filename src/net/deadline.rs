@@ -42,6 +42,8 @@ pub struct Timeouts {
     pub max_age: Duration,
     /// After our FIN, for the peer's (RFC 9112 §9.6).
     pub linger: Duration,
+    /// On a quiet event stream, until a sign of life. Proxies cut after 60 s of silence.
+    pub heartbeat: Duration,
     /// At a graceful stop, how long idle connections may still begin a request.
     pub drain_idle: Duration,
     /// At a graceful stop, how long everything may take; the rest is cut.
@@ -63,6 +65,7 @@ impl Default for Timeouts {
             keep_alive_crowded: seconds(5),
             max_age: seconds(3600),
             linger: seconds(2),
+            heartbeat: seconds(15),
             drain_idle: seconds(2),
             shutdown: seconds(30),
         }

@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 
 use super::deadline::{Millis, Timeouts, millis};
+use super::office::Office;
+use super::slots::Key;
 use crate::app::app::App;
 use crate::app::response::Response;
 use crate::http1::encode::Opening;
@@ -29,6 +31,9 @@ pub(crate) struct Tools {
 /// What a connection has to know and cannot change.
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
+    /// The connection's place in its worker's table: where results from other threads find it.
+    pub(crate) key: Key,
+    pub(crate) office: &'a Office,
     pub(crate) settings: &'a Settings,
     pub(crate) moment: &'a Moment,
 }

@@ -5,6 +5,8 @@ pub(crate) mod control;
 pub(crate) mod deadline;
 pub(crate) mod desk;
 pub(crate) mod listen;
+pub(crate) mod office;
+pub(crate) mod pool;
 pub(crate) mod signal;
 pub(crate) mod slots;
 pub(crate) mod socket;

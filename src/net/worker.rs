@@ -14,6 +14,8 @@ use super::conn::{Conn, Fate};
 use super::control::{Control, Phase};
 use super::deadline::{Millis, SLOT, Wheel, millis};
 use super::desk::{Context, Desk, Moment, Settings};
+use super::office::{Elsewhere, Letter, Mailbox, Office};
+use super::pool::Pool;
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use crate::app::app::App;
@@ -58,6 +60,7 @@ pub(crate) struct Worker<P> {
     app: Arc<App>,
     settings: Settings,
     max_connections: usize,
+    office: Office,
     control: Arc<Control>,
     probe: P,
 }
@@ -77,12 +80,16 @@ impl<P: Probe> Worker<P> {
         app: Arc<App>,
         settings: Settings,
         max_connections: usize,
+        pool: Pool,
         control: Arc<Control>,
         probe: P,
     ) -> io::Result<Worker<P>> {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        control.add(Waker::new(poll.registry(), WAKER)?);
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        control.add(waker.clone());
+        let elsewhere = Some(Elsewhere { pool, app: app.clone() });
+        let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker)) };
         Ok(Worker {
             poll,
             listener: Some(listener),
@@ -102,6 +109,7 @@ impl<P: Probe> Worker<P> {
             app,
             settings,
             max_connections,
+            office,
             control,
             probe,
         })
@@ -129,7 +137,7 @@ impl<P: Probe> Worker<P> {
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept_pending = true,
-                    WAKER => {}
+                    WAKER => self.read_mail(),
                     SIGNALS => self.hear(),
                     token => self.ready(key(token), event),
                 }
@@ -195,9 +203,10 @@ impl<P: Probe> Worker<P> {
 
     /// Lets one connection work and settles what became of it.
     #[inline]
-    fn turn(&mut self, key: Key, work: fn(&mut Conn<TcpStream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
+    fn turn(&mut self, key: Key, work: impl FnOnce(&mut Conn<TcpStream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
         let Some(entry) = self.conns.get_mut(key) else { return };
-        let context = Context { app: &self.app, settings: &self.settings, moment: &self.moment };
+        let context =
+            Context { app: &self.app, key, office: &self.office, settings: &self.settings, moment: &self.moment };
         match work(&mut entry.conn, &mut self.desk, &context, &mut self.probe) {
             Fate::Wait => {}
             Fate::Again => self.again.push(key),
@@ -213,6 +222,18 @@ impl<P: Probe> Worker<P> {
         entry.deadline = entry.conn.deadline(&context);
         if entry.deadline + SLOT <= entry.alarm {
             entry.alarm = self.wheel.schedule(key.index, entry.deadline);
+        }
+    }
+
+    /// What other threads have for our connections. Those that have ended meanwhile get nothing.
+    fn read_mail(&mut self) {
+        for letter in self.office.mailbox.take() {
+            match letter {
+                Letter::Answer(key, response) => {
+                    self.turn(key, |conn, desk, context, probe| conn.complete(response, desk, context, probe));
+                }
+                Letter::More(key) => self.turn(key, Conn::turn::<P>),
+            }
         }
     }
 

@@ -45,6 +45,10 @@ pub(crate) enum Timer {
     Body,
     Write,
     Linger,
+    /// A sign of life on a quiet stream.
+    Beat,
+    /// None runs: the application takes its time.
+    Application,
 }
 
 /// How a connection ended.

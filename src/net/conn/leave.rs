@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Fate, HIGH_WATER, outcome};
+use super::{Conn, Fate, HIGH_WATER, Stage, outcome};
 use crate::http1::connection::Waiting;
 use crate::net::deadline::Millis;
-use crate::net::desk::Context;
+use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{self, Ending, Probe};
 
@@ -63,7 +63,7 @@ impl<S: Socket> Conn<S> {
         if left == 0 {
             (held.output, held.sent) = (Vec::new(), 0);
         }
-        self.held = (left > 0 || held.at < held.input.len()).then_some(held);
+        self.held = (left > 0 || held.at < held.input.len() || held.stream.is_some()).then_some(held);
         match result {
             Err(_) => Some(Fate::Gone(Ending::Broken)),
             Ok(_) if left > 0 => {
@@ -107,7 +107,7 @@ impl<S: Socket> Conn<S> {
             return Fate::Gone(Ending::Fin);
         }
         self.socket.finish_writing();
-        (self.lingering, self.readable, self.more) = (true, true, false);
+        (self.stage, self.readable, self.more) = (Stage::Lingering, true, false);
         self.note_linger(now);
         Fate::Again
     }
@@ -117,14 +117,18 @@ impl<S: Socket> Conn<S> {
         self.note_progress(0, now);
     }
 
-    /// Reads on behind our FIN and throws it away. `None`: there may be more.
-    pub(super) fn discard(&mut self, fresh: usize) -> Option<Fate> {
-        let held = self.held.get_or_insert_default();
-        held.transfer.bytes += fresh as u64;
-        match () {
-            () if self.eof || held.transfer.bytes > LINGER_BYTES => Some(Fate::Gone(Ending::Staged)),
-            () if self.readable => None,
-            () => Some(Fate::Wait),
+    /// Reads on behind our FIN and throws it away.
+    pub(super) fn linger<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> Fate {
+        loop {
+            let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
+            let held = self.held.get_or_insert_default();
+            held.transfer.bytes += fresh as u64;
+            if self.eof || held.transfer.bytes > LINGER_BYTES {
+                return Fate::Gone(Ending::Staged);
+            }
+            if !self.readable {
+                return Fate::Wait;
+            }
         }
     }
 }

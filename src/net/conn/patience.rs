@@ -1,6 +1,6 @@
 //! How long a connection may stay as it is, and what happens when it stayed too long; knows no wheel and no clock.
 
-use super::{Conn, Fate, Held};
+use super::{Conn, Fate, Held, Stage};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
 use crate::net::deadline::{Millis, Transfer, millis};
@@ -13,7 +13,7 @@ impl<S: Socket> Conn<S> {
     #[inline]
     pub(crate) fn deadline(&self, context: &Context<'_>) -> Millis {
         match &self.held {
-            None if !self.lingering && self.requests > 0 => context.moment.idle_until,
+            None if self.requests > 0 => context.moment.idle_until,
             None => self.idle_deadline(context),
             Some(held) => self.deadline_of(held, context),
         }
@@ -35,6 +35,8 @@ impl<S: Socket> Conn<S> {
             Timer::Body => transfer.deadline(timeouts.body_idle, timeouts.body_rate, timeouts.body_grace),
             Timer::Write => transfer.deadline(timeouts.write_idle, timeouts.write_rate, timeouts.write_grace),
             Timer::Linger => transfer.since + millis(timeouts.linger),
+            Timer::Beat => transfer.last + millis(timeouts.heartbeat),
+            Timer::Application => Millis::MAX,
         }
     }
 
@@ -67,18 +69,26 @@ impl<S: Socket> Conn<S> {
                 Fate::Gone(Ending::Reset)
             }
             Timer::Linger => Fate::Gone(Ending::Staged),
+            Timer::Beat => self.beat(context, probe),
+            Timer::Application => fate,
         }
+    }
+
+    fn stream_timer(&self) -> Timer {
+        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(|stream| stream.beats());
+        if beats { Timer::Beat } else { Timer::Application }
     }
 
     /// Which deadline runs.
     pub(super) fn timer(&self) -> Timer {
         match self.http.waiting() {
-            _ if self.lingering => Timer::Linger,
+            _ if self.stage == Stage::Lingering => Timer::Linger,
             _ if self.owes_output() => Timer::Write,
+            _ if self.stage == Stage::Streaming => self.stream_timer(),
             Waiting::Idle => Timer::Idle,
             Waiting::Head => Timer::Head,
             Waiting::Body => Timer::Body,
-            Waiting::Application | Waiting::Close => Timer::Write,
+            Waiting::Application | Waiting::Close => Timer::Application,
         }
     }
 

@@ -1,0 +1,74 @@
+//! Bodies that are made while they are sent: from an iterator, a file, another thread; says nothing of how they are framed.
+
+use std::io;
+use std::sync::Arc;
+
+/// Where the bytes of a long body come from. The connection asks for more only when the last ones have left.
+pub(crate) trait BodySource: Send {
+    /// Appends the next bytes to `out`, about `room` of them at most.
+    ///
+    /// # Errors
+    /// The body breaks off: the connection is cut, so that nobody takes the part for the whole.
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
+
+    /// Called once, before the first pull: `wake` tells the connection that there is more after a [`Pull::Wait`].
+    fn attach(&mut self, _wake: Wake) {}
+
+    /// What to send when nothing else was sent for a while, to keep the connection alive through proxies.
+    fn heartbeat(&self) -> Option<&'static [u8]> {
+        None
+    }
+}
+
+/// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a source says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pull {
+    /// There may be more: ask again.
+    More,
+    /// Nothing now; the source will call.
+    Wait,
+    /// That was all.
+    End,
+}
+
+impl std::fmt::Debug for dyn BodySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BodySource")
+    }
+}
+
+/// A body whose pieces come from an iterator.
+pub(crate) struct Pieces<I>(pub(crate) I);
+
+impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for Pieces<I> {
+    fn pull(&mut self, out: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
+        match self.0.next() {
+            Some(piece) => {
+                out.extend_from_slice(piece.as_ref());
+                Ok(Pull::More)
+            }
+            None => Ok(Pull::End),
+        }
+    }
+}
+
+/// A body that is read from somewhere: a file, a decompressor.
+pub(crate) struct Reader<R>(pub(crate) R);
+
+impl<R: io::Read + Send> BodySource for Reader<R> {
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let start = out.len();
+        out.resize(start + room, 0);
+        let read = loop {
+            match self.0.read(out.get_mut(start..).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        out.truncate(start + *read.as_ref().unwrap_or(&0));
+        Ok(if read? == 0 { Pull::End } else { Pull::More })
+    }
+}

@@ -1,0 +1,245 @@
+//! Answers that take longer than a turn: handlers that run on the pool, and bodies that are made while they are sent.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Conn, Fate, Held, Stage};
+use crate::app::app::App;
+use crate::app::body::{BodySource, Pull};
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::http1::chunked;
+use crate::http1::encode::Length;
+use crate::http1::head::Head;
+use crate::net::desk::{Context, Desk};
+use crate::net::office::Letter;
+use crate::net::socket::Socket;
+use crate::wire::probe::{Ending, Probe};
+
+/// What is asked of a source at once: one write's worth.
+const PIECE: usize = 64 * 1024;
+/// What a stream sends before the other connections get their turn.
+const STREAM_A_TURN: usize = 256 * 1024;
+
+/// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
+pub(crate) struct Exchange {
+    bytes: Vec<u8>,
+    head: Head,
+    body: Range<usize>,
+    peer: Option<std::net::SocketAddr>,
+}
+
+/// A body on its way out.
+pub(super) struct Stream {
+    source: Box<dyn BodySource>,
+    length: Length,
+    /// What a known length still promises.
+    left: u64,
+}
+
+impl Exchange {
+    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Box<Response> {
+        let body = self.bytes.get(self.body.clone()).unwrap_or_default();
+        let mut request = Request::new(&self.head, &self.bytes, body, self.peer, app.shared_state());
+        let mut response = Box::<Response>::default();
+        answer(app, &mut request, &mut response);
+        response
+    }
+}
+
+impl<S: Socket> Conn<S> {
+    /// What a turn is for a connection that does not read requests just now.
+    #[cold]
+    pub(super) fn turn_staged<P: Probe>(
+        &mut self,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        if self.owes_output()
+            && let Some(fate) = self.flush_held(context, probe)
+        {
+            return fate;
+        }
+        match self.stage {
+            Stage::Lingering => self.linger(desk, probe),
+            Stage::Postponed => self.hand_over(desk, context, probe),
+            Stage::Streaming => self.stream(context, probe),
+            // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
+            Stage::Away | Stage::Open => Fate::Wait,
+        }
+    }
+
+    /// Sends the current request to the pool. When the pool is full, 503: the client may come back soon.
+    pub(super) fn hand_over<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        let exchange = self.take_exchange();
+        self.stage = Stage::Away;
+        let Some(elsewhere) = &context.office.elsewhere else {
+            let response = exchange.run(context.app, App::handle_blocking);
+            return self.complete(response, desk, context, probe);
+        };
+        let (exchange, key) = (Arc::new(exchange), context.key);
+        let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
+        let job = move || mailbox.post(Letter::Answer(key, job.run(&app, App::handle_blocking)));
+        match elsewhere.pool.submit(Box::new(job)) {
+            Ok(()) => Fate::Wait,
+            Err(_) => {
+                let response = exchange.run(context.app, App::too_busy);
+                self.complete(response, desk, context, probe)
+            }
+        }
+    }
+
+    /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
+    pub(crate) fn complete<P: Probe>(
+        &mut self,
+        response: Box<Response>,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        self.stage = Stage::Open;
+        desk.tools.response = *response;
+        let behind = self.held.as_ref().map_or(0, |held| held.input.len());
+        let last = self.is_last(behind, context);
+        self.encode(&mut desk.tools, last, context, probe);
+        self.more = behind > 0 || self.eof;
+        if behind == 0 && self.stage == Stage::Open {
+            self.held = None;
+        }
+        if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
+            return fate;
+        }
+        self.after_answer(context)
+    }
+
+    /// Everything of the answer is with the kernel: what is next?
+    fn after_answer(&mut self, context: &Context<'_>) -> Fate {
+        if self.http.is_over() {
+            return self.finish(context.moment.now);
+        }
+        self.note_progress(0, context.moment.now);
+        Fate::Again
+    }
+
+    /// Cuts the current request out of what is held.
+    fn take_exchange(&mut self) -> Exchange {
+        let mut held = self.held.take().unwrap_or_default();
+        let end = (held.at + self.http.taken()).min(held.input.len());
+        let rest = held.input.split_off(end);
+        let mut bytes = std::mem::replace(&mut held.input, rest);
+        bytes.drain(..held.at);
+        held.at = 0;
+        let exchange = Exchange { bytes, head: std::mem::take(&mut held.head), body: self.http.body(), peer: self.peer };
+        self.http.input_moved();
+        self.held = Some(held);
+        exchange
+    }
+
+    /// The head of the answer is in the output; its body follows from `source`, piece by piece.
+    #[cold]
+    pub(super) fn begin_stream(&mut self, mut source: Box<dyn BodySource>, length: Length, context: &Context<'_>) {
+        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
+        source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
+        let left = if let Length::Known(length) = length { length } else { u64::MAX };
+        self.held.get_or_insert_default().stream = Some(Stream { source, length, left });
+        self.stage = Stage::Streaming;
+    }
+
+    /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
+    fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        let mut sent = 0;
+        while sent < STREAM_A_TURN {
+            let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
+            let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
+            let pulled = stream.pull(&mut held.output);
+            sent += held.output.len();
+            match pulled {
+                Ok(Pull::End) => return self.end_stream(context, probe),
+                Ok(Pull::Wait) if !self.owes_output() => {
+                    self.note_progress(0, context.moment.now);
+                    return Fate::Wait;
+                }
+                Ok(Pull::More | Pull::Wait) => {}
+                Err(error) => {
+                    log::warn!("connection {}: the body of an answer broke off: {error}", self.id);
+                    self.socket.reset_on_close();
+                    return Fate::Gone(Ending::Reset);
+                }
+            }
+            if self.owes_output()
+                && let Some(fate) = self.flush_held(context, probe)
+            {
+                return fate;
+            }
+        }
+        Fate::Again
+    }
+
+    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        self.stage = Stage::Open;
+        let taken = self.http.responded().unwrap_or_default();
+        if let Some(held) = &mut self.held {
+            held.stream = None;
+            held.at += taken;
+            self.more = held.at < held.input.len() || self.eof;
+        }
+        if self.owes_output()
+            && let Some(fate) = self.flush_held(context, probe)
+        {
+            return fate;
+        }
+        self.held = self.held.take().filter(|held| held.at < held.input.len());
+        self.after_answer(context)
+    }
+
+    /// Nothing was sent for a while: a sign of life, where the stream has one.
+    pub(super) fn beat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        if let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+            && let Some(beat) = stream.source.heartbeat()
+        {
+            stream.frame(beat, output);
+        }
+        self.note_progress(1, context.moment.now);
+        match self.owes_output().then(|| self.flush_held(context, probe)).flatten() {
+            Some(fate) => fate,
+            None => Fate::Wait,
+        }
+    }
+}
+
+impl Stream {
+    /// Appends the next piece, framed.
+    fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
+        let mut piece = Vec::new();
+        let pulled = self.source.pull(&mut piece, PIECE)?;
+        let size = piece.len() as u64;
+        if size > self.left {
+            // A file that grew: what was promised is sent, no byte more.
+            piece.truncate(self.left as usize);
+        }
+        self.left -= size.min(self.left);
+        self.frame(&piece, output);
+        match (pulled, self.length) {
+            (_, Length::Known(_)) if self.left == 0 => Ok(Pull::End),
+            // A file that shrank: what is missing cannot be made up, and padding would be a lie.
+            (Pull::End, Length::Known(_)) => Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced")),
+            (Pull::End, Length::Chunked) => {
+                chunked::encode_end(output);
+                Ok(Pull::End)
+            }
+            (pulled, _) => Ok(pulled),
+        }
+    }
+
+    fn frame(&self, piece: &[u8], output: &mut Vec<u8>) {
+        match self.length {
+            Length::Chunked => chunked::encode_chunk(output, piece),
+            _ => output.extend_from_slice(piece),
+        }
+    }
+
+    pub(super) fn beats(&self) -> bool {
+        self.source.heartbeat().is_some()
+    }
+}

@@ -1,0 +1,128 @@
+//! Threads for handlers that block; knows neither requests nor connections: a job is a closure.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a thread of the pool runs.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that had nothing to do for this long goes.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// At most so many threads, started when they are needed, and a queue with an end: what does not fit is refused at once, since a
+/// queue without an end only turns overload into waiting (503 is the better answer).
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    threads: usize,
+    bound: usize,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    running: usize,
+    idle: usize,
+}
+
+impl Pool {
+    /// A pool of at most `threads`, with at most `bound` jobs waiting.
+    pub(crate) fn new(threads: usize, bound: usize) -> Pool {
+        Pool(Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), threads: threads.max(1), bound }))
+    }
+
+    /// Runs the job on a thread of the pool; gives it back when the queue is full or no thread can be had.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        let mut state = self.0.lock();
+        if state.queue.len() >= self.0.bound + state.idle {
+            return Err(job);
+        }
+        state.queue.push_back(job);
+        if state.queue.len() > state.idle && state.running < self.0.threads {
+            let shared = self.0.clone();
+            match std::thread::Builder::new().name("wirelight-pool".into()).spawn(move || shared.run()) {
+                Ok(_) => state.running += 1,
+                Err(error) if state.running == 0 => {
+                    log::error!("cannot start a thread for a blocking handler: {error}");
+                    return state.queue.pop_back().map_or(Ok(()), Err);
+                }
+                Err(error) => log::warn!("cannot start another thread for blocking handlers: {error}"),
+            }
+        }
+        drop(state);
+        self.0.work.notify_one();
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// A panic while the lock is held cannot happen in the few lines that hold it; were it to, the queue is still a queue.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        while let Some(job) = self.next() {
+            // Handlers' panics are caught where their answers are made. This one is for what is left: the thread must live.
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                log::error!("a job of the pool panicked");
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state.idle += 1;
+            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if waited.timed_out() && state.queue.is_empty() {
+                state.running -= 1;
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_full_queue_gives_the_job_back() {
+        let pool = Pool::new(1, 1);
+        let (release, wait) = mpsc::channel::<()>();
+        let (started, running) = mpsc::channel();
+        pool.submit(Box::new(move || {
+            started.send(()).unwrap();
+            wait.recv().unwrap();
+        }))
+        .map_err(drop)
+        .unwrap();
+        running.recv().unwrap();
+        let (done, finished) = mpsc::channel();
+        assert!(pool.submit(Box::new(move || done.send(()).unwrap())).is_ok(), "one may wait");
+        assert!(pool.submit(Box::new(|| ())).is_err(), "the second may not");
+        release.send(()).unwrap();
+        finished.recv().unwrap();
+    }
+
+    #[test]
+    fn a_panicking_job_takes_no_thread_with_it() {
+        let pool = Pool::new(1, 8);
+        assert!(pool.submit(Box::new(|| panic!("on purpose"))).is_ok());
+        let (done, finished) = mpsc::channel();
+        assert!(pool.submit(Box::new(move || done.send(7).unwrap())).is_ok());
+        assert_eq!(finished.recv(), Ok(7));
+    }
+}
