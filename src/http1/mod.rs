@@ -5,7 +5,7 @@ pub(crate) mod connection;
 mod diagnose;
 pub(crate) mod encode;
 pub(crate) mod fault;
-mod framing;
+pub(crate) mod framing;
 pub(crate) mod grammar;
 pub(crate) mod head;
 pub(crate) mod limits;
