@@ -280,19 +280,15 @@ impl Connection {
 
     #[inline(always)]
     fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
-        let mut searched = 0;
         if self.recv == Recv::Idle {
             self.receiving(Recv::Head);
-        } else {
-            let worth_a_look = self.worth_a_look(input);
-            searched = std::mem::replace(&mut self.searched, input.len());
-            if !worth_a_look {
-                return need_head(input, searched, limits);
-            }
+        } else if !self.worth_a_look(input) {
+            let before = std::mem::replace(&mut self.searched, input.len());
+            return need_head(input, before, limits);
         }
         if !head.parse(input, limits)? {
             (self.looked, self.searched) = (input.len(), input.len());
-            return need_head(input, searched, limits);
+            return need_head(input, 0, limits);
         }
         self.framing = Framing::of(head, input)?;
         self.body_start = head.length;
@@ -377,7 +373,7 @@ impl Connection {
     }
 }
 
-/// More bytes are needed, unless there are too many already. `before`: how many the last look knew.
+/// More bytes are needed, unless there are too many already. `before`: how many were searched for that already.
 fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reject> {
     // The longest line that can still be whole is CRLF longer than the limit. Once one that long was found to end, it stays so.
     let longest = limits.request_line + 2;
