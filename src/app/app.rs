@@ -161,7 +161,7 @@ impl App {
         match request.find_in(&self.router.tree) {
             Found::Route(number) => {
                 let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;
-                request.matched(&route.pattern);
+                request.matched(route);
                 Ok(route)
             }
             other => Err(other),

@@ -66,14 +66,14 @@ impl App {
         let mut trusted =
             TrustedProxies { networks: Vec::new(), unix: false, dialect: Dialect::XForwarded, host: false };
         for proxy in proxies {
-            match proxy.as_ref() {
-                "unix" => trusted.unix = true,
+            let text = proxy.as_ref();
+            match Network::parse(text) {
+                Some(network) => trusted.networks.push(network),
+                None if text == "unix" => trusted.unix = true,
                 #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
-                text => trusted.networks.push(Network::parse(text).unwrap_or_else(|| {
-                    panic!(
-                        "trusted_proxies: {text:?} is no address, no CIDR range (host bits must be 0) and not \"unix\""
-                    )
-                })),
+                None => panic!(
+                    "trusted_proxies: {text:?} is no address, no CIDR range (host bits must be 0) and not \"unix\""
+                ),
             }
         }
         self.shared_state_mut().proxies.insert(trusted)

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode;
 
 use super::error::{Error, Result};
-use super::pattern::Pattern;
+use super::router::Route;
 use super::shared::Shared;
 use super::storage::Storage;
 use super::tree::{Found, Params, Tree};
@@ -28,7 +28,7 @@ pub struct Request<'a> {
     body: &'a [u8],
     peer: Option<SocketAddr>,
     state: &'a Shared,
-    pattern: Option<&'a Pattern>,
+    route: Option<&'a Route>,
     params: Params,
     storage: Option<Box<Storage>>,
     decoded_path: OnceCell<String>,
@@ -49,7 +49,7 @@ impl<'a> Request<'a> {
             body,
             peer,
             state,
-            pattern: None,
+            route: None,
             params: Params::default(),
             storage: None,
             decoded_path: OnceCell::new(),
@@ -203,7 +203,7 @@ impl<'a> Request<'a> {
 
     /// The pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by it, since paths are unbounded.
     pub fn route(&self) -> Option<&str> {
-        self.pattern.map(Pattern::text)
+        self.route.map(|route| route.pattern.text())
     }
 
     /// The application's state of type `T`.
@@ -244,8 +244,12 @@ impl<'a> Request<'a> {
     }
 
     #[inline]
-    pub(crate) fn matched(&mut self, pattern: &'a Pattern) {
-        self.pattern = Some(pattern);
+    pub(crate) fn matched(&mut self, route: &'a Route) {
+        self.route = Some(route);
+    }
+
+    pub(crate) fn matched_route(&self) -> Option<&'a Route> {
+        self.route
     }
 
     pub(crate) fn shared_state(&self) -> &'a Shared {
@@ -257,7 +261,7 @@ impl<'a> Request<'a> {
     }
 
     fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let index = self.pattern?.params().position(|param| param == name)?;
+        let index = self.route?.pattern.params().position(|param| param == name)?;
         let span = self.params.span(index)?;
         percent_decode(self.path_bytes().get(span.range())?).decode_utf8().ok()
     }

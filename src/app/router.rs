@@ -58,9 +58,20 @@ pub struct Route {
     pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
     pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) limited: Limited,
     pub(crate) scope: usize,
     /// Where the program added it, for conflicts and the route table.
     pub(crate) place: &'static Location<'static>,
+}
+
+/// Which rate limit holds for a route; the middleware that counts reads it.
+#[derive(Clone)]
+pub(crate) enum Limited {
+    /// The default of the nearest router that has one, which is not known before all are nested.
+    Default,
+    /// This one, known by its identity.
+    By(Arc<str>),
+    Never,
 }
 
 /// What surrounds the routes of one router.
@@ -73,6 +84,8 @@ pub(crate) struct Scope {
     pub(crate) pages: Vec<(StatusCode, ErrorPage)>,
     pub(crate) any_page: Option<ErrorPage>,
     pub(crate) slashes: Option<Slashes>,
+    /// The default rate limit of the routes, and which of the before hooks checks it.
+    limit: Option<(Arc<str>, usize)>,
 }
 
 impl Default for Router {
@@ -148,6 +161,7 @@ impl Router {
             guards,
             blocking: false,
             max_body: None,
+            limited: Limited::Default,
             name: None,
             scope: 0,
             place: Location::caller(),
@@ -162,6 +176,8 @@ impl Router {
     pub fn nest(&mut self, prefix: &str, inner: Router) {
         let base = self.scopes.len();
         self.hooked |= inner.hooked;
+        let default_limit =
+            inner.scopes.first().and_then(|scope| scope.limit.as_ref()).map(|(text, _)| Arc::clone(text));
         for mut scope in inner.scopes {
             scope.parent = Some(scope.parent.map_or(0, |parent| parent + base));
             self.scopes.push(scope);
@@ -170,6 +186,9 @@ impl Router {
             route.pattern = parse(&Pattern::joined(prefix, route.pattern.text()));
             route.scope += base;
             route.guards.splice(0..0, self.guards.iter().cloned());
+            if let (Limited::Default, Some(text)) = (&route.limited, &default_limit) {
+                route.limited = Limited::By(Arc::clone(text));
+            }
             self.add(route);
         }
     }
@@ -249,6 +268,18 @@ impl Router {
         }
         self.routes.push(route);
         &mut self.routes[number]
+    }
+
+    /// Adds the hook that checks the default rate limit, or puts it in the place of the earlier one.
+    pub(crate) fn default_limit(&mut self, text: Arc<str>, hook: Before) {
+        self.hooked = true;
+        let scope = self.own();
+        let at = scope.limit.take().map_or(scope.before.len(), |(_, at)| at);
+        match scope.before.get_mut(at) {
+            Some(earlier) => *earlier = hook,
+            None => scope.before.push(hook),
+        }
+        scope.limit = Some((text, at));
     }
 
     pub(crate) fn own(&mut self) -> &mut Scope {

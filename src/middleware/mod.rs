@@ -32,6 +32,7 @@ mod clock;
 mod cors;
 mod health;
 mod metrics;
+pub mod rate_limit;
 mod request_id;
 mod response_time;
 
