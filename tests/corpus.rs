@@ -42,11 +42,11 @@ const FEATURES: [&str; 17] = [
 ];
 
 /// What the application of `corpus/routes.rs` offers of them.
-const OFFERED: [&str; 10] =
-    ["auth", "bodylimit", "core", "echo", "empty", "headers", "panic", "redirect", "static", "users"];
+const OFFERED: [&str; 12] =
+    ["auth", "bodylimit", "core", "echo", "empty", "headers", "panic", "redirect", "slow", "static", "stream", "users"];
 
 /// How many cases that leaves: skipping is counted, so that no test passes by skipping.
-const REPLAYED: usize = 429;
+const REPLAYED: usize = 446;
 
 #[test]
 fn every_case_as_it_is_given() {
@@ -82,7 +82,7 @@ fn corpus() -> Corpus {
 /// Bytes that say the same get the same bytes back, except that 100 (Continue) comes only where the server had to wait for a body.
 #[test]
 fn no_answer_depends_on_the_cut() {
-    let app = routes::routes();
+    let app = routes::routes(std::time::Duration::ZERO);
     let client = app.test();
     let answer = |bytes: &[u8], how: Delivery| {
         let mut wire = client.connect();
@@ -108,7 +108,7 @@ fn no_answer_depends_on_the_cut() {
 
 /// Plays every case that can be played in each of its deliveries, and fails with all that went wrong.
 fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
-    let app = routes::routes();
+    let app = routes::routes(std::time::Duration::ZERO);
     let client = app.test();
     let (mut played, mut skipped, mut failures) = (0, BTreeMap::new(), Vec::new());
     for case in corpus().cases {

@@ -210,7 +210,7 @@ fn twice_behind_another_request() {
 }
 
 fn each(run: impl Fn(&TestClient<'_>, &Exchange) -> Result<(), String>) {
-    let app = routes::routes();
+    let app = routes::routes(std::time::Duration::ZERO);
     let client = app.test();
     let all: Vec<_> = [messages(), resources_and_persistence(), refused()].into_iter().flatten().collect();
     let failures: Vec<_> =

@@ -1,10 +1,14 @@
 //! The application that the referee and the corpus are played against: one route a line, each as small as its description.
 
-use serde_json::Value;
-use wirelight::{App, Error, Method, Redirect, Request, Result, StatusCode, json};
+use std::time::Duration;
 
-/// Every route of the referee's table that the library offers without a pool, a file or a stream.
-pub fn routes() -> App {
+use serde_json::Value;
+use wirelight::{App, Error, Method, Redirect, Request, Response, Result, StatusCode, json};
+
+/// The routes of the referee's table.
+///
+/// `pause`: how long the slow route takes. Tests in virtual time have none to lose.
+pub fn routes(pause: Duration) -> App {
     let mut app = App::new();
     app.get("/plaintext", |_| "Hello, World!");
     app.post("/echo", echo);
@@ -17,8 +21,22 @@ pub fn routes() -> App {
     app.get("/static/hello.txt", |_| "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
     app.get("/panic", panics);
     app.get("/redirect", |_| Redirect::found("/plaintext"));
+    app.get("/stream", stream);
+    app.get("/slow", move |_| {
+        std::thread::sleep(pause);
+        "slow"
+    })
+    .blocking();
     app.get("/private", |_| Err::<(), _>(Error::unauthorized("Bearer", "for members only")));
     app
+}
+
+/// A body of unknown length.
+fn stream(_: &Request) -> Response {
+    let mut response = Response::new(StatusCode::OK);
+    response.pieces((0..10).map(|n| format!("chunk-{n}\n")));
+    response.header("Content-Type", "text/plain; charset=utf-8");
+    response
 }
 
 fn echo(req: &Request) -> (StatusCode, [(&'static str, String); 1], Vec<u8>) {
