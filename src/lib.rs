@@ -27,7 +27,9 @@ mod wire;
 
 pub use app::app::App;
 pub use app::client::TrustedProxies;
+pub use app::cookie::{Cookie, SameSite};
 pub use app::error::{Error, Result, abort};
+pub use app::files::Files;
 pub use app::into_response::{Html, IntoResponse, Json, Redirect};
 pub use app::page::Page;
 pub use app::request::Request;

@@ -13,6 +13,8 @@ mod play;
 mod reader;
 #[path = "corpus/routes.rs"]
 mod routes;
+#[path = "corpus/validators.rs"]
+mod validators;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,11 +44,27 @@ const FEATURES: [&str; 17] = [
 ];
 
 /// What the application of `corpus/routes.rs` offers of them.
-const OFFERED: [&str; 12] =
-    ["auth", "bodylimit", "core", "echo", "empty", "headers", "panic", "redirect", "slow", "static", "stream", "users"];
+const OFFERED: [&str; 16] = [
+    "auth",
+    "bodylimit",
+    "core",
+    "echo",
+    "empty",
+    "etag",
+    "headers",
+    "lastmod",
+    "panic",
+    "range",
+    "redirect",
+    "slow",
+    "static",
+    "stream",
+    "strong-etag",
+    "users",
+];
 
 /// How many cases that leaves: skipping is counted, so that no test passes by skipping.
-const REPLAYED: usize = 446;
+const REPLAYED: usize = 503;
 
 #[test]
 fn every_case_as_it_is_given() {
@@ -76,7 +94,8 @@ fn the_corpus_is_understood_to_the_last_wish() {
 }
 
 fn corpus() -> Corpus {
-    Corpus::load(include_str!("corpus/public.json")).expect("the corpus")
+    let text = validators::filled(include_str!("corpus/public.json"), &routes::routes(std::time::Duration::ZERO));
+    Corpus::load(&text).expect("the corpus")
 }
 
 /// Bytes that say the same get the same bytes back, except that 100 (Continue) comes only where the server had to wait for a body.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::json;
 
+use super::conditional;
 use super::error::{Error, Result};
 use super::into_response::IntoResponse;
 use super::request::Request;
@@ -90,8 +91,8 @@ impl App {
             // Most routes of most programs have nothing around them: their way is short.
             Ok(route) if !self.router.hooked && route.is_bare() => {
                 caught(response, |response| (route.handler)(request, response));
-                if let Some(error) = response.take_error() {
-                    self.draw(route.scope, error, request, response);
+                if response.is_unfinished() {
+                    self.complete(route.scope, request, response);
                 }
                 true
             }
@@ -247,18 +248,31 @@ impl App {
 
     /// Error page and after hooks, innermost router first: what wraps an answer wraps it last.
     fn finish(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
-        if let Some(error) = response.take_error() {
-            self.draw(scope, error, request, response);
+        if response.is_unfinished() {
+            self.complete(scope, request, response);
         }
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
             for hook in &scope.after {
                 caught(response, |response| hook(request, response));
-                if let Some(error) = response.take_error() {
-                    self.draw(0, error, request, response);
+                if response.is_unfinished() {
+                    self.complete(0, request, response);
                 }
             }
             next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+        }
+    }
+
+    /// Draws the page of an error, and answers with 304, 206, 412 or 416 where the response has what the request's conditions are
+    /// about (RFC 9110 §13.2). Before the after hooks, so that they see what is sent, and again behind one that set a validator.
+    #[cold]
+    fn complete(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
+        if let Some(error) = response.take_error() {
+            self.draw(scope, error, request, response);
+        }
+        conditional::settle(request, response);
+        if let Some(error) = response.take_error() {
+            self.draw(scope, error, request, response);
         }
     }
 

@@ -3,12 +3,18 @@
 #[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
 pub(crate) mod app;
 pub(crate) mod body;
+mod caching;
 pub(crate) mod client;
+mod conditional;
+pub(crate) mod cookie;
 pub(crate) mod error;
+pub(crate) mod files;
 pub(crate) mod into_response;
 mod json;
+mod negotiate;
 pub(crate) mod page;
 pub(crate) mod pattern;
+mod range;
 mod readers;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -1,8 +1,11 @@
 //! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
 
+use std::ops::Range;
+
 use serde_core::Serialize;
 
 use super::body::{BodySource, Pieces, Reader};
+use super::caching::is_validator;
 use super::error::Error;
 use crate::http1::status::StatusCode;
 
@@ -32,6 +35,8 @@ pub struct Response {
     /// Where text and JSON are written; kept from answer to answer so that the steady state allocates nothing.
     scratch: Vec<u8>,
     close: bool,
+    /// A field was set by which conditional and range requests are answered.
+    conditional: bool,
     error: Option<Error>,
 }
 
@@ -245,6 +250,32 @@ impl Response {
         self.body = Body::Static(bytes);
     }
 
+    /// Whether the body is made while it is sent.
+    pub(crate) fn is_streamed(&self) -> bool {
+        matches!(self.body, Body::Source(..))
+    }
+
+    /// Leaves this part of a body that is here.
+    pub(crate) fn cut(&mut self, part: Range<usize>) {
+        match &mut self.body {
+            Body::Empty | Body::Source(..) => {}
+            Body::Static(bytes) => *bytes = bytes.get(part).unwrap_or_default(),
+            Body::Scratch => keep(&mut self.scratch, part),
+            Body::Owned(bytes) => keep(bytes, part),
+        }
+    }
+
+    /// Whether an error's page is to be drawn, or the request's conditions are to be looked at.
+    #[inline]
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.conditional || self.error.is_some()
+    }
+
+    /// Whether there is something to compare with the request's conditions; asked once.
+    pub(crate) fn take_conditional(&mut self) -> bool {
+        std::mem::take(&mut self.conditional)
+    }
+
     pub(crate) fn clear_body(&mut self) {
         self.body = Body::Empty;
         self.media_type = "";
@@ -268,6 +299,7 @@ impl Response {
         self.media_type = "";
         self.body = Body::Empty;
         self.close = false;
+        self.conditional = false;
         self.error = None;
         if self.scratch.capacity() > SCRATCH_KEPT {
             self.scratch = Vec::new();
@@ -301,10 +333,17 @@ impl Response {
         if name.eq_ignore_ascii_case("content-type") {
             self.media_type = "";
         }
+        self.conditional |= is_validator(name);
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
             self.fields.extend_from_slice(part);
         }
     }
+}
+
+/// Leaves this part of the bytes.
+fn keep(bytes: &mut Vec<u8>, part: Range<usize>) {
+    bytes.truncate(part.end);
+    bytes.drain(..part.start.min(bytes.len()));
 }
 
 /// RFC 9110 §5.6.2.

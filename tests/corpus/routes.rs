@@ -18,7 +18,7 @@ pub fn routes(pause: Duration) -> App {
     for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
         app.route(method, "/headers", headers);
     }
-    app.get("/static/hello.txt", |_| "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\n");
+    app.files("/static", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/root/static"));
     app.get("/panic", panics);
     app.get("/redirect", |_| Redirect::found("/plaintext"));
     app.get("/stream", stream);

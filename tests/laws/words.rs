@@ -18,6 +18,7 @@ pub const ALLOWED: &[Allowed] = &[
     Allowed { file: "src/app/client.rs", word: "panic!", times: 1, why: "a proxy that is no address; start-up" },
     Allowed { file: "src/app/request.rs", word: "panic!", times: 1, why: "a state that no one added; caught, 500" },
     Allowed { file: "src/app/router.rs", word: "panic!", times: 3, why: "a wrong route stops the program at start-up" },
+    Allowed { file: "src/app/files.rs", word: "panic!", times: 1, why: "a missing directory stops it at start-up too" },
     Allowed {
         file: "src/middleware/mod.rs",
         word: "panic!",

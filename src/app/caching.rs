@@ -1,0 +1,139 @@
+//! What a response says about being kept and asked for again: validators and cache rules as fields; judges no request.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::error::Error;
+use super::response::Response;
+
+/// The last second that an IMF-fixdate can name: its year has four digits.
+const YEAR_9999: u64 = 253_402_300_799;
+
+impl Response {
+    /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another text for every other
+    /// content, to the byte. A GET that already has it is answered with 304 and no body, by itself.
+    ///
+    /// A text with a quote, a space or a control character makes the answer a 500.
+    ///
+    /// ```
+    /// use wirelight::{App, Response};
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |_| {
+    ///     let mut response = Response::default();
+    ///     response.text("the third edition");
+    ///     response.etag("v3");
+    ///     response
+    /// });
+    /// let client = app.test();
+    /// assert_eq!(client.get("/").send().header("etag"), Some("\"v3\""));
+    /// assert_eq!(client.get("/").header("If-None-Match", "\"v3\"").send().status(), 304);
+    /// assert_eq!(client.get("/").header("If-Match", "\"v2\"").send().status(), 412);
+    /// ```
+    pub fn etag(&mut self, tag: impl AsRef<str>) {
+        self.tagged("", tag.as_ref());
+    }
+
+    /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a page with another date on it):
+    /// good for 304, not for ranges nor `If-Match` (RFC 9110 §8.8.1).
+    pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
+        self.tagged("W/", tag.as_ref());
+    }
+
+    /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional requests are answered by it.
+    ///
+    /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is not.
+    pub fn last_modified(&mut self, time: SystemTime) {
+        let time = time.min(SystemTime::now());
+        if time.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() <= YEAR_9999) {
+            self.header("Last-Modified", httpdate::fmt_http_date(time));
+        }
+    }
+
+    /// Tells caches what they may do: `public, max-age=3600` (RFC 9111 §5.2.2).
+    pub fn cache_control(&mut self, directives: &str) {
+        self.header("Cache-Control", directives);
+    }
+
+    /// Tells caches to keep nothing: for what is personal or secret.
+    pub fn no_store(&mut self) {
+        self.cache_control("no-store");
+    }
+
+    /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
+    pub fn vary(&mut self, field: &str) {
+        let before = self.header_value("vary").unwrap_or_default();
+        if before.split(',').any(|known| known.trim().eq_ignore_ascii_case(field)) {
+            return;
+        }
+        let all = if before.is_empty() { field.to_owned() } else { format!("{before}, {field}") };
+        self.header("Vary", all);
+    }
+
+    /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it asked for, by itself.
+    pub fn accept_ranges(&mut self) {
+        self.header("Accept-Ranges", "bytes");
+    }
+
+    fn tagged(&mut self, weak: &str, tag: &str) {
+        // etagc, RFC 9110 §8.8.3: no space, no quote, no control character.
+        if tag.bytes().any(|byte| byte <= b' ' || byte == b'"' || byte == 0x7f) {
+            return self.fail(Error::internal(format!("an entity tag was refused: {tag:?}")));
+        }
+        self.header("ETag", format!("{weak}\"{tag}\""));
+    }
+}
+
+/// The fields whose presence makes a response answer conditional and range requests.
+pub(crate) fn is_validator(name: &str) -> bool {
+    ["etag", "last-modified", "accept-ranges"].iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_quoted_or_refused() {
+        for (tag, expected) in [("v1", Some("\"v1\"")), ("", Some("\"\"")), ("é,;\\", Some("\"é,;\\\""))] {
+            let mut response = Response::default();
+            response.etag(tag);
+            assert_eq!(response.header_value("etag"), expected);
+        }
+        for tag in ["\"v1\"", "a b", "a\r\nb", "\0", "\x7f", "\t"] {
+            let mut response = Response::default();
+            response.weak_etag(tag);
+            assert!(response.take_error().is_some() && response.header_value("etag").is_none(), "{tag:?}");
+        }
+        let mut response = Response::default();
+        response.weak_etag("v1");
+        assert_eq!(response.header_value("etag"), Some("W/\"v1\""));
+    }
+
+    #[test]
+    fn no_time_is_too_strange() {
+        let day = Duration::from_secs(86_400);
+        let far = |days: u32| UNIX_EPOCH.checked_add(day * days);
+        let date = |time| {
+            let mut response = Response::default();
+            response.last_modified(time);
+            response.header_value("last-modified").map(str::to_owned)
+        };
+        assert_eq!(date(UNIX_EPOCH).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert_eq!(date(UNIX_EPOCH - day), None);
+        for time in [far(100_000), far(4_000_000)].into_iter().flatten() {
+            let cut = date(time).and_then(|date| httpdate::parse_http_date(&date).ok());
+            assert!(cut.is_some_and(|cut| cut <= SystemTime::now()));
+        }
+    }
+
+    #[test]
+    fn vary_grows_and_repeats_nothing() {
+        let mut response = Response::default();
+        for field in ["Accept-Encoding", "Origin", "accept-encoding"] {
+            response.vary(field);
+        }
+        assert_eq!(response.header_value("vary"), Some("Accept-Encoding, Origin"));
+    }
+}

@@ -1,0 +1,407 @@
+//! Conditional requests (RFC 9110 §13): whether what the client knows of a resource still holds; knows no files and no routes.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use super::error::{Error, Result};
+use super::range;
+use super::request::Request;
+use super::response::Response;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+
+/// What a resource is like now.
+#[derive(Default)]
+struct Current<'a> {
+    exists: bool,
+    tag: Option<Tag<'a>>,
+    modified: Option<SystemTime>,
+}
+
+/// An entity tag (RFC 9110 §8.8.3); the quotes are not in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Tag<'a> {
+    weak: bool,
+    opaque: &'a [u8],
+}
+
+/// What the preconditions come to.
+#[derive(PartialEq, Eq, Debug)]
+enum Verdict {
+    Holds,
+    /// 304: the client has it already.
+    Unchanged,
+    /// 412: the client knows another state.
+    Failed,
+}
+
+impl Request<'_> {
+    /// Checks `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and `modified` are those of the
+    /// resource as it is, both `None` when it does not exist yet. Lost updates end here: the second of two editors gets a 412.
+    ///
+    /// Answers to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
+    ///
+    /// # Errors
+    /// 412 when a precondition fails.
+    ///
+    /// ```
+    /// use wirelight::{App, Request, Result};
+    ///
+    /// let mut app = App::new();
+    /// app.put("/page", |req: &Request| -> Result<()> { req.precondition(Some("v7"), None) });
+    /// let client = app.test();
+    /// assert_eq!(client.put("/page").header("If-Match", "\"v7\"").send().status(), 204);
+    /// assert_eq!(client.put("/page").header("If-Match", "\"v6\"").send().status(), 412);
+    /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only where there is nothing
+    /// ```
+    pub fn precondition(&self, etag: Option<&str>, modified: Option<SystemTime>) -> Result<()> {
+        let tag = etag.map(|etag| Tag { weak: false, opaque: etag.as_bytes() });
+        match judge(self, &Current { exists: tag.is_some() || modified.is_some(), tag, modified }) {
+            Verdict::Holds => Ok(()),
+            Verdict::Unchanged | Verdict::Failed => Err(failed()),
+        }
+    }
+}
+
+/// Answers a conditional or range request out of the response that a plain one would get.
+pub(crate) fn settle(request: &Request<'_>, response: &mut Response) {
+    if !response.take_conditional() {
+        return;
+    }
+    if response.is_streamed() {
+        response.remove_header("Accept-Ranges"); // what is made while it is sent has no parts to choose from
+    }
+    let length = response.body().len();
+    match part(request, response, length as u64) {
+        None => response.clear_body(),
+        Some(part) if part == (0..length as u64) => {}
+        Some(part) => response.cut(part.start as usize..part.end as usize),
+    }
+}
+
+/// The part of a body of `length` bytes that is to be sent, when any is. Status and fields are set accordingly.
+pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
+    // §13.2.1: only what would have been a success. Methods that change something have done so by now: they ask beforehand.
+    if !response.status().is_success() || !is_read(request) {
+        return Some(0..length);
+    }
+    let current = Current {
+        exists: true,
+        tag: response.header_value("etag").and_then(|value| tags(value.as_bytes()).next()),
+        modified: response.header_value("last-modified").and_then(|value| httpdate::parse_http_date(value).ok()),
+    };
+    match judge(request, &current) {
+        Verdict::Failed => response.fail(failed()),
+        Verdict::Unchanged => unchanged(response),
+        Verdict::Holds => {
+            let whole = request.method() != Method::GET || !range_applies(request, &current);
+            return if whole { Some(0..length) } else { range::part(request, response, length) };
+        }
+    }
+    None
+}
+
+/// The order of RFC 9110 §13.2.2: tags before dates, what must hold before what must not.
+fn judge(request: &Request<'_>, current: &Current<'_>) -> Verdict {
+    if has(request, "if-match") {
+        // §13.1.1 compares strongly.
+        if !names(request, "if-match", current, |a, b| !a.weak && a == b) {
+            return Verdict::Failed;
+        }
+    } else if let (Some(limit), Some(modified)) = (date(request, "if-unmodified-since"), current.modified)
+        && modified > limit
+    {
+        return Verdict::Failed;
+    }
+    let unchanged = if has(request, "if-none-match") {
+        // §13.1.2 compares weakly.
+        names(request, "if-none-match", current, |a, b| a.opaque == b.opaque)
+    } else {
+        let since = date(request, "if-modified-since").filter(|_| is_read(request));
+        matches!((since, current.modified), (Some(since), Some(modified)) if modified <= since)
+    };
+    match unchanged {
+        false => Verdict::Holds,
+        true if is_read(request) => Verdict::Unchanged,
+        true => Verdict::Failed,
+    }
+}
+
+/// If-Range (RFC 9110 §13.1.5): a part is of use only to who has the rest of the same content. Without it, always.
+fn range_applies(request: &Request<'_>, current: &Current<'_>) -> bool {
+    if !has(request, "if-range") {
+        return true;
+    }
+    let Some(value) = only(request, "if-range") else { return false };
+    let mut listed = tags(value);
+    if let Some(tag) = listed.next() {
+        return !tag.weak && current.tag == Some(tag) && listed.next().is_none();
+    }
+    // A date is a strong validator only when no second change can hide in the same second (§8.8.2.2).
+    let calm = |modified: &SystemTime| modified.elapsed().is_ok_and(|age| age >= Duration::from_secs(1));
+    let modified = current.modified.filter(calm);
+    modified.is_some() && date(request, "if-range") == modified
+}
+
+/// Whether the field lists the current tag, or is `*` and there is something at all.
+fn names(request: &Request<'_>, field: &str, current: &Current<'_>, same: fn(Tag<'_>, Tag<'_>) -> bool) -> bool {
+    let listed = |value| current.tag.is_some_and(|own| tags(value).any(|tag| same(own, tag)));
+    values(request, field).any(|value| if value == b"*" { current.exists } else { listed(value) })
+}
+
+/// The tags of one field line; reading ends at what is no tag. Commas may stand inside the quotes, so nothing is split at them.
+fn tags(mut rest: &[u8]) -> impl Iterator<Item = Tag<'_>> {
+    std::iter::from_fn(move || {
+        let start = rest.iter().position(|byte| !b" \t,".contains(byte))?;
+        rest = rest.get(start..)?;
+        let stripped = rest.strip_prefix(b"W/");
+        let quoted = stripped.unwrap_or(rest).strip_prefix(b"\"")?;
+        let end = memchr::memchr(b'"', quoted)?;
+        rest = quoted.get(end + 1..)?;
+        Some(Tag { weak: stripped.is_some(), opaque: quoted.get(..end)? })
+    })
+}
+
+/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5).
+fn unchanged(response: &mut Response) {
+    response.set_status(StatusCode::NOT_MODIFIED);
+    let described = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Accept-Ranges"];
+    described.into_iter().for_each(|field| response.remove_header(field));
+    if response.header_value("etag").is_some() {
+        response.remove_header("Last-Modified");
+    }
+}
+
+fn failed() -> Error {
+    Error::new(StatusCode::PRECONDITION_FAILED, "The resource is not in the state that the request expects.")
+}
+
+fn is_read(request: &Request<'_>) -> bool {
+    [Method::GET, Method::HEAD].contains(&request.method())
+}
+
+fn has(request: &Request<'_>, field: &str) -> bool {
+    values(request, field).next().is_some()
+}
+
+/// The values as bytes: tags may be of any encoding.
+fn values<'r>(request: &'r Request<'_>, field: &'r str) -> impl Iterator<Item = &'r [u8]> {
+    request.headers().filter(move |(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, value)| value)
+}
+
+/// The value of a field that may come once only: two of them mean nothing.
+pub(super) fn only<'r>(request: &'r Request<'_>, field: &'r str) -> Option<&'r [u8]> {
+    let mut values = values(request, field);
+    values.next().filter(|_| values.next().is_none())
+}
+
+/// A date in any of the three forms (RFC 9110 §5.6.7); what is none is ignored (§13.1.3, §13.1.4).
+fn date(request: &Request<'_>, field: &str) -> Option<SystemTime> {
+    let value = std::str::from_utf8(only(request, field)?).ok()?;
+    httpdate::parse_http_date(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{App, Response, StatusCode};
+
+    const DATE: &str = "Sat, 29 Oct 1994 19:43:31 GMT";
+    const BEFORE: &str = "Sat, 29 Oct 1994 19:43:30 GMT";
+    const AFTER: &str = "Sat, 29 Oct 1994 19:43:32 GMT";
+
+    /// `/both` has a strong tag and a date, `/weak` a weak tag, `/dated` a date, `/bare` nothing.
+    fn app() -> App {
+        let mut app = App::new();
+        let response = |fields: &'static [(&str, &str)]| {
+            move |_: &crate::Request<'_>| {
+                let mut response = Response::default();
+                response.text("0123456789");
+                fields.iter().for_each(|(name, value)| response.header(name, value));
+                response
+            }
+        };
+        app.get(
+            "/both",
+            response(&[("ETag", "\"a,b\""), ("Last-Modified", DATE), ("Accept-Ranges", "bytes"), ("Vary", "Accept")]),
+        );
+        app.post("/both", response(&[("ETag", "\"a,b\""), ("Last-Modified", DATE)]));
+        app.get("/weak", response(&[("ETag", "W/\"a\""), ("Accept-Ranges", "bytes")]));
+        app.get("/dated", response(&[("Last-Modified", DATE), ("Accept-Ranges", "bytes")]));
+        app.get("/bare", response(&[]));
+        app.get("/missing", |_| {
+            let mut response = Response::new(StatusCode::NOT_FOUND);
+            response.etag("x");
+            response
+        });
+        app
+    }
+
+    fn status(app: &App, method: &str, path: &str, fields: &[(&str, &str)]) -> u16 {
+        let client = app.test();
+        let request = client.request(method, path);
+        fields.iter().fold(request, |request, (name, value)| request.header(name, value)).send().status().as_u16()
+    }
+
+    #[test]
+    fn preconditions_in_their_order() {
+        let app = app();
+        for (path, fields, expected) in [
+            // §13.1.1: strong comparison
+            ("/both", &[("If-Match", "\"a,b\"")][..], 200),
+            ("/both", &[("If-Match", "\"a\"")], 412),
+            ("/both", &[("If-Match", "W/\"a,b\"")], 412),
+            ("/both", &[("If-Match", "\"x\", W/\"y\" ,,\"a,b\"")], 200),
+            ("/both", &[("If-Match", "\"x\""), ("If-Match", "\"a,b\"")], 200),
+            ("/both", &[("If-Match", "*")], 200),
+            ("/both", &[("If-Match", "")], 412),
+            ("/both", &[("If-Match", "a,b")], 412),
+            ("/both", &[("If-Match", "\"a,b")], 412),
+            ("/both", &[("If-Match", "w/\"a,b\"")], 412),
+            ("/weak", &[("If-Match", "W/\"a\"")], 412),
+            ("/dated", &[("If-Match", "*")], 200),
+            ("/dated", &[("If-Match", "\"a\"")], 412),
+            // §13.1.4, and that If-Match stands above it
+            ("/both", &[("If-Unmodified-Since", BEFORE)], 412),
+            ("/both", &[("If-Unmodified-Since", DATE)], 200),
+            ("/both", &[("If-Unmodified-Since", "yesterday")], 200),
+            ("/both", &[("If-Unmodified-Since", BEFORE), ("If-Unmodified-Since", BEFORE)], 200),
+            ("/both", &[("If-Unmodified-Since", BEFORE), ("If-Match", "*")], 200),
+            ("/weak", &[("If-Unmodified-Since", BEFORE)], 200),
+            // §13.1.2: weak comparison
+            ("/both", &[("If-None-Match", "\"a,b\"")], 304),
+            ("/both", &[("If-None-Match", "W/\"a,b\"")], 304),
+            ("/weak", &[("If-None-Match", "\"a\"")], 304),
+            ("/both", &[("If-None-Match", "\"a\", \"b\"")], 200),
+            ("/both", &[("If-None-Match", "\"a\",\t\"a,b\"")], 304),
+            ("/both", &[("If-None-Match", "\"x\""), ("If-None-Match", "\"a,b\"")], 304),
+            ("/both", &[("If-None-Match", "*")], 304),
+            ("/both", &[("If-None-Match", "**")], 200),
+            ("/dated", &[("If-None-Match", "*")], 304),
+            ("/dated", &[("If-None-Match", "\"a\"")], 200),
+            // §13.1.3, and that If-None-Match stands above it
+            ("/both", &[("If-Modified-Since", DATE)], 304),
+            ("/both", &[("If-Modified-Since", AFTER)], 304),
+            ("/both", &[("If-Modified-Since", BEFORE)], 200),
+            ("/both", &[("If-Modified-Since", "Saturday, 29-Oct-94 19:43:31 GMT")], 304),
+            ("/both", &[("If-Modified-Since", "Sat Oct 29 19:43:31 1994")], 304),
+            ("/both", &[("If-Modified-Since", "Sat Oct 29 19:43:30 1994")], 200),
+            ("/both", &[("If-Modified-Since", "29 Oct 1994")], 200),
+            ("/both", &[("If-Modified-Since", "Sat, 99 Oct 1994 19:43:31 GMT")], 200),
+            ("/both", &[("If-Modified-Since", DATE), ("If-Modified-Since", DATE)], 200),
+            ("/both", &[("If-Modified-Since", DATE), ("If-None-Match", "\"x\"")], 200),
+            ("/weak", &[("If-Modified-Since", AFTER)], 200),
+            // §13.2.2: what must hold comes before what must not
+            ("/both", &[("If-None-Match", "*"), ("If-Match", "\"x\"")], 412),
+            ("/both", &[("If-Modified-Since", DATE), ("If-Unmodified-Since", BEFORE)], 412),
+            ("/both", &[("If-None-Match", "*"), ("If-Match", "*")], 304),
+            // §13.2.1: not without a success, and not without validators
+            ("/missing", &[("If-None-Match", "*")], 404),
+            ("/missing", &[("If-Match", "\"y\"")], 404),
+            ("/bare", &[("If-None-Match", "*")], 200),
+        ] {
+            for method in ["GET", "HEAD"] {
+                assert_eq!(status(&app, method, path, fields), expected, "{method} {path} {fields:?}");
+            }
+        }
+        // What has changed something is not unmade afterwards.
+        assert_eq!(status(&app, "POST", "/both", &[("If-Match", "\"x\"")]), 200);
+        assert_eq!(status(&app, "POST", "/both", &[("If-None-Match", "*")]), 200);
+    }
+
+    #[test]
+    fn if_range_wants_a_strong_validator() {
+        let app = app();
+        for (path, value, expected) in [
+            ("/both", Some("\"a,b\""), 206),
+            ("/both", Some("\"a\""), 200),
+            ("/both", Some("W/\"a,b\""), 200),
+            ("/both", Some("\"a,b\", \"a,b\""), 200),
+            ("/weak", Some("W/\"a\""), 200),
+            ("/weak", Some("\"a\""), 200),
+            ("/both", Some(DATE), 206),
+            ("/both", Some("Sat Oct 29 19:43:31 1994"), 206),
+            ("/both", Some(BEFORE), 200),
+            ("/both", Some(AFTER), 200),
+            ("/dated", Some(DATE), 206),
+            ("/both", Some("garbage"), 200),
+            ("/both", Some(""), 200),
+            ("/both", None, 206),
+            ("/weak", None, 206),
+            ("/bare", None, 200),
+        ] {
+            let fields: Vec<_> =
+                value.map(|value| ("If-Range", value)).into_iter().chain([("Range", "bytes=2-4")]).collect();
+            assert_eq!(status(&app, "GET", path, &fields), expected, "{path} {value:?}");
+            assert_eq!(status(&app, "HEAD", path, &fields), 200, "RFC 9110 §14.2: Range is for GET");
+        }
+        let fields = [("If-Range", "\"a,b\""), ("If-Range", "\"a,b\""), ("Range", "bytes=0-0")];
+        assert_eq!(status(&app, "GET", "/both", &fields), 200);
+        assert_eq!(status(&app, "GET", "/both", &[("Range", "bytes=0-0"), ("Range", "bytes=0-0")]), 200);
+        assert_eq!(status(&app, "GET", "/both", &[("Range", "bytes=0-0"), ("If-None-Match", "*")]), 304);
+        assert_eq!(status(&app, "GET", "/both", &[("Range", "bytes=99-"), ("If-Range", "\"x\"")]), 200);
+    }
+
+    #[test]
+    fn what_each_answer_says() {
+        let app = app();
+        let client = app.test();
+        let names = |reply: &crate::TestResponse| {
+            let names = reply.headers().iter().map(|(name, _)| name.to_ascii_lowercase());
+            names.filter(|name| name != "date").collect::<Vec<_>>()
+        };
+        let reply = client.get("/both").header("If-None-Match", "*").send();
+        assert_eq!((names(&reply), reply.text()), (vec!["etag".to_owned(), "vary".into()], ""));
+        let reply = client.get("/dated").header("If-Modified-Since", DATE).send();
+        assert_eq!(names(&reply), ["last-modified"]);
+        let reply = client.get("/both").header("Range", "bytes=-3").send();
+        assert_eq!((reply.header("content-range"), reply.header("etag")), (Some("bytes 7-9/10"), Some("\"a,b\"")));
+        assert_eq!((reply.header("content-length"), reply.text()), (Some("3"), "789"));
+        let reply = client.get("/both").header("Range", "bytes=10-").send();
+        assert_eq!((reply.status().as_u16(), reply.header("content-range")), (416, Some("bytes */10")));
+        let reply = client.request("HEAD", "/both").header("Range", "bytes=0-1").send();
+        assert_eq!((reply.header("content-length"), reply.header("content-range")), (Some("10"), None));
+    }
+
+    #[test]
+    fn a_stream_has_validators_but_no_parts() {
+        let mut app = App::new();
+        app.get("/", |_| {
+            let mut response = Response::default();
+            response.etag("1");
+            response.accept_ranges();
+            response.reader(&b"0123456789"[..], Some(10));
+            response
+        });
+        let reply = app.test().get("/").header("Range", "bytes=0-3").send();
+        assert_eq!((reply.status().as_u16(), reply.header("accept-ranges"), reply.text()), (200, None, "0123456789"));
+        assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "*")]), 304);
+    }
+
+    #[test]
+    fn a_validator_of_an_after_hook_counts() {
+        let mut app = App::new();
+        app.get("/", |_| "text");
+        app.after(|_, response| response.etag(format!("{}", response.body().len())));
+        assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "\"4\"")]), 304);
+        assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "\"5\"")]), 200);
+    }
+
+    #[test]
+    fn a_change_asks_beforehand() {
+        let mut app = App::new();
+        app.put("/new", |req| req.precondition(None, None));
+        app.put("/old", |req| req.precondition(Some("7"), None));
+        for (path, field, value, expected) in [
+            ("/new", "If-None-Match", "*", 204),
+            ("/new", "If-Match", "*", 412),
+            ("/new", "If-Match", "\"7\"", 412),
+            ("/old", "If-None-Match", "*", 412),
+            ("/old", "If-None-Match", "\"7\"", 412),
+            ("/old", "If-None-Match", "\"6\"", 204),
+            ("/old", "If-Match", "\"7\"", 204),
+            ("/old", "If-Modified-Since", AFTER, 204),
+        ] {
+            assert_eq!(status(&app, "PUT", path, &[(field, value)]), expected, "{path} {field}: {value}");
+        }
+    }
+}

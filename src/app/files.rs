@@ -1,0 +1,256 @@
+//! Files of a directory as answers: type, validators, precompressed siblings; which file it is, `root` decides.
+
+mod root;
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use self::root::{Found, Root};
+use super::conditional;
+use super::error::{Error, Result};
+use super::request::Request;
+use super::response::Response;
+use super::router::Router;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+
+/// Codings in the order we like them, and how the files that hold them are called. Brotli is a fifth smaller than gzip.
+const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+/// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
+const AT_ONCE: u64 = 64 * 1024;
+
+/// A directory whose files are answers. Any path does for [`Router::files`]; this type is there for the options.
+///
+/// Only regular files are sent, and none from outside of the directory, whatever the path says and wherever links lead. There are
+/// no listings. Names with a dot in front are hidden.
+///
+/// ```no_run
+/// use wirelight::{App, Files};
+///
+/// let mut app = App::new();
+/// app.files("/static", "public");
+/// app.files("/docs", Files::new("site").index("index.html").cache_control("public, max-age=3600").precompressed());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Files {
+    root: Root,
+    index: Option<String>,
+    cache_control: Option<String>,
+    precompressed: bool,
+}
+
+impl Files {
+    /// The files of this directory; a relative path is one below the working directory of now.
+    pub fn new(directory: impl AsRef<Path>) -> Files {
+        let directory = directory.as_ref();
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        Files {
+            root: Root { directory, dotfiles: false, links_out: false },
+            index: None,
+            cache_control: None,
+            precompressed: false,
+        }
+    }
+
+    /// Answers a path that ends with a slash with the file of this name in that directory. A directory without its slash is
+    /// redirected (308), so that relative links work.
+    #[must_use]
+    pub fn index(mut self, name: &str) -> Files {
+        self.index = Some(name.to_owned());
+        self
+    }
+
+    /// Sets `Cache-Control` on every file. Without it caches guess, most of them a tenth of the file's age (RFC 9111 §4.2.2).
+    #[must_use]
+    pub fn cache_control(mut self, directives: &str) -> Files {
+        self.cache_control = Some(directives.to_owned());
+        self
+    }
+
+    /// Sends `style.css.br` or `style.css.gz` instead of `style.css` to clients that take the coding, unless it is older. Only for
+    /// directories where such a pair is always the same content; it costs two looks at the disk a request.
+    #[must_use]
+    pub fn precompressed(mut self) -> Files {
+        self.precompressed = true;
+        self
+    }
+
+    /// Shows names with a dot in front too: `.well-known`, but also `.env` and `.git`.
+    #[must_use]
+    pub fn dotfiles(mut self) -> Files {
+        self.root.dotfiles = true;
+        self
+    }
+
+    /// Follows symbolic links that lead out of the directory. Those that stay inside are always followed.
+    #[must_use]
+    pub fn follow_links(mut self) -> Files {
+        self.root.links_out = true;
+        self
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Result<Response> {
+        let rest: String = request.param("path").unwrap_or_default();
+        // `%2F` is no separator (RFC 3986 §2.2), and no name has a slash in it.
+        if request.raw_path().as_bytes().windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
+            return Err(Error::not_found(""));
+        }
+        let mut segments: Vec<&str> = rest.split('/').collect();
+        let slash = segments.pop_if(|last| last.is_empty()).is_some();
+        let path = match (self.root.find(&segments), &self.index) {
+            (Some(Found::File(path)), _) if !slash => path,
+            (Some(Found::Directory), Some(_)) if !slash => return Ok(with_slash(request)),
+            (Some(Found::Directory), Some(index)) => {
+                segments.push(index);
+                match self.root.find(&segments) {
+                    Some(Found::File(path)) => path,
+                    _ => return Err(Error::not_found("")),
+                }
+            }
+            _ => return Err(Error::not_found("")),
+        };
+        self.send(request, &path)
+    }
+
+    fn send(&self, request: &Request<'_>, path: &Path) -> Result<Response> {
+        let (mut file, mut metadata) = root::open(path)?.ok_or_else(|| Error::not_found(""))?;
+        let mut response = Response::default();
+        let mut suffix = "";
+        if self.precompressed {
+            let siblings = siblings(path, &metadata);
+            if !siblings.is_empty() {
+                response.vary("Accept-Encoding");
+            }
+            let offers: Vec<_> = siblings.iter().map(|(coding, ..)| *coding).chain(["identity"]).collect();
+            let chosen = request.accepts_encoding(&offers);
+            if let Some((coding, file_suffix, path)) = siblings.into_iter().find(|(coding, ..)| Some(*coding) == chosen)
+                && let Some(opened) = root::open(&path)?
+            {
+                (file, metadata) = opened;
+                suffix = file_suffix;
+                response.header("Content-Encoding", coding);
+            }
+        }
+        response.header("Content-Type", media_type(path));
+        response.etag(format!("{}{suffix}", tag(&metadata)));
+        if let Ok(modified) = metadata.modified() {
+            response.last_modified(modified);
+        }
+        response.accept_ranges();
+        if let Some(directives) = &self.cache_control {
+            response.cache_control(directives);
+        }
+        response.take_conditional(); // compared here already: only the part that is asked for is read
+        if let Some(part) = conditional::part(request, &mut response, metadata.len()) {
+            fill(&mut response, file, part, request.method() == Method::HEAD)?;
+        }
+        Ok(response)
+    }
+}
+
+impl<P: AsRef<Path>> From<P> for Files {
+    fn from(directory: P) -> Files {
+        Files::new(directory)
+    }
+}
+
+impl Router {
+    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range requests included. Hooks for
+    /// them alone go on a router of their own, nested under `/members/` for instance (with the slash, if there is an index).
+    ///
+    /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow disks hold others up.
+    ///
+    /// # Panics
+    /// When there is no such directory, and as [`get`](Router::get): at start-up.
+    ///
+    /// ```
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.files("/source", "src");
+    /// let client = app.test();
+    /// assert!(client.get("/source/lib.rs").send().text().starts_with("//!"));
+    /// assert_eq!(client.get("/source/../Cargo.toml").send().status(), 404);
+    /// ```
+    #[track_caller]
+    pub fn files(&mut self, prefix: &str, files: impl Into<Files>) {
+        let files = files.into();
+        #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
+        if !files.root.directory.is_dir() {
+            panic!("files({prefix:?}): there is no directory {}", files.root.directory.display());
+        }
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        if files.index.is_some() {
+            let files = files.clone();
+            self.get(&format!("{prefix}/"), move |request| files.answer(request));
+        }
+        self.get(&format!("{prefix}/{{path:rest}}"), move |request| files.answer(request));
+    }
+}
+
+/// The same path with a slash behind it. Its segments are known to be names, so it cannot begin with `//` and lead elsewhere.
+fn with_slash(request: &Request<'_>) -> Response {
+    let query = match request.query_string() {
+        "" => String::new(),
+        query => format!("?{query}"),
+    };
+    let mut response = Response::new(StatusCode::PERMANENT_REDIRECT);
+    response.header("Location", format!("{}/{query}", request.raw_path()));
+    response
+}
+
+/// The compressed forms that are there and not older than the file: coding, suffix, path.
+fn siblings(path: &Path, metadata: &Metadata) -> Vec<(&'static str, &'static str, PathBuf)> {
+    let fresh = |path: &Path| {
+        let sibling = root::look(path)?;
+        (sibling.modified().ok()? >= metadata.modified().ok()?).then_some(())
+    };
+    let forms = CODINGS.iter().map(|(coding, suffix)| (*coding, *suffix, with_suffix(path, suffix)));
+    forms.filter(|(.., path)| fresh(path).is_some()).collect()
+}
+
+/// Text is said to be UTF-8, since browsers would guess otherwise.
+fn media_type(path: &Path) -> String {
+    let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
+    if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
+}
+
+/// Time of the last change, to the nanosecond, and length, as nginx does it (to the second). No inode number, which Apache once
+/// had: it differs between the machines of a cluster, and is nobody's business. A file rewritten with the same length inside one tick
+/// of the file system's clock (some milliseconds) keeps its tag: who writes in place should write aside and rename.
+fn tag(metadata: &Metadata) -> String {
+    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
+    let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
+    let age = since(UNIX_EPOCH, modified).or_else(|_| since(modified, UNIX_EPOCH)).unwrap_or_default();
+    format!("{age:x}-{:x}", metadata.len())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(path);
+    path.push(suffix);
+    path.into()
+}
+
+/// The body: what fits one write is read at once, which spares the stream its turns; the rest is read while it is sent. A file that
+/// shrinks meanwhile breaks the answer off, one that grows is sent as long as it was (RFC 9112 §8).
+fn fill(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
+    let length = part.end - part.start;
+    file.seek(SeekFrom::Start(part.start))?;
+    let mut file = file.take(length);
+    if length > AT_ONCE || head {
+        response.reader(file, Some(length));
+        return Ok(());
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != length {
+        return Err(Error::internal("the file shrank while it was read"));
+    }
+    response.bytes(bytes);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! From the rest of a path to a regular file below one directory: decides what may be opened; knows no HTTP.
+//!
+//! What is refused looks like what does not exist, so that nobody learns the names outside.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path, PathBuf};
+
+/// A directory, and what of it may be seen.
+#[derive(Clone, Debug)]
+pub(super) struct Root {
+    pub(super) directory: PathBuf,
+    /// Names with a dot in front: `.env`, `.git`.
+    pub(super) dotfiles: bool,
+    /// Links that lead out of the directory.
+    pub(super) links_out: bool,
+}
+
+/// What a name stands for.
+pub(super) enum Found {
+    File(PathBuf),
+    Directory,
+}
+
+impl Root {
+    /// What stands at the end of these segments, decoded.
+    ///
+    /// Each step is looked at without following it: a plain name cannot lead out, and what a link leads to is compared with the
+    /// root, both fully resolved. Who may write into the directory can swap a file for a link between this look and the opening;
+    /// closing that gap takes `openat2`, which only Linux has.
+    pub(super) fn find(&self, segments: &[&str]) -> Option<Found> {
+        let mut path = self.directory.clone();
+        let mut linked = false;
+        for segment in segments {
+            if !self.shows(segment) {
+                return None;
+            }
+            path.push(segment);
+            linked |= fs::symlink_metadata(&path).ok()?.is_symlink();
+        }
+        if linked
+            && !self.links_out
+            && !fs::canonicalize(&path).ok()?.starts_with(fs::canonicalize(&self.directory).ok()?)
+        {
+            return None;
+        }
+        let kind = fs::metadata(&path).ok()?.file_type();
+        match () {
+            () if kind.is_dir() => Some(Found::Directory),
+            // A pipe would block whoever opens it, a device may do anything.
+            () if kind.is_file() => Some(Found::File(path)),
+            () => None,
+        }
+    }
+
+    /// One segment must be one plain name, on any platform: no `..`, no separator, no drive.
+    fn shows(&self, segment: &str) -> bool {
+        let mut components = Path::new(segment).components();
+        let plain =
+            matches!((components.next(), components.next()), (Some(Component::Normal(name)), None) if name == segment);
+        plain
+            && !segment.contains(|character: char| character == '\\' || character.is_control())
+            && (self.dotfiles || !segment.starts_with('.'))
+    }
+}
+
+/// What stands beside a file that was found: a regular file, no link.
+pub(super) fn look(path: &Path) -> Option<Metadata> {
+    fs::symlink_metadata(path).ok().filter(Metadata::is_file)
+}
+
+/// Opens a regular file. `None`: it went away meanwhile, or we may not read it.
+pub(super) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    let file = match File::open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(None),
+        file => file?,
+    };
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
