@@ -23,7 +23,7 @@ pub mod middleware;
 mod net;
 mod server;
 mod testing;
-mod wire;
+pub mod wire;
 
 pub use app::app::App;
 pub use app::client::TrustedProxies;

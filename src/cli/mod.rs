@@ -1,6 +1,8 @@
 //! The command line: which subcommand runs, and how a failure is told; what a subcommand does is in the file of its name.
 
 mod demo;
+mod explain;
+mod glyphs;
 mod routes;
 mod serve;
 mod settings;
@@ -16,10 +18,12 @@ wirelight: the HTTP/1.1 server you can see through
 
 Usage: wirelight [serve] [options]
        wirelight routes
+       wirelight explain FILE
 
 Commands:
   serve            serve the demo API (also without a command)
   routes           print the routes of the demo API
+  explain FILE     take a raw request or response apart; - reads the standard input
 
 Options of serve, and the environment variables that they win over:
   --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
@@ -58,6 +62,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let command = arguments.next_if(|first| !first.as_encoded_bytes().starts_with(b"-"));
     let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
         Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
+        Some("explain") => explain::run(lexopt::Parser::from_args(arguments)),
         Some("routes") => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(
             "there is no command {:?}; `wirelight --help` lists them",

@@ -1,0 +1,134 @@
+//! `wirelight explain`: prints a raw request or response with the meaning of every byte; the verdicts are the library's.
+
+use std::ffi::OsString;
+use std::io::Read;
+
+use lexopt::Arg::{Long, Short, Value};
+use wirelight::wire::{self, Explanation, Piece};
+
+use super::{Failure, HELP, confused, glyphs, say};
+
+/// More than this is no message that a person reads.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// Messages in one text; behind them it only gets longer.
+const MOST_MESSAGES: usize = 100;
+/// Characters of a piece on its line.
+const WIDTH: usize = 40;
+
+/// Explains the file that the arguments name, `-` being the standard input.
+pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
+    let mut file = None;
+    while let Some(argument) = arguments.next().map_err(confused)? {
+        match argument {
+            Short('h') | Long("help") => {
+                say(HELP);
+                return Ok(());
+            }
+            Value(name) if file.is_none() => file = Some(name),
+            other => return Err(confused(other.unexpected())),
+        }
+    }
+    let bytes = read(file.ok_or_else(|| Failure::usage("explain needs a file, or - for the standard input"))?)?;
+    let mut explanation = wire::explain(&bytes);
+    print(&explanation);
+    for _ in 1..MOST_MESSAGES {
+        if explanation.rest().is_empty() {
+            return Ok(());
+        }
+        explanation = wire::explain(explanation.rest());
+        say("\nand behind it:\n");
+        print(&explanation);
+    }
+    say(format_args!("\n{} bytes more are not shown", explanation.rest().len()));
+    Ok(())
+}
+
+/// All bytes of a file or of the standard input.
+pub(super) fn read(file: OsString) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let result = if file == "-" {
+        std::io::stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(&file).and_then(|open| open.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+    };
+    result.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Failure::usage(format!("{} is larger than {MOST_BYTES} bytes", file.display())));
+    }
+    Ok(bytes)
+}
+
+fn print(explanation: &Explanation) {
+    let what = if explanation.is_request() { "a request" } else { "a response" };
+    if explanation.was_pasted() {
+        say(format_args!(
+            "{what}, pasted: its lines end with LF alone and are read, and counted, as CR LF. Sent as it is, a strict reader refuses \
+             it (RFC 9112 §2.2)."
+        ));
+    } else {
+        say(what);
+    }
+    say("");
+    for piece in explanation.pieces() {
+        say(line(&piece));
+    }
+    say("");
+    match explanation.findings() {
+        [] => say("wrong:   nothing"),
+        findings => findings.iter().for_each(|finding| say(format_args!("wrong:   {finding}"))),
+    }
+    say(format_args!("body:    {}", explanation.body()));
+    let who = if explanation.is_request() { "server: " } else { "client: " };
+    say(format_args!("{who} {}", explanation.verdict()));
+}
+
+fn line(piece: &Piece<'_>) -> String {
+    let text = match piece.kind {
+        "sp" | "ows" => glyphs::visible(piece.bytes).replace(' ', "␠"),
+        _ => glyphs::shortened(piece.bytes, WIDTH),
+    };
+    let padding = " ".repeat(WIDTH.saturating_sub(text.chars().count()));
+    format!("{:>6}  {:<10}  {text}{padding}  {}", piece.at, piece.kind, meaning(piece)).trim_end().to_owned()
+}
+
+fn meaning(piece: &Piece<'_>) -> &'static str {
+    match piece.kind {
+        "method" => "what is to be done",
+        "target" => "with which resource",
+        "query" => "parameters, for the application",
+        "version" => "the version of HTTP, which decides whether the connection stays",
+        "status" => "how it went",
+        "reason" => "for people; programs ignore it",
+        "crlf" => "end of line",
+        "lf-bare" => "end of line without its CR",
+        "name" => field(piece.bytes),
+        "colon" => "no blank may stand before it",
+        "blank" => "empty line: end of the section",
+        "body" => "the content",
+        "chunk-size" => "bytes of the chunk, in hexadecimal",
+        "chunk-ext" => "chunk extension; readers ignore it",
+        "chunk-data" => "content",
+        "trailer" => "a field behind the content",
+        "junk" => "does not belong here",
+        _ => "",
+    }
+}
+
+/// What the fields are for that steer the protocol, and the ones that everybody sends.
+fn field(name: &[u8]) -> &'static str {
+    match name.to_ascii_lowercase().as_slice() {
+        b"accept" => "media types that the client can read",
+        b"authorization" => "who asks; a secret",
+        b"connection" => "whether the connection stays, and fields for this hop only",
+        b"content-length" => "bytes of the body, in decimal",
+        b"content-type" => "the media type of the body",
+        b"cookie" | b"set-cookie" => "what the server asked the client to keep; a secret",
+        b"date" => "when the message was made",
+        b"expect" => "the client waits for 100 before it sends the body",
+        b"host" => "which of the server's sites; HTTP/1.1 demands it",
+        b"location" => "where to go instead",
+        b"server" | b"user-agent" => "the program that speaks",
+        b"transfer-encoding" => "the body comes in chunks",
+        _ => "field name, in any case",
+    }
+}

@@ -1,0 +1,97 @@
+use super::*;
+use proptest::prelude::*;
+
+fn findings(bytes: &str) -> Vec<(usize, &'static str)> {
+    explain(bytes.as_bytes()).findings().iter().map(|finding| (finding.at, finding.name)).collect()
+}
+
+#[test]
+fn every_fault_is_found_at_its_byte() {
+    let cases: &[(&str, &[(usize, &str)])] = &[
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[]),
+        ("GET / HTTP/1.1\nHost: a\n\n", &[]),
+        ("GET / HTTP/1.1\r\nHost: a\n\r\n", &[(23, "bare-lf")]),
+        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", &[(20, "space-before-colon")]),
+        ("GET / HTTP/1.1\r\n\r\n", &[(16, "host-missing")]),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nno colon\r\n x\r\nContent-Length: +1\r\n\r\n",
+            &[(36, "field-name"), (44, "obs-fold"), (25, "host-repeated"), (64, "length-invalid")],
+        ),
+        ("GET\r\nHost: a\r\nA b: c\r\n\r\n", &[(3, "method-token"), (15, "field-name")]),
+        ("GET / HTTP/1.1\nHost: a\n", &[(24, "blank-line")]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(54, "body-short")]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", &[]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", &[(56, "chunk-size")]),
+        ("HTTP/1.1 200 OK\r\nDate: Mon, 27 Mar 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n", &[(23, "date")]),
+        (
+            "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+            &[(18, "space-before-colon"), (43, "length-and-coding")],
+        ),
+        ("HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", &[(0, "status-line")]),
+        ("", &[(0, "blank-line")]),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(&findings(bytes)[..], *expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn the_body_is_measured() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", "There is none", "GET"),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET", "3 more bytes follow", "GET"),
+        ("PUT / HTTP/1.1\nHost: a\nContent-Length: 2\n\nab\n", "all of them are here", ""),
+        ("HTTP/1.1 200 OK\r\n\r\nabc", "ends when the connection does", ""),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc", "with this status", "abc"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", "2 bytes of data so far", ""),
+        ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n0\n\n", "the last chunk is here", ""),
+    ];
+    for (bytes, sentence, rest) in cases {
+        let explanation = explain(bytes.as_bytes());
+        assert!(explanation.body().contains(sentence), "{bytes:?}: {}", explanation.body());
+        assert_eq!(explanation.rest(), rest.as_bytes(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn the_verdict_is_the_parsers() {
+    let cases: &[(&str, &str)] = &[
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "stays open"),
+        ("GET / HTTP/1.0\r\n\r\n", "closes behind"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n", "408 Request Timeout"),
+        ("GET / HTTP/2.0\r\n\r\n", "505 HTTP Version Not Supported"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "waits for the rest"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "takes it as it is"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nq", "refuses it"),
+    ];
+    for (bytes, words) in cases {
+        let explanation = explain(bytes.as_bytes());
+        assert!(explanation.verdict().contains(words), "{bytes:?}: {}", explanation.verdict());
+    }
+}
+
+proptest! {
+    /// Mutations of a good message find more corners than noise does.
+    #[test]
+    fn any_bytes_are_explained_and_tiled(
+        mut bytes in prop_oneof![
+            Just(b"GET /a?b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec()),
+            Just(b"HTTP/1.1 200 OK\nContent-Length: 7\nDate: Mon, 27 Mar 2026 12:00:00 GMT\n\nabc\n".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..200),
+        ],
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        for (place, byte) in changes {
+            if !bytes.is_empty() {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+        }
+        let explanation = explain(&bytes);
+        let shown: Vec<u8> = explanation.pieces().flat_map(|piece| piece.bytes.to_vec()).collect();
+        prop_assert_eq!(&[&shown[..], explanation.rest()].concat(), &explanation.bytes);
+        for finding in explanation.findings() {
+            prop_assert!(finding.at <= explanation.bytes.len(), "{}", finding);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `wirelight explain` on texts as people paste them, against the output word for word.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// What `explain -` prints about `input`.
+fn explained(input: &[u8]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    let mut child = command.args(["explain", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The faults of many a tutorial: a head without its end, a length that nobody counted, a date that nobody looked up.
+const REQUEST: &[u8] =
+    b"GET /tides?port=Brest HTTP/1.1\nHost: sea.example\nAccept: application/json\nConnection: keep-alive\n";
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: 57\nDate: Mon, 27 Mar 2026 12:00:00 GMT\n\n\
+    {\n  \"port\": \"Brest\",\n  \"high\": \"06:12\",\n  \"metres\": 7\n}\n";
+
+#[test]
+fn the_mistakes_of_a_tutorial_are_found_out() {
+    for (input, name) in [(REQUEST, "request"), (RESPONSE, "response")] {
+        let path = format!("{}/tests/data/explain-{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        let now = explained(input);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &now).unwrap();
+        }
+        assert_eq!(now, std::fs::read_to_string(&path).unwrap(), "UPDATE_DOCS=1 rewrites {path}");
+    }
+    assert!(explained(REQUEST).contains("The empty line that ends the head is missing"));
+    let response = explained(RESPONSE);
+    assert!(response.contains("promises 57 bytes and 55 are here: a reader waits for 2 more"), "{response}");
+    assert!(response.contains("27 Mar 2026 is a Friday, not a Monday"), "{response}");
+}
+
+#[test]
+fn what_follows_is_explained_too() {
+    let text = explained(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n");
+    let (first, second) = text.split_once("and behind it:").unwrap();
+    assert!(first.contains("wrong:   nothing"), "{text}");
+    assert!(second.contains("byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)"), "{text}");
+}
+
+#[test]
+fn no_byte_drives_the_terminal() {
+    let mut bytes: Vec<u8> = (0..=255).collect();
+    bytes.extend("\u{202e}\u{9b}31m".as_bytes());
+    for input in [&bytes[..], b"GET /\x1b[2J HTTP/1.1\r\nX: \x07\x1b]0;a\x07\r\n\r\n", b"", b"\n\n\n", b"HTTP/"] {
+        let text = explained(input);
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{text:?}");
+        assert!(text.contains("server: ") || text.contains("client: "), "{text}");
+    }
+}
