@@ -113,14 +113,14 @@ pub fn urlencoded(data: &[u8]) {
     let mut head = Head::default();
     assert_eq!(head.parse(bytes, &Limits::default()), Ok(true));
     let app = App::new();
-    let request = Request::new(&head, bytes, data, None, app.shared_state());
+    let request = Request::new(&head, bytes, data, &None, app.shared_state());
     let pairs: Vec<_> = request.form_pairs().collect();
     for (name, _) in &pairs {
         let first = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
         assert_eq!(request.form(name), first);
     }
     let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-    let again = Request::new(&head, bytes, written.as_bytes(), None, app.shared_state());
+    let again = Request::new(&head, bytes, written.as_bytes(), &None, app.shared_state());
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 

@@ -38,6 +38,8 @@ const REST: &AsciiSet = &SEGMENT.remove(b'/');
 pub(crate) struct Pattern {
     text: String,
     segments: Vec<Segment>,
+    /// The parameters' names, apart: handlers look them up for every request.
+    names: Vec<Box<str>>,
 }
 
 /// What stands between two slashes. The literal is in decoded form, as people read it: `café`, not `caf%C3%A9`.
@@ -73,7 +75,7 @@ impl Pattern {
         let Some(path) = text.strip_prefix('/') else {
             return Err(fail(0, "a pattern begins with '/'".into()));
         };
-        let mut pattern = Pattern { text: text.to_owned(), segments: Vec::new() };
+        let mut pattern = Pattern { text: text.to_owned(), segments: Vec::new(), names: Vec::new() };
         let mut at = 1;
         for piece in path.split('/') {
             let last = at + piece.len() == text.len();
@@ -85,6 +87,7 @@ impl Pattern {
                 if pattern.params().count() == MAX_PARAMS {
                     return Err(fail(at, format!("a pattern has at most {MAX_PARAMS} parameters")));
                 }
+                pattern.names.push(name.clone());
             }
             pattern.segments.push(segment);
             at += piece.len() + 1;
@@ -104,10 +107,7 @@ impl Pattern {
 
     /// The parameters' names, left to right.
     pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Param { name, .. } => Some(&**name),
-            Segment::Literal(_) => None,
-        })
+        self.names.iter().map(|name| &**name)
     }
 
     /// The text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/` means the prefix itself, in its own spelling,
@@ -149,6 +149,7 @@ impl Kind {
     const ALL: [Kind; 5] = [Kind::Int, Kind::Uuid, Kind::Float, Kind::Text, Kind::Rest];
 
     /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
+    #[inline]
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
             Kind::Int => is_digits(value),

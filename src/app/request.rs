@@ -26,7 +26,7 @@ pub struct Request<'a> {
     head: &'a Head,
     bytes: &'a [u8],
     body: &'a [u8],
-    peer: Option<SocketAddr>,
+    peer: &'a Option<SocketAddr>,
     state: &'a Shared,
     route: Option<&'a Route>,
     params: Params,
@@ -40,7 +40,7 @@ impl<'a> Request<'a> {
         head: &'a Head,
         bytes: &'a [u8],
         body: &'a [u8],
-        peer: Option<SocketAddr>,
+        peer: &'a Option<SocketAddr>,
         state: &'a Shared,
     ) -> Request<'a> {
         Request {
@@ -159,7 +159,7 @@ impl<'a> Request<'a> {
 
     /// The address of the socket's other end; none in tests and on unix sockets. Behind a proxy this is the proxy.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.peer
+        *self.peer
     }
 
     /// The body, decoded, whole.
@@ -262,8 +262,11 @@ impl<'a> Request<'a> {
 
     fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
         let index = self.route?.pattern.params().position(|param| param == name)?;
-        let span = self.params.span(index)?;
-        percent_decode(self.path_bytes().get(span.range())?).decode_utf8().ok()
+        let raw = self.params.span(index)?.of(self.path_bytes());
+        match self.head.target.escaped {
+            false => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
+            true => percent_decode(raw).decode_utf8().ok(),
+        }
     }
 
     #[inline]

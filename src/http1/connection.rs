@@ -151,19 +151,19 @@ impl Connection {
         self.recv == Recv::Body
     }
 
-    /// Where the decoded body of a whole request lies in the input.
-    pub(crate) fn body(&self) -> std::ops::Range<usize> {
-        let length = match self.framing.body() {
-            Body::Absent => 0,
-            Body::Length(length) => length as usize, // at most max_body, and all of it is in memory
-            Body::Chunked => self.decoder.decoded(),
-        };
-        self.body_start..self.body_start + length
-    }
-
-    /// How long the head of the current request is.
+    /// Where the body begins, behind the head.
     pub(crate) fn body_start(&self) -> usize {
         self.body_start
+    }
+
+    /// Where the decoded body of a whole request lies in the input.
+    #[inline]
+    pub(crate) fn body(&self) -> std::ops::Range<usize> {
+        match self.framing.body() {
+            Body::Absent => 0..0,
+            Body::Length(length) => self.body_start..self.body_start + length as usize, // in memory, so it fits
+            Body::Chunked => self.body_start..self.body_start + self.decoder.decoded(),
+        }
     }
 
     /// The answer's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).

@@ -68,8 +68,6 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Appends the head to `out`. The version is always HTTP/1.1: it says what we speak, not what was asked (RFC 9110 §2.5).
 #[inline(always)]
 pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &Opening) {
-    // One reservation for all the pieces, so that none of the appends below has to grow the buffer.
-    out.reserve(head.fields.len() + 256);
     if head.status == StatusCode::OK {
         out.extend_from_slice(&opening.0);
     } else {

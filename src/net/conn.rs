@@ -295,7 +295,7 @@ impl<S: Socket> Conn<S> {
     #[cold]
     fn admit(&mut self, bytes: &[u8], head: &Head, tools: &mut Tools, context: &Context<'_>) -> Result<bool, Reject> {
         let waits = self.http.awaits_continue(bytes, head);
-        let request = Request::new(head, bytes, &[], self.peer, context.app.shared_state());
+        let request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
         let limit = match context.app.admit(request) {
             Admission::Unwanted if waits => return Ok(false),
             Admission::Unwanted => None,
@@ -322,7 +322,7 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, probe::Event::ParseHead { head, bytes });
         }
         let body = bytes.get(self.http.body()).unwrap_or_default();
-        let mut request = Request::new(head, bytes, body, self.peer, context.app.shared_state());
+        let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
         tools.response.reset();
         if !context.app.handle(&mut request, &mut tools.response) {
             self.stage = Stage::Postponed;
@@ -333,10 +333,11 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Whether the server wants this answer to be the connection's last: because the connection is old, or because the server is
-    /// stopping, and then the last of the requests that are here already gets the close. `behind`: bytes behind this request.
+    /// stopping (then every one is old), and then the last of the requests that are here already gets the close. `behind`: bytes
+    /// behind this request.
     #[inline]
     fn is_last(&self, behind: usize, context: &Context<'_>) -> bool {
-        self.opened < context.moment.oldest || (context.moment.draining.is_some() && behind == 0)
+        self.opened < context.moment.oldest && (behind == 0 || context.moment.draining.is_none())
     }
 
     /// Answers what was no request, through the application's error pages, and ends the connection (it will not be trusted again).
@@ -354,7 +355,7 @@ impl<S: Socket> Conn<S> {
         }
         log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
-        let request = Request::new(&blank, bytes, &[], self.peer, context.app.shared_state());
+        let request = Request::new(&blank, bytes, &[], &self.peer, context.app.shared_state());
         tools.response.reset();
         context.app.refuse(reject, &request, &mut tools.response);
         self.encode(tools, true, context, probe)

@@ -51,7 +51,7 @@ pub(crate) struct Moment {
     pub(crate) now: Millis,
     /// Until when a connection may stay idle whose last sign of life is now.
     pub(crate) idle_until: Millis,
-    /// A connection that was opened before this has been kept long enough.
+    /// A connection that was opened before this has been kept long enough; when the server is stopping, every one.
     pub(crate) oldest: Millis,
     /// Since when the server has been stopping: every answer is now a connection's last.
     pub(crate) draining: Option<Millis>,
@@ -65,7 +65,8 @@ impl Moment {
             None if crowded => now + millis(timeouts.keep_alive_crowded),
             None => now + millis(timeouts.keep_alive),
         };
-        Moment { now, idle_until, oldest: now.saturating_sub(millis(timeouts.max_age)), draining }
+        let oldest = if draining.is_some() { Millis::MAX } else { now.saturating_sub(millis(timeouts.max_age)) };
+        Moment { now, idle_until, oldest, draining }
     }
 }
 

@@ -190,15 +190,17 @@ impl<P: Probe> Worker<P> {
     /// Hop 1: a connection's socket is ready.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
-        let Some(entry) = self.conns.get_mut(key) else { return };
-        if P::ON {
-            let (readable, writable, read_closed) = (event.is_readable(), event.is_writable(), event.is_read_closed());
-            self.probe.event(entry.conn.id, Event::ConnReady { readable, writable, read_closed });
-        }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            entry.conn.wake(event.is_read_closed() || event.is_error());
-        }
-        self.turn(key, Conn::turn::<P>);
+        let (readable, writable, hangup) =
+            (event.is_readable(), event.is_writable(), event.is_read_closed() || event.is_error());
+        self.turn(key, |conn, desk, context, probe| {
+            if P::ON {
+                probe.event(conn.id, Event::ConnReady { readable, writable, read_closed: hangup });
+            }
+            if readable || hangup {
+                conn.wake(hangup);
+            }
+            conn.turn(desk, context, probe)
+        });
     }
 
     /// Lets one connection work and settles what became of it.
@@ -220,7 +222,7 @@ impl<P: Probe> Worker<P> {
             Fate::Gone(ending) => return self.remove(key, ending),
         }
         entry.deadline = entry.conn.deadline(&context);
-        if entry.deadline + SLOT <= entry.alarm {
+        if entry.deadline.saturating_add(SLOT) <= entry.alarm {
             entry.alarm = self.wheel.schedule(key.index, entry.deadline);
         }
     }

@@ -44,12 +44,12 @@ impl Wholes {
     /// What [`Wholes::find_short`] finds: up to two numbers of eight bytes.
     pub(super) const SHORT: usize = 16;
 
-    /// Adds a text, unless another one has its slot for good.
-    pub(super) fn insert(&mut self, text: &[u8], number: u32) {
+    /// Adds a text, unless another one has its slot for good. Whether all texts are in.
+    pub(super) fn insert(&mut self, text: &[u8], number: u32) -> bool {
         let (first, last) = ends(text);
         let new = Whole { first, last, text: text.into(), number };
         if self.put(&new) {
-            return;
+            return true;
         }
         let words: Vec<Whole> = self.slots.iter().flatten().cloned().chain([new]).collect();
         let mut all_fit = false;
@@ -57,6 +57,7 @@ impl Wholes {
             self.slots = vec![None; (2 * self.slots.len()).max(SPARSE)];
             all_fit = words.iter().filter(|word| self.put(word)).count() == words.len();
         }
+        all_fit
     }
 
     /// The number of a text of up to [`Wholes::SHORT`] bytes, if it is here: no call, no loop.

@@ -40,7 +40,7 @@ pub(super) struct Stream {
 impl Exchange {
     fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Box<Response> {
         let body = self.bytes.get(self.body.clone()).unwrap_or_default();
-        let mut request = Request::new(&self.head, &self.bytes, body, self.peer, app.shared_state());
+        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state());
         let mut response = Box::<Response>::default();
         answer(app, &mut request, &mut response);
         response
