@@ -1,5 +1,7 @@
 //! A server: addresses, options, workers, and the handle that stops it; the event loop itself is in `net`.
 
+mod environment;
+
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;

@@ -203,11 +203,11 @@ impl App {
             }
             Found::Methods(node) => {
                 let allow = self.allow(self.router.tree.methods(node));
-                let message = format!("{} is not among the methods of this resource: {allow}.", request.method());
-                Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header("Allow", allow))
+                Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow))
             }
+            Found::Nothing if options => self.add_slash(request).map(|redirect| redirect.into_response(response)),
             Found::Slash { add: true } => self.add_slash(request).map(|redirect| redirect.into_response(response)),
-            _ => Err(Error::not_found(NOTHING_HERE)),
+            _ => Err(Error::not_found("")),
         }
     }
 
@@ -314,9 +314,6 @@ impl App {
         default_page(error, response);
     }
 }
-
-/// The words of a 404.
-pub(crate) const NOTHING_HERE: &str = "There is nothing at this path.";
 
 /// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
 fn default_page(error: &Error, response: &mut Response) {

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::response::Response;
+use super::sentences::sentence;
 use crate::http1::fault::Reject;
 use crate::http1::status::StatusCode;
 
@@ -85,7 +86,7 @@ impl Error {
 
     /// 500: our fault. The client reads a neutral sentence; `source` goes to the log.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        let mut error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL);
+        let mut error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, "");
         error.0.source = Some(source.into());
         error
     }
@@ -129,9 +130,9 @@ impl Error {
         self.0.status.reason()
     }
 
-    /// The words for the client.
+    /// The words for the client; without words of its own, those that every error of this status has.
     pub fn message(&self) -> &str {
-        if self.0.message.is_empty() { self.name() } else { &self.0.message }
+        if self.0.message.is_empty() { sentence(self.0.status) } else { &self.0.message }
     }
 
     /// The structured details, when there are some.
@@ -159,10 +160,8 @@ impl Error {
     }
 }
 
-/// What a client reads of a failure of ours: nothing about our insides.
-const INTERNAL: &str = "The server could not answer this request because of an error of its own.";
-
-/// Ends a handler with an error of this status, Flask's `abort`. A number that is no error status gives 500.
+/// Ends a handler with an error of this status, Flask's `abort`. A number that is no error status, or that no
+/// standard defines, gives 500: use [`Error::new`] for one of your own.
 ///
 /// ```
 /// use wirelight::{Request, Result, abort};
@@ -175,7 +174,8 @@ const INTERNAL: &str = "The server could not answer this request because of an e
 /// # Errors
 /// Always: that is its purpose.
 pub fn abort<T>(status: u16) -> Result<T> {
-    match StatusCode::from_u16(status).filter(|status| status.is_client_error() || status.is_server_error()) {
+    let known = |status: &StatusCode| status.as_u16() >= 400 && !status.reason().is_empty();
+    match StatusCode::from_u16(status).filter(known) {
         Some(status) => Err(Error::new(status, "")),
         None => Err(Error::internal(format!("abort({status}): not an error status"))),
     }

@@ -19,6 +19,7 @@ mod readers;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
+mod sentences;
 pub(crate) mod shared;
 pub(crate) mod slashes;
 mod storage;

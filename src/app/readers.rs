@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::error::{Error, Result};
-use super::request::Request;
+use super::request::{Request, lenient};
 
 impl Request<'_> {
     /// A query parameter as a value of another type, strictly: none when it is missing.
@@ -50,7 +50,7 @@ impl Request<'_> {
     /// assert_eq!(app.test().post("/").form(&[("age", "-1")]).send().text(), "18");
     /// ```
     pub fn form_or<T: FromStr>(&self, name: &str, default: T) -> T {
-        self.form(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+        self.form(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
     /// The length that the head declares, in bytes; none when the body is chunked or there is none. A handler reads

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use percent_encoding::percent_decode;
 
@@ -118,7 +119,7 @@ impl<'a> Request<'a> {
     }
 
     /// A query parameter as a value of another type, or `default` when it is missing **or does not parse**, as Flask's
-    /// `args.get(name, default, type=int)` has it.
+    /// `args.get(name, default, type=int)` has it. Space around a number does not matter: `?page=+5` is ` 5`.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -126,7 +127,7 @@ impl<'a> Request<'a> {
     /// assert_eq!(app.test().get("/?page=x").send().text(), "1");
     /// ```
     pub fn query_or<T: FromStr>(&self, name: &str, default: T) -> T {
-        self.query(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+        self.query(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
     /// The first value of a header field, if it is UTF-8; names are compared without case.
@@ -218,6 +219,28 @@ impl<'a> Request<'a> {
             .unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
     }
 
+    /// The application's state of type `Mutex<T>`, locked until the guard goes. A handler that panicked while it held the lock does not
+    /// shut the others out: what it left half-done is for them to see.
+    ///
+    /// Other workers wait meanwhile, so keep it short; asking twice in one handler waits for ever.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    ///
+    /// let mut app = wirelight::App::new();
+    /// app.state(Mutex::new(Vec::<String>::new()));
+    /// app.post("/names", |req| req.lock::<Vec<String>>().push("Zoë".into()));
+    /// app.get("/names", |req| req.lock::<Vec<String>>().join(", "));
+    /// app.test().post("/names").send();
+    /// assert_eq!(app.test().get("/names").send().text(), "Zoë");
+    /// ```
+    ///
+    /// # Panics
+    /// As [`state`](Request::state), when there is no `Mutex<T>`.
+    pub fn lock<T: 'static>(&self) -> MutexGuard<'_, T> {
+        self.state::<Mutex<T>>().lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Leaves a value for later hooks and the handler; one of each type.
     pub fn set<T: Send + Sync + 'static>(&mut self, value: T) {
         self.storage.get_or_insert_default().insert(value);
@@ -282,6 +305,11 @@ impl<'a> Request<'a> {
     fn text(&self, span: Span) -> &'a str {
         std::str::from_utf8(span.of(self.bytes)).unwrap_or_default()
     }
+}
+
+/// A text keeps its spaces: only what does not parse is tried without them.
+pub(super) fn lenient<T: FromStr>(value: &str) -> Option<T> {
+    value.parse().or_else(|_| value.trim().parse()).ok()
 }
 
 /// The type without its parameters.

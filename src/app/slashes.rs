@@ -1,12 +1,13 @@
 //! A path that lacks its last slash: decides whether the client is sent to the one that has it; knows no other way to miss.
 
-use super::app::{App, NOTHING_HERE};
+use super::app::App;
 use super::error::{Error, Result};
 use super::into_response::Redirect;
 use super::request::Request;
 use super::router::Router;
 use super::tree::{Found, Params};
 use super::url::on_this_host;
+use crate::http1::method::Method;
 
 /// What a path means that only lacks the slash at the end of its route's pattern.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Slashes {
 
 impl Router {
     /// Says what a missing last slash means for the routes of this router, and of those nested in it that do not say. A HEAD is
-    /// redirected like its GET, a method without a route is not.
+    /// redirected like its GET, an OPTIONS like any method; a method without a route is not.
     ///
     /// ```
     /// use wirelight::{App, Slashes};
@@ -46,10 +47,16 @@ impl App {
     pub(crate) fn add_slash(&self, request: &Request<'_>) -> Result<Redirect> {
         let path = format!("{}/", request.raw_path());
         let escaped = request.head().target.escaped;
-        let found = self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default());
+        let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
+        let found = match find(request.method()) {
+            Found::Methods(node) if request.method() == Method::OPTIONS => {
+                self.tree.methods(node).next().map_or(Found::Nothing, find)
+            }
+            found => found,
+        };
         let route = if let Found::Route(number) = found { self.routes.get(number as usize) } else { None };
         if route.is_none_or(|route| self.policy(route.scope) == Slashes::Strict) {
-            return Err(Error::not_found(NOTHING_HERE));
+            return Err(Error::not_found(""));
         }
         Ok(Redirect::permanent(match request.query_string() {
             "" => on_this_host(&path),
@@ -92,6 +99,7 @@ mod tests {
         for (method, target, location) in [
             ("GET", "/dir", "/dir/"),
             ("HEAD", "/dir", "/dir/"),
+            ("OPTIONS", "/dir", "/dir/"),
             ("GET", "/dir?", "/dir/"),
             ("GET", "/dir?a=b&c=%20?", "/dir/?a=b&c=%20?"),
             ("GET", "/dir?//evil.example/", "/dir/?//evil.example/"),

@@ -39,9 +39,9 @@ impl<'v> Checks<'v> {
         Checks { object: value.as_object(), complaints: Map::new() }
     }
 
-    /// A string that must be there and hold more than white space.
+    /// A string that must be there and not be empty.
     pub fn string(&mut self, name: &str) -> &'v str {
-        let text = self.field(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let text = self.field(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         self.demand(name, text, "Required, must be a string")
     }
 
