@@ -181,7 +181,7 @@ mod tests {
         for (text, is_string, is_mail) in [
             ("a", true, false),
             ("", false, false),
-            (" \u{a0}\n", false, false),
+            (" \u{a0}\n", true, false),
             ("\u{0}", true, false),
             ("a@b", true, true),
             ("\"a@b\"@c.d", true, true),
