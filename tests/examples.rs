@@ -1,0 +1,346 @@
+//! The article's programs as their readers meet them: each example runs, and is asked what the article asks with curl.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::{Agent, http};
+
+/// A running example, stopped when the test is through.
+struct Example {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    url: String,
+    agent: Agent,
+}
+
+/// A status, the fields by name in lower case, and the body: JSON, or null when it is none.
+struct Reply {
+    status: u16,
+    fields: HashMap<String, String>,
+    json: Value,
+}
+
+impl Example {
+    fn run(name: &str) -> Example {
+        let mut child = command(name).env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{name}: {line:?}")).trim().to_owned();
+        let patience = Some(Duration::from_secs(60));
+        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(patience);
+        Example { child, stdout, url, agent: agent.max_redirects(0).build().into() }
+    }
+
+    fn get(&self, target: &str) -> Reply {
+        self.ask("GET", target, &[], "")
+    }
+
+    fn json(&self, method: &str, target: &str, body: &str) -> Reply {
+        self.ask(method, target, &[("Content-Type", "application/json")], body)
+    }
+
+    fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{target}", self.url));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let mut reply = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+        let text = reply.body_mut().read_to_string().unwrap();
+        let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        Reply {
+            status: reply.status().as_u16(),
+            fields: reply.headers().iter().map(field).collect(),
+            json: serde_json::from_str(&text).unwrap_or_default(),
+        }
+    }
+
+    /// Asks it to stop, and gives what it printed.
+    fn stop(mut self) -> String {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        printed
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Both fail where the child has been waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Reply {
+    fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", String::as_str)
+    }
+
+    fn allow(&self) -> Vec<&str> {
+        let mut methods: Vec<_> = self.field("allow").split(", ").collect();
+        methods.sort_unstable();
+        methods
+    }
+
+    #[track_caller]
+    fn is(&self, status: u16, json: Value) {
+        assert_eq!((self.status, &self.json), (status, &json));
+    }
+}
+
+/// `cargo test` builds the examples, into a folder beside that of the tests; `cargo test --test examples` does not.
+fn command(name: &str) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let path = path.join("examples").join(name);
+    assert!(path.exists(), "cargo build --examples comes first: there is no {}", path.display());
+    let mut command = Command::new(path);
+    for name in ["HOST", "PORT", "WORKERS", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+const NOT_FOUND: &str = "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again.";
+
+#[test]
+fn hello() {
+    let hello = Example::run("hello");
+    hello.get("/hello?name=Venki").is(200, json!({ "message": "Hello, Venki!" }));
+    hello.get("/hello").is(200, json!({ "message": "Hello, World!" }));
+    hello.get("/hello?name=").is(200, json!({ "message": "Hello, !" }));
+    hello.get("/hello?name=Zo%C3%AB+B&name=x").is(200, json!({ "message": "Hello, Zoë B!" }));
+    assert_eq!(hello.ask("POST", "/hello", &[], "").allow(), ["GET", "HEAD", "OPTIONS"]);
+    assert_eq!(hello.get("/hello/").status, 404);
+    assert_eq!(hello.stop(), "");
+}
+
+#[test]
+fn users() {
+    let users = Example::run("users");
+    let venki = json!({ "id": 1, "name": "Venki", "email": "v@example.com" });
+    users.get("/users").is(200, json!([]));
+    users.json("POST", "/users", r#"{"name": "Venki", "email": "v@example.com"}"#).is(201, venki.clone());
+    users.get("/users/1").is(200, venki.clone());
+    users.get("/users/01").is(200, venki.clone());
+    users.get("/users").is(200, json!([venki]));
+    let renamed = json!({ "id": 1, "name": "Venkatesh", "email": "v@example.com" });
+    users.json("PATCH", "/users/1", r#"{"name": "Venkatesh"}"#).is(200, renamed);
+    let replaced = json!({ "id": 1, "name": null, "email": ["any"] });
+    users.json("PUT", "/users/1", r#"{"name": null, "email": ["any"], "id": 7}"#).is(200, replaced.clone());
+    let incomplete = json!({ "error": "name and email are required" });
+    for body in ["{}", "null", "[]", "7", "\"name email\"", r#"{"name": "x"}"#, r#"["name", "email"]"#] {
+        users.json("POST", "/users", body).is(400, incomplete.clone());
+        users.json("PUT", "/users/1", body).is(400, incomplete.clone());
+    }
+    assert_eq!(users.json("PATCH", "/users/1", "[1]").status, 422);
+    assert_eq!(users.json("PATCH", "/users/1", "{").status, 400);
+    assert_eq!(users.ask("POST", "/users", &[("Content-Type", "text/plain")], "{}").status, 415);
+    users.get("/users/1").is(200, replaced);
+    let removed = users.ask("DELETE", "/users/1", &[], "");
+    assert_eq!((removed.status, removed.field("content-length")), (204, ""));
+    for target in ["/users/1", "/users/99999999999999999999", "/users/-1", "/users/x", "/users/"] {
+        users.get(target).is(404, json!({ "error": "Not Found", "message": NOT_FOUND }));
+    }
+    assert_eq!(users.json("PUT", "/users/1", "{").status, 404, "what is not there is not looked at");
+    let methods = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PUT"];
+    assert_eq!(users.ask("POST", "/users/1", &[], "").allow(), methods);
+    assert_eq!(users.json("POST", "/users", r#"{"name": "a", "email": "b"}"#).json["id"], 2, "ids are not used twice");
+}
+
+#[test]
+fn request_demo() {
+    let demo = Example::run("request_demo");
+    let host = demo.url.strip_prefix("http://").unwrap().to_owned();
+    let reply = demo.json("POST", "/demo?page=2&limit=x&tag=a&tag=b%20c", r#"{"a": [1, null]}"#);
+    let mut whole = json!({
+        "page": 2, "limit": 10, "tags": ["a", "b c"], "json": { "a": [1, null] }, "username": null, "raw_len": 16,
+        "content_type": "application/json", "method": "POST", "host": host, "path": "/demo",
+        "url": format!("{}/demo?page=2&limit=x&tag=a&tag=b%20c", demo.url), "base_url": format!("{}/demo", demo.url),
+        "remote_addr": "127.0.0.1", "authorization": null,
+    });
+    reply.is(200, whole.clone());
+    for (name, value) in [("json", json!(null)), ("raw_len", json!(1))] {
+        whole[name] = value;
+    }
+    demo.json("POST", "/demo?page=2&limit=x&tag=a&tag=b%20c", "{").is(200, whole);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let reply = demo.ask("POST", "/demo", &[form, ("Authorization", "Bearer x")], "username=Zo%C3%AB+B&username=x");
+    let told = ["username", "authorization", "raw_len", "page", "tags"].map(|name| reply.json[name].clone());
+    assert_eq!(told, [json!("Zoë B"), json!("Bearer x"), json!(0), json!(1), json!([])]);
+    assert_eq!(demo.get("/demo?page=-3&limit=+5").json["page"], -3);
+    assert_eq!(demo.get("/demo?page=-3&limit=+5").json["limit"], 5, "a plus is a space");
+}
+
+#[test]
+fn errors() {
+    let errors = Example::run("errors");
+    errors.get("/nothing").is(404, json!({ "error": "Not Found", "message": NOT_FOUND }));
+    errors.get("/abort/404").is(404, json!({ "error": "Not Found", "message": NOT_FOUND }));
+    let bad = "The browser (or proxy) sent a request that this server could not understand.";
+    for reply in [errors.get("/abort/400"), errors.json("POST", "/json", "{")] {
+        reply.is(400, json!({ "error": "Bad Request", "message": bad }));
+    }
+    let teapot = json!({
+        "error": "I'm a teapot", "message": "This server is a teapot, not a coffee machine", "status_code": 418,
+    });
+    errors.get("/abort/418").is(418, teapot);
+    assert_eq!(errors.ask("POST", "/json", &[("Content-Type", "text/plain")], "{}").json["status_code"], 415);
+    errors.json("POST", "/json", "[1]").is(200, json!({ "got": [1] }));
+    let wrong_method = errors.ask("DELETE", "/ok", &[], "");
+    wrong_method.is(405, json!({ "error": "Method Not Allowed" }));
+    assert_eq!(wrong_method.allow(), ["GET", "HEAD", "OPTIONS"], "a page of the program's own does not lose it");
+    for target in ["/boom", "/abort/200", "/abort/599"] {
+        errors.get(target).is(500, json!({ "error": "Internal Server Error" }));
+    }
+    errors.get("/ok").is(200, json!({ "ok": true }));
+}
+
+#[test]
+fn blueprints() {
+    let blueprints = Example::run("blueprints");
+    for (list, name) in [("/users/", "users"), ("/products/", "products")] {
+        blueprints.get(list).is(200, json!({ name: [] }));
+        blueprints.get(&format!("{list}007")).is(200, json!({ "id": 7 }));
+        let redirect = blueprints.get(&format!("/{name}?page=2"));
+        assert_eq!((redirect.status, redirect.field("location")), (308, &*format!("/{name}/?page=2")));
+        assert_eq!(blueprints.get(&format!("{list}7/")).status, 404);
+    }
+}
+
+#[test]
+fn middleware() {
+    let middleware = Example::run("middleware");
+    let mut ids = Vec::new();
+    for (target, status) in [("/hello", 200), ("/nothing", 404), ("/hello?x", 200)] {
+        let reply = middleware.get(target);
+        assert_eq!(reply.status, status);
+        assert!(reply.field("x-response-time").strip_suffix("ms").is_some_and(|ms| ms.parse::<f64>().is_ok()));
+        ids.push(reply.field("x-request-id").to_owned());
+    }
+    assert!(ids.iter().all(|id| id.len() == 36) && ids[0] != ids[1], "{ids:?}");
+    let log = middleware.stop();
+    assert_eq!(log.lines().count(), 3, "{log}");
+    assert!(log.starts_with(&format!("[{}] GET /hello 200 ", ids[0])), "{log}");
+}
+
+#[test]
+fn api_key() {
+    let api = Example::run("api_key");
+    for fields in [&[][..], &[("X-API-Key", "wrong")], &[("X-API-Key", "")], &[("X-API-Key", "KEY_ABC123")]] {
+        let refused = api.ask("GET", "/protected", fields, "");
+        refused.is(401, json!({ "error": "Unauthorized" }));
+        assert!(!refused.field("www-authenticate").is_empty());
+    }
+    for (key, user) in [("key_abc123", "user_1"), ("key_xyz789", "user_2")] {
+        let answer = json!({ "message": format!("Hello, {user}!"), "data": "This is private data." });
+        api.ask("GET", "/protected", &[("x-api-key", key)], "").is(200, answer);
+    }
+}
+
+#[test]
+fn rate_limit() {
+    let limits = Example::run("rate_limit");
+    for (target, amount) in [("/expensive", 5), ("/public", 10)] {
+        for _ in 0..amount {
+            assert_eq!(limits.get(target).status, 200, "{target}");
+        }
+        let refused = limits.get(target);
+        assert_eq!((refused.status, &refused.json["error"]), (429, &json!("Too Many Requests")));
+        assert!((1..=60).contains(&refused.field("retry-after").parse::<u32>().unwrap()));
+    }
+    assert_eq!(limits.get("/nothing").status, 404);
+}
+
+#[test]
+fn design() {
+    let design = Example::run("design");
+    let invalid = json!({ "error": "Request body must be valid JSON" });
+    for body in ["", "{", "null"] {
+        design.json("POST", "/v1/users", body).is(400, invalid.clone());
+    }
+    design.ask("POST", "/v1/users", &[("Content-Type", "text/plain")], "{}").is(400, invalid);
+    let (name, email) = ("Required, must be a string", "Required, must be a valid email");
+    for (body, details) in [
+        ("{}", json!({ "name": name, "email": email })),
+        (r#"{"name": 7, "email": "a@b"}"#, json!({ "name": name })),
+        (r#"{"name": "Ada", "email": "nowhere"}"#, json!({ "email": email })),
+    ] {
+        design.json("POST", "/v1/users", body).is(422, json!({ "error": "Validation failed", "details": details }));
+    }
+    assert_eq!(design.json("POST", "/v1/users", "[1]").status, 422);
+    for id in 1..=25 {
+        let made = design.json("POST", "/v1/users", r#"{"name": "Ada", "email": "ada@example.com"}"#);
+        made.is(201, json!({ "id": id, "name": "Ada", "email": "ada@example.com" }));
+    }
+    for (query, page, per_page, entries) in [
+        ("", 1, 20, 20),
+        ("?page=2", 2, 20, 5),
+        ("?per_page=1000", 1, 100, 25),
+        ("?per_page=-1", 1, 1, 1),
+        ("?page=0&per_page=x", 1, 20, 20),
+        ("?page=9", 9, 20, 0),
+    ] {
+        let reply = design.get(&format!("/v1/users{query}"));
+        let told = ["page", "per_page", "total"].map(|name| reply.json[name].as_u64().unwrap());
+        assert_eq!(told, [page, per_page, 25], "{query}");
+        assert_eq!(reply.json["data"].as_array().unwrap().len(), entries, "{query}");
+    }
+    assert_eq!(design.get("/v2/users").status, 404);
+}
+
+#[test]
+fn template() {
+    let template = Example::run("template");
+    let health = template.get("/health");
+    assert_eq!((health.status, &health.json["status"]), (200, &json!("ok")));
+    assert!(health.json["uptime_ms"].as_u64().unwrap() < 600_000, "the time since the start, not the date");
+    let missing = template.get("/nothing%22%0A");
+    let id = missing.field("x-request-id");
+    missing.is(404, json!({ "error": "Not Found", "message": NOT_FOUND, "request_id": id }));
+    assert_eq!(id.len(), 36);
+    let id = id.to_owned();
+    let log = template.stop();
+    let entries: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len(), 2, "{log}");
+    assert_eq!((&entries[1]["status"], &entries[1]["request_id"]), (&json!(404), &json!(id)));
+}
+
+#[test]
+fn consume() {
+    let output = command("consume").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    for line in [
+        "200: Ada has 7 public repositories",
+        "no answer in time",
+        "no connection",
+        "HTTP error: 404",
+        "not what it should be",
+        "3 requests without a session: 3 connections",
+        "3 requests of one session: 1 connection",
+    ] {
+        assert!(printed.contains(line), "{line:?} is missing:\n{printed}");
+    }
+}
+
+/// A host and a port that cannot be are told before anything listens.
+#[test]
+fn the_environment_is_checked() {
+    for (name, value) in [("PORT", "http"), ("PORT", "65536"), ("WORKERS", "many")] {
+        let output = command("hello").env(name, value).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(name) && told.contains(value), "{told}");
+    }
+}
