@@ -149,7 +149,6 @@ impl Kind {
     const ALL: [Kind; 5] = [Kind::Int, Kind::Uuid, Kind::Float, Kind::Text, Kind::Rest];
 
     /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
-    #[inline]
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
             Kind::Int => is_digits(value),
@@ -256,7 +255,7 @@ fn param(body: &str, last: bool) -> Result<Segment, Complaint> {
 }
 
 #[inline]
-fn is_digits(value: &[u8]) -> bool {
+pub(crate) fn is_digits(value: &[u8]) -> bool {
     !value.is_empty() && value.len() <= MAX_DIGITS && value.iter().all(u8::is_ascii_digit)
 }
 

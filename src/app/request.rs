@@ -285,7 +285,7 @@ impl<'a> Request<'a> {
 
     fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
         let index = self.route?.pattern.params().position(|param| param == name)?;
-        let raw = self.params.span(index)?.of(self.path_bytes());
+        let raw = self.params.span(index)?.of(self.head.target.path.of(self.bytes));
         match self.head.target.escaped {
             false => std::str::from_utf8(raw).ok().map(Cow::Borrowed),
             true => percent_decode(raw).decode_utf8().ok(),

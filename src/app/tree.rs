@@ -9,7 +9,7 @@
 mod search;
 mod words;
 
-use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment};
+use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment, is_digits};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use percent_encoding::percent_decode;
@@ -26,7 +26,7 @@ pub(crate) struct Tree {
     /// The patterns without parameters, whole, with the nodes where they end: the shortcut for paths that need no walk.
     fixed: Wholes,
     /// The patterns whose last segment is their only parameter, without it, with the nodes where it follows: `/users` of
-    /// `/users/{id:int}`. The shortcut for the second most usual kind of path.
+    /// `/users/{id:int}`. The shortcut for the second most usual kind of path; empty, should a fixed path be missing in `fixed`.
     stems: Wholes,
     /// Whether no fixed path is missing in `fixed`: only then may a stem be asked behind it.
     all_fixed: bool,
@@ -101,6 +101,9 @@ impl Tree {
         if pattern.params().next().is_none() {
             self.all_fixed &= self.fixed.insert(pattern.text().as_bytes(), node);
         }
+        if !self.all_fixed {
+            self.stems = Wholes::default();
+        }
         self.ends_with_slash |= pattern.text().len() > 1 && pattern.text().ends_with('/');
         let bit = self.bit(method);
         let node = &mut self.nodes[node as usize];
@@ -142,14 +145,17 @@ impl Tree {
     /// whose literals come first are tried first: so whatever fits here is what the whole search would find.
     #[inline(always)]
     fn find_by_stem(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Option<Found> {
-        if method != Method::GET || escaped || path.len() > Wholes::SHORT || !self.all_fixed {
+        if method != Method::GET || escaped || path.len() > Wholes::SHORT {
             return None;
         }
         let slash = path.iter().rposition(|&byte| byte == b'/')?;
         let node = self.node(self.stems.find_short(path.get(..slash)?)?)?;
         let value = path.get(slash + 1..)?;
-        let (_, child) = node.params.iter().find(|(kind, _)| kind.accepts(value))?;
-        let route = self.node(*child)?.get?;
+        let &(kind, child) = node.params.first()?;
+        if !(if kind == Kind::Int { is_digits(value) } else { kind.accepts(value) }) {
+            return None;
+        }
+        let route = self.node(child)?.get?;
         *params.spans.first_mut()? = Span::new(slash + 1, path.len());
         params.len = 1;
         Some(Found::Route(route))

@@ -81,7 +81,7 @@ pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening:
     match head.length {
         Length::Known(length) => {
             out.extend_from_slice(b"Content-Length: ");
-            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            decimal(out, length);
             if head.persistence == Persistence::Default {
                 return out.extend_from_slice(b"\r\n\r\n");
             }
@@ -95,6 +95,18 @@ pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening:
         Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",
         Persistence::Close => b"Connection: close\r\n\r\n",
     });
+}
+
+/// Most lengths have up to three digits, and appending a fixed number of bytes needs no call.
+#[inline(always)]
+fn decimal(out: &mut Vec<u8>, number: u64) {
+    let digit = |value: u64| b'0' + (value % 10) as u8;
+    match number {
+        0..10 => out.push(digit(number)),
+        10..100 => out.extend_from_slice(&[digit(number / 10), digit(number)]),
+        100..1000 => out.extend_from_slice(&[digit(number / 100), digit(number / 10), digit(number)]),
+        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
 /// Any status but the one that is nearly all of them. The reason phrase may be empty, the space before it may not (RFC 9112 §4).
