@@ -170,8 +170,9 @@ impl Server {
         let life = control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
         let app = Arc::new(app);
-        let worker =
-            |listener| Worker::new(listener, app.clone(), settings.clone(), connections, pool.clone(), control.clone(), NoProbe);
+        let worker = |listener| {
+            Worker::new(listener, app.clone(), settings.clone(), connections, pool.clone(), control.clone(), NoProbe)
+        };
         let mut here = worker(first)?;
         if signals {
             here.listen_to(Signals::register()?)?;

@@ -14,9 +14,9 @@ use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Fate};
 use crate::net::deadline::{Millis, Timeouts};
+use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::net::office::Office;
 use crate::net::slots::Key;
-use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::wire::probe::NoProbe;
 
 /// Asks an [`App`] without any network. From [`App::test`].

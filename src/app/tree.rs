@@ -82,7 +82,14 @@ pub(crate) struct Try {
 
 impl Default for Tree {
     fn default() -> Tree {
-        Tree { nodes: vec![Node::default()], fixed: Wholes::default(), stems: Wholes::default(), all_fixed: true, methods: Vec::new(), ends_with_slash: false }
+        Tree {
+            nodes: vec![Node::default()],
+            fixed: Wholes::default(),
+            stems: Wholes::default(),
+            all_fixed: true,
+            methods: Vec::new(),
+            ends_with_slash: false,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
+mod arrive;
 mod later;
 mod leave;
 mod patience;
@@ -173,44 +174,6 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
-    /// with the data: its edge is spent, and only another read shows it.
-    #[inline(always)]
-    fn fill<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> io::Result<usize> {
-        if self.more || !self.readable || self.eof {
-            return Ok(0);
-        }
-        loop {
-            let result = self.socket.read(&mut desk.scratch);
-            if P::ON {
-                let n = *result.as_ref().unwrap_or(&0);
-                probe.event(
-                    self.id,
-                    probe::Event::ConnRecv {
-                        outcome: outcome(&result),
-                        data: desk.scratch.get(..n).unwrap_or_default(),
-                    },
-                );
-            }
-            return match result {
-                Ok(0) => {
-                    (self.eof, self.readable) = (true, false);
-                    Ok(0)
-                }
-                Ok(n) => {
-                    self.readable = n == desk.scratch.len() || self.hangup;
-                    Ok(n)
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    Ok(0)
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
-            };
-        }
-    }
-
     /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
     #[inline(always)]
     fn work<P: Probe>(&mut self, fresh: usize, desk: &mut Desk, context: &Context<'_>, probe: &mut P) {
@@ -232,20 +195,6 @@ impl<S: Socket> Conn<S> {
         let Held { input, at, head, .. } = &mut *held;
         *at += self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
         self.hold(held);
-    }
-
-    /// Keeps what is unfinished, if anything is.
-    fn hold(&mut self, mut held: Box<Held>) {
-        // A stream that began meanwhile has its own claim to what is held.
-        let stream = self.held.take().and_then(|begun| begun.stream);
-        if stream.is_none() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
-            return;
-        }
-        held.stream = stream;
-        if let Some(gap) = self.http.close_gap() {
-            held.input.drain(held.at + gap.start..held.at + gap.end);
-        }
-        self.held = Some(held);
     }
 
     /// Hops 3 to 8, for every request that is whole: receive, build the request, handle, encode. Gives the bytes taken.
@@ -393,17 +342,6 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, probe::Event::KeepAlive { keep: taken.is_some() });
         }
         taken
-    }
-}
-
-impl Held {
-    /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
-    fn append(&mut self, fresh: &[u8]) {
-        if self.at > 0 && !fresh.is_empty() {
-            self.input.drain(..self.at);
-            self.at = 0;
-        }
-        self.input.extend_from_slice(fresh);
     }
 }
 

@@ -50,12 +50,7 @@ impl Exchange {
 impl<S: Socket> Conn<S> {
     /// What a turn is for a connection that does not read requests just now.
     #[cold]
-    pub(super) fn turn_staged<P: Probe>(
-        &mut self,
-        desk: &mut Desk,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Fate {
+    pub(super) fn turn_staged<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
         if self.owes_output()
             && let Some(fate) = self.flush_held(context, probe)
         {
@@ -130,7 +125,8 @@ impl<S: Socket> Conn<S> {
         let mut bytes = std::mem::replace(&mut held.input, rest);
         bytes.drain(..held.at);
         held.at = 0;
-        let exchange = Exchange { bytes, head: std::mem::take(&mut held.head), body: self.http.body(), peer: self.peer };
+        let exchange =
+            Exchange { bytes, head: std::mem::take(&mut held.head), body: self.http.body(), peer: self.peer };
         self.http.input_moved();
         self.held = Some(held);
         exchange
@@ -223,7 +219,9 @@ impl Stream {
         match (pulled, self.length) {
             (_, Length::Known(_)) if self.left == 0 => Ok(Pull::End),
             // A file that shrank: what is missing cannot be made up, and padding would be a lie.
-            (Pull::End, Length::Known(_)) => Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced")),
+            (Pull::End, Length::Known(_)) => {
+                Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
+            }
             (Pull::End, Length::Chunked) => {
                 chunked::encode_end(output);
                 Ok(Pull::End)

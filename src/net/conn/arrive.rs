@@ -1,0 +1,74 @@
+//! How bytes arrive at a connection: one read as long as one is enough, and a place for what stays unfinished.
+
+use std::io::{self, ErrorKind};
+
+use super::{Conn, Held, outcome};
+use crate::http1::connection::Waiting;
+use crate::net::desk::Desk;
+use crate::net::socket::Socket;
+use crate::wire::probe::{self, Probe};
+
+impl<S: Socket> Conn<S> {
+    /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
+    /// with the data: its edge is spent, and only another read shows it.
+    #[inline(always)]
+    pub(super) fn fill<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> io::Result<usize> {
+        if self.more || !self.readable || self.eof {
+            return Ok(0);
+        }
+        loop {
+            let result = self.socket.read(&mut desk.scratch);
+            if P::ON {
+                let n = *result.as_ref().unwrap_or(&0);
+                probe.event(
+                    self.id,
+                    probe::Event::ConnRecv {
+                        outcome: outcome(&result),
+                        data: desk.scratch.get(..n).unwrap_or_default(),
+                    },
+                );
+            }
+            return match result {
+                Ok(0) => {
+                    (self.eof, self.readable) = (true, false);
+                    Ok(0)
+                }
+                Ok(n) => {
+                    self.readable = n == desk.scratch.len() || self.hangup;
+                    Ok(n)
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    Ok(0)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
+    /// Keeps what is unfinished, if anything is.
+    pub(super) fn hold(&mut self, mut held: Box<Held>) {
+        // A stream that began meanwhile has its own claim to what is held.
+        let stream = self.held.take().and_then(|begun| begun.stream);
+        if stream.is_none() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
+            return;
+        }
+        held.stream = stream;
+        if let Some(gap) = self.http.close_gap() {
+            held.input.drain(held.at + gap.start..held.at + gap.end);
+        }
+        self.held = Some(held);
+    }
+}
+
+impl Held {
+    /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
+    pub(super) fn append(&mut self, fresh: &[u8]) {
+        if self.at > 0 && !fresh.is_empty() {
+            self.input.drain(..self.at);
+            self.at = 0;
+        }
+        self.input.extend_from_slice(fresh);
+    }
+}
