@@ -21,11 +21,14 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: 
         Error::HeaderName => in_field_name(input, at, byte),
         Error::HeaderValue if byte == b'\r' || behind_cr(input, at) => Fault::BareCr,
         Error::HeaderValue => Fault::FieldValue,
-        Error::NewLine => Fault::BareCr,
+        Error::NewLine if behind_cr(input, at) => Fault::BareCr,
+        Error::NewLine => Fault::RequestLine, // something stands between the version and the line's end
         Error::Version => Fault::VersionMalformed,
         Error::Token | Error::Status => in_request_line(input, at, byte),
     };
-    Some(fault.at(at))
+    // A CR turns out to be bare at the byte behind it.
+    let back = usize::from(fault == Fault::BareCr && byte != b'\r');
+    Some(fault.at(at - back))
 }
 
 /// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.

@@ -1,0 +1,105 @@
+//! What a server sent, read as answers, whatever it was; knows no socket and forgives nothing silently.
+
+use wirelight::wire::{self, Explanation};
+
+/// One answer, as far as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// 0 when the bytes are no answer at all.
+    pub(crate) status: u16,
+    pub(crate) head: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+    /// Whether its end is there.
+    pub(crate) whole: bool,
+}
+
+/// Answers beyond this are not told apart.
+const MOST: usize = 1_000;
+
+/// Reads `bytes` as the answers to requests of which those at the places in `heads` asked for no body.
+pub(crate) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
+    let (mut answers, mut rest, mut asked) = (Vec::<Answer>::new(), bytes.to_vec(), 0);
+    while !rest.is_empty() && answers.len() < MOST {
+        let explanation = wire::explain(&rest);
+        let mut answer = Answer::from(&explanation);
+        let mut next = explanation.rest().to_vec();
+        if heads.get(asked).is_some_and(|head_only| *head_only) && answer.status >= 200 {
+            next = rest.get(answer.head.len()..).unwrap_or_default().to_vec();
+            (answer.body, answer.whole) = (Vec::new(), answer.head.ends_with(b"\r\n\r\n"));
+        }
+        asked += usize::from(answer.status >= 200);
+        let garbage = answer.status == 0;
+        answers.push(answer);
+        if garbage {
+            break;
+        }
+        rest = next;
+    }
+    answers
+}
+
+/// Which of the requests in `sent` are HEAD.
+pub(crate) fn heads(sent: &[u8]) -> Vec<bool> {
+    let mut explanation = wire::explain(sent.get(..sent.len().min(64 * 1024)).unwrap_or_default());
+    let mut heads = Vec::new();
+    while heads.len() < MOST {
+        heads.push(explanation.pieces().any(|piece| piece.kind == "method" && piece.bytes == b"HEAD"));
+        if explanation.rest().is_empty() {
+            break;
+        }
+        explanation = wire::explain(explanation.rest());
+    }
+    heads
+}
+
+impl Answer {
+    fn from(explanation: &Explanation) -> Answer {
+        let mut answer = Answer { status: 0, head: Vec::new(), body: Vec::new(), whole: true };
+        for piece in explanation.pieces() {
+            match piece.kind {
+                "body" | "chunk-data" => answer.body.extend_from_slice(piece.bytes),
+                "chunk-size" | "chunk-ext" | "trailer" => {}
+                _ if !answer.body.is_empty() => {}
+                _ => answer.head.extend_from_slice(piece.bytes),
+            }
+            if piece.kind == "status" && !explanation.is_request() {
+                answer.status = std::str::from_utf8(piece.bytes).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            }
+        }
+        answer.whole =
+            !explanation.findings().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
+        answer
+    }
+
+    /// Whether its head has a field of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let mut lines = self.head.split(|byte| *byte == b'\n');
+        lines.any(|line| {
+            let (found, rest) = line.split_at(name.len().min(line.len()));
+            found.eq_ignore_ascii_case(name.as_bytes()) && rest.first() == Some(&b':')
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statuses(bytes: &[u8], heads: &[bool]) -> Vec<(u16, bool)> {
+        read(bytes, heads).iter().map(|answer| (answer.status, answer.whole)).collect()
+    }
+
+    #[test]
+    fn answers_are_told_apart_and_garbage_is_survived() {
+        let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        assert_eq!(statuses(&ok.repeat(2), &[]), [(200, true), (200, true)]);
+        assert_eq!(statuses(&[b"HTTP/1.1 100 Continue\r\n\r\n", &ok[..]].concat(), &[]), [(100, true), (200, true)]);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        assert_eq!(statuses(&[&head[..], ok].concat(), &[true, false]), [(200, true), (200, true)]);
+        assert_eq!(statuses(&ok[..20], &[]), [(200, false)]);
+        assert_eq!(statuses(b"\x00\xff rubbish", &[]).len(), 1);
+        assert_eq!(statuses(b"", &[]), []);
+        assert_eq!(heads(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), [true, false]);
+        assert!(read(ok, &[])[0].has("content-LENGTH") && !read(ok, &[])[0].has("Content"));
+    }
+}

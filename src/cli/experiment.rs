@@ -1,0 +1,103 @@
+//! The guided experiments, read from the one file that holds them all; plays none of them.
+
+use serde_json::Value;
+
+const FILE: &str = include_str!("../../tests/experiments.json");
+
+/// One experiment: what is sent, what is asked, what comes of it. Its fields are described in `docs/experiments.md`.
+pub(crate) struct Experiment(Value);
+
+/// One step of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Send(Vec<u8>),
+    /// Milliseconds until the next step.
+    Wait(u64),
+    /// Milliseconds for the server to do something about it.
+    Hold(u64),
+    HalfClose,
+}
+
+/// The experiments of the list of this name, `experiments` or `extras`.
+pub(crate) fn list(name: &str) -> Vec<Experiment> {
+    let file: Value = serde_json::from_str(FILE).unwrap_or_default();
+    file[name].as_array().into_iter().flatten().cloned().map(Experiment).collect()
+}
+
+impl Experiment {
+    /// A field that is text; empty when it is not there.
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.0[field].as_str().unwrap_or_default()
+    }
+
+    /// A field that is a number.
+    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+        self.0[field].as_u64()
+    }
+
+    /// A field that is a list of texts.
+    pub(crate) fn texts(&self, field: &str) -> Vec<&str> {
+        texts(&self.0[field])
+    }
+
+    /// A field that is a list of statuses; none: it is not there.
+    pub(crate) fn statuses(&self, field: &str) -> Option<Vec<u16>> {
+        let list = self.0[field].as_array()?;
+        Some(list.iter().filter_map(Value::as_u64).map(|status| status as u16).collect())
+    }
+
+    /// The outcomes that any server may come to, `right` or `tolerated`; none: it needs routes of ours.
+    pub(crate) fn outcomes(&self, verdict: &str) -> Option<Vec<&str>> {
+        self.0.get("suite").map(|suite| texts(&suite[verdict]))
+    }
+
+    /// What a server that makes the mistake sends.
+    pub(crate) fn answer(&self) -> Option<Vec<u8>> {
+        self.0["answer"].as_str().map(bytes)
+    }
+
+    /// The delivery, step by step.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        self.0["plan"].as_array().into_iter().flatten().flat_map(steps).collect()
+    }
+
+    /// All that it sends, in one piece.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        let sent = |step| if let Step::Send(bytes) = step { bytes } else { Vec::new() };
+        self.steps().into_iter().flat_map(sent).collect()
+    }
+}
+
+/// `bytes` in pieces of `every`, with pauses of `gap` milliseconds between them.
+pub(crate) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for piece in bytes.chunks(every.max(1)) {
+        if !steps.is_empty() {
+            steps.push(Step::Wait(gap));
+        }
+        steps.push(Step::Send(piece.to_vec()));
+    }
+    steps
+}
+
+fn steps(step: &Value) -> Vec<Step> {
+    let number = |field: &str| step[field].as_u64();
+    if let Some(text) = step["send"].as_str() {
+        let all = bytes(text).repeat(number("times").unwrap_or(1) as usize);
+        return match number("every") {
+            Some(every) => pieces(&all, every as usize, number("gap").unwrap_or(0)),
+            None => vec![Step::Send(all)],
+        };
+    }
+    let wait = number("gap").map(Step::Wait).or(number("hold").map(Step::Hold));
+    vec![wait.unwrap_or(Step::HalfClose)]
+}
+
+/// A character of the file is the byte of the same number.
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}

@@ -1,0 +1,24 @@
+//! The application that the experiments are made for: one small route for each thing to be seen; knows no socket.
+
+use std::time::Duration;
+
+use wirelight::{App, Request, json};
+
+/// The routes that the experiments ask. `pause`: how long the slow one takes.
+pub(crate) fn app(pause: Duration) -> App {
+    let mut app = App::new();
+    app.get("/", |_| "Hello!\n");
+    app.get("/hello", |req| {
+        let name = req.query("name").unwrap_or("World".into());
+        json!({ "message": format!("Hello, {name}!") })
+    });
+    app.post("/echo", |req: &Request<'_>| req.body().to_vec());
+    app.get("/sleep", move |_| {
+        std::thread::sleep(pause);
+        "slow\n"
+    })
+    .blocking();
+    app.get("/big", |_| vec![b'x'; 1024 * 1024]);
+    app.get("/limited", |_| "one of ten\n").limit("10 per minute");
+    app
+}

@@ -1,0 +1,155 @@
+//! Every guided experiment against the real connection code in virtual time: what `tests/experiments.json` promises comes true.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use wirelight::{App, FAULTS, TestConnection, wire};
+
+#[path = "../src/cli/answers.rs"]
+mod answers;
+#[path = "../src/cli/experiment.rs"]
+mod experiment;
+#[path = "../src/cli/lab.rs"]
+mod lab;
+
+use answers::Answer;
+use experiment::{Experiment, Step};
+
+fn app() -> App {
+    lab::app(Duration::ZERO)
+}
+
+fn everything() -> Vec<Experiment> {
+    experiment::list("experiments").into_iter().chain(experiment::list("extras")).collect()
+}
+
+fn ask(app: &App) -> u16 {
+    app.test().get("/hello").send().status().as_u16()
+}
+
+fn statuses(answers: &[Answer]) -> Vec<u16> {
+    answers.iter().map(|answer| answer.status).collect()
+}
+
+/// Plays the delivery. What was to be seen before the long wait is looked at there.
+fn play(experiment: &Experiment, app: &App, connection: &mut TestConnection<'_>, heads: &[bool]) {
+    if let Some(room) = experiment.number("room") {
+        connection.room(room as usize);
+    }
+    for step in experiment.steps() {
+        match step {
+            Step::Send(bytes) => bytes.chunks(64 * 1024).for_each(|bytes| connection.send(bytes)),
+            Step::Wait(time) => connection.advance(Duration::from_millis(time)),
+            Step::HalfClose => connection.half_close(),
+            Step::Hold(time) => {
+                let seen = statuses(&answers::read(connection.received(), heads));
+                assert_eq!(Some(seen), experiment.statuses("early"), "{}: before the wait", experiment.text("name"));
+                assert!(!connection.is_closed());
+                look_from_beside(experiment, app);
+                connection.advance(Duration::from_millis(time));
+            }
+        }
+    }
+    if experiment.number("room").is_some() {
+        assert_eq!(connection.received().len() as u64, experiment.number("room").unwrap());
+        look_from_beside(experiment, app);
+        connection.room(usize::MAX);
+    }
+}
+
+fn look_from_beside(experiment: &Experiment, app: &App) {
+    for status in experiment.statuses("other").unwrap_or_default() {
+        assert_eq!(ask(app), status, "{}: another client", experiment.text("name"));
+    }
+}
+
+/// The faults that the answers tell of.
+fn told(answers: &[Answer]) -> BTreeSet<&'static str> {
+    let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
+    let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}\"", row.sentence))));
+    row.map(|row| row.name).collect()
+}
+
+#[test]
+fn every_experiment_comes_out_as_the_file_says() {
+    let mut provoked = BTreeSet::new();
+    for experiment in everything().iter().filter(|experiment| experiment.answer().is_none()) {
+        let (name, app) = (experiment.text("name"), app());
+        let heads = answers::heads(&experiment.sent());
+        let client = app.test();
+        let mut connection = client.connect();
+        play(experiment, &app, &mut connection, &heads);
+        let answers = answers::read(connection.received(), &heads);
+        assert_eq!(Some(statuses(&answers)), experiment.statuses("statuses"), "{name}: {answers:?}");
+        assert!(answers.iter().all(|answer| answer.whole), "{name}: {answers:?}");
+        let end = if connection.is_closed() { "close" } else { "open" };
+        assert_eq!(end, experiment.text("end"), "{name}");
+        assert!(!connection.is_reset(), "{name}: closed in stages");
+        assert_eq!(told(&answers), experiment.texts("faults").into_iter().collect(), "{name}: {answers:?}");
+        provoked.extend(told(&answers));
+        for header in experiment.texts("headers") {
+            assert!(answers.last().unwrap().has(header), "{name}: {header}");
+        }
+        for (answer, words) in answers.iter().zip(experiment.texts("bodies")) {
+            assert!(String::from_utf8_lossy(&answer.body).contains(words), "{name}: {words}");
+        }
+    }
+    // A full pool answers this by itself, long after the bytes were found to be in order.
+    provoked.insert("overloaded");
+    let missed: Vec<_> = FAULTS.iter().map(|row| row.name).filter(|name| !provoked.contains(name)).collect();
+    assert!(missed.is_empty(), "no experiment provokes {missed:?}");
+}
+
+#[test]
+fn the_guilty_byte_is_the_one_in_the_file() {
+    for experiment in everything() {
+        let Some(at) = experiment.number("at") else { continue };
+        // LF alone would be taken for a pasted text there.
+        if experiment.text("name") == "bare-lf" {
+            continue;
+        }
+        let explanation = wire::explain(&experiment.sent());
+        let first = &explanation.findings()[0];
+        assert_eq!((first.name, first.at as u64), (experiment.texts("faults")[0], at), "{}", experiment.text("name"));
+    }
+}
+
+#[test]
+fn a_server_that_makes_the_mistake_leaves_its_client_waiting() {
+    let experiment = everything().into_iter().find(|experiment| experiment.answer().is_some()).unwrap();
+    let answers = answers::read(&experiment.answer().unwrap(), &[false]);
+    assert_eq!((answers.len(), answers[0].status, answers[0].body.len(), answers[0].whole), (1, 200, 85, false));
+}
+
+#[test]
+fn the_file_is_in_order() {
+    let all = everything();
+    let guided = experiment::list("experiments");
+    assert_eq!(guided.len(), 26);
+    let names: BTreeSet<_> = all.iter().map(|experiment| experiment.text("name").to_owned()).collect();
+    assert!(names.len() >= 63, "a name for each, {} of {}", names.len(), all.len());
+    for experiment in &guided {
+        let name = experiment.text("name");
+        for field in ["title", "question", "why", "change"] {
+            assert!(experiment.text(field).len() > 2, "{name}: {field}");
+        }
+        let choices = experiment.texts("choices");
+        assert!(choices.len() >= 2 && (experiment.number("right").unwrap() as usize) < choices.len(), "{name}");
+        let for_all = experiment.outcomes("right").is_some();
+        assert!(for_all || experiment.answer().is_some() || experiment.number("route").is_none(), "{name}");
+    }
+}
+
+#[test]
+fn every_section_exists() {
+    let path = format!("{}/tests/data/rfc-sections.txt", env!("CARGO_MANIFEST_DIR"));
+    let Ok(list) = std::fs::read_to_string(path) else { return println!("skipped: no list of sections") };
+    let known: BTreeSet<&str> = list.lines().map(|line| line.split("  ").next().unwrap_or(line).trim()).collect();
+    for experiment in experiment::list("experiments") {
+        for section in experiment.texts("rfc") {
+            assert!(known.iter().any(|line| line.starts_with(section)), "{}: {section}", experiment.text("name"));
+        }
+    }
+}
