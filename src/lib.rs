@@ -1,5 +1,8 @@
 //! The HTTP/1.1 server you can see through.
 //!
+//! A handler takes a [`&Request`](Request) and returns a value; that value is the response. No async, no macros to learn, 20 crates,
+//! strict on the wire, with limits and deadlines on by default.
+//!
 //! ```no_run
 //! use wirelight::{App, json};
 //!
@@ -12,6 +15,56 @@
 //!     app.run("127.0.0.1:8000")
 //! }
 //! ```
+//!
+//! # The layers
+//!
+//! ```text
+//!               your program
+//!      ┌─────────────┴──────────────┐
+//!    Server                        App  ◄── Router, hooks, guards, error pages, middleware
+//!    sockets, threads, time         ▲
+//!      │                            │ Request in, value out
+//!      └──► bytes ──► http1 ────────┘
+//!                     framing, limits, faults: no socket, no clock
+//! ```
+//!
+//! A readable socket's bytes go to the protocol, which knows nothing but bytes; what it finds becomes a [`Request`], a borrowed view of
+//! them; the [`App`] finds the route and runs what surrounds it; what the handler returns is poured into a [`Response`], and the
+//! answers to all requests that came together leave in one write.
+//!
+//! # Ten names
+//!
+//! | name | what it is |
+//! | --- | --- |
+//! | [`App`] | routes, hooks, error pages and state: the whole program |
+//! | [`Router`] | the same for a part of it, to nest under a prefix |
+//! | [`Route`] | one route; its options stand on its line: `.require(…)`, `.limit(…)`, `.max_body(…)`, `.blocking()` |
+//! | [`Request`] | what came: path, query, JSON, form, fields, addresses, state |
+//! | [`IntoResponse`] | what may be returned: text, JSON, a tuple with a status, `Option`, `Result`, … |
+//! | [`Json`], [`json!`] | JSON to return |
+//! | [`Error`], [`Result`], [`abort`] | every answer that is not the one hoped for |
+//! | [`StatusCode`] | statuses by the names of RFC 9110 |
+//! | [`Response`] | for after hooks, and for what a value cannot say |
+//! | [`Server`] | workers, [`Limits`], [`Timeouts`], a [`Handle`] to stop it |
+//!
+//! # Read in this order
+//!
+//! 1. [`App`] and [`Router`]: routes, and the patterns in them.
+//! 2. [`Request`]: its methods are what Flask's `request` has.
+//! 3. [`IntoResponse`]: the table of return values.
+//! 4. [`Error`] and [`Router::on_error`]: one place for everything that goes wrong.
+//! 5. [`middleware`]: request ids, logs, API keys, CORS, rate limits, metrics, health.
+//! 6. [`App::test`]: tests through the real parser, without sockets.
+//! 7. [`Server`]: what to change before production.
+//!
+//! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
+//! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` follows an error from the bytes to the page,
+//! `defaults.md` lists what is on and how to change it, and `architecture.md` is a tour of the source.
+//!
+//! # Features and versions
+//!
+//! `cli` (on by default) builds the `wirelight` command; a library user writes `default-features = false`. Rust 1.88 is the oldest that
+//! will do.
 #![forbid(unsafe_code)]
 
 mod app;
@@ -47,3 +100,16 @@ pub use net::deadline::Timeouts;
 pub use serde_json::json;
 pub use server::{Handle, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};
+
+/// The pages of `docs/`, so that `cargo test` runs what they show.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/coming-from-flask.md")]
+    mod coming_from_flask {}
+    #[doc = include_str!("../docs/coming-from-tiny_http-and-rouille.md")]
+    mod coming_from_tiny_http_and_rouille {}
+    #[doc = include_str!("../docs/defaults.md")]
+    mod defaults {}
+    #[doc = include_str!("../docs/errors.md")]
+    mod errors {}
+}

@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An answer that is not the one the client hoped for.
 ///
 /// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The constructors make the answers that a
-/// client may read. What is sent is decided by the error pages ([`App::on_error`](crate::App::on_error)), JSON by default.
+/// client may read. What is sent is decided by the error pages ([`on_error`](crate::Router::on_error)), JSON by default.
 ///
 /// ```
 /// use wirelight::{Error, Request, Result};
