@@ -78,6 +78,11 @@ mod server;
 mod testing;
 pub mod wire;
 
+/// Server-Sent Events (WHATWG HTML §9.2).
+pub mod events {
+    pub use crate::app::events::{Broadcast, Event, EventStream, Slow};
+}
+
 pub use app::app::App;
 pub use app::client::TrustedProxies;
 pub use app::cookie::{Cookie, SameSite};
@@ -89,6 +94,7 @@ pub use app::request::Request;
 pub use app::response::Response;
 pub use app::router::{Route, Router};
 pub use app::slashes::Slashes;
+pub use app::stream::{Sender, stream};
 pub use app::table::{RouteInfo, Routes};
 pub use app::validate::Checks;
 pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};

@@ -15,7 +15,7 @@ use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Fate};
 use crate::net::deadline::{Millis, Timeouts};
 use crate::net::desk::{Context, Desk, Moment, Settings};
-use crate::net::office::Office;
+use crate::net::office::{Letter, Office};
 use crate::net::slots::Key;
 use crate::wire::probe::NoProbe;
 
@@ -23,7 +23,6 @@ use crate::wire::probe::NoProbe;
 pub struct TestClient<'a> {
     app: &'a App,
     settings: Settings,
-    office: Office,
     /// When every connection of this client begins: virtual time counts from here.
     began: SystemTime,
 }
@@ -51,6 +50,7 @@ pub struct TestConnection<'a> {
     client: &'a TestClient<'a>,
     conn: Conn<Script>,
     desk: Desk,
+    office: Office,
     now: Millis,
     deadline: Millis,
     over: bool,
@@ -72,7 +72,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, settings: Settings::default(), office: Office::default(), began: SystemTime::now() }
+        TestClient { app: self, settings: Settings::default(), began: SystemTime::now() }
     }
 }
 
@@ -128,10 +128,15 @@ impl<'a> TestClient<'a> {
         }
     }
 
-    /// Sends bytes as they are, all at once, closes the writing side, and gives everything that came back.
+    /// Sends bytes as they are, all at once, closes the writing side, and gives everything that came back. Waits for a
+    /// [`stream`](crate::stream) that another thread feeds; not for events, which never end.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut connection = self.connect();
         connection.send(bytes);
+        while !connection.over && connection.conn.is_fed() {
+            connection.office.mailbox.wait();
+            connection.deliver();
+        }
         connection.half_close();
         connection.received().to_vec()
     }
@@ -142,6 +147,7 @@ impl<'a> TestClient<'a> {
             client: self,
             conn: Conn::new(Script::new(), 1, None, 0),
             desk: Desk::new(),
+            office: Office::default(),
             now: 0,
             deadline: 0,
             over: false,
@@ -313,13 +319,16 @@ impl TestConnection<'_> {
         self.work(Conn::turn::<NoProbe>);
     }
 
-    /// Everything that the server has written so far, or since [`take_received`](Self::take_received).
+    /// Everything that the server has written so far, or since [`take_received`](Self::take_received). What other threads have fed
+    /// into the answer by now is part of it.
     pub fn received(&mut self) -> &[u8] {
+        self.deliver();
         &self.conn.socket().outgoing
     }
 
     /// As [`received`](Self::received), and forgets it. The memory is used again: a test that counts allocations counts none here.
     pub fn take_received(&mut self) -> &[u8] {
+        self.deliver();
         std::mem::swap(&mut self.taken, &mut self.conn.socket().outgoing);
         self.conn.socket().outgoing.clear();
         &self.taken
@@ -340,6 +349,16 @@ impl TestConnection<'_> {
         self.conn.socket().reset
     }
 
+    /// Reads the mail, as a worker's loop does.
+    fn deliver(&mut self) {
+        for letter in self.office.mailbox.take() {
+            match letter {
+                Letter::More(_) if !self.over => self.work(Conn::turn::<NoProbe>),
+                Letter::More(_) | Letter::Answer(..) => {} // handlers run on this thread here: no answer comes by mail
+            }
+        }
+    }
+
     fn set_time(&mut self, now: Millis) {
         self.now = now;
         self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(now));
@@ -350,7 +369,7 @@ impl TestConnection<'_> {
         let context = Context {
             app: self.client.app,
             key: Key { index: 0, generation: 0 },
-            office: &self.client.office,
+            office: &self.office,
             settings: &self.client.settings,
             moment: &moment,
         };

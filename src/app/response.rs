@@ -276,6 +276,12 @@ impl Response {
         std::mem::take(&mut self.conditional)
     }
 
+    /// The head is out, and the body will not follow.
+    #[cold]
+    pub(crate) fn drop_body(&mut self) {
+        self.body = Body::Empty;
+    }
+
     pub(crate) fn clear_body(&mut self) {
         self.body = Body::Empty;
         self.media_type = "";

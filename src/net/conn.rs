@@ -336,6 +336,8 @@ impl<S: Socket> Conn<S> {
                 self.begin_stream(source, length, context);
                 return None;
             }
+        } else {
+            response.drop_body(); // who feeds the body of an answer to HEAD learns now that nobody will read it
         }
         let taken = self.http.responded();
         if P::ON {

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Milliseconds since the worker began.
 pub(crate) type Millis = u64;
 
+/// When nobody is in a hurry. Far enough from the end of numbers that a little can be added.
+pub(crate) const NEVER: Millis = Millis::MAX / 2;
+
 /// How long to wait for what. Every one is on by default: an absent deadline is a denial of service.
 ///
 /// ```

@@ -1,6 +1,7 @@
 //! Where a worker's connections send what takes longer than a turn, and where the results come back; knows no protocol.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 use mio::Waker;
 
@@ -31,26 +32,61 @@ pub(crate) struct Elsewhere {
     pub(crate) app: Arc<App>,
 }
 
-/// Letters for one worker. Whoever posts one wakes the worker's loop.
-#[derive(Default)]
+/// Letters for one worker. Whoever posts the first one wakes it.
 pub(crate) struct Mailbox {
     letters: Mutex<Vec<Letter>>,
-    waker: Option<Arc<Waker>>,
+    bell: Bell,
+}
+
+/// How the reader of a mailbox is told.
+enum Bell {
+    /// An event loop that sleeps in its poll.
+    Loop(Arc<Waker>),
+    /// A thread that sleeps in [`Mailbox::wait`]: a test.
+    Thread(Thread),
+}
+
+impl Default for Mailbox {
+    /// The mailbox of the calling thread.
+    fn default() -> Self {
+        Mailbox { letters: Mutex::default(), bell: Bell::Thread(thread::current()) }
+    }
 }
 
 impl Mailbox {
     pub(crate) fn new(waker: Arc<Waker>) -> Mailbox {
-        Mailbox { letters: Mutex::default(), waker: Some(waker) }
+        Mailbox { letters: Mutex::default(), bell: Bell::Loop(waker) }
     }
 
+    /// One ring for all letters that lie here: an event for 10,000 subscribers is one system call, not 10,000.
     pub(crate) fn post(&self, letter: Letter) {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-        if let Some(Err(error)) = self.waker.as_ref().map(|waker| waker.wake()) {
-            log::error!("cannot wake a worker: {error}");
+        let mut letters = self.lock();
+        let is_first = letters.is_empty();
+        letters.push(letter);
+        drop(letters);
+        match &self.bell {
+            Bell::Loop(waker) if is_first => {
+                if let Err(error) = waker.wake() {
+                    log::error!("cannot wake a worker: {error}");
+                }
+            }
+            Bell::Thread(thread) if is_first => thread.unpark(),
+            Bell::Loop(_) | Bell::Thread(_) => {}
         }
     }
 
     pub(crate) fn take(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Sleeps until there is a letter. For the thread that the mailbox was made on.
+    pub(crate) fn wait(&self) {
+        while self.lock().is_empty() {
+            thread::park();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Letter>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

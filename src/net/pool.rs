@@ -27,6 +27,7 @@ struct Shared {
 struct State {
     queue: VecDeque<Job>,
     running: usize,
+    /// Threads that have no job, those included that were started a moment ago.
     idle: usize,
 }
 
@@ -39,14 +40,15 @@ impl Pool {
     /// Runs the job on a thread of the pool; gives it back when the queue is full or no thread can be had.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
         let mut state = self.0.lock();
-        if state.queue.len() >= self.0.bound + state.idle {
+        let free = state.idle + (self.0.threads - state.running);
+        if state.queue.len() >= self.0.bound + free {
             return Err(job);
         }
         state.queue.push_back(job);
         if state.queue.len() > state.idle && state.running < self.0.threads {
             let shared = self.0.clone();
             match std::thread::Builder::new().name("wirelight-pool".into()).spawn(move || shared.run()) {
-                Ok(_) => state.running += 1,
+                Ok(_) => (state.running, state.idle) = (state.running + 1, state.idle + 1),
                 Err(error) if state.running == 0 => {
                     log::error!("cannot start a thread for a blocking handler: {error}");
                     return state.queue.pop_back().map_or(Ok(()), Err);
@@ -72,21 +74,22 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 log::error!("a job of the pool panicked");
             }
+            self.lock().idle += 1;
         }
     }
 
+    /// The next job for a thread that counts as idle until it has one.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.queue.pop_front() {
+                state.idle -= 1;
                 return Some(job);
             }
-            state.idle += 1;
             let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = woken;
-            state.idle -= 1;
             if waited.timed_out() && state.queue.is_empty() {
-                state.running -= 1;
+                (state.running, state.idle) = (state.running - 1, state.idle - 1);
                 return None;
             }
         }
@@ -115,6 +118,20 @@ mod tests {
         assert!(pool.submit(Box::new(|| ())).is_err(), "the second may not");
         release.send(()).unwrap();
         finished.recv().unwrap();
+    }
+
+    #[test]
+    fn a_pool_without_a_queue_has_its_threads() {
+        let pool = Pool::new(2, 0);
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        for _ in 0..2 {
+            let wait = wait.clone();
+            assert!(pool.submit(Box::new(move || wait.lock().unwrap().recv().unwrap())).is_ok());
+        }
+        assert!(pool.submit(Box::new(|| ())).is_err());
+        release.send(()).unwrap();
+        release.send(()).unwrap();
     }
 
     #[test]

@@ -10,7 +10,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// conditional requests, ranges, cookies, negotiation, proxies, checks and pages; middleware the rate limits. Each is a file or two
 /// of its own, and no budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 2_600), ("app", 3_800), ("middleware", 1_200), ("wire", 2_400)];
+    &[("http1", 2_000), ("net", 2_600), ("app", 4_600), ("middleware", 1_200), ("wire", 2_400)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {

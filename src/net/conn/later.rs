@@ -144,6 +144,7 @@ impl<S: Socket> Conn<S> {
 
     /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
     fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        self.forget_request();
         let mut sent = 0;
         while sent < STREAM_A_TURN {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
@@ -152,10 +153,7 @@ impl<S: Socket> Conn<S> {
             sent += held.output.len();
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
-                Ok(Pull::Wait) if !self.owes_output() => {
-                    self.note_progress(0, context.moment.now);
-                    return Fate::Wait;
-                }
+                Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),
                 Ok(Pull::More | Pull::Wait) => {}
                 Err(error) => {
                     log::warn!("connection {}: the body of an answer broke off: {error}", self.id);
@@ -170,6 +168,44 @@ impl<S: Socket> Conn<S> {
             }
         }
         Fate::Again
+    }
+
+    /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
+    /// for hours would never find out by writing. Event streams never end by themselves, so a graceful stop ends them: their
+    /// clients connect again, to whoever serves then.
+    fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        if self.hangup {
+            return Fate::Gone(Ending::Broken);
+        }
+        if context.moment.draining.is_some()
+            && let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+            && stream.beats()
+        {
+            stream.frame_end(output);
+            return self.end_stream(context, probe);
+        }
+        self.note_progress(0, context.moment.now);
+        Fate::Wait
+    }
+
+    /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
+    fn forget_request(&mut self) {
+        let taken = self.http.taken();
+        if taken == 0 || self.http.expects_body() {
+            return;
+        }
+        if let Some(held) = &mut self.held {
+            held.input.drain(..(held.at + taken).min(held.input.len()));
+            held.input.shrink_to_fit();
+            (held.at, held.head) = (0, Head::default());
+            self.http.input_moved();
+        }
+    }
+
+    /// Whether the connection waits for a body that another thread feeds, and that has an end.
+    pub(crate) fn is_fed(&self) -> bool {
+        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats);
+        self.stage == Stage::Streaming && !self.owes_output() && !beats
     }
 
     fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
@@ -196,11 +232,9 @@ impl<S: Socket> Conn<S> {
         {
             stream.frame(beat, output);
         }
+        let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
         self.note_progress(1, context.moment.now);
-        match self.owes_output().then(|| self.flush_held(context, probe)).flatten() {
-            Some(fate) => fate,
-            None => Fate::Wait,
-        }
+        fate.unwrap_or(Fate::Wait)
     }
 }
 
@@ -222,8 +256,8 @@ impl Stream {
             (Pull::End, Length::Known(_)) => {
                 Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
             }
-            (Pull::End, Length::Chunked) => {
-                chunked::encode_end(output);
+            (Pull::End, _) => {
+                self.frame_end(output);
                 Ok(Pull::End)
             }
             (pulled, _) => Ok(pulled),
@@ -234,6 +268,12 @@ impl Stream {
         match self.length {
             Length::Chunked => chunked::encode_chunk(output, piece),
             _ => output.extend_from_slice(piece),
+        }
+    }
+
+    fn frame_end(&self, output: &mut Vec<u8>) {
+        if self.length == Length::Chunked {
+            chunked::encode_end(output);
         }
     }
 

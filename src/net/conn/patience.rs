@@ -3,7 +3,7 @@
 use super::{Conn, Fate, Held, Stage};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
-use crate::net::deadline::{Millis, Transfer, millis};
+use crate::net::deadline::{Millis, NEVER, Transfer, millis};
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Event, Probe, Timer};
@@ -36,7 +36,7 @@ impl<S: Socket> Conn<S> {
             Timer::Write => transfer.deadline(timeouts.write_idle, timeouts.write_rate, timeouts.write_grace),
             Timer::Linger => transfer.since + millis(timeouts.linger),
             Timer::Beat => transfer.last + millis(timeouts.heartbeat),
-            Timer::Application => Millis::MAX,
+            Timer::Application => NEVER,
         }
     }
 
