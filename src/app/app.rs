@@ -205,8 +205,10 @@ impl App {
                 let allow = self.allow(self.router.tree.methods(node));
                 Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow))
             }
-            Found::Nothing if options => self.add_slash(request).map(|redirect| redirect.into_response(response)),
-            Found::Slash { add: true } => self.add_slash(request).map(|redirect| redirect.into_response(response)),
+            Found::Slash { add: true } => self.mend_slashes(request).map(|redirect| redirect.into_response(response)),
+            _ if options || request.raw_path().contains("//") => {
+                self.mend_slashes(request).map(|redirect| redirect.into_response(response))
+            }
             _ => Err(Error::not_found("")),
         }
     }

@@ -1,4 +1,4 @@
-//! A path that lacks its last slash: decides whether the client is sent to the one that has it; knows no other way to miss.
+//! A path with a slash too few or too many: decides whether the client is sent to the right one; knows no other way to miss.
 
 use super::app::App;
 use super::error::{Error, Result};
@@ -9,13 +9,14 @@ use super::tree::{Found, Params};
 use super::url::on_this_host;
 use crate::http1::method::Method;
 
-/// What a path means that only lacks the slash at the end of its route's pattern.
+/// What a path means that differs from a route's only by a missing slash at its end, or by repeated ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Slashes {
     /// Nothing: 404. Two spellings are two resources.
     #[default]
     Strict,
-    /// 308 to the path with the slash, the query kept: Flask's way. A slash too many is 404 in Flask too.
+    /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become one: `/users//7` leads to `/users/7`.
+    /// A slash too many at the end is 404 in Flask too.
     Redirect,
 }
 
@@ -39,13 +40,24 @@ impl Router {
 }
 
 impl App {
-    /// The redirect to the path with one slash more, if the router of that route wants it; else 404.
+    /// The redirect to the path with one slash more, or with one for several, if the router of that route wants it; else 404.
     ///
     /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
     /// this host whatever the client wrote.
     #[cold]
-    pub(crate) fn add_slash(&self, request: &Request<'_>) -> Result<Redirect> {
-        let path = format!("{}/", request.raw_path());
+    pub(crate) fn mend_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
+        let merged = merged(request.raw_path());
+        let spellings = [format!("{merged}/"), merged];
+        let known = |path: &&String| *path != request.raw_path() && self.redirects_to(path, request);
+        let path = spellings.iter().find(known).ok_or_else(|| Error::not_found(""))?;
+        Ok(Redirect::permanent(match request.query_string() {
+            "" => on_this_host(path),
+            query => format!("{}?{query}", on_this_host(path)),
+        }))
+    }
+
+    /// Whether a route has this path and method, any method for OPTIONS, and its router redirects.
+    fn redirects_to(&self, path: &str, request: &Request<'_>) -> bool {
         let escaped = request.head().target.escaped;
         let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
         let found = match find(request.method()) {
@@ -55,13 +67,7 @@ impl App {
             found => found,
         };
         let route = if let Found::Route(number) = found { self.routes.get(number as usize) } else { None };
-        if route.is_none_or(|route| self.policy(route.scope) == Slashes::Strict) {
-            return Err(Error::not_found(""));
-        }
-        Ok(Redirect::permanent(match request.query_string() {
-            "" => on_this_host(&path),
-            query => format!("{}?{query}", on_this_host(&path)),
-        }))
+        route.is_some_and(|route| self.policy(route.scope) == Slashes::Redirect)
     }
 
     /// The word of the innermost router that has one.
@@ -69,6 +75,17 @@ impl App {
         let Some(scope) = self.scopes.get(scope) else { return Slashes::Strict };
         scope.slashes.unwrap_or_else(|| scope.parent.map_or(Slashes::Strict, |parent| self.policy(parent)))
     }
+}
+
+/// One slash where several stand side by side.
+fn merged(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len() + 1);
+    for character in path.chars() {
+        if character != '/' || !merged.ends_with('/') {
+            merged.push(character);
+        }
+    }
+    merged
 }
 
 #[cfg(test)]
@@ -107,6 +124,10 @@ mod tests {
             ("GET", "/caf%C3%A9", "/caf%C3%A9/"),
             ("GET", "/int/7", "/int/7/"),
             ("GET", "/v1/dir", "/v1/dir/"),
+            ("GET", "/dir//", "/dir/"),
+            ("GET", "//dir", "/dir/"),
+            ("GET", "/int///7?a//b", "/int/7/?a//b"),
+            ("OPTIONS", "/v1//dir/", "/v1/dir/"),
             ("GET", "http://localhost/dir", "/dir/"),
         ] {
             let reply = app.test().request(method, target).send();
@@ -119,9 +140,11 @@ mod tests {
         let app = app();
         for (method, target) in [
             ("PUT", "/dir"),
-            ("GET", "/dir//"),
             ("GET", "/dir%2F"),
-            ("GET", "//dir"),
+            ("PUT", "/dir//"),
+            ("GET", "///"),
+            ("GET", "/file//"),
+            ("GET", "/v1/strict//dir/"),
             ("GET", "//evil.example/dir"),
             ("GET", "//evil.example"),
             ("GET", "/int/x"),
