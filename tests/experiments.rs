@@ -11,6 +11,8 @@ use wirelight::{App, FAULTS, TestConnection, wire};
 mod answers;
 #[path = "../src/cli/experiment.rs"]
 mod experiment;
+#[path = "../src/cli/glyphs.rs"]
+mod glyphs;
 #[path = "../src/cli/lab.rs"]
 mod lab;
 
@@ -90,7 +92,8 @@ fn every_experiment_comes_out_as_the_file_says() {
         assert_eq!(told(&answers), experiment.texts("faults").into_iter().collect(), "{name}: {answers:?}");
         provoked.extend(told(&answers));
         for header in experiment.texts("headers") {
-            assert!(answers.last().unwrap().has(header), "{name}: {header}");
+            let head = String::from_utf8_lossy(&answers.last().unwrap().head).into_owned();
+            assert!(head.contains(&format!("\r\n{header}: ")), "{name}: {header}");
         }
         for (answer, words) in answers.iter().zip(experiment.texts("bodies")) {
             assert!(String::from_utf8_lossy(&answer.body).contains(words), "{name}: {words}");
@@ -152,4 +155,80 @@ fn every_section_exists() {
             assert!(known.iter().any(|line| line.starts_with(section)), "{}: {section}", experiment.text("name"));
         }
     }
+}
+
+/// The page of a learner: everything of the file but the outcome's proof.
+fn page() -> String {
+    let mut page = String::from(
+        "# Experiments\n\nTwenty-six things to try on a server, each with a question to answer first: who predicts remembers. \
+         Play one with\n`wirelight poke --experiment NAME`, by name or number; it brings its own server. With an address behind it, \
+         `:8000`, it asks a running one:\nstart that with `wirelight --trace` and see both sides. `wirelight poke --suite :8000` plays \
+         those that fit any HTTP/1.1 server, yours too.\n\nThis page is made from `tests/experiments.json`, and every outcome in it is \
+         proven by `tests/experiments.rs`.\n",
+    );
+    for (index, experiment) in experiment::list("experiments").iter().enumerate() {
+        let text = |field| experiment.text(field);
+        page += &format!(
+            "\n## {}. {}\n\n`{}`\n\n```text\n{}```\n\n",
+            index + 1,
+            text("title"),
+            text("name"),
+            delivery(experiment)
+        );
+        page += &format!("{}\n\n", text("question"));
+        for choice in experiment.texts("choices") {
+            page += &format!("- {choice}\n");
+        }
+        let right = experiment.texts("choices")[experiment.number("right").unwrap() as usize];
+        page += &format!("\n<details><summary>What happens</summary>\n\n**{right}.** {}\n", text("why"));
+        let answers: Vec<_> = experiment.statuses("statuses").unwrap().iter().map(u16::to_string).collect();
+        let answers = if answers.len() > 3 {
+            format!("{} × {}, then {}", answers.len() - 1, answers[0], answers.last().unwrap())
+        } else {
+            answers.join(", ")
+        };
+        let answers = if answers.is_empty() { "nothing".to_owned() } else { answers };
+        let end = if text("end") == "open" { "stays open" } else { "is closed by the server" };
+        page += &format!("\nAnswered: {answers}; the connection {end}. {}.\n", experiment.texts("rfc").join(", "));
+        for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
+            let at = experiment.number("at").map_or(String::new(), |at| format!(", at byte {at}"));
+            page += &format!("Fault `{}`{at}: {} ({}).\n", row.name, row.sentence, row.rfc);
+        }
+        page += &format!("\n</details>\n\nChange it: {}\n", text("change"));
+    }
+    page
+}
+
+/// What is sent, as a person reads it: line ends drawn, long repetitions counted.
+fn delivery(experiment: &Experiment) -> String {
+    let mut out = String::new();
+    let steps = experiment.steps();
+    let pauses = steps.iter().filter(|step| matches!(step, Step::Wait(_))).count();
+    if pauses > 1 {
+        out += &format!(
+            "{}\n(in {} pieces)\n",
+            glyphs::visible(&experiment.sent()).replace('␊', "␊\n").trim_end(),
+            pauses + 1
+        );
+        return out;
+    }
+    for step in &steps {
+        out += &match step {
+            Step::Send(bytes) => format!("{}\n", glyphs::shortened(bytes, 400).replace('␊', "␊\n").trim_end()),
+            Step::Wait(time) => format!("(a pause of {time} ms)\n"),
+            Step::Hold(_) => "(and then silence)\n".to_owned(),
+            Step::HalfClose => "(our side is closed)\n".to_owned(),
+        };
+    }
+    out
+}
+
+#[test]
+fn the_page_is_fresh() {
+    let path = format!("{}/docs/experiments.md", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == page(), "docs/experiments.md is stale: UPDATE_DOCS=1 cargo test --test experiments");
 }

@@ -4,20 +4,20 @@ use wirelight::wire::{self, Explanation};
 
 /// One answer, as far as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(super) struct Answer {
     /// 0 when the bytes are no answer at all.
-    pub(crate) status: u16,
-    pub(crate) head: Vec<u8>,
-    pub(crate) body: Vec<u8>,
+    pub(super) status: u16,
+    pub(super) head: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// Whether its end is there.
-    pub(crate) whole: bool,
+    pub(super) whole: bool,
 }
 
 /// Answers beyond this are not told apart.
 const MOST: usize = 1_000;
 
 /// Reads `bytes` as the answers to requests of which those at the places in `heads` asked for no body.
-pub(crate) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
+pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
     let (mut answers, mut rest, mut asked) = (Vec::<Answer>::new(), bytes.to_vec(), 0);
     while !rest.is_empty() && answers.len() < MOST {
         let explanation = wire::explain(&rest);
@@ -39,7 +39,7 @@ pub(crate) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
 }
 
 /// Which of the requests in `sent` are HEAD.
-pub(crate) fn heads(sent: &[u8]) -> Vec<bool> {
+pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
     let mut explanation = wire::explain(sent.get(..sent.len().min(64 * 1024)).unwrap_or_default());
     let mut heads = Vec::new();
     while heads.len() < MOST {
@@ -70,15 +70,6 @@ impl Answer {
             !explanation.findings().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
         answer
     }
-
-    /// Whether its head has a field of this name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        let mut lines = self.head.split(|byte| *byte == b'\n');
-        lines.any(|line| {
-            let (found, rest) = line.split_at(name.len().min(line.len()));
-            found.eq_ignore_ascii_case(name.as_bytes()) && rest.first() == Some(&b':')
-        })
-    }
 }
 
 #[cfg(test)]
@@ -100,6 +91,5 @@ mod tests {
         assert_eq!(statuses(b"\x00\xff rubbish", &[]).len(), 1);
         assert_eq!(statuses(b"", &[]), []);
         assert_eq!(heads(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), [true, false]);
-        assert!(read(ok, &[])[0].has("content-LENGTH") && !read(ok, &[])[0].has("Content"));
     }
 }

@@ -5,11 +5,11 @@ use serde_json::Value;
 const FILE: &str = include_str!("../../tests/experiments.json");
 
 /// One experiment: what is sent, what is asked, what comes of it. Its fields are described in `docs/experiments.md`.
-pub(crate) struct Experiment(Value);
+pub(super) struct Experiment(Value);
 
 /// One step of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     Send(Vec<u8>),
     /// Milliseconds until the next step.
     Wait(u64),
@@ -19,57 +19,57 @@ pub(crate) enum Step {
 }
 
 /// The experiments of the list of this name, `experiments` or `extras`.
-pub(crate) fn list(name: &str) -> Vec<Experiment> {
+pub(super) fn list(name: &str) -> Vec<Experiment> {
     let file: Value = serde_json::from_str(FILE).unwrap_or_default();
     file[name].as_array().into_iter().flatten().cloned().map(Experiment).collect()
 }
 
 impl Experiment {
     /// A field that is text; empty when it is not there.
-    pub(crate) fn text(&self, field: &str) -> &str {
+    pub(super) fn text(&self, field: &str) -> &str {
         self.0[field].as_str().unwrap_or_default()
     }
 
     /// A field that is a number.
-    pub(crate) fn number(&self, field: &str) -> Option<u64> {
+    pub(super) fn number(&self, field: &str) -> Option<u64> {
         self.0[field].as_u64()
     }
 
     /// A field that is a list of texts.
-    pub(crate) fn texts(&self, field: &str) -> Vec<&str> {
+    pub(super) fn texts(&self, field: &str) -> Vec<&str> {
         texts(&self.0[field])
     }
 
     /// A field that is a list of statuses; none: it is not there.
-    pub(crate) fn statuses(&self, field: &str) -> Option<Vec<u16>> {
+    pub(super) fn statuses(&self, field: &str) -> Option<Vec<u16>> {
         let list = self.0[field].as_array()?;
         Some(list.iter().filter_map(Value::as_u64).map(|status| status as u16).collect())
     }
 
     /// The outcomes that any server may come to, `right` or `tolerated`; none: it needs routes of ours.
-    pub(crate) fn outcomes(&self, verdict: &str) -> Option<Vec<&str>> {
+    pub(super) fn outcomes(&self, verdict: &str) -> Option<Vec<&str>> {
         self.0.get("suite").map(|suite| texts(&suite[verdict]))
     }
 
     /// What a server that makes the mistake sends.
-    pub(crate) fn answer(&self) -> Option<Vec<u8>> {
+    pub(super) fn answer(&self) -> Option<Vec<u8>> {
         self.0["answer"].as_str().map(bytes)
     }
 
     /// The delivery, step by step.
-    pub(crate) fn steps(&self) -> Vec<Step> {
+    pub(super) fn steps(&self) -> Vec<Step> {
         self.0["plan"].as_array().into_iter().flatten().flat_map(steps).collect()
     }
 
     /// All that it sends, in one piece.
-    pub(crate) fn sent(&self) -> Vec<u8> {
+    pub(super) fn sent(&self) -> Vec<u8> {
         let sent = |step| if let Step::Send(bytes) = step { bytes } else { Vec::new() };
         self.steps().into_iter().flat_map(sent).collect()
     }
 }
 
 /// `bytes` in pieces of `every`, with pauses of `gap` milliseconds between them.
-pub(crate) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
+pub(super) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
     let mut steps = Vec::new();
     for piece in bytes.chunks(every.max(1)) {
         if !steps.is_empty() {

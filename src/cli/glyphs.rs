@@ -12,7 +12,8 @@ pub(super) fn visible(bytes: &[u8]) -> String {
 
 /// As [`visible`], at most `most` characters of it, and how many bytes there are when that is not all.
 pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
-    let text = visible(bytes);
+    // A character has at most four bytes: what lies far behind need not be looked at.
+    let text = visible(bytes.get(..most.saturating_mul(4) + 4).unwrap_or(bytes));
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), bytes.len()),
         None => text,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wirelight::{App, Request, json};
 
 /// The routes that the experiments ask. `pause`: how long the slow one takes.
-pub(crate) fn app(pause: Duration) -> App {
+pub(super) fn app(pause: Duration) -> App {
     let mut app = App::new();
     app.get("/", |_| "Hello!\n");
     app.get("/hello", |req| {

@@ -1,8 +1,12 @@
 //! The command line: which subcommand runs, and how a failure is told; what a subcommand does is in the file of its name.
 
+mod answers;
 mod demo;
+mod experiment;
 mod explain;
 mod glyphs;
+mod lab;
+mod poke;
 mod routes;
 mod serve;
 mod settings;
@@ -19,11 +23,28 @@ wirelight: the HTTP/1.1 server you can see through
 Usage: wirelight [serve] [options]
        wirelight routes
        wirelight explain FILE
+       wirelight poke ADDRESS BYTES [options]
+       wirelight poke --experiment NAME [ADDRESS]
+       wirelight poke --suite ADDRESS
 
 Commands:
   serve            serve the demo API (also without a command)
   routes           print the routes of the demo API
   explain FILE     take a raw request or response apart; - reads the standard input
+  poke             send any bytes to a server on this machine, and see both sides
+
+Options of poke; the bytes may hold \\r \\n \\t \\0 \\xHH and \\\\:
+  --file FILE      send a file instead; - reads the standard input
+  --every NUMBER   in pieces of so many bytes
+  --at 4,9         in pieces that end behind so many bytes
+  --gap TIME       between the pieces [5ms]
+  --repeat NUMBER  so many times in a row
+  --half-close     close our side when all is sent
+  --hold TIME      wait so long then
+  --slow-read RATE read no faster than 1KiB/s, say
+  --experiment NAME  play a guided experiment, by name or number; without an ADDRESS on a server of its own
+  --predict NUMBER   what comes of it, for those who are no terminal
+  --suite ADDRESS    play all that fit any server, and print a report card
 
 Options of serve, and the environment variables that they win over:
   --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
@@ -63,6 +84,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
         Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
         Some("explain") => explain::run(lexopt::Parser::from_args(arguments)),
+        Some("poke") => poke::run(lexopt::Parser::from_args(arguments)),
         Some("routes") => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(
             "there is no command {:?}; `wirelight --help` lists them",

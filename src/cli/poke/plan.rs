@@ -1,0 +1,135 @@
+//! How text on the command line becomes bytes, cuts, times and rates; sends nothing.
+
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::cli::experiment::Step;
+
+/// `\r \n \t \0 \xHH \\`; everything else is what it is.
+pub(super) fn unescaped(text: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let (byte, length) = match escape.as_bytes() {
+            [b'r', ..] => (b'\r', 1),
+            [b'n', ..] => (b'\n', 1),
+            [b't', ..] => (b'\t', 1),
+            [b'0', ..] => (0, 1),
+            [b'\\', ..] => (b'\\', 1),
+            [b'x', ..] => (hexadecimal(escape).ok_or_else(|| unknown(escape))?, 3),
+            _ => return Err(unknown(escape)),
+        };
+        bytes.push(byte);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(bytes)
+}
+
+fn hexadecimal(escape: &str) -> Option<u8> {
+    let digits = escape.get(1..3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+fn unknown(escape: &str) -> Failure {
+    let shown: String = escape.chars().take(3).collect();
+    Failure::usage(format!("there is no escape {:?}; there are \\r \\n \\t \\0 \\xHH and \\\\", format!("\\{shown}")))
+}
+
+/// `bytes` cut behind so many bytes, with pauses of `gap` milliseconds.
+pub(super) fn cut(bytes: &[u8], marks: &[usize], gap: u64) -> Vec<Step> {
+    let (mut steps, mut from) = (Vec::new(), 0);
+    for mark in marks.iter().copied().chain([bytes.len()]) {
+        let Some(piece) = bytes.get(from..mark.min(bytes.len())).filter(|piece| !piece.is_empty()) else { continue };
+        if !steps.is_empty() {
+            steps.push(Step::Wait(gap));
+        }
+        steps.push(Step::Send(piece.to_vec()));
+        from += piece.len();
+    }
+    steps
+}
+
+/// `4,9`.
+pub(super) fn marks(text: &str) -> Result<Vec<usize>, Failure> {
+    let marks: Option<Vec<usize>> = text.split(',').map(|mark| mark.trim().parse().ok()).collect();
+    let rising = marks.filter(|marks| marks.is_sorted());
+    rising.ok_or_else(|| Failure::usage(format!("--at must be rising numbers of bytes, as in 4,9, not {text:?}")))
+}
+
+/// A number from 1.
+pub(super) fn count(name: &str, text: &str) -> Result<usize, Failure> {
+    let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+    count.ok_or_else(|| Failure::usage(format!("{name} must be a number from 1 to 1000000, not {text:?}")))
+}
+
+/// `5ms`, `10s`, at most an hour.
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration, Failure> {
+    let parsed = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => number.parse().ok().map(Duration::from_millis),
+        (None, Some(number)) => number.parse().ok().map(Duration::from_secs),
+        _ => None,
+    };
+    let bounded = parsed.filter(|time| *time <= Duration::from_secs(3_600));
+    bounded
+        .ok_or_else(|| Failure::usage(format!("{name} must be a time up to an hour, as in 5ms or 10s, not {text:?}")))
+}
+
+/// `1KiB/s` in bytes a second.
+pub(super) fn rate(text: &str) -> Result<u64, Failure> {
+    let units = [("KiB/s", 1024), ("MiB/s", 1024 * 1024), ("B/s", 1)];
+    let found = units.iter().find_map(|(unit, bytes)| text.strip_suffix(unit).map(|number| (number, bytes)));
+    let rate =
+        found.and_then(|(number, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes)).filter(|rate| *rate > 0);
+    rate.ok_or_else(|| Failure::usage(format!("--slow-read must be a rate, as in 512B/s or 1KiB/s, not {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_become_bytes() {
+        for (text, bytes) in [
+            (r"GET / HTTP/1.1\r\n\r\n", Some(&b"GET / HTTP/1.1\r\n\r\n"[..])),
+            (r"\t\0\x00\xfF\\r", Some(b"\t\0\0\xff\\r")),
+            ("é", Some("é".as_bytes())),
+            ("", Some(b"")),
+            (r"\", None),
+            (r"\q", None),
+            (r"\x1", None),
+            (r"\x+1", None),
+            ("\\xé", None),
+        ] {
+            assert_eq!(unescaped(text).ok().as_deref(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_their_units() {
+        assert_eq!(duration("", "5ms").ok(), Some(Duration::from_millis(5)));
+        assert_eq!(duration("", "10s").ok(), Some(Duration::from_secs(10)));
+        assert_eq!(rate("1KiB/s").ok(), Some(1024));
+        for text in ["", "5", "ms", "-1s", "1h", "99999999s"] {
+            assert!(duration("", text).is_err(), "{text}");
+        }
+        for text in ["", "1", "0B/s", "KiB/s", "99999999999999999999B/s"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+        assert!(marks("9,4").is_err() && marks("a").is_err() && count("", "0").is_err());
+    }
+
+    #[test]
+    fn cuts_lie_where_they_should() {
+        let sent = |steps: Vec<Step>| {
+            let text = |step| {
+                if let Step::Send(bytes) = step { String::from_utf8(bytes).unwrap_or_default() } else { "|".into() }
+            };
+            steps.into_iter().map(text).collect::<String>()
+        };
+        assert_eq!(sent(cut(b"abcdef", &[2, 5], 1)), "ab|cde|f");
+        assert_eq!(sent(cut(b"abc", &[0, 3, 9], 1)), "abc");
+        assert_eq!(sent(cut(b"", &[1], 1)), "");
+    }
+}
