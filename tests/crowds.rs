@@ -39,6 +39,23 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Whether the server takes less than a fifth of a second of the processor's time. Whoever waits for 50 full sockets has nothing to
+    /// do; a loop that is told "readable" at every turn would take all of it, every second anew.
+    fn rests(&self) -> bool {
+        let before = self.processor_ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        self.processor_ticks() - before < 20
+    }
+
+    /// The processor's time that the server took, in the kernel's ticks of 10 ms: user and system, fields 14 and 15.
+    fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Both fail only where it has ended by itself, which the test has noticed.
@@ -96,6 +113,7 @@ fn clients_that_send_and_never_read_cost_64_kib_each_at_most() {
     assert!(sent > clients.len() * 256 * 1024, "{sent} bytes are no flood");
     let grown = server.resident().saturating_sub(before);
     assert!(grown <= clients.len() * 64 * 1024, "{} bytes a client", grown / clients.len());
+    assert!((0..20).any(|_| server.rests()), "busy for 20 s, while every client is blocked");
     assert_eq!(get(&mut probe), "200");
     assert_eq!(get(&mut server.connect()), "200");
 }

@@ -16,6 +16,7 @@ fn app() -> App {
     app.get("/", |_| "ok");
     app.get("/thread", |_| format!("{:?}", std::thread::current().id()));
     app.get("/panic", |_| -> &'static str { panic!("{PANIC}") });
+    app.get("/large", |_| "x".repeat(32 << 20));
     app.post("/", |req: &Request| req.body().len().to_string());
     app
 }
@@ -227,6 +228,18 @@ fn a_client_that_closes_its_side_gets_its_answers() {
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         assert_eq!(text.matches("HTTP/1.1 200 OK").count(), requests, "{text}");
+    }
+}
+
+/// The answer stops half-way on a connection that the poll does not know yet: it is read from as soon as it is accepted.
+#[test]
+fn a_first_answer_may_be_larger_than_any_buffer_of_the_kernel() {
+    let server = Running::start(|server| server);
+    for _ in 0..20 {
+        let mut client = server.connect();
+        let reply = client.get("/large");
+        assert_eq!((reply.status, reply.body.len()), (200, 32 << 20));
+        assert_eq!(client.get("/").body, "ok");
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod conn;
 pub(crate) mod control;
 pub(crate) mod deadline;
 pub(crate) mod desk;
+mod entry;
 pub(crate) mod listen;
 pub(crate) mod office;
 pub(crate) mod pool;

@@ -14,6 +14,7 @@ use super::conn::{Conn, Fate};
 use super::control::{Control, Phase};
 use super::deadline::{Millis, SLOT, Wheel, millis};
 use super::desk::{Context, Desk, Moment, Settings};
+use super::entry::Entry;
 use super::office::{Elsewhere, Letter, Mailbox, Office};
 use super::pool::Pool;
 use super::signal::Signals;
@@ -63,15 +64,6 @@ pub(crate) struct Worker<P> {
     office: Office,
     control: Arc<Control>,
     probe: P,
-}
-
-/// A connection and its alarm.
-struct Entry {
-    conn: Conn<TcpStream>,
-    /// When its patience ends.
-    deadline: Millis,
-    /// When the wheel will look at it: less than a slot's width later than the deadline.
-    alarm: Millis,
 }
 
 impl<P: Probe> Worker<P> {
@@ -209,17 +201,16 @@ impl<P: Probe> Worker<P> {
         let Some(entry) = self.conns.get_mut(key) else { return };
         let context =
             Context { app: &self.app, key, office: &self.office, settings: &self.settings, moment: &self.moment };
-        match work(&mut entry.conn, &mut self.desk, &context, &mut self.probe) {
+        let fate = work(&mut entry.conn, &mut self.desk, &context, &mut self.probe);
+        match fate {
             Fate::Wait => {}
             Fate::Again => self.again.push(key),
-            // The edge that tells of room may have passed already; registering anew makes epoll look again.
-            Fate::Rearm => {
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                if self.poll.registry().reregister(entry.conn.socket(), token(key), interest).is_err() {
-                    return self.remove(key, Ending::Broken);
-                }
-            }
+            Fate::Rearm => {}
             Fate::Gone(ending) => return self.remove(key, ending),
+        }
+        if (fate == Fate::Rearm || entry.blocked) && entry.wait_for_room(fate == Fate::Rearm, key, &self.poll).is_err()
+        {
+            return self.remove(key, Ending::Broken);
         }
         entry.deadline = entry.conn.deadline(&context);
         if entry.deadline.saturating_add(SLOT) <= entry.alarm {
@@ -291,11 +282,10 @@ impl<P: Probe> Worker<P> {
             self.probe.event(conn.id, Event::ConnOpen { peer: Some(peer) });
         }
         conn.wake(false);
-        let key = self.conns.insert(Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX });
+        let key = self.conns.insert(Entry::new(conn));
         self.turn(key, Conn::turn::<P>);
         let Some(entry) = self.conns.get_mut(key) else { return };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(entry.conn.socket(), token(key), interest) {
+        if let Err(error) = entry.register(key, &self.poll) {
             log::warn!("cannot wait for connection {}: {error}", entry.conn.id);
             self.remove(key, Ending::Broken);
         }
@@ -385,10 +375,6 @@ impl<P: Probe> Worker<P> {
             self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline
         }
     }
-}
-
-fn token(key: Key) -> Token {
-    Token((key.generation as usize) << 32 | key.index as usize)
 }
 
 fn key(token: Token) -> Key {

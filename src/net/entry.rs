@@ -1,0 +1,57 @@
+//! A connection in its worker's table: its alarm, and what the poll is asked about it; knows no protocol.
+
+use std::io;
+
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token};
+
+use super::conn::Conn;
+use super::deadline::Millis;
+use super::slots::Key;
+
+/// A connection and its alarm.
+pub(crate) struct Entry {
+    pub(crate) conn: Conn<TcpStream>,
+    /// When its patience ends.
+    pub(crate) deadline: Millis,
+    /// When the wheel will look at it: less than a slot's width later than the deadline.
+    pub(crate) alarm: Millis,
+    /// It waits for room in its socket, and for nothing else.
+    pub(crate) blocked: bool,
+    /// The poll knows it.
+    registered: bool,
+}
+
+impl Entry {
+    /// A connection that the poll does not know yet.
+    pub(crate) fn new(conn: Conn<TcpStream>) -> Entry {
+        Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, registered: false }
+    }
+
+    /// Lets the poll know it. Once, with all it will want to be told: registering costs a call, and saying more costs nothing.
+    pub(crate) fn register(&mut self, key: Key, poll: &Poll) -> io::Result<()> {
+        let interest = self.interest();
+        self.registered = true;
+        poll.registry().register(self.conn.socket(), token(key), interest)
+    }
+
+    /// What to be told of. While a connection waits for room it is not read from, and so it does not ask to be: the kernel would say
+    /// "readable" at every turn, and the loop would spin.
+    fn interest(&self) -> Interest {
+        if self.blocked { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE }
+    }
+
+    /// Changes what to be told of. Also when nothing changes: the edge that tells of room may have passed already, and registering anew
+    /// makes epoll look again.
+    #[cold]
+    pub(crate) fn wait_for_room(&mut self, blocked: bool, key: Key, poll: &Poll) -> io::Result<()> {
+        self.blocked = blocked;
+        let interest = self.interest();
+        if self.registered { poll.registry().reregister(self.conn.socket(), token(key), interest) } else { Ok(()) }
+    }
+}
+
+/// The poll's name for a connection.
+fn token(key: Key) -> Token {
+    Token((key.generation as usize) << 32 | key.index as usize)
+}
