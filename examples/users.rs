@@ -53,7 +53,9 @@ fn update(req: &Request) -> Result<Value> {
     let mut body: Map<String, Value> = req.json()?;
     // Only update fields that were provided.
     for name in ["name", "email"] {
-        user[name] = body.remove(name).unwrap_or(user[name].take());
+        if let Some(value) = body.remove(name) {
+            user[name] = value;
+        }
     }
     Ok(user.clone())
 }
