@@ -106,6 +106,7 @@ pub use net::deadline::Timeouts;
 pub use serde_json::json;
 pub use server::{Handle, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};
+pub use wire::trace::Trace;
 
 /// The pages of `docs/`, so that `cargo test` runs what they show.
 #[cfg(doctest)]

@@ -11,6 +11,7 @@ use log::Level;
 use mio::net::TcpListener;
 
 use crate::app::app::App;
+use crate::app::table::RouteInfo;
 use crate::http1::limits::Limits;
 use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
@@ -20,7 +21,10 @@ use crate::net::listen;
 use crate::net::pool::Pool;
 use crate::net::signal::Signals;
 use crate::net::worker::Worker;
-use crate::wire::probe::NoProbe;
+use crate::wire::probe::{NoProbe, Probe};
+use crate::wire::start::{Start, StartRoute};
+use crate::wire::trace::Trace;
+use crate::wire::tracer::Tracing;
 
 /// Connections of one worker at most, if the descriptors of the process allow it.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -53,6 +57,7 @@ pub struct Server {
     threads: usize,
     queue: usize,
     signals: bool,
+    traces: Vec<Trace>,
     control: Arc<Control>,
 }
 
@@ -99,6 +104,7 @@ impl Server {
             threads: THREADS,
             queue: QUEUE,
             signals: true,
+            traces: Vec::new(),
             control: Arc::default(),
         })
     }
@@ -147,6 +153,22 @@ impl Server {
         self
     }
 
+    /// Shows what happens on the wire. May be called more than once: each reader gets what it asked for.
+    ///
+    /// ```no_run
+    /// # let app = wirelight::App::new();
+    /// use wirelight::{Server, Trace};
+    ///
+    /// Server::bind("127.0.0.1:8000")?.trace(Trace::terminal()).run(app)
+    /// # as std::io::Result<()>
+    /// # ;Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn trace(mut self, trace: Trace) -> Server {
+        self.traces.push(trace);
+        self
+    }
+
     /// Where the server listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
@@ -162,30 +184,60 @@ impl Server {
     /// # Errors
     /// When a worker cannot be set up, when the system fails a worker, or when connections had to be cut at the end of a graceful
     /// stop ([`io::ErrorKind::TimedOut`], with their number).
-    pub fn run(self, mut app: App) -> io::Result<()> {
-        let Server { address, first, workers, settings, max_connections, threads, queue, signals, control } = self;
+    pub fn run(mut self, mut app: App) -> io::Result<()> {
+        let life = self.control.clone();
+        app.state(Draining::new(move || life.phase() != Phase::Running));
+        let traces = std::mem::take(&mut self.traces);
+        if traces.is_empty() {
+            return self.serve(app, |_| NoProbe);
+        }
+        let tracing = Tracing::start(traces, &self.start(&app))?;
+        let result = self.serve(app, |worker| tracing.tracer(worker));
+        tracing.finish();
+        result
+    }
+
+    /// One event loop a worker, each with a probe of its own. The loop of a server that nobody watches is another one than the loop
+    /// of a server that is traced: neither pays for the other.
+    fn serve<P: Probe + Send + 'static>(self, app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
+        let Server { address, first, workers, settings, max_connections, threads, queue, signals, control, .. } = self;
         let pool = Pool::new(threads, queue);
         let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
         let connections = max_connections.min(descriptors).max(1);
-        let life = control.clone();
-        app.state(Draining::new(move || life.phase() != Phase::Running));
         let app = Arc::new(app);
-        let worker = |listener| {
-            Worker::new(listener, app.clone(), settings.clone(), connections, pool.clone(), control.clone(), NoProbe)
+        let worker = |listener, number| {
+            let (settings, probe) = (settings.clone(), probe(number));
+            Worker::new(listener, app.clone(), settings, connections, pool.clone(), control.clone(), probe)
         };
-        let mut here = worker(first)?;
+        let mut here = worker(first, 0)?;
         if signals {
             here.listen_to(Signals::register()?)?;
         }
         let mut others = Vec::new();
         for number in 1..workers {
-            let worker = worker(listen::listener(address, true, Level::Debug)?)?;
+            let worker = worker(listen::listener(address, true, Level::Debug)?, number as u32)?;
             others.push(std::thread::Builder::new().name(format!("wirelight-{number}")).spawn(move || worker.run())?);
         }
         log::info!("listening on http://{address} with {workers} worker(s)");
         let result = here.run();
         control.advance(Phase::Draining);
         report(std::iter::once(result).chain(others.into_iter().map(joined)), control.phase())
+    }
+
+    /// What a trace says first.
+    fn start<'a>(&'a self, app: &'a App) -> Start<'a> {
+        let route = |route: RouteInfo<'a>| StartRoute {
+            method: route.method.to_string(),
+            pattern: route.pattern,
+            source: format!("{}:{}", route.place.file(), route.place.line()),
+        };
+        Start {
+            address: self.address,
+            backlog: listen::BACKLOG,
+            workers: self.workers,
+            limits: &self.settings.limits,
+            routes: app.routes().map(route).collect(),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! A client without a socket: real bytes through the real connection code, in virtual time, on the calling thread.
 
 mod script;
+mod watch;
 
 use std::time::{Duration, SystemTime};
 
 use script::Script;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
+use watch::Work;
 
 use crate::app::app::App;
 use crate::http1::encode::Opening;
@@ -18,6 +20,7 @@ use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::net::office::{Letter, Office};
 use crate::net::slots::Key;
 use crate::wire::probe::NoProbe;
+use crate::wire::tracer::{Tracer, Tracing};
 
 /// Asks an [`App`] without any network. From [`App::test`].
 pub struct TestClient<'a> {
@@ -25,6 +28,7 @@ pub struct TestClient<'a> {
     settings: Settings,
     /// When every connection of this client begins: virtual time counts from here.
     began: SystemTime,
+    tracing: Option<Tracing>,
 }
 
 /// A request under construction. From [`TestClient`].
@@ -53,6 +57,7 @@ pub struct TestConnection<'a> {
     office: Office,
     now: Millis,
     deadline: Millis,
+    tracer: Option<Tracer>,
     over: bool,
     /// What `take_received` gave last.
     taken: Vec<u8>,
@@ -72,7 +77,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, settings: Settings::default(), began: SystemTime::now() }
+        TestClient { app: self, settings: Settings::default(), began: SystemTime::now(), tracing: None }
     }
 }
 
@@ -150,11 +155,12 @@ impl<'a> TestClient<'a> {
             office: Office::default(),
             now: 0,
             deadline: 0,
+            tracer: self.tracing.as_ref().map(|tracing| tracing.tracer(0)),
             over: false,
             taken: Vec::new(),
         };
         connection.set_time(0);
-        connection.work(Conn::turn::<NoProbe>);
+        connection.work(Work::Turn);
         connection
     }
 }
@@ -275,7 +281,7 @@ impl TestConnection<'_> {
         }
         self.conn.socket().incoming.extend_from_slice(bytes);
         self.conn.wake(false);
-        self.work(Conn::turn::<NoProbe>);
+        self.work(Work::Turn);
     }
 
     /// Delivers the client's FIN.
@@ -285,7 +291,7 @@ impl TestConnection<'_> {
         }
         self.conn.socket().fin = true;
         self.conn.wake(true);
-        self.work(Conn::turn::<NoProbe>);
+        self.work(Work::Turn);
     }
 
     /// Lets time pass; deadlines fire.
@@ -293,7 +299,7 @@ impl TestConnection<'_> {
         let until = self.now + time.as_millis() as Millis;
         while !self.over && self.deadline <= until {
             self.set_time(self.deadline.max(self.now));
-            self.work(Conn::expire::<NoProbe>);
+            self.work(Work::Expire);
         }
         self.set_time(until);
     }
@@ -316,7 +322,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().room = bytes;
-        self.work(Conn::turn::<NoProbe>);
+        self.work(Work::Turn);
     }
 
     /// Everything that the server has written so far, or since [`take_received`](Self::take_received). What other threads have fed
@@ -353,7 +359,7 @@ impl TestConnection<'_> {
     fn deliver(&mut self) {
         for letter in self.office.mailbox.take() {
             match letter {
-                Letter::More(_) if !self.over => self.work(Conn::turn::<NoProbe>),
+                Letter::More(_) if !self.over => self.work(Work::Turn),
                 Letter::More(_) | Letter::Answer(..) => {} // handlers run on this thread here: no answer comes by mail
             }
         }
@@ -364,7 +370,7 @@ impl TestConnection<'_> {
         self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(now));
     }
 
-    fn work(&mut self, work: fn(&mut Conn<Script>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
+    fn work(&mut self, work: Work) {
         let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
         let context = Context {
             app: self.client.app,
@@ -373,10 +379,11 @@ impl TestConnection<'_> {
             settings: &self.client.settings,
             moment: &moment,
         };
-        let mut fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
-        while fate == Fate::Again {
-            fate = self.conn.turn(&mut self.desk, &context, &mut NoProbe);
-        }
+        let (conn, desk) = (&mut self.conn, &mut self.desk);
+        let fate = match &mut self.tracer {
+            Some(tracer) => work.run(conn, desk, &context, tracer),
+            None => work.run(conn, desk, &context, &mut NoProbe),
+        };
         self.over = matches!(fate, Fate::Gone(_));
         self.deadline = self.conn.deadline(&context);
     }

@@ -11,6 +11,7 @@ use super::request::Request;
 use super::response::Response;
 use super::router::{Route, Router};
 use super::shared::Shared;
+use super::told::{Listener, Step};
 use super::tree::{Found, Params};
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
@@ -98,7 +99,7 @@ impl App {
             }
             Ok(route) if route.blocking => false,
             found => {
-                self.handle_around(found, request, response);
+                self.handle_around(found, request, response, &mut ());
                 true
             }
         }
@@ -106,7 +107,7 @@ impl App {
 
     /// Answers one request on a thread that may block.
     pub(crate) fn handle_blocking<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
-        self.handle_around(self.find(request), request, response);
+        self.handle_around(self.find(request), request, response, &mut ());
     }
 
     /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
@@ -114,31 +115,35 @@ impl App {
     pub(crate) fn too_busy(&self, request: &mut Request<'_>, response: &mut Response) {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
-        self.finish(0, request, response);
+        self.finish(0, request, response, &mut ());
     }
 
     /// The whole way: before hooks, guards, handler or miss, error page, after hooks.
     #[inline(never)]
-    fn handle_around(
+    pub(super) fn handle_around(
         &self,
         found: std::result::Result<&Route, Found>,
         request: &mut Request<'_>,
         response: &mut Response,
+        listener: &mut impl Listener,
     ) {
         let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
-        caught(response, |response| {
-            if let Err(error) = self.dispatch(found, scope, request, response) {
+        let back = caught(response, |response| {
+            if let Err(error) = self.dispatch(found, scope, request, response, listener) {
                 response.fail(error);
             }
         });
-        self.finish(scope, request, response);
+        if !back {
+            listener.hear(Step::Panicked);
+        }
+        self.finish(scope, request, response, listener);
     }
 
     /// Answers what was no request: the error pages and after hooks see a request without fields.
     #[cold]
     pub(crate) fn refuse(&self, reject: Reject, request: &Request<'_>, response: &mut Response) {
         response.fail(Error::refused(reject));
-        self.finish(0, request, response);
+        self.finish(0, request, response, &mut ());
     }
 
     /// Looks ahead at a request whose body is still to come.
@@ -158,7 +163,7 @@ impl App {
     }
 
     #[inline]
-    fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
+    pub(super) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
         match request.find_in(&self.router.tree) {
             Found::Route(number) => {
                 let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;
@@ -175,16 +180,21 @@ impl App {
         scope: usize,
         request: &mut Request<'_>,
         response: &mut Response,
+        listener: &mut impl Listener,
     ) -> Result<()> {
-        self.run_before(scope, request)?;
+        self.run_before(scope, request, listener)?;
         let route = match found {
             Ok(route) => route,
             Err(miss) => return self.miss(miss, request, response),
         };
-        for guard in &route.guards {
-            guard(request)?;
+        for (number, guard) in route.guards.iter().enumerate() {
+            let passed = guard(request);
+            listener.hear(Step::Guard { number, stopped: passed.is_err() });
+            passed?;
         }
+        listener.hear(Step::Handler(route));
         (route.handler)(request, response);
+        listener.hear(Step::Handled);
         Ok(())
     }
 
@@ -226,7 +236,7 @@ impl App {
     }
 
     /// The value of Allow: what was declared, with the HEAD and OPTIONS that come by themselves.
-    fn allow(&self, declared: impl Iterator<Item = Method>) -> String {
+    pub(super) fn allow(&self, declared: impl Iterator<Item = Method>) -> String {
         let mut names: Vec<Method> = Vec::new();
         for method in declared.chain([Method::OPTIONS]) {
             let implied = (method == Method::GET).then_some(Method::HEAD);
@@ -240,23 +250,29 @@ impl App {
     }
 
     /// The before hooks of a router and of those it is nested in, outermost first.
-    fn run_before(&self, scope: usize, request: &mut Request<'_>) -> Result<()> {
+    fn run_before(&self, scope: usize, request: &mut Request<'_>, listener: &mut impl Listener) -> Result<()> {
         let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
         if let Some(parent) = scope.parent {
-            self.run_before(parent, request)?;
+            self.run_before(parent, request, listener)?;
         }
-        scope.before.iter().try_for_each(|hook| hook(request))
+        for (number, hook) in scope.before.iter().enumerate() {
+            let passed = hook(request);
+            listener.hear(Step::Before { number, stopped: passed.is_err() });
+            passed?;
+        }
+        Ok(())
     }
 
     /// Error page and after hooks, innermost router first: what wraps an answer wraps it last.
-    fn finish(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
+    fn finish(&self, scope: usize, request: &Request<'_>, response: &mut Response, listener: &mut impl Listener) {
         if response.is_unfinished() {
             self.complete(scope, request, response);
         }
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
-            for hook in &scope.after {
+            for (number, hook) in scope.after.iter().enumerate() {
                 caught(response, |response| hook(request, response));
+                listener.hear(Step::After { number });
                 if response.is_unfinished() {
                     self.complete(0, request, response);
                 }
@@ -328,11 +344,13 @@ fn default_page(error: &Error, response: &mut Response) {
     response.set_status(error.status());
 }
 
-/// Runs code of the application's. A panic becomes a 500: the worker lives, and so does the connection.
+/// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives, and so does the connection.
 #[inline]
-fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) {
+fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
     // Unwind safety: what a panic can leave half-done is the response, which is drawn anew, and the program's own state.
-    if catch_unwind(AssertUnwindSafe(|| run(&mut *response))).is_err() {
+    let back = catch_unwind(AssertUnwindSafe(|| run(&mut *response))).is_ok();
+    if !back {
         response.fail(Error::internal("a handler or hook panicked"));
     }
+    back
 }

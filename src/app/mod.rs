@@ -26,6 +26,7 @@ pub(crate) mod slashes;
 mod storage;
 pub(crate) mod stream;
 pub(crate) mod table;
+pub(crate) mod told;
 pub(crate) mod tree;
 mod url;
 pub(crate) mod validate;

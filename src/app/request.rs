@@ -283,6 +283,11 @@ impl<'a> Request<'a> {
         self.head
     }
 
+    /// The parameter with this index as it was sent, for the trace.
+    pub(crate) fn raw_param(&self, index: usize) -> &'a [u8] {
+        self.params.span(index).and_then(|span| self.path_bytes().get(span.range())).unwrap_or_default()
+    }
+
     fn param_text(&self, name: &str) -> Option<Cow<'_, str>> {
         let index = self.route?.pattern.params().position(|param| param == name)?;
         let raw = self.params.span(index)?.of(self.head.target.path.of(self.bytes));

@@ -228,6 +228,11 @@ impl Response {
         }
     }
 
+    /// Whether the body is made while it is sent.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Source(..))
+    }
+
     /// How many bytes the body will have; none when nobody knows yet.
     #[inline]
     pub(crate) fn length(&self) -> Option<u64> {

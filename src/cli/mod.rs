@@ -10,6 +10,7 @@ mod poke;
 mod routes;
 mod serve;
 mod settings;
+mod trace;
 mod users;
 
 use std::ffi::OsString;
@@ -50,6 +51,10 @@ Options of serve, and the environment variables that they win over:
   --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
   --port NUMBER    0 takes any free port [PORT, 8000]
   --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
+  --trace[=TOPICS] show what happens on the wire: conn,parse,route,…; all; json for one object a line on stdout
+  --trace-bytes N  how many bytes of each read and write it shows, or all [1024; all in json]
+  --color WHEN     auto, always or never [auto; NO_COLOR means never]
+  --record FILE    write the whole trace there, as with --trace=json
 
 Options:
   -h, --help       print this

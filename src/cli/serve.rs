@@ -13,14 +13,15 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     match settings::read(arguments)? {
         Asked::Help => say(HELP),
         Asked::Version => say(VERSION),
-        Asked::Serve(settings) => return serve(&settings),
+        Asked::Serve(settings) => return serve(settings),
     }
     Ok(())
 }
 
-fn serve(settings: &Settings) -> Result<(), Failure> {
+fn serve(settings: Settings) -> Result<(), Failure> {
     start_logging();
     let server = Server::bind(&settings.addresses[..]).map_err(Failure::usage)?.workers(settings.workers);
+    let server = settings.traces.watch(server);
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use super::trace::{Options, Wanted};
 use super::{Failure, confused};
 
 /// Threads beyond this are a slip of the finger: more than one for each core gains nothing.
@@ -15,6 +16,7 @@ pub(super) struct Settings {
     /// What the host and the port resolve to, never empty.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) workers: usize,
+    pub(super) traces: Wanted,
 }
 
 /// What the arguments ask for.
@@ -34,6 +36,7 @@ struct Setting {
 pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
     use lexopt::Arg::{Long, Short};
     let [mut host, mut port, mut workers] = [None, None, None];
+    let mut watched = Options::default();
     while let Some(argument) = arguments.next().map_err(confused)? {
         let (name, slot) = match argument {
             Short('h') | Long("help") => return Ok(Asked::Help),
@@ -41,6 +44,19 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
             Long("host") => ("--host", &mut host),
             Long("port") => ("--port", &mut port),
             Long("workers") => ("--workers", &mut workers),
+            Long("trace") => {
+                watched.trace = Some(arguments.optional_value().unwrap_or_default());
+                continue;
+            }
+            Long(name @ ("trace-bytes" | "color" | "record")) => {
+                let slot = match name {
+                    "trace-bytes" => &mut watched.bytes,
+                    "color" => &mut watched.color,
+                    _ => &mut watched.record,
+                };
+                *slot = Some(arguments.value().map_err(confused)?);
+                continue;
+            }
             other => return Err(confused(other.unexpected())),
         };
         *slot = Some(Setting { name, text: text(name, arguments.value().map_err(confused)?)? });
@@ -51,6 +67,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
     Ok(Asked::Serve(Settings {
         addresses: resolve(&host, number(&port, 0, u16::MAX)?)?,
         workers: number(&workers, 1, MOST_WORKERS)?,
+        traces: watched.read()?,
     }))
 }
 

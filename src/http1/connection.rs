@@ -85,7 +85,7 @@ impl Connection {
     }
 
     /// Looks at the bytes, copies none, and says what they are. After an `Err` the connection takes one refusal and ends.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(&mut self, input: &mut [u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
         let found = match self.recv {
             Recv::Idle if input.is_empty() => return Ok(Event::NeedData),
@@ -149,6 +149,11 @@ impl Connection {
     /// Whether a body is announced whose bytes are still to be read.
     pub(crate) fn expects_body(&self) -> bool {
         self.recv == Recv::Body
+    }
+
+    /// How the body of the current request ends.
+    pub(crate) fn plan(&self) -> Body {
+        self.framing.body()
     }
 
     /// Where the body begins, behind the head.

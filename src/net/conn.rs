@@ -7,6 +7,7 @@ mod arrive;
 mod later;
 mod leave;
 mod patience;
+mod tell;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -162,7 +163,7 @@ impl<S: Socket> Conn<S> {
                 return Fate::Again;
             }
             if self.http.waiting() == Waiting::Close {
-                return self.finish(context.moment.now);
+                return self.finish(context.moment.now, probe);
             }
             if self.more {
                 return Fate::Again;
@@ -210,8 +211,8 @@ impl<S: Socket> Conn<S> {
         self.more = false;
         for _ in 0..REQUESTS_A_TURN {
             let bytes = input.get_mut(taken..).unwrap_or_default();
-            let next = match self.http.receive(bytes, head, &context.settings.limits) {
-                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context) {
+            let next = match self.receive(bytes, head, context, probe) {
+                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
                     Ok(true) => continue,
                     Ok(false) => self.answer(bytes, head, tools, context, probe),
                     Err(reject) => self.refuse(reject, bytes, tools, context, probe),
@@ -242,10 +243,22 @@ impl<S: Socket> Conn<S> {
     /// The head is whole, the body is to come: how much of it does the resource take, and does the client wait for our word?
     /// `false`: nobody will read it, and the client has not sent it yet; it gets its answer at once.
     #[cold]
-    fn admit(&mut self, bytes: &[u8], head: &Head, tools: &mut Tools, context: &Context<'_>) -> Result<bool, Reject> {
+    fn admit<P: Probe>(
+        &mut self,
+        bytes: &[u8],
+        head: &Head,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Result<bool, Reject> {
         let waits = self.http.awaits_continue(bytes, head);
         let request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
-        let limit = match context.app.admit(request) {
+        let admission = context.app.admit(request);
+        if P::ON && waits {
+            let sent = !matches!(admission, Admission::Unwanted);
+            probe.event(self.id, probe::Event::ReqContinue { sent });
+        }
+        let limit = match admission {
             Admission::Unwanted if waits => return Ok(false),
             Admission::Unwanted => None,
             Admission::Body(limit) => limit,
@@ -267,13 +280,14 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        if P::ON {
-            probe.event(self.id, probe::Event::ParseHead { head, bytes });
-        }
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
         tools.response.reset();
-        if !context.app.handle(&mut request, &mut tools.response) {
+        let handled = match P::ON {
+            true => self.handle_told(&mut request, &mut tools.response, context, probe),
+            false => context.app.handle(&mut request, &mut tools.response),
+        };
+        if !handled {
             self.stage = Stage::Postponed;
             return None;
         }
@@ -300,7 +314,8 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Option<usize> {
         if P::ON {
-            probe.event(self.id, probe::Event::ReqError { reject });
+            probe.event(self.id, probe::Event::Refused(reject));
+            self.tell_stand(probe);
         }
         log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
@@ -327,12 +342,15 @@ impl<S: Socket> Conn<S> {
         encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);
         self.requests += 1;
         if P::ON {
-            probe.event(self.id, probe::Event::RespHead { status, bytes: output.len() - before });
+            self.tell_head(status, output.get(before..).unwrap_or_default(), response, probe);
         }
         if self.http.sends_body(status) {
             output.extend_from_slice(body);
             if let Some(source) = response.take_source() {
                 self.http.body_begins();
+                if P::ON {
+                    self.tell_stand(probe);
+                }
                 self.begin_stream(source, length, context);
                 return None;
             }
@@ -341,7 +359,7 @@ impl<S: Socket> Conn<S> {
         }
         let taken = self.http.responded();
         if P::ON {
-            probe.event(self.id, probe::Event::KeepAlive { keep: taken.is_some() });
+            self.tell_answered(taken.is_some(), last, response.closes(), output.len(), probe);
         }
         taken
     }

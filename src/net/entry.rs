@@ -52,6 +52,6 @@ impl Entry {
 }
 
 /// The poll's name for a connection.
-fn token(key: Key) -> Token {
+pub(crate) fn token(key: Key) -> Token {
     Token((key.generation as usize) << 32 | key.index as usize)
 }

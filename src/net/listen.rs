@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// Connections that the kernel keeps for us until we accept them. mio's own bind asks for 128, which a burst overflows:
 /// clients then wait a second for the next SYN.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// Bytes that may wait in the kernel without having been sent: twice what is written at once.
 #[cfg(target_os = "linux")]

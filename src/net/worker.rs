@@ -3,6 +3,8 @@
 //! mio is edge-triggered: what is ready is said once. So whoever stops before the socket says "would block" must remember it:
 //! connections that yielded stand in `again`, listeners that were not emptied set `accept_pending`.
 
+mod tell;
+
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,7 +23,7 @@ use super::signal::Signals;
 use super::slots::{Key, Slots};
 use crate::app::app::App;
 use crate::http1::encode::Opening;
-use crate::wire::probe::{Ending, Event, Probe};
+use crate::wire::probe::{Ending, Probe};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -118,14 +120,13 @@ impl<P: Probe> Worker<P> {
     pub(crate) fn run(mut self) -> io::Result<usize> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
+            let began = self.rest();
             match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             self.tick();
-            if P::ON {
-                self.probe.event(0, Event::PollWake { events: events.iter().count() });
-            }
+            self.tell_wake(began, &events);
             for event in &events {
                 match event.token() {
                     LISTENER => self.accept_pending = true,
@@ -182,11 +183,11 @@ impl<P: Probe> Worker<P> {
     /// Hop 1: a connection's socket is ready.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
-        let (readable, writable, hangup) =
-            (event.is_readable(), event.is_writable(), event.is_read_closed() || event.is_error());
+        let said = tell::ready(event);
+        let (readable, hangup) = (event.is_readable(), event.is_read_closed() || event.is_error());
         self.turn(key, |conn, desk, context, probe| {
             if P::ON {
-                probe.event(conn.id, Event::ConnReady { readable, writable, read_closed: hangup });
+                probe.event(conn.id, said);
             }
             if readable || hangup {
                 conn.wake(hangup);
@@ -208,11 +209,14 @@ impl<P: Probe> Worker<P> {
             Fate::Rearm => {}
             Fate::Gone(ending) => return self.remove(key, ending),
         }
-        if (fate == Fate::Rearm || entry.blocked) && entry.wait_for_room(fate == Fate::Rearm, key, &self.poll).is_err()
-        {
-            return self.remove(key, Ending::Broken);
+        if fate == Fate::Rearm || entry.blocked {
+            if entry.wait_for_room(fate == Fate::Rearm, key, &self.poll).is_err() {
+                return self.remove(key, Ending::Broken);
+            }
+            entry.conn.tell_interest(!entry.blocked, &mut self.probe);
         }
         entry.deadline = entry.conn.deadline(&context);
+        entry.conn.tell_timer(entry.deadline, self.moment.now, &mut self.probe);
         if entry.deadline.saturating_add(SLOT) <= entry.alarm {
             entry.alarm = self.wheel.schedule(key.index, entry.deadline);
         }
@@ -278,16 +282,16 @@ impl<P: Probe> Worker<P> {
         self.opened += 1;
         log::debug!("step 4, accept: connection {} from {peer}", self.opened);
         let mut conn = Conn::new(socket, self.opened, Some(peer), self.moment.now);
-        if P::ON {
-            self.probe.event(conn.id, Event::ConnOpen { peer: Some(peer) });
-        }
         conn.wake(false);
         let key = self.conns.insert(Entry::new(conn));
+        self.tell_open(key, peer);
         self.turn(key, Conn::turn::<P>);
         let Some(entry) = self.conns.get_mut(key) else { return };
         if let Err(error) = entry.register(key, &self.poll) {
             log::warn!("cannot wait for connection {}: {error}", entry.conn.id);
             self.remove(key, Ending::Broken);
+        } else {
+            entry.conn.tell_interest(!entry.blocked, &mut self.probe);
         }
     }
 
@@ -304,15 +308,13 @@ impl<P: Probe> Worker<P> {
     }
 
     fn remove(&mut self, key: Key, ending: Ending) {
-        let Some(entry) = self.conns.remove(key) else { return };
+        let Some(mut entry) = self.conns.remove(key) else { return };
         log::debug!(
             "step 10, close: connection {} after {} requests ({ending:?})",
             entry.conn.id,
             entry.conn.requests()
         );
-        if P::ON {
-            self.probe.event(entry.conn.id, Event::ConnClose { ending, requests: entry.conn.requests() });
-        }
+        self.tell_close(&mut entry, ending);
         self.accept_after = 0; // a descriptor is free again
     }
 

@@ -1,7 +1,17 @@
 //! The glass: what happens on the wire, told to whoever asked; decides nothing itself.
 
+mod account;
+mod escape;
 mod explain;
+mod json;
+mod line;
 pub(crate) mod probe;
+mod ring;
+mod secret;
 pub(crate) mod spans;
+pub(crate) mod start;
+mod terminal;
+pub(crate) mod trace;
+pub(crate) mod tracer;
 
 pub use explain::{Explanation, Finding, Piece, explain};

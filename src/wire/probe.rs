@@ -1,12 +1,15 @@
-//! What the network layer can tell about a connection, and the silent listener that costs nothing.
+//! The vocabulary of the glass: what the network layer tells about a connection, and the silent listener that costs nothing.
 //!
-//! The names are an interface (schema 1): `conn.open`, `conn.recv`, … Renderings come later; the vocabulary stands from the first day.
+//! The names are an interface (schema 1), and only ever grow. How they are written down is the business of `json.rs` and
+//! `terminal.rs`; what can be concluded from what was told (offsets, durations, reasons) is concluded in `account.rs`.
 
 use std::net::SocketAddr;
+use std::panic::Location;
 
 use crate::http1::fault::Reject;
+use crate::http1::framing::Body;
 use crate::http1::head::Head;
-use crate::http1::states::{Recv, Send as Sending};
+use crate::http1::states::{Recv, Send as Sending, State, Transition};
 use crate::http1::status::StatusCode;
 
 /// Who listens. The event loop is generic over it: with [`NoProbe`] every `if P::ON` folds away at compile time.
@@ -16,6 +19,9 @@ pub(crate) trait Probe {
 
     /// Something happened on connection number `connection` (counted from 1, never used again; 0 is the server itself).
     fn event(&mut self, connection: u64, event: Event<'_>);
+
+    /// The worker is about to sleep: what was told so far may be passed on.
+    fn rest(&mut self);
 }
 
 /// Nobody listens.
@@ -26,6 +32,9 @@ impl Probe for NoProbe {
 
     #[inline(always)]
     fn event(&mut self, _: u64, _: Event<'_>) {}
+
+    #[inline(always)]
+    fn rest(&mut self) {}
 }
 
 /// What became of a read or a write.
@@ -45,9 +54,9 @@ pub(crate) enum Timer {
     Body,
     Write,
     Linger,
-    /// A sign of life on a quiet stream.
+    /// A stream without anything to send; its sign of life is due.
     Beat,
-    /// None runs: the application takes its time.
+    /// None: the application takes the time it takes.
     Application,
 }
 
@@ -64,24 +73,215 @@ pub(crate) enum Ending {
     Broken,
 }
 
-/// One event; `name` gives its name in the schema.
+/// What a look at the bytes of a head or body found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Partial,
+    Complete,
+    Error,
+}
+
+/// What of the application's ran around a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Before,
+    Guard,
+    After,
+}
+
+/// Why a connection stays or not: a sentence, and where it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) why: &'static str,
+    pub(crate) rfc: &'static str,
+}
+
+/// One event. Most are shown as they are told. The last group is never shown: what is concluded from those stands behind their names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event<'a> {
-    PollWake { events: usize },
-    ConnOpen { peer: Option<SocketAddr> },
-    ConnReady { readable: bool, writable: bool, read_closed: bool },
-    ConnRecv { outcome: Outcome, data: &'a [u8] },
-    ConnSend { want: usize, outcome: Outcome, data: &'a [u8] },
-    ConnState { recv: Recv, send: Sending },
-    ConnTimer { timer: Timer },
-    ConnClose { ending: Ending, requests: u32 },
-    ParseHead { head: &'a Head, bytes: &'a [u8] },
-    BodyEnd { length: usize },
-    ReqError { reject: Reject },
-    ReqContinue { sent: bool },
-    RespHead { status: StatusCode, bytes: usize },
-    KeepAlive { keep: bool },
-    Backpressure { pending: usize },
+    PollWake {
+        events: usize,
+        waited_ns: u64,
+    },
+    ConnOpen {
+        fd: i32,
+        token: usize,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+    },
+    ConnReady {
+        readable: bool,
+        writable: bool,
+        read_closed: bool,
+    },
+    ConnRecv {
+        outcome: Outcome,
+        data: &'a [u8],
+    },
+    ConnSend {
+        want: usize,
+        outcome: Outcome,
+        data: &'a [u8],
+    },
+    ConnInterest {
+        readable: bool,
+        writable: bool,
+    },
+    /// One row of the table.
+    ConnState(&'a Transition),
+    /// A deadline was set, so many milliseconds away; none: it has passed.
+    ConnTimer {
+        timer: Timer,
+        set_ms: Option<u64>,
+    },
+    /// Our FIN.
+    ConnHalfClose,
+    ConnClose {
+        ending: Ending,
+        by: &'static str,
+        why: &'static str,
+        unread: usize,
+        received: u64,
+        sent: u64,
+        requests: u32,
+        ns: u64,
+    },
+    ParseTry {
+        have: usize,
+        found: Found,
+        calls: u32,
+        rescanned: usize,
+    },
+    ParseHead {
+        head: &'a Head,
+        bytes: &'a [u8],
+    },
+    BodyPlan {
+        body: Body,
+    },
+    /// Stream offsets of a body with a known length.
+    BodyData {
+        start: u64,
+        end: u64,
+    },
+    /// Stream offsets of a whole chunk, its line and line ends included; bytes of data and of extensions.
+    BodyChunk {
+        start: u64,
+        end: u64,
+        size: u64,
+        ext: u64,
+    },
+    BodyEnd {
+        length: usize,
+        trailers: u32,
+    },
+    /// Not right, and served all the same.
+    ReqTolerated(Reason),
+    ReqError {
+        reject: Reject,
+        byte: Option<u8>,
+    },
+    ReqContinue {
+        sent: bool,
+    },
+    RouteTry {
+        method: &'a str,
+        pattern: &'a str,
+        matched: bool,
+        reason: &'a str,
+    },
+    RouteMatch {
+        pattern: &'a str,
+        place: &'a Location<'a>,
+        params: &'a [(&'a str, String)],
+    },
+    /// The methods that the path has; none: no route has this path.
+    RouteMiss {
+        allow: &'a str,
+    },
+    /// `stopped`: it answered itself.
+    HookRun {
+        phase: Phase,
+        number: usize,
+        stopped: bool,
+        ns: u64,
+    },
+    HandlerStart {
+        place: &'a Location<'a>,
+        blocking: bool,
+    },
+    HandlerEnd {
+        panicked: bool,
+        ns: u64,
+    },
+    /// The head as it goes out, and the bytes of body behind it; none: it is made while it is sent.
+    RespHead {
+        status: StatusCode,
+        head: &'a [u8],
+        body: Option<usize>,
+    },
+    /// The last byte of an answer was handed to the kernel.
+    RespDone {
+        bytes: u64,
+        ns: u64,
+    },
+    /// Whether another request may follow.
+    KeepAlive {
+        keep: bool,
+        reason: Reason,
+        reuse: u32,
+    },
+    /// Bytes behind the request are here already.
+    Pipeline {
+        left: usize,
+    },
+    Backpressure {
+        pending: usize,
+    },
+    /// A bound of the server's was reached.
+    LimitHit {
+        which: &'static str,
+    },
+
+    /// Where both machines stand: `conn.state` for each step since the last time.
+    Stand {
+        recv: Recv,
+        send: Sending,
+    },
+    /// The parser had a look: `parse.try`.
+    Looked {
+        have: usize,
+        found: Found,
+    },
+    /// The body is whole: `body.data` or `body.chunk`, `body.end`.
+    BodyCame {
+        length: usize,
+    },
+    /// What came is no request: `req.error`, `limit.hit`.
+    Refused(Reject),
+    /// `hook.run`.
+    HookRan {
+        phase: Phase,
+        number: usize,
+        stopped: bool,
+    },
+    /// `handler.end`.
+    HandlerRan {
+        panicked: bool,
+    },
+    /// An answer is complete, `pending` bytes of output wait: `keepalive`, `pipeline`. `last`: the server wanted it to be the last;
+    /// `closes`: the response said so itself.
+    Answered {
+        keep: bool,
+        last: bool,
+        closes: bool,
+        pending: usize,
+    },
+    /// It is over: `conn.close`. Bytes that came and nobody read make the kernel send a reset instead of a FIN.
+    Closed {
+        ending: Ending,
+        unread: usize,
+    },
 }
 
 impl Event<'_> {
@@ -93,16 +293,99 @@ impl Event<'_> {
             Event::ConnReady { .. } => "conn.ready",
             Event::ConnRecv { .. } => "conn.recv",
             Event::ConnSend { .. } => "conn.send",
-            Event::ConnState { .. } => "conn.state",
+            Event::ConnInterest { .. } => "conn.interest",
+            Event::ConnState(_) | Event::Stand { .. } => "conn.state",
             Event::ConnTimer { .. } => "conn.timer",
-            Event::ConnClose { .. } => "conn.close",
+            Event::ConnHalfClose => "conn.half-close",
+            Event::ConnClose { .. } | Event::Closed { .. } => "conn.close",
+            Event::ParseTry { .. } | Event::Looked { .. } => "parse.try",
             Event::ParseHead { .. } => "parse.head",
-            Event::BodyEnd { .. } => "body.end",
-            Event::ReqError { .. } => "req.error",
+            Event::BodyPlan { .. } => "body.plan",
+            Event::BodyData { .. } => "body.data",
+            Event::BodyChunk { .. } => "body.chunk",
+            Event::BodyEnd { .. } | Event::BodyCame { .. } => "body.end",
+            Event::ReqTolerated(_) => "req.tolerated",
+            Event::ReqError { .. } | Event::Refused(_) => "req.error",
             Event::ReqContinue { .. } => "req.continue",
+            Event::RouteTry { .. } => "route.try",
+            Event::RouteMatch { .. } => "route.match",
+            Event::RouteMiss { .. } => "route.miss",
+            Event::HookRun { .. } | Event::HookRan { .. } => "hook.run",
+            Event::HandlerStart { .. } => "handler.start",
+            Event::HandlerEnd { .. } | Event::HandlerRan { .. } => "handler.end",
             Event::RespHead { .. } => "resp.head",
-            Event::KeepAlive { .. } => "keepalive",
+            Event::RespDone { .. } => "resp.done",
+            Event::Answered { .. } | Event::KeepAlive { .. } => "keepalive",
+            Event::Pipeline { .. } => "pipeline",
             Event::Backpressure { .. } => "backpressure",
+            Event::LimitHit { .. } => "limit.hit",
         }
+    }
+
+    /// The system call that it tells of.
+    pub(crate) fn syscall(&self) -> Option<&'static str> {
+        match self {
+            Event::PollWake { .. } => Some("epoll_wait"),
+            Event::ConnOpen { .. } => Some("accept4"),
+            Event::ConnRecv { .. } => Some("recvfrom"),
+            Event::ConnSend { .. } => Some("sendto"),
+            Event::ConnInterest { .. } => Some("epoll_ctl"),
+            Event::ConnHalfClose => Some("shutdown"),
+            Event::ConnClose { .. } => Some("close"),
+            _ => None,
+        }
+    }
+}
+
+impl Timer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Timer::Idle => "idle",
+            Timer::Head => "head",
+            Timer::Body => "body",
+            Timer::Write => "write",
+            Timer::Linger => "drain",
+            Timer::Beat => "heartbeat",
+            Timer::Application => "none",
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Before => "before",
+            Phase::Guard => "guard",
+            Phase::After => "after",
+        }
+    }
+}
+
+impl Ending {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Ending::Fin => "fin",
+            Ending::Staged => "staged",
+            Ending::Reset => "rst",
+            Ending::Broken => "broken",
+        }
+    }
+}
+
+/// The name of a state in the schema: which machine, and where it stands.
+pub(crate) const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Recv(Recv::Idle) => "recv.Idle",
+        State::Recv(Recv::Head) => "recv.Head",
+        State::Recv(Recv::Body) => "recv.Body",
+        State::Recv(Recv::Done) => "recv.Done",
+        State::Recv(Recv::Closed) => "recv.Closed",
+        State::Recv(Recv::Failed) => "recv.Failed",
+        State::Send(Sending::Idle) => "send.Idle",
+        State::Send(Sending::Respond) => "send.Respond",
+        State::Send(Sending::Body) => "send.Body",
+        State::Send(Sending::Done) => "send.Done",
+        State::Send(Sending::MustClose) => "send.MustClose",
+        State::Send(Sending::Closed) => "send.Closed",
     }
 }

@@ -115,7 +115,7 @@ pub(crate) fn body_spans(bytes: &[u8], start: usize, body: Body) -> Vec<Span> {
 pub(crate) struct Chunks {
     state: Chunk,
     /// The size of the current chunk; in its data: what is left of it.
-    pub(crate) size: u64,
+    size: u64,
     /// The chunk or trailer line that the last run belonged to.
     pub(crate) index: Option<u32>,
     digits: u32,
@@ -167,9 +167,9 @@ impl Chunks {
         Some(if state == Chunk::Broken { (Kind::Junk, bytes.len()) } else { (kind, 1) })
     }
 
-    /// Whether the last byte of the body was seen.
-    pub(crate) fn is_done(&self) -> bool {
-        self.state == Chunk::Done
+    /// Whether a chunk has just ended, and the next one or a trailer line may begin.
+    pub(crate) fn is_between(&self) -> bool {
+        (self.state == Chunk::Size && self.digits == 0) || self.state == Chunk::TrailerStart
     }
 
     fn step(&mut self, byte: u8) -> (Kind, Chunk) {
@@ -473,7 +473,7 @@ mod tests {
                         piece = &piece[length..];
                     }
                 }
-                (kinds, chunks.is_done())
+                (kinds, chunks.is_between())
             };
             let mut rest = &bytes[..];
             let mut pieces = Vec::new();

@@ -2,11 +2,11 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Held, outcome};
+use super::{Conn, Held};
 use crate::http1::connection::Waiting;
 use crate::net::desk::Desk;
 use crate::net::socket::Socket;
-use crate::wire::probe::{self, Probe};
+use crate::wire::probe::Probe;
 
 impl<S: Socket> Conn<S> {
     /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
@@ -19,14 +19,7 @@ impl<S: Socket> Conn<S> {
         loop {
             let result = self.socket.read(&mut desk.scratch);
             if P::ON {
-                let n = *result.as_ref().unwrap_or(&0);
-                probe.event(
-                    self.id,
-                    probe::Event::ConnRecv {
-                        outcome: outcome(&result),
-                        data: desk.scratch.get(..n).unwrap_or_default(),
-                    },
-                );
+                self.tell_read(&result, &desk.scratch, probe);
             }
             return match result {
                 Ok(0) => {

@@ -14,7 +14,7 @@ use crate::http1::head::Head;
 use crate::net::desk::{Context, Desk};
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Probe};
+use crate::wire::probe::{Ending, Event, Probe};
 
 /// What is asked of a source at once: one write's worth.
 const PIECE: usize = 64 * 1024;
@@ -94,6 +94,9 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Fate {
         self.stage = Stage::Open;
+        if P::ON {
+            probe.event(self.id, Event::HandlerRan { panicked: false });
+        }
         desk.tools.response = *response;
         let behind = self.held.as_ref().map_or(0, |held| held.input.len());
         let last = self.is_last(behind, context);
@@ -105,13 +108,13 @@ impl<S: Socket> Conn<S> {
         if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
             return fate;
         }
-        self.after_answer(context)
+        self.after_answer(context, probe)
     }
 
     /// Everything of the answer is with the kernel: what is next?
-    fn after_answer(&mut self, context: &Context<'_>) -> Fate {
+    fn after_answer<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         if self.http.is_over() {
-            return self.finish(context.moment.now);
+            return self.finish(context.moment.now, probe);
         }
         self.note_progress(0, context.moment.now);
         Fate::Again
@@ -210,7 +213,12 @@ impl<S: Socket> Conn<S> {
 
     fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         self.stage = Stage::Open;
-        let taken = self.http.responded().unwrap_or_default();
+        let taken = self.http.responded();
+        if P::ON {
+            let pending = self.held.as_ref().map_or(0, |held| held.output.len() - held.sent);
+            self.tell_answered(taken.is_some(), false, false, pending, probe);
+        }
+        let taken = taken.unwrap_or_default();
         if let Some(held) = &mut self.held {
             held.stream = None;
             held.at += taken;
@@ -222,7 +230,7 @@ impl<S: Socket> Conn<S> {
             return fate;
         }
         self.held = self.held.take().filter(|held| held.at < held.input.len());
-        self.after_answer(context)
+        self.after_answer(context, probe)
     }
 
     /// Nothing was sent for a while: a sign of life, where the stream has one.

@@ -2,12 +2,12 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Fate, HIGH_WATER, Stage, outcome};
+use super::{Conn, Fate, HIGH_WATER, Stage};
 use crate::http1::connection::Waiting;
 use crate::net::deadline::Millis;
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
-use crate::wire::probe::{self, Ending, Probe};
+use crate::wire::probe::{Ending, Event, Probe};
 
 /// What a lingering connection may still send us before we close all the same. nginx chose 30 s without a bound on the bytes.
 const LINGER_BYTES: u64 = 256 * 1024;
@@ -29,7 +29,7 @@ impl<S: Socket> Conn<S> {
                 output.clear();
                 None
             }
-            Ok(n) => self.keep_output(n, output, context.moment.now),
+            Ok(n) => self.keep_output(n, output, context.moment.now, probe),
             Err(_) => {
                 output.clear();
                 Some(Fate::Gone(Ending::Broken))
@@ -39,12 +39,21 @@ impl<S: Socket> Conn<S> {
 
     /// Holds what the socket did not take. The space that a large answer needed goes back.
     #[cold]
-    fn keep_output(&mut self, written: usize, output: &mut Vec<u8>, now: Millis) -> Option<Fate> {
+    fn keep_output<P: Probe>(
+        &mut self,
+        written: usize,
+        output: &mut Vec<u8>,
+        now: Millis,
+        probe: &mut P,
+    ) -> Option<Fate> {
         let rest = output.get(written..).unwrap_or_default().to_vec();
         output.clear();
         output.shrink_to(HIGH_WATER);
         if rest.is_empty() {
             return None;
+        }
+        if P::ON {
+            probe.event(self.id, Event::Backpressure { pending: rest.len() });
         }
         let held = self.held.get_or_insert_default();
         (held.output, held.sent) = (rest, 0);
@@ -70,7 +79,7 @@ impl<S: Socket> Conn<S> {
                 self.note_progress(written, context.moment.now);
                 Some(Fate::Rearm)
             }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now)),
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now, probe)),
             Ok(_) => None,
         }
     }
@@ -85,8 +94,7 @@ impl<S: Socket> Conn<S> {
         loop {
             let result = self.socket.write(bytes);
             if P::ON {
-                let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
-                probe.event(self.id, probe::Event::ConnSend { want: bytes.len(), outcome: outcome(&result), data });
+                self.tell_write(&result, bytes, probe);
             }
             match result {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
@@ -99,7 +107,7 @@ impl<S: Socket> Conn<S> {
     /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
     /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
     /// whose request was read to its last byte, sends nothing more: then one close is enough.
-    pub(super) fn finish(&mut self, now: Millis) -> Fate {
+    pub(super) fn finish<P: Probe>(&mut self, now: Millis, probe: &mut P) -> Fate {
         let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
         self.http.closed();
         self.held = None;
@@ -107,6 +115,10 @@ impl<S: Socket> Conn<S> {
             return Fate::Gone(Ending::Fin);
         }
         self.socket.finish_writing();
+        if P::ON {
+            self.tell_stand(probe);
+            probe.event(self.id, Event::ConnHalfClose);
+        }
         (self.stage, self.readable, self.more) = (Stage::Lingering, true, false);
         self.note_linger(now);
         Fate::Again

@@ -56,10 +56,10 @@ impl<S: Socket> Conn<S> {
         }
         let timer = self.timer();
         if P::ON {
-            probe.event(self.id, Event::ConnTimer { timer });
+            probe.event(self.id, Event::ConnTimer { timer, set_ms: None });
         }
         match timer {
-            Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now),
+            Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now, probe),
             Timer::Idle => Fate::Gone(Ending::Fin),
             Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
             Timer::Body if self.paused(context) => self.too_late(Fault::BodyTimeout, desk, context, probe),
@@ -136,7 +136,7 @@ impl<S: Socket> Conn<S> {
         self.refuse(reject, bytes, &mut desk.tools, context, probe);
         match self.flush(&mut desk.tools.output, context, probe) {
             Some(fate) => fate,
-            None => self.finish(context.moment.now),
+            None => self.finish(context.moment.now, probe),
         }
     }
 }

@@ -1,0 +1,75 @@
+//! What runs around a request, told while it runs, to whoever listens; decides nothing.
+
+use super::app::App;
+use super::request::Request;
+use super::response::Response;
+use super::router::Route;
+use super::tree::{Found, Try};
+
+/// Hears what runs. Nobody is `()`, which costs nothing: everything about it folds away at compile time.
+pub(crate) trait Listener {
+    /// Something has run, or is about to.
+    fn hear(&mut self, step: Step<'_>);
+}
+
+impl Listener for () {
+    #[inline(always)]
+    fn hear(&mut self, _: Step<'_>) {}
+}
+
+impl<F: FnMut(Step<'_>)> Listener for F {
+    fn hear(&mut self, step: Step<'_>) {
+        self(step);
+    }
+}
+
+/// One step of the way from a request to its response.
+#[derive(Clone, Copy)]
+pub(crate) enum Step<'a> {
+    /// A before hook has run, the so-manieth of its router; `stopped`: it answered.
+    Before { number: usize, stopped: bool },
+    /// A guard has run.
+    Guard { number: usize, stopped: bool },
+    /// The handler is about to run.
+    Handler(&'a Route),
+    /// It has run.
+    Handled,
+    /// It did not come back.
+    Panicked,
+    /// An after hook has run.
+    After { number: usize },
+}
+
+impl App {
+    /// As [`handle`](App::handle), and says what runs. The shorter way of bare routes is not taken: it leads to the same place.
+    #[must_use]
+    pub(crate) fn handle_told<'a>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut impl Listener,
+    ) -> bool {
+        match self.find(request) {
+            Ok(route) if route.blocking => false,
+            found => {
+                self.handle_around(found, request, response, listener);
+                true
+            }
+        }
+    }
+
+    /// The route with this number.
+    pub(crate) fn route_at(&self, number: u32) -> Option<&Route> {
+        self.routes.get(number as usize)
+    }
+
+    /// Holds a path against every route, and says what decided each; then which one it is, or the methods that the path has.
+    pub(crate) fn explain<'a>(&'a self, request: &mut Request<'a>) -> (Vec<Try>, Result<&'a Route, String>) {
+        let tries = self.tree.explain(request.raw_path().as_bytes());
+        let found = self.find(request).map_err(|miss| match miss {
+            Found::Methods(methods) => self.allow(self.tree.methods(methods)),
+            _ => String::new(),
+        });
+        (tries, found)
+    }
+}

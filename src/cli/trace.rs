@@ -1,0 +1,96 @@
+//! `--trace`, `--trace-bytes`, `--color` and `--record`: what of the wire is shown, and where; shows nothing itself.
+
+use std::ffi::OsString;
+use std::fs::File;
+
+use wirelight::{Server, Trace};
+
+use super::Failure;
+
+/// What the topics of `--trace` may be: what stands before the dot of an event's name.
+const TOPICS: &[&str] = &[
+    "all",
+    "backpressure",
+    "body",
+    "conn",
+    "handler",
+    "hook",
+    "keepalive",
+    "limit",
+    "parse",
+    "pipeline",
+    "poll",
+    "req",
+    "resp",
+    "route",
+];
+
+/// The options, as they were given.
+#[derive(Default)]
+pub(super) struct Options {
+    /// `--trace`: nothing, `json`, or topics with commas between them.
+    pub(super) trace: Option<OsString>,
+    pub(super) bytes: Option<OsString>,
+    pub(super) color: Option<OsString>,
+    pub(super) record: Option<OsString>,
+}
+
+/// The traces that were asked for.
+#[derive(Default)]
+pub(super) struct Wanted(Vec<Trace>);
+
+impl Wanted {
+    pub(super) fn watch(self, server: Server) -> Server {
+        self.0.into_iter().fold(server, Server::trace)
+    }
+}
+
+impl Options {
+    /// Checks the options, and opens the file of `--record`.
+    pub(super) fn read(self) -> Result<Wanted, Failure> {
+        let mut wanted = Wanted::default();
+        let bytes = self.bytes.map(|bytes| number(&bytes)).transpose()?;
+        if let Some(trace) = self.trace {
+            let trace = match trace.to_str() {
+                Some("json") => Trace::json(),
+                topics => terminal(topics.unwrap_or("\u{fffd}"), self.color)?,
+            };
+            wanted.0.push(bytes.into_iter().fold(trace, Trace::bytes));
+        }
+        if let Some(path) = self.record {
+            let file = File::create(&path)
+                .map_err(|error| Failure::usage(format!("--record cannot write {}: {error}", path.display())))?;
+            wanted.0.push(Trace::json().to(file));
+        }
+        Ok(wanted)
+    }
+}
+
+fn terminal(topics: &str, color: Option<OsString>) -> Result<Trace, Failure> {
+    let topics: Vec<_> = topics.split(',').filter(|topic| !topic.is_empty()).collect();
+    let known = |topic: &&str| TOPICS.contains(&topic.split('.').next().unwrap_or(topic));
+    if let Some(unknown) = topics.iter().find(|topic| !known(topic)) {
+        return Err(Failure::usage(format!("--trace knows no {unknown:?}; it knows json, {}", TOPICS.join(", "))));
+    }
+    let trace = Trace::terminal();
+    let trace = match &*topics {
+        [] => trace,
+        ["all"] => trace.only(TOPICS.iter().copied()),
+        topics => trace.only(topics.iter().copied()),
+    };
+    match color.as_ref().map(|color| color.to_str()) {
+        None | Some(Some("auto")) => Ok(trace),
+        Some(Some("always")) => Ok(trace.color(true)),
+        Some(Some("never")) => Ok(trace.color(false)),
+        Some(_) => Err(Failure::usage("--color is auto, always or never")),
+    }
+}
+
+fn number(bytes: &OsString) -> Result<usize, Failure> {
+    match bytes.to_str() {
+        Some("all") => Ok(usize::MAX),
+        text => text
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Failure::usage("--trace-bytes is a number of bytes, or all")),
+    }
+}

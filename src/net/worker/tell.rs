@@ -1,0 +1,59 @@
+//! What a worker tells of itself and of sockets while somebody listens; changes nothing, and costs nothing while nobody does.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use mio::Events;
+
+use super::Worker;
+use crate::net::entry::{Entry, token};
+use crate::net::slots::Key;
+use crate::wire::probe::{Ending, Event, Probe};
+
+impl<P: Probe> Worker<P> {
+    /// The worker is about to sleep. Gives when.
+    #[inline(always)]
+    pub(super) fn rest(&mut self) -> Option<Instant> {
+        P::ON.then(|| {
+            self.probe.rest();
+            Instant::now()
+        })
+    }
+
+    /// It woke.
+    #[inline(always)]
+    pub(super) fn tell_wake(&mut self, slept: Option<Instant>, events: &Events) {
+        if let Some(slept) = slept {
+            let waited_ns = u64::try_from(slept.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.probe.event(0, Event::PollWake { events: events.iter().count(), waited_ns });
+        }
+    }
+
+    /// A client came in.
+    #[inline(always)]
+    pub(super) fn tell_open(&mut self, key: Key, peer: SocketAddr) {
+        if P::ON
+            && let Some(entry) = self.conns.get_mut(key)
+        {
+            let (id, socket) = (entry.conn.id, entry.conn.socket());
+            let (fd, local) = (socket.as_raw_fd(), socket.local_addr().ok());
+            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer: Some(peer), local });
+        }
+    }
+
+    /// A connection ends. What is unread then is only looked at.
+    #[inline(always)]
+    pub(super) fn tell_close(&mut self, entry: &mut Entry, ending: Ending) {
+        if P::ON {
+            let unread = entry.conn.socket().peek(&mut self.desk.scratch).unwrap_or_default();
+            entry.conn.tell_close(ending, unread, &mut self.probe);
+        }
+    }
+}
+
+/// What the kernel says of a socket.
+pub(super) fn ready(event: &mio::event::Event) -> Event<'static> {
+    let (readable, writable, read_closed) = (event.is_readable(), event.is_writable(), event.is_read_closed());
+    Event::ConnReady { readable, writable, read_closed }
+}

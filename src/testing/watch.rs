@@ -1,0 +1,70 @@
+//! The test client's connections, watched or not; decides nothing of what they do.
+
+use std::net::SocketAddr;
+
+use super::TestClient;
+use super::script::Script;
+use crate::net::conn::{Conn, Fate};
+use crate::net::desk::{Context, Desk};
+use crate::wire::probe::Probe;
+use crate::wire::start::Start;
+use crate::wire::trace::Trace;
+use crate::wire::tracer::Tracing;
+
+impl<'a> TestClient<'a> {
+    /// Shows what happens on the wire, as [`Server::trace`](crate::Server::trace) does: what a program's bytes set off can be a test.
+    /// All of it is written when the client is dropped.
+    ///
+    /// # Panics
+    /// When the system has no thread that could write.
+    #[must_use]
+    pub fn trace(mut self, trace: Trace) -> TestClient<'a> {
+        let address = SocketAddr::from(([0; 4], 0));
+        let start = Start { address, backlog: 0, workers: 0, limits: &self.settings.limits, routes: Vec::new() };
+        #[expect(clippy::expect_used, reason = "a test that cannot be watched must fail")]
+        let tracing = Tracing::start(vec![trace], &start).expect("a thread that writes");
+        self.tracing = Some(tracing);
+        self
+    }
+}
+
+impl Drop for TestClient<'_> {
+    /// What was told is written when the client goes.
+    fn drop(&mut self) {
+        if let Some(tracing) = self.tracing.take() {
+            tracing.finish();
+        }
+    }
+}
+
+/// What a connection is woken for.
+pub(super) enum Work {
+    Turn,
+    Expire,
+}
+
+impl Work {
+    /// Works until the connection waits.
+    pub(super) fn run<P: Probe>(
+        self,
+        conn: &mut Conn<Script>,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        let mut fate = match self {
+            Work::Turn => conn.turn(desk, context, probe),
+            Work::Expire => conn.expire(desk, context, probe),
+        };
+        while fate == Fate::Again {
+            fate = conn.turn(desk, context, probe);
+        }
+        if P::ON {
+            if let Fate::Gone(ending) = fate {
+                conn.tell_close(ending, 0, probe);
+            }
+            probe.rest();
+        }
+        fate
+    }
+}

@@ -1,0 +1,332 @@
+//! What a connection's events mean together: stream offsets, steps between states, durations, reasons; decides nothing, writes nothing.
+//!
+//! Most of it cannot be asked of the connection afterwards: its buffers move, chunks are decoded in place, states pass in one call. So
+//! the account keeps the raw bytes of the request at hand. What it says of a message does not depend on where the network cut it.
+
+use std::collections::VecDeque;
+
+use super::probe::{Ending, Event, Outcome, Reason, Timer};
+use super::spans::{Chunks, Kind};
+use crate::http1::fault::{Fault, Reject};
+use crate::http1::framing::Body;
+use crate::http1::head::Head;
+use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS, Transition};
+use crate::http1::version::Version;
+
+/// Where in its connection an event belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which request, from 1; 0: it concerns the connection.
+    pub(crate) request: u32,
+    /// The offset, in the stream of its direction, of what the event is about. It never starts again.
+    pub(crate) offset: u64,
+}
+
+/// One connection's book.
+#[derive(Default)]
+pub(crate) struct Account {
+    opened: u64,
+    received: u64,
+    sent: u64,
+    /// The stream offset of the first byte of the request at hand, which is the first of `raw[at..]`.
+    base: u64,
+    raw: Vec<u8>,
+    at: usize,
+    /// Bytes of the request at hand, as far as they are known to belong to it.
+    length: usize,
+    /// Requests that were answered.
+    done: u32,
+    /// Where both machines stood at the last look; none: at the beginning.
+    stood: Option<(Recv, Sending)>,
+    calls: u32,
+    looked: usize,
+    asked: Option<Asked>,
+    body: Body,
+    timer: Option<Timer>,
+    fired: Option<Timer>,
+    eof: bool,
+    finished: bool,
+    refused: Option<Fault>,
+    closing: Option<&'static str>,
+    /// When the last event was told: what runs in between is what the next one measures.
+    last: u64,
+    /// Answers whose last byte is not out: the request, where in the stream the answer begins and ends, when it was begun.
+    answers: VecDeque<(u32, u64, u64, u64)>,
+    answer: u64,
+    answer_began: u64,
+}
+
+/// What the client's head said about the connection.
+#[derive(Clone, Copy)]
+struct Asked {
+    close: bool,
+    old: bool,
+}
+
+/// Where the account's conclusions go.
+type Say<'s> = &'s mut dyn FnMut(Place, Event<'_>);
+
+impl Account {
+    pub(crate) fn new(now: u64) -> Account {
+        Account { opened: now, last: now, ..Account::default() }
+    }
+
+    /// Enters what was told at `now`, and says what is to be shown of it.
+    pub(crate) fn enter(&mut self, now: u64, event: Event<'_>, say: Say<'_>) {
+        let ns = now.saturating_sub(self.last);
+        match event {
+            Event::ConnRecv { outcome, data } => self.receive(outcome, data, event, say),
+            Event::ConnSend { data, .. } => self.sent(now, data.len(), event, say),
+            Event::Stand { recv, send } => self.stand(recv, send, say),
+            Event::ConnTimer { timer, set_ms } => self.timer(timer, set_ms, say),
+            Event::Looked { have, found } => {
+                self.calls += 1;
+                let rescanned = std::mem::replace(&mut self.looked, have).min(have);
+                say(self.here(0), Event::ParseTry { have, found, calls: self.calls, rescanned });
+            }
+            Event::ParseHead { head, bytes } => self.head(head, bytes, event, say),
+            Event::BodyPlan { body } => {
+                self.body = body;
+                say(self.here(self.length), event);
+            }
+            Event::BodyCame { length } => self.body(Some(length), say),
+            Event::Refused(reject) => self.refused(reject, say),
+            Event::HookRan { phase, number, stopped } => {
+                say(self.here(0), Event::HookRun { phase, number, stopped, ns })
+            }
+            Event::HandlerRan { panicked } => say(self.here(0), Event::HandlerEnd { panicked, ns }),
+            Event::RespHead { .. } => {
+                self.answer_began = now;
+                say(self.here(0), event);
+            }
+            Event::Answered { keep, last, closes, pending } => self.answered(keep, last, closes, pending, say),
+            Event::Closed { ending, unread } => self.closed(now, ending, unread, say),
+            Event::ConnHalfClose => {
+                self.finished = true;
+                say(Place::default(), event);
+            }
+            Event::ConnOpen { .. } | Event::ConnReady { .. } | Event::ConnInterest { .. } => {
+                say(Place::default(), event)
+            }
+            _ => say(self.here(0), event),
+        }
+        self.last = now;
+    }
+
+    /// A place in the request at hand.
+    fn here(&self, at: usize) -> Place {
+        Place { request: self.done + 1, offset: self.base + at as u64 }
+    }
+
+    /// The bytes of the request at hand, and whatever came behind it.
+    fn raw(&self) -> &[u8] {
+        self.raw.get(self.at..).unwrap_or_default()
+    }
+
+    fn receive(&mut self, outcome: Outcome, data: &[u8], event: Event<'_>, say: Say<'_>) {
+        say(Place { request: 0, offset: self.received }, event);
+        self.eof |= outcome == Outcome::Eof;
+        self.received += data.len() as u64;
+        if matches!(self.stood, Some((_, Sending::MustClose | Sending::Closed))) {
+            return; // nobody will look at it
+        }
+        self.raw.drain(..self.at);
+        self.at = 0;
+        self.raw.extend_from_slice(data);
+    }
+
+    fn sent(&mut self, now: u64, bytes: usize, event: Event<'_>, say: Say<'_>) {
+        say(Place { request: 0, offset: self.sent }, event);
+        self.sent += bytes as u64;
+        while let Some(&(request, start, end, began)) = self.answers.front()
+            && end <= self.sent
+        {
+            self.answers.pop_front();
+            let event = Event::RespDone { bytes: end - start, ns: now.saturating_sub(began) };
+            say(Place { request, offset: start }, event);
+        }
+    }
+
+    /// Several steps may lie between two looks: the table tells which.
+    fn stand(&mut self, recv: Recv, send: Sending, say: Say<'_>) {
+        let (old_recv, old_send) = self.stood.replace((recv, send)).unwrap_or((Recv::Idle, Sending::Idle));
+        for (from, to) in [(State::Recv(old_recv), State::Recv(recv)), (State::Send(old_send), State::Send(send))] {
+            let mut steps = Vec::new();
+            if from != to && (1..=4).any(|most| way(from, to, most, &mut steps)) {
+                // Behind the last request there is none that the step could belong to.
+                let place = if recv == Recv::Closed { Place::default() } else { self.here(0) };
+                steps.iter().rev().for_each(|step| say(place, Event::ConnState(step)));
+            }
+        }
+    }
+
+    /// A deadline that only moves is no news.
+    fn timer(&mut self, timer: Timer, set_ms: Option<u64>, say: Say<'_>) {
+        if set_ms.is_none() {
+            self.fired = Some(timer);
+        } else if self.timer.replace(timer) == Some(timer) {
+            return;
+        }
+        say(Place::default(), Event::ConnTimer { timer, set_ms });
+    }
+
+    fn head(&mut self, head: &Head, bytes: &[u8], event: Event<'_>, say: Say<'_>) {
+        self.length = head.length;
+        let old = head.version == Version::Http10;
+        self.asked = Some(Asked { close: head.notes.close, old });
+        say(self.here(0), event);
+        if bytes.first() == Some(&b'\r') {
+            say(self.here(0), Event::ReqTolerated(EMPTY_LINE));
+        }
+        let version = head.target.whole.range().end + 1;
+        if !old && bytes.get(version..version + 8).is_some_and(|version| version != b"HTTP/1.1") {
+            say(self.here(version), Event::ReqTolerated(HIGHER_MINOR));
+        }
+    }
+
+    /// Tells of the body's parts: all of them when its `decoded` length is known, else those that came before it broke off.
+    fn body(&mut self, decoded: Option<usize>, say: Say<'_>) {
+        let start = self.length;
+        let mut trailers = 0;
+        match self.body {
+            Body::Absent => return,
+            Body::Length(length) => {
+                self.length += length as usize; // the server has it in memory
+                let end = self.base + self.length as u64;
+                if decoded.is_some() && length > 0 {
+                    say(self.here(start), Event::BodyData { start: self.base + start as u64, end });
+                }
+            }
+            Body::Chunked => trailers = self.chunks(say),
+        }
+        if let Some(length) = decoded {
+            say(self.here(start), Event::BodyEnd { length, trailers });
+        }
+    }
+
+    /// One event a whole chunk, the last one included. Gives the number of trailer lines.
+    fn chunks(&mut self, say: Say<'_>) -> u32 {
+        let (mut chunks, mut at, mut trailers) = (Chunks::default(), self.length, 0);
+        let (mut start, mut size, mut ext, mut last) = (at, 0, 0, false);
+        while let Some((kind, length)) = chunks.next(self.raw().get(at..).unwrap_or_default()) {
+            at += length;
+            match kind {
+                Kind::ChunkData => size += length as u64,
+                Kind::ChunkExt => ext += length as u64,
+                Kind::Trailer => trailers = chunks.index.map_or(0, |index| index + 1),
+                _ => {}
+            }
+            if chunks.is_between() && !last {
+                let (from, to) = (self.base + start as u64, self.base + at as u64);
+                say(self.here(start), Event::BodyChunk { start: from, end: to, size, ext });
+                last = size == 0;
+                (start, size, ext) = (at, 0, 0);
+            }
+        }
+        self.length = at;
+        trailers
+    }
+
+    fn refused(&mut self, reject: Reject, say: Say<'_>) {
+        if self.body != Body::Absent && reject.at >= self.length {
+            self.body(None, say);
+        }
+        // What did not come has no place: its fault lies behind the last byte that did.
+        let missing = matches!(
+            reject.fault,
+            Fault::HeadTimeout | Fault::BodyTimeout | Fault::BodyTooSlow | Fault::EndedEarly | Fault::Overloaded
+        );
+        let at = if missing { self.raw().len() } else { reject.at };
+        self.refused = Some(reject.fault);
+        say(self.here(at), Event::ReqError { reject, byte: self.raw().get(at).copied() });
+        if let Some(which) = limit(reject.fault) {
+            say(self.here(at), Event::LimitHit { which });
+        }
+    }
+
+    fn answered(&mut self, keep: bool, last: bool, closes: bool, pending: usize, say: Say<'_>) {
+        let end = self.sent + pending as u64;
+        self.answers.push_back((self.done + 1, self.answer, end, self.answer_began));
+        self.answer = end;
+        let reason = self.reason(keep, last, closes);
+        say(self.here(0), Event::KeepAlive { keep, reason, reuse: self.done + 1 });
+        let left = self.raw().len().saturating_sub(self.length);
+        if keep && left > 0 {
+            say(self.here(self.length), Event::Pipeline { left });
+        }
+        if !keep {
+            self.closing = Some(reason.why);
+        }
+        self.at = (self.at + self.length).min(self.raw.len());
+        self.base += self.length as u64;
+        (self.length, self.calls, self.looked) = (0, 0, 0);
+        (self.body, self.asked) = (Body::Absent, None);
+        self.done += 1;
+    }
+
+    fn reason(&self, keep: bool, last: bool, closes: bool) -> Reason {
+        match self.asked {
+            _ if let Some(fault) = self.refused => {
+                Reason { why: "behind a refused request nothing can be trusted", rfc: fault.row().rfc }
+            }
+            Some(Asked { old: true, .. }) if keep => Reason { why: "HTTP/1.0 asked to keep it", rfc: "RFC 9112 §9.3" },
+            _ if keep => Reason { why: "HTTP/1.1 keeps it by default", rfc: "RFC 9112 §9.3" },
+            Some(Asked { close: true, .. }) => Reason { why: "the client said close", rfc: "RFC 9112 §9.6" },
+            Some(Asked { old: true, .. }) => Reason { why: "HTTP/1.0 closes by default", rfc: "RFC 9112 §9.3" },
+            _ if closes => Reason { why: "the response says close", rfc: "RFC 9112 §9.6" },
+            _ if last => Reason { why: "the server stops, or the connection is old enough", rfc: "RFC 9112 §9.5" },
+            _ => Reason { why: "the body was not read, or only the close ends the answer", rfc: "RFC 9112 §9.3" },
+        }
+    }
+
+    fn closed(&mut self, now: u64, ending: Ending, unread: usize, say: Say<'_>) {
+        let why = match (ending, self.fired, self.closing) {
+            (Ending::Broken, ..) => "the socket failed",
+            (Ending::Reset, Some(Timer::Write), _) => "the client took the answer too slowly",
+            (Ending::Reset, ..) => "the answer broke off",
+            (_, Some(Timer::Idle), None) => "idle for too long",
+            (_, _, Some(why)) => why,
+            _ if self.eof => "the client closed first",
+            _ => "the place was needed",
+        };
+        let by = if self.finished || !self.eof { "server" } else { "client" };
+        let event = Event::ConnClose {
+            ending,
+            by,
+            why,
+            unread,
+            received: self.received,
+            sent: self.sent,
+            requests: self.done,
+            ns: now.saturating_sub(self.opened),
+        };
+        say(Place::default(), event);
+    }
+}
+
+const EMPTY_LINE: Reason = Reason { why: "an empty line before the request line is skipped", rfc: "RFC 9112 §2.2" };
+const HIGHER_MINOR: Reason = Reason { why: "a higher minor version is served as HTTP/1.1", rfc: "RFC 9110 §2.5" };
+
+/// The shortest way from one state to another in the table, at most so many steps, last step first.
+fn way(from: State, to: State, most: usize, steps: &mut Vec<&'static Transition>) -> bool {
+    for row in TRANSITIONS.iter().filter(|row| row.from == from) {
+        if row.to == to || (most > 1 && way(row.to, to, most - 1, steps)) {
+            steps.push(row);
+            return true;
+        }
+    }
+    false
+}
+
+/// Which setting a fault is the breach of.
+fn limit(fault: Fault) -> Option<&'static str> {
+    Some(match fault {
+        Fault::MethodTooLong | Fault::TargetTooLong => "request_line",
+        Fault::FieldsTooMany => "fields",
+        Fault::HeadTooLarge => "head",
+        Fault::BodyTooLarge => "body",
+        Fault::ChunkExtensionTooLong => "chunk_extension",
+        Fault::TrailersTooLarge => "trailers",
+        _ => return None,
+    })
+}

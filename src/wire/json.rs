@@ -1,0 +1,381 @@
+//! Events as NDJSON, the capture format: one object a line, in ASCII; knows no connection.
+//!
+//! Bytes are strings whose characters U+0000 to U+00FF stand for the bytes of that number, so that text stays readable and nothing is
+//! lost. A secret is as many `*` as it has bytes: offsets stay true.
+
+use std::io::Write;
+use std::ops::Range;
+
+use super::line::Line;
+use super::probe::{Event, Found, Outcome, state_name};
+use super::spans::{self, Span};
+use crate::http1::framing::Body;
+
+/// Appends one line.
+pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, hide: bool, most: usize) {
+    out.extend_from_slice(b"{\"q\":");
+    digits(out, line.sequence);
+    let mut json = Object(out);
+    json.number("t", line.time);
+    json.number("w", u64::from(line.worker));
+    json.number("c", line.connection);
+    if line.place.request > 0 {
+        json.number("r", u64::from(line.place.request));
+    }
+    json.word("e", line.event.name());
+    if let Some(syscall) = line.event.syscall() {
+        json.word("sys", syscall);
+    }
+    match line.event {
+        Event::ConnRecv { .. } | Event::ConnSend { .. } => transfer(&mut json, line, hide, most),
+        Event::ParseTry { .. } | Event::ParseHead { .. } | Event::RespHead { .. } => head(&mut json, line),
+        Event::ReqTolerated(_) | Event::ReqError { .. } | Event::ReqContinue { .. } | Event::LimitHit { .. } => {
+            verdict(&mut json, line);
+        }
+        event => fields(&mut json, event).unwrap_or_else(|| rest(&mut json, event)),
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn transfer(json: &mut Object<'_>, line: &Line<'_>, hide: bool, most: usize) {
+    let (Event::ConnRecv { outcome, data } | Event::ConnSend { outcome, data, .. }) = line.event else { return };
+    if let Event::ConnSend { want, .. } = line.event {
+        json.number("want", want as u64);
+    }
+    match outcome {
+        Outcome::Bytes(n) => json.number("n", n as u64),
+        Outcome::WouldBlock => json.word("n", "would_block"),
+        Outcome::Eof => json.word("n", "eof"),
+        Outcome::Failed(kind) => json.text("err", &kind.to_string()),
+    }
+    json.number("off", line.place.offset);
+    if !data.is_empty() && most > 0 {
+        let secrets = if hide { line.secrets } else { &[] };
+        json.bytes("data", data.get(..most).unwrap_or(data), secrets);
+    }
+}
+
+fn head(json: &mut Object<'_>, line: &Line<'_>) {
+    match line.event {
+        Event::ParseTry { have, found, calls, rescanned } => {
+            json.number("have", have as u64);
+            json.number("calls", u64::from(calls));
+            json.number("rescanned", rescanned as u64);
+            json.word("result", found_name(found));
+        }
+        Event::ParseHead { head, bytes } => {
+            json.number("off", line.place.offset);
+            json.number("len", head.length as u64);
+            json.number("fields", head.fields().len() as u64);
+            json.spans(&spans::head_spans(bytes.get(..head.length).unwrap_or_default()));
+        }
+        Event::RespHead { status, head, body } => {
+            json.number("status", u64::from(status.as_u16()));
+            json.number("len", head.len() as u64);
+            match body {
+                Some(body) => json.number("body", body as u64),
+                None => json.word("body", "stream"),
+            }
+            json.spans(&spans::head_spans(head));
+        }
+        _ => {}
+    }
+}
+
+fn verdict(json: &mut Object<'_>, line: &Line<'_>) {
+    match line.event {
+        Event::ReqTolerated(reason) => {
+            json.number("at", line.place.offset);
+            json.text("rfc", reason.rfc);
+            json.text("text", reason.why);
+        }
+        Event::ReqError { reject, byte } => {
+            let row = reject.fault.row();
+            json.number("at", line.place.offset);
+            if let Some(byte) = byte {
+                json.number("byte", u64::from(byte));
+            }
+            json.word("kind", row.name);
+            json.number("status", u64::from(row.status.as_u16()));
+            json.flag("close", row.close);
+            json.text("rfc", row.rfc);
+            json.text("text", row.sentence);
+        }
+        Event::ReqContinue { sent } => {
+            json.flag("sent", sent);
+            json.word("why", if sent { "the client waits for it" } else { "no handler reads the body" });
+            json.text("rfc", "RFC 9110 §10.1.1");
+        }
+        Event::LimitHit { which } => json.word("which", which),
+        _ => {}
+    }
+}
+
+/// What happens to a connection. `None`: it is another event.
+fn fields(json: &mut Object<'_>, event: Event<'_>) -> Option<()> {
+    match event {
+        Event::PollWake { events, waited_ns } => {
+            json.number("events", events as u64);
+            json.number("waited_ns", waited_ns);
+        }
+        Event::ConnOpen { fd, token, peer, local } => {
+            json.number("fd", u64::try_from(fd).unwrap_or_default());
+            json.number("token", token as u64);
+            for (name, address) in [("peer", peer), ("local", local)] {
+                if let Some(address) = address {
+                    json.text(name, &address.to_string());
+                }
+            }
+        }
+        Event::ConnReady { readable, writable, read_closed } => {
+            json.flag("readable", readable);
+            json.flag("writable", writable);
+            json.flag("read_closed", read_closed);
+        }
+        Event::ConnInterest { readable, writable } => {
+            json.flag("r", readable);
+            json.flag("w", writable);
+        }
+        Event::ConnState(step) => {
+            json.word("from", state_name(step.from));
+            json.word("to", state_name(step.to));
+            json.text("why", step.why);
+        }
+        Event::ConnTimer { timer, set_ms } => {
+            json.word("kind", timer.name());
+            match set_ms {
+                Some(set_ms) => json.number("set_ms", set_ms),
+                None => json.flag("fired", true),
+            }
+        }
+        Event::ConnHalfClose => {}
+        Event::ConnClose { ending, by, why, unread, received, sent, requests, ns } => {
+            json.word("by", by);
+            json.word("how", ending.name());
+            json.text("why", why);
+            let numbers =
+                [("unread", unread as u64), ("in", received), ("out", sent), ("reqs", requests.into()), ("ns", ns)];
+            numbers.iter().for_each(|(name, number)| json.number(name, *number));
+        }
+        Event::Backpressure { pending } => {
+            json.number("pending", pending as u64);
+            json.flag("read_paused", true);
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// What happens to a request.
+fn rest(json: &mut Object<'_>, event: Event<'_>) {
+    match event {
+        Event::BodyPlan { body } => {
+            json.word("plan", plan_name(body));
+            if let Body::Length(length) = body {
+                json.number("len", length);
+            }
+            json.text("rfc", "RFC 9112 §6.3");
+        }
+        Event::BodyData { start, end } => json.range("range", start, end),
+        Event::BodyChunk { start, end, size, ext } => {
+            json.range("range", start, end);
+            json.number("size", size);
+            json.number("ext", ext);
+        }
+        Event::BodyEnd { length, trailers } => {
+            json.number("len", length as u64);
+            json.number("trailers", u64::from(trailers));
+        }
+        Event::RouteTry { method, pattern, matched, reason } => {
+            json.text("method", method);
+            json.text("pattern", pattern);
+            json.flag("match", matched);
+            json.text("reason", reason);
+        }
+        Event::RouteMatch { pattern, place, params } => {
+            json.text("pattern", pattern);
+            json.source(place);
+            json.object("params", params);
+        }
+        Event::RouteMiss { allow } => json.text("allow", allow),
+        Event::HookRun { phase, number, stopped, ns } => {
+            json.word("phase", phase.name());
+            json.number("number", number as u64);
+            json.flag("short_circuit", stopped);
+            json.number("ns", ns);
+        }
+        Event::HandlerStart { place, blocking } => {
+            json.flag("blocking", blocking);
+            json.source(place);
+        }
+        Event::HandlerEnd { panicked, ns } => {
+            json.flag("panic", panicked);
+            json.number("ns", ns);
+        }
+        Event::RespDone { bytes, ns } => {
+            json.number("bytes", bytes);
+            json.number("ns", ns);
+        }
+        Event::KeepAlive { keep, reason, reuse } => {
+            json.flag("keep", keep);
+            json.text("why", reason.why);
+            json.text("rfc", reason.rfc);
+            json.number("reuse", u64::from(reuse));
+        }
+        Event::Pipeline { left } => json.number("left_bytes", left as u64),
+        _ => {}
+    }
+}
+
+fn found_name(found: Found) -> &'static str {
+    match found {
+        Found::Partial => "partial",
+        Found::Complete => "complete",
+        Found::Error => "error",
+    }
+}
+
+fn plan_name(body: Body) -> &'static str {
+    match body {
+        Body::Absent => "none",
+        Body::Length(_) => "length",
+        Body::Chunked => "chunked",
+    }
+}
+
+/// An object whose first member is there already.
+pub(crate) struct Object<'o>(pub(crate) &'o mut Vec<u8>);
+
+impl Object<'_> {
+    pub(crate) fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        digits(self.0, number);
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, flag: bool) {
+        self.name(name);
+        self.0.extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
+    /// A text that needs no escapes.
+    pub(crate) fn word(&mut self, name: &str, word: &str) {
+        self.name(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(word.as_bytes());
+        self.0.push(b'"');
+    }
+
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.quoted(text);
+    }
+
+    /// A member whose value follows.
+    pub(crate) fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    pub(crate) fn quoted(&mut self, text: &str) {
+        self.0.push(b'"');
+        let mut units = [0; 2];
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => self.0.extend_from_slice(&[b'\\', c as u8]),
+                ' '..='~' => self.0.push(c as u8),
+                _ => c.encode_utf16(&mut units).iter().for_each(|unit| self.unit(*unit)),
+            }
+        }
+        self.0.push(b'"');
+    }
+
+    /// Writing into memory cannot fail.
+    fn unit(&mut self, unit: u16) {
+        let _ = write!(self.0, "\\u{unit:04x}");
+    }
+
+    fn bytes(&mut self, name: &str, data: &[u8], secrets: &[Range<usize>]) {
+        self.name(name);
+        self.0.push(b'"');
+        for (at, byte) in data.iter().enumerate() {
+            match byte {
+                _ if secrets.iter().any(|secret| secret.contains(&at)) => self.0.push(b'*'),
+                b'"' | b'\\' => self.0.extend_from_slice(&[b'\\', *byte]),
+                b'\r' => self.0.extend_from_slice(b"\\r"),
+                b'\n' => self.0.extend_from_slice(b"\\n"),
+                b' '..=b'~' => self.0.push(*byte),
+                _ => self.unit(u16::from(*byte)),
+            }
+        }
+        self.0.push(b'"');
+        if !secrets.is_empty() {
+            self.name("masked");
+            self.list(secrets, |json, secret| json.pair(secret.start as u64, secret.end as u64));
+        }
+    }
+
+    fn spans(&mut self, spans: &[Span]) {
+        self.name("spans");
+        self.list(spans, |json, span| {
+            json.0.push(b'[');
+            digits(json.0, span.start as u64);
+            json.0.push(b',');
+            digits(json.0, span.end as u64);
+            json.0.extend_from_slice(b",\"");
+            json.0.extend_from_slice(span.kind.name().as_bytes());
+            json.0.push(b'"');
+            if let Some(index) = span.index {
+                json.0.push(b',');
+                digits(json.0, u64::from(index));
+            }
+            json.0.push(b']');
+        });
+    }
+
+    fn range(&mut self, name: &str, start: u64, end: u64) {
+        self.name(name);
+        self.pair(start, end);
+    }
+
+    fn pair(&mut self, start: u64, end: u64) {
+        self.0.push(b'[');
+        digits(self.0, start);
+        self.0.push(b',');
+        digits(self.0, end);
+        self.0.push(b']');
+    }
+
+    pub(crate) fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.0.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.0.push(b',');
+            }
+            write(self, item);
+        }
+        self.0.push(b']');
+    }
+
+    fn object(&mut self, name: &str, members: &[(&str, String)]) {
+        self.name(name);
+        self.0.push(b'{');
+        for (index, (name, value)) in members.iter().enumerate() {
+            if index > 0 {
+                self.0.push(b',');
+            }
+            self.quoted(name);
+            self.0.push(b':');
+            self.quoted(value);
+        }
+        self.0.push(b'}');
+    }
+
+    fn source(&mut self, place: &std::panic::Location<'_>) {
+        self.text("src", &format!("{}:{}", place.file(), place.line()));
+    }
+}
+
+fn digits(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}

@@ -1,0 +1,20 @@
+//! One line of a trace, before it is written in one form or another.
+
+use std::ops::Range;
+
+use super::account::Place;
+use super::probe::Event;
+
+/// An event, and when and where it happened.
+pub(crate) struct Line<'a> {
+    /// Counts each worker's events; a gap is a loss.
+    pub(crate) sequence: u64,
+    /// Nanoseconds since the server began.
+    pub(crate) time: u64,
+    pub(crate) worker: u32,
+    pub(crate) connection: u64,
+    pub(crate) place: Place,
+    pub(crate) event: Event<'a>,
+    /// Where in the event's data are bytes that nobody should read over a shoulder.
+    pub(crate) secrets: &'a [Range<usize>],
+}

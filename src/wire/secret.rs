@@ -1,0 +1,119 @@
+//! Finds what nobody should read over a shoulder: the values of five fields, in a stream that comes in pieces; hides nothing itself.
+//!
+//! It looks at lines, not at messages, so it finds them in refused requests and in bodies too. To hide too much is the smaller harm.
+
+use std::ops::Range;
+
+/// In lower case. Whoever traces for others to see would hand out keys and sessions with these.
+const NAMES: [&[u8]; 5] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie", b"x-api-key"];
+const LONGEST: usize = 19;
+
+/// Where in a line one direction of a connection stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secrets {
+    place: Place,
+    /// What of a field name is here.
+    name: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Name,
+    /// In a line that is no secret.
+    Plain,
+    /// Behind the colon of a secret.
+    Colon,
+    Secret,
+    /// Behind the line feed of a secret: a blank would go on with it (RFC 9112 §5.2).
+    Folded,
+}
+
+impl Secrets {
+    /// Adds the secret ranges of the next bytes of the stream.
+    pub(crate) fn find(&mut self, data: &[u8], found: &mut Vec<Range<usize>>) {
+        let mut at = 0;
+        while let Some(&byte) = data.get(at) {
+            if self.place == Place::Plain {
+                let Some(end) = memchr::memchr2(b'\n', b'\r', data.get(at..).unwrap_or_default()) else { return };
+                at += end + 1;
+                self.begin_line();
+                continue;
+            }
+            if self.step(byte) {
+                match found.last_mut() {
+                    Some(last) if last.end == at => last.end = at + 1,
+                    _ => found.push(at..at + 1),
+                }
+            }
+            at += 1;
+        }
+    }
+
+    fn begin_line(&mut self) {
+        self.place = Place::Name;
+        self.name.clear();
+    }
+
+    /// Takes one byte; whether it is secret.
+    fn step(&mut self, byte: u8) -> bool {
+        match (self.place, byte) {
+            (Place::Colon | Place::Secret | Place::Folded, b'\r') => {}
+            (Place::Colon | Place::Secret, b'\n') => self.place = Place::Folded,
+            (Place::Colon | Place::Folded, b' ' | b'\t') => self.place = Place::Colon,
+            (Place::Colon | Place::Secret, _) => {
+                self.place = Place::Secret;
+                return true;
+            }
+            (Place::Folded, _) => {
+                self.begin_line();
+                return self.step(byte);
+            }
+            (Place::Name, b'\r' | b'\n') => self.begin_line(),
+            (Place::Name, b':') if NAMES.contains(&&*self.name) => self.place = Place::Colon,
+            (Place::Name, b':') => self.place = Place::Plain,
+            (Place::Name, b' ' | b'\t') => {} // before or behind a name: refused, and shown
+            (Place::Name, _) if self.name.len() == LONGEST => self.place = Place::Plain,
+            (Place::Name, _) => self.name.push(byte.to_ascii_lowercase()),
+            (Place::Plain, _) => {}
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(pieces: &[&str]) -> String {
+        let mut secrets = Secrets::default();
+        let mut shown = String::new();
+        for piece in pieces {
+            let mut found = Vec::new();
+            secrets.find(piece.as_bytes(), &mut found);
+            shown.extend(
+                piece.char_indices().map(|(at, c)| if found.iter().any(|range| range.contains(&at)) { '*' } else { c }),
+            );
+        }
+        shown
+    }
+
+    #[test]
+    fn secrets_are_found_whatever_the_cuts() {
+        let cases = [
+            ("GET / HTTP/1.1\r\nAuthorization: Bearer x\r\nA: b\r\n\r\n", "Authorization: ********\r\nA: b\r\n\r\n"),
+            ("\r\ncookie:a=b\r\nx-API-key:\t k \r\n", "\r\ncookie:***\r\nx-API-key:\t **\r\n"),
+            ("\r\nSet-Cookie : s\r\n more\r\n\tof it\r\nHost: a\r\n", ": *\r\n ****\r\n\t*****\r\nHost: a\r\n"),
+            ("\nProxy-Authorization: a\rb\nX-Api-Keys: k\n", ": *\r*\nX-Api-Keys: k\n"),
+            ("\r\nNot-Authorization: a\r\nCookies: b\r\nA: Cookie: c\r\n", "Cookies: b\r\nA: Cookie: c\r\n"),
+        ];
+        for (text, ends) in cases {
+            let whole = masked(&[text]);
+            assert!(whole.ends_with(ends), "{whole:?}");
+            for cut in 0..text.len() {
+                let (first, second) = text.split_at(cut);
+                assert_eq!(masked(&[first, second]), whole, "cut at {cut}");
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The first event of a trace: where the server listens, what it allows, which routes and states there are.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::json::Object;
+use super::probe::state_name;
+use super::terminal::HEADING;
+use crate::http1::limits::Limits;
+use crate::http1::states::TRANSITIONS;
+
+/// What a server is when it starts.
+pub(crate) struct Start<'a> {
+    pub(crate) address: SocketAddr,
+    pub(crate) backlog: i32,
+    pub(crate) workers: usize,
+    pub(crate) limits: &'a Limits,
+    pub(crate) routes: Vec<StartRoute<'a>>,
+}
+
+/// One route: method, pattern, where it was added.
+pub(crate) struct StartRoute<'a> {
+    pub(crate) method: String,
+    pub(crate) pattern: &'a str,
+    pub(crate) source: String,
+}
+
+impl Start<'_> {
+    /// Appends `server.start`.
+    pub(crate) fn json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"q\":0");
+        let mut json = Object(out);
+        ["t", "w", "c"].iter().for_each(|name| json.number(name, 0));
+        json.word("e", "server.start");
+        json.number("v", 1);
+        json.text("addr", &self.address.to_string());
+        json.number("backlog", u64::try_from(self.backlog).unwrap_or_default());
+        json.number("workers", self.workers as u64);
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        json.number("unix_ns", u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX));
+        json.name("limits");
+        json.0.extend_from_slice(b"{\"v\":1");
+        for (name, limit) in self.limits() {
+            json.number(name, limit);
+        }
+        json.0.push(b'}');
+        json.name("routes");
+        json.list(&self.routes, |json, route| {
+            json.0.extend_from_slice(b"{\"v\":1");
+            json.text("method", &route.method);
+            json.text("pattern", route.pattern);
+            json.text("src", &route.source);
+            json.0.push(b'}');
+        });
+        json.name("transitions");
+        json.list(TRANSITIONS, |json, row| {
+            let row = [state_name(row.from), state_name(row.to), row.why];
+            json.list(&row, |json, text| json.quoted(text));
+        });
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn limits(&self) -> [(&'static str, u64); 7] {
+        let limits = self.limits;
+        [
+            ("head", limits.head as u64),
+            ("request_line", limits.request_line as u64),
+            ("fields", limits.fields as u64),
+            ("body", limits.body),
+            ("chunk_extension", limits.chunk_extension as u64),
+            ("chunk_extensions", limits.chunk_extensions as u64),
+            ("trailers", limits.trailers as u64),
+        ]
+    }
+
+    /// Appends the ten steps, those that are done and those to come. Writing into memory cannot fail.
+    pub(crate) fn terminal(&self, out: &mut Vec<u8>) {
+        let Start { address, backlog, workers, .. } = self;
+        let steps = [
+            ("socket", "a TCP socket: done".to_owned()),
+            ("bind", format!("its address is {address}: done")),
+            (
+                "listen",
+                format!(
+                    "up to {backlog} clients may wait in the kernel: done; {workers} worker(s) sleep in epoll_wait()"
+                ),
+            ),
+            ("accept", "a client gets a socket of its own".to_owned()),
+            ("recv", "its bytes come, in pieces of the network's choice".to_owned()),
+            ("parse", "bytes become a request, or a refusal with its reason".to_owned()),
+            ("route", format!("one of {} routes, by path and method", self.routes.len())),
+            ("handler", "the program answers, with hooks before and after".to_owned()),
+            ("send", "the answer becomes bytes".to_owned()),
+            ("keep-alive", "the connection waits for its next request, or closes".to_owned()),
+        ];
+        for (number, (step, text)) in steps.iter().enumerate() {
+            let _ = writeln!(out, "step {:>2}  {step:<12}{text}", number + 1);
+        }
+        let _ = write!(out, "\n{HEADING}");
+    }
+}

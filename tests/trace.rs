@@ -1,0 +1,328 @@
+//! The trace tells the truth: the same for every cut of the bytes, nothing that drives a terminal, no secret, only steps of the table.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use wirelight::{App, Error, FAULTS, TestConnection, Trace};
+
+/// A reader that several can look at.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn app() -> App {
+    let mut app = App::new();
+    app.before(|_| Ok(()));
+    app.after(|_, res| res.header("X-After", "1"));
+    app.get("/plaintext", |_| "Hello, World!");
+    app.post("/echo", |req| req.body().to_vec());
+    app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
+    app.get("/guarded", |_| "never").require(|_| Err(Error::forbidden("no")));
+    app.get("/panic", |_| -> &'static str { std::panic::resume_unwind(Box::new("no")) });
+    app.get("/stream", |_| {
+        let mut response = wirelight::Response::default();
+        response.reader(&b"streamed"[..], None);
+        response
+    });
+    app
+}
+
+/// What a trace says of one connection.
+fn watched(trace: Trace, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
+    let (page, app) = (Page::default(), app());
+    {
+        let client = app.test().trace(trace.to(page.clone()));
+        let mut connection = client.connect();
+        drive(&mut connection);
+        drop(connection);
+    }
+    let bytes = page.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn events(drive: impl FnOnce(&mut TestConnection<'_>)) -> Vec<Value> {
+    watched(Trace::json(), drive).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
+    events.iter().filter(|event| event["e"] == name).collect()
+}
+
+const GET: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Bytes with what makes each of them special.
+fn messages() -> Vec<String> {
+    let post = |rest: &str| format!("POST /echo HTTP/1.1\r\nHost: a\r\n{rest}");
+    let mut messages = vec![
+        GET.to_owned(),
+        GET.repeat(3),
+        format!("\r\n{GET}"),
+        GET.replace("1.1", "1.7"),
+        GET.replace("1.1", "1.0"),
+        GET.replace("1.1\r\n", "1.0\r\nConnection: keep-alive\r\n"),
+        GET.replace("Host: a", "Host: a\r\nConnection: close"),
+        GET.replace("/plaintext", "/users/7?page=%41"),
+        GET.replace("/plaintext", "/users/seven"),
+        GET.replace("/plaintext", "/guarded"),
+        GET.replace("/plaintext", "/stream"),
+        GET.replace("GET", "PUT"),
+        format!("{}{GET}", post("Content-Length: 5\r\n\r\nhello")),
+        post("Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00b\r\n, the world\r\n0\r\nX: y\r\n\r\n"),
+        post("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nx\r\n"),
+        post("Transfer-Encoding: chunked\r\n\r\n5\r\nhelloo\r\n"),
+        post("Content-Length: 9999999\r\n\r\n"),
+        post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        post("Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello"),
+    ];
+    for head in [
+        "Host : a",
+        "Host: a\r\n b",
+        "Host: a\r\nno colon",
+        "Host: a\r\nA: \x07",
+        "Host: a\x0bb",
+        "Host: a\r\nHost: b",
+        "A: b",
+    ] {
+        messages.push(format!("{GET}{}", GET.replace("Host: a", head)));
+    }
+    messages
+}
+
+/// What is told of the messages themselves: not how their bytes came and went, nor when.
+fn meaning(events: &[Value]) -> Vec<Value> {
+    let topics = ["parse.head", "body.", "req.", "route.", "hook.", "handler.", "resp.head", "keepalive", "limit."];
+    let mut told: Vec<Value> = events
+        .iter()
+        .filter(|event| topics.iter().any(|topic| event["e"].as_str().unwrap().starts_with(topic)))
+        // Whether a client waits for 100 depends on whether its body is here.
+        .filter(|event| event["e"] != "req.continue")
+        .cloned()
+        .collect();
+    for event in &mut told {
+        let fields = event.as_object_mut().unwrap();
+        for varying in ["q", "t", "ns"] {
+            fields.remove(varying);
+        }
+    }
+    told
+}
+
+/// T4: where the network cuts the stream changes how often is read and parsed, and nothing else.
+#[test]
+fn what_is_told_of_a_message_does_not_depend_on_the_cuts() {
+    for message in messages() {
+        let bytes = message.as_bytes();
+        let whole = meaning(&events(|connection| connection.send(bytes)));
+        let single = meaning(&events(|connection| bytes.chunks(1).for_each(|byte| connection.send(byte))));
+        assert_eq!(single, whole, "byte by byte: {message:?}");
+        for cut in (1..bytes.len()).step_by(3) {
+            let pieces = meaning(&events(|connection| {
+                connection.send(&bytes[..cut]);
+                connection.send(&bytes[cut..]);
+            }));
+            assert_eq!(pieces, whole, "cut at {cut}: {message:?}");
+        }
+    }
+}
+
+/// The spans of a head tile it, and stream offsets never start again.
+#[test]
+fn offsets_go_on_from_request_to_request() {
+    let body = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n0\r\n\r\n";
+    let all =
+        events(|connection| connection.send(format!("{GET}{body}{GET}GET / HTTP/1.1\r\nHost : a\r\n\r\n").as_bytes()));
+    let (first, second) = (GET.len() as u64, (GET.len() + body.len()) as u64);
+    let heads: Vec<_> = named(&all, "parse.head").iter().map(|head| head["off"].as_u64().unwrap()).collect();
+    assert_eq!(heads, [0, first, second]);
+    let chunks: Vec<_> =
+        named(&all, "body.chunk").iter().map(|chunk| (chunk["size"].clone(), chunk["ext"].clone())).collect();
+    assert_eq!(chunks, [(5.into(), 2.into()), (0.into(), 0.into())]);
+    assert_eq!(named(&all, "body.chunk")[1]["range"][1], second - 2);
+    let error = named(&all, "req.error")[0];
+    let last = second + GET.len() as u64;
+    assert_eq!((error["at"].as_u64(), error["byte"].as_u64()), (Some(last + 20), Some(32)));
+    assert_eq!((&error["kind"], &error["rfc"]), (&"space-before-colon".into(), &"RFC 9112 §5.1".into()));
+    let requests: Vec<_> =
+        named(&all, "keepalive").iter().map(|kept| (kept["r"].as_u64(), kept["keep"].as_bool())).collect();
+    assert_eq!(requests, [(Some(1), Some(true)), (Some(2), Some(true)), (Some(3), Some(true)), (Some(4), Some(false))]);
+    let sent: u64 = named(&all, "resp.done").iter().map(|done| done["bytes"].as_u64().unwrap()).sum();
+    assert_eq!(sent, named(&all, "conn.send").iter().map(|sent| sent["n"].as_u64().unwrap()).sum::<u64>());
+}
+
+#[test]
+fn routes_hooks_and_handlers_are_told_with_their_reasons() {
+    let all = events(|connection| {
+        connection.send(GET.replace("/plaintext", "/users/7").as_bytes());
+        connection.send(GET.replace("/plaintext", "/guarded").as_bytes());
+        connection.send(GET.replace("GET", "PUT").as_bytes());
+        connection.send(GET.replace("/plaintext", "/panic").as_bytes());
+    });
+    let of = |request: u64, name: &str| {
+        named(&all, name).into_iter().filter(|e| e["r"] == request).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of(1, "route.match")[0]["params"]["id"], "7");
+    assert!(of(1, "route.match")[0]["src"].as_str().unwrap().starts_with("tests/trace.rs:"));
+    assert!(of(1, "route.try").iter().any(|tried| tried["reason"] == "'users' is not 'plaintext'"));
+    let hooks = |request| {
+        of(request, "hook.run").iter().map(|h| (h["phase"].clone(), h["short_circuit"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(hooks(1), [("before".into(), false.into()), ("after".into(), false.into())]);
+    assert_eq!(
+        hooks(2),
+        [("before".into(), false.into()), ("guard".into(), true.into()), ("after".into(), false.into())]
+    );
+    assert_eq!((of(1, "handler.end").len(), of(2, "handler.start").len()), (1, 0));
+    assert_eq!(of(3, "route.miss")[0]["allow"], "GET, HEAD, OPTIONS");
+    assert_eq!(of(4, "handler.end")[0]["panic"], true);
+}
+
+/// T8: only steps of the table, and every row of it that a server takes.
+#[test]
+fn every_step_is_in_the_table_and_every_row_is_seen() {
+    let mut seen = BTreeSet::new();
+    let mut table = BTreeSet::new();
+    let mut note = |all: Vec<Value>| {
+        let row = |row: &Value| (row[0].clone(), row[1].clone(), row[2].clone());
+        table.extend(all[0]["transitions"].as_array().unwrap().iter().map(|r| format!("{:?}", row(r))));
+        let steps =
+            named(&all, "conn.state").into_iter().map(|s| (s["from"].clone(), s["to"].clone(), s["why"].clone()));
+        seen.extend(steps.map(|step| format!("{step:?}")));
+    };
+    for message in messages() {
+        note(events(|connection| connection.send(message.as_bytes())));
+        note(events(|connection| {
+            connection.send(message.as_bytes());
+            connection.half_close();
+        }));
+        note(events(|connection| {
+            connection.send(&message.as_bytes()[..message.len() / 2]);
+            connection.half_close();
+        }));
+    }
+    note(events(|connection| connection.half_close()));
+    note(events(|connection| connection.send(GET.replace("/plaintext", "/stream").replace("1.1", "1.0").as_bytes())));
+    assert_eq!(seen.difference(&table).collect::<Vec<_>>(), [""; 0]);
+    // The peer's FIN behind a whole request is read when its answer is out: then the machine stands between two requests.
+    let missing: Vec<_> = table.difference(&seen).filter(|row| !row.contains("behind a whole request")).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn deadlines_are_told_when_they_are_set_and_when_they_pass() {
+    let all = events(|connection| {
+        connection.send(b"GET / HT");
+        connection.advance(Duration::from_secs(30));
+    });
+    assert!(named(&all, "conn.timer").iter().any(|timer| timer["kind"] == "head" && timer["fired"] == true));
+    let error = named(&all, "req.error")[0];
+    assert_eq!((&error["kind"], &error["at"]), (&"head-timeout".into(), &8.into()));
+}
+
+/// T6: the trace of the smallest request, times masked.
+#[test]
+fn the_smallest_request_reads_like_this() {
+    let shown = watched(Trace::terminal().only(["conn", "parse", "body", "route", "keepalive"]), |connection| {
+        connection.send(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
+        connection.half_close();
+    });
+    let masked: Vec<_> = shown.lines().skip_while(|line| !line.starts_with("         t")).map(mask).collect();
+    let golden = std::fs::read_to_string("tests/data/smallest-request.trace").unwrap_or_default();
+    if std::env::var_os("UPDATE_TRACE").is_some() {
+        std::fs::write("tests/data/smallest-request.trace", masked.join("\n") + "\n").unwrap();
+        return;
+    }
+    assert_eq!(masked.join("\n") + "\n", golden, "UPDATE_TRACE=1 writes it anew");
+}
+
+/// Dots for the time, and for the second that Date shows.
+fn mask(line: &str) -> String {
+    let line = match line.split_once(" ms  #") {
+        Some((_, rest)) => format!("       .... ms  #{rest}"),
+        None => line.to_owned(),
+    };
+    match line.split_once("Date:") {
+        Some((before, _)) => format!("{before}Date:…"),
+        None => line.replace(file!(), "HERE").split(" HERE:").next().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn no_color_has_no_escape_and_color_has() {
+    let shown = |color| watched(Trace::terminal().color(color), |connection| connection.send(GET.as_bytes()));
+    assert!(!shown(false).contains('\x1b'));
+    // `to` takes the colours away: whoever writes to a file wants none.
+    assert!(!watched(Trace::terminal().color(true), |connection| connection.send(GET.as_bytes())).contains('\x1b'));
+}
+
+/// T13: no form shows a secret unless it was asked for.
+#[test]
+fn secrets_are_hidden_unless_asked_for() {
+    let names = ["Authorization", "cookie", "X-API-Key", "Proxy-Authorization", "Set-Cookie"];
+    for name in names {
+        let message = GET.replace("Host: a", &format!("Host: a\r\n{name}: s3cr3t"));
+        for (hide, trace) in [
+            (true, Trace::json()),
+            (true, Trace::terminal()),
+            (false, Trace::json().secrets()),
+            (false, Trace::terminal().secrets()),
+        ] {
+            let shown =
+                watched(trace, |connection| message.as_bytes().chunks(9).for_each(|piece| connection.send(piece)));
+            assert_eq!(shown.contains("cr3") || shown.contains("s3c"), !hide, "{name}: {shown}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// T6: whatever comes, no byte of a terminal's trace is a control, but the line feeds; and NDJSON is ASCII.
+    #[test]
+    fn nobody_drives_the_terminal(junk in proptest::collection::vec(any::<u8>(), 0..80), place in 0..4) {
+        let mut bytes = match place {
+            0 => Vec::new(),
+            1 => b"GET /".to_vec(),
+            2 => b"GET / HTTP/1.1\r\nHost: a\r\nA: ".to_vec(),
+            _ => b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n".to_vec(),
+        };
+        bytes.extend(junk);
+        let drive = |connection: &mut TestConnection<'_>| {
+            connection.send(&bytes);
+            connection.half_close();
+        };
+        let shown = watched(Trace::terminal(), drive);
+        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        prop_assert!(watched(Trace::json(), drive).bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
+    }
+}
+
+/// T9: no section is made up.
+#[test]
+fn every_section_named_is_a_heading_of_its_rfc() {
+    let headings = std::fs::read_to_string("tests/data/rfc-sections.txt").unwrap();
+    let headings: BTreeSet<_> = headings.lines().filter_map(|line| line.split('\t').next()).collect();
+    for row in FAULTS {
+        assert!(headings.contains(row.rfc), "{}: {}", row.name, row.rfc);
+    }
+    let mut named = BTreeSet::new();
+    for message in messages() {
+        let all = events(|connection| connection.send(message.as_bytes()));
+        named.extend(all.iter().filter_map(|event| Some(event["rfc"].as_str()?.to_owned())));
+    }
+    let unknown: Vec<_> = named.iter().filter(|rfc| !headings.contains(rfc.as_str())).collect();
+    assert_eq!(unknown, [""; 0]);
+}
