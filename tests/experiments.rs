@@ -109,10 +109,6 @@ fn every_experiment_comes_out_as_the_file_says() {
 fn the_guilty_byte_is_the_one_in_the_file() {
     for experiment in everything() {
         let Some(at) = experiment.number("at") else { continue };
-        // LF alone would be taken for a pasted text there.
-        if experiment.text("name") == "bare-lf" {
-            continue;
-        }
         let explanation = wire::explain(&experiment.sent());
         let first = &explanation.findings()[0];
         assert_eq!((first.name, first.at as u64), (experiment.texts("faults")[0], at), "{}", experiment.text("name"));

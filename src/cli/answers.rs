@@ -9,52 +9,67 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) head: Vec<u8>,
     pub(super) body: Vec<u8>,
+    /// All its bytes, framing included.
+    pub(super) length: usize,
     /// Whether its end is there.
     pub(super) whole: bool,
 }
 
 /// Answers beyond this are not told apart.
-const MOST: usize = 1_000;
+const MOST: usize = 10_000;
+
+/// Bytes of a message that are looked at first: many small ones behind each other must not be gone through for each.
+const WINDOW: usize = 16 * 1024;
 
 /// Reads `bytes` as the answers to requests of which those at the places in `heads` asked for no body.
 pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
-    let (mut answers, mut rest, mut asked) = (Vec::<Answer>::new(), bytes.to_vec(), 0);
-    while !rest.is_empty() && answers.len() < MOST {
-        let explanation = wire::explain(&rest);
-        let mut answer = Answer::from(&explanation);
-        let mut next = explanation.rest().to_vec();
+    let (mut answers, mut at, mut asked) = (Vec::<Answer>::new(), 0, 0);
+    while at < bytes.len() && answers.len() < MOST {
+        let (explanation, length) = message(bytes.get(at..).unwrap_or_default());
+        let mut answer = Answer::from(&explanation, length);
         if heads.get(asked).is_some_and(|head_only| *head_only) && answer.status >= 200 {
-            next = rest.get(answer.head.len()..).unwrap_or_default().to_vec();
             (answer.body, answer.whole) = (Vec::new(), answer.head.ends_with(b"\r\n\r\n"));
+            answer.length = answer.head.len();
         }
         asked += usize::from(answer.status >= 200);
+        at += answer.length;
         let garbage = answer.status == 0;
         answers.push(answer);
         if garbage {
             break;
         }
-        rest = next;
     }
     answers
 }
 
+/// The first message in `bytes`, and how many of them it takes.
+pub(super) fn message(bytes: &[u8]) -> (Explanation, usize) {
+    let mut window = WINDOW;
+    loop {
+        let part = bytes.get(..window).unwrap_or(bytes);
+        let explanation = wire::explain(part);
+        if part.len() == bytes.len() || !explanation.rest().is_empty() {
+            let length = part.len() - explanation.rest().len();
+            return (explanation, length);
+        }
+        window *= 8;
+    }
+}
+
 /// Which of the requests in `sent` are HEAD.
 pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
-    let mut explanation = wire::explain(sent.get(..sent.len().min(64 * 1024)).unwrap_or_default());
-    let mut heads = Vec::new();
-    while heads.len() < MOST {
+    let (mut heads, mut at) = (Vec::new(), 0);
+    while at < sent.len() && heads.len() < MOST {
+        let (explanation, length) = message(sent.get(at..).unwrap_or_default());
         heads.push(explanation.pieces().any(|piece| piece.kind == "method" && piece.bytes == b"HEAD"));
-        if explanation.rest().is_empty() {
-            break;
-        }
-        explanation = wire::explain(explanation.rest());
+        at += length.max(1);
     }
     heads
 }
 
 impl Answer {
-    fn from(explanation: &Explanation) -> Answer {
-        let mut answer = Answer { status: 0, head: Vec::new(), body: Vec::new(), whole: true };
+    fn from(explanation: &Explanation, length: usize) -> Answer {
+        let mut answer = Answer { status: 0, head: Vec::new(), body: Vec::new(), length, whole: true };
         for piece in explanation.pieces() {
             match piece.kind {
                 "body" | "chunk-data" => answer.body.extend_from_slice(piece.bytes),

@@ -16,20 +16,10 @@ const MOST_MESSAGES: usize = 100;
 const WIDTH: usize = 40;
 
 /// Explains the file that the arguments name, `-` being the standard input.
-pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    let mut file = None;
-    while let Some(argument) = arguments.next().map_err(confused)? {
-        match argument {
-            Short('h') | Long("help") => {
-                say(HELP);
-                return Ok(());
-            }
-            Value(name) if file.is_none() => file = Some(name),
-            other => return Err(confused(other.unexpected())),
-        }
-    }
-    let bytes = read(file.ok_or_else(|| Failure::usage("explain needs a file, or - for the standard input"))?)?;
-    let mut explanation = wire::explain(&bytes);
+pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    let Some(file) = one_file(arguments, "explain")? else { return Ok(()) };
+    let bytes = read(file)?;
+    let mut explanation = wire::explain_pasted(&bytes);
     print(&explanation);
     for _ in 1..MOST_MESSAGES {
         if explanation.rest().is_empty() {
@@ -41,6 +31,22 @@ pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     say(format_args!("\n{} bytes more are not shown", explanation.rest().len()));
     Ok(())
+}
+
+/// The one file that a command works on; none: the help was asked for, and given.
+pub(super) fn one_file(mut arguments: lexopt::Parser, command: &str) -> Result<Option<OsString>, Failure> {
+    let mut file = None;
+    while let Some(argument) = arguments.next().map_err(confused)? {
+        match argument {
+            Short('h') | Long("help") => {
+                say(HELP);
+                return Ok(None);
+            }
+            Value(name) if file.is_none() => file = Some(name),
+            other => return Err(confused(other.unexpected())),
+        }
+    }
+    file.map(Some).ok_or_else(|| Failure::usage(format!("{command} needs a file, or - for the standard input")))
 }
 
 /// All bytes of a file or of the standard input.

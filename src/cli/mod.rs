@@ -1,12 +1,15 @@
 //! The command line: which subcommand runs, and how a failure is told; what a subcommand does is in the file of its name.
 
 mod answers;
+mod capture;
 mod demo;
 mod experiment;
 mod explain;
+mod export;
 mod glyphs;
 mod lab;
 mod poke;
+mod replay;
 mod routes;
 mod serve;
 mod settings;
@@ -24,6 +27,8 @@ wirelight: the HTTP/1.1 server you can see through
 Usage: wirelight [serve] [options]
        wirelight routes
        wirelight explain FILE
+       wirelight replay CAPTURE
+       wirelight export --format FORMAT CAPTURE
        wirelight poke ADDRESS BYTES [options]
        wirelight poke --experiment NAME [ADDRESS]
        wirelight poke --suite ADDRESS
@@ -32,6 +37,8 @@ Commands:
   serve            serve the demo API (also without a command)
   routes           print the routes of the demo API
   explain FILE     take a raw request or response apart; - reads the standard input
+  replay CAPTURE   give the bytes of a capture to the parser again: do the same events come out?
+  export CAPTURE   write it as --format txt, har or pcap, beside it or into --output FILE
   poke             send any bytes to a server on this machine, and see both sides
 
 Options of poke; the bytes may hold \\r \\n \\t \\0 \\xHH and \\\\:
@@ -89,6 +96,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
         Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
         Some("explain") => explain::run(lexopt::Parser::from_args(arguments)),
+        Some("replay") => replay::run(lexopt::Parser::from_args(arguments)),
+        Some("export") => export::run(lexopt::Parser::from_args(arguments)),
         Some("poke") => poke::run(lexopt::Parser::from_args(arguments)),
         Some("routes") => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(

@@ -14,7 +14,7 @@ use crate::http1::limits::Limits;
 use crate::wire::spans::{self, Kind, Span};
 use faults::Examined;
 
-/// A message taken apart. From [`explain`].
+/// A message taken apart. From [`explain`] and [`explain_pasted`].
 #[derive(Clone, Debug)]
 pub struct Explanation {
     bytes: Vec<u8>,
@@ -53,8 +53,7 @@ pub struct Finding {
     pub sentence: String,
 }
 
-/// Takes the first request or response in `bytes` apart: any bytes, however wrong. Without a single CR LF they are taken for text
-/// that was copied from a page, and read as if each line of the head ended with CR LF.
+/// Takes the first request or response in `bytes` apart: any bytes, however wrong.
 ///
 /// ```
 /// let explanation = wirelight::wire::explain(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n");
@@ -63,8 +62,21 @@ pub struct Finding {
 /// assert!(explanation.verdict().contains("400 Bad Request"));
 /// ```
 pub fn explain(bytes: &[u8]) -> Explanation {
-    let pasted = !bytes.contains(&b'\r') && bytes.contains(&b'\n');
-    let bytes = if pasted { from_paste(bytes) } else { bytes.to_vec() };
+    taken_apart(bytes.to_vec(), false)
+}
+
+/// As [`explain`], for text that was copied from a page: without a single CR LF, each line of the head is read as if it had one.
+///
+/// ```
+/// let explanation = wirelight::wire::explain_pasted(b"GET / HTTP/1.1\nHost: a\n\n");
+/// assert!(explanation.was_pasted() && explanation.findings().is_empty());
+/// ```
+pub fn explain_pasted(text: &[u8]) -> Explanation {
+    let pasted = !text.contains(&b'\r') && text.contains(&b'\n');
+    taken_apart(if pasted { from_paste(text) } else { text.to_vec() }, pasted)
+}
+
+fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
     let mut spans = spans::head_spans(&bytes);
     let head_end = spans.last().map_or(0, |span| span.end);
     let request = !start_line(&bytes).starts_with(b"HTTP/");

@@ -14,4 +14,4 @@ mod terminal;
 pub(crate) mod trace;
 pub(crate) mod tracer;
 
-pub use explain::{Explanation, Finding, Piece, explain};
+pub use explain::{Explanation, Finding, Piece, explain, explain_pasted};

@@ -51,6 +51,9 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
             Ok(None) => {
                 found.unfinished = true;
                 found.findings.push(blank_line_missing(bytes.len()));
+                if bytes.is_empty() {
+                    break; // there is no line to find faults in
+                }
                 mended.end();
             }
             Err(reject) => {

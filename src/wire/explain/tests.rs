@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn findings(bytes: &str) -> Vec<(usize, &'static str)> {
-    explain(bytes.as_bytes()).findings().iter().map(|finding| (finding.at, finding.name)).collect()
+    explain_pasted(bytes.as_bytes()).findings().iter().map(|finding| (finding.at, finding.name)).collect()
 }
 
 #[test]
@@ -18,14 +18,14 @@ fn every_fault_is_found_at_its_byte() {
             &[(36, "field-name"), (44, "obs-fold"), (25, "host-repeated"), (64, "length-invalid")],
         ),
         ("GET\r\nHost: a\r\nA b: c\r\n\r\n", &[(3, "method-token"), (15, "field-name")]),
-        ("GET / HTTP/1.1\nHost: a\n", &[(24, "blank-line")]),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(54, "body-short")]),
+        ("GET / HTTP/1.1\nHost: a\n", &[(25, "blank-line")]),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(53, "body-short")]),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", &[]),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", &[(56, "chunk-size")]),
         ("HTTP/1.1 200 OK\r\nDate: Mon, 27 Mar 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n", &[(23, "date")]),
         (
             "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-            &[(18, "space-before-colon"), (43, "length-and-coding")],
+            &[(18, "space-before-colon"), (43, "length-and-coding"), (73, "body-short")],
         ),
         ("HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", &[(0, "status-line")]),
         ("", &[(0, "blank-line")]),
@@ -33,6 +33,13 @@ fn every_fault_is_found_at_its_byte() {
     for (bytes, expected) in cases {
         assert_eq!(&findings(bytes)[..], *expected, "{bytes:?}");
     }
+}
+
+#[test]
+fn what_was_not_pasted_is_what_it_is() {
+    let explanation = explain(b"GET / HTTP/1.1\nHost: a\n\n");
+    let places: Vec<_> = explanation.findings().iter().map(|finding| (finding.at, finding.name)).collect();
+    assert_eq!(places, [(14, "bare-lf"), (22, "bare-lf"), (23, "bare-lf")]);
 }
 
 #[test]
@@ -47,7 +54,7 @@ fn the_body_is_measured() {
         ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n0\n\n", "the last chunk is here", ""),
     ];
     for (bytes, sentence, rest) in cases {
-        let explanation = explain(bytes.as_bytes());
+        let explanation = explain_pasted(bytes.as_bytes());
         assert!(explanation.body().contains(sentence), "{bytes:?}: {}", explanation.body());
         assert_eq!(explanation.rest(), rest.as_bytes(), "{bytes:?}");
     }
@@ -65,7 +72,7 @@ fn the_verdict_is_the_parsers() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nq", "refuses it"),
     ];
     for (bytes, words) in cases {
-        let explanation = explain(bytes.as_bytes());
+        let explanation = explain_pasted(bytes.as_bytes());
         assert!(explanation.verdict().contains(words), "{bytes:?}: {}", explanation.verdict());
     }
 }
@@ -88,6 +95,7 @@ proptest! {
             }
         }
         let explanation = explain(&bytes);
+        let _ = explain_pasted(&bytes);
         let shown: Vec<u8> = explanation.pieces().flat_map(|piece| piece.bytes.to_vec()).collect();
         prop_assert_eq!(&[&shown[..], explanation.rest()].concat(), &explanation.bytes);
         for finding in explanation.findings() {

@@ -1,0 +1,85 @@
+//! `wirelight replay`: gives the bytes of a capture to the parser again, and holds what it says against what was recorded.
+
+use wirelight::FAULTS;
+
+use super::capture::{self, Connection, Parsed};
+use super::explain::{self, one_file};
+use super::{Failure, answers, say};
+
+/// Faults that time, the routes or the end of the connection decide, not the bytes alone.
+const NOT_OF_BYTES: &[&str] =
+    &["head-timeout", "body-timeout", "body-too-slow", "ended-early", "body-too-large", "overloaded", "head-too-large"];
+
+/// Replays a file, and fails when anything came out otherwise.
+pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
+    let Some(file) = one_file(arguments, "replay")? else { return Ok(()) };
+    let capture = capture::read(&explain::read(file)?)?;
+    let (mut same, mut other) = (0, 0);
+    for (number, connection) in &capture.connections {
+        if connection.missing > 0 {
+            say(format_args!("#{number}  cannot be replayed: {} of its bytes were not recorded", connection.missing));
+            continue;
+        }
+        let recorded: Vec<_> = connection.parsed.iter().filter(|parsed| of_bytes(parsed)).cloned().collect();
+        let now = parsed(connection, recorded.len());
+        for (index, before) in recorded.iter().enumerate() {
+            let line = shown(before);
+            match now.get(index) {
+                Some(after) if after == before => same += 1,
+                after => {
+                    other += 1;
+                    let after = after.map_or_else(|| "nothing".into(), shown);
+                    say(format_args!("#{number}  recorded {line}, now {after}"));
+                    continue;
+                }
+            }
+            say(format_args!("#{number}  {line}: the same"));
+        }
+    }
+    say(format_args!("{} connections, {same} events the same, {other} otherwise", capture.connections.len()));
+    if other > 0 { Err(Failure::runtime(format!("{other} events came out otherwise"))) } else { Ok(()) }
+}
+
+fn of_bytes(parsed: &Parsed) -> bool {
+    !matches!(parsed, Parsed::Error(_, kind) if NOT_OF_BYTES.contains(&kind.as_str()))
+}
+
+/// What the parser says about the bytes of a connection: at most `most` events and what belongs to the last.
+fn parsed(connection: &Connection, most: usize) -> Vec<Parsed> {
+    let (stream, mut at, mut events) = (connection.stream(true), 0, Vec::new());
+    while at < stream.len() && events.len() < most {
+        let (explanation, length) = answers::message(stream.get(at..).unwrap_or_default());
+        let faults =
+            || explanation.findings().iter().filter(|finding| FAULTS.iter().any(|row| row.name == finding.name));
+        let body = |kind: &str| ["body", "chunk-size", "chunk-data", "chunk-ext", "trailer"].contains(&kind);
+        let head_end = explanation.pieces().find(|piece| body(piece.kind)).map_or(usize::MAX, |piece| piece.at);
+        let head: Vec<_> = explanation.pieces().take_while(|piece| piece.at < head_end).collect();
+        let whole = head.iter().any(|piece| piece.kind == "blank");
+        if whole && faults().all(|fault| fault.at >= head_end) {
+            let head = head.split_inclusive(|piece| piece.kind == "blank").next().unwrap_or_default();
+            let spans = head
+                .iter()
+                .map(|piece| (piece.at as u64, (piece.at + piece.bytes.len()) as u64, piece.kind.to_owned()));
+            events.push(Parsed::Head(at as u64, spans.collect()));
+            let data = explanation.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
+            let length: usize = data.map(|piece| piece.bytes.len()).sum();
+            if explanation.findings().is_empty() && head_end != usize::MAX {
+                events.push(Parsed::Body(length as u64));
+            }
+        }
+        if let Some(fault) = faults().next() {
+            events.push(Parsed::Error((at + fault.at) as u64, fault.name.to_owned()));
+            break;
+        }
+        at += length.max(1);
+    }
+    events
+}
+
+fn shown(event: &Parsed) -> String {
+    match event {
+        Parsed::Head(at, spans) => format!("parse.head at {at} with {} spans", spans.len()),
+        Parsed::Body(length) => format!("body.end with {length} bytes"),
+        Parsed::Error(at, kind) => format!("req.error {kind:?} at {at}"),
+    }
+}

@@ -1,0 +1,199 @@
+//! `wirelight replay` and `wirelight export` on a recorded capture, on tampered ones, and on bytes that are none.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Four connections of the demo, with a refusal, a chunked body, HEAD behind POST, and a secret that was masked.
+const CAPTURE: &[u8] = include_bytes!("data/capture.ndjson");
+
+fn wirelight(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that stops reading early has its reasons.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn exported(format: &str) -> Vec<u8> {
+    let output = wirelight(&["export", "--format", format, "-"], CAPTURE);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A tool that may be missing: its output, or none with the reason printed.
+fn tool(name: &str, arguments: &[&str]) -> Option<String> {
+    match Command::new(name).args(arguments).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            Some(String::from_utf8(output.stdout).unwrap())
+        }
+        Err(error) => {
+            println!("skipped: {name}: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_same_events_come_out_of_the_parser() {
+    let output = wirelight(&["replay", "-"], CAPTURE);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.ends_with("4 connections, 9 events the same, 0 otherwise\n"), "{text}");
+    assert!(text.contains("#4  req.error \"bare-lf\" at 72: the same"), "{text}");
+}
+
+#[test]
+fn what_was_tampered_with_is_noticed() {
+    let text = String::from_utf8(CAPTURE.to_vec()).unwrap();
+    for (from, to, told) in [
+        ("\"kind\":\"space-before-colon\"", "\"kind\":\"bare-cr\"", "now req.error \"space-before-colon\" at 20"),
+        ("[0,3,\"method\"]", "[0,3,\"target\"]", "otherwise"),
+        ("Host : a", "Host: a ", "now parse.head at 0"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let output = wirelight(&["replay", "-"], text.replacen(from, to, 1).as_bytes());
+        assert_eq!(output.status.code(), Some(1), "{from}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(told), "{from}");
+    }
+}
+
+#[test]
+fn the_transcript_shows_both_directions() {
+    let text = String::from_utf8(exported("txt")).unwrap();
+    for words in ["#1 from 127.0.0.1:", "→       0  GET ", "Cookie: ", "←       0  HTTP/1.1 200 OK␍␊", "close, staged"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn the_archive_has_the_shape_of_har_1_2() {
+    let har: Value = serde_json::from_slice(&exported("har")).unwrap();
+    let log = &har["log"];
+    assert_eq!((log["version"].as_str(), log["creator"]["name"].as_str()), (Some("1.2"), Some("wirelight")));
+    let entries = log["entries"].as_array().unwrap();
+    let exchanges: Vec<_> = entries
+        .iter()
+        .map(|entry| format!("{} {}", entry["request"]["method"].as_str().unwrap(), entry["response"]["status"]))
+        .collect();
+    assert_eq!(exchanges, ["GET 200", "POST 201", "HEAD 200", "DELETE 204", "PUT 404"]);
+    for entry in entries {
+        let (request, response, timings) = (&entry["request"], &entry["response"], &entry["timings"]);
+        assert!(entry["startedDateTime"].as_str().unwrap().ends_with('Z'));
+        assert!(entry["time"].as_f64().unwrap() >= 0.0 && entry["cache"].is_object());
+        for field in ["method", "url", "httpVersion"] {
+            assert!(!request[field].as_str().unwrap().is_empty(), "{field}");
+        }
+        for message in [request, response] {
+            assert!(message["cookies"].is_array() && message["headersSize"].is_u64() && message["bodySize"].is_u64());
+            for header in message["headers"].as_array().unwrap() {
+                assert!(header["name"].is_string() && header["value"].is_string());
+            }
+        }
+        assert!(request["queryString"].is_array());
+        assert!(response["content"]["size"].is_u64() && response["content"]["mimeType"].is_string());
+        assert!(response["statusText"].is_string() && response["redirectURL"].is_string());
+        assert!(["send", "wait", "receive"].iter().all(|timing| timings[timing].as_f64().unwrap() >= 0.0));
+    }
+    assert_eq!(entries[0]["request"]["queryString"][0]["value"], "Ada");
+    assert_eq!(entries[2]["response"]["content"]["size"], 0, "HEAD has no body");
+    assert!(log["comment"].as_str().unwrap().contains("Left out: connection 2"));
+}
+
+#[test]
+fn the_packets_are_read_by_other_tools() {
+    let path = std::env::temp_dir().join(format!("wirelight-{}.synthetic.pcap", std::process::id()));
+    std::fs::write(&path, exported("pcap")).unwrap();
+    let file = path.to_str().unwrap();
+    // A handshake, three packets at the end, and one for each read and write that moved bytes.
+    let events: Vec<Value> =
+        String::from_utf8(CAPTURE.to_vec()).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let count =
+        |name: &str, moved: bool| events.iter().filter(|e| e["e"] == *name && (!moved || e["n"].is_u64())).count();
+    let expected = 6 * count("conn.open", false) + count("conn.recv", true) + count("conn.send", true);
+    assert_eq!(count("conn.open", false), count("conn.close", false));
+    if let Some(text) = tool("tcpdump", &["-nvr", file]) {
+        assert_eq!(text.matches("proto TCP").count(), expected, "{text}");
+        assert_eq!(text.matches("(correct)").count(), expected, "{text}");
+    }
+    if let Some(text) = tool("tshark", &["-r", file, "-Y", "http.request", "-T", "fields", "-e", "http.request.method"])
+    {
+        assert!(text.starts_with("GET\n"), "{text}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn files_are_named_after_the_capture() {
+    let folder = std::env::temp_dir().join(format!("wirelight-export-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let capture = folder.join("wire.ndjson");
+    std::fs::write(&capture, CAPTURE).unwrap();
+    for (format, name) in [("txt", "wire.txt"), ("har", "wire.har"), ("pcap", "wire.synthetic.pcap")] {
+        let output = wirelight(&["export", "--format", format, capture.to_str().unwrap()], b"");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(name));
+        assert!(folder.join(name).metadata().unwrap().len() > 100);
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn no_secret_leaves_in_any_form() {
+    assert!(CAPTURE.windows(7).any(|window| window == b"Cookie:"), "there is one");
+    for format in ["txt", "har", "pcap"] {
+        assert!(!exported(format).windows(4).any(|window| window == b"hush"), "{format}");
+    }
+}
+
+#[test]
+fn mistakes_get_a_sentence() {
+    let cases: &[(&[&str], &[u8], i32, &str)] = &[
+        (&["replay"], b"", 2, "needs a file"),
+        (&["export", "-"], b"", 2, "--format must be txt, har or pcap"),
+        (&["export", "--format", "zip", "-"], b"", 2, "--format must be"),
+        (&["replay", "there is no such file"], b"", 2, "cannot read"),
+        (&["replay", "-"], b"{}\n{", 1, "line 1 of the capture is no event"),
+        (&["replay", "-"], b"\n\x00\xff", 1, "line 2 of the capture is no JSON"),
+        (
+            &["replay", "-"],
+            br#"{"e":"conn.recv","c":1,"t":1,"n":1,"data":"\u4e2d"}"#,
+            1,
+            "without all that belongs to it",
+        ),
+    ];
+    for (arguments, input, code, words) in cases {
+        let output = wirelight(arguments, input);
+        let sentence = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {sentence}");
+        assert!(sentence.contains(words) && sentence.lines().count() == 1, "{arguments:?}: {sentence}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    /// Whatever a file holds, the command ends with an explanation: code 0 or 1, and nothing that drives a terminal.
+    #[test]
+    fn any_file_is_survived(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), cut in any::<prop::sample::Index>()) {
+        let mut bytes = CAPTURE.to_vec();
+        for (place, byte) in changes {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        for arguments in [&["replay", "-"][..], &["export", "--format", "har", "-"], &["export", "--format", "txt", "-"], &["export", "--format", "pcap", "-"]] {
+            let output = wirelight(arguments, &bytes);
+            prop_assert!(matches!(output.status.code(), Some(0 | 1)), "{:?}: {}", arguments, String::from_utf8_lossy(&output.stderr));
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            prop_assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+        }
+    }
+}
