@@ -1,0 +1,20 @@
+//! A server that makes every mistake of docs/error-dictionary.md, each at a path of its own: to see what a client says.
+//!
+//! `cargo run --example faulty`, then `curl -sS http://127.0.0.1:8001/two-bytes-short`. It listens to this machine only.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+#[path = "../tests/dictionary/mistakes.rs"]
+mod mistakes;
+
+fn main() -> std::io::Result<()> {
+    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(8001);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    for mistake in mistakes::MISTAKES {
+        println!("  curl -sS --max-time 2 http://{address}/{:<22} {}", mistake.name, mistake.what);
+    }
+    mistakes::serve(&listener);
+    Ok(())
+}
