@@ -1,14 +1,27 @@
 //! A server: addresses, options, workers, and the handle that stops it; the event loop itself is in `net`.
 
+#[cfg(not(feature = "restart"))]
+mod alone;
+mod crew;
 mod environment;
+#[cfg(feature = "restart")]
+mod inherit;
+mod notify;
+mod places;
+#[cfg(feature = "restart")]
+mod restart;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use log::Level;
-use mio::net::TcpListener;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+#[cfg(not(feature = "restart"))]
+use {alone as inherit, alone as restart};
 
 use crate::app::app::App;
 use crate::app::table::RouteInfo;
@@ -17,6 +30,7 @@ use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
 use crate::net::desk::Settings;
+use crate::net::doors::Listener;
 use crate::net::listen;
 use crate::net::pool::Pool;
 use crate::net::signal::Signals;
@@ -25,6 +39,8 @@ use crate::wire::probe::{NoProbe, Probe};
 use crate::wire::start::{Start, StartRoute};
 use crate::wire::trace::Trace;
 use crate::wire::tracer::Tracing;
+use notify::notify;
+use places::{Address, Place};
 
 /// Connections of one worker at most, if the descriptors of the process allow it.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -49,8 +65,7 @@ const SPARE_DESCRIPTORS: usize = 32;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {
-    address: SocketAddr,
-    first: TcpListener,
+    places: Vec<Place>,
     workers: usize,
     settings: Settings,
     max_connections: usize,
@@ -58,6 +73,7 @@ pub struct Server {
     queue: usize,
     signals: bool,
     traces: Vec<Trace>,
+    on_reopen: Option<Box<dyn FnMut() + Send>>,
     control: Arc<Control>,
 }
 
@@ -69,7 +85,7 @@ impl Handle {
     /// Stops gracefully: who is connected gets an answer that says `Connection: close`, idle connections may begin a request for
     /// another [`Timeouts::drain_idle`], and all of it takes no longer than [`Timeouts::shutdown`].
     pub fn stop(&self) {
-        self.0.advance(Phase::Draining);
+        stop(&self.0);
     }
 
     /// Stops at once: connections are cut.
@@ -84,20 +100,60 @@ impl Server {
     /// # Errors
     /// When the address is taken, not ours, or no address at all; the sentence says which address.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for address in address.to_socket_addrs()? {
-            match bind_first(address) {
-                Ok(first) => return Server::on(first),
-                Err(error) => failure = explained(address, &error),
-            }
-        }
-        Err(failure)
+        Ok(Server::on(Place::tcp(address)?))
     }
 
-    fn on(first: TcpListener) -> io::Result<Server> {
-        Ok(Server {
-            address: first.local_addr()?,
-            first,
+    /// Listens on a unix socket. The file that a dead server left behind is replaced; the file goes when this server stops.
+    ///
+    /// # Errors
+    /// When another program answers there, when a file of another kind has the name, or when the folder does not let us.
+    pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server> {
+        Ok(Server::on(Place::unix(path.as_ref())?))
+    }
+
+    /// Listens on this address too.
+    ///
+    /// ```
+    /// use wirelight::Server;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.also("127.0.0.1:0")?;
+    /// assert_eq!(server.addresses().len(), 2);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bind`](Server::bind).
+    pub fn also(mut self, address: impl ToSocketAddrs) -> io::Result<Server> {
+        self.places.push(Place::tcp(address)?);
+        Ok(self)
+    }
+
+    /// Listens on this unix socket too.
+    ///
+    /// # Errors
+    /// As [`bind_unix`](Server::bind_unix).
+    pub fn also_unix(mut self, path: impl AsRef<Path>) -> io::Result<Server> {
+        self.places.push(Place::unix(path.as_ref())?);
+        Ok(self)
+    }
+
+    /// Who may connect to the unix sockets so far, as file permissions: `0o660` lets the owner and the group in. Otherwise the
+    /// umask decides.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn unix_mode(self, mode: u32) -> io::Result<Server> {
+        for place in &self.places {
+            if let Address::Unix(path) = &place.address {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+            }
+        }
+        Ok(self)
+    }
+
+    fn on(place: Place) -> Server {
+        Server {
+            places: vec![place],
             workers: 1,
             settings: Settings::default(),
             max_connections: MAX_CONNECTIONS,
@@ -105,8 +161,9 @@ impl Server {
             queue: QUEUE,
             signals: true,
             traces: Vec::new(),
+            on_reopen: None,
             control: Arc::default(),
-        })
+        }
     }
 
     /// How many threads accept and serve, each with its own event loop; 1 by default. Handlers run on all of them.
@@ -145,8 +202,24 @@ impl Server {
         self
     }
 
-    /// Whether TERM and INT stop the server gracefully (the second one at once); yes by default. A program with signal handling of
-    /// its own says no and uses a [`Handle`].
+    /// At a graceful stop, how long everything goes on while [`health`](crate::middleware::health) answers 503 already, so that load
+    /// balancers send no more; not at all by default.
+    #[must_use]
+    pub fn lame_duck(mut self, time: Duration) -> Server {
+        self.settings.lame_duck = time;
+        self
+    }
+
+    /// What to do on USR1: open the log files anew, as logrotate wants it. It runs on a worker: it should be short.
+    #[must_use]
+    pub fn on_reopen(mut self, reopen: impl FnMut() + Send + 'static) -> Server {
+        self.on_reopen = Some(Box::new(reopen));
+        self
+    }
+
+    /// Whether TERM and INT stop the server gracefully (the second one at once), and, with the feature `restart`, HUP and USR2 start
+    /// the program anew without losing a request; yes by default. A program with signal handling of its own says no and uses a
+    /// [`Handle`].
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Server {
         self.signals = signals;
@@ -169,9 +242,18 @@ impl Server {
         self
     }
 
-    /// Where the server listens.
+    /// The first port that the server listens on; 0.0.0.0:0 when there are only unix sockets.
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        let port = self.places.iter().find_map(|place| match place.address {
+            Address::Tcp(address) => Some(address),
+            Address::Unix(_) => None,
+        });
+        port.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
+    }
+
+    /// Everything that the server listens on, as people write it: `127.0.0.1:8000`, `unix:/run/app.sock`.
+    pub fn addresses(&self) -> Vec<String> {
+        self.places.iter().map(|place| place.address.to_string()).collect()
     }
 
     /// A handle that stops the server.
@@ -200,27 +282,40 @@ impl Server {
     /// One event loop a worker, each with a probe of its own. The loop of a server that nobody watches is another one than the loop
     /// of a server that is traced: neither pays for the other.
     fn serve<P: Probe + Send + 'static>(self, app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
-        let Server { address, first, workers, settings, max_connections, threads, queue, signals, control, .. } = self;
+        let all = self.addresses().join(", ");
+        let Server { places, workers, settings, max_connections, threads, queue, signals, on_reopen, control, .. } =
+            self;
         let pool = Pool::new(threads, queue);
         let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
         let connections = max_connections.min(descriptors).max(1);
         let app = Arc::new(app);
-        let worker = |listener, number| {
-            let (settings, probe) = (settings.clone(), probe(number));
-            Worker::new(listener, app.clone(), settings, connections, pool.clone(), control.clone(), probe)
-        };
-        let mut here = worker(first, 0)?;
+        let mut listeners: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
+        places.into_iter().try_for_each(|place| place.deal(&mut listeners))?;
+        let mut ears = Signals::default();
         if signals {
-            here.listen_to(Signals::register()?)?;
+            hear(&mut ears, on_reopen, &control)?;
+            restart::on_signal(&mut ears, &listeners, &control)?;
         }
+        let shared = control.clone();
+        let worker = move |listeners, signals, probe| {
+            let (app, settings, pool, control) = (app.clone(), settings.clone(), pool.clone(), shared.clone());
+            let mut worker = Worker::new(listeners, app, settings, connections, pool, control, probe)?;
+            worker.listen_to(signals)?;
+            Ok(worker)
+        };
+        let mut listeners = listeners.into_iter();
+        let here = worker(listeners.next().unwrap_or_default(), ears, probe(0))?;
         let mut others = Vec::new();
-        for number in 1..workers {
-            let worker = worker(listen::listener(address, true, Level::Debug)?, number as u32)?;
-            others.push(std::thread::Builder::new().name(format!("wirelight-{number}")).spawn(move || worker.run())?);
+        for (number, listeners) in (1..).zip(listeners) {
+            let (renew, worker) = (worker.clone(), worker(listeners, Signals::default(), probe(number))?);
+            let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
+            others.push(thread.spawn(move || crew::keep(worker, renew))?);
         }
-        log::info!("listening on http://{address} with {workers} worker(s)");
-        let result = here.run();
-        control.advance(Phase::Draining);
+        log::info!("listening on {all} with {workers} worker(s)");
+        inherit::tell_ready();
+        notify("READY=1");
+        let result = crew::keep(here, worker);
+        stop(&control);
         report(std::iter::once(result).chain(others.into_iter().map(joined)), control.phase())
     }
 
@@ -232,7 +327,7 @@ impl Server {
             source: format!("{}:{}", route.place.file(), route.place.line()),
         };
         Start {
-            address: self.address,
+            address: self.local_addr(),
             backlog: listen::BACKLOG,
             workers: self.workers,
             limits: &self.settings.limits,
@@ -258,20 +353,22 @@ fn descriptor_limit() -> usize {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(256)
 }
 
-/// Shared from the beginning, since the number of workers is said later; so somebody else's claim is asked for first.
-fn bind_first(address: SocketAddr) -> io::Result<TcpListener> {
-    listen::ensure_free(address)?;
-    listen::listener(address, true, Level::Info)
+/// TERM and INT stop, the second one at once; USR1 opens logs anew.
+fn hear(signals: &mut Signals, on_reopen: Option<Box<dyn FnMut() + Send>>, control: &Arc<Control>) -> io::Result<()> {
+    let control = control.clone();
+    signals.on(&[SIGTERM, SIGINT], move || match control.phase() {
+        Phase::Running => stop(&control),
+        Phase::Draining | Phase::Now => control.advance(Phase::Now),
+    })?;
+    on_reopen.map_or(Ok(()), |reopen| signals.on(&[SIGUSR1], reopen))
 }
 
-fn explained(address: SocketAddr, error: &io::Error) -> io::Error {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need more rights".to_owned(),
-        _ => error.to_string(),
-    };
-    io::Error::new(error.kind(), format!("cannot listen on {address}: {reason}"))
+/// The graceful stop. A service manager hears of it, unless a successor goes on.
+fn stop(control: &Control) {
+    if control.phase() == Phase::Running {
+        notify("STOPPING=1");
+    }
+    control.advance(Phase::Draining);
 }
 
 fn joined(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
@@ -287,6 +384,7 @@ fn report(results: impl Iterator<Item = io::Result<usize>>, phase: Phase) -> io:
     }
     match (cut, phase) {
         (0, _) | (_, Phase::Now) => Ok(()),
+        (1, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "1 connection was cut at the end of the stop")),
         _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{cut} connections were cut at the end of the stop"))),
     }
 }

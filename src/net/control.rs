@@ -1,6 +1,6 @@
 //! How a server is told to stop, from any thread; knows no connection.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::Waker;
@@ -9,6 +9,8 @@ use mio::Waker;
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     phase: AtomicU8,
+    /// Another process serves the same listeners.
+    successor: AtomicBool,
     wakers: Mutex<Vec<Arc<Waker>>>,
 }
 
@@ -30,23 +32,25 @@ impl Control {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Relaxed) {
+        match self.phase.load(Ordering::Acquire) {
             0 => Phase::Running,
             1 => Phase::Draining,
             _ => Phase::Now,
         }
     }
 
-    /// TERM or INT: the first asks politely, the second does not.
-    pub(crate) fn signal(&self) {
-        match self.phase() {
-            Phase::Running => self.advance(Phase::Draining),
-            Phase::Draining | Phase::Now => self.advance(Phase::Now),
-        }
+    /// Another process serves the same listeners now: ours stop, and theirs stay open.
+    pub(crate) fn hand_over(&self) {
+        self.successor.store(true, Ordering::Relaxed);
+        self.advance(Phase::Draining);
+    }
+
+    pub(crate) fn has_successor(&self) -> bool {
+        self.successor.load(Ordering::Relaxed)
     }
 
     pub(crate) fn advance(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::Relaxed);
+        self.phase.fetch_max(phase as u8, Ordering::Release);
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if let Err(error) = waker.wake() {
                 log::error!("cannot wake a worker: {error}");

@@ -1,6 +1,6 @@
 //! What the connections of one worker share: buffers for the moment in which one is worked on, settings, the time of the turn.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::deadline::{Millis, Timeouts, millis};
 use super::office::Office;
@@ -43,6 +43,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    /// At a graceful stop, how long everything goes on while load balancers are told.
+    pub(crate) lame_duck: Duration,
 }
 
 /// What holds for one turn of the loop.

@@ -2,16 +2,16 @@
 
 use std::io;
 
-use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 
 use super::conn::Conn;
 use super::deadline::Millis;
 use super::slots::Key;
+use super::socket::Stream;
 
 /// A connection and its alarm.
 pub(crate) struct Entry {
-    pub(crate) conn: Conn<TcpStream>,
+    pub(crate) conn: Conn<Stream>,
     /// When its patience ends.
     pub(crate) deadline: Millis,
     /// When the wheel will look at it: less than a slot's width later than the deadline.
@@ -24,7 +24,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// A connection that the poll does not know yet.
-    pub(crate) fn new(conn: Conn<TcpStream>) -> Entry {
+    pub(crate) fn new(conn: Conn<Stream>) -> Entry {
         Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, registered: false }
     }
 

@@ -1,12 +1,14 @@
 //! From an address to a listening socket, one step a function: socket, options, bind, listen; accepts nothing.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::time::Duration;
 
 use log::Level;
-use mio::net::TcpListener;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use mio::net::{TcpListener, UnixListener};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 /// Connections that the kernel keeps for us until we accept them. mio's own bind asks for 128, which a burst overflows:
 /// clients then wait a second for the next SYN.
@@ -31,6 +33,60 @@ pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::R
     log::log!(level, "step 3, listen: up to {BACKLOG} connections may wait to be accepted");
     Ok(TcpListener::from_std(socket.into()))
 }
+
+/// The same three steps for a socket that is a file. One that a dead server left behind is replaced; one on which somebody answers,
+/// and a file of any other kind, is not.
+pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
+    make_room(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    log::info!("step 1, socket: a unix socket for {}", path.display());
+    socket.bind(&SockAddr::unix(path)?)?;
+    log::info!("step 2, bind: {}", path.display());
+    listen(&socket)?;
+    log::info!("step 3, listen: up to {BACKLOG} connections may wait to be accepted");
+    Ok(UnixListener::from_std(socket.into()))
+}
+
+/// Unlike a port, the name of a socket outlives its server.
+fn make_room(path: &Path) -> io::Result<()> {
+    let kind = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        found => found?.file_type(),
+    };
+    if !kind.is_socket() {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, "a file is there that is no socket"));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Ok(_) => Err(ErrorKind::AddrInUse.into()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the name away, so that nobody else comes. Another worker may have done so already.
+pub(crate) fn remove_file(path: &Path) {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => log::warn!("cannot remove {}: {error}", path.display()),
+        _ => {}
+    }
+}
+
+/// Makes the kernel drop what arrives for this listener: connections that it has completed stay in the queue, new ones do not get
+/// in. Without it, whoever connects between our last accept and the close has sent a request that the close resets.
+#[cfg(target_os = "linux")]
+pub(crate) fn close_queue(listener: &TcpListener) {
+    /// BPF's "return": 0 bytes of the packet pass.
+    const RETURN: u16 = 0x06;
+    let nothing_passes = [socket2::SockFilter::new(RETURN, 0, 0, 0)];
+    if let Err(error) = socket2::SockRef::from(listener).attach_filter(&nothing_passes) {
+        log::debug!("the queue stays open until it is closed: {error}");
+    }
+}
+
+/// Only Linux has it; elsewhere the gap is some microseconds wide.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn close_queue(_: &TcpListener) {}
 
 /// Fails when somebody else has the address. SO_REUSEPORT alone would let a second server of the same user take half of the
 /// connections without a word.

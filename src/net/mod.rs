@@ -4,6 +4,7 @@ pub(crate) mod conn;
 pub(crate) mod control;
 pub(crate) mod deadline;
 pub(crate) mod desk;
+pub(crate) mod doors;
 mod entry;
 pub(crate) mod listen;
 pub(crate) mod office;

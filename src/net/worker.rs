@@ -1,29 +1,32 @@
 //! The event loop of one thread: poll, accept, let ready connections work, let time pass; knows no protocol and no route.
 //!
 //! mio is edge-triggered: what is ready is said once. So whoever stops before the socket says "would block" must remember it:
-//! connections that yielded stand in `again`, listeners that were not emptied set `accept_pending`.
+//! connections that yielded stand in `again`, listeners that were not emptied in `doors`.
 
+mod drain;
 mod tell;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 
 use super::conn::{Conn, Fate};
-use super::control::{Control, Phase};
-use super::deadline::{Millis, SLOT, Wheel, millis};
+use super::control::Control;
+use super::deadline::{Millis, SLOT, Wheel};
 use super::desk::{Context, Desk, Moment, Settings};
+use super::doors::{Doors, Listener, Newcomer};
 use super::entry::Entry;
 use super::office::{Elsewhere, Letter, Mailbox, Office};
 use super::pool::Pool;
 use super::signal::Signals;
 use super::slots::{Key, Slots};
+use super::socket::Stream;
 use crate::app::app::App;
 use crate::http1::encode::Opening;
 use crate::wire::probe::{Ending, Probe};
+use drain::Drain;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -33,27 +36,20 @@ const SIGNALS: Token = Token(usize::MAX - 2);
 const EVENTS: usize = 1024;
 /// Connections accepted before the others get their turn.
 const ACCEPTS_A_TURN: usize = 64;
-/// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
-const ACCEPT_RETRY: Millis = 10;
 /// A head this old may be given up for a newcomer when all places are taken.
 const STALE_HEAD: Millis = 1000;
 
 /// What one worker is made of.
 pub(crate) struct Worker<P> {
     poll: Poll,
-    listener: Option<TcpListener>,
-    signals: Option<Signals>,
+    doors: Doors,
+    signals: Signals,
     conns: Slots<Entry>,
     wheel: Wheel,
     desk: Desk,
     /// Connections that have more to do and let others go first.
     again: Vec<Key>,
-    accept_pending: bool,
-    /// Who came when all places were taken and nobody could be sent away: the next place is theirs.
-    guest: Option<(TcpStream, std::net::SocketAddr)>,
-    /// When to try to accept again, after it failed.
-    accept_after: Millis,
-    accept_complained: Millis,
+    drain: Drain,
     opened: u64,
     began: Instant,
     /// The time of this turn: read once, used by all.
@@ -70,7 +66,7 @@ pub(crate) struct Worker<P> {
 
 impl<P: Probe> Worker<P> {
     pub(crate) fn new(
-        mut listener: TcpListener,
+        listeners: Vec<Listener>,
         app: Arc<App>,
         settings: Settings,
         max_connections: usize,
@@ -79,23 +75,21 @@ impl<P: Probe> Worker<P> {
         probe: P,
     ) -> io::Result<Worker<P>> {
         let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let mut doors = Doors::new(listeners);
+        doors.register(poll.registry(), LISTENER)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         control.add(waker.clone());
         let elsewhere = Some(Elsewhere { pool, app: app.clone() });
         let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker)) };
         Ok(Worker {
             poll,
-            listener: Some(listener),
-            signals: None,
+            doors,
+            signals: Signals::default(),
             conns: Slots::new(),
             wheel: Wheel::new(),
             desk: Desk::new(),
             again: Vec::new(),
-            accept_pending: false,
-            guest: None,
-            accept_after: 0,
-            accept_complained: 0,
+            drain: Drain::default(),
             opened: 0,
             began: Instant::now(),
             moment: Moment::default(),
@@ -109,15 +103,21 @@ impl<P: Probe> Worker<P> {
         })
     }
 
-    /// This worker hears TERM and INT for the whole process.
+    /// This worker hears signals for the whole process.
     pub(crate) fn listen_to(&mut self, mut signals: Signals) -> io::Result<()> {
-        self.poll.registry().register(signals.source(), SIGNALS, Interest::READABLE)?;
-        self.signals = Some(signals);
+        signals.register(self.poll.registry(), SIGNALS)?;
+        self.signals = signals;
         Ok(())
     }
 
+    /// What of a worker that died the next one needs.
+    pub(crate) fn rescue(mut self) -> (Vec<Listener>, Signals, P) {
+        self.signals.deregister(self.poll.registry());
+        (self.doors.rescue(self.poll.registry()), self.signals, self.probe)
+    }
+
     /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.
-    pub(crate) fn run(mut self) -> io::Result<usize> {
+    pub(crate) fn run(&mut self) -> io::Result<usize> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let began = self.rest();
@@ -129,9 +129,9 @@ impl<P: Probe> Worker<P> {
             self.tell_wake(began, &events);
             for event in &events {
                 match event.token() {
-                    LISTENER => self.accept_pending = true,
+                    LISTENER => self.doors.ring(),
                     WAKER => self.read_mail(),
-                    SIGNALS => self.hear(),
+                    SIGNALS => self.signals.hear(),
                     token => self.ready(key(token), event),
                 }
             }
@@ -139,7 +139,7 @@ impl<P: Probe> Worker<P> {
             self.accept();
             self.expire();
             if self.stopping() {
-                return Ok(self.conns.len());
+                return Ok(self.cut());
             }
             events.clear();
         }
@@ -147,13 +147,12 @@ impl<P: Probe> Worker<P> {
 
     /// How long to sleep: until the next deadline, and not at all when there is something to do.
     fn timeout(&self) -> Option<Duration> {
-        if !self.again.is_empty() || (self.accept_pending && self.accept_after <= self.moment.now) {
+        let accept = self.doors.due();
+        if !self.again.is_empty() || accept.is_some_and(|due| due <= self.moment.now) {
             return Some(Duration::ZERO);
         }
-        let accept = self.accept_pending.then_some(self.accept_after);
-        let limit = self.moment.draining.map(|began| began + millis(self.settings.timeouts.shutdown));
         let tidy = self.conns.is_sparse().then(|| self.moment.now / 1000 * 1000 + 1000);
-        let next = [self.wheel.next(), accept, limit, tidy].into_iter().flatten().min()?;
+        let next = [self.wheel.next(), accept, self.drain_due(), tidy].into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.moment.now)))
     }
 
@@ -198,7 +197,7 @@ impl<P: Probe> Worker<P> {
 
     /// Lets one connection work and settles what became of it.
     #[inline]
-    fn turn(&mut self, key: Key, work: impl FnOnce(&mut Conn<TcpStream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
+    fn turn(&mut self, key: Key, work: impl FnOnce(&mut Conn<Stream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
         let Some(entry) = self.conns.get_mut(key) else { return };
         let context =
             Context { app: &self.app, key, office: &self.office, settings: &self.settings, moment: &self.moment };
@@ -242,46 +241,32 @@ impl<P: Probe> Worker<P> {
 
     /// Step 4: takes what the kernel has for us, up to a budget.
     fn accept(&mut self) {
-        if !self.accept_pending || self.accept_after > self.moment.now {
+        if self.doors.due().is_none_or(|due| due > self.moment.now) {
             return;
         }
         for _ in 0..ACCEPTS_A_TURN {
-            let Some(listener) = &self.listener else { break };
-            let (socket, peer) = match self.guest.take().map_or_else(|| listener.accept(), Ok) {
-                Ok(newcomer) => newcomer,
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        self.accept_pending = false;
-                        return;
-                    }
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => continue,
-                    _ => return self.complain(&error),
-                },
+            let newcomer = match self.doors.next() {
+                Ok(Some(newcomer)) => newcomer,
+                Ok(None) => return,
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
+                Err(error) => return self.doors.failed(&error, self.moment.now),
             };
             // Only now: nobody is sent away for a newcomer who is not there.
             if self.conns.len() >= self.max_connections && !self.evict() {
-                self.guest = Some((socket, peer));
-                self.accept_after = self.moment.now + ACCEPT_RETRY;
-                return;
+                return self.doors.keep_waiting(newcomer, self.moment.now);
             }
-            self.open(socket, peer);
+            self.open(newcomer);
         }
-    }
-
-    /// EMFILE and its like: no new edge will come for the clients that wait, so look again soon, and after every close.
-    fn complain(&mut self, error: &io::Error) {
-        if self.accept_complained == 0 || self.moment.now >= self.accept_complained + 1000 {
-            self.accept_complained = self.moment.now.max(1);
-            log::warn!("cannot accept: {error}; the clients wait in the kernel's queue");
-        }
-        self.accept_after = self.moment.now + ACCEPT_RETRY;
     }
 
     /// A new connection is read at once: mostly its first request is here, and a client that closes behind it never enters epoll.
-    fn open(&mut self, socket: TcpStream, peer: std::net::SocketAddr) {
+    fn open(&mut self, (socket, peer): Newcomer) {
         self.opened += 1;
-        log::debug!("step 4, accept: connection {} from {peer}", self.opened);
-        let mut conn = Conn::new(socket, self.opened, Some(peer), self.moment.now);
+        match peer {
+            Some(peer) => log::debug!("step 4, accept: connection {} from {peer}", self.opened),
+            None => log::debug!("step 4, accept: connection {} from this machine", self.opened),
+        }
+        let mut conn = Conn::new(socket, self.opened, peer, self.moment.now);
         conn.wake(false);
         let key = self.conns.insert(Entry::new(conn));
         self.tell_open(key, peer);
@@ -315,7 +300,7 @@ impl<P: Probe> Worker<P> {
             entry.conn.requests()
         );
         self.tell_close(&mut entry, ending);
-        self.accept_after = 0; // a descriptor is free again
+        self.doors.try_again();
     }
 
     /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
@@ -338,43 +323,6 @@ impl<P: Probe> Worker<P> {
             } else {
                 self.turn(key, Conn::expire::<P>);
             }
-        }
-    }
-
-    fn hear(&mut self) {
-        let count = self.signals.as_mut().map_or(0, Signals::take);
-        for _ in 0..count {
-            self.control.signal();
-        }
-    }
-
-    /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
-    /// behind an answer that says so. `true`: nothing is left, or the time for it is over.
-    fn stopping(&mut self) -> bool {
-        match (self.control.phase(), self.moment.draining) {
-            (Phase::Running, _) => return false,
-            (Phase::Now, _) => return true,
-            (Phase::Draining, Some(_)) => {}
-            (Phase::Draining, None) => self.begin_drain(),
-        }
-        let limit = self.moment.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
-        self.conns.len() == 0 || self.moment.now >= limit
-    }
-
-    fn begin_drain(&mut self) {
-        self.accept_pending = true;
-        while self.accept_pending && self.accept_after <= self.moment.now {
-            self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
-        }
-        if let Some((socket, peer)) = self.guest.take() {
-            self.open(socket, peer); // one connection more than there are places is less harm than one request lost
-        }
-        self.listener = None;
-        self.accept_pending = false;
-        self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
-        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline
         }
     }
 }

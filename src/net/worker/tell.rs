@@ -32,13 +32,13 @@ impl<P: Probe> Worker<P> {
 
     /// A client came in.
     #[inline(always)]
-    pub(super) fn tell_open(&mut self, key: Key, peer: SocketAddr) {
+    pub(super) fn tell_open(&mut self, key: Key, peer: Option<SocketAddr>) {
         if P::ON
             && let Some(entry) = self.conns.get_mut(key)
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
-            let (fd, local) = (socket.as_raw_fd(), socket.local_addr().ok());
-            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer: Some(peer), local });
+            let (fd, local) = (socket.as_raw_fd(), socket.local_addr());
+            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local });
         }
     }
 
@@ -46,7 +46,7 @@ impl<P: Probe> Worker<P> {
     #[inline(always)]
     pub(super) fn tell_close(&mut self, entry: &mut Entry, ending: Ending) {
         if P::ON {
-            let unread = entry.conn.socket().peek(&mut self.desk.scratch).unwrap_or_default();
+            let unread = entry.conn.socket().unread(&mut self.desk.scratch);
             entry.conn.tell_close(ending, unread, &mut self.probe);
         }
     }

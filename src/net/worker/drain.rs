@@ -1,0 +1,97 @@
+//! How a worker stops without losing a request: who is connected is let in and answered, then the doors close; decides not when.
+
+use crate::net::conn::Conn;
+use crate::net::control::Phase;
+use crate::net::deadline::{Millis, millis};
+use crate::net::desk::Moment;
+use crate::net::slots::Key;
+use crate::net::socket::Socket;
+use crate::wire::probe::Probe;
+
+use super::Worker;
+
+/// How far the graceful stop is.
+#[derive(Default)]
+pub(super) struct Drain {
+    /// Since when load balancers have been told, while everything goes on.
+    announced: Option<Millis>,
+    /// Idle connections have had their time and their last look.
+    looked: bool,
+}
+
+impl<P: Probe> Worker<P> {
+    /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
+    /// behind an answer that says so. `true`: nothing is left, or the time for it is over.
+    pub(super) fn stopping(&mut self) -> bool {
+        match (self.control.phase(), self.moment.draining) {
+            (Phase::Running, _) => return false,
+            (Phase::Now, _) => return true,
+            (Phase::Draining, None) if self.is_lame_duck() => return false,
+            (Phase::Draining, None) => self.begin_drain(),
+            (Phase::Draining, Some(_)) => self.look_a_last_time(),
+        }
+        let limit = self.moment.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
+        self.conns.len() == 0 || self.moment.now >= limit
+    }
+
+    /// What the loop must not sleep beyond.
+    pub(super) fn drain_due(&self) -> Option<Millis> {
+        let timeouts = &self.settings.timeouts;
+        match (self.moment.draining, self.drain.announced) {
+            (Some(began), _) if self.drain.looked => Some(began + millis(timeouts.shutdown)),
+            (Some(began), _) => Some(began + millis(timeouts.drain_idle.min(timeouts.shutdown))),
+            (None, announced) => announced.map(|announced| announced + millis(self.settings.lame_duck)),
+        }
+    }
+
+    /// Resets whatever is left, and gives its number.
+    pub(super) fn cut(&mut self) -> usize {
+        if self.moment.draining.is_none() {
+            self.doors.last_call(!self.control.has_successor());
+        }
+        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
+        for key in &keys {
+            if let Some(entry) = self.conns.get_mut(*key) {
+                entry.conn.socket().reset_on_close();
+            }
+        }
+        self.conns = crate::net::slots::Slots::new();
+        keys.len()
+    }
+
+    /// Load balancers ask `/health` now and then: until they have heard, everything goes on. A successor makes that needless.
+    fn is_lame_duck(&mut self) -> bool {
+        let announced = *self.drain.announced.get_or_insert(self.moment.now);
+        !self.control.has_successor() && self.moment.now < announced + millis(self.settings.lame_duck)
+    }
+
+    fn begin_drain(&mut self) {
+        self.doors.last_call(!self.control.has_successor());
+        while self.doors.due().is_some_and(|due| due <= self.moment.now) {
+            self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
+        }
+        if let Ok(Some(guest)) = self.doors.next() {
+            self.open(guest); // one connection more than there are places is less harm than one request lost
+        }
+        self.doors.close();
+        self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
+        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline
+        }
+    }
+
+    /// All idle connections end at one moment: it need not wait for the wheel, which is a slot's width late.
+    fn look_a_last_time(&mut self) {
+        let due = |worker: &Self| worker.drain_due().is_some_and(|due| due <= worker.moment.now);
+        if self.drain.looked || !due(self) {
+            return;
+        }
+        self.drain.looked = true;
+        let now = self.moment.now;
+        let idle: Vec<Key> = self.conns.iter().filter(|(_, entry)| entry.deadline <= now).map(|(key, _)| key).collect();
+        for key in idle {
+            self.turn(key, Conn::expire::<P>);
+        }
+    }
+}

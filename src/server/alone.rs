@@ -1,0 +1,19 @@
+//! Without the feature `restart`, nobody leaves this process a socket, and it leaves none to anybody.
+
+use std::io;
+use std::sync::Arc;
+
+use super::places::Address;
+use crate::net::control::Control;
+use crate::net::doors::Listener;
+use crate::net::signal::Signals;
+
+pub(super) fn take(_: &Address) -> Option<(Address, Vec<Listener>)> {
+    None
+}
+
+pub(super) fn tell_ready() {}
+
+pub(super) fn on_signal(_: &mut Signals, _: &[Vec<Listener>], _: &Arc<Control>) -> io::Result<()> {
+    Ok(())
+}

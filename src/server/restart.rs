@@ -1,0 +1,118 @@
+//! Restart without loss: the program is started anew with our listeners, and only when it serves do we stop; binds nothing.
+//!
+//! Both hold the same sockets, so the queues of clients have an owner at every moment. A new program that fails, or says nothing,
+//! changes nothing: the old one serves on.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGUSR2};
+use socket2::{SockRef, Socket};
+
+use super::inherit::{FDS, LENT, READY};
+use super::notify::notify;
+use crate::net::control::{Control, Phase};
+use crate::net::doors::Listener;
+use crate::net::signal::Signals;
+
+/// How long a new program may take until it serves.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The first descriptor of systemd's protocol: below are stdin, stdout and stderr.
+const FIRST: i32 = 3;
+
+/// What a successor gets.
+struct Legacy {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    listeners: Vec<Socket>,
+    lent: bool,
+    control: Arc<Control>,
+    under_way: AtomicBool,
+}
+
+/// HUP and USR2 start the program anew.
+pub(super) fn on_signal(signals: &mut Signals, listeners: &[Vec<Listener>], control: &Arc<Control>) -> io::Result<()> {
+    let all = || listeners.iter().flatten();
+    let legacy = Arc::new(Legacy {
+        // Asked now: after a deploy it would be the name of a deleted file.
+        program: env::current_exe()?,
+        arguments: env::args_os().skip(1).collect(),
+        listeners: all().map(Listener::socket).collect::<io::Result<_>>()?,
+        lent: all().any(Listener::is_lent),
+        control: control.clone(),
+        under_way: AtomicBool::new(false),
+    });
+    signals.on(&[SIGHUP, SIGUSR2], move || begin(&legacy))
+}
+
+/// Starting a program takes milliseconds, waiting for it seconds: neither is the loop's.
+fn begin(legacy: &Arc<Legacy>) {
+    if legacy.control.phase() != Phase::Running || legacy.under_way.swap(true, Ordering::Relaxed) {
+        return log::warn!("restart: a stop or another restart is under way");
+    }
+    let shared = legacy.clone();
+    let thread = std::thread::Builder::new().name("wirelight-restart".into()).spawn(move || {
+        match shared.start() {
+            Ok(successor) => {
+                log::info!("restart: process {successor} serves; this one finishes what it began");
+                notify(&format!("MAINPID={successor}"));
+                shared.control.hand_over();
+            }
+            Err(error) => log::error!("restart failed, this process serves on: {error}"),
+        }
+        shared.under_way.store(false, Ordering::Relaxed);
+    });
+    if let Err(error) = thread {
+        legacy.under_way.store(false, Ordering::Relaxed);
+        log::error!("restart failed, this process serves on: {error}");
+    }
+}
+
+impl Legacy {
+    /// Starts the program and waits until it serves; gives its process id.
+    fn start(&self) -> io::Result<u32> {
+        let (mut ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(PATIENCE))?;
+        let mut successor = self.spawn(&theirs)?;
+        drop(theirs); // so that the successor's end is our end of file
+        let mut byte = [0];
+        let failure = match ours.read(&mut byte) {
+            Ok(1) => return Ok(successor.id()),
+            Ok(_) => "it ended before it served".to_owned(),
+            Err(_) => format!("it did not serve within {} s", PATIENCE.as_secs()),
+        };
+        let killed = successor.kill().and_then(|()| successor.wait());
+        Err(io::Error::other(format!(
+            "{failure} ({})",
+            killed.map_or_else(|e| e.to_string(), |status| status.to_string())
+        )))
+    }
+
+    /// Descriptors keep their numbers in the successor; which of them are what, its environment says.
+    fn spawn(&self, ready: &UnixStream) -> io::Result<Child> {
+        let sockets = || self.listeners.iter().map(SockRef::from).chain([SockRef::from(ready)]);
+        let numbers: Vec<i32> = sockets().map(|socket| socket.as_raw_fd() - FIRST).collect();
+        let [listeners @ .., ready] = &numbers[..] else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let listeners: Vec<String> = listeners.iter().map(i32::to_string).collect();
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).env_remove("LISTEN_PID").env_remove(LENT);
+        command.env("LISTEN_FDS", numbers.iter().max().map_or(0, |most| most + 1).to_string());
+        command.env(FDS, listeners.join(",")).env(READY, ready.to_string());
+        if self.lent {
+            command.env(LENT, "1");
+        }
+        // Programs that another thread starts in this moment get them too, and can do nothing but keep them open.
+        sockets().try_for_each(|socket| socket.set_cloexec(false))?;
+        let child = command.spawn();
+        sockets().try_for_each(|socket| socket.set_cloexec(true))?;
+        child
+    }
+}
