@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wirelight::{App, Request, json};
+use wirelight::{App, Request, Response, json};
 
 /// The routes that the experiments ask. `pause`: how long the slow one takes.
 pub(super) fn app(pause: Duration) -> App {
@@ -19,6 +19,11 @@ pub(super) fn app(pause: Duration) -> App {
     })
     .blocking();
     app.get("/big", |_| vec![b'x'; 1024 * 1024]);
+    app.get("/stream", |_| {
+        let mut response = Response::default();
+        response.pieces((1..=3).map(|number| format!("piece {number}\n")));
+        response
+    });
     app.get("/limited", |_| "one of ten\n").limit("10 per minute");
     app
 }
