@@ -1,0 +1,92 @@
+//! A learner's first hour, played in a pseudo-terminal: start a server with its trace, predict, be wrong, and learn why on both sides.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+const WIRELIGHT: &str = env!("CARGO_BIN_EXE_wirelight");
+
+/// The demo with `--trace`; its stderr is what the learner sees in the other window.
+struct Window {
+    child: Child,
+    address: String,
+}
+
+impl Window {
+    fn open() -> Window {
+        let mut command = Command::new(WIRELIGHT);
+        command.args(["--port", "0", "--trace", "--color", "never"]).env("RUST_LOG", "off");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
+        Window { child, address }
+    }
+
+    /// Stops it, and gives the whole trace.
+    fn close(mut self) -> String {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        let mut trace = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut trace).unwrap();
+        self.child.wait().unwrap();
+        trace
+    }
+}
+
+/// What the terminal shows when the learner types this prediction; none: there is no python3.
+fn lesson(number: &str, address: &str, prediction: &str) -> Option<String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/learner/terminal.py");
+    let mut command = Command::new("python3");
+    command.args([script, "to just see it:", prediction, WIRELIGHT, "poke", "--experiment", number, address]);
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: python3: {error}");
+            return None;
+        }
+    };
+    let text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    Some(text)
+}
+
+#[test]
+fn the_first_five_experiments_teach_who_is_wrong() {
+    let window = Window::open();
+    for (number, prediction, lines) in [
+        ("1", "3", &["You said 3. It is 1: Yes: an answer with status 200.", "HTTP/1.1 200 OK␍␊"][..]),
+        ("2", "1", &["You said 1. It is 2: It waits", "HTTP/1.1 408 Request Timeout", "server FIN", "RFC 9112 §2.1"]),
+        ("3", "1", &["You said 1. It is 2: 400: lines end with CR LF", "byte 19 (RFC 9112 §2.2)"]),
+        ("4", "2", &["You said 2, and so it is"]),
+        ("5", "", &["It is 2: Once, usually"]),
+    ] {
+        let Some(text) = lesson(number, &window.address, prediction) else { return };
+        let question = text.find('?').unwrap();
+        let outcome = text.find("connected to").unwrap();
+        assert!(
+            question < text.find("to just see it:").unwrap() && text.find("to just see it:").unwrap() < outcome,
+            "{text}"
+        );
+        for line in lines {
+            assert!(text.contains(line), "{number}: {line}: {text}");
+        }
+        assert!(text.contains("Why: ") && text.contains("Change it: "), "{text}");
+        assert!(!text.contains("did otherwise"), "{text}");
+    }
+    let trace = window.close();
+    for words in [
+        "accept",
+        "recv",
+        "partial, need more",
+        "408 Request Timeout",
+        "RFC 9112 §2.2",
+        "keep: HTTP/1.1 keeps it by default",
+        "the client closed first",
+    ] {
+        assert!(trace.contains(words), "{words}: {trace}");
+    }
+    assert!(!trace.chars().any(|c| c.is_control() && c != '\n'), "no colours where nobody asked for them");
+}
