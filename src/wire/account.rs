@@ -115,7 +115,7 @@ impl Account {
 
     /// A place in the request at hand.
     fn here(&self, at: usize) -> Place {
-        Place { request: self.done + 1, offset: self.base + at as u64 }
+        Place { request: self.done + 1, offset: self.base.saturating_add(at as u64) }
     }
 
     /// The bytes of the request at hand, and whatever came behind it.
@@ -191,8 +191,8 @@ impl Account {
         match self.body {
             Body::Absent => return,
             Body::Length(length) => {
-                self.length += length as usize; // the server has it in memory
-                let end = self.base + self.length as u64;
+                self.length = self.length.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+                let end = self.base.saturating_add(self.length as u64);
                 if decoded.is_some() && length > 0 {
                     say(self.here(start), Event::BodyData { start: self.base + start as u64, end });
                 }
@@ -257,8 +257,8 @@ impl Account {
         if !keep {
             self.closing = Some(reason.why);
         }
-        self.at = (self.at + self.length).min(self.raw.len());
-        self.base += self.length as u64;
+        self.at = self.at.saturating_add(self.length).min(self.raw.len());
+        self.base = self.base.saturating_add(self.length as u64);
         (self.length, self.calls, self.looked) = (0, 0, 0);
         (self.body, self.asked) = (Body::Absent, None);
         self.done += 1;

@@ -279,14 +279,20 @@ impl Object<'_> {
 
     pub(crate) fn quoted(&mut self, text: &str) {
         self.0.push(b'"');
-        let mut units = [0; 2];
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => self.0.extend_from_slice(&[b'\\', c as u8]),
-                ' '..='~' => self.0.push(c as u8),
-                _ => c.encode_utf16(&mut units).iter().for_each(|unit| self.unit(*unit)),
+        let mut rest = text;
+        // Nearly all of it is plain: whole runs are copied.
+        while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+            let (plain, special) = rest.split_at(at);
+            self.0.extend_from_slice(plain.as_bytes());
+            let mut chars = special.chars();
+            match chars.next() {
+                Some(c @ ('"' | '\\')) => self.0.extend_from_slice(&[b'\\', c as u8]),
+                Some(c) => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| self.unit(*unit)),
+                None => {}
             }
+            rest = chars.as_str();
         }
+        self.0.extend_from_slice(rest.as_bytes());
         self.0.push(b'"');
     }
 
@@ -298,21 +304,35 @@ impl Object<'_> {
     fn bytes(&mut self, name: &str, data: &[u8], secrets: &[Range<usize>]) {
         self.name(name);
         self.0.push(b'"');
-        for (at, byte) in data.iter().enumerate() {
-            match byte {
-                _ if secrets.iter().any(|secret| secret.contains(&at)) => self.0.push(b'*'),
-                b'"' | b'\\' => self.0.extend_from_slice(&[b'\\', *byte]),
-                b'\r' => self.0.extend_from_slice(b"\\r"),
-                b'\n' => self.0.extend_from_slice(b"\\n"),
-                b' '..=b'~' => self.0.push(*byte),
-                _ => self.unit(u16::from(*byte)),
-            }
+        let mut at = 0;
+        for secret in secrets {
+            let (start, end) = (secret.start.min(data.len()), secret.end.min(data.len()));
+            self.latin1(data.get(at..start).unwrap_or_default());
+            self.0.extend(std::iter::repeat_n(b'*', end - start));
+            at = end;
         }
+        self.latin1(data.get(at..).unwrap_or_default());
         self.0.push(b'"');
         if !secrets.is_empty() {
             self.name("masked");
             self.list(secrets, |json, secret| json.pair(secret.start as u64, secret.end as u64));
         }
+    }
+
+    fn latin1(&mut self, mut data: &[u8]) {
+        while let Some(at) = data.iter().position(|byte| !is_plain(*byte)) {
+            let (plain, special) = data.split_at(at);
+            self.0.extend_from_slice(plain);
+            match special.first() {
+                Some(byte @ (b'"' | b'\\')) => self.0.extend_from_slice(&[b'\\', *byte]),
+                Some(b'\r') => self.0.extend_from_slice(b"\\r"),
+                Some(b'\n') => self.0.extend_from_slice(b"\\n"),
+                Some(byte) => self.unit(u16::from(*byte)),
+                None => {}
+            }
+            data = special.get(1..).unwrap_or_default();
+        }
+        self.0.extend_from_slice(data);
     }
 
     fn spans(&mut self, spans: &[Span]) {
@@ -374,6 +394,11 @@ impl Object<'_> {
     fn source(&mut self, place: &std::panic::Location<'_>) {
         self.text("src", &format!("{}:{}", place.file(), place.line()));
     }
+}
+
+/// Whether a byte stands for itself in a JSON string.
+fn is_plain(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\'
 }
 
 fn digits(out: &mut Vec<u8>, number: u64) {

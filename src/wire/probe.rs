@@ -389,3 +389,13 @@ pub(crate) const fn state_name(state: State) -> &'static str {
         State::Send(Sending::Closed) => "send.Closed",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_no_room() {
+        assert_eq!(size_of::<NoProbe>(), 0);
+    }
+}

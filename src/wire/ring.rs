@@ -9,7 +9,7 @@ use std::time::Duration;
 const CAPACITY: usize = 8 * 1024 * 1024;
 /// Batches whose memory is used again.
 const SPARE: usize = 16;
-/// How long the end of the server waits for a reader that may have stalled.
+/// How long the end of the server waits for a reader that may have stalled, batch by batch.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lines of text on their way to a reader.
@@ -90,13 +90,18 @@ impl Ring {
         }
     }
 
-    /// Nothing more will come: waits until all is written, or for a second.
+    /// Nothing more will come: waits until all is written, as long as each batch takes the reader less than a second.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
         state.over = true;
         self.changed.notify_all();
-        let busy = |state: &mut State| state.writing || !state.waiting.is_empty();
-        drop(self.changed.wait_timeout_while(state, PATIENCE, busy).unwrap_or_else(PoisonError::into_inner));
+        while state.writing || !state.waiting.is_empty() {
+            let (woken, patience) = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            if patience.timed_out() {
+                return;
+            }
+            state = woken;
+        }
     }
 
     fn next(&self) -> Option<(Batch, Lost)> {

@@ -241,8 +241,11 @@ impl<'b> Tiles<'b> {
 
     /// Each byte of `part` is of this kind if `fits`, else junk.
     fn push_each(&mut self, kind: Kind, part: &[u8], fits: fn(u8) -> bool) {
-        for &byte in part {
-            self.push(if fits(byte) { kind } else { Kind::Junk }, 1);
+        let mut rest = part;
+        while let Some(&first) = rest.first() {
+            let length = rest.iter().take_while(|byte| fits(**byte) == fits(first)).count();
+            self.push(if fits(first) { kind } else { Kind::Junk }, length);
+            rest = rest.get(length..).unwrap_or_default();
         }
     }
 

@@ -96,9 +96,12 @@ impl Tracing {
 impl Output {
     /// Whether events of this name are wanted.
     fn wants(&self, name: &str) -> bool {
-        let topic = name.split('.').next().unwrap_or(name);
+        if self.topics.is_empty() && self.form == Form::Json {
+            return true;
+        }
+        let topic = name.split_once('.').map_or(name, |(topic, _)| topic);
         match self.topics.is_empty() {
-            true => self.form == Form::Json || topic != "poll",
+            true => topic != "poll",
             false => self.topics.iter().any(|wanted| wanted == name || wanted == topic),
         }
     }

@@ -1,0 +1,197 @@
+//! The command while it is watched: real sockets, real readers, readers that stall, and the kernel's own account of what was called.
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: s3cr3t\r\n\r\n";
+
+/// A running server, killed when the test fails before it stopped it.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    address: String,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Running {
+        let quiet = command.env("RUST_LOG", "off").env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = quiet.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened");
+        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
+        Running { child, stdout, address }
+    }
+
+    /// So many requests on one connection, each answered before the next is sent, and the client closes.
+    fn ask(&self, times: usize) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        for _ in 0..times {
+            stream.write_all(REQUEST.as_bytes()).unwrap();
+            let mut answer = [0; 4096];
+            let n = stream.read(&mut answer).unwrap();
+            assert!(answer[..n].starts_with(b"HTTP/1.1 200 OK"));
+        }
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+
+    /// Stops it; what it had to say on both streams.
+    fn stop(mut self) -> (String, String) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{err}");
+        (out, err)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wirelight(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(["--port", "0"]).args(arguments);
+    command
+}
+
+/// A file of this test's own.
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
+}
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
+    let server = Running::start(wirelight(&["--trace", "--workers", "2"]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    for said in
+        ["step  1  socket", "step 10  keep-alive", "accept4() = fd ", "GET /hello HTTP/1.1, 2 fields", "•••(6 bytes)"]
+    {
+        assert!(trace.contains(said), "{said}: {trace}");
+    }
+    assert!(trace.contains("FIN: the client closed first"), "{trace}");
+    assert!(!trace.contains("s3cr3t") && !trace.contains('\x1b') && !trace.contains("epoll_wait() ="), "{trace}");
+}
+
+#[test]
+fn topics_bytes_and_colours_are_chosen() {
+    let server = Running::start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    assert!(trace.contains("GET\n") && trace.contains(" bytes more") && trace.contains("/hello  yes"), "{trace}");
+    assert!(trace.contains("\x1b[36mrecv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
+
+    let file = file("record");
+    let server = Running::start(wirelight(&["--record", file.to_str().unwrap()]));
+    server.ask(2);
+    let (_, trace) = server.stop();
+    assert_eq!(trace, "");
+    let all = events(&fs::read_to_string(&file).unwrap());
+    assert_eq!(
+        all.iter().map(|event| event["q"].as_u64().unwrap()).collect::<Vec<_>>(),
+        (0..all.len() as u64).collect::<Vec<_>>()
+    );
+    assert_eq!(all.iter().filter(|event| event["e"] == "resp.done").count(), 2);
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    for (arguments, sentence) in [
+        (&["--trace=conn,nonsense"][..], "--trace knows no \"nonsense\""),
+        (&["--trace", "--trace-bytes=many"], "--trace-bytes is a number of bytes, or all"),
+        (&["--trace", "--color=sometimes"], "--color is auto, always or never"),
+        (&["--record", "/none/such"], "--record cannot write /none/such"),
+    ] {
+        let output = wirelight(arguments).env("RUST_LOG", "off").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(sentence), "{said}");
+    }
+}
+
+/// T14, as far as a test goes that measures no time: nobody reads the trace, and every request is answered. Then the reader comes,
+/// and is told how much it missed.
+#[test]
+fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
+    let server = Running::start(wirelight(&["--trace=json"]));
+    server.ask(5_000);
+    let (trace, _) = server.stop();
+    let all = events(&trace);
+    let (drops, told): (Vec<_>, Vec<_>) = all.iter().partition(|event| event["e"] == "probe.drop");
+    let lost: u64 = drops.iter().map(|drop| drop["events"].as_u64().unwrap()).sum();
+    let numbers: Vec<_> = told.iter().map(|event| event["q"].as_u64().unwrap()).collect();
+    let gaps: u64 = numbers.windows(2).map(|pair| pair[1] - pair[0] - 1).sum();
+    assert!(lost > 0, "{} events are too few to lose some", all.len());
+    assert_eq!(lost, gaps);
+}
+
+/// T7: what the trace says was called is what strace says was called, in the same order.
+#[test]
+fn the_calls_of_one_request_are_those_that_strace_sees() {
+    let (log, record) = (file("strace"), file("strace-record"));
+    let mut command = Command::new("strace");
+    // -D: strace is the child, so that the signals and the exit code are the server's.
+    command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,close", "-o", log.to_str().unwrap()]);
+    if !Command::new("strace").args(["-D", "true"]).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: strace is not here, or may not trace");
+        return;
+    }
+    command.args([env!("CARGO_BIN_EXE_wirelight"), "--port", "0", "--record", record.to_str().unwrap()]);
+    let server = Running::start(command);
+    server.ask(1);
+    server.stop();
+    let mut seen = String::new();
+    while !seen.contains("+++ exited") {
+        seen = fs::read_to_string(&log).unwrap_or_default(); // strace writes its last line behind the server's end
+        std::thread::yield_now();
+    }
+    let told: Vec<_> = events(&fs::read_to_string(&record).unwrap())
+        .iter()
+        .filter(|event| event["c"] == 1)
+        .filter_map(|event| Some(event["sys"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(calls(&seen), told, "{seen}");
+    fs::remove_file(log).unwrap();
+    fs::remove_file(record).unwrap();
+}
+
+/// The calls about the first connection's socket. To look at a socket (its address, what is unread) is not told.
+fn calls(seen: &str) -> Vec<String> {
+    let lines = seen.lines().map(|line| line.split_once(' ').map_or(line, |(_, call)| call.trim_start()));
+    let mut lines = lines.skip_while(|line| !line.starts_with("accept4(") || line.contains("= -1"));
+    let accept = lines.next().unwrap();
+    let fd = accept.rsplit("= ").next().unwrap().trim();
+    let about = |line: &str| {
+        let (call, arguments) = line.split_once('(')?;
+        let mut arguments = arguments.split([',', ')']).map(str::trim);
+        let subject = if call == "epoll_ctl" { arguments.nth(2) } else { arguments.next() };
+        (subject == Some(fd)).then(|| call.to_owned())
+    };
+    let told = lines.filter(|line| !line.contains("MSG_PEEK") && !line.starts_with("getsockname"));
+    let mut calls = vec!["accept4".to_owned()];
+    for call in told.filter_map(about) {
+        calls.push(call);
+        if calls.last().is_some_and(|call| call == "close") {
+            break;
+        }
+    }
+    calls
+}
