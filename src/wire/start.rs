@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::json::Object;
+use super::object::Object;
 use super::probe::state_name;
 use super::terminal::HEADING;
 use crate::http1::limits::Limits;

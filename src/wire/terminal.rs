@@ -33,9 +33,9 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, look: Look) {
     let request = if line.place.request > 0 { format!("r{}", line.place.request) } else { String::new() };
     // Writing into memory cannot fail.
     // Each worker counts its connections from 1.
-    let connection =
+    let number =
         if line.worker > 0 { format!("{}.{}", line.worker, line.connection) } else { line.connection.to_string() };
-    let _ = write!(text, "{:>10.3} ms  #{connection:<4} {request:<4} {arrow}  ", line.time as f64 / 1e6);
+    let _ = write!(text, "{:>10.3} ms  #{number:<4} {request:<4} {arrow}  ", line.time as f64 / 1e6);
     match ink.filter(|_| look.color) {
         Some(ink) => _ = write!(text, "\x1b[{ink}m{step:<12}\x1b[0m"),
         None => _ = write!(text, "{step:<12}"),
