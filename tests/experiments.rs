@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -194,6 +195,25 @@ fn transitions() -> BTreeSet<(String, String)> {
     let start: Value = serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
     let rows = start["transitions"].as_array().unwrap();
     rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect()
+}
+
+/// What an experiment was seen to do comes out of the parser again when the capture of it is replayed.
+#[test]
+fn every_capture_replays() {
+    for experiment in everything().iter().filter(|one| one.answer().is_none() && one.sent().len() < 200_000) {
+        let events = watched(|app, connection| play(experiment, app, connection, &answers::heads(&experiment.sent())));
+        let capture: String = events.iter().map(|event| format!("{event}\n")).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+        let child = command.args(["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || input.write_all(capture.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}: {text}", experiment.text("name"));
+        assert!(text.ends_with(" 0 otherwise\n"), "{}: {text}", experiment.text("name"));
+    }
 }
 
 /// How the network cuts the bytes decides nothing: whole, byte by byte, and cut in two at every third place.

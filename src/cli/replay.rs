@@ -1,6 +1,7 @@
 //! `wirelight replay`: gives the bytes of a capture to the parser again, and holds what it says against what was recorded.
 
 use wirelight::FAULTS;
+use wirelight::wire::{Explanation, Piece};
 
 use super::capture::{self, Connection, Parsed};
 use super::explain::{self, one_file};
@@ -49,31 +50,36 @@ fn parsed(connection: &Connection, most: usize) -> Vec<Parsed> {
     let (stream, mut at, mut events) = (connection.stream(true), 0, Vec::new());
     while at < stream.len() && events.len() < most {
         let (explanation, length) = answers::message(stream.get(at..).unwrap_or_default());
-        let faults =
-            || explanation.findings().iter().filter(|finding| FAULTS.iter().any(|row| row.name == finding.name));
-        let body = |kind: &str| ["body", "chunk-size", "chunk-data", "chunk-ext", "trailer"].contains(&kind);
-        let head_end = explanation.pieces().find(|piece| body(piece.kind)).map_or(usize::MAX, |piece| piece.at);
-        let head: Vec<_> = explanation.pieces().take_while(|piece| piece.at < head_end).collect();
-        let whole = head.iter().any(|piece| piece.kind == "blank");
-        if whole && faults().all(|fault| fault.at >= head_end) {
-            let head = head.split_inclusive(|piece| piece.kind == "blank").next().unwrap_or_default();
-            let spans = head
-                .iter()
-                .map(|piece| (piece.at as u64, (piece.at + piece.bytes.len()) as u64, piece.kind.to_owned()));
-            events.push(Parsed::Head(at as u64, spans.collect()));
-            let data = explanation.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
-            let length: usize = data.map(|piece| piece.bytes.len()).sum();
-            if explanation.findings().is_empty() && head_end != usize::MAX {
-                events.push(Parsed::Body(length as u64));
+        let fault = explanation.findings().iter().find(|finding| FAULTS.iter().any(|row| row.name == finding.name));
+        if let Some(head_end) = head_end(&explanation).filter(|end| fault.is_none_or(|fault| fault.at >= *end)) {
+            let head = explanation.pieces().take_while(|piece| piece.at < head_end);
+            let span =
+                |piece: Piece<'_>| (piece.at as u64, (piece.at + piece.bytes.len()) as u64, piece.kind.to_owned());
+            events.push(Parsed::Head(at as u64, head.map(span).collect()));
+            let whole = !explanation.findings().iter().any(|finding| finding.name == "body-short");
+            if whole && fault.is_none() && announces_body(&explanation) {
+                let data = explanation.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
+                events.push(Parsed::Body(data.map(|piece| piece.bytes.len() as u64).sum()));
             }
         }
-        if let Some(fault) = faults().next() {
+        if let Some(fault) = fault {
             events.push(Parsed::Error((at + fault.at) as u64, fault.name.to_owned()));
             break;
         }
         at += length.max(1);
     }
     events
+}
+
+/// The first empty line ends the head; another one may end a trailer section.
+fn head_end(message: &Explanation) -> Option<usize> {
+    message.pieces().find(|piece| piece.kind == "blank").map(|piece| piece.at + piece.bytes.len())
+}
+
+fn announces_body(message: &Explanation) -> bool {
+    let framing =
+        |name: &[u8]| name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
+    message.pieces().any(|piece| piece.kind == "name" && framing(piece.bytes))
 }
 
 fn shown(event: &Parsed) -> String {
