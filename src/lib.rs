@@ -53,7 +53,7 @@
 //! 2. [`Request`]: its methods are what Flask's `request` has.
 //! 3. [`IntoResponse`]: the table of return values.
 //! 4. [`Error`] and [`Router::on_error`]: one place for everything that goes wrong.
-//! 5. [`middleware`]: request ids, logs, API keys, CORS, rate limits, metrics, health.
+//! 5. [`middleware`]: request ids, logs, API keys, CORS, rate limits, metrics, health, gzip.
 //! 6. [`App::test`]: tests through the real parser, without sockets.
 //! 7. [`Server`]: what to change before production.
 //!

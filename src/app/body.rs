@@ -18,6 +18,12 @@ pub(crate) trait BodySource: Send {
     fn heartbeat(&self) -> Option<&'static [u8]> {
         None
     }
+
+    /// Whether its bytes come when they like; then those that are here must not wait in a coder for more.
+    #[cfg(feature = "gzip")]
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 /// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.

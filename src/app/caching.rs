@@ -61,12 +61,16 @@ impl Response {
 
     /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
     pub fn vary(&mut self, field: &str) {
-        let before = self.header_value("vary").unwrap_or_default();
-        if before.split(',').any(|known| known.trim().eq_ignore_ascii_case(field)) {
-            return;
+        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
+        let mut all: Vec<&[u8]> = lines.map(|(_, value)| value).collect();
+        let known = |line: &&[u8]| {
+            line.split(|&byte| byte == b',').any(|known| known.trim_ascii().eq_ignore_ascii_case(field.as_bytes()))
+        };
+        if !all.iter().any(known) {
+            all.push(field.as_bytes());
+            let all = all.join(b", ".as_slice());
+            self.header("Vary", all);
         }
-        let all = if before.is_empty() { field.to_owned() } else { format!("{before}, {field}") };
-        self.header("Vary", all);
     }
 
     /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it asked for, by itself.
@@ -135,5 +139,11 @@ mod tests {
             response.vary(field);
         }
         assert_eq!(response.header_value("vary"), Some("Accept-Encoding, Origin"));
+        response.append_header("Vary", "Accept , Cookie");
+        for field in ["Cookie", "Referer"] {
+            response.vary(field);
+        }
+        let lines: Vec<_> = response.headers().collect();
+        assert_eq!(lines, [("Vary", b"Accept-Encoding, Origin, Accept , Cookie, Referer".as_slice())]);
     }
 }

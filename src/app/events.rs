@@ -321,6 +321,11 @@ impl BodySource for EventStream {
     fn heartbeat(&self) -> Option<&'static [u8]> {
         Some(b":\n\n")
     }
+
+    #[cfg(feature = "gzip")]
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for EventStream {

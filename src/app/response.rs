@@ -1,5 +1,8 @@
 //! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
 
+#[cfg(feature = "gzip")]
+mod recode;
+
 use std::ops::Range;
 
 use serde_core::Serialize;

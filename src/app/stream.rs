@@ -192,6 +192,11 @@ impl BodySource for Receiver {
     fn attach(&mut self, wake: Wake) {
         self.0.lock().wake = Some(wake);
     }
+
+    #[cfg(feature = "gzip")]
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for Receiver {

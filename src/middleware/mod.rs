@@ -30,6 +30,8 @@ mod access_log;
 mod api_key;
 mod clock;
 mod cors;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod health;
 mod metrics;
 pub mod rate_limit;
@@ -45,6 +47,8 @@ use crate::http1::method::Method;
 pub use access_log::{AccessLog, Format};
 pub use api_key::{ApiKey, ApiUser};
 pub use cors::Cors;
+#[cfg(feature = "gzip")]
+pub use gzip::Gzip;
 pub(crate) use health::Draining;
 pub use health::health;
 pub use metrics::Metrics;

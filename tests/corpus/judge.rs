@@ -3,8 +3,10 @@
 //! Every check answers `None`, or one sentence that says what is wrong.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::{Duration, SystemTime};
 
+use flate2::read::GzDecoder;
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -87,9 +89,13 @@ pub fn response_problem(want: &Answer, got: &Response) -> Option<String> {
         return Some(format!("version {}, wanted {:?}", got.version, want.version));
     }
     if want.gunzip && got.tokens("content-encoding").iter().any(|coding| coding == "gzip") {
-        return Some("a compressed body, though the application never compresses".to_owned());
+        let mut plain = Vec::new();
+        return match GzDecoder::new(&got.body[..]).read_to_end(&mut plain) {
+            Ok(_) => body_problem(want, &plain),
+            Err(error) => Some(format!("the body is not in gzip: {error}")),
+        };
     }
-    body_problem(want, got)
+    body_problem(want, &got.body)
 }
 
 fn status_ok(want: &Status, got: u16) -> bool {
@@ -160,20 +166,20 @@ fn date_problem(imf: &Value, value: &str) -> Option<String> {
     (imf == "now" && distance > TOLERANCE).then(|| "is not the current time".to_owned())
 }
 
-fn body_problem(want: &Answer, got: &Response) -> Option<String> {
-    let shown = || text(&got.body[..got.body.len().min(80)]);
-    if let Some(body) = want.body.as_ref().map(|body| body.expand()).filter(|body| *body != got.body) {
+fn body_problem(want: &Answer, got: &[u8]) -> Option<String> {
+    let shown = || text(&got[..got.len().min(80)]);
+    if let Some(body) = want.body.as_ref().map(|body| body.expand()).filter(|body| body != got) {
         let wanted = text(&body[..body.len().min(80)]);
-        return Some(format!("body {:?} ({} bytes), wanted {wanted:?} ({})", shown(), got.body.len(), body.len()));
+        return Some(format!("body {:?} ({} bytes), wanted {wanted:?} ({})", shown(), got.len(), body.len()));
     }
-    let holds = |part: &Vec<u8>| memchr::memmem::find(&got.body, part).is_some();
+    let holds = |part: &Vec<u8>| memchr::memmem::find(got, part).is_some();
     if let Some(part) = want.body_has.as_ref().map(|part| part.expand()).filter(|part| !holds(part)) {
         return Some(format!("body {:?} lacks {:?}", shown(), text(&part)));
     }
     if let Some(part) = want.body_lacks.as_ref().map(|part| part.expand()).filter(holds) {
         return Some(format!("body {:?} must not hold {:?}", shown(), text(&part)));
     }
-    want.json.as_ref().and_then(|json| json_problem(json, &got.body))
+    want.json.as_ref().and_then(|json| json_problem(json, got))
 }
 
 fn json_problem(want: &Json, body: &[u8]) -> Option<String> {
@@ -315,7 +321,7 @@ mod tests {
             (r#""status":[200],"framing":["close","length"]"#, reply(200, "", ""), true),
             (r#""status":[200],"framing":["chunked"]"#, reply(200, "", ""), false),
             (r#""status":[200],"version":["HTTP/1.0"]"#, reply(200, "", ""), false),
-            (r#""status":[200],"gunzip":true"#, reply(200, "Content-Encoding: gzip\r\n", ""), false),
+            (r#""status":[200],"gunzip":true"#, reply(200, "Content-Encoding: gzip\r\n", "ab"), false),
             (r#""status":[200],"body":"ab""#, reply(200, "", "ab"), true),
             (r#""status":[200],"body":"ab""#, reply(200, "", "abc"), false),
             (r#""status":[200],"body_has":"b""#, reply(200, "", "abc"), true),

@@ -27,8 +27,17 @@ pub fn routes(pause: Duration) -> App {
         "slow"
     })
     .blocking();
+    app.get("/compressible", compressible);
     app.get("/private", |_| Err::<(), _>(Error::unauthorized("Bearer", "for members only")));
     app
+}
+
+/// Coded by hand rather than by a hook, which would keep all other routes off the short way to their handlers.
+fn compressible(req: &Request) -> Response {
+    let mut response = Response::new(StatusCode::OK);
+    response.text("The quick brown fox jumps over the lazy dog.\n".repeat(100));
+    wirelight::middleware::Gzip::new().code(req, &mut response);
+    response
 }
 
 /// A body of unknown length.

@@ -20,6 +20,8 @@ use crate::wire::probe::{Ending, Event, Probe};
 const PIECE: usize = 64 * 1024;
 /// What a stream sends before the other connections get their turn.
 const STREAM_A_TURN: usize = 256 * 1024;
+/// What a pull counts as at least: making bytes takes time too, even if few come of it (a coder's), or none (an empty piece).
+const PULL: usize = 16 * 1024;
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
 pub(crate) struct Exchange {
@@ -153,7 +155,7 @@ impl<S: Socket> Conn<S> {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
             let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
             let pulled = stream.pull(&mut held.output);
-            sent += held.output.len();
+            sent += held.output.len().max(PULL);
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
                 Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),

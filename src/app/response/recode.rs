@@ -1,0 +1,51 @@
+//! What a content coding needs of a response: its body, taken out and put back in another form; knows no coding.
+
+use std::io::{self, Cursor};
+
+use super::{Body, Response};
+use crate::app::body::{BodySource, Pull, Reader};
+
+impl Response {
+    /// Whether the body is fed by somebody else, at a pace of his own.
+    pub(crate) fn may_wait(&self) -> bool {
+        matches!(&self.body, Body::Source(source, _) if source.may_wait())
+    }
+
+    /// Makes of a streamed body of up to `most` bytes one that is here.
+    ///
+    /// # Errors
+    /// The source's, or the body is shorter than it said.
+    pub(crate) fn load(&mut self, most: u64) -> io::Result<()> {
+        let Body::Source(source, Some(length)) = &mut self.body else { return Ok(()) };
+        if *length > most {
+            return Ok(());
+        }
+        let (mut bytes, length) = (Vec::new(), *length as usize);
+        while bytes.len() < length {
+            let room = length - bytes.len();
+            if source.pull(&mut bytes, room)? == Pull::End && bytes.len() < length {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "shorter than announced"));
+            }
+        }
+        bytes.truncate(length);
+        self.body = Body::Owned(bytes);
+        Ok(())
+    }
+
+    /// Puts the same content back in another form. Its media type is what it was.
+    pub(crate) fn recode(&mut self, coded: Vec<u8>) {
+        self.body = Body::Owned(coded);
+    }
+
+    /// As [`recode`](Self::recode), while it is sent.
+    pub(crate) fn recode_streamed(&mut self, coder: impl FnOnce(Box<dyn BodySource>) -> Box<dyn BodySource>) {
+        let plain: Box<dyn BodySource> = match std::mem::take(&mut self.body) {
+            Body::Empty => Box::new(Reader(io::empty())),
+            Body::Static(bytes) => Box::new(Reader(bytes)),
+            Body::Scratch => Box::new(Reader(Cursor::new(std::mem::take(&mut self.scratch)))),
+            Body::Owned(bytes) => Box::new(Reader(Cursor::new(bytes))),
+            Body::Source(source, _) => source,
+        };
+        self.body = Body::Source(coder(plain), None);
+    }
+}
