@@ -1,9 +1,10 @@
 //! How a server is told to stop, from any thread; knows no connection.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::Waker;
+use socket2::Socket;
 
 /// What all workers of a server look at once a turn.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(crate) struct Control {
     /// Another process serves the same listeners.
     successor: AtomicBool,
     wakers: Mutex<Vec<Arc<Waker>>>,
+    /// Closed when the server stops. Whoever keeps a listener open then keeps clients waiting who should be refused.
+    listeners: Mutex<Vec<Socket>>,
 }
 
 /// Where in its life the server is. It only ever goes forward.
@@ -39,22 +42,36 @@ impl Control {
         }
     }
 
-    /// Another process serves the same listeners now: ours stop, and theirs stay open.
-    pub(crate) fn hand_over(&self) {
-        self.successor.store(true, Ordering::Relaxed);
-        self.advance(Phase::Draining);
-    }
-
     pub(crate) fn has_successor(&self) -> bool {
         self.successor.load(Ordering::Relaxed)
     }
 
+    /// What a successor gets.
+    pub(crate) fn listeners(&self) -> MutexGuard<'_, Vec<Socket>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn advance(&self, phase: Phase) {
+        self.listeners().clear();
         self.phase.fetch_max(phase as u8, Ordering::Release);
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if let Err(error) = waker.wake() {
                 log::error!("cannot wake a worker: {error}");
             }
         }
+    }
+}
+
+#[cfg(feature = "restart")]
+impl Control {
+    /// Keeps these listeners open, beside the workers that have them, until the server stops.
+    pub(crate) fn keep(&self, listeners: Vec<Socket>) {
+        *self.listeners() = listeners;
+    }
+
+    /// Another process serves the same listeners now: ours stop, and theirs stay open.
+    pub(crate) fn hand_over(&self) {
+        self.successor.store(true, Ordering::Relaxed);
+        self.advance(Phase::Draining);
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 
 use super::deadline::Millis;
 use super::listen;
@@ -61,7 +61,8 @@ impl Listener {
     }
 
     /// The bare socket, for a successor.
-    pub(crate) fn socket(&self) -> io::Result<Socket> {
+    #[cfg(feature = "restart")]
+    pub(crate) fn socket(&self) -> io::Result<socket2::Socket> {
         match self {
             Listener::Tcp { listener, .. } => SockRef::from(listener).try_clone(),
             Listener::Unix { listener, .. } => SockRef::from(listener).try_clone(),

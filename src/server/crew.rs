@@ -39,3 +39,52 @@ pub(super) fn keep<P: Probe>(
         worker = renew(listeners, signals, probe)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+    use std::time::Duration;
+
+    use crate::app::app::App;
+    use crate::server::Server;
+    use crate::wire::probe::{Event, Probe};
+
+    /// Kills its worker's loop whenever a connection begins whose number in its loop is 3.
+    struct Fault;
+
+    impl Probe for Fault {
+        const ON: bool = true;
+
+        fn event(&mut self, connection: u64, event: Event<'_>) {
+            if connection == 3 && matches!(event, Event::ConnOpen { .. }) {
+                panic!("a fault that the test provokes");
+            }
+        }
+
+        fn rest(&mut self) {}
+    }
+
+    fn answered(address: SocketAddr) -> bool {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // Both fail where the loop died with this connection.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer.ends_with("ok")
+    }
+
+    #[test]
+    fn a_loop_that_dies_is_replaced_and_its_listener_stays() {
+        let server = Server::bind("127.0.0.1:0").unwrap().signals(false);
+        let (address, handle) = (server.local_addr(), server.handle());
+        let mut app = App::new();
+        app.get("/", |_| "ok");
+        let running = std::thread::spawn(move || server.serve(app, |_| Fault));
+        let answers: Vec<_> = (0..9).map(|_| answered(address)).collect();
+        assert_eq!(answers, [true, true, false].repeat(3));
+        handle.stop();
+        running.join().unwrap().unwrap();
+    }
+}

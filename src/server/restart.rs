@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGUSR2};
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 
 use super::inherit::{FDS, LENT, READY};
 use super::notify::notify;
@@ -32,7 +32,6 @@ const FIRST: i32 = 3;
 struct Legacy {
     program: PathBuf,
     arguments: Vec<OsString>,
-    listeners: Vec<Socket>,
     lent: bool,
     control: Arc<Control>,
     under_way: AtomicBool,
@@ -41,11 +40,11 @@ struct Legacy {
 /// HUP and USR2 start the program anew.
 pub(super) fn on_signal(signals: &mut Signals, listeners: &[Vec<Listener>], control: &Arc<Control>) -> io::Result<()> {
     let all = || listeners.iter().flatten();
+    control.keep(all().map(Listener::socket).collect::<io::Result<_>>()?);
     let legacy = Arc::new(Legacy {
         // Asked now: after a deploy it would be the name of a deleted file.
         program: env::current_exe()?,
         arguments: env::args_os().skip(1).collect(),
-        listeners: all().map(Listener::socket).collect::<io::Result<_>>()?,
         lent: all().any(Listener::is_lent),
         control: control.clone(),
         under_way: AtomicBool::new(false),
@@ -98,7 +97,8 @@ impl Legacy {
 
     /// Descriptors keep their numbers in the successor; which of them are what, its environment says.
     fn spawn(&self, ready: &UnixStream) -> io::Result<Child> {
-        let sockets = || self.listeners.iter().map(SockRef::from).chain([SockRef::from(ready)]);
+        let kept = self.control.listeners();
+        let sockets = || kept.iter().map(SockRef::from).chain([SockRef::from(ready)]);
         let numbers: Vec<i32> = sockets().map(|socket| socket.as_raw_fd() - FIRST).collect();
         let [listeners @ .., ready] = &numbers[..] else { return Err(io::ErrorKind::InvalidInput.into()) };
         let listeners: Vec<String> = listeners.iter().map(i32::to_string).collect();

@@ -66,6 +66,8 @@ impl<P: Probe> Worker<P> {
     }
 
     fn begin_drain(&mut self) {
+        // First: what newcomers ask is answered with the close already.
+        self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
         self.doors.last_call(!self.control.has_successor());
         while self.doors.due().is_some_and(|due| due <= self.moment.now) {
             self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
@@ -74,7 +76,6 @@ impl<P: Probe> Worker<P> {
             self.open(guest); // one connection more than there are places is less harm than one request lost
         }
         self.doors.close();
-        self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
         let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline

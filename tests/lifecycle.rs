@@ -1,0 +1,336 @@
+//! The life of a server from the first to the last client: several addresses, stops that lose nothing, restarts, bad deploys.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wirelight::{App, Handle, Server, Timeouts, middleware};
+
+/// A folder of its own for a test, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("wirelight-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // what is left is in a temporary folder anyway
+    }
+}
+
+fn app() -> App {
+    let mut app = App::new();
+    app.get("/", |_| "ok");
+    app.get("/health", middleware::health());
+    app
+}
+
+fn run(server: Server) -> (Handle, JoinHandle<io::Result<()>>) {
+    let server = server.signals(false);
+    (server.handle(), std::thread::spawn(move || server.run(app())))
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Everything that comes back on a connection that closes behind the answer.
+fn ask(mut stream: impl Read + Write, target: &str) -> String {
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// One answer on a connection that stays.
+fn ask_on(stream: &mut TcpStream, target: &str) -> String {
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut bytes = [0; 4096];
+    let n = stream.read(&mut bytes).unwrap();
+    String::from_utf8(bytes[..n].to_vec()).unwrap()
+}
+
+#[test]
+fn a_server_listens_on_several_ports_and_files() {
+    let folder = Folder::new();
+    let path = folder.file("a.sock");
+    let server = Server::bind("127.0.0.1:0").unwrap().also("127.0.0.1:0").unwrap().also_unix(&path).unwrap();
+    let server = server.unix_mode(0o600).unwrap().workers(2);
+    let addresses = server.addresses();
+    let second: SocketAddr = addresses[1].parse().unwrap();
+    assert_eq!(addresses[2], format!("unix:{}", path.display()));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let first = server.local_addr();
+    let (handle, running) = run(server);
+    for _ in 0..8 {
+        assert!(ask(connect(first), "/").ends_with("ok"));
+        assert!(ask(connect(second), "/").ends_with("ok"));
+        assert!(ask(UnixStream::connect(&path).unwrap(), "/").ends_with("ok"));
+    }
+    handle.stop();
+    running.join().unwrap().unwrap();
+    assert!(!path.exists(), "the file goes with the server");
+}
+
+#[test]
+fn a_file_that_a_dead_server_left_is_replaced_and_nothing_else_is() {
+    let folder = Folder::new();
+    let kind = |path: &PathBuf| Server::bind_unix(path).map(|_| ()).map_err(|error| (error.kind(), error.to_string()));
+    let dead = folder.file("dead.sock");
+    drop(UnixListener::bind(&dead).unwrap());
+    assert_eq!(kind(&dead), Ok(()));
+    let alive = folder.file("alive.sock");
+    let _listener = UnixListener::bind(&alive).unwrap();
+    let said = format!("cannot listen on unix:{}: another program listens there", alive.display());
+    assert_eq!(kind(&alive), Err((ErrorKind::AddrInUse, said)));
+    let plain = folder.file("plain");
+    fs::write(&plain, "kept").unwrap();
+    let said = format!("cannot listen on unix:{}: a file is there that is no socket", plain.display());
+    assert_eq!(kind(&plain), Err((ErrorKind::AlreadyExists, said)));
+    assert_eq!(fs::read(&plain).unwrap(), b"kept");
+    assert_eq!(kind(&folder.file("none/a.sock")).unwrap_err().0, ErrorKind::NotFound);
+}
+
+#[test]
+fn whoever_waits_in_the_queue_at_a_stop_is_answered() {
+    let folder = Folder::new();
+    let path = folder.file("a.sock");
+    let timeouts = Timeouts { drain_idle: Duration::ZERO, ..Timeouts::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().also_unix(&path).unwrap().timeouts(timeouts);
+    let address = server.local_addr();
+    let mut waiting: Vec<_> = (0..100).map(|_| connect(address)).collect();
+    let mut local = UnixStream::connect(&path).unwrap();
+    for client in &mut waiting {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
+    local.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    server.handle().stop(); // before it ran at all
+    let (_, running) = run(server);
+    let mut answer = String::new();
+    for client in &mut waiting {
+        client.read_to_string(&mut answer).unwrap();
+    }
+    local.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 101);
+    drop(waiting);
+    running.join().unwrap().unwrap();
+}
+
+#[test]
+fn at_the_end_of_a_stop_who_is_left_is_cut_and_counted() {
+    let timeouts = Timeouts { shutdown: Duration::ZERO, ..Timeouts::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().timeouts(timeouts);
+    let address = server.local_addr();
+    let (handle, running) = run(server);
+    let mut slow = connect(address);
+    assert!(ask_on(&mut slow, "/").ends_with("ok"));
+    slow.write_all(b"GET / HT").unwrap();
+    assert!(ask(connect(address), "/").ends_with("ok"), "by now the half head was read");
+    handle.stop();
+    let error = running.join().unwrap().unwrap_err();
+    assert_eq!(
+        (error.kind(), &*error.to_string()),
+        (ErrorKind::TimedOut, "1 connection was cut at the end of the stop")
+    );
+    assert_eq!(slow.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_lame_duck_says_so_and_serves_on() {
+    let server = Server::bind("127.0.0.1:0").unwrap().lame_duck(Duration::from_secs(600));
+    let address = server.local_addr();
+    let (handle, running) = run(server);
+    assert!(ask(connect(address), "/health").starts_with("HTTP/1.1 200 "));
+    handle.stop();
+    let mut kept = connect(address);
+    assert!(ask_on(&mut kept, "/health").starts_with("HTTP/1.1 503 "));
+    assert!(!ask_on(&mut kept, "/").contains("Connection: close"), "nothing else changes yet");
+    assert!(ask(connect(address), "/").ends_with("ok"));
+    handle.stop_now();
+    running.join().unwrap().unwrap();
+}
+
+/// The command, started anew, replaced and stopped by signals.
+#[cfg(feature = "cli")]
+mod command {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::path::Path;
+    use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+
+    struct Running {
+        child: Child,
+        stdout: BufReader<ChildStdout>,
+        stderr: BufReader<ChildStderr>,
+        address: SocketAddr,
+    }
+
+    impl Running {
+        fn start(program: &Path, adapt: impl FnOnce(&mut Command)) -> Running {
+            let mut command = Command::new(program);
+            command.args(["--host", "127.0.0.1", "--port", "0"]).env("RUST_LOG", "wirelight=info");
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            adapt(&mut command);
+            let mut child = command.spawn().unwrap();
+            let mut stdout = BufReader::new(child.stdout.take().unwrap());
+            let stderr = BufReader::new(child.stderr.take().unwrap());
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+            let mut running = Running { child, stdout, stderr, address };
+            running.log("listening on"); // from here on signals are heard
+            running
+        }
+
+        /// The first line of the log from here on that says this.
+        fn log(&mut self, what: &str) -> String {
+            let mut line = String::new();
+            while !line.contains(what) {
+                line.clear();
+                assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended before it said {what:?}");
+            }
+            line
+        }
+
+        fn signal(&self, signal: &str) {
+            kill(signal, self.child.id());
+        }
+
+        /// The exit code, once the process, and every other that has its output, is gone.
+        fn ended(mut self) -> Option<i32> {
+            io::copy(&mut self.stdout, &mut io::sink()).unwrap();
+            io::copy(&mut self.stderr, &mut io::sink()).unwrap();
+            self.child.wait().unwrap().code()
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.child.kill(); // fails where it has ended, which is the good case
+            let _ = self.child.wait();
+        }
+    }
+
+    fn kill(signal: &str, process: u32) {
+        assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
+    }
+
+    fn wirelight() -> &'static Path {
+        Path::new(env!("CARGO_BIN_EXE_wirelight"))
+    }
+
+    #[test]
+    fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
+        for signal in ["-HUP", "-USR2"] {
+            let mut server = Running::start(wirelight(), |_| ());
+            let mut kept = connect(server.address);
+            assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"));
+            server.signal(signal);
+            let line = server.log("serves; this one finishes");
+            let successor: u32 = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+            assert_ne!(successor, server.child.id());
+            assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"), "a connection of the old process");
+            assert!(ask(connect(server.address), "/hello").contains("Hello, World!"));
+            drop(kept);
+            assert_eq!(server.child.wait().unwrap().code(), Some(0));
+            assert!(ask(connect(server.address), "/hello").contains("Hello, World!"), "the old one is gone");
+            kill("-TERM", successor);
+            assert_eq!(server.ended(), Some(0));
+        }
+    }
+
+    #[test]
+    fn a_bad_deploy_is_survived() {
+        let folder = Folder::new();
+        let program = folder.file("deployed");
+        fs::copy(wirelight(), &program).unwrap();
+        let mut server = Running::start(&program, |_| ());
+        let bad = folder.file("bad");
+        for script in ["#!/bin/sh\nexit 3\n", "no program at all"] {
+            fs::write(&bad, script).unwrap();
+            fs::set_permissions(&bad, fs::Permissions::from_mode(0o755)).unwrap();
+            fs::rename(&bad, &program).unwrap();
+            server.signal("-HUP");
+            server.log("restart failed, this process serves on");
+            assert!(ask(connect(server.address), "/hello").contains("Hello, World!"));
+        }
+        fs::copy(wirelight(), &bad).unwrap();
+        fs::rename(&bad, &program).unwrap();
+        server.signal("-HUP");
+        let line = server.log("serves; this one finishes");
+        let successor = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+        kill("-TERM", successor);
+        assert_eq!(server.ended(), Some(0));
+    }
+
+    #[test]
+    fn a_socket_of_systemd_is_served_and_stays_open() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut server = Running::start(wirelight(), |command| {
+            socket2::SockRef::from(&listener).set_cloexec(false).unwrap();
+            let number = listener.as_raw_fd().to_string();
+            command.args(["--port", &address.port().to_string()]);
+            command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", number);
+        });
+        socket2::SockRef::from(&listener).set_cloexec(true).unwrap();
+        assert_eq!(server.address, address);
+        assert!(ask(connect(address), "/hello").contains("Hello, World!"));
+        server.signal("-TERM");
+        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        let _queued = connect(address);
+        listener.accept().unwrap(); // nothing was done to it that its owner would notice
+    }
+
+    #[test]
+    fn a_service_manager_is_told() {
+        let folder = Folder::new();
+        let path = folder.file("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let heard = || {
+            let mut bytes = [0; 64];
+            let n = manager.recv(&mut bytes).unwrap();
+            String::from_utf8(bytes[..n].to_vec()).unwrap()
+        };
+        let server = Running::start(wirelight(), |command| {
+            command.env("NOTIFY_SOCKET", &path);
+        });
+        assert_eq!(heard(), "READY=1");
+        server.signal("-TERM");
+        assert_eq!(heard(), "STOPPING=1");
+        assert_eq!(server.ended(), Some(0));
+    }
+
+    #[test]
+    fn a_second_signal_is_now() {
+        let server = Running::start(wirelight(), |_| ());
+        let mut slow = connect(server.address);
+        assert!(ask_on(&mut slow, "/hello").contains("Hello, World!"));
+        slow.write_all(b"GET / HT").unwrap();
+        server.signal("-TERM");
+        while TcpStream::connect(server.address).is_ok() {} // until the first was heard
+        server.signal("-INT");
+        assert_eq!(server.ended(), Some(0));
+    }
+}
