@@ -329,8 +329,29 @@ fn page() -> String {
         }
         page += &format!("\n</details>\n\nChange it: {}\n", text("change"));
     }
-    page
+    page + FIELDS
 }
+
+const FIELDS: &str = "
+## The file
+
+`tests/experiments.json` holds `experiments` and, to reach every fault and every state, `extras`. For programs that play them elsewhere:
+
+| field | what it says |
+| --- | --- |
+| `plan` | the delivery, step by step: `send` (a character is the byte of its number; `times` repeats it, `every` cuts it with a `gap` in ms), \
+`gap` (a pause), `hold` (silence in which the server may lose its patience), `half_close` |
+| `question`, `choices`, `right` | what to predict; the right choice counts from 0 |
+| `early`, `statuses`, `end` | the answers before the silence, all answers, and whether the connection is `open` or the server `close`d it |
+| `events` | a subsequence of the trace: names of events, with the word that decides |
+| `faults`, `at` | rows of the fault table that are provoked, and the guilty byte |
+| `headers`, `bodies` | fields that the last answer has, words in the answers' bodies |
+| `other`, `room` | what another client gets meanwhile; bytes that the client reads before it pauses |
+| `answer` | what a server sends that makes the mistake itself |
+| `suite` | outcomes of other servers that are `right` or `tolerated`: statuses, `ok` for any that takes the request for valid, and the end |
+| `route` | it needs a route of ours |
+| `rfc`, `why`, `change` | where it is written, why it is so, what to try next |
+";
 
 /// What is sent, as a person reads it: line ends drawn, long repetitions counted.
 fn delivery(experiment: &Experiment) -> String {

@@ -167,6 +167,7 @@ fn mistakes_get_one_sentence_and_code_2() {
         (&["--experiment", "27"], "there is no experiment \"27\""),
         (&["--experiment", "1", "example.com:80"], "not this machine"),
         (&["--suite", "example.com:80"], "not this machine"),
+        (&["--suite", ":80", "x"], "one argument too many"),
     ];
     for (arguments, words) in cases {
         let output = poke(arguments);

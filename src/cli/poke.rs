@@ -39,6 +39,16 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         say(HELP);
         return Ok(());
     };
+    let most = if options.suite.is_some() {
+        0
+    } else if options.experiment.is_some() {
+        1
+    } else {
+        2
+    };
+    if let Some(more) = options.values.get(most) {
+        return Err(Failure::usage(format!("{more:?} is one argument too many; quote the bytes: '…'")));
+    }
     if let Some(server) = &options.suite {
         return suite::run(address(server)?);
     }
@@ -58,9 +68,6 @@ fn poke(options: Options) -> Result<(), Failure> {
         (None, Some(text)) => plan::unescaped(text)?,
         _ => return Err(Failure::usage("poke needs the bytes to send: behind the address, or in a file with --file")),
     };
-    if let Some(more) = values.next() {
-        return Err(Failure::usage(format!("{more:?} is one argument too many; quote the bytes: '…'")));
-    }
     let steps = options.steps(&bytes.repeat(options.repeat.max(1)));
     let manner = Manner { slow: options.slow_read.map(|rate| (rate, None)), told: true, ..Manner::default() };
     talk::talk(server, &steps, &manner).map_err(Failure::runtime)?;

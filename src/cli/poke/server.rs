@@ -20,8 +20,7 @@ impl Lab {
     /// The application of the experiments, with less patience than usual: a lesson should not last.
     pub(super) fn open() -> Result<Lab, Failure> {
         let short = Duration::from_secs(2);
-        let timeouts =
-            Timeouts { head: short, body_idle: short, body_grace: short, ..Timeouts::default() };
+        let timeouts = Timeouts { head: short, body_idle: short, body_grace: short, ..Timeouts::default() };
         let server =
             Server::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::runtime)?.signals(false).timeouts(timeouts);
         let (address, handle) = (server.local_addr(), server.handle());
