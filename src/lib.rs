@@ -63,8 +63,8 @@
 //!
 //! # Features and versions
 //!
-//! `cli` (on by default) builds the `wirelight` command; a library user writes `default-features = false`. Rust 1.88 is the oldest that
-//! will do.
+//! `cli` (on by default) builds the `wirelight` command; a library user writes `default-features = false`. `redis` counts rate
+//! limits in a Redis that several machines share. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
 mod app;

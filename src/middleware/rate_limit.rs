@@ -26,6 +26,8 @@
 //! ```
 
 mod rate;
+#[cfg(feature = "redis")]
+mod redis;
 mod table;
 
 use std::fmt;
@@ -34,6 +36,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use rate::Rate;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
 use table::Table;
 
 use crate::app::app::App;

@@ -1,0 +1,95 @@
+//! The routes of `/v1/users`: what a client may say, and what it reads; every one of them may wait for the database.
+
+use wirelight::{Checks, Error, Json, Page, Request, Response, Result, Router, StatusCode, json};
+
+use crate::users::{User, Users};
+
+/// A user is small.
+const MAX_BODY: u64 = 16 * 1024;
+const MAX_NAME: usize = 200;
+
+pub fn router() -> Router {
+    let mut users = Router::new();
+    users.get("/", list).blocking();
+    users.post("/", create).blocking().max_body(MAX_BODY);
+    users.get("/{id:int}", show).blocking();
+    users.put("/{id:int}", replace).blocking().max_body(MAX_BODY);
+    users.patch("/{id:int}", update).blocking().max_body(MAX_BODY);
+    users.delete("/{id:int}", remove).blocking();
+    users
+}
+
+fn list(req: &Request) -> Result<Response> {
+    let page = Page::from(req, 20, 100);
+    let users = req.state::<Users>();
+    let (data, total) = (users.page(page.offset(), page.per_page)?, users.count()?);
+    let mut response = Response::default();
+    response.header("Link", page.links(total));
+    response.json(&json!({ "data": data, "page": page.number, "per_page": page.per_page, "total": total }));
+    Ok(response)
+}
+
+fn create(req: &Request) -> Result<Response> {
+    let (name, email) = whole(req)?;
+    let user = req.state::<Users>().add(&name, &email)?;
+    let mut response = Response::new(StatusCode::CREATED);
+    response.header("Location", format!("/v1/users/{}", user.id));
+    response.json(&user);
+    Ok(response)
+}
+
+fn show(req: &Request) -> Result<Json<User>> {
+    found(req.state::<Users>().find(id(req)?)?)
+}
+
+fn replace(req: &Request) -> Result<Json<User>> {
+    let (name, email) = whole(req)?;
+    found(req.state::<Users>().change(id(req)?, Some(&name), Some(&email))?)
+}
+
+/// Fields that are missing, or null, stay as they are.
+fn update(req: &Request) -> Result<Json<User>> {
+    let body = req.json_value()?;
+    let mut check = Checks::new(&body);
+    let name = check.has("name").then(|| name(&mut check));
+    let email = check.has("email").then(|| check.email("email"));
+    check.finish()?;
+    found(req.state::<Users>().change(id(req)?, name, email)?)
+}
+
+fn remove(req: &Request) -> Result<()> {
+    match req.state::<Users>().remove(id(req)?)? {
+        true => Ok(()),
+        false => Err(no_such_user()),
+    }
+}
+
+/// Both fields, checked.
+fn whole(req: &Request) -> Result<(String, String)> {
+    let body = req.json_value()?;
+    let mut check = Checks::new(&body);
+    let (name, email) = (name(&mut check), check.email("email"));
+    check.finish()?;
+    Ok((name.to_owned(), email.to_owned()))
+}
+
+fn name<'v>(check: &mut Checks<'v>) -> &'v str {
+    let name = check.string("name");
+    check.that("name", name.chars().count() <= MAX_NAME, "Must have at most 200 characters");
+    // PostgreSQL's text cannot hold it, SQLite's tools stop at it.
+    check.that("name", !name.contains('\0'), "Must not contain NUL");
+    name
+}
+
+/// Databases count with a sign: what is beyond is nobody's.
+fn id(req: &Request) -> Result<i64> {
+    i64::try_from(req.param::<u64>("id")?).map_err(|_| no_such_user())
+}
+
+fn found(user: Option<User>) -> Result<Json<User>> {
+    user.map(Json).ok_or_else(no_such_user)
+}
+
+fn no_such_user() -> Error {
+    Error::not_found("There is no such user.")
+}

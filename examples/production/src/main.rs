@@ -1,0 +1,85 @@
+//! The program: reads the environment, puts database, limits and middleware around the routes, and serves; knows no SQL.
+#![forbid(unsafe_code)]
+
+mod api;
+mod database;
+mod settings;
+mod users;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use wirelight::middleware::rate_limit::{LimitFields, RedisStore};
+use wirelight::middleware::{AccessLog, Format, Metrics, RequestId, health};
+use wirelight::{App, Request, Server, json};
+
+use settings::Settings;
+use users::Users;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let settings = Settings::from_env()?;
+    let users = Users::new(database::open(&settings.database)?);
+    // Refuse to start on a wrong address, before a port is taken; a database that is merely down is waited for by the routes.
+    let server = Server::from_env()?.pool(settings.threads, 4 * settings.threads);
+    let app = app(&settings, users)?;
+    // Who closed our output does not want the line.
+    let _ = writeln!(io::stdout(), "listening on http://{}", server.local_addr());
+    server.run(app)
+}
+
+/// Everything around the routes. Hooks run in the order added: the id first, the log last.
+fn app(settings: &Settings, users: Users) -> io::Result<App> {
+    let mut app = App::new();
+    app.trusted_proxies(&settings.proxies);
+    let metrics = Metrics::new();
+    RequestId::new().trust(from_this_machine).add_to(&mut app);
+    metrics.add_to(&mut app);
+    AccessLog::new(Format::Json).to(io::stdout()).add_to(&mut app);
+
+    app.limit(&settings.limit);
+    app.limit_fields(LimitFields::RateLimit);
+    if let Some(url) = &settings.redis {
+        // All limited routes run on the pool: a hit may take longer than a loop could bear.
+        let store = RedisStore::new(url)?.timeout(Duration::from_millis(250));
+        app.limit_store(if settings.fail_closed { store.fail_closed() } else { store });
+    }
+
+    app.on_any_error(|req, e| match e.details() {
+        Some(details) => {
+            json!({ "error": e.name(), "message": e.message(), "details": details, "request_id": req.id() })
+        }
+        None => json!({ "error": e.name(), "message": e.message(), "request_id": req.id() }),
+    });
+    app.state(users);
+    app.nest("/v1/users", api::router());
+    app.get("/health", health()).unlimited();
+    app.get("/ready", ready).blocking().unlimited();
+    app.get("/metrics", metrics.handler()).unlimited();
+    Ok(app)
+}
+
+/// A proxy beside us has made an id, or checked one: log lines of both can then be joined.
+fn from_this_machine(req: &Request) -> bool {
+    req.remote_addr().is_none_or(|peer| peer.ip().is_loopback())
+}
+
+/// Unlike `/health`, which says that the process lives (and should not be restarted because a database is down).
+fn ready(req: &Request) -> wirelight::Result<wirelight::Response> {
+    req.state::<Users>().count()?;
+    let mut response = wirelight::Response::default();
+    response.json(&json!({ "status": "ready" }));
+    response.header("Cache-Control", "no-store");
+    Ok(response)
+}
