@@ -344,3 +344,33 @@ fn the_environment_is_checked() {
         assert!(!output.status.success() && told.contains(name) && told.contains(value), "{told}");
     }
 }
+
+#[test]
+fn websocket() {
+    let echo = Example::run("websocket");
+    let address = echo.url.strip_prefix("http://").unwrap();
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    let (mut socket, reply) = tungstenite::client(format!("ws://{address}/echo"), stream).unwrap();
+    assert_eq!(reply.status().as_u16(), 101);
+    for text in ["hi", "", &"long ".repeat(100_000)] {
+        socket.send(tungstenite::Message::text(text)).unwrap();
+        assert_eq!(socket.read().unwrap(), tungstenite::Message::text(text));
+    }
+    socket.close(None).unwrap();
+    while socket.read().is_ok() {}
+    assert_eq!(echo.get("/echo").status, 400);
+    echo.stop();
+}
+
+#[test]
+fn events() {
+    let chat = Example::run("events");
+    let mut stream = std::net::TcpStream::connect(chat.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "event: present"));
+    assert_eq!(chat.ask("POST", "/say", &[], "hello").status, 204);
+    assert!(lines.any(|line| line == "data: hello"));
+    chat.stop();
+}

@@ -1,6 +1,7 @@
 //! The application: a root router, the state its handlers share, and the one way from a request to its response.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -58,6 +59,8 @@ impl std::ops::DerefMut for App {
 pub(crate) enum Admission {
     /// Up to this many bytes; none: the server's limit.
     Body(Option<u64>),
+    /// The handler reads it while it comes; up to this many bytes, or any number.
+    Streamed(Option<u64>),
     /// No handler will read it.
     Unwanted,
 }
@@ -85,7 +88,7 @@ impl App {
 
     /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
     /// `false`: nothing was done, the route's handler may block, and [`App::handle_blocking`] is for a thread that may.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
         match self.find(request) {
@@ -116,6 +119,19 @@ impl App {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
         self.finish(0, request, response, &mut ());
+    }
+
+    /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
+    #[cold]
+    pub(crate) fn too_slow<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
+        let scope = self.find(request).map_or(0, |route| route.scope);
+        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
+        self.finish(scope, request, response, &mut ());
+    }
+
+    /// How long the pool may take for this request.
+    pub(crate) fn deadline<'a>(&'a self, mut request: Request<'a>) -> Option<Duration> {
+        self.find(&mut request).ok().and_then(|route| route.deadline)
     }
 
     /// The whole way: before hooks, guards, handler or miss, error page, after hooks.
@@ -149,6 +165,7 @@ impl App {
     /// Looks ahead at a request whose body is still to come.
     pub(crate) fn admit<'a>(&'a self, mut request: Request<'a>) -> Admission {
         match self.find(&mut request) {
+            Ok(route) if route.streaming => Admission::Streamed(route.max_body),
             Ok(route) => Admission::Body(route.max_body),
             Err(_) => Admission::Unwanted,
         }

@@ -1,6 +1,7 @@
 //! Bodies that are made while they are sent: from an iterator, a file, another thread; says nothing of how they are framed.
 
 use std::io;
+use std::net::TcpStream;
 use std::sync::Arc;
 
 /// Where the bytes of a long body come from. The connection asks for more only when the last ones have left.
@@ -14,6 +15,11 @@ pub(crate) trait BodySource: Send {
     /// Called once, before the first pull: `wake` tells the connection that there is more after a [`Pull::Wait`].
     fn attach(&mut self, _wake: Wake) {}
 
+    /// Who takes the socket over, when this is no body at all but the end of HTTP on this connection.
+    fn switch(&mut self) -> Option<Switch> {
+        None
+    }
+
     /// What to send when nothing else was sent for a while, to keep the connection alive through proxies.
     fn heartbeat(&self) -> Option<&'static [u8]> {
         None
@@ -25,6 +31,9 @@ pub(crate) trait BodySource: Send {
         false
     }
 }
+
+/// Takes a socket over, with the bytes that were read from it already.
+pub(crate) type Switch = Box<dyn FnOnce(TcpStream, Vec<u8>) + Send>;
 
 /// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -28,5 +28,7 @@ pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod told;
 pub(crate) mod tree;
+pub(crate) mod upgrade;
+pub(crate) mod upload;
 mod url;
 pub(crate) mod validate;

@@ -284,12 +284,6 @@ impl Response {
         std::mem::take(&mut self.conditional)
     }
 
-    /// The head is out, and the body will not follow.
-    #[cold]
-    pub(crate) fn drop_body(&mut self) {
-        self.body = Body::Empty;
-    }
-
     pub(crate) fn clear_body(&mut self) {
         self.body = Body::Empty;
         self.media_type = "";
@@ -343,7 +337,7 @@ impl Response {
         }
     }
 
-    fn append_line(&mut self, name: &str, value: &[u8]) {
+    pub(crate) fn append_line(&mut self, name: &str, value: &[u8]) {
         if name.eq_ignore_ascii_case("content-type") {
             self.media_type = "";
         }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::error::{Error, Result};
 use super::into_response::IntoResponse;
@@ -55,6 +57,12 @@ pub struct Route {
     pub(crate) handler: Handler,
     /// Whether the handler runs on the pool.
     pub(crate) blocking: bool,
+    /// Whether the handler reads the body while it comes.
+    pub(crate) streaming: bool,
+    /// How long the pool may take.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether the log has been told that the handler holds the event loop.
+    complained: AtomicBool,
     pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
     pub(crate) name: Option<Cow<'static, str>>,
@@ -160,6 +168,9 @@ impl Router {
             handler,
             guards,
             blocking: false,
+            streaming: false,
+            deadline: None,
+            complained: AtomicBool::new(false),
             max_body: None,
             limited: Limited::Default,
             name: None,
@@ -301,6 +312,42 @@ impl Route {
     pub fn blocking(&mut self) -> &mut Route {
         self.blocking = true;
         self
+    }
+
+    /// Runs the handler on the pool as soon as the head is here; it reads the body with
+    /// [`body_reader`](crate::Request::body_reader) while it comes. Gigabytes pass through 100 KiB: who sends faster than the handler
+    /// reads is made to wait. A client that asks first (`Expect: 100-continue`) is told to send when the handler begins to read.
+    ///
+    /// Such a body may have any length, unless [`max_body`](Route::max_body) bounds it. [`body`](crate::Request::body) and what
+    /// parses it see nothing. A handler that answers before it has read everything ends the connection.
+    ///
+    /// ```
+    /// use wirelight::{App, Request, Result};
+    ///
+    /// let mut app = App::new();
+    /// app.post("/upload", |req: &Request| -> Result<String> {
+    ///     let size = std::io::copy(&mut req.body_reader(), &mut std::io::sink())?;
+    ///     Ok(format!("{size} bytes"))
+    /// })
+    /// .streaming();
+    /// assert_eq!(app.test().post("/upload").body("text/plain", "body").send().text(), "4 bytes");
+    /// ```
+    pub fn streaming(&mut self) -> &mut Route {
+        (self.blocking, self.streaming) = (true, true);
+        self
+    }
+
+    /// Answers 503 when the pool takes longer than this for a request, queue included. The handler goes on, since a thread cannot be
+    /// stopped; its answer is dropped. Only for [`blocking`](Route::blocking) routes; while a body is on its way in, the timeouts for
+    /// bodies count instead.
+    pub fn deadline(&mut self, time: Duration) -> &mut Route {
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Whether this is the first time that the log hears of the handler.
+    pub(crate) fn is_first_complaint(&self) -> bool {
+        !self.complained.swap(true, Ordering::Relaxed)
     }
 
     /// Whether nothing stands between a request and the handler, as far as this route is concerned.

@@ -233,6 +233,11 @@ impl Connection {
         self.sending(Send::Body);
     }
 
+    /// The head of a 101 is in the output; behind it, and behind this request, the connection is no longer ours.
+    pub(crate) fn switched(&mut self) {
+        self.sending(Send::Switched);
+    }
+
     /// The bytes of the current request left the input: it is answered from elsewhere.
     pub(crate) fn input_moved(&mut self) {
         (self.body_start, self.framing) = (0, Framing::default());
@@ -271,6 +276,7 @@ impl Connection {
         match (self.send, self.recv) {
             (Send::MustClose | Send::Closed, _) => Waiting::Close,
             (Send::Respond | Send::Body | Send::Done, Recv::Done | Recv::Failed | Recv::Closed) => Waiting::Application,
+            (Send::Switched, _) => Waiting::Application,
             (_, Recv::Idle) => Waiting::Idle,
             (_, Recv::Head) => Waiting::Head,
             (_, Recv::Body) => Waiting::Body,
@@ -390,5 +396,6 @@ fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reje
     Ok(Event::NeedData)
 }
 
+pub(crate) mod parts;
 #[cfg(test)]
 mod tests;

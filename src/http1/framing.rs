@@ -46,6 +46,14 @@ impl Framing {
         }
     }
 
+    /// What is left of a body of known length when the next `bytes` were taken.
+    pub(crate) fn without(self, bytes: u64) -> Framing {
+        match self.0 {
+            Body::Length(length) => Framing(Body::Length(length.saturating_sub(bytes))),
+            Body::Absent | Body::Chunked => self,
+        }
+    }
+
     /// How the body ends.
     pub(crate) fn body(self) -> Body {
         self.0

@@ -33,6 +33,8 @@ pub(crate) enum Send {
     Done,
     /// The answer is whole and was the last one.
     MustClose,
+    /// The connection speaks another protocol now (RFC 9110 §7.8): somebody else owns it.
+    Switched,
     /// Nothing more will be sent.
     Closed,
 }
@@ -67,6 +69,7 @@ pub(crate) const TRANSITIONS: &[Transition] = &[
     send(Send::Respond, Send::Body, "the head of the answer is out"),
     send(Send::Respond, Send::Done, "the answer is out whole and the connection stays"),
     send(Send::Respond, Send::MustClose, "the answer is out whole and was the last one"),
+    send(Send::Respond, Send::Switched, "101 is out: what follows is no HTTP"),
     send(Send::Body, Send::Done, "the last byte of the answer, and the connection stays"),
     send(Send::Body, Send::MustClose, "the last byte of the answer, which was the last one"),
     send(Send::Done, Send::Idle, "both sides are done and the connection stays: next request"),

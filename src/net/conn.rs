@@ -7,22 +7,27 @@ mod arrive;
 mod later;
 mod leave;
 mod patience;
+mod switch;
 mod tell;
+mod upload;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::deadline::{Millis, Transfer};
 use super::desk::{Context, Desk, Tools};
 use super::socket::Socket;
-use crate::app::app::Admission;
+use super::watch;
+use crate::app::body::Switch;
 use crate::app::request::Request;
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::wire::probe::{self, Ending, Outcome, Probe, Timer};
-use later::Stream;
+use later::{Exchange, Stream};
+use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
@@ -40,6 +45,8 @@ pub(crate) enum Fate {
     Again,
     /// It is over.
     Gone(Ending),
+    /// It has a new owner, who waits in [`Conn::switched`].
+    Switched,
 }
 
 pub(crate) struct Conn<S> {
@@ -73,6 +80,8 @@ enum Stage {
     Away,
     /// The answer at hand is made while it is sent.
     Streaming,
+    /// The answer at hand was 101: the socket gets a new owner.
+    Switching,
     /// Our FIN is out (RFC 9112 §9.6).
     Lingering,
 }
@@ -88,6 +97,12 @@ struct Held {
     sent: usize,
     /// The rest of an answer that is made while it is sent.
     stream: Option<Stream>,
+    /// The body of a request whose handler reads it while it comes.
+    intake: Option<Intake>,
+    /// The request that the pool has, and until when, if there is a limit.
+    away: Option<(Arc<Exchange>, Millis)>,
+    /// The socket's next owner.
+    switch: Option<Switch>,
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
@@ -240,36 +255,6 @@ impl<S: Socket> Conn<S> {
         taken
     }
 
-    /// The head is whole, the body is to come: how much of it does the resource take, and does the client wait for our word?
-    /// `false`: nobody will read it, and the client has not sent it yet; it gets its answer at once.
-    #[cold]
-    fn admit<P: Probe>(
-        &mut self,
-        bytes: &[u8],
-        head: &Head,
-        tools: &mut Tools,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Result<bool, Reject> {
-        let waits = self.http.awaits_continue(bytes, head);
-        let request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
-        let admission = context.app.admit(request);
-        if P::ON && waits {
-            let sent = !matches!(admission, Admission::Unwanted);
-            probe.event(self.id, probe::Event::ReqContinue { sent });
-        }
-        let limit = match admission {
-            Admission::Unwanted if waits => return Ok(false),
-            Admission::Unwanted => None,
-            Admission::Body(limit) => limit,
-        };
-        self.http.admit(limit.unwrap_or(context.settings.limits.body), head)?;
-        if waits {
-            tools.output.extend_from_slice(encode::CONTINUE);
-        }
-        Ok(true)
-    }
-
     /// Hops 4 to 8 for one request. Gives the bytes it took when another one may follow.
     #[inline(always)]
     fn answer<P: Probe>(
@@ -285,6 +270,7 @@ impl<S: Socket> Conn<S> {
         tools.response.reset();
         let handled = match P::ON {
             true => self.handle_told(&mut request, &mut tools.response, context, probe),
+            false if context.moment.watching => watch::handle(context.app, &mut request, &mut tools.response),
             false => context.app.handle(&mut request, &mut tools.response),
         };
         if !handled {
@@ -354,8 +340,10 @@ impl<S: Socket> Conn<S> {
                 self.begin_stream(source, length, context);
                 return None;
             }
-        } else {
-            response.drop_body(); // who feeds the body of an answer to HEAD learns now that nobody will read it
+        } else if let Some(source) = response.take_source()
+            && self.begins_switch(source, status)
+        {
+            return None;
         }
         let taken = self.http.responded();
         if P::ON {

@@ -57,6 +57,8 @@ pub(crate) struct Moment {
     pub(crate) oldest: Millis,
     /// Since when the server has been stopping: every answer is now a connection's last.
     pub(crate) draining: Option<Millis>,
+    /// Whether the handlers of this turn are timed.
+    pub(crate) watching: bool,
 }
 
 impl Moment {
@@ -68,7 +70,7 @@ impl Moment {
             None => now + millis(timeouts.keep_alive),
         };
         let oldest = if draining.is_some() { Millis::MAX } else { now.saturating_sub(millis(timeouts.max_age)) };
-        Moment { now, idle_until, oldest, draining }
+        Moment { now, idle_until, oldest, draining, watching: false }
     }
 }
 

@@ -12,4 +12,5 @@ pub(crate) mod pool;
 pub(crate) mod signal;
 pub(crate) mod slots;
 pub(crate) mod socket;
+pub(crate) mod watch;
 pub(crate) mod worker;

@@ -12,8 +12,8 @@ use crate::app::response::Response;
 
 /// What comes back to a worker from other threads.
 pub(crate) enum Letter {
-    /// The answer of a handler that ran on the pool.
-    Answer(Key, Box<Response>),
+    /// The answer of a handler that ran on the pool, and how many answers the connection had given before.
+    Answer(Key, u32, Box<Response>),
     /// A body that is fed from elsewhere has more for its connection.
     More(Key),
 }

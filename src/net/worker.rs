@@ -6,6 +6,8 @@
 mod drain;
 mod tell;
 
+mod mail;
+
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,11 +20,12 @@ use super::deadline::{Millis, SLOT, Wheel};
 use super::desk::{Context, Desk, Moment, Settings};
 use super::doors::{Doors, Listener, Newcomer};
 use super::entry::Entry;
-use super::office::{Elsewhere, Letter, Mailbox, Office};
+use super::office::{Elsewhere, Mailbox, Office};
 use super::pool::Pool;
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use super::socket::Stream;
+use super::watch::Watch;
 use crate::app::app::App;
 use crate::http1::encode::Opening;
 use crate::wire::probe::{Ending, Probe};
@@ -54,6 +57,7 @@ pub(crate) struct Worker<P> {
     began: Instant,
     /// The time of this turn: read once, used by all.
     moment: Moment,
+    watch: Watch,
     /// The second that the desk's Date shows, counted from `began`.
     dated: Option<Millis>,
     app: Arc<App>,
@@ -93,6 +97,7 @@ impl<P: Probe> Worker<P> {
             opened: 0,
             began: Instant::now(),
             moment: Moment::default(),
+            watch: Watch::default(),
             dated: None,
             app,
             settings,
@@ -161,7 +166,9 @@ impl<P: Probe> Worker<P> {
     fn tick(&mut self) {
         let now = self.began.elapsed().as_millis() as Millis;
         let crowded = self.conns.len() > self.max_connections / 4 * 3;
+        let watching = self.watch.turn(self.moment.now, now);
         self.moment = Moment::at(now, self.moment.draining, crowded, &self.settings.timeouts);
+        self.moment.watching = watching;
         let second = now / 1000;
         if self.dated != Some(second) {
             self.dated = Some(second);
@@ -207,6 +214,7 @@ impl<P: Probe> Worker<P> {
             Fate::Again => self.again.push(key),
             Fate::Rearm => {}
             Fate::Gone(ending) => return self.remove(key, ending),
+            Fate::Switched => return self.let_go(key),
         }
         if fate == Fate::Rearm || entry.blocked {
             if entry.wait_for_room(fate == Fate::Rearm, key, &self.poll).is_err() {
@@ -218,18 +226,6 @@ impl<P: Probe> Worker<P> {
         entry.conn.tell_timer(entry.deadline, self.moment.now, &mut self.probe);
         if entry.deadline.saturating_add(SLOT) <= entry.alarm {
             entry.alarm = self.wheel.schedule(key.index, entry.deadline);
-        }
-    }
-
-    /// What other threads have for our connections. Those that have ended meanwhile get nothing.
-    fn read_mail(&mut self) {
-        for letter in self.office.mailbox.take() {
-            match letter {
-                Letter::Answer(key, response) => {
-                    self.turn(key, |conn, desk, context, probe| conn.complete(response, desk, context, probe));
-                }
-                Letter::More(key) => self.turn(key, Conn::turn::<P>),
-            }
         }
     }
 

@@ -282,6 +282,7 @@ impl Account {
     fn closed(&mut self, now: u64, ending: Ending, unread: usize, say: Say<'_>) {
         let why = match (ending, self.fired, self.closing) {
             (Ending::Broken, ..) => "the socket failed",
+            (Ending::Switched, ..) => "another protocol goes on with it",
             (Ending::Reset, Some(Timer::Write), _) => "the client took the answer too slowly",
             (Ending::Reset, ..) => "the answer broke off",
             (_, Some(Timer::Idle), None) => "idle for too long",

@@ -69,6 +69,8 @@ pub(crate) enum Ending {
     Staged,
     /// We cut it off: SO_LINGER 0.
     Reset,
+    /// Another protocol goes on with it (RFC 9110 §7.8).
+    Switched,
     /// The socket failed under us.
     Broken,
 }
@@ -367,6 +369,7 @@ impl Ending {
             Ending::Fin => "fin",
             Ending::Staged => "staged",
             Ending::Reset => "rst",
+            Ending::Switched => "switched",
             Ending::Broken => "broken",
         }
     }
@@ -386,6 +389,7 @@ pub(crate) const fn state_name(state: State) -> &'static str {
         State::Send(Sending::Body) => "send.Body",
         State::Send(Sending::Done) => "send.Done",
         State::Send(Sending::MustClose) => "send.MustClose",
+        State::Send(Sending::Switched) => "send.Switched",
         State::Send(Sending::Closed) => "send.Closed",
     }
 }

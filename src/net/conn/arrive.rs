@@ -42,12 +42,13 @@ impl<S: Socket> Conn<S> {
 
     /// Keeps what is unfinished, if anything is.
     pub(super) fn hold(&mut self, mut held: Box<Held>) {
-        // A stream that began meanwhile has its own claim to what is held.
-        let stream = self.held.take().and_then(|begun| begun.stream);
-        if stream.is_none() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
+        // A stream that began meanwhile has its own claim to what is held, and so has the socket's next owner.
+        if let Some(begun) = self.held.take() {
+            (held.stream, held.switch) = (begun.stream, begun.switch);
+        }
+        if !held.is_claimed() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
             return;
         }
-        held.stream = stream;
         if let Some(gap) = self.http.close_gap() {
             held.input.drain(held.at + gap.start..held.at + gap.end);
         }
@@ -56,6 +57,11 @@ impl<S: Socket> Conn<S> {
 }
 
 impl Held {
+    /// Whether something waits here that is neither input nor output.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.stream.is_some() || self.intake.is_some() || self.away.is_some() || self.switch.is_some()
+    }
+
     /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
     pub(super) fn append(&mut self, fresh: &[u8]) {
         if self.at > 0 && !fresh.is_empty() {

@@ -3,14 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::upload::Intake;
 use super::{Conn, Fate, Held, Stage};
 use crate::app::app::App;
 use crate::app::body::{BodySource, Pull};
 use crate::app::request::Request;
 use crate::app::response::Response;
+use crate::app::upload::Pipe;
 use crate::http1::chunked;
 use crate::http1::encode::Length;
 use crate::http1::head::Head;
+use crate::net::deadline::millis;
 use crate::net::desk::{Context, Desk};
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
@@ -29,6 +32,8 @@ pub(crate) struct Exchange {
     head: Head,
     body: Range<usize>,
     peer: Option<std::net::SocketAddr>,
+    /// Where the body comes from that is not here yet.
+    pipe: Option<Arc<Pipe>>,
 }
 
 /// A body on its way out.
@@ -40,9 +45,16 @@ pub(super) struct Stream {
 }
 
 impl Exchange {
-    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Box<Response> {
+    fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
         let body = self.bytes.get(self.body.clone()).unwrap_or_default();
-        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state());
+        Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state())
+    }
+
+    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Box<Response> {
+        let mut request = self.request(app);
+        if let Some(pipe) = &self.pipe {
+            request.set(pipe.clone());
+        }
         let mut response = Box::<Response>::default();
         answer(app, &mut request, &mut response);
         response
@@ -62,14 +74,16 @@ impl<S: Socket> Conn<S> {
             Stage::Lingering => self.linger(desk, probe),
             Stage::Postponed => self.hand_over(desk, context, probe),
             Stage::Streaming => self.stream(context, probe),
+            Stage::Switching => Fate::Switched,
             // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
-            Stage::Away | Stage::Open => Fate::Wait,
+            Stage::Away => self.take_in(desk, context, probe),
+            Stage::Open => Fate::Wait,
         }
     }
 
     /// Sends the current request to the pool. When the pool is full, 503: the client may come back soon.
     pub(super) fn hand_over<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        let exchange = self.take_exchange();
+        let exchange = self.take_exchange(context);
         self.stage = Stage::Away;
         let Some(elsewhere) = &context.office.elsewhere else {
             let response = exchange.run(context.app, App::handle_blocking);
@@ -77,14 +91,44 @@ impl<S: Socket> Conn<S> {
         };
         let (exchange, key) = (Arc::new(exchange), context.key);
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
-        let job = move || mailbox.post(Letter::Answer(key, job.run(&app, App::handle_blocking)));
+        let number = self.requests;
+        let job = move || mailbox.post(Letter::Answer(key, number, job.run(&app, App::handle_blocking)));
         match elsewhere.pool.submit(Box::new(job)) {
-            Ok(()) => Fate::Wait,
+            Ok(()) => {
+                if let Some(time) = context.app.deadline(exchange.request(context.app)) {
+                    let until = context.moment.now + millis(time);
+                    self.held.get_or_insert_default().away = Some((exchange, until));
+                }
+                self.take_in(desk, context, probe)
+            }
             Err(_) => {
                 let response = exchange.run(context.app, App::too_busy);
                 self.complete(response, desk, context, probe)
             }
         }
+    }
+
+    /// The pool's answer to the request before which this connection had given `number` answers. If it has given one more since, it
+    /// did so because this one took too long.
+    pub(crate) fn answered<P: Probe>(
+        &mut self,
+        number: u32,
+        response: Box<Response>,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        if self.stage != Stage::Away || self.requests != number {
+            return Fate::Wait;
+        }
+        self.complete(response, desk, context, probe)
+    }
+
+    /// The pool took too long.
+    pub(super) fn give_up<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        let Some((exchange, _)) = self.held.as_mut().and_then(|held| held.away.take()) else { return Fate::Wait };
+        let response = exchange.run(context.app, App::too_slow);
+        self.complete(response, desk, context, probe)
     }
 
     /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
@@ -96,13 +140,19 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Fate {
         self.stage = Stage::Open;
+        let refused = self.end_intake(context);
+        let behind = self.held.as_mut().map_or(0, |held| {
+            held.away = None;
+            held.input.len()
+        });
         if P::ON {
             probe.event(self.id, Event::HandlerRan { panicked: false });
         }
         desk.tools.response = *response;
-        let behind = self.held.as_ref().map_or(0, |held| held.input.len());
-        let last = self.is_last(behind, context);
-        self.encode(&mut desk.tools, last, context, probe);
+        match refused {
+            Some(reject) => _ = self.refuse(reject, &[], &mut desk.tools, context, probe),
+            None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),
+        }
         self.more = behind > 0 || self.eof;
         if behind == 0 && self.stage == Stage::Open {
             self.held = None;
@@ -122,17 +172,28 @@ impl<S: Socket> Conn<S> {
         Fate::Again
     }
 
-    /// Cuts the current request out of what is held.
-    fn take_exchange(&mut self) -> Exchange {
+    /// Cuts the current request out of what is held. A body that is still to come has a pipe of its own.
+    fn take_exchange(&mut self, context: &Context<'_>) -> Exchange {
         let mut held = self.held.take().unwrap_or_default();
-        let end = (held.at + self.http.taken()).min(held.input.len());
+        let streams = self.http.expects_body();
+        let length = if streams { self.http.body_start() } else { self.http.taken() };
+        let end = (held.at + length).min(held.input.len());
+        if streams {
+            let bytes = held.input.get(held.at..).unwrap_or_default();
+            held.intake = Some(Intake::new(self.http.awaits_continue(bytes, &held.head), context));
+        }
         let rest = held.input.split_off(end);
         let mut bytes = std::mem::replace(&mut held.input, rest);
         bytes.drain(..held.at);
         held.at = 0;
-        let exchange =
-            Exchange { bytes, head: std::mem::take(&mut held.head), body: self.http.body(), peer: self.peer };
-        self.http.input_moved();
+        let pipe = held.intake.as_ref().map(|intake| intake.pipe.clone());
+        let body = if streams { length..length } else { self.http.body() };
+        let exchange = Exchange { bytes, head: std::mem::take(&mut held.head), body, peer: self.peer, pipe };
+        if streams {
+            self.http.head_moved();
+        } else {
+            self.http.input_moved();
+        }
         self.held = Some(held);
         exchange
     }
@@ -194,7 +255,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
-    fn forget_request(&mut self) {
+    pub(super) fn forget_request(&mut self) {
         let taken = self.http.taken();
         if taken == 0 || self.http.expects_body() {
             return;

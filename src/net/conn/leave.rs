@@ -72,7 +72,7 @@ impl<S: Socket> Conn<S> {
         if left == 0 {
             (held.output, held.sent) = (Vec::new(), 0);
         }
-        self.held = (left > 0 || held.at < held.input.len() || held.stream.is_some()).then_some(held);
+        self.held = (left > 0 || held.at < held.input.len() || held.is_claimed()).then_some(held);
         match result {
             Err(_) => Some(Fate::Gone(Ending::Broken)),
             Ok(_) if left > 0 => {

@@ -36,7 +36,7 @@ impl<S: Socket> Conn<S> {
             Timer::Write => transfer.deadline(timeouts.write_idle, timeouts.write_rate, timeouts.write_grace),
             Timer::Linger => transfer.since + millis(timeouts.linger),
             Timer::Beat => transfer.last + millis(timeouts.heartbeat),
-            Timer::Application => NEVER,
+            Timer::Application => held.away.as_ref().map_or(NEVER, |(_, until)| *until),
         }
     }
 
@@ -62,6 +62,10 @@ impl<S: Socket> Conn<S> {
             Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now, probe),
             Timer::Idle => Fate::Gone(Ending::Fin),
             Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
+            Timer::Body if self.stage == Stage::Away && self.paused(context) => {
+                self.starve(Fault::BodyTimeout, context)
+            }
+            Timer::Body if self.stage == Stage::Away => self.starve(Fault::BodyTooSlow, context),
             Timer::Body if self.paused(context) => self.too_late(Fault::BodyTimeout, desk, context, probe),
             Timer::Body => self.too_late(Fault::BodyTooSlow, desk, context, probe),
             Timer::Write => {
@@ -70,7 +74,7 @@ impl<S: Socket> Conn<S> {
             }
             Timer::Linger => Fate::Gone(Ending::Staged),
             Timer::Beat => self.beat(context, probe),
-            Timer::Application => fate,
+            Timer::Application => self.give_up(desk, context, probe),
         }
     }
 
@@ -85,6 +89,7 @@ impl<S: Socket> Conn<S> {
             _ if self.stage == Stage::Lingering => Timer::Linger,
             _ if self.owes_output() => Timer::Write,
             _ if self.stage == Stage::Streaming => self.stream_timer(),
+            _ if self.stage == Stage::Away && !self.flows_in() => Timer::Application,
             Waiting::Idle => Timer::Idle,
             Waiting::Head => Timer::Head,
             Waiting::Body => Timer::Body,

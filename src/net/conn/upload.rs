@@ -1,0 +1,178 @@
+//! Which bodies are let in, and those on their way to a handler that reads them while they come: as fast as it reads, no faster.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use super::{Conn, Fate, Stage};
+use crate::app::app::Admission;
+use crate::app::request::Request;
+use crate::app::upload::Pipe;
+use crate::http1::encode;
+use crate::http1::fault::{Fault, Reject};
+use crate::http1::head::Head;
+use crate::net::desk::{Context, Desk, Tools};
+use crate::net::office::Letter;
+use crate::net::socket::Socket;
+use crate::wire::probe::{Ending, Event, Probe};
+
+/// Reads of one connection before the others get their turn.
+const READS_A_TURN: usize = 8;
+
+/// A body on its way in.
+pub(super) struct Intake {
+    pub(super) pipe: Arc<Pipe>,
+    /// The client waits for our word before it sends (RFC 9110 §10.1.1). It gets it when the handler begins to read.
+    owes_continue: bool,
+    /// There is room: what keeps us waiting is the client.
+    flows: bool,
+    /// Why the rest will not come.
+    pub(super) refused: Option<Reject>,
+}
+
+/// The connection is gone, and the reader learns it.
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.pipe.break_off(ErrorKind::ConnectionAborted, "the client has left");
+    }
+}
+
+impl Intake {
+    pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> Intake {
+        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
+        let pipe = Pipe::new(Arc::new(move || mailbox.post(Letter::More(key))));
+        Intake { pipe, owes_continue, flows: false, refused: None }
+    }
+}
+
+impl<S: Socket> Conn<S> {
+    /// The head is whole, the body is to come: how much of it does the resource take, and does the client wait for our word?
+    /// `false`: nobody will read it, and the client has not sent it yet, or the handler will read it while it comes: go on at once.
+    #[cold]
+    pub(super) fn admit<P: Probe>(
+        &mut self,
+        bytes: &[u8],
+        head: &Head,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Result<bool, Reject> {
+        let waits = self.http.awaits_continue(bytes, head);
+        let request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        let admission = context.app.admit(request);
+        if P::ON && waits && !matches!(admission, Admission::Streamed(_)) {
+            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Unwanted) });
+        }
+        let limit = match admission {
+            Admission::Unwanted if waits => return Ok(false),
+            Admission::Unwanted => None,
+            Admission::Body(limit) => limit,
+            Admission::Streamed(limit) => {
+                self.http.admit(limit.unwrap_or(u64::MAX), head)?;
+                if context.office.elsewhere.is_some() {
+                    return Ok(false);
+                }
+                limit.or(Some(u64::MAX)) // a test without threads: the whole body first
+            }
+        };
+        self.http.admit(limit.unwrap_or(context.settings.limits.body), head)?;
+        if waits {
+            tools.output.extend_from_slice(encode::CONTINUE);
+        }
+        Ok(true)
+    }
+
+    /// Moves what is here into the pipe, and reads on while there is room in it.
+    pub(super) fn take_in<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        for _ in 0..READS_A_TURN {
+            let Some(held) = &mut self.held else { return Fate::Wait };
+            let Some(intake) = &mut held.intake else { return Fate::Wait };
+            intake.flows = self.http.expects_body() && intake.pipe.wants();
+            if !intake.flows {
+                self.note_progress(0, context.moment.now);
+                return Fate::Wait;
+            }
+            if std::mem::take(&mut intake.owes_continue) {
+                held.output.extend_from_slice(encode::CONTINUE);
+                if P::ON {
+                    probe.event(self.id, Event::ReqContinue { sent: true });
+                }
+                if let Some(fate) = self.flush_held(context, probe) {
+                    return fate;
+                }
+            }
+            let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
+            self.feed(desk.scratch.get(..fresh).unwrap_or_default(), context);
+            self.note_progress(fresh, context.moment.now);
+            if !self.readable && self.http.expects_body() {
+                return Fate::Wait;
+            }
+        }
+        Fate::Again
+    }
+
+    /// Decodes what came, and passes it on.
+    fn feed(&mut self, fresh: &[u8], context: &Context<'_>) {
+        let Some(held) = &mut self.held else { return };
+        held.append(fresh);
+        let bytes = held.input.get_mut(held.at..).unwrap_or_default();
+        let refused = match self.http.receive_part(bytes, &context.settings.limits) {
+            Ok(part) => {
+                if let Some(intake) = &held.intake {
+                    intake.pipe.push(bytes.get(part.data).unwrap_or_default());
+                    if !self.http.expects_body() {
+                        intake.pipe.finish();
+                    }
+                }
+                held.at += part.taken;
+                let broken_off = self.eof && self.http.expects_body();
+                broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.settings.limits).err())
+            }
+            Err(reject) => Some(Some(reject)),
+        };
+        if let Some(reject) = refused.flatten() {
+            self.break_intake(reject);
+        }
+    }
+
+    /// The body came too slowly, or not at all.
+    pub(super) fn starve(&mut self, late: Fault, context: &Context<'_>) -> Fate {
+        if let Some(reject) = self.http.expire(&[], &mut Head::default(), &context.settings.limits, late) {
+            self.break_intake(reject);
+        }
+        Fate::Wait
+    }
+
+    /// The rest will not come: the handler's next read says so, and its answer will be the refusal.
+    fn break_intake(&mut self, reject: Reject) {
+        let Some(held) = &mut self.held else { return };
+        (held.input, held.at) = (Vec::new(), 0);
+        let Some(intake) = &mut held.intake else { return };
+        intake.refused = Some(reject);
+        let kind = match reject.fault {
+            Fault::EndedEarly => ErrorKind::UnexpectedEof,
+            Fault::BodyTimeout | Fault::BodyTooSlow => ErrorKind::TimedOut,
+            _ => ErrorKind::InvalidData,
+        };
+        intake.pipe.break_off(kind, reject.fault.row().sentence);
+    }
+
+    /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
+    pub(super) fn end_intake(&mut self, context: &Context<'_>) -> Option<Reject> {
+        let held = self.held.as_mut()?;
+        let intake = held.intake.take()?;
+        if self.http.expects_body() {
+            let bytes = held.input.get_mut(held.at..).unwrap_or_default();
+            let part = self.http.receive_part(bytes, &context.settings.limits);
+            held.at += part.map_or(0, |part| part.taken);
+        }
+        held.input.drain(..held.at.min(held.input.len()));
+        held.at = 0;
+        intake.refused
+    }
+
+    /// Whether the client is what we wait for.
+    pub(super) fn flows_in(&self) -> bool {
+        let intake = self.held.as_ref().and_then(|held| held.intake.as_ref());
+        self.stage == Stage::Away && intake.is_some_and(|intake| intake.flows)
+    }
+}

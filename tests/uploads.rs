@@ -1,0 +1,368 @@
+//! Bodies that are read while they come, handlers that take too long, and connections that leave HTTP: on real sockets, since a
+//! thread stands on one side and a kernel on the other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wirelight::{App, Handle, Request, Response, Result, Server, Timeouts};
+
+/// A server on a free port in a thread of its own, stopped when the test is over.
+struct Running {
+    address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Running {
+    fn start(app: App) -> Running {
+        Running::with(app, |server| server)
+    }
+
+    fn with(app: App, options: impl FnOnce(Server) -> Server) -> Running {
+        let server = options(Server::bind("127.0.0.1:0").unwrap().signals(false));
+        let (address, handle) = (server.local_addr(), server.handle());
+        Running { address, handle, thread: Some(std::thread::spawn(move || server.run(app))) }
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap(); // a test that hangs should fail
+        Client(BufReader::new(stream))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop_now();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // the test has failed already, or does not care
+        }
+    }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn head(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed in the middle of a head: {head:?}");
+        }
+        head
+    }
+
+    /// Status and body of an answer with a Content-Length.
+    fn reply(&mut self) -> (u16, String) {
+        let head = self.head();
+        let length = head.split_once("Content-Length: ").unwrap().1.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        (head[9..12].parse().unwrap(), String::from_utf8(body).unwrap())
+    }
+
+    fn is_closed(&mut self) -> bool {
+        self.0.read(&mut [0]).is_ok_and(|n| n == 0)
+    }
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+fn post(target: &str, fields: &str) -> String {
+    format!("POST {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n")
+}
+
+/// A sum that depends on the order, so that a byte lost or moved shows.
+fn sum(bytes: &[u8], sum: u64) -> u64 {
+    bytes.iter().fold(sum, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+fn count(req: &Request) -> Result<String> {
+    let (mut body, mut buffer, mut total, mut check) = (req.body_reader(), [0; 5000], 0, 0);
+    loop {
+        match body.read(&mut buffer)? {
+            0 => return Ok(format!("{total} {check}")),
+            n => (total, check) = (total + n, sum(&buffer[..n], check)),
+        }
+    }
+}
+
+/// An application whose `/count` reads its body while it comes.
+fn counting() -> App {
+    let mut app = App::new();
+    app.post("/count", count).streaming();
+    app.post("/small", count).streaming().max_body(10);
+    app.post("/first", |req: &Request| -> Result<String> {
+        let mut byte = [0];
+        req.body_reader().read_exact(&mut byte)?;
+        Ok(format!("{}", byte[0]))
+    })
+    .streaming();
+    app.post("/unread", |_| "not interested").streaming();
+    app.get("/", |_| "next");
+    app
+}
+
+/// Numbers that do not repeat soon.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn chunked(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), bytes);
+    for &size in sizes.iter().cycle() {
+        let (chunk, behind) = rest.split_at(size.min(rest.len()));
+        out.extend(format!("{:x}\r\n", chunk.len()).bytes().chain(chunk.iter().copied()).chain(*b"\r\n"));
+        rest = behind;
+        if chunk.is_empty() {
+            return out;
+        }
+    }
+    out
+}
+
+#[test]
+fn a_body_is_read_while_it_comes_and_the_next_request_behind_it() {
+    let server = Running::start(counting());
+    for length in [0, 1, 10, 40_000, 300_000, 3_000_000] {
+        let body = pattern(length);
+        let expected = (200, format!("{length} {}", sum(&body, 0)));
+        let mut client = server.connect();
+        client.send(
+            [post("/count", &format!("Content-Length: {length}")).as_bytes(), &body, get("/").as_bytes()].concat(),
+        );
+        assert_eq!(client.reply(), expected);
+        assert_eq!(client.reply().1, "next");
+        for sizes in [[1000, 1, 70_000], [3, 5, 7]].iter().take(if length > 100_000 { 1 } else { 2 }) {
+            let body = chunked(&body, sizes);
+            client.send([post("/count", "Transfer-Encoding: chunked").as_bytes(), &body, get("/").as_bytes()].concat());
+            assert_eq!(client.reply(), expected);
+            assert_eq!(client.reply().1, "next");
+        }
+    }
+}
+
+#[test]
+fn the_handler_runs_before_the_body_is_whole() {
+    let server = Running::start(counting());
+    let mut client = server.connect();
+    client.send(post("/first", "Content-Length: 1000000") + "A");
+    assert_eq!(client.reply(), (200, "65".to_owned()));
+    assert!(client.is_closed(), "the rest would be taken for a request");
+    let mut client = server.connect();
+    client.send(post("/first", "Content-Length: 3") + "ABC" + &get("/"));
+    assert_eq!(client.reply(), (200, "65".to_owned()));
+    assert_eq!(client.reply().1, "next", "the rest was here already");
+}
+
+#[test]
+fn a_client_that_asks_first_is_told_to_send_when_somebody_reads() {
+    let server = Running::start(counting());
+    let mut client = server.connect();
+    client.send(post("/count", "Content-Length: 3\r\nExpect: 100-continue"));
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("abc");
+    assert_eq!(client.reply().0, 200);
+    client.send(post("/unread", "Content-Length: 3\r\nExpect: 100-continue"));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nConnection: close\r\n"), "{head}");
+}
+
+/// What breaks off or breaks the rules gives the handler an error and the client the refusal, whatever the handler says.
+#[test]
+fn a_broken_body_is_an_error_to_its_reader() {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let mut app = counting();
+    app.post("/told", move |req: &Request| {
+        let result = io::copy(&mut req.body_reader(), &mut io::sink());
+        tell.lock().unwrap().send(result.map_err(|error| error.kind())).unwrap();
+        "I do not mind"
+    })
+    .streaming()
+    .max_body(100);
+    let server = Running::start(app);
+    for (body, kind, status) in [
+        ("Content-Length: 10\r\n\r\nabc", ErrorKind::UnexpectedEof, 400),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", ErrorKind::UnexpectedEof, 400),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", ErrorKind::InvalidData, 400),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nff\r\n", ErrorKind::InvalidData, 413),
+    ] {
+        let mut client = server.connect();
+        client.send(format!("POST /told HTTP/1.1\r\nHost: a\r\n{body}"));
+        client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        assert_eq!(told.recv().unwrap(), Err(kind), "{body}");
+        assert_eq!(client.reply().0, status, "{body}");
+        assert!(client.is_closed());
+    }
+    let mut client = server.connect();
+    client.send(post("/told", "Content-Length: 101"));
+    assert_eq!(client.reply().0, 413, "no handler is bothered with what is announced as too much");
+    let mut client = server.connect();
+    client.send(post("/told", "Content-Length: 50") + "abc");
+    client.0.get_ref().shutdown(Shutdown::Both).unwrap();
+    drop(client);
+    assert!(told.recv().unwrap().is_err(), "who has left is noticed");
+}
+
+#[test]
+fn a_body_that_stops_coming_is_given_up() {
+    let soon = Duration::from_millis(1);
+    let timeouts = Timeouts { body_idle: soon, body_grace: soon, ..Timeouts::default() };
+    let server = Running::with(counting(), |server| server.timeouts(timeouts));
+    let mut client = server.connect();
+    client.send(post("/count", "Content-Length: 10") + "abc");
+    assert_eq!(client.reply().0, 408);
+    assert!(client.is_closed());
+}
+
+/// A handler that does not read makes the client wait: the kernel's buffers fill, ours do not.
+#[test]
+fn who_sends_faster_than_the_handler_reads_has_to_wait() {
+    let (open, opened) = mpsc::channel::<()>();
+    let opened = Mutex::new(opened);
+    let mut app = App::new();
+    app.post("/", move |req: &Request| {
+        let mut first = [0];
+        req.body_reader().read_exact(&mut first)?;
+        let _ = opened.lock().unwrap().recv();
+        io::copy(&mut req.body_reader(), &mut io::sink()).map(|n| (n + 1).to_string())
+    })
+    .streaming();
+    let server = Running::start(app);
+    let mut client = server.connect();
+    let length = 64 * 1024 * 1024;
+    client.send(post("/", &format!("Content-Length: {length}")));
+    let stream = client.0.get_ref();
+    stream.set_nonblocking(true).unwrap();
+    let (piece, mut sent) = (vec![0; 64 * 1024], 0);
+    let mut refusals = 0;
+    while refusals < 1000 {
+        match stream.try_clone().unwrap().write(&piece) {
+            Ok(n) => (sent, refusals) = (sent + n, 0),
+            Err(_) => {
+                refusals += 1;
+                std::thread::yield_now();
+            }
+        }
+    }
+    assert!(sent < length / 2, "{sent} bytes are on their way, and nobody reads them");
+    open.send(()).unwrap();
+    stream.set_nonblocking(false).unwrap();
+    while sent < length {
+        let n = piece.len().min(length - sent);
+        client.send(&piece[..n]);
+        sent += n;
+    }
+    assert_eq!(client.reply(), (200, length.to_string()));
+}
+
+#[test]
+fn a_handler_that_misses_its_deadline_is_not_waited_for() {
+    let (open, opened): (Sender<&'static str>, Receiver<&'static str>) = mpsc::channel();
+    let (done, ended) = mpsc::channel();
+    let (opened, done) = (Mutex::new(opened), Mutex::new(done));
+    let mut app = App::new();
+    app.get("/", move |_| {
+        let answer = opened.lock().unwrap().recv().unwrap();
+        done.lock().unwrap().send(()).unwrap();
+        answer
+    })
+    .blocking()
+    .deadline(Duration::from_millis(50));
+    app.get("/next", |_| "next");
+    app.on_error(503, |_, _| "too late");
+    let server = Running::start(app);
+    let mut client = server.connect();
+    client.send(get("/") + &get("/next"));
+    assert_eq!(client.reply(), (503, "too late".to_owned()));
+    assert_eq!(client.reply().1, "next");
+    open.send("the late answer").unwrap();
+    ended.recv().unwrap();
+    open.send("in time").unwrap();
+    client.send(get("/next") + &get("/"));
+    assert_eq!([client.reply().1, client.reply().1], ["next", "in time"], "the late answer went nowhere");
+}
+
+/// What the log was told.
+struct Told(Mutex<Vec<String>>);
+
+impl log::Log for Told {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_handler_that_holds_the_loop_is_named_once() {
+    static LOG: OnceLock<Told> = OnceLock::new();
+    let told = LOG.get_or_init(|| Told(Mutex::default()));
+    log::set_logger(told).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    let mut app = App::new();
+    // It is the time that is tested: a handler that computes this long.
+    app.get("/busy/{id:int}", |_| std::thread::sleep(Duration::from_millis(12)));
+    app.get("/fast", |_| "fast");
+    let server = Running::start(app);
+    let mut client = server.connect();
+    for _ in 0..4 {
+        client.send(get("/busy/7") + &get("/fast"));
+        assert!(client.head().starts_with("HTTP/1.1 204 "));
+        assert_eq!(client.reply().1, "fast");
+    }
+    let about_it = |line: &&String| line.contains("held the event loop");
+    let lines: Vec<_> = told.0.lock().unwrap().iter().filter(about_it).cloned().collect();
+    assert!(
+        matches!(&lines[..], [line] if line.starts_with("GET /busy/{id:int} held") && line.contains(".blocking()")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn an_upgraded_connection_belongs_to_its_new_owner() {
+    let mut app = App::new();
+    app.get("/echo", |req: &Request| {
+        Response::upgrade(req, "echo", |mut socket, early| {
+            let _ = socket.write_all(&early);
+            let _ = io::copy(&mut socket.try_clone().unwrap(), &mut socket);
+        })
+    });
+    app.get("/", |_| "before");
+    let server = Running::start(app);
+    let mut client = server.connect();
+    let ask = "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: Echo\r\n\r\n";
+    client.send(get("/") + ask + "early");
+    assert_eq!(client.reply().1, "before");
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{head}");
+    assert!(head.contains("\r\nUpgrade: echo\r\nConnection: Upgrade\r\n") && !head.contains("Content-"), "{head}");
+    client.send(" and late");
+    let mut echo = [0; 14];
+    client.0.read_exact(&mut echo).unwrap();
+    assert_eq!(&echo, b"early and late");
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    assert!(client.is_closed());
+    for ask in [ask.replace("Upgrade: Echo", "Upgrade: other"), ask.replace("HTTP/1.1", "HTTP/1.0"), get("/echo")] {
+        let mut client = server.connect();
+        client.send(&ask);
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 426 ") && head.contains("\r\nUpgrade: echo\r\n"), "{ask}: {head}");
+    }
+    server.handle.stop();
+}
