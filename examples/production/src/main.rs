@@ -31,8 +31,10 @@ fn main() -> ExitCode {
 fn serve() -> io::Result<()> {
     let settings = Settings::from_env()?;
     let users = Users::new(database::open(&settings.database)?);
-    // Refuse to start on a wrong address, before a port is taken; a database that is merely down is waited for by the routes.
-    let server = Server::from_env()?.pool(settings.threads, 4 * settings.threads);
+    let mut server = Server::from_env()?.pool(settings.threads, 4 * settings.threads);
+    if let Some(path) = &settings.socket {
+        server = server.also_unix(path)?.unix_mode(0o660)?;
+    }
     let app = app(&settings, users)?;
     // Who closed our output does not want the line.
     let _ = writeln!(io::stdout(), "listening on http://{}", server.local_addr());

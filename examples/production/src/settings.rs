@@ -11,6 +11,7 @@ pub struct Settings {
     pub limit: String,
     pub proxies: Vec<String>,
     pub threads: usize,
+    pub socket: Option<String>,
 }
 
 impl Settings {
@@ -24,7 +25,7 @@ impl Settings {
             Some("closed") => true,
             Some(other) => return Err(invalid(format!("LIMITS_WITHOUT_REDIS is open or closed, not {other:?}"))),
         };
-        let proxies = text("TRUSTED_PROXIES").unwrap_or("127.0.0.1 ::1".into());
+        let proxies = text("TRUSTED_PROXIES").unwrap_or("127.0.0.1 ::1 unix".into());
         Ok(Settings {
             database: text("DATABASE_URL").unwrap_or("sqlite:users.db".into()),
             redis: text("REDIS_URL"),
@@ -32,6 +33,7 @@ impl Settings {
             limit: text("RATE_LIMIT").unwrap_or("100 per minute".into()),
             proxies: proxies.split([' ', ',']).filter(|proxy| !proxy.is_empty()).map(str::to_owned).collect(),
             threads,
+            socket: text("SOCKET"),
         })
     }
 }
