@@ -19,6 +19,11 @@ use super::trace::{Form, Trace};
 /// A batch this large is passed on before the worker rests.
 const BATCH: usize = 64 * 1024;
 
+/// Bytes of lines that a worker writes in a second at most, and at once after it was quiet. A busy server could tell of more than 100 MB
+/// a second, which no one reads and which costs it most of its speed: then whole turns of its loop go untold, and are counted.
+const RATE: i64 = 32 * 1024 * 1024;
+const BURST: i64 = 8 * 1024 * 1024;
+
 /// All traces of one server, with a thread for each that writes.
 pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
@@ -52,6 +57,12 @@ struct Pen {
     sequence: u64,
     time: u64,
     secrets: Vec<Range<usize>>,
+    /// What may still be written, and when that was counted. A turn is told to its end: then it is less than nothing.
+    allowance: i64,
+    counted: u64,
+    /// This turn goes untold.
+    silent: bool,
+    untold: u64,
     /// Each output with what is to be passed on to it; none: its reader has gone.
     pages: Vec<(Arc<Output>, Option<Batch>)>,
 }
@@ -83,7 +94,17 @@ impl Tracing {
     /// The listener for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
         let pages = self.outputs.iter().map(|output| (output.clone(), Some(Batch::default()))).collect();
-        let pen = Pen { worker, sequence: 0, time: 0, secrets: Vec::new(), pages };
+        let pen = Pen {
+            worker,
+            sequence: 0,
+            time: 0,
+            secrets: Vec::new(),
+            allowance: BURST,
+            counted: 0,
+            silent: false,
+            untold: 0,
+            pages,
+        };
         Tracer { connections: HashMap::new(), pen, began: self.began }
     }
 
@@ -110,7 +131,7 @@ impl Output {
         let Lost { events, bytes } = lost;
         let text = match self.form {
             Form::Json => format!("{{\"e\":\"probe.drop\",\"events\":{events},\"bytes\":{bytes}}}\n"),
-            Form::Terminal => format!("{:>36}lost {events} events: whoever reads this is too slow\n", ""),
+            Form::Terminal => format!("{:>36}{events} events were lost: there is more than can be read\n", ""),
         };
         text.into_bytes()
     }
@@ -147,13 +168,41 @@ impl Probe for Tracer {
     }
 
     fn rest(&mut self) {
+        self.pen.time = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.pen.turn();
         self.pen.pages.iter_mut().for_each(pass_on);
     }
 }
 
 impl Pen {
+    /// A turn of the loop has ended: is the next one told?
+    fn turn(&mut self) {
+        let micros = self.time.saturating_sub(self.counted) / 1000;
+        self.counted += micros * 1000;
+        let more = i64::try_from(micros).unwrap_or(i64::MAX).saturating_mul(RATE) / 1_000_000;
+        self.allowance = self.allowance.saturating_add(more).min(BURST);
+        self.silent = self.allowance <= 0;
+        if !self.silent {
+            self.confess();
+        }
+    }
+
+    /// Says how much went untold.
+    fn confess(&mut self) {
+        let lost = Lost { events: std::mem::take(&mut self.untold), bytes: 0 };
+        if lost.events > 0 {
+            for (output, batch) in &mut self.pages {
+                batch.iter_mut().for_each(|batch| batch.text.extend(output.complaint(lost)));
+            }
+        }
+    }
+
     fn write(&mut self, connection: u64, place: Place, event: Event<'_>) {
         self.sequence += 1;
+        if self.silent {
+            self.untold += 1;
+            return;
+        }
         let Pen { worker, sequence, time, .. } = *self;
         let line = Line { sequence, time, worker, connection, place, event, secrets: &self.secrets };
         for page in &mut self.pages {
@@ -161,11 +210,13 @@ impl Pen {
             if !output.wants(event.name()) {
                 continue;
             }
+            let before = batch.text.len();
             match output.form {
                 Form::Json => json::write(&mut batch.text, &line, output.look.hide, output.look.most),
                 Form::Terminal => terminal::write(&mut batch.text, &line, output.look),
             }
             batch.events += 1;
+            self.allowance -= (batch.text.len() - before) as i64;
             if batch.text.len() >= BATCH {
                 pass_on(page);
             }
@@ -184,6 +235,7 @@ fn pass_on((output, batch): &mut (Arc<Output>, Option<Batch>)) {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        self.rest();
+        self.pen.confess();
+        self.pen.pages.iter_mut().for_each(pass_on);
     }
 }

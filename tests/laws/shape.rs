@@ -11,7 +11,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// gzip. Each is a file or two of its own. Wire had 1,800, and took in the explanation of any message. No budget here is spare
 /// room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 2_600), ("app", 4_600), ("middleware", 1_360), ("wire", 2_500)];
+    &[("http1", 2_000), ("net", 2_600), ("app", 4_600), ("middleware", 1_360), ("wire", 2_600)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
