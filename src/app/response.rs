@@ -221,6 +221,7 @@ impl Response {
         self.body = Body::Source(source, length);
     }
 
+    #[inline(always)]
     pub(crate) fn take_source(&mut self) -> Option<Box<dyn BodySource>> {
         match self.body {
             Body::Source(..) => match std::mem::take(&mut self.body) {

@@ -340,9 +340,7 @@ impl<S: Socket> Conn<S> {
                 self.begin_stream(source, length, context);
                 return None;
             }
-        } else if let Some(source) = response.take_source()
-            && self.begins_switch(source, status)
-        {
+        } else if self.begins_switch(response, status) {
             return None;
         }
         let taken = self.http.responded();

@@ -1,7 +1,8 @@
 //! How a connection leaves HTTP: behind the 101 its socket belongs to somebody else (RFC 9110 §7.8).
 
 use super::{Conn, Stage};
-use crate::app::body::{BodySource, Switch};
+use crate::app::body::Switch;
+use crate::app::response::Response;
 use crate::http1::status::StatusCode;
 use crate::net::socket::Socket;
 
@@ -9,7 +10,8 @@ impl<S: Socket> Conn<S> {
     /// The head of an answer without a body is in the output. Whether it was the 101 of somebody who wants the socket. If not, the
     /// source of a body that an answer to HEAD does not have ends here, and who feeds it learns that nobody will read it.
     #[cold]
-    pub(super) fn begins_switch(&mut self, mut source: Box<dyn BodySource>, status: StatusCode) -> bool {
+    pub(super) fn begins_switch(&mut self, response: &mut Response, status: StatusCode) -> bool {
+        let Some(mut source) = response.take_source() else { return false };
         // Behind a body that is still to come nobody could tell where the other protocol begins.
         if status != StatusCode::SWITCHING_PROTOCOLS || self.http.expects_body() {
             return false;
