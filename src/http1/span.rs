@@ -25,12 +25,6 @@ impl Span {
         self.end.saturating_sub(self.start) as usize
     }
 
-    /// Whether it covers none.
-    #[inline]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
     /// The offsets as a range of indices.
     #[inline]
     pub fn range(self) -> Range<usize> {
@@ -61,6 +55,6 @@ mod tests {
             assert_eq!(span.of(b"hello"), bytes, "{span:?}");
         }
         assert_eq!((Span::new(1, 3).len(), Span::new(3, 1).len()), (2, 0));
-        assert!(Span::default().is_empty());
+        assert_eq!(Span::default().len(), 0);
     }
 }

@@ -50,12 +50,12 @@ impl Exchange {
         Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state())
     }
 
-    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Box<Response> {
+    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Response {
         let mut request = self.request(app);
         if let Some(pipe) = &self.pipe {
             request.set(pipe.clone());
         }
-        let mut response = Box::<Response>::default();
+        let mut response = Response::default();
         answer(app, &mut request, &mut response);
         response
     }
@@ -92,7 +92,7 @@ impl<S: Socket> Conn<S> {
         let (exchange, key) = (Arc::new(exchange), context.key);
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
         let number = self.requests;
-        let job = move || mailbox.post(Letter::Answer(key, number, job.run(&app, App::handle_blocking)));
+        let job = move || mailbox.post(Letter::Answer(key, number, Box::new(job.run(&app, App::handle_blocking))));
         match elsewhere.pool.submit(Box::new(job)) {
             Ok(()) => {
                 if let Some(time) = context.app.deadline(exchange.request(context.app)) {
@@ -113,7 +113,7 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn answered<P: Probe>(
         &mut self,
         number: u32,
-        response: Box<Response>,
+        response: Response,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -134,7 +134,7 @@ impl<S: Socket> Conn<S> {
     /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
     pub(crate) fn complete<P: Probe>(
         &mut self,
-        response: Box<Response>,
+        response: Response,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -148,7 +148,7 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             probe.event(self.id, Event::HandlerRan { panicked: false });
         }
-        desk.tools.response = *response;
+        desk.tools.response = response;
         match refused {
             Some(reject) => _ = self.refuse(reject, &[], &mut desk.tools, context, probe),
             None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),

@@ -15,7 +15,7 @@ impl<P: Probe> Worker<P> {
         for letter in self.office.mailbox.take() {
             match letter {
                 Letter::Answer(key, number, response) => {
-                    self.turn(key, |conn, desk, context, probe| conn.answered(number, response, desk, context, probe));
+                    self.turn(key, |conn, desk, context, probe| conn.answered(number, *response, desk, context, probe));
                 }
                 Letter::More(key) => self.turn(key, Conn::turn::<P>),
             }
