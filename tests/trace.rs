@@ -33,6 +33,7 @@ fn app() -> App {
     app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
     app.get("/guarded", |_| "never").require(|_| Err(Error::forbidden("no")));
     app.get("/panic", |_| -> &'static str { std::panic::resume_unwind(Box::new("no")) });
+    app.get("/upgrade", |req| wirelight::Response::upgrade(req, "echo", |_, _| {}));
     app.get("/stream", |_| {
         let mut response = wirelight::Response::default();
         response.reader(&b"streamed"[..], None);
@@ -215,6 +216,9 @@ fn every_step_is_in_the_table_and_every_row_is_seen() {
     }
     note(events(|connection| connection.half_close()));
     note(events(|connection| connection.send(GET.replace("/plaintext", "/stream").replace("1.1", "1.0").as_bytes())));
+    let upgrade =
+        GET.replace("/plaintext", "/upgrade").replace("Host: a", "Host: a\r\nConnection: upgrade\r\nUpgrade: echo");
+    note(events(|connection| connection.send(upgrade.as_bytes())));
     assert_eq!(seen.difference(&table).collect::<Vec<_>>(), [""; 0]);
     // The peer's FIN behind a whole request is read when its answer is out: then the machine stands between two requests.
     let missing: Vec<_> = table.difference(&seen).filter(|row| !row.contains("behind a whole request")).collect();

@@ -341,6 +341,9 @@ impl<S: Socket> Conn<S> {
                 return None;
             }
         } else if self.begins_switch(response, status) {
+            if P::ON {
+                self.tell_stand(probe);
+            }
             return None;
         }
         let taken = self.http.responded();
