@@ -88,7 +88,7 @@ impl App {
 
     /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
     /// `false`: nothing was done, the route's handler may block, and [`App::handle_blocking`] is for a thread that may.
-    #[inline(always)]
+    #[inline]
     #[must_use]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
         match self.find(request) {
