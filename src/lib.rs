@@ -104,6 +104,8 @@ pub use http1::method::{InvalidMethod, Method};
 pub use http1::status::{InvalidStatusCode, StatusCode};
 pub use http1::version::Version;
 pub use net::deadline::Timeouts;
+#[cfg(feature = "tls")]
+pub use net::tls::Tls;
 pub use serde_json::json;
 pub use server::{Handle, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};

@@ -10,6 +10,8 @@ mod notify;
 mod places;
 #[cfg(feature = "restart")]
 mod restart;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};

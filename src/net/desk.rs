@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::deadline::{Millis, Timeouts, millis};
 use super::office::Office;
 use super::slots::Key;
+use super::tls::Cover;
 use crate::app::app::App;
 use crate::app::response::Response;
 use crate::http1::encode::Opening;
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     /// At a graceful stop, how long everything goes on while load balancers are told.
     pub(crate) lame_duck: Duration,
+    /// What the sockets of new connections are wrapped in.
+    pub(crate) cover: Cover,
 }
 
 /// What holds for one turn of the loop.

@@ -8,6 +8,8 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::tls::TlsStream;
+
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
     /// Sends FIN: nothing more will be written, reading goes on (RFC 9112 §9.6).
@@ -17,11 +19,12 @@ pub(crate) trait Socket: Read + Write {
     fn reset_on_close(&mut self);
 }
 
-/// What a listener gave. Two kinds in one type cost a predicted branch a call; a worker generic in its sockets would cost two
-/// workers.
+/// What a listener gave, under TLS or as it is. Two kinds in one type cost a predicted branch a call; a worker generic in its
+/// sockets would cost two workers. Without the feature there is no `TlsStream`, and so no third kind.
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(TlsStream),
 }
 
 impl Stream {
@@ -30,6 +33,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.local_addr().ok(),
             Stream::Unix(_) => None,
+            Stream::Tls(stream) => stream.under().local_addr(),
         }
     }
 
@@ -38,6 +42,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.peek(scratch).unwrap_or_default(),
             Stream::Unix(_) => 0,
+            Stream::Tls(stream) => stream.under().unread(scratch),
         }
     }
 }
@@ -47,16 +52,19 @@ impl AsRawFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_raw_fd(),
             Stream::Unix(stream) => stream.as_raw_fd(),
+            Stream::Tls(stream) => stream.under().as_raw_fd(),
         }
     }
 }
 
-/// For a new owner who speaks another protocol: the two kinds read and write alike, only a unix socket's address is none of TCP's.
-impl From<Stream> for OwnedFd {
-    fn from(stream: Stream) -> OwnedFd {
-        match stream {
-            Stream::Tcp(stream) => stream.into(),
-            Stream::Unix(stream) => stream.into(),
+impl Stream {
+    /// For a new owner who speaks another protocol: the two kinds read and write alike, only a unix socket's address is none of
+    /// TCP's. Under TLS the bare socket is of no use to him.
+    pub(crate) fn into_fd(self) -> Option<OwnedFd> {
+        match self {
+            Stream::Tcp(stream) => Some(stream.into()),
+            Stream::Unix(stream) => Some(stream.into()),
+            Stream::Tls(_) => None,
         }
     }
 }
@@ -67,6 +75,7 @@ impl Read for Stream {
         match self {
             Stream::Tcp(stream) => stream.read(into),
             Stream::Unix(stream) => stream.read(into),
+            Stream::Tls(stream) => stream.read(into),
         }
     }
 }
@@ -77,6 +86,7 @@ impl Write for Stream {
         match self {
             Stream::Tcp(stream) => stream.write(bytes),
             Stream::Unix(stream) => stream.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
         }
     }
 
@@ -91,13 +101,17 @@ impl Socket for Stream {
         let _ = match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Tls(stream) => return stream.finish_writing(),
         };
     }
 
     fn reset_on_close(&mut self) {
-        // A unix socket has no reset: what its reader has not taken stays readable.
-        if let Stream::Tcp(stream) = self {
-            let _ = socket2::SockRef::from(&*stream).set_linger(Some(std::time::Duration::ZERO));
+        match self {
+            Stream::Tcp(stream) => {
+                let _ = socket2::SockRef::from(&*stream).set_linger(Some(std::time::Duration::ZERO));
+            }
+            Stream::Unix(_) => {} // it has no reset: what its reader has not taken stays readable
+            Stream::Tls(stream) => stream.reset_on_close(),
         }
     }
 }
@@ -107,6 +121,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interests),
             Stream::Unix(stream) => stream.register(registry, token, interests),
+            Stream::Tls(stream) => stream.under_mut().register(registry, token, interests),
         }
     }
 
@@ -114,6 +129,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, interests),
             Stream::Unix(stream) => stream.reregister(registry, token, interests),
+            Stream::Tls(stream) => stream.under_mut().reregister(registry, token, interests),
         }
     }
 
@@ -121,6 +137,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
+            Stream::Tls(stream) => stream.under_mut().deregister(registry),
         }
     }
 }

@@ -262,6 +262,10 @@ impl<P: Probe> Worker<P> {
             Some(peer) => log::debug!("step 4, accept: connection {} from {peer}", self.opened),
             None => log::debug!("step 4, accept: connection {} from this machine", self.opened),
         }
+        let socket = match self.settings.cover.put_on(socket) {
+            Ok(socket) => socket,
+            Err(error) => return log::error!("connection {} gets no TLS: {error}", self.opened),
+        };
         let mut conn = Conn::new(socket, self.opened, peer, self.moment.now);
         conn.wake(false);
         let key = self.conns.insert(Entry::new(conn));

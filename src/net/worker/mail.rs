@@ -1,7 +1,6 @@
 //! What a worker gets from other threads, and what it gives away to one: results for its connections, and whole sockets.
 
 use std::net::TcpStream;
-use std::os::fd::OwnedFd;
 
 use super::Worker;
 use crate::net::conn::Conn;
@@ -31,7 +30,9 @@ impl<P: Probe> Worker<P> {
             log::debug!("connection {} was not registered: {error}", entry.conn.id);
         }
         let Some((socket, early, run)) = entry.conn.switched() else { return };
-        let socket = TcpStream::from(OwnedFd::from(socket));
+        let Some(socket) = socket.into_fd().map(TcpStream::from) else {
+            return log::error!("a connection under TLS cannot be upgraded: it was closed");
+        };
         let started = socket.set_nonblocking(false).and_then(|()| {
             std::thread::Builder::new().name("wirelight-upgrade".into()).spawn(move || run(socket, early))
         });

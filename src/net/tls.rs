@@ -1,0 +1,220 @@
+//! TLS between a socket and its connection (RFC 8446): what is read is deciphered, what is written is enciphered; knows no HTTP but
+//! the one answer to who speaks it here in plain.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+
+use super::socket::{Socket, Stream};
+
+/// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.
+const RECORD: usize = 16 * 1024;
+
+/// For who speaks HTTP without TLS here; nginx says it too.
+const IN_PLAIN: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n\
+    This port speaks TLS: ask again with https.\r\n";
+
+/// A certificate and its key, for [`Server::tls`](crate::Server::tls).
+#[derive(Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// Reads a chain of certificates, ours first, and its private key (PKCS #8, PKCS #1 or SEC 1), from files in PEM.
+    ///
+    /// TLS 1.2 and 1.3, with the suites that rustls holds for safe; `http/1.1` is agreed on where the client asks (ALPN).
+    ///
+    /// # Errors
+    /// When a file cannot be read, holds no certificate or key, or the two do not fit; the sentence says which file.
+    pub fn from_pem(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Tls> {
+        let (certificate, key) = (certificate.as_ref(), key.as_ref());
+        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let chain = chain.map_err(|error| unusable(certificate, &error))?;
+        if chain.is_empty() {
+            return Err(unusable(certificate, &"there is no certificate in it"));
+        }
+        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?;
+        let mut config = config
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .map_err(|error| unusable(key, &format_args!("as the key of {}: {error}", certificate.display())))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Tls(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn unusable(path: &Path, why: &dyn fmt::Display) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("cannot use {}: {why}", path.display()))
+}
+
+/// What sockets are wrapped in, if anything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cover(pub(crate) Option<Tls>);
+
+impl Cover {
+    pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
+        let Some(Tls(config)) = &self.0 else { return Ok(socket) };
+        let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+        Ok(Stream::Tls(TlsStream(Box::new(Inner { socket, tls, owed: 0, fresh: true, over: false }))))
+    }
+}
+
+/// A socket under TLS. One pointer, so that a plain one is hardly larger for it.
+pub(crate) struct TlsStream(Box<Inner>);
+
+struct Inner {
+    socket: Stream,
+    tls: ServerConnection,
+    /// Bytes that are enciphered but have not left; whoever wrote them was told "would block" and brings them again.
+    owed: usize,
+    /// Nothing has come yet.
+    fresh: bool,
+    /// The client was told that nothing follows, or is to see that something is missing.
+    over: bool,
+}
+
+impl TlsStream {
+    pub(crate) fn under(&self) -> &Stream {
+        &self.0.socket
+    }
+
+    pub(crate) fn under_mut(&mut self) -> &mut Stream {
+        &mut self.0.socket
+    }
+}
+
+impl Read for TlsStream {
+    /// A short read means, as on a plain socket, that there is no more: neither in the socket, whose edge is spent, nor deciphered.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut n = 0;
+        while let Some(room) = into.get_mut(n..).filter(|room| !room.is_empty()) {
+            match self.0.tls.reader().read(room) {
+                Ok(0) => break,
+                Ok(more) => n += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => match self.0.receive() {
+                    Ok(()) => {}
+                    Err(_) if n > 0 => break,
+                    Err(error) => return Err(error),
+                },
+                // No close_notify: many clients spare it, and a request says itself where it ends (RFC 9112 §9.8).
+                Err(_) => break,
+            }
+        }
+        Ok(n)
+    }
+}
+
+impl Write for TlsStream {
+    /// What is enciphered cannot be taken back, nor may its sender believe that it left: so it is told "would block", brings the same
+    /// bytes again, and they count when they are gone.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut n = 0;
+        loop {
+            match self.0.send() {
+                Ok(()) => n += std::mem::take(&mut self.0.owed),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && n > 0 => return Ok(n),
+                Err(error) => return Err(error),
+            }
+            let rest = bytes.get(n..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok(bytes.len());
+            }
+            self.0.owed = self.0.tls.writer().write(rest.get(..RECORD).unwrap_or(rest))?;
+            if self.0.owed == 0 {
+                return if n > 0 { Ok(n) } else { Err(ErrorKind::WouldBlock.into()) }; // the handshake is not through
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for TlsStream {
+    fn finish_writing(&mut self) {
+        self.0.close_notify();
+        self.0.socket.finish_writing();
+    }
+
+    fn reset_on_close(&mut self) {
+        self.0.over = true;
+        self.0.socket.reset_on_close();
+    }
+}
+
+impl Inner {
+    /// Takes what the socket has for one read, and answers what is the handshake's.
+    fn receive(&mut self) -> io::Result<()> {
+        self.look_at_the_first_byte()?;
+        while let Err(error) = self.tls.read_tls(&mut self.socket) {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+        let state = self.tls.process_new_packets();
+        // A flight is some kilobytes and fits any send buffer; what does not goes with the next write. On failure it is the alert.
+        let _ = self.send();
+        state.map(drop).map_err(|error| {
+            log::debug!("a TLS connection failed: {error}");
+            io::Error::new(ErrorKind::InvalidData, error)
+        })
+    }
+
+    /// A record of the handshake begins with 22, a request with a letter.
+    fn look_at_the_first_byte(&mut self) -> io::Result<()> {
+        let mut first = [0];
+        if !self.fresh || self.socket.unread(&mut first) == 0 {
+            return Ok(());
+        }
+        self.fresh = false;
+        if !first[0].is_ascii_alphabetic() {
+            return Ok(());
+        }
+        log::info!("a client speaks HTTP without TLS: answered 400");
+        let _ = self.socket.read(&mut vec![0; RECORD]); // what stays unread would make the close a reset
+        let _ = self.socket.write(IN_PLAIN);
+        self.socket.finish_writing();
+        self.over = true;
+        Err(ErrorKind::InvalidData.into())
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut self.socket) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Without it the client could not tell the end from an attacker's cut (RFC 8446 §6.1).
+    fn close_notify(&mut self) {
+        if !std::mem::replace(&mut self.over, true) {
+            self.tls.send_close_notify();
+            let _ = self.send();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close_notify();
+    }
+}

@@ -1,0 +1,22 @@
+//! TLS as an option of a server.
+
+use super::Server;
+use crate::net::tls::{Cover, Tls};
+
+impl Server {
+    /// Speaks TLS on all its addresses. A connection holds some 20 KB more; the time for the handshake is that for a first request.
+    ///
+    /// A connection under TLS cannot be upgraded yet: it is closed behind the 101, and the log says why. WebSocket needs a proxy in front.
+    ///
+    /// ```no_run
+    /// use wirelight::{App, Server, Tls};
+    ///
+    /// Server::bind("0.0.0.0:8443")?.tls(Tls::from_pem("cert.pem", "key.pem")?).run(App::new())?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Server {
+        self.settings.cover = Cover(Some(tls));
+        self
+    }
+}

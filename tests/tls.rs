@@ -1,0 +1,165 @@
+//! TLS on real sockets: a client of rustls in front of the server, records cut to bytes, bodies larger than every buffer.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use wirelight::{App, Handle, Request, Server, Tls};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
+const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const LAST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+fn pem(certificate: &str, key: &str) -> io::Result<Tls> {
+    Tls::from_pem(format!("{FOLDER}{certificate}"), format!("{FOLDER}{key}"))
+}
+
+struct Running {
+    address: SocketAddr,
+    handle: Handle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop_now();
+        self.thread.take().expect("a thread").join().expect("no panic").expect("a clean stop");
+    }
+}
+
+fn server() -> Running {
+    let mut app = App::new();
+    app.get("/hello", |_| "hello");
+    app.post("/echo", |req: &Request| req.body().to_vec());
+    app.get("/big", |_| "0123456789abcdef".repeat(1 << 19));
+    app.get("/pieces", |_| {
+        let mut response = wirelight::Response::default();
+        response.pieces((0..200).map(|n| vec![n as u8; 50_000]));
+        response
+    });
+    let tls = pem("cert.pem", "key.pem").expect("a certificate");
+    let server = Server::bind("127.0.0.1:0").expect("a port").signals(false).tls(tls);
+    let (address, handle) = (server.local_addr(), server.handle());
+    Running { address, handle, thread: Some(std::thread::spawn(move || server.run(app))) }
+}
+
+/// A socket that writes one byte a call.
+struct Dripping(TcpStream);
+
+impl Read for Dripping {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl Write for Dripping {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(&bytes[..bytes.len().min(1)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn client<S: Read + Write>(socket: S) -> StreamOwned<ClientConnection, S> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(format!("{FOLDER}cert.pem")).expect("a certificate");
+    roots.add(certificate).expect("a root");
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().expect("versions");
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = ServerName::try_from("localhost").expect("a name");
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), socket)
+}
+
+fn connect(server: &Running) -> TcpStream {
+    let socket = TcpStream::connect(server.address).expect("a server");
+    socket.set_nodelay(true).expect("no delay");
+    socket
+}
+
+/// Everything until the server's close_notify; without one, an error.
+fn rest(client: &mut impl Read) -> Vec<u8> {
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).expect("a close_notify");
+    received
+}
+
+fn count(received: &[u8]) -> usize {
+    String::from_utf8_lossy(received).matches("\r\n\r\nhello").count()
+}
+
+#[test]
+fn requests_on_one_connection_pipelined_and_cut_to_bytes() {
+    let server = server();
+    let mut one = client(connect(&server));
+    one.write_all(HELLO).expect("sent");
+    let mut answer = [0; 1024];
+    let n = one.read(&mut answer).expect("an answer");
+    assert!(answer[..n].starts_with(b"HTTP/1.1 200 OK\r\n"));
+    assert_eq!(one.conn.alpn_protocol(), Some(b"http/1.1".as_slice()));
+    one.write_all(&[HELLO.repeat(500), LAST.to_vec()].concat()).expect("sent");
+    assert_eq!(count(&rest(&mut one)), 501);
+
+    let mut dripping = client(Dripping(connect(&server)));
+    dripping.write_all(&[HELLO, LAST].concat()).expect("sent");
+    assert_eq!(count(&rest(&mut dripping)), 2);
+}
+
+#[test]
+fn bodies_larger_than_every_buffer() {
+    let server = server();
+    let body: Vec<u8> = (0..1 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let mut one = client(connect(&server));
+    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    one.write_all(&[head.as_bytes(), &body].concat()).expect("sent");
+    assert!(rest(&mut one).ends_with(&body));
+    for (path, size) in [("/big", 8 << 20), ("/pieces", 10_000_000)] {
+        let mut one = client(connect(&server));
+        one.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).expect("sent");
+        assert!(rest(&mut one).len() > size, "{path}");
+    }
+}
+
+#[test]
+fn who_speaks_no_tls() {
+    let server = server();
+    let mut plain = connect(&server);
+    plain.write_all(HELLO).expect("sent");
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).expect("an answer, no reset");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 400 ") && body.contains("https"), "{answer}");
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{answer}");
+
+    let mut noise = connect(&server);
+    noise.write_all(b"\x16\x03\x01\x00\x05hello").expect("sent");
+    let mut alert = Vec::new();
+    noise.read_to_end(&mut alert).expect("an alert");
+    assert_eq!(alert.first(), Some(&21), "{alert:?}");
+
+    let mut other = client(connect(&server));
+    other.write_all(LAST).expect("the server lives on");
+    assert_eq!(count(&rest(&mut other)), 1);
+}
+
+#[test]
+fn files_that_are_no_use_are_named() {
+    for (certificate, key, expected) in [
+        ("missing.pem", "key.pem", "missing.pem"),
+        ("cert.pem", "missing.pem", "missing.pem"),
+        ("key.pem", "key.pem", "no certificate"),
+        ("cert.pem", "cert.pem", "cert.pem"),
+        ("cert.pem", "other-key.pem", "other-key.pem: as the key of"),
+    ] {
+        let error = pem(certificate, key).expect_err("no use").to_string();
+        assert!(error.contains(expected), "{certificate} {key}: {error}");
+    }
+}
