@@ -62,7 +62,6 @@ pub(crate) const TRANSITIONS: &[Transition] = &[
     recv(Recv::Body, Recv::Done, "the last byte of the body"),
     recv(Recv::Done, Recv::Idle, "both sides are done and the connection stays: next request"),
     recv(Recv::Idle, Recv::Closed, "the peer closed between two requests"),
-    recv(Recv::Done, Recv::Closed, "the peer closed behind a whole request"),
     recv(Recv::Head, Recv::Failed, "the head is refused, or broke off"),
     recv(Recv::Body, Recv::Failed, "the body is refused, or broke off"),
     send(Send::Idle, Send::Respond, "a request to answer, or a refusal to send"),
