@@ -22,29 +22,8 @@ use case::{Answer, Awaited, Case, Corpus, Header, Step, Then};
 use cut::{Delivery, random_deliveries};
 use play::play;
 
-/// The features that a case may need: those of the referee's table of routes.
+/// The features that a case may need: those of the referee's table of routes. The application of `corpus/routes.rs` offers them all.
 const FEATURES: [&str; 17] = [
-    "auth",
-    "bodylimit",
-    "core",
-    "echo",
-    "empty",
-    "etag",
-    "gzip",
-    "headers",
-    "lastmod",
-    "panic",
-    "range",
-    "redirect",
-    "slow",
-    "static",
-    "stream",
-    "strong-etag",
-    "users",
-];
-
-/// What the application of `corpus/routes.rs` offers of them.
-const OFFERED: [&str; 17] = [
     "auth",
     "bodylimit",
     "core",
@@ -150,9 +129,6 @@ fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
 
 /// Why a case cannot be played here, if so.
 fn why_not(case: &Case) -> Option<String> {
-    if let Some(feature) = case.needs.iter().find(|feature| !OFFERED.contains(&feature.as_str())) {
-        return Some(format!("needs {feature}"));
-    }
     let slow = case.steps.iter().any(|step| matches!(step, Step::Sleep { .. } | Step::Drip { .. }));
     slow.then(|| "reads slowly".to_owned())
 }

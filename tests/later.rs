@@ -2,78 +2,27 @@
 //! or a kernel between the two ends is played on real sockets; the rest without any.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, BufRead, Read};
+use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wirelight::events::{Broadcast, Event};
-use wirelight::{App, Error, Handle, Request, Response, Result, Server, StatusCode};
+use wirelight::{App, Error, Request, Response, Result, StatusCode};
 
-/// A server on a free port in a thread of its own, stopped when the test is over.
-struct Running {
-    address: SocketAddr,
-    handle: Handle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
+#[path = "support/running.rs"]
+mod running;
+
+use running::{Client, Running};
 
 impl Running {
-    fn start(app: App) -> Running {
-        Running::with(app, |server| server)
-    }
-
-    fn with(app: App, options: impl FnOnce(Server) -> Server) -> Running {
-        let server = options(Server::bind("127.0.0.1:0").unwrap().signals(false));
-        let (address, handle) = (server.local_addr(), server.handle());
-        Running { address, handle, thread: Some(std::thread::spawn(move || server.run(app))) }
-    }
-
-    fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap(); // a test that hangs should fail
-        Client(BufReader::new(stream))
-    }
-
     fn ended(mut self) -> io::Result<()> {
         self.thread.take().unwrap().join().unwrap()
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.stop_now();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // the test has failed already, or does not care
-        }
-    }
-}
-
-struct Client(BufReader<TcpStream>);
-
 impl Client {
-    fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
-    }
-
-    fn head(&mut self) -> String {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed in the middle of a head: {head:?}");
-        }
-        head
-    }
-
-    /// Status and body of an answer with a Content-Length.
-    fn reply(&mut self) -> (u16, String) {
-        let head = self.head();
-        let length = head.split_once("Content-Length: ").unwrap().1.split("\r\n").next().unwrap().parse().unwrap();
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        (head[9..12].parse().unwrap(), String::from_utf8(body).unwrap())
-    }
-
     /// The next chunk of a chunked body; none behind the last one.
     fn chunk(&mut self) -> Option<Vec<u8>> {
         let mut size = String::new();
