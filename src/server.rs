@@ -36,7 +36,7 @@ use crate::net::doors::Listener;
 use crate::net::listen;
 use crate::net::pool::Pool;
 use crate::net::signal::Signals;
-use crate::net::worker::Worker;
+use crate::net::worker::{Estate, Worker};
 use crate::wire::probe::{NoProbe, Probe};
 use crate::wire::start::{Start, StartRoute};
 use crate::wire::trace::Trace;
@@ -299,17 +299,17 @@ impl Server {
             restart::on_signal(&mut ears, &listeners, &control)?;
         }
         let shared = control.clone();
-        let worker = move |listeners, signals, probe| {
+        let worker = move |estate| {
             let (app, settings, pool, control) = (app.clone(), settings.clone(), pool.clone(), shared.clone());
-            let mut worker = Worker::new(listeners, app, settings, connections, pool, control, probe)?;
-            worker.listen_to(signals)?;
-            Ok(worker)
+            Worker::new(estate, app, settings, connections, pool, control)
         };
         let mut listeners = listeners.into_iter();
-        let here = worker(listeners.next().unwrap_or_default(), ears, probe(0))?;
+        let first = listeners.next().unwrap_or_default();
+        let here = worker(Estate { listeners: first, signals: ears, opened: 0, probe: probe(0) })?;
         let mut others = Vec::new();
         for (number, listeners) in (1..).zip(listeners) {
-            let (renew, worker) = (worker.clone(), worker(listeners, Signals::default(), probe(number))?);
+            let estate = Estate { listeners, signals: Signals::default(), opened: 0, probe: probe(number) };
+            let (renew, worker) = (worker.clone(), worker(estate)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
             others.push(thread.spawn(move || crew::keep(worker, renew))?);
         }
@@ -323,7 +323,8 @@ impl Server {
 
     /// What a trace says first.
     fn start<'a>(&'a self, app: &'a App) -> Start<'a> {
-        let route = |route: RouteInfo<'a>| StartRoute {
+        let route = |(id, route): (u32, RouteInfo<'a>)| StartRoute {
+            id,
             method: route.method.to_string(),
             pattern: route.pattern,
             source: format!("{}:{}", route.place.file(), route.place.line()),
@@ -333,7 +334,7 @@ impl Server {
             backlog: listen::BACKLOG,
             workers: self.workers,
             limits: &self.settings.limits,
-            routes: app.routes().map(route).collect(),
+            routes: (0..).zip(app.routes()).map(route).collect(),
         }
     }
 }

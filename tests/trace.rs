@@ -44,7 +44,11 @@ fn app() -> App {
 
 /// What a trace says of one connection.
 fn watched(trace: Trace, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
-    let (page, app) = (Page::default(), app());
+    watched_on(&app(), trace, drive)
+}
+
+fn watched_on(app: &App, trace: Trace, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
+    let page = Page::default();
     {
         let client = app.test().trace(trace.to(page.clone()));
         let mut connection = client.connect();
@@ -189,6 +193,63 @@ fn routes_hooks_and_handlers_are_told_with_their_reasons() {
     assert_eq!((of(1, "handler.end").len(), of(2, "handler.start").len()), (1, 0));
     assert_eq!(of(3, "route.miss")[0]["allow"], "GET, HEAD, OPTIONS");
     assert_eq!(of(4, "handler.end")[0]["panic"], true);
+}
+
+/// A limit that was reached is told with the value that held, a route's own where it has one.
+#[test]
+fn limits_are_told_with_their_values() {
+    let mut app = app();
+    app.post("/small", |_| "").max_body(3);
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+    let post = |path: &str, rest: String| format!("POST {path} HTTP/1.1\r\nHost: a\r\n{rest}");
+    let long = |n: usize| "x".repeat(n);
+    for (message, which, value) in [
+        (GET.replace("GET", &long(24)), "method", 23),
+        (format!("GET /{}", long(9_000)), "request_line", 8 * 1024),
+        (format!("{}{}", GET.trim_end(), "\r\nA: b".repeat(100) + "\r\n\r\n"), "fields", 100),
+        (GET.replace("Host: a", &format!("Host: a\r\nA: {}", long(17_000))), "head", 16 * 1024),
+        (post("/echo", "Content-Length: 1048577\r\n\r\n".into()), "body", 1024 * 1024),
+        (post("/small", "Content-Length: 4\r\n\r\n".into()), "body", 3),
+        (post("/small", format!("{chunked}4\r\n")), "body", 3),
+        (post("/echo", format!("{chunked}1;{}", long(300))), "chunk_extension", 256),
+        (
+            post("/echo", chunked.to_owned() + &format!("1;{}\r\na\r\n", long(200)).repeat(99)),
+            "chunk_extensions",
+            16_384,
+        ),
+        (post("/echo", format!("{chunked}0\r\nA: {}", long(5_000))), "trailers", 4 * 1024),
+    ] {
+        let shown = watched_on(&app, Trace::json(), |connection| connection.send(message.as_bytes()));
+        let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let hits: Vec<_> = named(&all, "limit.hit").iter().map(|hit| (&hit["which"], &hit["value"])).collect();
+        assert_eq!(hits, [(&which.into(), &value.into())], "{}", &message[..message.len().min(60)]);
+    }
+}
+
+/// Pipelined answers leave together and one after the other; an interim answer is no part of the one behind it.
+#[test]
+fn the_first_and_the_last_byte_of_an_answer_have_their_times() {
+    let expect = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+    let all = events(|connection| {
+        connection.send(GET.repeat(2).as_bytes());
+        connection.room(7);
+        connection.send(GET.as_bytes());
+        connection.room(usize::MAX);
+        connection.send(expect.as_bytes());
+        connection.send(b"hi");
+    });
+    let done: Vec<_> = named(&all, "resp.done");
+    let time = |event: &Value, name: &str| event[name].as_u64().unwrap();
+    assert!(done.iter().all(|done| time(done, "last_ns") == time(done, "t")));
+    let at_once: Vec<_> = done.iter().map(|done| time(done, "first_ns") == time(done, "last_ns")).collect();
+    assert_eq!(at_once, [true, true, false, true]);
+    assert_eq!(time(done[0], "first_ns"), time(done[1], "first_ns"));
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".len() as u64;
+    let told: u64 = done.iter().map(|done| time(done, "bytes")).sum();
+    let sent: u64 = named(&all, "conn.send").iter().filter_map(|sent| sent["n"].as_u64()).sum();
+    assert_eq!(told + interim, sent);
+    let framing: Vec<_> = named(&all, "resp.head").iter().map(|head| head["framing"].clone()).collect();
+    assert_eq!(framing, ["length"; 4]);
 }
 
 /// T8: only steps of the table, and every row of it that a server takes.

@@ -180,7 +180,7 @@ impl App {
     }
 
     #[inline]
-    pub(super) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
+    pub(crate) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
         match request.find_in(&self.router.tree) {
             Found::Route(number) => {
                 let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;

@@ -63,13 +63,16 @@ impl App {
         self.routes.get(number as usize)
     }
 
-    /// Holds a path against every route, and says what decided each; then which one it is, or the methods that the path has.
-    pub(crate) fn explain<'a>(&'a self, request: &mut Request<'a>) -> (Vec<Try>, Result<&'a Route, String>) {
-        let tries = self.tree.explain(request.raw_path().as_bytes());
-        let found = self.find(request).map_err(|miss| match miss {
+    /// Holds a path against every route, and says what decided each.
+    pub(crate) fn explain(&self, request: &Request<'_>) -> Vec<Try> {
+        self.tree.explain(request.raw_path().as_bytes())
+    }
+
+    /// The methods that a path without a route for its own has: none for a path that no route has.
+    pub(crate) fn allowed(&self, miss: Found) -> String {
+        match miss {
             Found::Methods(methods) => self.allow(self.tree.methods(methods)),
             _ => String::new(),
-        });
-        (tries, found)
+        }
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Params {
 pub(crate) struct Try {
     pub(crate) route: u32,
     pub(crate) matched: bool,
+    /// Which segment of the path decided against it, from 1.
+    pub(crate) segment: Option<usize>,
     /// What decided it; the method is no part of this.
     pub(crate) reason: String,
 }
@@ -196,7 +198,7 @@ impl Tree {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
             None if path.is_empty() => (path, None),
-            None => (path, Some("the path does not begin with '/'")),
+            None => (path, Some(("the path does not begin with '/'", 1))),
         };
         let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
         let mut tries = Vec::new();
@@ -231,22 +233,29 @@ impl Tree {
         bit(at)
     }
 
-    /// `verdict` is what already speaks against every route below `node`.
-    fn judge(&self, node: u32, path: &[Cow<'_, [u8]>], depth: usize, verdict: Option<&str>, tries: &mut Vec<Try>) {
+    /// `verdict` is what already speaks against every route below `node`, and the segment that does.
+    fn judge(
+        &self,
+        node: u32,
+        path: &[Cow<'_, [u8]>],
+        depth: usize,
+        verdict: Option<(&str, usize)>,
+        tries: &mut Vec<Try>,
+    ) {
         let node = &self.nodes[node as usize];
         let left = path.get(depth..).unwrap_or_default();
         for route in node.get.iter().chain(node.others.iter().map(|(_, route)| route)) {
-            let reason = match (verdict, left) {
-                (Some(reason), _) => reason.to_owned(),
-                (None, []) => String::new(),
-                (None, [last]) if last.is_empty() => "a trailing slash more in the path".to_owned(),
-                (None, [_]) => "1 segment more in the path".to_owned(),
-                (None, more) => format!("{} segments more in the path", more.len()),
+            let (reason, segment) = match (verdict, left) {
+                (Some((reason, segment)), _) => (reason.to_owned(), Some(segment)),
+                (None, []) => (String::new(), None),
+                (None, [last]) if last.is_empty() => ("a trailing slash more in the path".to_owned(), Some(depth + 1)),
+                (None, [_]) => ("1 segment more in the path".to_owned(), Some(depth + 1)),
+                (None, more) => (format!("{} segments more in the path", more.len()), Some(depth + 1)),
             };
-            tries.push(Try { route: *route, matched: reason.is_empty(), reason });
+            tries.push(Try { route: *route, matched: segment.is_none(), segment, reason });
         }
-        let mut descend = |child: u32, depth: usize, verdict_here: Option<String>| {
-            self.judge(child, path, depth, verdict.or(verdict_here.as_deref()), tries);
+        let mut descend = |child: u32, below: usize, against: Option<String>| {
+            self.judge(child, path, below, verdict.or(against.as_deref().map(|reason| (reason, depth + 1))), tries);
         };
         for (literal, child) in node.literals.iter() {
             descend(child, depth + 1, against_literal(literal, left));
@@ -564,6 +573,10 @@ mod tests {
             let tries = tree.explain(path.as_bytes()).into_iter();
             tries.map(|t| format!("{} {}", t.route, if t.matched { "fits" } else { &t.reason })).collect()
         };
+        let guilty = |path: &str| tree.explain(path.as_bytes()).iter().map(|t| t.segment).collect::<Vec<_>>();
+        assert_eq!(guilty("/users/abc"), [Some(2), Some(2), Some(2), Some(2), Some(2), None, None]);
+        assert_eq!(guilty("/posts/1/a")[0..5], [Some(1); 5]);
+        assert_eq!(guilty("/users/1/a")[0..5], [Some(2), Some(2), Some(3), Some(3), Some(3)]);
         assert_eq!(
             told("/users/abc"),
             [

@@ -107,6 +107,11 @@ impl Decoder {
         self.decoded
     }
 
+    /// Bytes of the extensions of the chunk at hand.
+    pub(crate) fn extension(&self) -> usize {
+        self.extension as usize
+    }
+
     /// Where the bytes begin that were not looked at yet. What lies between is used up.
     pub(crate) fn consumed(&self) -> usize {
         self.consumed

@@ -396,6 +396,7 @@ fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reje
     Ok(Event::NeedData)
 }
 
+mod breach;
 pub(crate) mod parts;
 #[cfg(test)]
 mod tests;

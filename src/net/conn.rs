@@ -25,7 +25,7 @@ use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
-use crate::wire::probe::{self, Ending, Outcome, Probe, Timer};
+use crate::wire::probe::{Ending, Outcome, Probe, Timer};
 use later::{Exchange, Stream};
 use upload::Intake;
 
@@ -300,8 +300,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Option<usize> {
         if P::ON {
-            probe.event(self.id, probe::Event::Refused(reject));
-            self.tell_stand(probe);
+            self.tell_refused(reject, context, probe);
         }
         log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
@@ -328,7 +327,7 @@ impl<S: Socket> Conn<S> {
         encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);
         self.requests += 1;
         if P::ON {
-            self.tell_head(status, output.get(before..).unwrap_or_default(), response, probe);
+            self.tell_head(output, before, length, response, probe);
         }
         if self.http.sends_body(status) {
             output.extend_from_slice(body);

@@ -42,6 +42,16 @@ const ACCEPTS_A_TURN: usize = 64;
 /// A head this old may be given up for a newcomer when all places are taken.
 const STALE_HEAD: Millis = 1000;
 
+/// What a worker has to begin with, and what of one that died the next one needs.
+pub(crate) struct Estate<P> {
+    pub(crate) listeners: Vec<Listener>,
+    /// For the worker that hears them for the whole process.
+    pub(crate) signals: Signals,
+    /// Connections so far: their numbers are never used again.
+    pub(crate) opened: u64,
+    pub(crate) probe: P,
+}
+
 /// What one worker is made of.
 pub(crate) struct Worker<P> {
     poll: Poll,
@@ -70,17 +80,18 @@ pub(crate) struct Worker<P> {
 
 impl<P: Probe> Worker<P> {
     pub(crate) fn new(
-        listeners: Vec<Listener>,
+        estate: Estate<P>,
         app: Arc<App>,
         settings: Settings,
         max_connections: usize,
         pool: Pool,
         control: Arc<Control>,
-        probe: P,
     ) -> io::Result<Worker<P>> {
+        let Estate { listeners, mut signals, opened, probe } = estate;
         let poll = Poll::new()?;
         let mut doors = Doors::new(listeners);
         doors.register(poll.registry(), LISTENER)?;
+        signals.register(poll.registry(), SIGNALS)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         control.add(waker.clone());
         let elsewhere = Some(Elsewhere { pool, app: app.clone() });
@@ -88,13 +99,13 @@ impl<P: Probe> Worker<P> {
         Ok(Worker {
             poll,
             doors,
-            signals: Signals::default(),
+            signals,
             conns: Slots::new(),
             wheel: Wheel::new(),
             desk: Desk::new(),
             again: Vec::new(),
             drain: Drain::default(),
-            opened: 0,
+            opened,
             began: Instant::now(),
             moment: Moment::default(),
             watch: Watch::default(),
@@ -108,17 +119,12 @@ impl<P: Probe> Worker<P> {
         })
     }
 
-    /// This worker hears signals for the whole process.
-    pub(crate) fn listen_to(&mut self, mut signals: Signals) -> io::Result<()> {
-        signals.register(self.poll.registry(), SIGNALS)?;
-        self.signals = signals;
-        Ok(())
-    }
-
-    /// What of a worker that died the next one needs.
-    pub(crate) fn rescue(mut self) -> (Vec<Listener>, Signals, P) {
+    /// Its connections are lost, and what else it had is for the next one.
+    pub(crate) fn rescue(mut self) -> Estate<P> {
+        self.tell_lost();
         self.signals.deregister(self.poll.registry());
-        (self.doors.rescue(self.poll.registry()), self.signals, self.probe)
+        let listeners = self.doors.rescue(self.poll.registry());
+        Estate { listeners, signals: self.signals, opened: self.opened, probe: self.probe }
     }
 
     /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.

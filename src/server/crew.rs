@@ -4,9 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::net::doors::Listener;
-use crate::net::signal::Signals;
-use crate::net::worker::Worker;
+use crate::net::worker::{Estate, Worker};
 use crate::wire::probe::Probe;
 
 /// Before the first replacement, doubled for each that follows closely: a loop that dies at once must not become a storm of them.
@@ -19,7 +17,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// the listeners' queues are served by the next one; the connections of the dead are lost.
 pub(super) fn keep<P: Probe>(
     mut worker: Worker<P>,
-    renew: impl Fn(Vec<Listener>, Signals, P) -> io::Result<Worker<P>>,
+    renew: impl Fn(Estate<P>) -> io::Result<Worker<P>>,
 ) -> io::Result<usize> {
     let mut brake = BRAKE;
     loop {
@@ -33,10 +31,10 @@ pub(super) fn keep<P: Probe>(
             brake = BRAKE;
         }
         log::error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
-        let (listeners, signals, probe) = worker.rescue();
+        let estate = worker.rescue();
         std::thread::sleep(brake);
         brake = (2 * brake).min(BRAKE_MOST);
-        worker = renew(listeners, signals, probe)?;
+        worker = renew(estate)?;
     }
 }
 
@@ -44,22 +42,28 @@ pub(super) fn keep<P: Probe>(
 mod tests {
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use crate::app::app::App;
     use crate::server::Server;
-    use crate::wire::probe::{Event, Probe};
+    use crate::wire::probe::{Ending, Event, Probe};
 
-    /// Kills its worker's loop whenever a connection begins whose number in its loop is 3.
-    struct Fault;
+    /// Kills its worker's loop whenever every third connection begins. Keeps what connections begin and are lost.
+    #[derive(Default)]
+    struct Fault(Arc<Mutex<Vec<(u64, &'static str)>>>);
 
     impl Probe for Fault {
         const ON: bool = true;
 
         fn event(&mut self, connection: u64, event: Event<'_>) {
-            if connection == 3 && matches!(event, Event::ConnOpen { .. }) {
-                panic!("a fault that the test provokes");
+            match event {
+                Event::ConnOpen { .. } => self.0.lock().unwrap().push((connection, "opened")),
+                Event::Closed { ending: Ending::Lost, .. } => self.0.lock().unwrap().push((connection, "lost")),
+                _ => return,
             }
+            let fatal = connection.is_multiple_of(3) && matches!(event, Event::ConnOpen { .. });
+            assert!(!fatal, "a fault that the test provokes");
         }
 
         fn rest(&mut self) {}
@@ -81,10 +85,17 @@ mod tests {
         let (address, handle) = (server.local_addr(), server.handle());
         let mut app = App::new();
         app.get("/", |_| "ok");
-        let running = std::thread::spawn(move || server.serve(app, |_| Fault));
+        let told = Arc::<Mutex<_>>::default();
+        let probe = told.clone();
+        let running = std::thread::spawn(move || server.serve(app, |_| Fault(probe.clone())));
         let answers: Vec<_> = (0..9).map(|_| answered(address)).collect();
         assert_eq!(answers, [true, true, false].repeat(3));
         handle.stop();
         running.join().unwrap().unwrap();
+        // No number twice, and the death of a loop is the end of the connection that it had.
+        let told = told.lock().unwrap();
+        let numbers = |of| told.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();
+        assert_eq!(numbers("opened"), (1..=9).collect::<Vec<_>>());
+        assert_eq!(numbers("lost"), [3, 6, 9]);
     }
 }

@@ -50,10 +50,22 @@ pub(crate) struct Account {
     closing: Option<&'static str>,
     /// When the last event was told: what runs in between is what the next one measures.
     last: u64,
-    /// Answers whose last byte is not out: the request, where in the stream the answer begins and ends, when it was begun.
-    answers: VecDeque<(u32, u64, u64, u64)>,
-    answer: u64,
-    answer_began: u64,
+    /// The answer that is being made, and those whose last byte is not out.
+    answer: Answer,
+    answers: VecDeque<Answer>,
+}
+
+/// An answer on its way out.
+#[derive(Clone, Copy, Default)]
+struct Answer {
+    request: u32,
+    /// Where in the stream it begins and ends. An interim answer before it is no part of it.
+    start: u64,
+    end: u64,
+    /// When its head was made.
+    began: u64,
+    /// When the first of its bytes left.
+    first: Option<u64>,
 }
 
 /// What the client's head said about the connection.
@@ -90,13 +102,14 @@ impl Account {
                 say(self.here(self.length), event);
             }
             Event::BodyCame { length } => self.body(Some(length), say),
-            Event::Refused(reject) => self.refused(reject, say),
+            Event::Refused { reject, limit } => self.refused(reject, limit, say),
             Event::HookRan { phase, number, stopped } => {
                 say(self.here(0), Event::HookRun { phase, number, stopped, ns })
             }
             Event::HandlerRan { panicked } => say(self.here(0), Event::HandlerEnd { panicked, ns }),
-            Event::RespHead { .. } => {
-                self.answer_began = now;
+            Event::RespHead { waiting, .. } => {
+                let start = self.sent + waiting as u64;
+                self.answer = Answer { request: self.done + 1, start, end: u64::MAX, began: now, first: None };
                 say(self.here(0), event);
             }
             Event::Answered { keep, last, closes, pending } => self.answered(keep, last, closes, pending, say),
@@ -138,12 +151,15 @@ impl Account {
     fn sent(&mut self, now: u64, bytes: usize, event: Event<'_>, say: Say<'_>) {
         say(Place { request: 0, offset: self.sent }, event);
         self.sent += bytes as u64;
-        while let Some(&(request, start, end, began)) = self.answers.front()
+        for answer in self.answers.iter_mut().chain([&mut self.answer]).filter(|answer| answer.start < self.sent) {
+            answer.first.get_or_insert(now);
+        }
+        while let Some(&Answer { request, start, end, began, first }) = self.answers.front()
             && end <= self.sent
         {
             self.answers.pop_front();
-            let event = Event::RespDone { bytes: end - start, ns: now.saturating_sub(began) };
-            say(Place { request, offset: start }, event);
+            let (bytes, ns, first_ns) = (end - start, now.saturating_sub(began), first.unwrap_or(now));
+            say(Place { request, offset: start }, Event::RespDone { bytes, ns, first_ns, last_ns: now });
         }
     }
 
@@ -227,7 +243,7 @@ impl Account {
         trailers
     }
 
-    fn refused(&mut self, reject: Reject, say: Say<'_>) {
+    fn refused(&mut self, reject: Reject, limit: Option<(&'static str, u64)>, say: Say<'_>) {
         if self.body != Body::Absent && reject.at >= self.length {
             self.body(None, say);
         }
@@ -239,15 +255,14 @@ impl Account {
         let at = if missing { self.raw().len() } else { reject.at };
         self.refused = Some(reject.fault);
         say(self.here(at), Event::ReqError { reject, byte: self.raw().get(at).copied() });
-        if let Some(which) = limit(reject.fault) {
-            say(self.here(at), Event::LimitHit { which });
+        if let Some((which, value)) = limit {
+            say(self.here(at), Event::LimitHit { which, value });
         }
     }
 
     fn answered(&mut self, keep: bool, last: bool, closes: bool, pending: usize, say: Say<'_>) {
         let end = self.sent + pending as u64;
-        self.answers.push_back((self.done + 1, self.answer, end, self.answer_began));
-        self.answer = end;
+        self.answers.push_back(Answer { end, ..self.answer });
         let reason = self.reason(keep, last, closes);
         say(self.here(0), Event::KeepAlive { keep, reason, reuse: self.done + 1 });
         let left = self.raw().len().saturating_sub(self.length);
@@ -282,6 +297,7 @@ impl Account {
     fn closed(&mut self, now: u64, ending: Ending, unread: usize, say: Say<'_>) {
         let why = match (ending, self.fired, self.closing) {
             (Ending::Broken, ..) => "the socket failed",
+            (Ending::Lost, ..) => "its worker died",
             (Ending::Switched, ..) => "another protocol goes on with it",
             (Ending::Reset, Some(Timer::Write), _) => "the client took the answer too slowly",
             (Ending::Reset, ..) => "the answer broke off",
@@ -317,17 +333,4 @@ fn way(from: State, to: State, most: usize, steps: &mut Vec<&'static Transition>
         }
     }
     false
-}
-
-/// Which setting a fault is the breach of.
-fn limit(fault: Fault) -> Option<&'static str> {
-    Some(match fault {
-        Fault::MethodTooLong | Fault::TargetTooLong => "request_line",
-        Fault::FieldsTooMany => "fields",
-        Fault::HeadTooLarge => "head",
-        Fault::BodyTooLarge => "body",
-        Fault::ChunkExtensionTooLong => "chunk_extension",
-        Fault::TrailersTooLarge => "trailers",
-        _ => return None,
-    })
 }

@@ -4,8 +4,9 @@
 //! lost. A secret is as many `*` as it has bytes: offsets stay true.
 
 use super::line::Line;
+use super::names::{framing_name, plan_name, state_name};
 use super::object::{Object, digits};
-use super::probe::{Event, Found, Outcome, state_name};
+use super::probe::{Event, Outcome};
 use super::spans;
 use crate::http1::framing::Body;
 
@@ -59,7 +60,7 @@ fn head(json: &mut Object<'_>, line: &Line<'_>) {
             json.number("have", have as u64);
             json.number("calls", u64::from(calls));
             json.number("rescanned", rescanned as u64);
-            json.word("result", found_name(found));
+            json.word("result", found.name());
         }
         Event::ParseHead { head, bytes } => {
             json.number("off", line.place.offset);
@@ -67,13 +68,14 @@ fn head(json: &mut Object<'_>, line: &Line<'_>) {
             json.number("fields", head.fields().len() as u64);
             json.spans(&spans::head_spans(bytes.get(..head.length).unwrap_or_default()));
         }
-        Event::RespHead { status, head, body } => {
+        Event::RespHead { status, head, body, framing, .. } => {
             json.number("status", u64::from(status.as_u16()));
             json.number("len", head.len() as u64);
             match body {
                 Some(body) => json.number("body", body as u64),
                 None => json.word("body", "stream"),
             }
+            json.word("framing", framing_name(framing));
             json.spans(&spans::head_spans(head));
         }
         _ => {}
@@ -104,7 +106,10 @@ fn verdict(json: &mut Object<'_>, line: &Line<'_>) {
             json.word("why", if sent { "the client waits for it" } else { "no handler reads the body" });
             json.text("rfc", "RFC 9110 §10.1.1");
         }
-        Event::LimitHit { which } => json.word("which", which),
+        Event::LimitHit { which, value } => {
+            json.word("which", which);
+            json.number("value", value);
+        }
         _ => {}
     }
 }
@@ -125,10 +130,11 @@ fn fields(json: &mut Object<'_>, event: Event<'_>) -> Option<()> {
                 }
             }
         }
-        Event::ConnReady { readable, writable, read_closed } => {
+        Event::ConnReady { readable, writable, read_closed, error } => {
             json.flag("readable", readable);
             json.flag("writable", writable);
             json.flag("read_closed", read_closed);
+            json.flag("error", error);
         }
         Event::ConnInterest { readable, writable } => {
             json.flag("r", readable);
@@ -184,18 +190,7 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
             json.number("len", length as u64);
             json.number("trailers", u64::from(trailers));
         }
-        Event::RouteTry { method, pattern, matched, reason } => {
-            json.text("method", method);
-            json.text("pattern", pattern);
-            json.flag("match", matched);
-            json.text("reason", reason);
-        }
-        Event::RouteMatch { pattern, place, params } => {
-            json.text("pattern", pattern);
-            json.source(place);
-            json.object("params", params);
-        }
-        Event::RouteMiss { allow } => json.text("allow", allow),
+        Event::RouteTry { .. } | Event::RouteMatch { .. } | Event::RouteMiss { .. } => routing(json, event),
         Event::HookRun { phase, number, stopped, ns } => {
             json.word("phase", phase.name());
             json.number("number", number as u64);
@@ -210,9 +205,9 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
             json.flag("panic", panicked);
             json.number("ns", ns);
         }
-        Event::RespDone { bytes, ns } => {
-            json.number("bytes", bytes);
-            json.number("ns", ns);
+        Event::RespDone { bytes, ns, first_ns, last_ns } => {
+            let numbers = [("bytes", bytes), ("ns", ns), ("first_ns", first_ns), ("last_ns", last_ns)];
+            numbers.iter().for_each(|(name, number)| json.number(name, *number));
         }
         Event::KeepAlive { keep, reason, reuse } => {
             json.flag("keep", keep);
@@ -225,18 +220,32 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
     }
 }
 
-fn found_name(found: Found) -> &'static str {
-    match found {
-        Found::Partial => "partial",
-        Found::Complete => "complete",
-        Found::Error => "error",
-    }
-}
-
-fn plan_name(body: Body) -> &'static str {
-    match body {
-        Body::Absent => "none",
-        Body::Length(_) => "length",
-        Body::Chunked => "chunked",
+/// How a request finds its route.
+fn routing(json: &mut Object<'_>, event: Event<'_>) {
+    match event {
+        Event::RouteTry { id, method, pattern, matched, segment, reason } => {
+            json.number("id", u64::from(id));
+            json.text("method", method);
+            json.text("pattern", pattern);
+            json.flag("match", matched);
+            if let Some(segment) = segment {
+                json.number("segment", segment as u64);
+            }
+            json.text("reason", reason);
+        }
+        Event::RouteMatch { id, pattern, place, params, search } => {
+            json.number("id", u64::from(id));
+            json.text("pattern", pattern);
+            json.source(place);
+            json.object("params", params);
+            json.number("tried", search.tried as u64);
+            json.number("ns", search.ns);
+        }
+        Event::RouteMiss { allow, search } => {
+            json.text("allow", allow);
+            json.number("tried", search.tried as u64);
+            json.number("ns", search.ns);
+        }
+        _ => {}
     }
 }

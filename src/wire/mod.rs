@@ -5,6 +5,7 @@ mod escape;
 mod explain;
 mod json;
 mod line;
+mod names;
 mod object;
 pub(crate) mod probe;
 mod ring;

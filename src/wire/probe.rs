@@ -1,15 +1,16 @@
 //! The vocabulary of the glass: what the network layer tells about a connection, and the silent listener that costs nothing.
 //!
-//! The names are an interface (schema 1), and only ever grow. How they are written down is the business of `json.rs` and
-//! `terminal.rs`; what can be concluded from what was told (offsets, durations, reasons) is concluded in `account.rs`.
+//! `names.rs` says what its words are called; how they are written down is the business of `json.rs` and `terminal.rs`; what can be
+//! concluded from what was told (offsets, durations, reasons) is concluded in `account.rs`.
 
 use std::net::SocketAddr;
 use std::panic::Location;
 
+use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
 use crate::http1::framing::Body;
 use crate::http1::head::Head;
-use crate::http1::states::{Recv, Send as Sending, State, Transition};
+use crate::http1::states::{Recv, Send as Sending, Transition};
 use crate::http1::status::StatusCode;
 
 /// Who listens. The event loop is generic over it: with [`NoProbe`] every `if P::ON` folds away at compile time.
@@ -73,6 +74,8 @@ pub(crate) enum Ending {
     Switched,
     /// The socket failed under us.
     Broken,
+    /// Its worker's loop died.
+    Lost,
 }
 
 /// What a look at the bytes of a head or body found.
@@ -89,6 +92,15 @@ pub(crate) enum Phase {
     Before,
     Guard,
     After,
+}
+
+/// What finding a route took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// Routes in the table that the path was held against.
+    pub(crate) tried: usize,
+    /// What the router took: it needs to try no route that the path cannot mean.
+    pub(crate) ns: u64,
 }
 
 /// Why a connection stays or not: a sentence, and where it is written.
@@ -115,6 +127,7 @@ pub(crate) enum Event<'a> {
         readable: bool,
         writable: bool,
         read_closed: bool,
+        error: bool,
     },
     ConnRecv {
         outcome: Outcome,
@@ -186,20 +199,26 @@ pub(crate) enum Event<'a> {
     ReqContinue {
         sent: bool,
     },
+    /// `id`: the route's place in the table. `segment`: which one of the path decided against it, from 1.
     RouteTry {
+        id: u32,
         method: &'a str,
         pattern: &'a str,
         matched: bool,
+        segment: Option<usize>,
         reason: &'a str,
     },
     RouteMatch {
+        id: u32,
         pattern: &'a str,
         place: &'a Location<'a>,
         params: &'a [(&'a str, String)],
+        search: Search,
     },
     /// The methods that the path has; none: no route has this path.
     RouteMiss {
         allow: &'a str,
+        search: Search,
     },
     /// `stopped`: it answered itself.
     HookRun {
@@ -216,16 +235,21 @@ pub(crate) enum Event<'a> {
         panicked: bool,
         ns: u64,
     },
-    /// The head as it goes out, and the bytes of body behind it; none: it is made while it is sent.
+    /// The head as it goes out, behind `waiting` bytes of output that did not leave yet; and the bytes of body behind it; none: it
+    /// is made while it is sent.
     RespHead {
         status: StatusCode,
         head: &'a [u8],
+        waiting: usize,
         body: Option<usize>,
+        framing: Length,
     },
-    /// The last byte of an answer was handed to the kernel.
+    /// The last byte of an answer was handed to the kernel, so long after its head was made; when its first one was, and it.
     RespDone {
         bytes: u64,
         ns: u64,
+        first_ns: u64,
+        last_ns: u64,
     },
     /// Whether another request may follow.
     KeepAlive {
@@ -240,9 +264,10 @@ pub(crate) enum Event<'a> {
     Backpressure {
         pending: usize,
     },
-    /// A bound of the server's was reached.
+    /// A bound of the server's was reached, and how much it is.
     LimitHit {
         which: &'static str,
+        value: u64,
     },
 
     /// Where both machines stand: `conn.state` for each step since the last time.
@@ -259,8 +284,11 @@ pub(crate) enum Event<'a> {
     BodyCame {
         length: usize,
     },
-    /// What came is no request: `req.error`, `limit.hit`.
-    Refused(Reject),
+    /// What came is no request: `req.error`; if it was too much, `limit.hit`.
+    Refused {
+        reject: Reject,
+        limit: Option<(&'static str, u64)>,
+    },
     /// `hook.run`.
     HookRan {
         phase: Phase,
@@ -284,114 +312,6 @@ pub(crate) enum Event<'a> {
         ending: Ending,
         unread: usize,
     },
-}
-
-impl Event<'_> {
-    /// The event's name in the schema.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Event::PollWake { .. } => "poll.wake",
-            Event::ConnOpen { .. } => "conn.open",
-            Event::ConnReady { .. } => "conn.ready",
-            Event::ConnRecv { .. } => "conn.recv",
-            Event::ConnSend { .. } => "conn.send",
-            Event::ConnInterest { .. } => "conn.interest",
-            Event::ConnState(_) | Event::Stand { .. } => "conn.state",
-            Event::ConnTimer { .. } => "conn.timer",
-            Event::ConnHalfClose => "conn.half-close",
-            Event::ConnClose { .. } | Event::Closed { .. } => "conn.close",
-            Event::ParseTry { .. } | Event::Looked { .. } => "parse.try",
-            Event::ParseHead { .. } => "parse.head",
-            Event::BodyPlan { .. } => "body.plan",
-            Event::BodyData { .. } => "body.data",
-            Event::BodyChunk { .. } => "body.chunk",
-            Event::BodyEnd { .. } | Event::BodyCame { .. } => "body.end",
-            Event::ReqTolerated(_) => "req.tolerated",
-            Event::ReqError { .. } | Event::Refused(_) => "req.error",
-            Event::ReqContinue { .. } => "req.continue",
-            Event::RouteTry { .. } => "route.try",
-            Event::RouteMatch { .. } => "route.match",
-            Event::RouteMiss { .. } => "route.miss",
-            Event::HookRun { .. } | Event::HookRan { .. } => "hook.run",
-            Event::HandlerStart { .. } => "handler.start",
-            Event::HandlerEnd { .. } | Event::HandlerRan { .. } => "handler.end",
-            Event::RespHead { .. } => "resp.head",
-            Event::RespDone { .. } => "resp.done",
-            Event::Answered { .. } | Event::KeepAlive { .. } => "keepalive",
-            Event::Pipeline { .. } => "pipeline",
-            Event::Backpressure { .. } => "backpressure",
-            Event::LimitHit { .. } => "limit.hit",
-        }
-    }
-
-    /// The system call that it tells of.
-    pub(crate) fn syscall(&self) -> Option<&'static str> {
-        match self {
-            Event::PollWake { .. } => Some("epoll_wait"),
-            Event::ConnOpen { .. } => Some("accept4"),
-            Event::ConnRecv { .. } => Some("recvfrom"),
-            Event::ConnSend { .. } => Some("sendto"),
-            Event::ConnInterest { .. } => Some("epoll_ctl"),
-            Event::ConnHalfClose => Some("shutdown"),
-            Event::ConnClose { .. } => Some("close"),
-            _ => None,
-        }
-    }
-}
-
-impl Timer {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Timer::Idle => "idle",
-            Timer::Head => "head",
-            Timer::Body => "body",
-            Timer::Write => "write",
-            Timer::Linger => "drain",
-            Timer::Beat => "heartbeat",
-            Timer::Application => "none",
-        }
-    }
-}
-
-impl Phase {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Phase::Before => "before",
-            Phase::Guard => "guard",
-            Phase::After => "after",
-        }
-    }
-}
-
-impl Ending {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Ending::Fin => "fin",
-            Ending::Staged => "staged",
-            Ending::Reset => "rst",
-            Ending::Switched => "switched",
-            Ending::Broken => "broken",
-        }
-    }
-}
-
-/// The name of a state in the schema: which machine, and where it stands.
-pub(crate) const fn state_name(state: State) -> &'static str {
-    match state {
-        State::Recv(Recv::Idle) => "recv.Idle",
-        State::Recv(Recv::Head) => "recv.Head",
-        State::Recv(Recv::Body) => "recv.Body",
-        State::Recv(Recv::Done) => "recv.Done",
-        State::Recv(Recv::Closed) => "recv.Closed",
-        State::Recv(Recv::Failed) => "recv.Failed",
-        State::Send(Sending::Idle) => "send.Idle",
-        State::Send(Sending::Respond) => "send.Respond",
-        State::Send(Sending::Body) => "send.Body",
-        State::Send(Sending::Done) => "send.Done",
-        State::Send(Sending::MustClose) => "send.MustClose",
-        State::Send(Sending::Switched) => "send.Switched",
-        State::Send(Sending::Closed) => "send.Closed",
-    }
 }
 
 #[cfg(test)]

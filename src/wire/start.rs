@@ -4,8 +4,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::names::{state_name, state_names};
 use super::object::Object;
-use super::probe::state_name;
 use super::terminal::HEADING;
 use crate::http1::limits::Limits;
 use crate::http1::states::TRANSITIONS;
@@ -19,8 +19,9 @@ pub(crate) struct Start<'a> {
     pub(crate) routes: Vec<StartRoute<'a>>,
 }
 
-/// One route: method, pattern, where it was added.
+/// One route: its place in the table, method, pattern, where it was added.
 pub(crate) struct StartRoute<'a> {
+    pub(crate) id: u32,
     pub(crate) method: String,
     pub(crate) pattern: &'a str,
     pub(crate) source: String,
@@ -48,11 +49,14 @@ impl Start<'_> {
         json.name("routes");
         json.list(&self.routes, |json, route| {
             json.0.extend_from_slice(b"{\"v\":1");
+            json.number("id", u64::from(route.id));
             json.text("method", &route.method);
             json.text("pattern", route.pattern);
             json.text("src", &route.source);
             json.0.push(b'}');
         });
+        json.name("states");
+        json.list(&state_names(), |json, state| json.quoted(state));
         json.name("transitions");
         json.list(TRANSITIONS, |json, row| {
             let row = [state_name(row.from), state_name(row.to), row.why];

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::escape;
 use super::line::Line;
-use super::probe::{Event, Found, Outcome, Phase, state_name};
+use super::names::state_name;
+use super::probe::{Event, Found, Outcome, Phase};
 use crate::http1::framing::Body;
 use crate::http1::states::State;
 
@@ -67,7 +68,7 @@ fn heading(event: Event<'_>) -> (&'static str, &'static str, Option<u8>) {
         Event::BodyPlan { .. } | Event::BodyData { .. } | Event::BodyChunk { .. } => ("body", " ", None),
         Event::BodyEnd { .. } | Event::BodyCame { .. } => ("body", " ", None),
         Event::ReqTolerated(_) => ("tolerated", " ", Some(33)),
-        Event::ReqError { .. } | Event::Refused(_) => ("refused", " ", Some(31)),
+        Event::ReqError { .. } | Event::Refused { .. } => ("refused", " ", Some(31)),
         Event::ReqContinue { .. } => ("continue", "←", None),
         Event::RouteTry { .. } | Event::RouteMatch { .. } | Event::RouteMiss { .. } => ("route", " ", None),
         Event::HookRun { .. } | Event::HookRan { .. } => ("hook", " ", None),
@@ -133,8 +134,9 @@ fn connection(text: &mut String, event: Event<'_>) -> Option<()> {
             Some(peer) => write!(text, "accept4() = fd {fd}, from {peer}"),
             None => write!(text, "accept4() = fd {fd}"),
         },
-        Event::ConnReady { readable, writable, read_closed } => {
-            let said = [(readable, "readable"), (writable, "writable"), (read_closed, "the client's FIN is here")];
+        Event::ConnReady { readable, writable, read_closed, error } => {
+            let closed = (read_closed, "the client's FIN is here");
+            let said = [(readable, "readable"), (writable, "writable"), closed, (error, "an error is here")];
             let said: Vec<_> = said.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
             write!(text, "{}", said.join(", "))
         }
@@ -197,7 +199,7 @@ fn message(text: &mut String, line: &Line<'_>) -> Option<()> {
         }
         Event::ReqContinue { sent: true } => write!(text, "100: the client waits for it (RFC 9110 §10.1.1)"),
         Event::ReqContinue { sent: false } => write!(text, "no 100: nobody reads the body (RFC 9110 §10.1.1)"),
-        Event::LimitHit { which } => write!(text, "Limits::{which}"),
+        Event::LimitHit { which, value } => write!(text, "Limits::{which} is {value}, and that is reached"),
         _ => return None,
     };
     Some(())
@@ -206,21 +208,21 @@ fn message(text: &mut String, line: &Line<'_>) -> Option<()> {
 /// What the application and the answer are at.
 fn around(text: &mut String, event: Event<'_>) -> Option<()> {
     _ = match event {
-        Event::RouteTry { method, pattern, matched, reason } => {
+        Event::RouteTry { method, pattern, matched, reason, .. } => {
             escape::text(text, &format!("{method:<6} {pattern}"));
             text.push_str(if matched { "  yes" } else { "  no: " });
             escape::text(text, reason);
             Ok(())
         }
-        Event::RouteMatch { pattern, place, params } => {
+        Event::RouteMatch { pattern, place, params, search, .. } => {
             escape::text(text, pattern);
             for (name, value) in params {
                 escape::text(text, &format!("  {name}={value}"));
             }
-            write!(text, "  {}:{}", place.file(), place.line())
+            write!(text, "  {}:{}  {}", place.file(), place.line(), duration(search.ns))
         }
-        Event::RouteMiss { allow: "" } => write!(text, "none: no route has this path"),
-        Event::RouteMiss { allow } => write!(text, "none for this method; the path has {allow}"),
+        Event::RouteMiss { allow: "", search } => write!(text, "none: not one of {} has this path", search.tried),
+        Event::RouteMiss { allow, .. } => write!(text, "none for this method; the path has {allow}"),
         Event::HookRun { phase, number, stopped, ns } => {
             let kind = if phase == Phase::Guard { "guard" } else { "hook" };
             let end = if stopped { ": answered itself" } else { "" };
@@ -233,9 +235,11 @@ fn around(text: &mut String, event: Event<'_>) -> Option<()> {
         Event::HandlerEnd { panicked, ns } => {
             write!(text, "{}  {}", if panicked { "panicked" } else { "done" }, duration(ns))
         }
-        Event::RespHead { status, head, body: Some(body) } => write!(text, "{status}, {} + {body} bytes", head.len()),
-        Event::RespHead { status, head, body: None } => write!(text, "{status}, {} bytes + a stream", head.len()),
-        Event::RespDone { bytes, ns } => {
+        Event::RespHead { status, head, body: Some(body), .. } => {
+            write!(text, "{status}, {} + {body} bytes", head.len())
+        }
+        Event::RespHead { status, head, body: None, .. } => write!(text, "{status}, {} bytes + a stream", head.len()),
+        Event::RespDone { bytes, ns, .. } => {
             write!(text, "{bytes} bytes are with the kernel, {} after its head", duration(ns))
         }
         Event::KeepAlive { keep, reason, reuse } => {

@@ -146,9 +146,6 @@ impl Probe for Tracer {
         if connection == 0 {
             return self.pen.write(0, Place::default(), event);
         }
-        if let Event::ConnOpen { .. } = event {
-            self.connections.remove(&connection); // of a worker that died, whose successor counts from 1 again
-        }
         let known = self.connections.entry(connection);
         let Connection { account, incoming, outgoing } = known.or_insert_with(|| Connection {
             account: Account::new(now),

@@ -1,22 +1,24 @@
 //! What a connection tells of itself while somebody listens; changes nothing, and costs nothing while nobody does.
 
 use std::io;
+use std::time::Instant;
 
 use percent_encoding::percent_decode;
 
 use super::{Conn, outcome};
 use crate::app::request::Request;
 use crate::app::response::Response;
+use crate::app::router::Route;
 use crate::app::told::Step;
 use crate::http1::connection::Event as Received;
+use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::http1::states::Recv;
-use crate::http1::status::StatusCode;
 use crate::net::deadline::Millis;
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Event, Found, Phase, Probe};
+use crate::wire::probe::{Ending, Event, Found, Phase, Probe, Search};
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
@@ -92,39 +94,74 @@ impl<S: Socket> Conn<S> {
         context: &Context<'a>,
         probe: &mut P,
     ) -> bool {
-        let (tries, found) = context.app.explain(request);
-        for told in &tries {
-            let Some(route) = context.app.route_at(told.route) else { continue };
-            let fits = route.method == request.method() || matches!(&found, Ok(found) if std::ptr::eq(*found, route));
-            let reason = if told.matched && !fits { "another method" } else { told.reason.as_str() };
-            let (method, pattern, matched) = (route.method.as_str(), route.pattern.text(), told.matched && fits);
-            probe.event(self.id, Event::RouteTry { method, pattern, matched, reason });
-        }
-        match &found {
-            Ok(route) => {
-                let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
-                let params: Vec<_> = route.pattern.params().zip((0..).map(value)).collect();
-                let (pattern, place) = (route.pattern.text(), route.place);
-                probe.event(self.id, Event::RouteMatch { pattern, place, params: &params });
-            }
-            Err(allow) => probe.event(self.id, Event::RouteMiss { allow }),
-        }
+        let found = self.tell_routing(request, context, probe);
         let mut listener = |step: Step<'_>| probe.event(self.id, told(step));
         let handled = context.app.handle_told(request, response, &mut listener);
-        if let (false, Ok(route)) = (handled, found) {
+        if let (false, Some(route)) = (handled, found) {
             probe.event(self.id, Event::HandlerStart { place: route.place, blocking: true });
         }
         handled
     }
 
-    /// The head of an answer is in the output.
-    pub(super) fn tell_head<P: Probe>(&self, status: StatusCode, head: &[u8], response: &Response, probe: &mut P) {
+    /// Which routes the path was held against, and which one it is. The router itself looks at fewer: it is timed alone.
+    fn tell_routing<'a, P: Probe>(
+        &self,
+        request: &mut Request<'a>,
+        context: &Context<'a>,
+        probe: &mut P,
+    ) -> Option<&'a Route> {
+        let began = Instant::now();
+        let found = context.app.find(request);
+        let ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let tries = context.app.explain(request);
+        let (search, mut id) = (Search { tried: tries.len(), ns }, 0);
+        for told in &tries {
+            let Some(route) = context.app.route_at(told.route) else { continue };
+            let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
+            let fits = is_it || route.method == request.method();
+            let reason = if told.matched && !fits { "another method" } else { told.reason.as_str() };
+            let (method, pattern, matched) = (route.method.as_str(), route.pattern.text(), told.matched && fits);
+            probe.event(
+                self.id,
+                Event::RouteTry { id: told.route, method, pattern, matched, segment: told.segment, reason },
+            );
+            id = if is_it { told.route } else { id };
+        }
+        match found {
+            Ok(route) => {
+                let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
+                let params: Vec<_> = route.pattern.params().zip((0..).map(value)).collect();
+                let (pattern, place) = (route.pattern.text(), route.place);
+                probe.event(self.id, Event::RouteMatch { id, pattern, place, params: &params, search });
+            }
+            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed(miss), search }),
+        }
+        found.ok()
+    }
+
+    /// What came is no request, or too much of one.
+    pub(super) fn tell_refused<P: Probe>(&self, reject: Reject, context: &Context<'_>, probe: &mut P) {
+        let limit = self.http.breach(reject.fault, &context.settings.limits);
+        probe.event(self.id, Event::Refused { reject, limit });
+        self.tell_stand(probe);
+    }
+
+    /// The head of an answer is in the output, behind `waiting` bytes that have yet to leave.
+    pub(super) fn tell_head<P: Probe>(
+        &self,
+        output: &[u8],
+        waiting: usize,
+        framing: Length,
+        response: &Response,
+        probe: &mut P,
+    ) {
+        let (status, head) = (response.status(), output.get(waiting..).unwrap_or_default());
         let body = match self.http.sends_body(status) {
             true if response.is_stream() => None,
             true => Some(response.body().len()),
             false => Some(0),
         };
-        probe.event(self.id, Event::RespHead { status, head, body });
+        probe.event(self.id, Event::RespHead { status, head, waiting, body, framing });
     }
 
     /// An answer is complete, but for what of it waits in the output.

@@ -42,6 +42,13 @@ impl<P: Probe> Worker<P> {
         }
     }
 
+    /// The loop has died, and with it every connection.
+    pub(super) fn tell_lost(&mut self) {
+        if P::ON {
+            self.conns.iter().for_each(|(_, entry)| entry.conn.tell_close(Ending::Lost, 0, &mut self.probe));
+        }
+    }
+
     /// A connection ends. What is unread then is only looked at.
     #[inline(always)]
     pub(super) fn tell_close(&mut self, entry: &mut Entry, ending: Ending) {
@@ -54,6 +61,10 @@ impl<P: Probe> Worker<P> {
 
 /// What the kernel says of a socket.
 pub(super) fn ready(event: &mio::event::Event) -> Event<'static> {
-    let (readable, writable, read_closed) = (event.is_readable(), event.is_writable(), event.is_read_closed());
-    Event::ConnReady { readable, writable, read_closed }
+    Event::ConnReady {
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        read_closed: event.is_read_closed(),
+        error: event.is_error(),
+    }
 }
