@@ -15,6 +15,6 @@ fn main() -> std::io::Result<()> {
     for mistake in mistakes::MISTAKES {
         println!("  curl -sS --max-time 2 http://{address}/{:<22} {}", mistake.name, mistake.what);
     }
-    mistakes::serve(&listener);
+    mistakes::serve(&listener, |mistake| println!("made: {}", mistake.what));
     Ok(())
 }

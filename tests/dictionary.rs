@@ -1,28 +1,128 @@
-//! What curl says for each mistake of a server: docs/error-dictionary.md is made here, and must be fresh.
+//! What curl and Chromium say for each mistake of a server: docs/error-dictionary.md is made here, and must be fresh.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
+#[path = "dictionary/chromium.rs"]
+mod chromium;
 #[path = "dictionary/mistakes.rs"]
 mod mistakes;
 
+use chromium::Chromium;
 use mistakes::MISTAKES;
 
-/// What curl said, and the code that it ended with.
-struct Said {
-    code: i32,
-    words: String,
+/// A line of the page.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    curl: String,
+    chromium: String,
+    what: String,
+    path: String,
 }
 
-/// None: there is no curl.
-fn curl(address: SocketAddr, name: &str) -> Option<Said> {
-    let url = format!("http://{address}/{name}");
-    let method = if name == "body-for-head" { "--head" } else { "--get" };
-    let output =
-        Command::new("curl").args(["-q", "-sS", "--noproxy", "*", "--max-time", "1", method, &url]).output().ok()?;
-    let words = String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("curl: ").to_owned();
-    Some(Said { code: output.status.code().unwrap(), words: masked(&words, address.port()) })
+/// The page, or what can be said of it here.
+#[derive(Clone, Debug, PartialEq)]
+struct Page {
+    curl: String,
+    chromium: String,
+    rows: Vec<Row>,
+}
+
+/// Servers that make one mistake each: a browser opens few connections to one server, and some stay open.
+struct Faulty {
+    cases: Vec<Case>,
+    made: Receiver<&'static str>,
+    /// Bound, and nobody listens.
+    _nobody: Socket,
+    /// The kernel takes connections for it, and nobody accepts them.
+    _deaf: TcpListener,
+}
+
+struct Case {
+    name: &'static str,
+    what: &'static str,
+    address: SocketAddr,
+}
+
+impl Faulty {
+    fn start() -> Faulty {
+        let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        nobody.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let deaf = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let refused = nobody.local_addr().unwrap().as_socket().unwrap();
+        let mut cases = vec![
+            Case { name: "(no listener)", what: "Nobody listens at the port.", address: refused },
+            Case {
+                name: "(never accepted)",
+                what: "The kernel has made the connection, and the program never accepts it.",
+                address: deaf.local_addr().unwrap(),
+            },
+        ];
+        let (tell, made) = channel();
+        for mistake in MISTAKES {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            cases.push(Case { name: mistake.name, what: mistake.what, address: listener.local_addr().unwrap() });
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                mistakes::serve(&listener, move |made| tell.send(made.name).unwrap_or_default())
+            });
+        }
+        Faulty { cases, made, _nobody: nobody, _deaf: deaf }
+    }
+
+    /// Its version, and a cell for each case; or the reason why there are none.
+    fn curl(&self) -> Result<(String, Vec<String>), String> {
+        let output = Command::new("curl").arg("--version").output().map_err(|error| error.to_string())?;
+        let version = String::from_utf8_lossy(&output.stdout).split(' ').nth(1).unwrap_or_default().to_owned();
+        Ok((version, self.cases.iter().map(Case::curl).collect()))
+    }
+
+    /// The same of Chromium. Nothing is concluded before every mistake has been made.
+    fn chromium(&self) -> Result<(String, Vec<String>), String> {
+        let mut browser = Chromium::start()?;
+        let version = browser.version.clone();
+        let works = format!("http://{}/", self.cases.last().unwrap().address);
+        for case in &self.cases {
+            match case.name {
+                "body-for-head" => browser.head(case.url(), &works),
+                _ => browser.open(case.url()),
+            }
+            .unwrap();
+        }
+        let mut missing: Vec<_> = MISTAKES.iter().map(|mistake| mistake.name).collect();
+        while !missing.is_empty() {
+            let name = self
+                .made
+                .recv_timeout(Duration::from_secs(60))
+                .unwrap_or_else(|_| panic!("never asked for: {missing:?}"));
+            missing.retain(|other| *other != name);
+        }
+        Ok((version, browser.settled(&works).unwrap()))
+    }
+}
+
+impl Case {
+    fn url(&self) -> String {
+        let path = if self.name.starts_with('(') { "" } else { self.name };
+        format!("http://{}/{path}", self.address)
+    }
+
+    fn curl(&self) -> String {
+        let method = if self.name == "body-for-head" { "--head" } else { "--get" };
+        let mut command = Command::new("curl");
+        let output =
+            command.args(["-q", "-sS", "--noproxy", "*", "--max-time", "1", method, &self.url()]).output().unwrap();
+        if output.status.success() {
+            return "(0) nothing: it forgives".to_owned();
+        }
+        let words = String::from_utf8_lossy(&output.stderr);
+        format!("`{}`", masked(words.trim().trim_start_matches("curl: "), self.address.port()))
+    }
 }
 
 /// Times and ports differ from run to run.
@@ -36,63 +136,106 @@ fn masked(words: &str, port: u16) -> String {
     out.join(" ")
 }
 
-fn version() -> Option<String> {
-    let output = Command::new("curl").arg("--version").output().ok()?;
-    String::from_utf8_lossy(&output.stdout).split(' ').nth(1).map(str::to_owned)
-}
+const HEADER: &str = "| curl says | Chromium says | What was on the wire | Path |\n| --- | --- | --- | --- |\n";
 
-/// `(name, what is on the wire, what curl said)` for each mistake, and for the port at which nobody listens.
-fn asked() -> Option<Vec<(&'static str, &'static str, Said)>> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || mistakes::serve(&listener));
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let mut rows = vec![("(no listener)", "Nobody listens at the port.", curl(nobody, "")?)];
-    for mistake in MISTAKES {
-        rows.push((mistake.name, mistake.what, curl(address, mistake.name)?));
+impl Page {
+    fn text(&self) -> String {
+        let (curl, chromium) = (&self.curl, &self.chromium);
+        let mut page = format!(
+            "# What a client says, and what the server did\n\nAn error message of a client is a riddle about the server. This is the \
+             dictionary, in the words of curl {curl} and of Chromium {chromium}\n(other versions of curl end with the same codes and \
+             use other words). Try each line: `cargo run --example faulty` makes every mistake\nat a path of its own. \
+             `tests/dictionary.rs` makes this page and checks it.\n\n{HEADER}"
+        );
+        for row in &self.rows {
+            page += &format!("| {} | {} | {} | {} |\n", row.curl, row.chromium, row.what, row.path);
+        }
+        page + "\nThree lessons. Where curl ends with 0 it forgave, and so did the browser: \"it works\" proves little. The browser is \
+                silent where curl\nat least gives up, since nobody gave it a time: a length that is two bytes too large is a page that is \
+                all there and never done. And a\nserver that never answers looks like one that never accepted, or whose head never ends: \
+                from outside they cannot be told apart,\nfrom inside they can, with `wirelight --trace`.\n"
     }
-    Some(rows)
-}
 
-fn page(version: &str, rows: &[(&str, &str, Said)]) -> String {
-    let mut page = format!(
-        "# What a client says, and what the server did\n\nAn error message of a client is a riddle about the server. This is the \
-         dictionary, in the words of curl {version} (other\nversions end with the same codes and use other words). Try each line: \
-         `cargo run --example faulty` makes every mistake at a\npath of its own. `tests/dictionary.rs` makes this page and checks \
-         it.\n\n| curl says | What was on the wire | Path |\n| --- | --- | --- |\n"
-    );
-    for (name, what, said) in rows {
-        let words = if said.code == 0 { "(0) nothing: it forgives".to_owned() } else { format!("`{}`", said.words) };
-        let path = if name.starts_with('(') { String::new() } else { format!("`/{name}`") };
-        page += &format!("| {words} | {what} | {path} |\n");
+    fn read(text: &str) -> Option<Page> {
+        let word_behind = |mark: &str| Some(text.split_once(mark)?.1.split_ascii_whitespace().next()?.to_owned());
+        let rows = text.split_once(HEADER)?.1.lines().map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        let rows = rows.map(|row| {
+            let mut cells = row.split(" | ").map(str::to_owned);
+            let mut cell = || cells.next().unwrap_or_default();
+            Row { curl: cell(), chromium: cell(), what: cell(), path: cell() }
+        });
+        Some(Page {
+            curl: word_behind("words of curl ")?,
+            chromium: word_behind(" and of Chromium ")?,
+            rows: rows.collect(),
+        })
     }
-    page + "\nTwo lessons. Where curl ends with 0 it forgave, so \"it works with curl\" proves little. And no answer looks like a server that \
-            never\naccepted: from outside they cannot be told apart, from inside they can, with `wirelight --trace`.\n"
 }
 
-/// The codes of a page, row by row.
-fn codes(page: &str) -> Vec<&str> {
-    let rows = page.lines().filter(|line| line.starts_with("| `(") || line.starts_with("| ("));
-    rows.filter_map(|row| row.split(['(', ')']).nth(1)).collect()
+/// What the cells of a client are now: those that it gave if the committed ones are of the same version or must be made; else the
+/// committed ones, once they agree with the new ones in what all versions have in common.
+fn column(
+    name: &str,
+    found: Result<(String, Vec<String>), String>,
+    committed: (String, Vec<String>),
+    stable: fn(&str) -> &str,
+) -> (String, Vec<String>) {
+    match found {
+        Err(why) => {
+            println!("skipped: {name}: {why}");
+            committed
+        }
+        Ok(found) if found.0 == committed.0 || updating() => found,
+        Ok((version, cells)) => {
+            println!("this is {name} {version}: only what is the same in all versions is compared");
+            let common = |cells: &[String]| cells.iter().map(|cell| stable(cell).to_owned()).collect::<Vec<_>>();
+            assert_eq!(common(&committed.1), common(&cells), "{name}");
+            committed
+        }
+    }
+}
+
+fn updating() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
+}
+
+/// The code in `(28) Operation timed out`.
+fn code(cell: &str) -> &str {
+    cell.trim_start_matches('`').split(' ').next().unwrap_or_default()
+}
+
+/// Failed, finished or spinning: names of errors come and go.
+fn kind(cell: &str) -> &str {
+    if cell.starts_with('`') { "failed" } else { cell.split(':').next().unwrap_or_default() }
 }
 
 #[test]
 fn the_dictionary_is_fresh() {
-    let (Some(version), Some(rows)) = (version(), asked()) else { return println!("skipped: no curl") };
     let path = format!("{}/docs/error-dictionary.md", env!("CARGO_MANIFEST_DIR"));
-    let now = page(&version, &rows);
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &now).unwrap();
-    }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    if committed.contains(&format!("curl {version} ")) {
-        assert!(
-            committed == now,
-            "docs/error-dictionary.md is stale: UPDATE_DOCS=1 cargo test --test dictionary\n{now}"
-        );
+    let before =
+        Page::read(&committed).unwrap_or(Page { curl: String::new(), chromium: String::new(), rows: Vec::new() });
+    let servers = Faulty::start();
+    let cells = |cell: fn(&Row) -> &String| before.rows.iter().map(|row| cell(row).clone()).collect::<Vec<_>>();
+    let chromium = column("Chromium", servers.chromium(), (before.chromium.clone(), cells(|row| &row.chromium)), kind);
+    let curl = column("curl", servers.curl(), (before.curl.clone(), cells(|row| &row.curl)), code);
+    let cell = |cells: &[String], at: usize| cells.get(at).cloned().unwrap_or_default();
+    let row = |(at, case): (usize, &Case)| Row {
+        curl: cell(&curl.1, at),
+        chromium: cell(&chromium.1, at),
+        what: case.what.to_owned(),
+        path: if case.name.starts_with('(') { String::new() } else { format!("`/{}`", case.name) },
+    };
+    let rows = servers.cases.iter().enumerate().map(row).collect();
+    let now = Page { curl: curl.0, chromium: chromium.0, rows };
+    assert_eq!(Page::read(&now.text()), Some(now.clone()), "the page can be read back");
+    if updating() {
+        std::fs::write(&path, now.text()).unwrap();
     } else {
-        println!("only codes are compared: this is curl {version}");
-        assert_eq!(codes(&committed), codes(&now));
+        assert!(
+            committed == now.text(),
+            "docs/error-dictionary.md is stale: UPDATE_DOCS=1 cargo test --test dictionary\n{}",
+            now.text()
+        );
     }
-    assert_eq!(codes(&now).len(), MISTAKES.len() + 1);
 }

@@ -35,6 +35,12 @@ pub const MISTAKES: &[Mistake] = &[
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nhello, world\r\n",
         Then::Close,
     ),
+    mistake(
+        "no-blank-line-open",
+        "The head does not end, and the connection stays open.",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n",
+        Then::Open,
+    ),
     mistake("two-bytes-short", "`Content-Length: 87`, 85 bytes, then the connection is closed.", SHORT, Then::Close),
     mistake(
         "two-bytes-short-open",
@@ -93,28 +99,36 @@ pub const MISTAKES: &[Mistake] = &[
 const SHORT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 87\r\n\r\n\
     {\"port\":\"Brest\",\"high\":\"06:12\",\"low\":\"12:31\",\"metres\":7.1,\"note\":\"85 bytes, not 87.\"}";
 
-/// Makes the mistake that each request asks for, for ever.
-pub fn serve(listener: &TcpListener) {
+/// To every other path.
+const NO_MISTAKE: &[u8] =
+    b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 15\r\nConnection: close\r\n\r\nno mistake here";
+
+/// Makes the mistake that each request asks for, for ever, and tells when all that it sends is sent.
+pub fn serve(listener: &TcpListener, made: impl Fn(&'static Mistake) + Clone + Send + 'static) {
     for stream in listener.incoming().flatten() {
+        let made = made.clone();
         // A client that goes away early is part of the lesson.
-        std::thread::spawn(move || drop(blunder(stream)));
+        std::thread::spawn(move || drop(blunder(stream, made)));
     }
 }
 
-fn blunder(mut stream: TcpStream) -> io::Result<()> {
+fn blunder(mut stream: TcpStream, made: impl Fn(&'static Mistake)) -> io::Result<()> {
     let mut start = [0; 64];
     let n = stream.peek(&mut start)?;
     let line = String::from_utf8_lossy(&start[..n]).into_owned();
     let name = line.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
     let Some(mistake) = MISTAKES.iter().find(|mistake| mistake.name == name) else {
         read_head(&mut stream)?;
-        return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return stream.write_all(NO_MISTAKE);
     };
     if matches!(mistake.then, Then::CloseUnread) {
-        return stream.read_exact(&mut [0; 8]);
+        stream.read_exact(&mut [0; 8])?;
+        made(mistake);
+        return Ok(());
     }
     read_head(&mut stream)?;
     stream.write_all(mistake.answer.as_bytes())?;
+    made(mistake);
     if matches!(mistake.then, Then::Open) {
         io::copy(&mut stream, &mut io::sink())?;
     }
