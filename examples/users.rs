@@ -4,70 +4,82 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use serde_json::{Map, Value};
-use wirelight::{App, Error, Request, Result, StatusCode, json};
+use serde_json::value::RawValue;
+use wirelight::{App, Error, Json, Request, Result, StatusCode, json};
+
+/// Fields of any type, as they were sent: a number of 30 digits stays what it is, as in Python.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Clone, serde::Serialize)]
+struct User {
+    id: u64,
+    name: Box<RawValue>,
+    email: Box<RawValue>,
+}
 
 #[derive(Default)]
 struct Users {
     last_id: u64,
-    by_id: BTreeMap<u64, Value>,
+    by_id: BTreeMap<u64, User>,
 }
+
+const MISSING: &str = "name and email are required";
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
     app.state(Mutex::new(Users::default()));
-    app.get("/users", |req| Value::from_iter(req.lock::<Users>().by_id.values().cloned()));
+    app.get("/users", |req| Json(req.lock::<Users>().by_id.values().cloned().collect::<Vec<_>>()));
     app.post("/users", create);
     app.get("/users/{id:int}", show);
     app.put("/users/{id:int}", replace);
     app.patch("/users/{id:int}", update);
     app.delete("/users/{id:int}", remove);
     app.on_error(400, |_, error| json!({ "error": error.message() }));
+    app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": MISSING }))); // JSON, but no object
     app.run_from_env()
 }
 
-fn create(req: &Request) -> Result<(StatusCode, Value)> {
-    let body = req.json()?;
+fn create(req: &Request) -> Result<(StatusCode, Json<User>)> {
+    let fields = req.json()?;
     let mut users = req.lock::<Users>();
-    let id = users.last_id + 1;
-    let user = user(id, &body)?;
-    users.last_id = id;
-    users.by_id.insert(id, user.clone());
-    Ok((StatusCode::CREATED, user))
+    let user = user(users.last_id + 1, fields)?;
+    users.last_id = user.id;
+    users.by_id.insert(user.id, user.clone());
+    Ok((StatusCode::CREATED, Json(user)))
 }
 
-fn show(req: &Request) -> Result<Option<Value>> {
-    Ok(req.lock::<Users>().by_id.get(&req.param("id")?).cloned())
+fn show(req: &Request) -> Result<Option<Json<User>>> {
+    Ok(req.lock::<Users>().by_id.get(&req.param("id")?).cloned().map(Json))
 }
 
-fn replace(req: &Request) -> Result<Value> {
+fn replace(req: &Request) -> Result<Json<User>> {
     let (id, mut users) = (req.param("id")?, req.lock::<Users>());
     let old = users.by_id.get_mut(&id).ok_or(Error::not_found(""))?;
-    *old = user(id, &req.json()?)?;
-    Ok(old.clone())
+    *old = user(id, req.json()?)?;
+    Ok(Json(old.clone()))
 }
 
-fn update(req: &Request) -> Result<Value> {
+fn update(req: &Request) -> Result<Json<User>> {
     let mut users = req.lock::<Users>();
     let user = users.by_id.get_mut(&req.param("id")?).ok_or(Error::not_found(""))?;
-    let mut body: Map<String, Value> = req.json()?;
+    let mut fields: Fields = req.json()?;
     // Only update fields that were provided.
-    for name in ["name", "email"] {
-        if let Some(value) = body.remove(name) {
-            user[name] = value;
+    for (field, name) in [(&mut user.name, "name"), (&mut user.email, "email")] {
+        if let Some(value) = fields.remove(name) {
+            *field = value;
         }
     }
-    Ok(user.clone())
+    Ok(Json(user.clone()))
 }
 
 fn remove(req: &Request) -> Result<Option<()>> {
     Ok(req.lock::<Users>().by_id.remove(&req.param("id")?).map(|_| ()))
 }
 
-/// A user made of the fields that a body must have, whatever their type.
-fn user(id: u64, body: &Value) -> Result<Value> {
-    match (body.get("name"), body.get("email")) {
-        (Some(name), Some(email)) => Ok(json!({ "id": id, "name": name, "email": email })),
-        _ => Err(Error::bad_request("name and email are required")),
+/// A user made of the fields that a body must have.
+fn user(id: u64, mut fields: Fields) -> Result<User> {
+    match (fields.remove("name"), fields.remove("email")) {
+        (Some(name), Some(email)) => Ok(User { id, name, email }),
+        _ => Err(Error::bad_request(MISSING)),
     }
 }

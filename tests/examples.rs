@@ -18,10 +18,11 @@ struct Example {
     agent: Agent,
 }
 
-/// A status, the fields by name in lower case, and the body: JSON, or null when it is none.
+/// A status, the fields by name in lower case, and the body: as it came, and as JSON, or null when it is none.
 struct Reply {
     status: u16,
     fields: HashMap<String, String>,
+    text: String,
     json: Value,
 }
 
@@ -59,6 +60,7 @@ impl Example {
             status: reply.status().as_u16(),
             fields: reply.headers().iter().map(field).collect(),
             json: serde_json::from_str(&text).unwrap_or_default(),
+            text,
         }
     }
 
@@ -144,7 +146,11 @@ fn users() {
         users.json("POST", "/users", body).is(400, incomplete.clone());
         users.json("PUT", "/users/1", body).is(400, incomplete.clone());
     }
-    assert_eq!(users.json("PATCH", "/users/1", "[1]").status, 422);
+    let number = "123456789012345678901234567890";
+    let large = users.json("PATCH", "/users/1", &format!("{{\"name\": {number}}}"));
+    assert_eq!(large.text, format!("{{\"id\":1,\"name\":{number},\"email\":[\"any\"]}}"), "as Python keeps it");
+    users.json("PUT", "/users/1", r#"{"name": null, "email": ["any"]}"#).is(200, replaced.clone());
+    assert_eq!(users.json("PATCH", "/users/1", "[1]").status, 400);
     assert_eq!(users.json("PATCH", "/users/1", "{").status, 400);
     assert_eq!(users.ask("POST", "/users", &[("Content-Type", "text/plain")], "{}").status, 415);
     users.get("/users/1").is(200, replaced);
@@ -181,6 +187,12 @@ fn request_demo() {
     assert_eq!(told, [json!("Zoë B"), json!("Bearer x"), json!(0), json!(1), json!([])]);
     assert_eq!(demo.get("/demo?page=-3&limit=+5").json["page"], -3);
     assert_eq!(demo.get("/demo?page=-3&limit=+5").json["limit"], 5, "a plus is a space");
+    let large = demo.json("POST", "/demo?page=99999999999999999999", "-18446744073709551617").text;
+    assert!(
+        large.contains("\"page\":99999999999999999999,") && large.contains("\"json\":-18446744073709551617,"),
+        "{large}"
+    );
+    assert_eq!(demo.ask("POST", "/demo", &[form], "&&").json["raw_len"], 0, "a form without fields is a form");
 }
 
 #[test]
@@ -198,10 +210,19 @@ fn errors() {
     errors.get("/abort/418").is(418, teapot);
     assert_eq!(errors.ask("POST", "/json", &[("Content-Type", "text/plain")], "{}").json["status_code"], 415);
     errors.json("POST", "/json", "[1]").is(200, json!({ "got": [1] }));
+    // Whole numbers of any length, and what no float holds, come back as they went in.
+    for number in
+        ["18446744073709551616", "-123456789012345678901234567890", "1e400", "3.141592653589793238462643383279"]
+    {
+        assert_eq!(errors.json("POST", "/json", number).text, format!("{{\"got\":{number}}}"));
+    }
+    for code in ["0", "200", "599", "65536", "18446744073709551616", &"9".repeat(300)] {
+        assert_eq!(errors.get(&format!("/abort/{code}")).status, 500, "{code} is no status of an error");
+    }
     let wrong_method = errors.ask("DELETE", "/ok", &[], "");
     wrong_method.is(405, json!({ "error": "Method Not Allowed" }));
     assert_eq!(wrong_method.allow(), ["GET", "HEAD", "OPTIONS"], "a page of the program's own does not lose it");
-    for target in ["/boom", "/abort/200", "/abort/599"] {
+    for target in ["/boom", "/abort/200"] {
         errors.get(target).is(500, json!({ "error": "Internal Server Error" }));
     }
     errors.get("/ok").is(200, json!({ "ok": true }));

@@ -228,10 +228,7 @@ impl App {
                 response.header("Allow", self.allow(self.router.tree.methods(node)));
                 Ok(())
             }
-            Found::Methods(node) => {
-                let allow = self.allow(self.router.tree.methods(node));
-                Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow))
-            }
+            Found::Methods(node) => Err(self.method_not_allowed(node)),
             Found::Slash { add: true } => self.mend_slashes(request).map(|redirect| redirect.into_response(response)),
             _ if options || request.raw_path().contains("//") => {
                 self.mend_slashes(request).map(|redirect| redirect.into_response(response))
@@ -250,6 +247,12 @@ impl App {
             Found::Route(number) => self.router.routes.get(number as usize).map_or(0, |route| route.scope),
             Found::Methods(_) | Found::Slash { .. } | Found::Nothing => 0,
         }
+    }
+
+    /// 405 with what the path allows, without which it would be no answer (RFC 9110 §15.5.6).
+    pub(super) fn method_not_allowed(&self, node: u32) -> Error {
+        let allow = self.allow(self.router.tree.methods(node));
+        Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow)
     }
 
     /// The value of Allow: what was declared, with the HEAD and OPTIONS that come by themselves.

@@ -185,10 +185,13 @@ impl<'a> Request<'a> {
 
     /// All fields of an urlencoded form, in order, decoded; nothing when the body is of another type.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let is_form = self
-            .content_type()
-            .is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-        form_urlencoded::parse(if is_form { self.body } else { b"" })
+        form_urlencoded::parse(if self.is_form() { self.body } else { b"" })
+    }
+
+    /// Whether the Content-Type is that of an urlencoded form.
+    pub fn is_form(&self) -> bool {
+        self.content_type()
+            .is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"))
     }
 
     /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.

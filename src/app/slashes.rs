@@ -40,34 +40,40 @@ impl Router {
 }
 
 impl App {
-    /// The redirect to the path with one slash more, or with one for several, if the router of that route wants it; else 404.
+    /// The redirect to the path with one slash more, or with one for several, if the router of that route wants it; else 404, or 405
+    /// where several stand for one and the path has other methods.
     ///
     /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
     /// this host whatever the client wrote.
     #[cold]
     pub(crate) fn mend_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
         let merged = merged(request.raw_path());
-        let spellings = [format!("{merged}/"), merged];
-        let known = |path: &&String| *path != request.raw_path() && self.redirects_to(path, request);
-        let path = spellings.iter().find(known).ok_or_else(|| Error::not_found(""))?;
-        Ok(Redirect::permanent(match request.query_string() {
-            "" => on_this_host(path),
-            query => format!("{}?{query}", on_this_host(path)),
-        }))
+        let with_slash = format!("{merged}/");
+        for path in [&with_slash, &merged].into_iter().filter(|path| *path != request.raw_path()) {
+            match self.mended(path, request) {
+                Found::Route(_) => return Ok(permanent(path, request.query_string())),
+                Found::Methods(_) if request.method() == Method::OPTIONS => {
+                    return Ok(permanent(path, request.query_string()));
+                }
+                // Flask says so of slashes too many, and 404 where one is missing.
+                Found::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
+                Found::Methods(_) | Found::Slash { .. } | Found::Nothing => {}
+            }
+        }
+        Err(Error::not_found(""))
     }
 
-    /// Whether a route has this path and method, any method for OPTIONS, and its router redirects.
-    fn redirects_to(&self, path: &str, request: &Request<'_>) -> bool {
+    /// What the tree says of a mended path, if the router of its route redirects.
+    fn mended(&self, path: &str, request: &Request<'_>) -> Found {
         let escaped = request.head().target.escaped;
         let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
-        let found = match find(request.method()) {
-            Found::Methods(node) if request.method() == Method::OPTIONS => {
-                self.tree.methods(node).next().map_or(Found::Nothing, find)
-            }
+        let found = find(request.method());
+        let any = match found {
+            Found::Methods(node) => self.tree.methods(node).next().map_or(Found::Nothing, find),
             found => found,
         };
-        let route = if let Found::Route(number) = found { self.routes.get(number as usize) } else { None };
-        route.is_some_and(|route| self.policy(route.scope) == Slashes::Redirect)
+        let route = if let Found::Route(number) = any { self.routes.get(number as usize) } else { None };
+        if route.is_some_and(|route| self.policy(route.scope) == Slashes::Redirect) { found } else { Found::Nothing }
     }
 
     /// The word of the innermost router that has one.
@@ -75,6 +81,13 @@ impl App {
         let Some(scope) = self.scopes.get(scope) else { return Slashes::Strict };
         scope.slashes.unwrap_or_else(|| scope.parent.map_or(Slashes::Strict, |parent| self.policy(parent)))
     }
+}
+
+fn permanent(path: &str, query: &str) -> Redirect {
+    Redirect::permanent(match query {
+        "" => on_this_host(path),
+        query => format!("{}?{query}", on_this_host(path)),
+    })
 }
 
 /// One slash where several stand side by side.
@@ -141,7 +154,6 @@ mod tests {
         for (method, target) in [
             ("PUT", "/dir"),
             ("GET", "/dir%2F"),
-            ("PUT", "/dir//"),
             ("GET", "///"),
             ("GET", "/file//"),
             ("GET", "/v1/strict//dir/"),
@@ -157,6 +169,24 @@ mod tests {
         let mut app = App::new();
         app.get("/dir/", |_| "dir");
         assert_eq!(app.test().get("/dir").send().status(), 404);
+    }
+
+    #[test]
+    fn slashes_too_many_before_another_method_are_405() {
+        let app = app();
+        for (method, target, status, allow) in [
+            ("PUT", "/dir//", 405, Some("GET, HEAD, OPTIONS")),
+            ("PUT", "//dir//?a", 405, Some("GET, HEAD, OPTIONS")),
+            ("PUT", "//file", 405, Some("GET, HEAD, OPTIONS")),
+            ("PUT", "/int//7/", 405, Some("GET, HEAD, OPTIONS")),
+            ("PUT", "/v1//dir/", 405, Some("GET, HEAD, OPTIONS")),
+            ("PUT", "//dir", 404, None),
+            ("PUT", "/file//", 404, None),
+            ("PUT", "/v1/strict//dir/", 404, None),
+        ] {
+            let reply = app.test().request(method, target).send();
+            assert_eq!((reply.status().as_u16(), reply.header("Allow")), (status, allow), "{method} {target}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! first, and about 500 on the second.
 
 use super::{Found, Node, Params, ROOT, Tree};
-use crate::app::pattern::{Kind, MAX_DIGITS};
+use crate::app::pattern::Kind;
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use percent_encoding::percent_decode;
@@ -166,7 +166,7 @@ fn has_literal(node: &Node, left: &[u8]) -> bool {
 fn int(left: &[u8]) -> Option<usize> {
     let length = left.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(left.len());
     let ends = matches!(left.get(length), None | Some(b'/'));
-    (ends && matches!(length, 1..=MAX_DIGITS)).then_some(length)
+    (ends && length > 0).then_some(length)
 }
 
 /// The length of the `text` that `left` begins with: its end, and whether its bytes need a closer look, are found in one pass.
