@@ -268,7 +268,7 @@ impl<S: Socket> Conn<S> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
         tools.response.reset();
-        let handled = match P::ON {
+        let handled = match P::ON && probe.hears() {
             true => self.handle_told(&mut request, &mut tools.response, context, probe),
             false if context.moment.watching => watch::handle(context.app, &mut request, &mut tools.response),
             false => context.app.handle(&mut request, &mut tools.response),

@@ -18,6 +18,11 @@ pub(crate) trait Probe {
     /// Whether anybody listens. Events are only built when this is true.
     const ON: bool;
 
+    /// Whether this turn of the loop is told: what is dear to find out is found out then, and only then.
+    fn hears(&self) -> bool {
+        Self::ON
+    }
+
     /// Something happened on connection number `connection` (counted from 1, never used again; 0 is the server itself).
     fn event(&mut self, connection: u64, event: Event<'_>);
 

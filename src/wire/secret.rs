@@ -34,10 +34,8 @@ impl Secrets {
     pub(crate) fn find(&mut self, data: &[u8], found: &mut Vec<Range<usize>>) {
         let mut at = 0;
         while let Some(&byte) = data.get(at) {
-            if self.place == Place::Plain {
-                let Some(end) = memchr::memchr2(b'\n', b'\r', data.get(at..).unwrap_or_default()) else { return };
-                at += end + 1;
-                self.begin_line();
+            if let Some(length) = self.plain(data.get(at..).unwrap_or_default()) {
+                at += length;
                 continue;
             }
             if self.step(byte) {
@@ -48,6 +46,44 @@ impl Secrets {
             }
             at += 1;
         }
+    }
+
+    /// Follows the stream without a look at what is secret: only the last line that begins in `data`, and is no fold, decides
+    /// where the stream stands behind it.
+    pub(crate) fn pass(&mut self, data: &[u8]) {
+        let (mut rest, mut end) = (data, data.len());
+        while let Some(lf) = memchr::memrchr(b'\n', data.get(..end).unwrap_or_default()) {
+            if let Some(line @ [first, ..]) = data.get(lf + 1..)
+                && !is_blank(*first)
+            {
+                self.begin_line();
+                rest = line;
+                break;
+            }
+            end = lf;
+        }
+        self.find(rest, &mut Vec::new());
+    }
+
+    /// How many of the next bytes, at least one, are nothing to look at one by one: the rest of a plain line, or the whole of one.
+    fn plain(&mut self, data: &[u8]) -> Option<usize> {
+        match self.place {
+            Place::Plain => {}
+            Place::Name if self.name.is_empty() && !data.first().copied().is_some_and(is_blank) => {
+                let end = memchr::memchr3(b':', b'\r', b'\n', data)?;
+                let name = data.get(..end)?;
+                if data.get(end) == Some(&b':') && is_secret(name) {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        let Some(end) = memchr::memchr2(b'\n', b'\r', data) else {
+            self.place = Place::Plain;
+            return Some(data.len());
+        };
+        self.begin_line();
+        Some(end + 1)
     }
 
     fn begin_line(&mut self) {
@@ -70,7 +106,7 @@ impl Secrets {
                 return self.step(byte);
             }
             (Place::Name, b'\r' | b'\n') => self.begin_line(),
-            (Place::Name, b':') if NAMES.contains(&&*self.name) => self.place = Place::Colon,
+            (Place::Name, b':') if is_secret(&self.name) => self.place = Place::Colon,
             (Place::Name, b':') => self.place = Place::Plain,
             (Place::Name, b' ' | b'\t') => {} // before or behind a name: refused, and shown
             (Place::Name, _) if self.name.len() == LONGEST => self.place = Place::Plain,
@@ -79,6 +115,16 @@ impl Secrets {
         }
         false
     }
+}
+
+/// Whether a field of this name has a secret value. Blanks before or behind a name, which are refused, do not give it away.
+fn is_secret(name: &[u8]) -> bool {
+    let letters = || name.iter().filter(|byte| !is_blank(**byte)).map(u8::to_ascii_lowercase);
+    NAMES.iter().any(|secret| letters().eq(secret.iter().copied()))
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 #[cfg(test)]
@@ -113,6 +159,14 @@ mod tests {
             for cut in 0..text.len() {
                 let (first, second) = text.split_at(cut);
                 assert_eq!(masked(&[first, second]), whole, "cut at {cut}");
+                let behind = |take: fn(&mut Secrets, &[u8])| {
+                    let (mut secrets, mut found) = (Secrets::default(), Vec::new());
+                    take(&mut secrets, first.as_bytes());
+                    secrets.find(second.as_bytes(), &mut found);
+                    found
+                };
+                let looked = behind(|secrets, data| secrets.find(data, &mut Vec::new()));
+                assert_eq!(behind(Secrets::pass), looked, "passed up to {cut}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The listener that writes: keeps each connection's account, renders what it says, and hands it on without ever waiting.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use super::trace::{Form, Trace};
 /// A batch this large is passed on before the worker rests.
 const BATCH: usize = 64 * 1024;
 
-/// Bytes of lines that a worker writes in a second at most, and at once after it was quiet. A busy server could tell of more than 100 MB
-/// a second, which no one reads and which costs it most of its speed: then whole turns of its loop go untold, and are counted.
-const RATE: i64 = 32 * 1024 * 1024;
+/// Bytes of lines that a worker writes in a second at most, and at once after it was quiet. A busy server could tell of 400 MB a
+/// second, which no one reads and which costs it nearly all of its speed: then whole turns of its loop go untold, and are counted.
+const RATE: i64 = 16 * 1024 * 1024;
 const BURST: i64 = 8 * 1024 * 1024;
 
 /// All traces of one server, with a thread for each that writes.
@@ -40,7 +41,7 @@ struct Output {
 
 /// One worker's listener.
 pub(crate) struct Tracer {
-    connections: HashMap<u64, Connection>,
+    connections: HashMap<u64, Connection, BuildHasherDefault<Counted>>,
     pen: Pen,
     began: Instant,
 }
@@ -105,7 +106,7 @@ impl Tracing {
             untold: 0,
             pages,
         };
-        Tracer { connections: HashMap::new(), pen, began: self.began }
+        Tracer { connections: HashMap::default(), pen, began: self.began }
     }
 
     /// The server has ended: lets the threads write what is left, for a second at most.
@@ -140,34 +141,62 @@ impl Output {
 impl Probe for Tracer {
     const ON: bool = true;
 
+    fn hears(&self) -> bool {
+        !self.pen.silent
+    }
+
     fn event(&mut self, connection: u64, event: Event<'_>) {
-        let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.pen.time = now;
+        if self.pen.silent {
+            return self.pass(connection, event);
+        }
+        self.pen.time = self.now();
         if connection == 0 {
             return self.pen.write(0, Place::default(), event);
         }
-        let known = self.connections.entry(connection);
-        let Connection { account, incoming, outgoing } = known.or_insert_with(|| Connection {
-            account: Account::new(now),
-            incoming: Secrets::default(),
-            outgoing: Secrets::default(),
-        });
-        self.pen.secrets.clear();
+        let Tracer { connections, pen, .. } = self;
+        let Connection { account, incoming, outgoing } = known(connections, connection, pen.time);
+        pen.secrets.clear();
         match event {
-            Event::ConnRecv { data, .. } => incoming.find(data, &mut self.pen.secrets),
-            Event::ConnSend { data, .. } => outgoing.find(data, &mut self.pen.secrets),
+            Event::ConnRecv { data, .. } => incoming.find(data, &mut pen.secrets),
+            Event::ConnSend { data, .. } => outgoing.find(data, &mut pen.secrets),
             _ => {}
         }
-        account.enter(now, event, &mut |place, event| self.pen.write(connection, place, event));
+        account.enter(pen.time, event, &mut |place, event| pen.write(connection, place, event));
         if let Event::Closed { .. } = event {
-            self.connections.remove(&connection);
+            connections.remove(&connection);
         }
     }
 
     fn rest(&mut self) {
-        self.pen.time = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.pen.time = self.now();
         self.pen.turn();
         self.pen.pages.iter_mut().for_each(pass_on);
+    }
+}
+
+impl Tracer {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Tells nobody, but keeps the books: what is told later has to be true.
+    fn pass(&mut self, connection: u64, event: Event<'_>) {
+        let Tracer { connections, pen, .. } = self;
+        pen.sequence += 1;
+        pen.untold += 1;
+        if connection == 0 {
+            return;
+        }
+        let Connection { account, incoming, outgoing } = known(connections, connection, pen.time);
+        match event {
+            Event::ConnRecv { data, .. } => incoming.pass(data),
+            Event::ConnSend { data, .. } => outgoing.pass(data),
+            _ => {}
+        }
+        account.pass(pen.time, event);
+        if let Event::Closed { .. } = event {
+            connections.remove(&connection);
+        }
     }
 }
 
@@ -196,10 +225,6 @@ impl Pen {
 
     fn write(&mut self, connection: u64, place: Place, event: Event<'_>) {
         self.sequence += 1;
-        if self.silent {
-            self.untold += 1;
-            return;
-        }
         let Pen { worker, sequence, time, .. } = *self;
         let line = Line { sequence, time, worker, connection, place, event, secrets: &self.secrets };
         for page in &mut self.pages {
@@ -221,6 +246,37 @@ impl Pen {
     }
 }
 
+/// The connection of this number, known from its first event on.
+fn known<'c>(
+    connections: &'c mut HashMap<u64, Connection, BuildHasherDefault<Counted>>,
+    number: u64,
+    now: u64,
+) -> &'c mut Connection {
+    connections.entry(number).or_insert_with(|| Connection {
+        account: Account::new(now),
+        incoming: Secrets::default(),
+        outgoing: Secrets::default(),
+    })
+}
+
+/// Numbers that are counted, and that nobody can choose: spreading them is enough, and each event looks one up.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 fn pass_on((output, batch): &mut (Arc<Output>, Option<Batch>)) {
     if let Some(full) = batch
         && !full.text.is_empty()
@@ -234,5 +290,71 @@ impl Drop for Tracer {
     fn drop(&mut self) {
         self.pen.confess();
         self.pen.pages.iter_mut().for_each(pass_on);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http1::limits::Limits;
+    use crate::wire::probe::Outcome;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What of five reads is told, when those at `silent` fall into turns that are not.
+    fn told(silent: &[usize]) -> Vec<Value> {
+        let (page, limits) = (Page::default(), Limits::default());
+        let address = "127.0.0.1:80".parse().unwrap();
+        let start = Start { address, backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let tracing = Tracing::start(vec![Trace::json().to(page.clone())], &start).unwrap();
+        let mut tracer = tracing.tracer(0);
+        let reads = ["GET / HTTP/1.1\r\nHost: a\r\nCookie: to", "p secret\r\n folded", "\r\nA: b", "\r\n\r\n", "GET"];
+        for (number, data) in reads.iter().enumerate() {
+            tracer.pen.allowance = if silent.contains(&number) { i64::MIN } else { BURST };
+            tracer.rest();
+            let outcome = Outcome::Bytes(data.len());
+            tracer.event(1, Event::ConnRecv { outcome, data: data.as_bytes() });
+        }
+        drop(tracer);
+        tracing.finish();
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_told_behind_a_silence_is_true_and_the_gap_is_counted() {
+        let whole = told(&[]);
+        assert_eq!(whole.len(), 5);
+        for silent in [&[0, 1][..], &[1], &[2, 3], &[0, 2, 4], &[4]] {
+            let (mut last, mut missing) = (0, 0);
+            for line in told(silent) {
+                if line["e"] == "probe.drop" {
+                    missing += line["events"].as_u64().unwrap();
+                    continue;
+                }
+                let number = line["q"].as_u64().unwrap();
+                let of_whole = &whole[number as usize - 1];
+                assert_eq!((&line["off"], &line["data"]), (&of_whole["off"], &of_whole["data"]), "{silent:?}");
+                assert_eq!(number - last - 1, std::mem::take(&mut missing), "{silent:?}");
+                last = number;
+            }
+            assert_eq!(5 - last, missing, "{silent:?}");
+        }
     }
 }

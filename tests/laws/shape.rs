@@ -12,7 +12,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// every fact of the schema. No budget here
 /// is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 2_960), ("app", 4_600), ("middleware", 1_360), ("wire", 2_800)];
+    &[("http1", 2_000), ("net", 2_960), ("app", 4_600), ("middleware", 1_360), ("wire", 2_900)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
