@@ -315,6 +315,11 @@ impl Response {
         }
     }
 
+    /// The one that a worker uses again and again: with room for usual answers, so that it need not grow amid a crowd.
+    pub(crate) fn with_room() -> Response {
+        Response { fields: Vec::with_capacity(512), scratch: Vec::with_capacity(1024), ..Response::default() }
+    }
+
     #[inline]
     pub(crate) fn field_lines(&self) -> (&[u8], &'static str) {
         (&self.fields, self.media_type)

@@ -198,8 +198,7 @@ impl<S: Socket> Conn<S> {
         let Some(mut held) = self.held.take() else {
             let taken = self.drive(fresh, head, tools, context, probe);
             if taken < fresh.len() {
-                let mut held = Box::<Held>::default();
-                held.input.extend_from_slice(fresh.get(taken..).unwrap_or_default());
+                let mut held = Box::new(Held::of(fresh.get(taken..).unwrap_or_default()));
                 if self.http.is_unfinished() {
                     std::mem::swap(&mut held.head, head);
                 }

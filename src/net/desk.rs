@@ -15,6 +15,10 @@ use crate::http1::limits::Limits;
 /// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
 pub(crate) const SCRATCH: usize = 32 * 1024;
 
+/// Room for answers from the start. A buffer that first grows amid a crowd lies behind the crowd's memory in the heap, and none of
+/// that goes back to the system while something lies behind it.
+const OUTPUT: usize = 4 * 1024;
+
 /// What all connections of a worker share for the moment in which they are worked on.
 pub(crate) struct Desk {
     pub(crate) scratch: Box<[u8]>,
@@ -79,8 +83,11 @@ impl Moment {
 
 impl Desk {
     pub(crate) fn new() -> Desk {
-        let tools =
-            Tools { response: Response::default(), output: Vec::new(), opening: Opening::at(SystemTime::now()) };
+        let tools = Tools {
+            response: Response::with_room(),
+            output: Vec::with_capacity(OUTPUT),
+            opening: Opening::at(SystemTime::now()),
+        };
         Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
     }
 }

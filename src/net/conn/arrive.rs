@@ -56,7 +56,18 @@ impl<S: Socket> Conn<S> {
     }
 }
 
+/// Room for unfinished input at least. Half a head is mostly less, and grows. Pieces of up to 120 bytes glibc keeps apart when they are
+/// given back, and what lies between them never becomes one hole: the memory of a crowd of short heads would stay with us.
+const ROOM: usize = 256;
+
 impl Held {
+    /// Holds these bytes and nothing else.
+    pub(super) fn of(input: &[u8]) -> Held {
+        let mut held = Held { input: Vec::with_capacity(input.len().max(ROOM)), ..Held::default() };
+        held.input.extend_from_slice(input);
+        held
+    }
+
     /// Whether something waits here that is neither input nor output.
     pub(super) fn is_claimed(&self) -> bool {
         self.stream.is_some() || self.intake.is_some() || self.away.is_some() || self.switch.is_some()
