@@ -388,3 +388,46 @@ impl TestConnection<'_> {
         self.deadline = self.conn.deadline(&context);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::probe::Ending;
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    /// A server whose places are all taken wants this connection's.
+    fn asked_to_go(connection: &mut TestConnection<'_>) -> Fate {
+        let settings = &connection.client.settings;
+        let moment = Moment::at(connection.now, None, false, &settings.timeouts);
+        let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
+        let context = Context { app, key, office, settings, moment: &moment };
+        connection.conn.give_way(&mut connection.desk, &context, &mut NoProbe)
+    }
+
+    #[test]
+    fn who_has_to_go_is_looked_at_a_last_time() {
+        let mut app = App::new();
+        app.get("/", |_| "ok");
+        // What the server has read, what arrives unseen, and what becomes of the connection.
+        let cases: [(&[u8], &[u8], Fate); 7] = [
+            (GET, b"", Fate::Gone(Ending::Fin)),
+            (GET, GET, Fate::Wait),
+            (GET, b"G", Fate::Wait),
+            (b"GET / ", b"", Fate::Gone(Ending::Fin)),
+            (b"GET / ", b"H", Fate::Gone(Ending::Fin)),
+            (b"GET / ", b"HTTP/1.1\r\nHost: a\r\n\r\n", Fate::Wait),
+            (b"", b"G", Fate::Wait),
+        ];
+        for (read, unseen, fate) in cases {
+            let client = app.test();
+            let mut connection = client.connect();
+            connection.send(read);
+            connection.advance(Duration::from_secs(2));
+            connection.conn.socket().incoming.extend_from_slice(unseen);
+            assert_eq!(asked_to_go(&mut connection), fate, "{:?} {:?}", read.escape_ascii().to_string(), unseen);
+            let answers = [read, unseen].concat().windows(4).filter(|end| end == b"\r\n\r\n").count();
+            assert_eq!(connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count(), answers);
+        }
+    }
+}

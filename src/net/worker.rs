@@ -41,6 +41,8 @@ const EVENTS: usize = 1024;
 const ACCEPTS_A_TURN: usize = 64;
 /// A head this old may be given up for a newcomer when all places are taken.
 const STALE_HEAD: Millis = 1000;
+/// How many that may have to go are asked before a newcomer has to wait: each look for one goes through the whole table.
+const LAST_LOOKS: usize = 4;
 
 /// What a worker has to begin with, and what of one that died the next one needs.
 pub(crate) struct Estate<P> {
@@ -286,8 +288,20 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// All places are taken: the oldest idle connection goes, else the oldest head that has been unfinished for a second.
+    /// All places are taken: somebody goes, unless he turns out to have said something by now. Gives whether there is a place.
     fn evict(&mut self) -> bool {
+        for _ in 0..LAST_LOOKS {
+            let Some(victim) = self.victim() else { return false };
+            self.turn(victim, Conn::give_way::<P>);
+            if self.conns.len() < self.max_connections {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The oldest idle connection, else the oldest head that has been unfinished for a second.
+    fn victim(&self) -> Option<Key> {
         let idle = self.conns.iter().filter(|(_, entry)| entry.conn.is_idle()).min_by_key(|(_, entry)| entry.deadline);
         let stale = || {
             let heads = self.conns.iter().filter_map(|(key, entry)| entry.conn.head_since().map(|since| (key, since)));

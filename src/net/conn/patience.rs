@@ -78,6 +78,18 @@ impl<S: Socket> Conn<S> {
         }
     }
 
+    /// Somebody else needs its place. As with every deadline there is one last look first: who has begun to speak stays, but not
+    /// who sends another byte of a head that has been unfinished for too long.
+    pub(crate) fn give_way<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        let standing = |conn: &Self| (conn.requests, conn.is_idle(), conn.head_since());
+        let before = standing(self);
+        self.wake(false);
+        match self.turn(desk, context, probe) {
+            Fate::Wait if standing(self) == before => Fate::Gone(Ending::Fin),
+            fate => fate,
+        }
+    }
+
     fn stream_timer(&self) -> Timer {
         let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(|stream| stream.beats());
         if beats { Timer::Beat } else { Timer::Application }
