@@ -12,16 +12,16 @@ const LONG: Duration = Duration::from_millis(10);
 /// For how many turns the handlers are timed behind a long one.
 const TURNS: u32 = 16;
 
-/// Decides when to time handlers. Timing all of them would cost two looks at the clock a request; this costs none: the time between
-/// the beginnings of two turns is known, and only after a long one (a slow handler, or nothing to do at all) somebody looks.
+/// Decides when to time handlers. Timing all of them would cost two looks at the clock a request; this costs one a turn, and only
+/// after a long turn somebody looks closer. The sleep between two turns is nobody's: else every handler would be timed at low load.
 #[derive(Debug, Default)]
 pub(crate) struct Watch(u32);
 
 impl Watch {
-    /// A turn begins at `now`; the one before began at `before`.
+    /// The turn that is over went from `began` to `ended`. Whether the handlers of the next one are timed.
     #[inline]
-    pub(crate) fn turn(&mut self, before: Millis, now: Millis) -> bool {
-        let is_long = now - before >= LONG.as_millis() as Millis;
+    pub(crate) fn turn(&mut self, began: Millis, ended: Millis) -> bool {
+        let is_long = ended.saturating_sub(began) >= LONG.as_millis() as Millis;
         self.0 = if is_long { TURNS } else { self.0.saturating_sub(1) };
         self.0 > 0
     }
@@ -56,6 +56,7 @@ mod tests {
     fn handlers_are_timed_for_a_while_behind_a_long_turn() {
         let mut watch = Watch::default();
         assert!(!watch.turn(0, 9));
+        assert!(!watch.turn(5000, 5009), "it slept long in between");
         assert!(watch.turn(9, 19));
         let timed = (20..100).take_while(|&now| watch.turn(now - 1, now)).count();
         assert_eq!(timed, TURNS as usize - 1);

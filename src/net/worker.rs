@@ -133,13 +133,13 @@ impl<P: Probe> Worker<P> {
     pub(crate) fn run(&mut self) -> io::Result<usize> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
-            let began = self.rest();
+            let rested = self.rest();
             match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            self.tick();
-            self.tell_wake(began, &events);
+            self.tick(rested);
+            self.tell_wake(rested, &events);
             for event in &events {
                 match event.token() {
                     LISTENER => self.doors.ring(),
@@ -170,11 +170,11 @@ impl<P: Probe> Worker<P> {
     }
 
     /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
-    /// follow the one that nobody can set.
-    fn tick(&mut self) {
+    /// follow the one that nobody can set. `rested`: when the turn before had nothing more to do.
+    fn tick(&mut self, rested: Instant) {
         let now = self.began.elapsed().as_millis() as Millis;
         let crowded = self.conns.len() > self.max_connections / 4 * 3;
-        let watching = self.watch.turn(self.moment.now, now);
+        let watching = self.watch.turn(self.moment.now, rested.duration_since(self.began).as_millis() as Millis);
         self.moment = Moment::at(now, self.moment.draining, crowded, &self.settings.timeouts);
         self.moment.watching = watching;
         let second = now / 1000;
@@ -307,9 +307,7 @@ impl<P: Probe> Worker<P> {
             let heads = self.conns.iter().filter_map(|(key, entry)| entry.conn.head_since().map(|since| (key, since)));
             heads.min_by_key(|(_, since)| *since).filter(|(_, since)| since + STALE_HEAD <= self.moment.now)
         };
-        let Some(victim) = idle.map(|(key, _)| key).or_else(|| stale().map(|(key, _)| key)) else { return false };
-        self.remove(victim, Ending::Fin);
-        true
+        idle.map(|(key, _)| key).or_else(|| stale().map(|(key, _)| key))
     }
 
     fn remove(&mut self, key: Key, ending: Ending) {

@@ -12,19 +12,19 @@ use crate::net::slots::Key;
 use crate::wire::probe::{Ending, Event, Probe};
 
 impl<P: Probe> Worker<P> {
-    /// The worker is about to sleep. Gives when.
+    /// The worker is about to sleep. Gives when: one look at the clock a turn, however many requests the turn had.
     #[inline(always)]
-    pub(super) fn rest(&mut self) -> Option<Instant> {
-        P::ON.then(|| {
+    pub(super) fn rest(&mut self) -> Instant {
+        if P::ON {
             self.probe.rest();
-            Instant::now()
-        })
+        }
+        Instant::now()
     }
 
     /// It woke.
     #[inline(always)]
-    pub(super) fn tell_wake(&mut self, slept: Option<Instant>, events: &Events) {
-        if let Some(slept) = slept {
+    pub(super) fn tell_wake(&mut self, slept: Instant, events: &Events) {
+        if P::ON {
             let waited_ns = u64::try_from(slept.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.probe.event(0, Event::PollWake { events: events.iter().count(), waited_ns });
         }
