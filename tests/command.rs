@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -208,6 +209,27 @@ fn the_environment_decides_what_options_leave_open() {
 }
 
 #[test]
+fn a_socket_that_is_a_file_is_served_and_gone_at_the_end() {
+    let path = std::env::temp_dir().join(format!("wirelight-{}'s.sock", std::process::id()));
+    let host = format!("unix:{}", path.display());
+    let mut command = wirelight(&["--host", &host]);
+    let mut child = command.env("PORT", "x").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(out.next().unwrap(), format!("listening on {host} with 1 worker; Ctrl-C stops it"));
+    let ask = out.find(|line| line.contains("/health")).unwrap();
+    assert!(ask.trim().starts_with("curl --unix-socket '/") && ask.contains("'\\''s.sock'"), "{ask}");
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(refused(&mut wirelight(&["--host", &host])).contains("another program listens there"));
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_wild_card_address_is_told_as_one_that_can_be_pasted() {
     let server = Running::start(wirelight(&["--host", "0.0.0.0", "--port", "0"]));
     let port = server.address.rsplit(':').next().unwrap().to_owned();
@@ -306,6 +328,9 @@ fn mistakes_get_one_sentence_and_code_2() {
         (&["--host", ""], "--host"),
         (&["--host", "two words"], "--host"),
         (&["--host", "http://localhost/"], "--host"),
+        (&["--host", "unix:"], "--host must name a file"),
+        (&["--host", "unix:/run/a.sock", "--port", "1"], "has no --port"),
+        (&["--host", "unix:/no such folder/a.sock"], "cannot listen on unix:/no such folder/a.sock"),
     ];
     for (arguments, word) in cases {
         let sentence = refused(&mut wirelight(arguments));

@@ -28,11 +28,16 @@ struct Reply {
 
 impl Example {
     fn run(name: &str) -> Example {
-        let mut child = command(name).env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        Example::listening(command(name).env("PORT", "0"))
+    }
+
+    fn listening(command: &mut Command) -> Example {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{name}: {line:?}")).trim().to_owned();
+        let url =
+            line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{command:?}: {line:?}")).trim().to_owned();
         let patience = Some(Duration::from_secs(60));
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(patience);
         Example { child, stdout, url, agent: agent.max_redirects(0).build().into() }
@@ -394,4 +399,16 @@ fn events() {
     assert_eq!(chat.ask("POST", "/say", &[], "hello").status, 204);
     assert!(lines.any(|line| line == "data: hello"));
     chat.stop();
+}
+
+#[test]
+fn the_environment_may_name_a_socket_that_is_a_file() {
+    let host =
+        format!("unix:{}", std::env::temp_dir().join(format!("wirelight-{}.sock", std::process::id())).display());
+    let example = Example::listening(command("errors").env("HOST", &host));
+    assert_eq!(example.url, host);
+    let mut stream = std::os::unix::net::UnixStream::connect(host.strip_prefix("unix:").unwrap()).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    assert!(std::io::read_to_string(stream).unwrap().starts_with("HTTP/1.1 404 "));
+    example.stop();
 }

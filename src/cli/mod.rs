@@ -55,7 +55,7 @@ Options of poke; the bytes may hold \\r \\n \\t \\0 \\xHH and \\\\:
   --suite ADDRESS    play all that fit any server, and print a report card
 
 Options of serve, and the environment variables that they win over:
-  --host ADDRESS   where to listen, an address or a name [HOST, 127.0.0.1]
+  --host ADDRESS   where to listen, an address, a name or unix:/path [HOST, 127.0.0.1]
   --port NUMBER    0 takes any free port [PORT, 8000]
   --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
   --trace[=TOPICS] show what happens on the wire: conn,parse,route,…; all; json for one object a line on stdout

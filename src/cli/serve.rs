@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use wirelight::Server;
 
-use super::settings::{self, Asked, Settings};
+use super::settings::{self, Asked, Place, Settings};
 use super::{Failure, HELP, VERSION, demo, say};
 
 /// Serves until it is told to stop, or prints what was asked for.
@@ -20,12 +20,16 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 
 fn serve(settings: Settings) -> Result<(), Failure> {
     start_logging();
-    let server = Server::bind(&settings.addresses[..]).map_err(Failure::usage)?.workers(settings.workers);
+    let server = match &settings.place {
+        Place::Ports(addresses) => Server::bind(&addresses[..]),
+        Place::Unix(path) => Server::bind_unix(path),
+    };
+    let server = server.map_err(Failure::usage)?.workers(settings.workers);
     let server = settings.traces.watch(server);
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );
-    say(welcome(server.local_addr(), settings.workers));
+    say(welcome(&settings.place, server.local_addr(), settings.workers));
     let began = Instant::now();
     server.run(demo::app()).map_err(Failure::runtime)?;
     say(format_args!("stopped after {} s", began.elapsed().as_secs()));
@@ -40,23 +44,33 @@ fn start_logging() {
 }
 
 /// Where the server listens, and what to do with it. The commands work as they stand when they are pasted into a shell.
-fn welcome(address: SocketAddr, workers: usize) -> String {
-    let url = format!("http://{}", reachable(address));
+fn welcome(place: &Place, address: SocketAddr, workers: usize) -> String {
     let plural = if workers == 1 { "" } else { "s" };
+    let (at, curl, url) = match place {
+        Place::Ports(_) => (format!("http://{address}"), "curl".to_owned(), format!("http://{}", reachable(address))),
+        Place::Unix(path) => {
+            let path = path.display().to_string();
+            let quoted = path.replace('\'', "'\\''");
+            (format!("unix:{path}"), format!("curl --unix-socket '{quoted}'"), "http://localhost".to_owned())
+        }
+    };
+    let load = match place {
+        Place::Ports(_) => format!("  wrk -t2 -c64 -d10s {url}/hello\n"),
+        Place::Unix(_) => String::new(), // it knows no unix sockets
+    };
     format!(
         "\
-listening on http://{address} with {workers} worker{plural}; Ctrl-C stops it
+listening on {at} with {workers} worker{plural}; Ctrl-C stops it
 
 Try, in another terminal:
-  curl -i {url}/health
-  curl -i '{url}/hello?name=Ada'
-  curl -i {url}/users -H 'Content-Type: application/json' -d '{{\"name\": \"Ada\", \"email\": \"ada@example.com\"}}'
-  curl -i {url}/users/1
-  curl -i -X PATCH {url}/users/1 -H 'Content-Type: application/json' -d '{{\"name\": \"Ada Lovelace\"}}'
-  curl -i {url}/users
-  curl -i -X DELETE {url}/users/1
-  wrk -t2 -c64 -d10s {url}/hello
-"
+  {curl} -i {url}/health
+  {curl} -i '{url}/hello?name=Ada'
+  {curl} -i {url}/users -H 'Content-Type: application/json' -d '{{\"name\": \"Ada\", \"email\": \"ada@example.com\"}}'
+  {curl} -i {url}/users/1
+  {curl} -i -X PATCH {url}/users/1 -H 'Content-Type: application/json' -d '{{\"name\": \"Ada Lovelace\"}}'
+  {curl} -i {url}/users
+  {curl} -i -X DELETE {url}/users/1
+{load}"
     )
 }
 

@@ -4,6 +4,7 @@ use std::env::{self, VarError};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 use super::trace::{Options, Wanted};
 use super::{Failure, confused};
@@ -13,10 +14,17 @@ const MOST_WORKERS: usize = 256;
 
 /// What `serve` is told.
 pub(super) struct Settings {
-    /// What the host and the port resolve to, never empty.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) place: Place,
     pub(super) workers: usize,
     pub(super) traces: Wanted,
+}
+
+/// Where to listen.
+pub(super) enum Place {
+    /// What the host and the port resolve to, never empty.
+    Ports(Vec<SocketAddr>),
+    /// A socket that is a file: `--host unix:/path`, as `Server::addresses` writes it.
+    Unix(PathBuf),
 }
 
 /// What the arguments ask for.
@@ -62,10 +70,9 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
         *slot = Some(Setting { name, text: text(name, arguments.value().map_err(confused)?)? });
     }
     let host = host.map_or_else(|| from_environment("HOST", "127.0.0.1"), Ok)?;
-    let port = port.map_or_else(|| from_environment("PORT", "8000"), Ok)?;
     let workers = workers.map_or_else(|| from_environment("WORKERS", "1"), Ok)?;
     Ok(Asked::Serve(Settings {
-        addresses: resolve(&host, number(&port, 0, u16::MAX)?)?,
+        place: place(&host, port)?,
         workers: number(&workers, 1, MOST_WORKERS)?,
         traces: watched.read()?,
     }))
@@ -89,6 +96,19 @@ fn number<T: std::str::FromStr + PartialOrd + Display>(setting: &Setting, least:
     number.ok_or_else(|| {
         Failure::usage(format!("{} must be a number from {least} to {most}, not {:?}", setting.name, setting.text))
     })
+}
+
+/// Where the host says, on a port if it has ports. PORT may be set for something else; who asks for a port of a file is confused.
+fn place(host: &Setting, port: Option<Setting>) -> Result<Place, Failure> {
+    match (host.text.strip_prefix("unix:"), port) {
+        (Some(""), _) => Err(Failure::usage(format!("{} must name a file behind unix:", host.name))),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("{} is a unix socket, which has no --port", host.text))),
+        (Some(path), None) => Ok(Place::Unix(path.into())),
+        (None, port) => {
+            let port = port.map_or_else(|| from_environment("PORT", "8000"), Ok)?;
+            resolve(host, number(&port, 0, u16::MAX)?).map(Place::Ports)
+        }
+    }
 }
 
 /// Turns a host and a port into addresses. `[::1]` is taken as well as `::1`: URLs write it so.

@@ -9,21 +9,25 @@ use crate::app::app::App;
 
 impl Server {
     /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1: what Heroku, systemd's `Environment=`
-    /// and a container's `-e` say. A variable that is set to nothing counts as not set.
+    /// and a container's `-e` say. A variable that is set to nothing counts as not set. `HOST=unix:/run/app.sock` is a unix socket, and
+    /// has no port.
     ///
     /// # Errors
     /// When a number is none, naming the variable; and as [`bind`](Server::bind).
     pub fn from_env() -> io::Result<Server> {
         let host = variable("HOST")?.unwrap_or("127.0.0.1".into());
-        let port = number::<u16>("PORT")?.unwrap_or(8000);
         let workers = number("WORKERS")?.unwrap_or(1);
-        Ok(Server::bind((host.as_str(), port))?.workers(workers))
+        let server = match host.strip_prefix("unix:") {
+            Some(path) => Server::bind_unix(path),
+            None => Server::bind((host.as_str(), number::<u16>("PORT")?.unwrap_or(8000))),
+        };
+        Ok(server?.workers(workers))
     }
 }
 
 impl App {
     /// Serves this application where the [environment](Server::from_env) says, until TERM or INT, and prints `listening on http://…`:
-    /// with PORT=0 nobody else knows the port.
+    /// with PORT=0 nobody else knows the port. On a unix socket it is `listening on unix:…`.
     ///
     /// ```no_run
     /// # fn main() -> std::io::Result<()> {
@@ -37,8 +41,10 @@ impl App {
     /// As [`Server::from_env`] and [`Server::run`].
     pub fn run_from_env(self) -> io::Result<()> {
         let server = Server::from_env()?;
+        let address = server.addresses().concat(); // there is one
+        let scheme = if address.starts_with("unix:") { "" } else { "http://" };
         // Who closed our output does not want the line.
-        let _ = writeln!(io::stdout(), "listening on http://{}", server.local_addr());
+        let _ = writeln!(io::stdout(), "listening on {scheme}{address}");
         server.run(self)
     }
 }
