@@ -252,6 +252,62 @@ fn the_first_and_the_last_byte_of_an_answer_have_their_times() {
     assert_eq!(framing, ["length"; 4]);
 }
 
+fn first_hook(_: &mut wirelight::Request<'_>) -> wirelight::Result<()> {
+    Ok(())
+}
+
+/// A hook has the name of its function and the line where the program added it, whoever's function it is.
+#[test]
+fn hooks_and_handlers_have_names_and_places() {
+    let mut app = App::new();
+    app.before(first_hook);
+    let middleware = line!() + 1;
+    wirelight::middleware::RequestId::new().add_to(&mut app);
+    app.get("/plaintext", |_| "").require(first_hook);
+    let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.as_bytes()));
+    let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
+    let told: Vec<_> =
+        named(&all, "hook.run").iter().map(|h| (text(h, "phase"), text(h, "name"), text(h, "src"))).collect();
+    let place = |line: u32| format!("tests/trace.rs:{line}");
+    let id = "wirelight::middleware::request_id::RequestId::add_to::{{closure}}";
+    let expected = [
+        ("before", "trace::first_hook", middleware - 2),
+        ("before", id, middleware),
+        ("guard", "trace::first_hook", middleware + 1),
+        ("after", id, middleware),
+    ];
+    assert_eq!(told, expected.map(|(phase, name, line)| (phase.to_owned(), name.to_owned(), place(line))));
+    let start = named(&all, "handler.start")[0];
+    assert_eq!(text(start, "src"), place(middleware + 1));
+    assert!(text(start, "name").starts_with("trace::hooks_and_handlers_have_names_and_places::"));
+    let shown = watched_on(&app, Trace::terminal(), |connection| connection.send(GET.as_bytes()));
+    assert!(shown.contains("before hook  trace::first_hook  "), "{shown}");
+    assert!(shown.contains("after hook  a closure in RequestId::add_to  "), "{shown}");
+}
+
+/// A rate that is used up is told with its number and the wait, and so is what runs on the pool.
+#[test]
+fn rates_are_told_wherever_they_are_counted() {
+    for pool in [false, true] {
+        let mut app = App::new();
+        app.limit("3 per day");
+        let route = app.get("/plaintext", |_| "").limit("2 per minute; 9 per hour");
+        if pool {
+            route.blocking();
+        }
+        let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.repeat(3).as_bytes()));
+        let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let limited: Vec<_> = named(&all, "rate.limited");
+        assert_eq!(limited.len(), 1, "{shown}");
+        assert_eq!((&limited[0]["which"], &limited[0]["value"]), (&"2 per 1 minute".into(), &2.into()));
+        assert_eq!((&limited[0]["retry_after"], &limited[0]["r"]), (&60.into(), &3.into()));
+        let guards: Vec<_> = named(&all, "hook.run").into_iter().filter(|hook| hook["phase"] == "guard").collect();
+        assert_eq!(guards.iter().map(|hook| hook["short_circuit"] == true).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(named(&all, "handler.end").len(), 2);
+    }
+}
+
 /// T8: only steps of the table, and every row of it that a server takes.
 #[test]
 fn every_step_is_in_the_table_and_every_row_is_seen() {

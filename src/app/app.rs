@@ -109,24 +109,34 @@ impl App {
     }
 
     /// Answers one request on a thread that may block.
-    pub(crate) fn handle_blocking<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
-        self.handle_around(self.find(request), request, response, &mut ());
+    pub(crate) fn handle_blocking<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) {
+        self.handle_around(self.find(request), request, response, listener);
     }
 
     /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
     #[cold]
-    pub(crate) fn too_busy(&self, request: &mut Request<'_>, response: &mut Response) {
+    pub(crate) fn too_busy<L: Listener>(&self, request: &mut Request<'_>, response: &mut Response, listener: &mut L) {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
-        self.finish(0, request, response, &mut ());
+        self.finish(0, request, response, listener);
     }
 
     /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
     #[cold]
-    pub(crate) fn too_slow<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) {
+    pub(crate) fn too_slow<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) {
         let scope = self.find(request).map_or(0, |route| route.scope);
         response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
-        self.finish(scope, request, response, &mut ());
+        self.finish(scope, request, response, listener);
     }
 
     /// How long the pool may take for this request.
@@ -157,9 +167,15 @@ impl App {
 
     /// Answers what was no request: the error pages and after hooks see a request without fields.
     #[cold]
-    pub(crate) fn refuse(&self, reject: Reject, request: &Request<'_>, response: &mut Response) {
+    pub(crate) fn refuse(
+        &self,
+        reject: Reject,
+        request: &Request<'_>,
+        response: &mut Response,
+        listener: &mut impl Listener,
+    ) {
         response.fail(Error::refused(reject));
-        self.finish(0, request, response, &mut ());
+        self.finish(0, request, response, listener);
     }
 
     /// Looks ahead at a request whose body is still to come.
@@ -205,8 +221,8 @@ impl App {
             Err(miss) => return self.miss(miss, request, response),
         };
         for (number, guard) in route.guards.iter().enumerate() {
-            let passed = guard(request);
-            listener.hear(Step::Guard { number, stopped: passed.is_err() });
+            let passed = (guard.run)(request);
+            listener.hear(Step::Guard { origin: guard.origin, number, answer: passed.as_ref().err() });
             passed?;
         }
         listener.hear(Step::Handler(route));
@@ -276,8 +292,8 @@ impl App {
             self.run_before(parent, request, listener)?;
         }
         for (number, hook) in scope.before.iter().enumerate() {
-            let passed = hook(request);
-            listener.hear(Step::Before { number, stopped: passed.is_err() });
+            let passed = (hook.run)(request);
+            listener.hear(Step::Before { origin: hook.origin, number, answer: passed.as_ref().err() });
             passed?;
         }
         Ok(())
@@ -291,8 +307,8 @@ impl App {
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
             for (number, hook) in scope.after.iter().enumerate() {
-                caught(response, |response| hook(request, response));
-                listener.hear(Step::After { number });
+                caught(response, |response| (hook.run)(request, response));
+                listener.hear(Step::After { origin: hook.origin, number });
                 if response.is_unfinished() {
                     self.complete(0, request, response);
                 }

@@ -39,6 +39,16 @@ struct Inner {
     fields: Vec<(Cow<'static, str>, String)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     answer: Option<Response>,
+    used_up: Option<UsedUp>,
+}
+
+/// What a limit says that refuses a request because too many came before it; the message names the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UsedUp {
+    /// Requests in the rate's window.
+    pub(crate) amount: u64,
+    /// Seconds until the window ends.
+    pub(crate) retry_after: u64,
 }
 
 impl Error {
@@ -51,6 +61,7 @@ impl Error {
             fields: Vec::new(),
             source: None,
             answer: None,
+            used_up: None,
         }))
     }
 
@@ -153,6 +164,16 @@ impl Error {
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.fields.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Says which rate is used up: for who watches.
+    pub(crate) fn with_rate(mut self, used_up: UsedUp) -> Error {
+        self.0.used_up = Some(used_up);
+        self
+    }
+
+    pub(crate) fn used_up(&self) -> Option<UsedUp> {
+        self.0.used_up
     }
 
     pub(crate) fn take_answer(&mut self) -> Option<Response> {

@@ -10,6 +10,7 @@ pub(crate) mod cookie;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod files;
+pub(crate) mod hook;
 pub(crate) mod into_response;
 mod json;
 mod negotiate;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::{Error, Result};
+use super::hook::{After, Before, Guard, Hook, Origin};
 use super::into_response::IntoResponse;
 use super::pattern::Pattern;
 use super::request::Request;
@@ -17,10 +18,6 @@ use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 
 pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
-pub(crate) type Before = Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>;
-/// Shared, because a router hands its guards to each of its routes.
-pub(crate) type Guard = Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>;
-pub(crate) type After = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
 pub(crate) type ErrorPage = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 
 /// Routes that belong together, to [`nest`](Router::nest) under a prefix: Flask's blueprint.
@@ -68,8 +65,8 @@ pub struct Route {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) limited: Limited,
     pub(crate) scope: usize,
-    /// Where the program added it, for conflicts and the route table.
-    pub(crate) place: &'static Location<'static>,
+    /// What the handler is called, and where the program added it: for conflicts, the route table and the trace.
+    pub(crate) origin: Origin,
 }
 
 /// Which rate limit holds for a route; the middleware that counts reads it.
@@ -159,6 +156,7 @@ impl Router {
         F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
         R: IntoResponse,
     {
+        let origin = Origin::of(&handler);
         let handler: Handler = Box::new(move |request, response| handler(request).into_response(response));
         let pattern = parse(pattern);
         let guards = self.guards.clone();
@@ -175,7 +173,7 @@ impl Router {
             limited: Limited::Default,
             name: None,
             scope: 0,
-            place: Location::caller(),
+            origin,
         })
     }
 
@@ -222,8 +220,9 @@ impl Router {
     /// assert_eq!(app.test().get("/admin/stats").send().status(), 401);
     /// assert_eq!(app.test().get("/admin/stats").header("X-Key", "k").send().text(), "stats");
     /// ```
+    #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        let guard: Guard = Arc::new(guard);
+        let guard = Guard { origin: Origin::of(&guard), run: Arc::new(guard) };
         for route in &mut self.routes {
             route.guards.insert(self.guards.len(), guard.clone());
         }
@@ -231,15 +230,17 @@ impl Router {
     }
 
     /// Runs `hook` before every route of this router, in the order added. `Err` answers at once.
+    #[track_caller]
     pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
         self.hooked = true;
-        self.own().before.push(Box::new(hook));
+        self.own().before.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
     }
 
     /// Runs `hook` on every answer, errors included, in the order added.
+    #[track_caller]
     pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
         self.hooked = true;
-        self.own().after.push(Box::new(hook));
+        self.own().after.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
     }
 
     /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own.
@@ -363,8 +364,9 @@ impl Route {
     }
 
     /// Runs `guard` before the handler of this route alone, behind the hooks of its routers. `Err` answers at once.
+    #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
-        self.guards.push(Arc::new(guard));
+        self.guards.push(Guard { origin: Origin::of(&guard), run: Arc::new(guard) });
         self
     }
 
@@ -376,7 +378,7 @@ impl Route {
 
     /// For messages about mistakes.
     pub(crate) fn described(&self) -> String {
-        format!("{} at {}", self.pattern.text(), self.place)
+        format!("{} at {}", self.pattern.text(), self.origin.place)
     }
 }
 

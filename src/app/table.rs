@@ -92,7 +92,7 @@ impl<'a> Iterator for Routes<'a> {
             method: route.method,
             pattern: route.pattern.text(),
             name: route.name.as_deref(),
-            place: route.place,
+            place: route.origin.place,
             guards: route.guards.len(),
             max_body: route.max_body,
         })

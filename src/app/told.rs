@@ -1,6 +1,8 @@
 //! What runs around a request, told while it runs, to whoever listens; decides nothing.
 
 use super::app::App;
+use super::error::Error;
+use super::hook::Origin;
 use super::request::Request;
 use super::response::Response;
 use super::router::Route;
@@ -9,6 +11,7 @@ use super::tree::{Found, Try};
 /// Hears what runs. Nobody is `()`, which costs nothing: everything about it folds away at compile time.
 pub(crate) trait Listener {
     /// Something has run, or is about to.
+    #[track_caller]
     fn hear(&mut self, step: Step<'_>);
 }
 
@@ -17,19 +20,13 @@ impl Listener for () {
     fn hear(&mut self, _: Step<'_>) {}
 }
 
-impl<F: FnMut(Step<'_>)> Listener for F {
-    fn hear(&mut self, step: Step<'_>) {
-        self(step);
-    }
-}
-
 /// One step of the way from a request to its response.
 #[derive(Clone, Copy)]
 pub(crate) enum Step<'a> {
-    /// A before hook has run, the so-manieth of its router; `stopped`: it answered.
-    Before { number: usize, stopped: bool },
+    /// A before hook has run, the so-manieth of its router; `answer`: with this one it ended the request.
+    Before { origin: Origin, number: usize, answer: Option<&'a Error> },
     /// A guard has run.
-    Guard { number: usize, stopped: bool },
+    Guard { origin: Origin, number: usize, answer: Option<&'a Error> },
     /// The handler is about to run.
     Handler(&'a Route),
     /// It has run.
@@ -37,7 +34,7 @@ pub(crate) enum Step<'a> {
     /// It did not come back.
     Panicked,
     /// An after hook has run.
-    After { number: usize },
+    After { origin: Origin, number: usize },
 }
 
 impl App {

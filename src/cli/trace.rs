@@ -20,6 +20,7 @@ const TOPICS: &[&str] = &[
     "parse",
     "pipeline",
     "poll",
+    "rate",
     "req",
     "resp",
     "route",

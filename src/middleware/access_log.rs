@@ -81,6 +81,7 @@ impl AccessLog {
     }
 
     /// Installs it.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         router.before(clock::begin);
         router.after(move |request, response| self.log(request, response));

@@ -119,6 +119,7 @@ impl ApiKey {
     }
 
     /// Guards every route of a router, and all that an app answers.
+    #[track_caller]
     pub fn add_to(&self, router: &mut Router) {
         router.before(self.guard());
     }

@@ -124,6 +124,7 @@ impl Cors {
     }
 
     /// Installs it. Before guards, since preflights come without keys.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let rules = Arc::new(self);
         let before = rules.clone();

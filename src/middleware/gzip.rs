@@ -94,6 +94,7 @@ impl Gzip {
     }
 
     /// Installs it.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         router.after(move |request, response| self.code(request, response));
     }

@@ -78,6 +78,7 @@ impl Metrics {
     }
 
     /// Installs it: counts what this router answers.
+    #[track_caller]
     pub fn add_to(&self, router: &mut Router) {
         let (before, after) = (self.0.clone(), self.0.clone());
         router.before(move |request| {

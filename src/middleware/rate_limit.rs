@@ -41,7 +41,8 @@ pub use redis::RedisStore;
 use table::Table;
 
 use crate::app::app::App;
-use crate::app::error::{Error, Result};
+use crate::app::error::{Error, Result, UsedUp};
+use crate::app::hook::{Hook, Origin};
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::{Limited, Route, Router};
@@ -143,7 +144,7 @@ impl Router {
             Some(Limited::By(other)) if Arc::ptr_eq(other, &own) => check(&rates, request),
             _ => Ok(()),
         };
-        self.default_limit(text, Box::new(hook));
+        self.default_limit(text, Hook { origin: Origin::of(&hook), run: Box::new(hook) });
     }
 }
 
@@ -184,6 +185,7 @@ impl App {
     }
 
     /// Writes these fields on every answer that a limit had a say in. `Retry-After` is on every 429 anyway.
+    #[track_caller]
     pub fn limit_fields(&mut self, fields: LimitFields) {
         self.limiter(|limiter| limiter.fields = Some(fields));
         self.after(move |request, response| {
@@ -256,8 +258,10 @@ fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
 /// RFC 6585 §4.
 #[cold]
 fn too_many(rate: Rate, verdict: Verdict) -> Error {
+    let retry_after = seconds(verdict.reset).max(1);
     Error::new(StatusCode::TOO_MANY_REQUESTS, rate.to_string())
-        .with_header("Retry-After", seconds(verdict.reset).max(1).to_string())
+        .with_header("Retry-After", retry_after.to_string())
+        .with_rate(UsedUp { amount: rate.amount().into(), retry_after })
 }
 
 fn network(address: IpAddr) -> IpAddr {

@@ -62,6 +62,7 @@ impl RequestId {
     }
 
     /// Installs it.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let source = Arc::new(Source { key: RandomState::new(), count: AtomicU64::new(0) });
         let refusals = source.clone();

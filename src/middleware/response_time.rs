@@ -28,6 +28,7 @@ impl ResponseTime {
     }
 
     /// Installs it.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         router.before(clock::begin);
         router.after(|request, response| {

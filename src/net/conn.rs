@@ -4,6 +4,7 @@
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
 mod arrive;
+mod ear;
 mod later;
 mod leave;
 mod patience;
@@ -26,6 +27,8 @@ use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
+use ear::Ear;
+pub(crate) use later::Answer;
 use later::{Exchange, Stream};
 use upload::Intake;
 
@@ -305,7 +308,7 @@ impl<S: Socket> Conn<S> {
         let blank = Head::default();
         let request = Request::new(&blank, bytes, &[], &self.peer, context.app.shared_state());
         tools.response.reset();
-        context.app.refuse(reject, &request, &mut tools.response);
+        context.app.refuse(reject, &request, &mut tools.response, &mut Ear { connection: self.id, probe });
         self.encode(tools, true, context, probe)
     }
 

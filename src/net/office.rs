@@ -5,15 +5,15 @@ use std::thread::{self, Thread};
 
 use mio::Waker;
 
+use super::conn::Answer;
 use super::pool::Pool;
 use super::slots::Key;
 use crate::app::app::App;
-use crate::app::response::Response;
 
 /// What comes back to a worker from other threads.
 pub(crate) enum Letter {
     /// The answer of a handler that ran on the pool, and how many answers the connection had given before.
-    Answer(Key, u32, Box<Response>),
+    Answer(Key, u32, Box<Answer>),
     /// A body that is fed from elsewhere has more for its connection.
     More(Key),
 }

@@ -37,6 +37,11 @@ impl Pool {
         Pool(Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), threads: threads.max(1), bound }))
     }
 
+    /// How many jobs may wait.
+    pub(crate) fn bound(&self) -> usize {
+        self.0.bound
+    }
+
     /// Runs the job on a thread of the pool; gives it back when the queue is full or no thread can be had.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
         let mut state = self.0.lock();

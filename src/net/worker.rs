@@ -257,6 +257,7 @@ impl<P: Probe> Worker<P> {
             };
             // Only now: nobody is sent away for a newcomer who is not there.
             if self.conns.len() >= self.max_connections && !self.evict() {
+                self.tell_crowd();
                 return self.doors.keep_waiting(newcomer, self.moment.now);
             }
             self.open(newcomer);

@@ -103,8 +103,8 @@ impl Account {
             }
             Event::BodyCame { length } => self.body(Some(length), say),
             Event::Refused { reject, limit } => self.refused(reject, limit, say),
-            Event::HookRan { phase, number, stopped } => {
-                say(self.here(0), Event::HookRun { phase, number, stopped, ns })
+            Event::HookRan { phase, name, place, number, stopped } => {
+                say(self.here(0), Event::HookRun { phase, name, place, number, stopped, ns })
             }
             Event::HandlerRan { panicked } => say(self.here(0), Event::HandlerEnd { panicked, ns }),
             Event::RespHead { waiting, .. } => {

@@ -28,9 +28,7 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, hide: bool, most: usize)
     match line.event {
         Event::ConnRecv { .. } | Event::ConnSend { .. } => transfer(&mut json, line, hide, most),
         Event::ParseTry { .. } | Event::ParseHead { .. } | Event::RespHead { .. } => head(&mut json, line),
-        Event::ReqTolerated(_) | Event::ReqError { .. } | Event::ReqContinue { .. } | Event::LimitHit { .. } => {
-            verdict(&mut json, line);
-        }
+        Event::ReqTolerated(_) | Event::ReqError { .. } | Event::ReqContinue { .. } => verdict(&mut json, line),
         event => fields(&mut json, event).unwrap_or_else(|| rest(&mut json, event)),
     }
     out.extend_from_slice(b"}\n");
@@ -105,10 +103,6 @@ fn verdict(json: &mut Object<'_>, line: &Line<'_>) {
             json.flag("sent", sent);
             json.word("why", if sent { "the client waits for it" } else { "no handler reads the body" });
             json.text("rfc", "RFC 9110 §10.1.1");
-        }
-        Event::LimitHit { which, value } => {
-            json.word("which", which);
-            json.number("value", value);
         }
         _ => {}
     }
@@ -191,13 +185,25 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
             json.number("trailers", u64::from(trailers));
         }
         Event::RouteTry { .. } | Event::RouteMatch { .. } | Event::RouteMiss { .. } => routing(json, event),
-        Event::HookRun { phase, number, stopped, ns } => {
+        Event::LimitHit { which, value } => {
+            json.word("which", which);
+            json.number("value", value);
+        }
+        Event::RateLimited { which, value, retry_after } => {
+            json.text("which", which);
+            json.number("value", value);
+            json.number("retry_after", retry_after);
+        }
+        Event::HookRun { phase, name, place, number, stopped, ns } => {
             json.word("phase", phase.name());
+            json.text("name", name);
+            json.source(place);
             json.number("number", number as u64);
             json.flag("short_circuit", stopped);
             json.number("ns", ns);
         }
-        Event::HandlerStart { place, blocking } => {
+        Event::HandlerStart { name, place, blocking } => {
+            json.text("name", name);
             json.flag("blocking", blocking);
             json.source(place);
         }

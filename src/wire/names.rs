@@ -40,6 +40,7 @@ impl Event<'_> {
             Event::Pipeline { .. } => "pipeline",
             Event::Backpressure { .. } => "backpressure",
             Event::LimitHit { .. } => "limit.hit",
+            Event::RateLimited { .. } => "rate.limited",
         }
     }
 

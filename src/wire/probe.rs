@@ -14,7 +14,7 @@ use crate::http1::states::{Recv, Send as Sending, Transition};
 use crate::http1::status::StatusCode;
 
 /// Who listens. The event loop is generic over it: with [`NoProbe`] every `if P::ON` folds away at compile time.
-pub(crate) trait Probe {
+pub(crate) trait Probe: 'static {
     /// Whether anybody listens. Events are only built when this is true.
     const ON: bool;
 
@@ -225,14 +225,17 @@ pub(crate) enum Event<'a> {
         allow: &'a str,
         search: Search,
     },
-    /// `stopped`: it answered itself.
+    /// `stopped`: it answered itself. A function's name is its path, as the compiler writes it; its place, where it was added.
     HookRun {
         phase: Phase,
+        name: &'a str,
+        place: &'a Location<'a>,
         number: usize,
         stopped: bool,
         ns: u64,
     },
     HandlerStart {
+        name: &'a str,
         place: &'a Location<'a>,
         blocking: bool,
     },
@@ -274,6 +277,12 @@ pub(crate) enum Event<'a> {
         which: &'static str,
         value: u64,
     },
+    /// Too many requests of one client: the rate in words, its number of requests, the seconds until they count anew.
+    RateLimited {
+        which: &'a str,
+        value: u64,
+        retry_after: u64,
+    },
 
     /// Where both machines stand: `conn.state` for each step since the last time.
     Stand {
@@ -297,6 +306,8 @@ pub(crate) enum Event<'a> {
     /// `hook.run`.
     HookRan {
         phase: Phase,
+        name: &'a str,
+        place: &'a Location<'a>,
         number: usize,
         stopped: bool,
     },

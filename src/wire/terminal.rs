@@ -77,7 +77,7 @@ fn heading(event: Event<'_>) -> (&'static str, &'static str, Option<u8>) {
         Event::Answered { .. } | Event::KeepAlive { .. } => ("keep-alive", " ", Some(35)),
         Event::Pipeline { .. } => ("pipeline", " ", None),
         Event::Backpressure { .. } => ("backpressure", " ", Some(33)),
-        Event::LimitHit { .. } => ("limit", " ", Some(31)),
+        Event::LimitHit { .. } | Event::RateLimited { .. } => ("limit", " ", Some(31)),
     }
 }
 
@@ -199,7 +199,6 @@ fn message(text: &mut String, line: &Line<'_>) -> Option<()> {
         }
         Event::ReqContinue { sent: true } => write!(text, "100: the client waits for it (RFC 9110 §10.1.1)"),
         Event::ReqContinue { sent: false } => write!(text, "no 100: nobody reads the body (RFC 9110 §10.1.1)"),
-        Event::LimitHit { which, value } => write!(text, "Limits::{which} is {value}, and that is reached"),
         _ => return None,
     };
     Some(())
@@ -223,14 +222,20 @@ fn around(text: &mut String, event: Event<'_>) -> Option<()> {
         }
         Event::RouteMiss { allow: "", search } => write!(text, "none: not one of {} has this path", search.tried),
         Event::RouteMiss { allow, .. } => write!(text, "none for this method; the path has {allow}"),
-        Event::HookRun { phase, number, stopped, ns } => {
-            let kind = if phase == Phase::Guard { "guard" } else { "hook" };
-            let end = if stopped { ": answered itself" } else { "" };
-            write!(text, "{} {kind} {number}  {}{end}", phase.name(), duration(ns))
+        Event::LimitHit { which, value } => write!(text, "{which}: {value} at most, and that is reached"),
+        Event::RateLimited { which, value, retry_after } => {
+            escape::text(text, which);
+            write!(text, ": all {value} are used up, again in {retry_after} s (RFC 6585 §4)")
         }
-        Event::HandlerStart { place, blocking } => {
+        Event::HookRun { phase, name, place, stopped, ns, .. } => {
+            let kind = if phase == Phase::Guard { "" } else { " hook" };
+            let end = if stopped { ": answered itself" } else { "" };
+            let (file, line) = (place.file(), place.line());
+            write!(text, "{}{kind}  {}  {}{end}  {file}:{line}", phase.name(), called(name), duration(ns))
+        }
+        Event::HandlerStart { name, place, blocking } => {
             let pool = if blocking { ", on the pool" } else { "" };
-            write!(text, "starts  {}:{}{pool}", place.file(), place.line())
+            write!(text, "{} starts{pool}  {}:{}", called(name), place.file(), place.line())
         }
         Event::HandlerEnd { panicked, ns } => {
             write!(text, "{}  {}", if panicked { "panicked" } else { "done" }, duration(ns))
@@ -250,6 +255,15 @@ fn around(text: &mut String, event: Event<'_>) -> Option<()> {
         _ => return None,
     };
     Some(())
+}
+
+/// A function as its program's author knows it: its name, with the type or module that it stands in.
+fn called(name: &str) -> String {
+    let path = name.trim_end_matches("::{{closure}}");
+    let mut ends = path.rsplit("::").map(|part| part.trim_end_matches('>'));
+    let (last, before) = (ends.next().unwrap_or(path), ends.next());
+    let closure = if path.len() < name.len() { "a closure in " } else { "" };
+    before.map_or_else(|| format!("{closure}{last}"), |before| format!("{closure}{before}::{last}"))
 }
 
 fn duration(ns: u64) -> String {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::ear::{self, Note, Record};
 use super::upload::Intake;
 use super::{Conn, Fate, Held, Stage};
 use crate::app::app::App;
@@ -36,6 +37,12 @@ pub(crate) struct Exchange {
     pipe: Option<Arc<Pipe>>,
 }
 
+/// What comes back: the response, and what ran for it.
+pub(crate) struct Answer {
+    response: Response,
+    notes: Vec<Note>,
+}
+
 /// A body on its way out.
 pub(super) struct Stream {
     source: Box<dyn BodySource>,
@@ -50,14 +57,18 @@ impl Exchange {
         Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state())
     }
 
-    fn run<'a>(&'a self, app: &'a App, answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response)) -> Response {
+    fn run<'a, P: Probe>(
+        &'a self,
+        app: &'a App,
+        answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut Record<P>),
+    ) -> Answer {
         let mut request = self.request(app);
         if let Some(pipe) = &self.pipe {
             request.set(pipe.clone());
         }
-        let mut response = Response::default();
-        answer(app, &mut request, &mut response);
-        response
+        let (mut response, mut record) = (Response::default(), Record::begin());
+        answer(app, &mut request, &mut response, &mut record);
+        Answer { response, notes: record.end() }
     }
 }
 
@@ -86,13 +97,13 @@ impl<S: Socket> Conn<S> {
         let exchange = self.take_exchange(context);
         self.stage = Stage::Away;
         let Some(elsewhere) = &context.office.elsewhere else {
-            let response = exchange.run(context.app, App::handle_blocking);
-            return self.complete(response, desk, context, probe);
+            let answer = exchange.run::<P>(context.app, App::handle_blocking);
+            return self.complete(answer, desk, context, probe);
         };
         let (exchange, key) = (Arc::new(exchange), context.key);
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
         let number = self.requests;
-        let job = move || mailbox.post(Letter::Answer(key, number, Box::new(job.run(&app, App::handle_blocking))));
+        let job = move || mailbox.post(Letter::Answer(key, number, Box::new(job.run::<P>(&app, App::handle_blocking))));
         match elsewhere.pool.submit(Box::new(job)) {
             Ok(()) => {
                 if let Some(time) = context.app.deadline(exchange.request(context.app)) {
@@ -102,8 +113,11 @@ impl<S: Socket> Conn<S> {
                 self.take_in(desk, context, probe)
             }
             Err(_) => {
-                let response = exchange.run(context.app, App::too_busy);
-                self.complete(response, desk, context, probe)
+                if P::ON {
+                    probe.event(self.id, Event::LimitHit { which: "pool", value: elsewhere.pool.bound() as u64 });
+                }
+                let answer = exchange.run::<P>(context.app, App::too_busy);
+                self.complete(answer, desk, context, probe)
             }
         }
     }
@@ -113,7 +127,7 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn answered<P: Probe>(
         &mut self,
         number: u32,
-        response: Response,
+        answer: Answer,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -121,20 +135,20 @@ impl<S: Socket> Conn<S> {
         if self.stage != Stage::Away || self.requests != number {
             return Fate::Wait;
         }
-        self.complete(response, desk, context, probe)
+        self.complete(answer, desk, context, probe)
     }
 
     /// The pool took too long.
     pub(super) fn give_up<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
         let Some((exchange, _)) = self.held.as_mut().and_then(|held| held.away.take()) else { return Fate::Wait };
-        let response = exchange.run(context.app, App::too_slow);
-        self.complete(response, desk, context, probe)
+        let answer = exchange.run::<P>(context.app, App::too_slow);
+        self.complete(answer, desk, context, probe)
     }
 
     /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
     pub(crate) fn complete<P: Probe>(
         &mut self,
-        response: Response,
+        answer: Answer,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -146,9 +160,9 @@ impl<S: Socket> Conn<S> {
             held.input.len()
         });
         if P::ON {
-            probe.event(self.id, Event::HandlerRan { panicked: false });
+            ear::read_out(&answer.notes, self.id, probe);
         }
-        desk.tools.response = response;
+        desk.tools.response = answer.response;
         match refused {
             Some(reject) => _ = self.refuse(reject, &[], &mut desk.tools, context, probe),
             None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use percent_encoding::percent_decode;
 
+use super::ear::Ear;
 use super::{Conn, outcome};
+use crate::app::hook::Origin;
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Route;
-use crate::app::told::Step;
 use crate::http1::connection::Event as Received;
 use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
@@ -18,7 +19,7 @@ use crate::http1::states::Recv;
 use crate::net::deadline::Millis;
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Event, Found, Phase, Probe, Search};
+use crate::wire::probe::{Ending, Event, Found, Probe, Search};
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
@@ -95,10 +96,10 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> bool {
         let found = self.tell_routing(request, context, probe);
-        let mut listener = |step: Step<'_>| probe.event(self.id, told(step));
-        let handled = context.app.handle_told(request, response, &mut listener);
+        let handled = context.app.handle_told(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
-            probe.event(self.id, Event::HandlerStart { place: route.place, blocking: true });
+            let Origin { name, place } = route.origin;
+            probe.event(self.id, Event::HandlerStart { name, place, blocking: true });
         }
         handled
     }
@@ -131,7 +132,7 @@ impl<S: Socket> Conn<S> {
             Ok(route) => {
                 let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
                 let params: Vec<_> = route.pattern.params().zip((0..).map(value)).collect();
-                let (pattern, place) = (route.pattern.text(), route.place);
+                let (pattern, place) = (route.pattern.text(), route.origin.place);
                 probe.event(self.id, Event::RouteMatch { id, pattern, place, params: &params, search });
             }
             Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed(miss), search }),
@@ -191,17 +192,5 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn tell_close<P: Probe>(&self, ending: Ending, unread: usize, probe: &mut P) {
         self.tell_stand(probe);
         probe.event(self.id, Event::Closed { ending, unread });
-    }
-}
-
-/// A step of the application's as an event of the wire's.
-fn told(step: Step<'_>) -> Event<'_> {
-    match step {
-        Step::Before { number, stopped } => Event::HookRan { phase: Phase::Before, number, stopped },
-        Step::Guard { number, stopped } => Event::HookRan { phase: Phase::Guard, number, stopped },
-        Step::After { number } => Event::HookRan { phase: Phase::After, number, stopped: false },
-        Step::Handler(route) => Event::HandlerStart { place: route.place, blocking: false },
-        Step::Handled => Event::HandlerRan { panicked: false },
-        Step::Panicked => Event::HandlerRan { panicked: true },
     }
 }

@@ -13,8 +13,8 @@ impl<P: Probe> Worker<P> {
     pub(super) fn read_mail(&mut self) {
         for letter in self.office.mailbox.take() {
             match letter {
-                Letter::Answer(key, number, response) => {
-                    self.turn(key, |conn, desk, context, probe| conn.answered(number, *response, desk, context, probe));
+                Letter::Answer(key, number, answer) => {
+                    self.turn(key, |conn, desk, context, probe| conn.answered(number, *answer, desk, context, probe));
                 }
                 Letter::More(key) => self.turn(key, Conn::turn::<P>),
             }

@@ -30,6 +30,13 @@ impl<P: Probe> Worker<P> {
         }
     }
 
+    /// All places are taken, and nobody could be sent away for a newcomer.
+    pub(super) fn tell_crowd(&mut self) {
+        if P::ON {
+            self.probe.event(0, Event::LimitHit { which: "connections", value: self.max_connections as u64 });
+        }
+    }
+
     /// A client came in.
     #[inline(always)]
     pub(super) fn tell_open(&mut self, key: Key, peer: Option<SocketAddr>) {

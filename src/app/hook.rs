@@ -1,0 +1,37 @@
+//! A function that a program hands to us, with what it is called and where that happened; runs nothing.
+
+use std::any::type_name_of_val;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::error::Result;
+use super::request::Request;
+use super::response::Response;
+
+pub(crate) type Before = Hook<Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
+/// Shared, because a router hands its guards to each of its routes.
+pub(crate) type Guard = Hook<Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
+pub(crate) type After = Hook<Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>>;
+
+/// A hook or a guard.
+#[derive(Clone)]
+pub(crate) struct Hook<F> {
+    pub(crate) run: F,
+    pub(crate) origin: Origin,
+}
+
+/// What a function is called, and where the program added it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function that it stands in.
+    pub(crate) name: &'static str,
+    pub(crate) place: &'static Location<'static>,
+}
+
+impl Origin {
+    /// Of a function that is added by whoever called our caller.
+    #[track_caller]
+    pub(crate) fn of<F>(function: &F) -> Origin {
+        Origin { name: type_name_of_val(function), place: Location::caller() }
+    }
+}
