@@ -247,11 +247,11 @@ impl Pen {
 }
 
 /// The connection of this number, known from its first event on.
-fn known<'c>(
-    connections: &'c mut HashMap<u64, Connection, BuildHasherDefault<Counted>>,
+fn known(
+    connections: &mut HashMap<u64, Connection, BuildHasherDefault<Counted>>,
     number: u64,
     now: u64,
-) -> &'c mut Connection {
+) -> &mut Connection {
     connections.entry(number).or_insert_with(|| Connection {
         account: Account::new(now),
         incoming: Secrets::default(),
