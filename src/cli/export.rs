@@ -19,6 +19,11 @@ type Format = (&'static str, &'static str, fn(&Capture) -> Vec<u8>);
 const FORMATS: [Format; 3] =
     [("txt", "txt", transcript::write), ("har", "har", har::write), ("pcap", "synthetic.pcap", pcap::write)];
 
+/// What to know of the packets. A head that comes in pieces is not taken for HTTP by its looks: the port must be named.
+const MADE_UP: &str = "\
+its packets are made up from what the server read and wrote; for true ones: tcpdump -i lo -w true.pcap port PORT
+to have them read as HTTP: wireshark -d tcp.port==PORT,http FILE";
+
 /// Exports a capture.
 pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let (mut file, mut format, mut output) = (None, None, None);
@@ -55,9 +60,7 @@ fn deliver(bytes: &[u8], output: Option<OsString>, file: &OsString, suffix: &str
         .map_err(|error| Failure::runtime(format!("cannot write {}: {error}", path.display())))?;
     say(format_args!("wrote {}", path.display()));
     if suffix == "synthetic.pcap" {
-        say(
-            "its packets are made up from what the server read and wrote; for true ones: tcpdump -i lo -w true.pcap port PORT",
-        );
+        say(MADE_UP);
     }
     Ok(())
 }

@@ -85,7 +85,12 @@ fn asked_for(request: &Explanation) -> Value {
     let fields = fields(request);
     let target = [piece(request, "target"), piece(request, "query")].concat();
     let host = value(&fields, "host").unwrap_or("localhost".into());
-    let url = if target.starts_with('/') { format!("http://{host}{target}") } else { target.clone() };
+    // RFC 9112 §3.3: the server as a whole has the URL of its authority.
+    let url = match target.as_str() {
+        "*" => format!("http://{host}"),
+        path if path.starts_with('/') => format!("http://{host}{path}"),
+        _ => target.clone(),
+    };
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let query: Vec<_> = pairs.map(|(name, value)| json!({ "name": name, "value": value })).collect();
