@@ -53,6 +53,51 @@ fn the_same_events_come_out_of_the_parser() {
     assert!(text.contains("#4  req.error \"bare-lf\" at 72: the same"), "{text}");
 }
 
+/// Each worker counts its connections from 1.
+#[test]
+fn connections_of_several_workers_are_told_apart() {
+    let one = String::from_utf8(CAPTURE.to_vec()).unwrap();
+    let both = format!("{one}{}", one.replace("\"w\":0", "\"w\":1").split_once('\n').unwrap().1);
+    let text = String::from_utf8(wirelight(&["replay", "-"], both.as_bytes()).stdout).unwrap();
+    assert!(text.ends_with("8 connections, 18 events the same, 0 otherwise\n"), "{text}");
+    assert!(text.contains("#1.4  req.error"), "{text}");
+}
+
+/// A full ring, a server that was killed while it wrote, and a later version are no reason to refuse the rest.
+#[test]
+fn what_is_there_of_a_capture_is_used() {
+    let text = String::from_utf8(CAPTURE.to_vec()).unwrap();
+    let half = text.len() / 2;
+    let later = text.replace("\"e\":\"conn.recv\"", "\"e\":\"conn.recv\",\"later\":[{}]")
+        + "{\"q\":1,\"e\":\"later.still\"}\n";
+    let first = text.find("{\"q\":1,").unwrap();
+    let lost = format!("{}{{\"e\":\"probe.drop\",\"events\":7,\"bytes\":99}}\n{}", &text[..first], &text[first..]);
+    for (capture, told) in [(&text[..half], "its last line broke off"), (&later, ""), (&lost, "7 events were lost")] {
+        let output = wirelight(&["replay", "-"], capture.as_bytes());
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains(" 0 otherwise\n") && said.contains(told), "{said}");
+        for format in ["txt", "har", "pcap"] {
+            let output = wirelight(&["export", "--format", format, "-"], capture.as_bytes());
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() && said.contains(told), "{format}: {said}");
+        }
+    }
+}
+
+/// A hole in a stream is a hole in what is made of it, not bytes that stand together.
+#[test]
+fn bytes_that_were_not_recorded_are_missed() {
+    let recv = |off: u64, data: &str| {
+        format!("{{\"t\":1,\"c\":1,\"e\":\"conn.recv\",\"n\":{},\"off\":{off},\"data\":\"{data}\"}}\n", data.len())
+    };
+    let capture = recv(0, "GET / HTTP") + &recv(20, "Host: a");
+    let said = |arguments: &[&str]| String::from_utf8(wirelight(arguments, capture.as_bytes()).stdout).unwrap();
+    assert!(said(&["replay", "-"]).contains("#1  cannot be replayed: 10 of its bytes were not recorded"));
+    assert!(said(&["export", "--format", "har", "-"]).contains("connection 1: 10 of its bytes were not recorded"));
+    let text = said(&["export", "--format", "txt", "-"]);
+    assert!(text.contains("→      20  Host: a") && text.contains("10 bytes were not recorded"), "{text}");
+}
+
 #[test]
 fn what_was_tampered_with_is_noticed() {
     let text = String::from_utf8(CAPTURE.to_vec()).unwrap();

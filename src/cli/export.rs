@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use lexopt::Arg::{Long, Short, Value};
 
 use super::capture::{self, Capture};
-use super::{Failure, HELP, confused, explain, say};
+use super::{Failure, HELP, confused, say};
 
 /// How a format is called, what its files are called, and what writes it.
 type Format = (&'static str, &'static str, fn(&Capture) -> Vec<u8>);
@@ -42,8 +42,12 @@ pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let file = file.ok_or_else(|| Failure::usage("export needs a capture, or - for the standard input"))?;
     let found = FORMATS.iter().find(|(name, ..)| format.as_deref().is_some_and(|format| format == *name));
     let Some((_, suffix, write)) = found else { return Err(Failure::usage("--format must be txt, har or pcap")) };
-    let exported = write(&capture::read(&explain::read(file.clone())?)?);
-    deliver(&exported, output, &file, suffix)
+    let capture = capture::open(&file)?;
+    deliver(&write(&capture), output, &file, suffix)?;
+    if let Some(gaps) = capture.gaps() {
+        let _ = writeln!(std::io::stderr(), "wirelight: {gaps}"); // the file itself says it where it can
+    }
+    Ok(())
 }
 
 /// Into the file that was named, or one beside the capture; `-` and a capture from the standard input go to the standard output.

@@ -4,7 +4,7 @@ use wirelight::FAULTS;
 use wirelight::wire::{Explanation, Piece};
 
 use super::capture::{self, Connection, Parsed};
-use super::explain::{self, one_file};
+use super::explain::one_file;
 use super::{Failure, answers, say};
 
 /// Faults that time, the routes or the end of the connection decide, not the bytes alone.
@@ -14,7 +14,8 @@ const NOT_OF_BYTES: &[&str] =
 /// Replays a file, and fails when anything came out otherwise.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let Some(file) = one_file(arguments, "replay")? else { return Ok(()) };
-    let capture = capture::read(&explain::read(file)?)?;
+    let capture = capture::open(&file)?;
+    capture.gaps().into_iter().for_each(say);
     let (mut same, mut other) = (0, 0);
     for (number, connection) in &capture.connections {
         if connection.missing > 0 {
@@ -22,19 +23,20 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
             continue;
         }
         let recorded: Vec<_> = connection.parsed.iter().filter(|parsed| of_bytes(parsed)).cloned().collect();
-        let now = parsed(connection, recorded.len());
-        for (index, before) in recorded.iter().enumerate() {
+        // Where events were lost, the parser has more to say than what was recorded.
+        let whole = capture.lost == 0;
+        let mut now = parsed(connection, if whole { recorded.len() } else { usize::MAX }).into_iter();
+        for before in &recorded {
             let line = shown(before);
-            match now.get(index) {
-                Some(after) if after == before => same += 1,
-                after => {
-                    other += 1;
-                    let after = after.map_or_else(|| "nothing".into(), shown);
-                    say(format_args!("#{number}  recorded {line}, now {after}"));
-                    continue;
-                }
+            let after = if whole { now.next() } else { now.find(|after| after == before) };
+            if after.as_ref() == Some(before) {
+                same += 1;
+                say(format_args!("#{number}  {line}: the same"));
+            } else {
+                other += 1;
+                let after = after.as_ref().map_or_else(|| "nothing".into(), shown);
+                say(format_args!("#{number}  recorded {line}, now {after}"));
             }
-            say(format_args!("#{number}  {line}: the same"));
         }
     }
     say(format_args!("{} connections, {same} events the same, {other} otherwise", capture.connections.len()));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wirelight::wire::{self, Explanation};
 
 use crate::cli::answers::{self, Answer};
-use crate::cli::capture::{Capture, Connection};
+use crate::cli::capture::{Capture, Connection, Number};
 
 /// Messages of a connection that are looked at.
 const MOST: usize = 10_000;
@@ -21,6 +21,7 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
         0 => "All exchanges of the capture.".to_owned(),
         _ => format!("HAR can only hold well-formed exchanges. Left out: {}.", left_out.join("; ")),
     };
+    let comment = capture.gaps().into_iter().fold(comment, |comment, gaps| format!("{comment} {gaps}"));
     let creator = json!({ "name": "wirelight", "version": env!("CARGO_PKG_VERSION") });
     let log = json!({ "log": { "version": "1.2", "creator": creator, "entries": entries, "comment": comment } });
     let mut text = serde_json::to_vec_pretty(&log).unwrap_or_default();
@@ -30,11 +31,15 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
 
 fn exchanges(
     capture: &Capture,
-    number: u64,
+    number: Number,
     connection: &Connection,
     entries: &mut Vec<Value>,
     left_out: &mut Vec<String>,
 ) {
+    if connection.missing > 0 {
+        left_out.push(format!("connection {number}: {} of its bytes were not recorded", connection.missing));
+        return;
+    }
     let (asked, sent) = (connection.stream(true), connection.stream(false));
     let answers = answers::read(&sent, &answers::heads(&asked));
     let (mut from, mut answered) = (0, 0);
@@ -66,7 +71,7 @@ fn exchanges(
 }
 
 /// `times`: first and last byte of the request, first and last byte of the answer.
-fn entry(capture: &Capture, number: u64, request: &Explanation, answer: &Answer, times: [u64; 4]) -> Value {
+fn entry(capture: &Capture, number: Number, request: &Explanation, answer: &Answer, times: [u64; 4]) -> Value {
     let [began, asked, answers, ended] = times;
     let span = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
     let (send, wait, receive) = (span(began, asked), span(asked, answers), span(answers, ended));

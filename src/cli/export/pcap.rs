@@ -9,6 +9,9 @@ const LINK_TYPE: u32 = 101;
 /// Bytes of data in a packet, so that the whole fits the 65,535 of IPv4.
 const MOST: usize = 60_000;
 
+/// Sequence numbers of the two SYNs.
+const FIRST: [u32; 2] = [1_000, 2_000];
+
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
@@ -18,8 +21,8 @@ const ACK: u8 = 16;
 /// The file, packets in the order of their times.
 pub(super) fn write(capture: &Capture) -> Vec<u8> {
     let mut packets = Vec::new();
-    for connection in capture.connections.values() {
-        packets.extend(Flow::of(connection).packets);
+    for (index, connection) in capture.connections.values().enumerate() {
+        packets.extend(Flow::of(connection, index).packets);
     }
     packets.sort_by_key(|(time, _)| *time);
     let mut out = Vec::new();
@@ -46,27 +49,38 @@ struct Flow {
 }
 
 impl Flow {
-    fn of(connection: &Connection) -> Flow {
-        let ends = [end(connection.peer, 40_000), end(connection.local, 8_000)];
-        let mut flow = Flow { ends, next: [1_000, 2_000], packets: Vec::new() };
+    /// A unix socket has no ports: each connection gets one, lest tools take all for a single stream.
+    fn of(connection: &Connection, index: usize) -> Flow {
+        let ends = [end(connection.peer, 32_768 + (index % 32_768) as u16), end(connection.local, 8_000)];
+        let mut flow = Flow { ends, next: FIRST, packets: Vec::new() };
         flow.send(connection.opened, 0, SYN, &[]);
         flow.send(connection.opened, 1, SYN | ACK, &[]);
         flow.send(connection.opened, 0, ACK, &[]);
         for transfer in &connection.transfers {
+            let from = usize::from(!transfer.from_client);
+            flow.go_to(from, transfer.offset);
             for piece in transfer.bytes.chunks(MOST) {
-                flow.send(transfer.time, usize::from(!transfer.from_client), PUSH | ACK, piece);
+                flow.send(transfer.time, from, PUSH | ACK, piece);
             }
         }
         match connection.closed {
             Some(time) if connection.how == "rst" => flow.send(time, 1, RST | ACK, &[]),
             Some(time) => {
-                flow.send(time, 1, FIN | ACK, &[]);
-                flow.send(time, 0, FIN | ACK, &[]);
-                flow.send(time, 1, ACK, &[]);
+                let first = usize::from(!connection.by_client);
+                flow.send(time, first, FIN | ACK, &[]);
+                flow.send(time, 1 - first, FIN | ACK, &[]);
+                flow.send(time, first, ACK, &[]);
             }
             None => {}
         }
         flow
+    }
+
+    /// The next byte is the one at this offset: what was not recorded leaves a hole, as a lost packet does.
+    fn go_to(&mut self, from: usize, offset: u64) {
+        for (next, first) in self.next.iter_mut().zip(FIRST).skip(from).take(1) {
+            *next = first.wrapping_add(1).wrapping_add(offset as u32);
+        }
     }
 
     /// `from`: 0 is the client, 1 the server.

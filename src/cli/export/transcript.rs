@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::cli::capture::{Capture, Connection};
+use crate::cli::capture::{Capture, Connection, Number};
 use crate::cli::glyphs;
 
 /// The transcript, connection by connection.
@@ -10,6 +10,10 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
     let mut out = String::from(
         "wirelight transcript, times in ms since the server began; → client to server, ← server to client\n",
     );
+    if let Some(gaps) = capture.gaps() {
+        out.push_str(&gaps);
+        out.push('\n');
+    }
     for (number, connection) in &capture.connections {
         // Writing into memory cannot fail.
         let _ = one(&mut out, *number, connection);
@@ -17,20 +21,20 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn one(out: &mut String, number: u64, connection: &Connection) -> std::fmt::Result {
+fn one(out: &mut String, number: Number, connection: &Connection) -> std::fmt::Result {
     let peer = connection.peer.map_or_else(|| "somebody".to_owned(), |peer| peer.to_string());
     writeln!(out, "\n#{number} from {peer}\n{}  open", stamp(connection.opened))?;
-    let mut offsets = [0usize; 2];
     for transfer in &connection.transfers {
         let arrow = if transfer.from_client { '→' } else { '←' };
-        let [from_server, from_client] = &mut offsets;
-        let offset = if transfer.from_client { from_client } else { from_server };
-        let mut time = stamp(transfer.time);
+        let (mut time, mut offset) = (stamp(transfer.time), transfer.offset);
         for line in transfer.bytes.split_inclusive(|byte| *byte == b'\n') {
             writeln!(out, "{time}  {arrow} {offset:>7}  {}", glyphs::visible(line))?;
-            *offset += line.len();
+            offset = offset.saturating_add(line.len() as u64);
             time = " ".repeat(time.len());
         }
+    }
+    if connection.missing > 0 {
+        writeln!(out, "{} bytes were not recorded", connection.missing)?;
     }
     match connection.closed {
         Some(time) => writeln!(out, "{}  close, {}", stamp(time), glyphs::visible(connection.how.as_bytes())),
