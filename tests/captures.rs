@@ -68,8 +68,8 @@ fn connections_of_several_workers_are_told_apart() {
 fn what_is_there_of_a_capture_is_used() {
     let text = String::from_utf8(CAPTURE.to_vec()).unwrap();
     let half = text.len() / 2;
-    let later = text.replace("\"e\":\"conn.recv\"", "\"e\":\"conn.recv\",\"later\":[{}]")
-        + "{\"q\":1,\"e\":\"later.still\"}\n";
+    let later =
+        text.replace("\"e\":\"conn.recv\"", "\"e\":\"conn.recv\",\"later\":[{}]") + "{\"q\":1,\"e\":\"later.still\"}\n";
     let first = text.find("{\"q\":1,").unwrap();
     let lost = format!("{}{{\"e\":\"probe.drop\",\"events\":7,\"bytes\":99}}\n{}", &text[..first], &text[first..]);
     for (capture, told) in [(&text[..half], "its last line broke off"), (&later, ""), (&lost, "7 events were lost")] {

@@ -38,6 +38,25 @@ fn the_mistakes_of_a_tutorial_are_found_out() {
     assert!(response.contains("27 Mar 2026 is a Friday, not a Monday"), "{response}");
 }
 
+/// An article shows both, one behind the other, and often indented.
+#[test]
+fn a_pasted_conversation_is_read_to_its_end() {
+    let both = [REQUEST, b"\n", RESPONSE].concat();
+    let indented: Vec<u8> =
+        both.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [b"    ", line].concat()).collect();
+    for text in [both, indented] {
+        let said = explained(&text);
+        assert!(said.contains("promises 57 bytes and 55 are here: a reader waits for 2 more"), "{said}");
+        assert!(!said.contains("line feed alone;"), "{said}");
+    }
+}
+
+#[test]
+fn noise_is_explained_in_a_few_lines() {
+    let said = explained(&b"a\0".repeat(100_000));
+    assert!(said.contains(" pieces more are not shown") && said.lines().count() < 10_100, "{}", said.lines().count());
+}
+
 #[test]
 fn what_follows_is_explained_too() {
     let text = explained(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n");

@@ -12,6 +12,8 @@ use super::{Failure, HELP, confused, glyphs, say};
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// Messages in one text; behind them it only gets longer.
 const MOST_MESSAGES: usize = 100;
+/// Pieces of one text; a file of noise has millions of them.
+const MOST_PIECES: usize = 10_000;
 /// Characters of a piece on its line.
 const WIDTH: usize = 40;
 
@@ -20,14 +22,18 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let Some(file) = one_file(arguments, "explain")? else { return Ok(()) };
     let bytes = read(file)?;
     let mut explanation = wire::explain_pasted(&bytes);
-    print(&explanation);
+    let mut left = MOST_PIECES;
+    say(explained(&explanation, &mut left));
     for _ in 1..MOST_MESSAGES {
         if explanation.rest().is_empty() {
             return Ok(());
         }
-        explanation = wire::explain(explanation.rest());
-        say("\nand behind it:\n");
-        print(&explanation);
+        explanation = if explanation.was_pasted() {
+            wire::explain_pasted(explanation.rest())
+        } else {
+            wire::explain(explanation.rest())
+        };
+        say(format_args!("\nand behind it:\n\n{}", explained(&explanation, &mut left)));
     }
     say(format_args!("\n{} bytes more are not shown", explanation.rest().len()));
     Ok(())
@@ -64,28 +70,33 @@ pub(super) fn read(file: OsString) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn print(explanation: &Explanation) {
+/// All about one message, as long as fewer than `left` pieces were shown.
+fn explained(explanation: &Explanation, left: &mut usize) -> String {
     let what = if explanation.is_request() { "a request" } else { "a response" };
-    if explanation.was_pasted() {
-        say(format_args!(
+    let mut lines = vec![if explanation.was_pasted() {
+        format!(
             "{what}, pasted: its lines end with LF alone and are read, and counted, as CR LF. Sent as it is, a strict reader refuses \
              it (RFC 9112 §2.2)."
-        ));
+        )
     } else {
-        say(what);
+        what.to_owned()
+    }];
+    lines.push(String::new());
+    let count = explanation.pieces().count();
+    lines.extend(explanation.pieces().take(*left).map(|piece| line(&piece)));
+    if count > *left {
+        lines.push(format!("        {} pieces more are not shown", count - *left));
     }
-    say("");
-    for piece in explanation.pieces() {
-        say(line(&piece));
-    }
-    say("");
+    *left = left.saturating_sub(count);
+    lines.push(String::new());
     match explanation.findings() {
-        [] => say("wrong:   nothing"),
-        findings => findings.iter().for_each(|finding| say(format_args!("wrong:   {finding}"))),
+        [] => lines.push("wrong:   nothing".into()),
+        findings => lines.extend(findings.iter().map(|finding| format!("wrong:   {finding}"))),
     }
-    say(format_args!("body:    {}", explanation.body()));
+    lines.push(format!("body:    {}", explanation.body()));
     let who = if explanation.is_request() { "server: " } else { "client: " };
-    say(format_args!("{who} {}", explanation.verdict()));
+    lines.push(format!("{who} {}", explanation.verdict()));
+    lines.join("\n")
 }
 
 fn line(piece: &Piece<'_>) -> String {

@@ -11,7 +11,7 @@ use crate::http1::chunked::{Decoder, Progress};
 use crate::http1::fault::Fault;
 use crate::http1::framing::Body;
 use crate::http1::limits::Limits;
-use crate::wire::spans::{self, Kind, Span};
+use crate::wire::spans::{self, Chunks, Kind, Span};
 use faults::Examined;
 
 /// A message taken apart. From [`explain`] and [`explain_pasted`].
@@ -65,7 +65,8 @@ pub fn explain(bytes: &[u8]) -> Explanation {
     taken_apart(bytes.to_vec(), false)
 }
 
-/// As [`explain`], for text that was copied from a page: without a single CR LF, each line of the head is read as if it had one.
+/// As [`explain`], for text that was copied from a page: without a single CR LF, each line of the head is read as if it had one, and
+/// the blanks that all lines begin with are the page's.
 ///
 /// ```
 /// let explanation = wirelight::wire::explain_pasted(b"GET / HTTP/1.1\nHost: a\n\n");
@@ -73,7 +74,7 @@ pub fn explain(bytes: &[u8]) -> Explanation {
 /// ```
 pub fn explain_pasted(text: &[u8]) -> Explanation {
     let pasted = !text.contains(&b'\r') && text.contains(&b'\n');
-    taken_apart(if pasted { from_paste(text) } else { text.to_vec() }, pasted)
+    taken_apart(if pasted { from_paste(&outdented(text)) } else { text.to_vec() }, pasted)
 }
 
 fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
@@ -165,17 +166,31 @@ struct Measured {
     end: usize,
     /// Whether bytes are still to come.
     waits: bool,
+    /// Whether nothing stands behind the head.
+    bare: bool,
 }
 
 impl Measured {
     fn of(bytes: &[u8], start: usize, examined: &Examined, pasted: bool) -> Measured {
         let here = bytes.get(start..).unwrap_or_default();
-        let measured = |sentence, spans, end| Measured { sentence, spans, end, finding: None, waits: false };
+        let measured = |sentence, spans, end| Measured {
+            sentence,
+            spans,
+            end,
+            finding: None,
+            waits: false,
+            bare: here.is_empty(),
+        };
         match examined.body {
             _ if examined.unfinished => Measured {
                 waits: true,
                 ..measured("There is no telling yet: the head has not ended.".into(), None, bytes.len())
             },
+            _ if examined.boundless => measured(
+                "There is no telling: what the fields say about its end is refused (RFC 9112 §6.3).".into(),
+                Some(Body::Length(u64::MAX)),
+                bytes.len(),
+            ),
             None => measured(
                 format!(
                     "It ends when the connection does: nothing else says where (RFC 9112 §6.3). {} bytes are here.",
@@ -218,7 +233,14 @@ impl Measured {
             (_, _) => sentence += &format!("; only {taken} are here."),
         }
         let end = if present == taken { start + here.len() } else { start + taken };
-        Measured { sentence, spans: Some(Body::Length(end as u64 - start as u64)), finding, end, waits: missing > 0 }
+        Measured {
+            sentence,
+            spans: Some(Body::Length(end as u64 - start as u64)),
+            finding,
+            end,
+            waits: missing > 0,
+            bare: here.is_empty(),
+        }
     }
 
     fn chunked(here: &[u8], start: usize) -> Measured {
@@ -233,6 +255,7 @@ impl Measured {
             finding: None,
             end: start + here.len(),
             waits: false,
+            bare: here.is_empty(),
         };
         match progress {
             Ok(Progress::Done) => {
@@ -242,12 +265,12 @@ impl Measured {
             Ok(Progress::NeedData) => {
                 measured.sentence += " so far.";
                 measured.waits = true;
-                measured.finding = Some(Finding {
-                    at: measured.end,
-                    name: "body-short",
-                    rfc: "RFC 9112 §7.1",
-                    sentence: "The last chunk, of size 0, is not here: a reader waits for it".into(),
+                let sentence = unfinished_chunk(here).unwrap_or_else(|| {
+                    "The last chunk, of size 0, and the empty line behind it are not here: a reader waits for them"
+                        .into()
                 });
+                measured.finding =
+                    Some(Finding { at: measured.end, name: "body-short", rfc: "RFC 9112 §7.1", sentence });
             }
             Err(reject) => {
                 measured.sentence += " before the fault.";
@@ -256,6 +279,31 @@ impl Measured {
         }
         measured
     }
+}
+
+/// What is to be said when the bytes end within a chunk's data.
+fn unfinished_chunk(here: &[u8]) -> Option<String> {
+    let (mut chunks, mut at) = (Chunks::default(), 0);
+    let (mut size, mut data) = (Vec::new(), 0);
+    while let Some((kind, length)) = chunks.next(here.get(at..).unwrap_or_default()) {
+        match kind {
+            Kind::ChunkSize => {
+                if data > 0 {
+                    (size, data) = (Vec::new(), 0);
+                }
+                size.extend(here.get(at..at + length).unwrap_or_default());
+            }
+            Kind::ChunkData => data += length as u64,
+            _ => {}
+        }
+        at += length;
+    }
+    let digits = String::from_utf8(size).ok()?;
+    let promised = u64::from_str_radix(&digits, 16).ok().filter(|promised| *promised > data)?;
+    let missing = promised - data;
+    Some(format!(
+        "The chunk promises {digits}, which is hexadecimal for {promised} bytes, and {data} are here: a reader waits for {missing} more"
+    ))
 }
 
 /// What a strict server answers.
@@ -282,13 +330,15 @@ fn reading(examined: &Examined, body: &Measured) -> String {
                 (RFC 9112 §8)."
             .into();
     }
-    if body.waits {
-        return "The client waits for the rest: for ever while the connection stays open, and when it closes the response is incomplete \
-                (RFC 9112 §8)."
-            .into();
-    }
-    if body.finding.is_some() || !examined.rejects.is_empty() {
+    let patience = ["body-short", "date"];
+    if examined.findings.iter().any(|finding| !patience.contains(&finding.name)) {
         return "A strict client refuses it; a lenient one may guess, and two that guess differently are an attack (RFC 9112 §11.2).".into();
+    }
+    if body.waits {
+        let waits = "The client waits for the rest: for ever while the connection stays open, and when it closes the response is \
+                     incomplete (RFC 9112 §8).";
+        let head = if body.bare { " As the answer to HEAD it is complete (RFC 9110 §9.3.2)." } else { "" };
+        return format!("{waits}{head}");
     }
     "The client takes it as it is.".into()
 }
@@ -297,6 +347,20 @@ fn reading(examined: &Examined, body: &Measured) -> String {
 fn start_line(bytes: &[u8]) -> &[u8] {
     let skipped = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     bytes.get(skipped..).unwrap_or_default()
+}
+
+/// Takes away the empty lines at the beginning, and as many blanks from each line as all lines begin with.
+fn outdented(text: &[u8]) -> Vec<u8> {
+    let mut lines =
+        text.split_inclusive(|byte| *byte == b'\n').skip_while(|line| line.trim_ascii().is_empty()).peekable();
+    let blanks = |line: &[u8]| line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let Some(first) = lines.peek() else { return text.to_vec() };
+    let depth = if blanks(first) == 0 {
+        0
+    } else {
+        lines.clone().filter(|line| !line.trim_ascii().is_empty()).map(blanks).min().unwrap_or(0)
+    };
+    lines.flat_map(|line| line.get(depth.min(blanks(line))..).unwrap_or_default()).copied().collect()
 }
 
 /// Gives the lines of the head their CRs, and those of a chunked body, whose line ends count too.
@@ -315,11 +379,6 @@ fn from_paste(bytes: &[u8]) -> Vec<u8> {
     };
     let body = if chunked { with_crs(body) } else { body.to_vec() };
     [with_crs(head), body].concat()
-}
-
-/// Whether a run of bytes is a field value, for those who look into values.
-fn is_value(span: &Span) -> bool {
-    span.kind == Kind::Value
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whether the day of the week in a date is the one that day had; knows the calendar, no clock.
 
-use super::{Finding, is_value};
+use super::Finding;
 use crate::wire::spans::{Kind, Span};
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -16,10 +16,6 @@ pub(super) fn findings(bytes: &[u8], spans: &[Span]) -> Vec<Finding> {
     let text = |span: &Span| {
         bytes.get(span.start..span.end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     };
-    let dated = |span: &&Span| {
-        let name = spans.iter().find(|other| other.kind == Kind::Name && other.index == span.index);
-        name.is_some_and(|name| FIELDS.iter().any(|field| text(name).eq_ignore_ascii_case(field)))
-    };
     let wrong = |span: &Span| {
         let (said, true_day, day) = wrong_day(text(span))?;
         Some(Finding {
@@ -29,7 +25,15 @@ pub(super) fn findings(bytes: &[u8], spans: &[Span]) -> Vec<Finding> {
             sentence: format!("{day} is a {true_day}, not a {said}: this date was made up, not read from a clock"),
         })
     };
-    spans.iter().filter(|span| is_value(span)).filter(dated).filter_map(wrong).collect()
+    let (mut dated, mut findings) = (false, Vec::new());
+    for span in spans {
+        match span.kind {
+            Kind::Name => dated = FIELDS.iter().any(|field| text(span).eq_ignore_ascii_case(field)),
+            Kind::Value if dated => findings.extend(wrong(span)),
+            _ => {}
+        }
+    }
+    findings
 }
 
 /// The day that `Mon, 27 Mar 2026 …` claims, the day it was, and which one is meant; none where the claim is right, or none.

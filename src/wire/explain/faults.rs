@@ -17,6 +17,8 @@ pub(super) struct Examined {
     pub(super) findings: Vec<Finding>,
     /// The parser's refusals among them.
     pub(super) rejects: Vec<Fault>,
+    /// The fields that say where the body ends are among the refused ones.
+    pub(super) boundless: bool,
     /// The empty line is missing.
     pub(super) unfinished: bool,
     /// How the body ends; none: with the connection.
@@ -32,6 +34,7 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
     let mut found = Examined {
         findings: Vec::new(),
         rejects: Vec::new(),
+        boundless: false,
         unfinished: false,
         body: Some(Body::Absent),
         no_body: NO_BODY,
@@ -56,9 +59,10 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
                 }
                 mended.end();
             }
+            // A field that has not come may be on its way.
+            Err(Reject { fault: Fault::HostMissing, .. }) if found.unfinished => mended.name_host(),
             Err(reject) => {
-                found.rejects.push(reject.fault);
-                found.findings.push(Finding::fault(reject.fault, mended.original(reject.at).min(bytes.len())));
+                found.refuse(reject.fault, mended.original(reject.at).min(bytes.len()));
                 if !mended.mend(reject) {
                     break;
                 }
@@ -72,6 +76,20 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
 }
 
 impl Examined {
+    fn refuse(&mut self, fault: Fault, at: usize) {
+        self.rejects.push(fault);
+        self.findings.push(Finding::fault(fault, at));
+        self.boundless |= matches!(
+            fault,
+            Fault::LengthInvalid
+                | Fault::LengthRepeated
+                | Fault::LengthOverflow
+                | Fault::CodingUnknown
+                | Fault::CodingNotFinal
+                | Fault::CodingInOldVersion
+        );
+    }
+
     /// The rules for the bodies of responses (RFC 9112 §6.3) differ in two points.
     fn respond(&mut self, status: u16) {
         match (status, self.body) {
@@ -111,17 +129,19 @@ impl Mended {
     fn take_status_line(&mut self, findings: &mut Vec<Finding>) -> Option<u16> {
         let start = self.bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let line = self.line(start);
-        let text = self.bytes.get(start..line.end).unwrap_or_default().trim_ascii_end();
-        let status = status(text);
+        let text = self.bytes.get(start..line.end).unwrap_or_default();
+        let status = status(text.trim_ascii_end());
+        let wrong =
+            |at, sentence: &str| Finding { at, name: "status-line", rfc: "RFC 9112 §4", sentence: sentence.into() };
         if status.is_none() {
-            findings.push(Finding {
-                at: start,
-                name: "status-line",
-                rfc: "RFC 9112 §4",
-                sentence:
-                    "The first line is not a version, a status of three digits and a reason with one space between them"
-                        .into(),
-            });
+            let form =
+                "The first line is not a version, a status of three digits and a reason with one space between them";
+            findings.push(wrong(start, form));
+        } else if text.trim_ascii_end().len() == 12 && text.get(12) != Some(&b' ') {
+            findings.push(wrong(start + 12, "The space behind the status must stand there even without a reason"));
+        }
+        if text.ends_with(b"\n") && !text.ends_with(b"\r\n") {
+            findings.push(Finding::fault(Fault::BareLf, line.end - 1));
         }
         let has_host = self
             .bytes
@@ -147,9 +167,18 @@ impl Mended {
         match reject.fault {
             Fault::FieldsTooMany | Fault::HeadTooLarge | Fault::TlsOnPlainPort => return false,
             Fault::EmptyLines => self.replace(0..2, b""),
-            Fault::HostMissing => {
-                let first = self.line(0).end;
-                self.replace(first..first, b"Host: a\r\n");
+            Fault::HostMissing => self.name_host(),
+            // Who goes on reads chunks: Transfer-Encoding overrides the length (RFC 9112 §6.3).
+            Fault::LengthAndCoding => {
+                let length = self.bytes.split_inclusive(|byte| *byte == b'\n').scan(0, |end, line| {
+                    let start = std::mem::replace(end, *end + line.len());
+                    Some((
+                        start..*end,
+                        line.get(..15).is_some_and(|name| name.eq_ignore_ascii_case(b"content-length:")),
+                    ))
+                });
+                let Some((line, _)) = length.into_iter().find(|(_, is_length)| *is_length) else { return false };
+                self.replace(line, b"x: x\r\n");
             }
             _ => {
                 let line = self.line(reject.at);
@@ -165,6 +194,11 @@ impl Mended {
             }
         }
         true
+    }
+
+    fn name_host(&mut self) {
+        let first = self.line(0).end;
+        self.replace(first..first, b"Host: a\r\n");
     }
 
     /// The line, with its end, that the byte at `at` stands in.

@@ -28,6 +28,14 @@ fn every_fault_is_found_at_its_byte() {
             &[(18, "space-before-colon"), (43, "length-and-coding"), (73, "body-short")],
         ),
         ("HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", &[(0, "status-line")]),
+        ("HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", &[(15, "bare-lf")]),
+        ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", &[(12, "status-line")]),
+        ("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", &[]),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", &[(36, "length-repeated")]),
+        // A field that has not come may be on its way; a line that is here is judged.
+        ("GET / HTTP/1.1\r\nA: b\r\n", &[(22, "blank-line")]),
+        ("hello world", &[(11, "blank-line"), (11, "request-line")]),
+        ("\n    GET / HTTP/1.1\n    Host: a\n\n", &[]),
         ("", &[(0, "blank-line")]),
     ];
     for (bytes, expected) in cases {
@@ -52,6 +60,15 @@ fn the_body_is_measured() {
         ("HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc", "with this status", "abc"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", "2 bytes of data so far", ""),
         ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n0\n\n", "the last chunk is here", ""),
+        ("  HTTP/1.1 200 OK\n  Content-Length: 5\n  \n  {\n    1\n", "all of them are here", ""),
+        // Transfer-Encoding wins where it may (RFC 9112 §6.3); where nothing does, nobody knows.
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "the last chunk is here",
+            "",
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "no telling", ""),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\nab", "no telling", ""),
     ];
     for (bytes, sentence, rest) in cases {
         let explanation = explain_pasted(bytes.as_bytes());
@@ -70,11 +87,30 @@ fn the_verdict_is_the_parsers() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "waits for the rest"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "takes it as it is"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nq", "refuses it"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "As the answer to HEAD it is complete"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "refuses it"),
+        ("HTTP/1.1 2 OK\r\nContent-Length: 0\r\n\r\n", "refuses it"),
     ];
     for (bytes, words) in cases {
         let explanation = explain_pasted(bytes.as_bytes());
         assert!(explanation.verdict().contains(words), "{bytes:?}: {}", explanation.verdict());
     }
+}
+
+#[test]
+fn a_size_in_decimal_is_found_out() {
+    let short = explain(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n0123456789\r\n");
+    assert_eq!(
+        short.findings()[0].sentence,
+        "The chunk promises 10, which is hexadecimal for 16 bytes, and 12 are here: a reader waits for 4 more"
+    );
+}
+
+/// Each step of the work is done once for a byte, not once for each field: ten megabytes are a matter of seconds.
+#[test]
+fn many_fields_take_no_longer_than_few_each() {
+    let text = b"Date: Mon, 27 Mar 2026 12:00:00 GMT\r\n".repeat(100_000);
+    assert_eq!(explain(&[&b"HTTP/1.1 200 OK\r\n"[..], &text].concat()).pieces().count(), 500_006);
 }
 
 proptest! {
