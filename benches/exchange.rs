@@ -1,12 +1,13 @@
 //! Whole exchanges in memory: bytes in, bytes out, through the connection code that the network uses. What the kernel adds is not here.
 
 mod common;
+#[path = "../examples/bench/routes.rs"]
+mod routes;
 
 use common::{exchange, get};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use serde::Serialize;
-use wirelight::{App, Json, Request, Result};
+use wirelight::App;
 
 /// What a desktop browser sends with every click: 13 fields, 600 bytes.
 const BROWSER: &[u8] = b"GET /plaintext HTTP/1.1\r\n\
@@ -24,25 +25,8 @@ const BROWSER: &[u8] = b"GET /plaintext HTTP/1.1\r\n\
     Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\
     Cookie: session=eyJ1c2VyIjo0Mn0.Zm9vYmFy; theme=dark\r\n\r\n";
 
-#[derive(Serialize)]
-struct Message {
-    message: &'static str,
-}
-
-#[derive(Serialize)]
-struct User {
-    id: u64,
-}
-
-fn user(req: &Request) -> Result<Json<User>> {
-    Ok(Json(User { id: req.param("id")? }))
-}
-
 fn app() -> App {
-    let mut app = App::new();
-    app.get("/plaintext", |_| "Hello, World!");
-    app.get("/json", |_| Json(Message { message: "Hello, World!" }));
-    app.get("/users/{id:int}", user);
+    let mut app = routes::app();
     app.post("/length", |req| req.body().len().to_string());
     app
 }

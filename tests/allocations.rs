@@ -1,32 +1,17 @@
 //! A keep-alive request allocates nothing once a connection runs: counted, not measured, through the real connection code.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use serde::Serialize;
-use wirelight::{App, Json, Request, Result, TestConnection};
+#[path = "../examples/bench/routes.rs"]
+mod routes;
+
+use wirelight::{App, Json, Request, TestConnection};
 
 /// Enough for every buffer to have found its size.
 const WARM_UP: usize = 100;
 const REQUESTS: usize = 1000;
 
-#[derive(Serialize)]
-struct Message {
-    message: &'static str,
-}
-
-#[derive(Serialize)]
-struct User {
-    id: u64,
-}
-
-fn user(req: &Request) -> Result<Json<User>> {
-    Ok(Json(User { id: req.param("id")? }))
-}
-
 fn app() -> App {
-    let mut app = App::new();
-    app.get("/plaintext", |_| "Hello, World!");
-    app.get("/json", |_| Json(Message { message: "Hello, World!" }));
-    app.get("/users/{id:int}", user);
+    let mut app = routes::app();
     app.get("/allocates", |_| String::from("Hello, World!"));
     app.post("/length", |req: &Request| Json(req.body().len()));
     app

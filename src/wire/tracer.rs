@@ -295,8 +295,7 @@ impl Drop for Tracer {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::Mutex;
+    use std::io::Read;
 
     use serde_json::Value;
 
@@ -304,25 +303,13 @@ mod tests {
     use crate::http1::limits::Limits;
     use crate::wire::probe::Outcome;
 
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     /// What of five reads is told, when those at `silent` fall into turns that are not.
     fn told(silent: &[usize]) -> Vec<Value> {
-        let (page, limits) = (Page::default(), Limits::default());
+        let (mut page, writer) = io::pipe().unwrap();
+        let limits = Limits::default();
         let address = "127.0.0.1:80".parse().unwrap();
         let start = Start { address, backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
-        let tracing = Tracing::start(vec![Trace::json().to(page.clone())], &start).unwrap();
+        let tracing = Tracing::start(vec![Trace::json().to(writer)], &start).unwrap();
         let mut tracer = tracing.tracer(0);
         let reads = ["GET / HTTP/1.1\r\nHost: a\r\nCookie: to", "p secret\r\n folded", "\r\nA: b", "\r\n\r\n", "GET"];
         for (number, data) in reads.iter().enumerate() {
@@ -333,7 +320,8 @@ mod tests {
         }
         drop(tracer);
         tracing.finish();
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let mut text = String::new();
+        page.read_to_string(&mut text).unwrap();
         text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
