@@ -10,8 +10,9 @@ const SHOWN: usize = 1024;
 /// Shows what happens on the wire: bytes, system calls, states, routes, hooks, and the reason for every decision.
 ///
 /// Given to [`Server::trace`](crate::Server::trace). A server without one pays nothing for it. Whoever reads may be as slow as they
-/// like: the server never waits for them, and when too much waits the oldest lines go, which the next line says. The values of
-/// `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie` and `X-API-Key` are hidden.
+/// like: the server never waits for them, and when too much waits the oldest lines go, which the next line says. A worker tells of
+/// 16 MiB of lines a second at most; busier than that, it tells of a part of its turns, whole, and how much it left out. The values
+/// of `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie` and `X-API-Key` are hidden.
 ///
 /// ```no_run
 /// use wirelight::{App, Server, Trace};
