@@ -7,6 +7,7 @@ mod caching;
 pub(crate) mod client;
 mod conditional;
 pub(crate) mod cookie;
+mod elsewhere;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod files;

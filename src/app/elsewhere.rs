@@ -1,0 +1,48 @@
+//! What the application answers where the event loop may not wait: on the pool, and in the pool's place; knows no thread.
+
+use std::time::Duration;
+
+use super::app::App;
+use super::error::Error;
+use super::request::Request;
+use super::response::Response;
+use super::told::Listener;
+use crate::http1::status::StatusCode;
+
+impl App {
+    /// Answers one request on a thread that may block.
+    pub(crate) fn handle_blocking<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) {
+        self.handle_around(self.find(request), request, response, listener);
+    }
+
+    /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
+    #[cold]
+    pub(crate) fn too_busy<L: Listener>(&self, request: &mut Request<'_>, response: &mut Response, listener: &mut L) {
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
+        response.fail(error.with_header("Retry-After", "1"));
+        self.finish(0, request, response, listener);
+    }
+
+    /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
+    #[cold]
+    pub(crate) fn too_slow<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) {
+        let scope = self.find(request).map_or(0, |route| route.scope);
+        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
+        self.finish(scope, request, response, listener);
+    }
+
+    /// How long the pool may take for this request.
+    pub(crate) fn deadline<'a>(&'a self, mut request: Request<'a>) -> Option<Duration> {
+        self.find(&mut request).ok().and_then(|route| route.deadline)
+    }
+}
