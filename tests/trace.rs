@@ -308,6 +308,39 @@ fn rates_are_told_wherever_they_are_counted() {
     }
 }
 
+/// Asked for, each event says which line of ours told it, and that line is there.
+#[test]
+fn an_event_leads_to_the_line_that_told_it() {
+    let drive = |connection: &mut TestConnection<'_>| {
+        connection.send(GET.as_bytes());
+        connection.half_close();
+    };
+    assert!(events(drive).iter().all(|event| event["code"].is_null()));
+    let shown = watched(Trace::json().sources(), drive);
+    let all: Vec<Value> = shown.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = |event: &Value| {
+        let (file, line) = event["code"].as_str().unwrap().split_once(':').unwrap();
+        let text = std::fs::read_to_string(file).unwrap();
+        (file.to_owned(), text.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap().to_owned())
+    };
+    for (name, file, words) in [
+        ("conn.recv", "src/net/conn/arrive.rs", "tell_read"),
+        ("parse.head", "src/net/conn.rs", "self.receive("),
+        ("route.match", "src/net/conn.rs", "self.handle_told("),
+        ("hook.run", "src/app/app.rs", "listener.hear(Step::Before"),
+        ("handler.start", "src/app/app.rs", "listener.hear(Step::Handler"),
+        ("conn.send", "src/net/conn/leave.rs", "tell_write"),
+    ] {
+        let (told, text) = line(named(&all, name)[0]);
+        assert!(told == file && text.contains(words), "{name}: {told}: {text}");
+    }
+    assert!(all.iter().all(|event| !line(event).1.trim().is_empty()));
+    let shown = watched(Trace::terminal().sources(), drive);
+    assert!(
+        shown.lines().any(|line| line.contains("recv() = 36 bytes") && line.contains("  [src/net/conn/arrive.rs:"))
+    );
+}
+
 /// T8: only steps of the table, and every row of it that a server takes.
 #[test]
 fn every_step_is_in_the_table_and_every_row_is_seen() {

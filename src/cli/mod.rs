@@ -60,6 +60,7 @@ Options of serve, and the environment variables that they win over:
   --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
   --trace[=TOPICS] show what happens on the wire: conn,parse,route,…; all; json for one object a line on stdout
   --trace-bytes N  how many bytes of each read and write it shows, or all [1024; all in json]
+  --trace-src      with each event the line of wirelight's code that tells it
   --color WHEN     auto, always or never [auto; NO_COLOR means never]
   --record FILE    write the whole trace there, as with --trace=json
 

@@ -56,6 +56,10 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
                 watched.trace = Some(arguments.optional_value().unwrap_or_default());
                 continue;
             }
+            Long("trace-src") => {
+                watched.sources = true;
+                continue;
+            }
             Long(name @ ("trace-bytes" | "color" | "record")) => {
                 let slot = match name {
                     "trace-bytes" => &mut watched.bytes,

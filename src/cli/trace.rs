@@ -1,4 +1,4 @@
-//! `--trace`, `--trace-bytes`, `--color` and `--record`: what of the wire is shown, and where; shows nothing itself.
+//! `--trace`, `--trace-bytes`, `--trace-src`, `--color` and `--record`: what of the wire is shown, and where; shows nothing itself.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -34,6 +34,8 @@ pub(super) struct Options {
     pub(super) bytes: Option<OsString>,
     pub(super) color: Option<OsString>,
     pub(super) record: Option<OsString>,
+    /// `--trace-src`.
+    pub(super) sources: bool,
 }
 
 /// The traces that were asked for.
@@ -62,6 +64,9 @@ impl Options {
             let file = File::create(&path)
                 .map_err(|error| Failure::usage(format!("--record cannot write {}: {error}", path.display())))?;
             wanted.0.push(Trace::json().to(file));
+        }
+        if self.sources {
+            wanted.0 = wanted.0.into_iter().map(Trace::sources).collect();
         }
         Ok(wanted)
     }

@@ -8,10 +8,11 @@ use super::names::{framing_name, plan_name, state_name};
 use super::object::{Object, digits};
 use super::probe::{Event, Outcome};
 use super::spans;
+use super::terminal::Look;
 use crate::http1::framing::Body;
 
 /// Appends one line.
-pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, hide: bool, most: usize) {
+pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, look: Look) {
     out.extend_from_slice(b"{\"q\":");
     digits(out, line.sequence);
     let mut json = Object(out);
@@ -26,15 +27,19 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, hide: bool, most: usize)
         json.word("sys", syscall);
     }
     match line.event {
-        Event::ConnRecv { .. } | Event::ConnSend { .. } => transfer(&mut json, line, hide, most),
+        Event::ConnRecv { .. } | Event::ConnSend { .. } => transfer(&mut json, line, look),
         Event::ParseTry { .. } | Event::ParseHead { .. } | Event::RespHead { .. } => head(&mut json, line),
         Event::ReqTolerated(_) | Event::ReqError { .. } | Event::ReqContinue { .. } => verdict(&mut json, line),
         event => fields(&mut json, event).unwrap_or_else(|| rest(&mut json, event)),
     }
+    if look.sources {
+        let (file, line) = line.code();
+        json.text("code", &format!("{file}:{line}"));
+    }
     out.extend_from_slice(b"}\n");
 }
 
-fn transfer(json: &mut Object<'_>, line: &Line<'_>, hide: bool, most: usize) {
+fn transfer(json: &mut Object<'_>, line: &Line<'_>, look: Look) {
     let (Event::ConnRecv { outcome, data } | Event::ConnSend { outcome, data, .. }) = line.event else { return };
     if let Event::ConnSend { want, .. } = line.event {
         json.number("want", want as u64);
@@ -46,9 +51,9 @@ fn transfer(json: &mut Object<'_>, line: &Line<'_>, hide: bool, most: usize) {
         Outcome::Failed(kind) => json.text("err", &kind.to_string()),
     }
     json.number("off", line.place.offset);
-    if !data.is_empty() && most > 0 {
-        let secrets = if hide { line.secrets } else { &[] };
-        json.bytes("data", data.get(..most).unwrap_or(data), secrets);
+    if !data.is_empty() && look.most > 0 {
+        let secrets = if look.hide { line.secrets } else { &[] };
+        json.bytes("data", data.get(..look.most).unwrap_or(data), secrets);
     }
 }
 

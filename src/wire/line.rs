@@ -1,6 +1,7 @@
 //! One line of a trace, before it is written in one form or another.
 
 use std::ops::Range;
+use std::panic::Location;
 
 use super::account::Place;
 use super::probe::Event;
@@ -15,6 +16,16 @@ pub(crate) struct Line<'a> {
     pub(crate) connection: u64,
     pub(crate) place: Place,
     pub(crate) event: Event<'a>,
+    /// Where in our own code it was told.
+    pub(crate) code: &'static Location<'static>,
     /// Where in the event's data are bytes that nobody should read over a shoulder.
     pub(crate) secrets: &'a [Range<usize>],
+}
+
+impl Line<'_> {
+    /// The file and the line of our code, from the crate's own directory on, wherever it was compiled.
+    pub(crate) fn code(&self) -> (&'static str, u32) {
+        let crate_root = file!().strip_suffix("src/wire/line.rs").unwrap_or_default();
+        (self.code.file().strip_prefix(crate_root).unwrap_or(self.code.file()), self.code.line())
+    }
 }

@@ -23,7 +23,9 @@ pub(crate) trait Probe: 'static {
         Self::ON
     }
 
-    /// Something happened on connection number `connection` (counted from 1, never used again; 0 is the server itself).
+    /// Something happened on connection number `connection` (counted from 1, never used again; 0 is the server itself). Where in our
+    /// code is known by who called.
+    #[track_caller]
     fn event(&mut self, connection: u64, event: Event<'_>);
 
     /// The worker is about to sleep: what was told so far may be passed on.

@@ -23,6 +23,8 @@ pub(crate) struct Look {
     pub(crate) color: bool,
     /// Whether the values of secret fields are hidden.
     pub(crate) hide: bool,
+    /// Whether the line of our own code stands behind each event.
+    pub(crate) sources: bool,
     /// Bytes of data shown of each read and write.
     pub(crate) most: usize,
 }
@@ -45,6 +47,10 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, look: Look) {
         Event::ConnRecv { .. } | Event::ConnSend { .. } => transfer(&mut text, line, look),
         event => connection(&mut text, event).or_else(|| message(&mut text, line)).or_else(|| around(&mut text, event)),
     };
+    if look.sources {
+        let ((file, number), end) = (line.code(), text.find('\n').unwrap_or(text.len()));
+        text.insert_str(end, &format!("  [{file}:{number}]"));
+    }
     out.extend_from_slice(text.trim_end().as_bytes());
     out.push(b'\n');
 }

@@ -41,13 +41,13 @@ impl Trace {
     pub fn terminal() -> Trace {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let color = wanted && io::stderr().is_terminal();
-        let look = Look { color, hide: true, most: SHOWN };
+        let look = Look { color, hide: true, sources: false, most: SHOWN };
         Trace { form: Form::Terminal, to: Box::new(io::stderr()), topics: Vec::new(), look }
     }
 
     /// One JSON object a line (NDJSON), with all bytes, to stdout: the capture format, schema 1.
     pub fn json() -> Trace {
-        let look = Look { color: false, hide: true, most: usize::MAX };
+        let look = Look { color: false, hide: true, sources: false, most: usize::MAX };
         Trace { form: Form::Json, to: Box::new(io::stdout()), topics: Vec::new(), look }
     }
 
@@ -82,6 +82,17 @@ impl Trace {
     #[must_use]
     pub fn color(mut self, color: bool) -> Trace {
         self.look.color = color;
+        self
+    }
+
+    /// Shows with each event which line of this library told it, to read on there: a line more to write, so only if asked.
+    ///
+    /// ```no_run
+    /// let record = wirelight::Trace::json().sources(); // … ,"code":"src/net/conn/arrive.rs:22"}
+    /// ```
+    #[must_use]
+    pub fn sources(mut self) -> Trace {
+        self.look.sources = true;
         self
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::ops::Range;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,6 +59,8 @@ struct Pen {
     sequence: u64,
     time: u64,
     secrets: Vec<Range<usize>>,
+    /// Who told the event at hand.
+    code: &'static Location<'static>,
     /// What may still be written, and when that was counted. A turn is told to its end: then it is less than nothing.
     allowance: i64,
     counted: u64,
@@ -100,6 +103,7 @@ impl Tracing {
             sequence: 0,
             time: 0,
             secrets: Vec::new(),
+            code: Location::caller(),
             allowance: BURST,
             counted: 0,
             silent: false,
@@ -149,7 +153,7 @@ impl Probe for Tracer {
         if self.pen.silent {
             return self.pass(connection, event);
         }
-        self.pen.time = self.now();
+        (self.pen.time, self.pen.code) = (self.now(), Location::caller());
         if connection == 0 {
             return self.pen.write(0, Place::default(), event);
         }
@@ -225,8 +229,8 @@ impl Pen {
 
     fn write(&mut self, connection: u64, place: Place, event: Event<'_>) {
         self.sequence += 1;
-        let Pen { worker, sequence, time, .. } = *self;
-        let line = Line { sequence, time, worker, connection, place, event, secrets: &self.secrets };
+        let Pen { worker, sequence, time, code, .. } = *self;
+        let line = Line { sequence, time, worker, connection, place, event, code, secrets: &self.secrets };
         for page in &mut self.pages {
             let (output, Some(batch)) = page else { continue };
             if !output.wants(event.name()) {
@@ -234,7 +238,7 @@ impl Pen {
             }
             let before = batch.text.len();
             match output.form {
-                Form::Json => json::write(&mut batch.text, &line, output.look.hide, output.look.most),
+                Form::Json => json::write(&mut batch.text, &line, output.look),
                 Form::Terminal => terminal::write(&mut batch.text, &line, output.look),
             }
             batch.events += 1;

@@ -23,12 +23,14 @@ use crate::wire::probe::{Ending, Event, Found, Probe, Search};
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
+    #[track_caller]
     pub(super) fn tell_read<P: Probe>(&self, result: &io::Result<usize>, scratch: &[u8], probe: &mut P) {
         let data = scratch.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnRecv { outcome: outcome(result), data });
     }
 
     /// What a write came to.
+    #[track_caller]
     pub(super) fn tell_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
         let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnSend { want: bytes.len(), outcome: outcome(result), data });
@@ -36,6 +38,7 @@ impl<S: Socket> Conn<S> {
 
     /// Receives, and tells what was found.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn receive<P: Probe>(
         &mut self,
         bytes: &mut [u8],
@@ -51,6 +54,7 @@ impl<S: Socket> Conn<S> {
         received
     }
 
+    #[track_caller]
     fn tell_received<P: Probe>(
         &self,
         before: Recv,
@@ -82,12 +86,14 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Where the protocol stands.
+    #[track_caller]
     pub(super) fn tell_stand<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
         probe.event(self.id, Event::Stand { recv, send });
     }
 
     /// Answers as the application does when nobody listens, and tells of the routes tried and of what runs.
+    #[track_caller]
     pub(super) fn handle_told<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
@@ -105,6 +111,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Which routes the path was held against, and which one it is. The router itself looks at fewer: it is timed alone.
+    #[track_caller]
     fn tell_routing<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
@@ -141,6 +148,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// What came is no request, or too much of one.
+    #[track_caller]
     pub(super) fn tell_refused<P: Probe>(&self, reject: Reject, context: &Context<'_>, probe: &mut P) {
         let limit = self.http.breach(reject.fault, &context.settings.limits);
         probe.event(self.id, Event::Refused { reject, limit });
@@ -148,6 +156,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The head of an answer is in the output, behind `waiting` bytes that have yet to leave.
+    #[track_caller]
     pub(super) fn tell_head<P: Probe>(
         &self,
         output: &[u8],
@@ -166,6 +175,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// An answer is complete, but for what of it waits in the output.
+    #[track_caller]
     pub(super) fn tell_answered<P: Probe>(&self, keep: bool, last: bool, closes: bool, pending: usize, probe: &mut P) {
         self.tell_stand(probe);
         probe.event(self.id, Event::Answered { keep, last, closes, pending });
@@ -173,6 +183,7 @@ impl<S: Socket> Conn<S> {
 
     /// When the connection's patience ends.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn tell_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
         if P::ON {
             let set_ms = Some(deadline.saturating_sub(now));
@@ -182,6 +193,7 @@ impl<S: Socket> Conn<S> {
 
     /// The kernel wakes the worker for this connection.
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn tell_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
         if P::ON {
             probe.event(self.id, Event::ConnInterest { readable, writable: true });
@@ -189,6 +201,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// It is over. `unread`: bytes that are still in the kernel.
+    #[track_caller]
     pub(crate) fn tell_close<P: Probe>(&self, ending: Ending, unread: usize, probe: &mut P) {
         self.tell_stand(probe);
         probe.event(self.id, Event::Closed { ending, unread });

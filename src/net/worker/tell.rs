@@ -23,6 +23,7 @@ impl<P: Probe> Worker<P> {
 
     /// It woke.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn tell_wake(&mut self, slept: Instant, events: &Events) {
         if P::ON {
             let waited_ns = u64::try_from(slept.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -31,6 +32,7 @@ impl<P: Probe> Worker<P> {
     }
 
     /// All places are taken, and nobody could be sent away for a newcomer.
+    #[track_caller]
     pub(super) fn tell_crowd(&mut self) {
         if P::ON {
             self.probe.event(0, Event::LimitHit { which: "connections", value: self.max_connections as u64 });
@@ -39,6 +41,7 @@ impl<P: Probe> Worker<P> {
 
     /// A client came in.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn tell_open(&mut self, key: Key, peer: Option<SocketAddr>) {
         if P::ON
             && let Some(entry) = self.conns.get_mut(key)
@@ -50,6 +53,7 @@ impl<P: Probe> Worker<P> {
     }
 
     /// The loop has died, and with it every connection.
+    #[track_caller]
     pub(super) fn tell_lost(&mut self) {
         if P::ON {
             self.conns.iter().for_each(|(_, entry)| entry.conn.tell_close(Ending::Lost, 0, &mut self.probe));
@@ -58,6 +62,7 @@ impl<P: Probe> Worker<P> {
 
     /// A connection ends. What is unread then is only looked at.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn tell_close(&mut self, entry: &mut Entry, ending: Ending) {
         if P::ON {
             let unread = entry.conn.socket().unread(&mut self.desk.scratch);
