@@ -138,6 +138,7 @@ fn a_broken_body_is_an_error_to_its_reader() {
     })
     .streaming()
     .max_body(100);
+    app.on_any_error(|req, e| format!("{} {}", req.target(), e.status().as_u16()));
     let server = Running::start(app);
     for (body, kind, status) in [
         ("Content-Length: 10\r\n\r\nabc", ErrorKind::UnexpectedEof, 400),
@@ -149,7 +150,7 @@ fn a_broken_body_is_an_error_to_its_reader() {
         client.send(format!("POST /told HTTP/1.1\r\nHost: a\r\n{body}"));
         client.0.get_ref().shutdown(Shutdown::Write).unwrap();
         assert_eq!(told.recv().unwrap(), Err(kind), "{body}");
-        assert_eq!(client.reply().0, status, "{body}");
+        assert_eq!(client.reply(), (status, format!("/told {status}")), "{body}");
         assert!(client.is_closed());
     }
     let mut client = server.connect();
@@ -166,11 +167,16 @@ fn a_broken_body_is_an_error_to_its_reader() {
 fn a_body_that_stops_coming_is_given_up() {
     let soon = Duration::from_millis(1);
     let timeouts = Timeouts { body_idle: soon, body_grace: soon, ..Timeouts::default() };
-    let server = Running::with(counting(), |server| server.timeouts(timeouts));
-    let mut client = server.connect();
-    client.send(post("/count", "Content-Length: 10") + "abc");
-    assert_eq!(client.reply().0, 408);
-    assert!(client.is_closed());
+    let mut app = counting();
+    app.post("/whole", |_| "never");
+    app.on_any_error(|req, _| req.target().to_owned());
+    let server = Running::with(app, |server| server.timeouts(timeouts));
+    for target in ["/count", "/whole"] {
+        let mut client = server.connect();
+        client.send(post(target, "Content-Length: 10") + "abc");
+        assert_eq!(client.reply(), (408, target.to_owned()), "the page sees the head");
+        assert!(client.is_closed());
+    }
 }
 
 /// A handler that does not read makes the client wait: the kernel's buffers fill, ours do not.

@@ -128,17 +128,23 @@ impl App {
         self.finish(scope, request, response, listener);
     }
 
-    /// Answers what was no request: the error pages and after hooks see a request without fields.
+    /// Answers what was no request, or too much of one, with the error pages and after hooks of its route. A request whose head could
+    /// not be read has no target and no fields.
     #[cold]
-    pub(crate) fn refuse(
-        &self,
+    pub(crate) fn refuse<'a>(
+        &'a self,
         reject: Reject,
-        request: &Request<'_>,
+        request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut impl Listener,
     ) {
         response.fail(Error::refused(reject));
-        self.finish(0, request, response, listener);
+        let scope = match (!request.target().is_empty()).then(|| self.find(request)) {
+            Some(Ok(route)) => route.scope,
+            Some(Err(miss)) => self.scope_of(miss, request),
+            None => 0,
+        };
+        self.finish(scope, request, response, listener);
     }
 
     /// Looks ahead at a request whose body is still to come.
@@ -298,71 +304,11 @@ impl App {
             self.draw(scope, error, request, response);
         }
     }
-
-    /// Draws the page of an error: the one for its status, else the catch-all, from the inside out; else ours.
-    #[cold]
-    fn draw(&self, scope: usize, mut error: Error, request: &Request<'_>, response: &mut Response) {
-        response.reset();
-        if let Some(answer) = error.take_answer() {
-            *response = answer;
-            return;
-        }
-        if let Some(source) = error.source() {
-            log::error!("{} {}: {source}", request.method(), request.path().escape_debug());
-        }
-        caught(response, |response| self.page(scope, &error, request, response));
-        if let Some(second) = response.take_error() {
-            log::error!("an error page failed: {second}");
-            response.reset();
-            default_page(&error, response);
-        }
-        if response.status() == StatusCode::OK {
-            response.set_status(error.status());
-        }
-        // 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets them does not lose them.
-        for (name, value) in error.fields() {
-            response.append_header(name, value);
-        }
-    }
-
-    fn page(&self, scope: usize, error: &Error, request: &Request<'_>, response: &mut Response) {
-        let mut next = self.router.scopes.get(scope);
-        while let Some(scope) = next {
-            let own = scope.pages.iter().rev().find(|(status, _)| *status == error.status()).map(|(_, page)| page);
-            if let Some(page) = own.or(scope.any_page.as_ref()) {
-                return page(request, error, response);
-            }
-            next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
-        }
-        default_page(error, response);
-    }
-}
-
-/// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
-fn default_page(error: &Error, response: &mut Response) {
-    response.json(&DefaultPage(error));
-    response.set_status(error.status());
-}
-
-/// Written field by field: a map for them would be a piece of the heap for every refusal, and refusals come in crowds.
-struct DefaultPage<'a>(&'a Error);
-
-impl Serialize for DefaultPage<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let DefaultPage(error) = self;
-        let mut page = serializer.serialize_map(None)?;
-        if let Some(details) = error.details() {
-            page.serialize_entry("details", details)?;
-        }
-        page.serialize_entry("error", error.name())?;
-        page.serialize_entry("message", error.message())?;
-        page.end()
-    }
 }
 
 /// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives, and so does the connection.
 #[inline]
-fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
+pub(super) fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
     // Unwind safety: what a panic can leave half-done is the response, which is drawn anew, and the program's own state.
     let back = catch_unwind(AssertUnwindSafe(|| run(&mut *response))).is_ok();
     if !back {

@@ -9,6 +9,7 @@ mod conditional;
 pub(crate) mod cookie;
 mod elsewhere;
 pub(crate) mod error;
+mod error_page;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod hook;

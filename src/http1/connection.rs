@@ -52,6 +52,8 @@ pub(crate) struct Connection {
     send: Send,
     /// Only ever goes from true to false within one request.
     keep_alive: bool,
+    /// What was refused is the head itself, or how long its body is: nothing that it says can be relied on.
+    headless: bool,
     /// The peer announced that this request is its last.
     peer_closes: bool,
     version: Version,
@@ -72,6 +74,7 @@ impl Connection {
             recv: Recv::Idle,
             send: Send::Idle,
             keep_alive: true,
+            headless: false,
             peer_closes: false,
             version: Version::Http11,
             head_only: false,
@@ -98,35 +101,6 @@ impl Connection {
             self.fail();
         }
         found
-    }
-
-    /// The peer sent FIN behind `input`. A request that broke off is refused (RFC 9112 §8); anything else just ends.
-    pub(crate) fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), Reject> {
-        match self.recv {
-            Recv::Head => Err(self.broken_off(input, head, limits, Fault::EndedEarly)),
-            Recv::Body => {
-                self.fail();
-                Err(Fault::EndedEarly.at(input.len()))
-            }
-            Recv::Idle => {
-                self.receiving(Recv::Closed);
-                self.sending(Send::Closed);
-                Ok(())
-            }
-            Recv::Done | Recv::Closed | Recv::Failed => Ok(()),
-        }
-    }
-
-    /// Time is up for a head or a body that is not whole: the refusal to send, if the peer began to speak at all.
-    pub(crate) fn expire(&mut self, input: &[u8], head: &mut Head, limits: &Limits, late: Fault) -> Option<Reject> {
-        match self.recv {
-            Recv::Head => Some(self.broken_off(input, head, limits, late)),
-            Recv::Body => {
-                self.fail();
-                Some(late.at(input.len()))
-            }
-            _ => None,
-        }
     }
 
     /// Says how many bytes of body the resource takes. 413 at once when more are announced (RFC 9110 §15.5.14).
@@ -309,6 +283,9 @@ impl Connection {
         self.keep_alive = !head.notes.close && (head.version == Version::Http11 || head.notes.keep_alive);
         self.peer_closes = !self.keep_alive;
         self.sending(Send::Respond);
+        if head.notes.expect_continue {
+            head.check_expectation()?;
+        }
         if self.framing.body() == Body::Absent {
             self.receiving(Recv::Done);
             return Ok(Event::Head);
@@ -349,28 +326,6 @@ impl Connection {
         Ok(Event::End)
     }
 
-    /// A head that will not be whole any more: one last look may find that it was wrong all along, which is the better answer.
-    fn broken_off(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> Reject {
-        self.fail();
-        match head.parse(input, limits) {
-            Err(reject) => reject,
-            Ok(_) => otherwise.at(input.len()),
-        }
-    }
-
-    fn fail(&mut self) {
-        self.receiving(Recv::Failed);
-        self.keep_alive = false;
-        self.body_start = 0;
-        self.framing = Framing::default();
-        if self.send == Send::Idle {
-            // The version of a refused head is not known: the answer is framed for the one that every client reads.
-            self.version = Version::Http11;
-            self.head_only = false;
-            self.sending(Send::Respond);
-        }
-    }
-
     #[inline]
     fn receiving(&mut self, to: Recv) {
         debug_assert!(allowed(State::Recv(self.recv), State::Recv(to)), "{:?} to {to:?}", self.recv);
@@ -397,6 +352,7 @@ fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reje
 }
 
 mod breach;
+mod failure;
 pub(crate) mod parts;
 #[cfg(test)]
 mod tests;

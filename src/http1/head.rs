@@ -48,8 +48,10 @@ pub(crate) struct Notes {
     pub(crate) keep_alive: bool,
     /// Connection: upgrade.
     pub(crate) upgrade: bool,
-    /// Expect: 100-continue.
+    /// An Expect field.
     pub(crate) expect_continue: bool,
+    /// Where it says something else than 100-continue.
+    expects_other: Option<u32>,
 }
 
 /// A parsed head: offsets into the caller's buffer, reused from request to request so that nothing is allocated.
@@ -90,6 +92,13 @@ impl Head {
     #[inline]
     pub(crate) fn fields(&self) -> &[Field] {
         self.room.get(..self.count).unwrap_or_default()
+    }
+
+    /// RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest. Asked when the head is whole, so that the answer is given to
+    /// a request that is known.
+    #[cold]
+    pub(crate) fn check_expectation(&self) -> Result<(), Reject> {
+        self.notes.expects_other.map_or(Ok(()), |at| Err(Fault::ExpectationUnknown.at(at as usize)))
     }
 
     /// The same for every other spelling, and for heads with many fields; it also says what is wrong with a faulty one.
@@ -199,10 +208,10 @@ impl Notes {
         if is(header.name, b"connection") {
             self.connection(header.value);
         } else if is(header.name, b"expect") && version == Version::Http11 {
-            // RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest. In HTTP/1.0 it must be ignored.
+            // In HTTP/1.0 it must be ignored (RFC 9110 §10.1.1).
             self.expect_continue = true;
             if !header.value.eq_ignore_ascii_case(b"100-continue") {
-                return Err(Fault::ExpectationUnknown.at(field.value.start as usize));
+                self.expects_other = Some(field.value.start);
             }
         } else if is(header.name, b"transfer-encoding") {
             self.codings = self.codings.saturating_add(1);

@@ -9,8 +9,9 @@
 //!
 //! # Order
 //! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that everything later has the id and a
-//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. Answers to what was no request (a broken head, a
-//! body too long) pass the after hooks of the app too, with a request that has no target and no fields.
+//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. What is refused on the wire passes the after hooks
+//! alone: those of its route when the head was read (a body too long, too slow or broken), with the request as it came, though without
+//! body; else those of the app, with a request that has no target and no fields.
 //!
 //! ```
 //! use wirelight::App;
@@ -65,7 +66,7 @@ fn mistake(what: fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// Whether the request could not be read: its answer goes through the after hooks alone, with a request that has not even a target.
+/// Whether the head could not be read: the answer goes through the after hooks alone, with a request that has not even a target.
 fn is_refused(request: &Request<'_>) -> bool {
     request.target().is_empty()
 }
@@ -183,6 +184,58 @@ mod tests {
         }
         for path in ["/out", "/nothing", "/in/nothing"] {
             assert_eq!(client.get(path).send().header("X-Request-ID"), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_behind_a_head_goes_to_the_hooks_of_its_route_with_that_head() {
+        let mut inner = Router::new();
+        Cors::new(["https://b"]).add_to(&mut inner);
+        inner.after(|req, res| {
+            res.header("X-Seen", format!("{} {} {:?}", req.method(), req.target(), req.route()));
+        });
+        inner.on_any_error(|_, e| format!("inner {}", e.status().as_u16()));
+        inner.post("/{id:int}", |_| "never").max_body(4);
+        inner.post("/stream", |_| "never").streaming().max_body(4);
+        let mut app = App::new();
+        app.nest("/in", inner);
+        app.get("/", |_| "never");
+        app.after(|req, res| res.header("X-Outer", format!("{:?}", req.route())));
+        let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+        let item = ("/in/7", "POST /in/7 Some(\"/in/{id:int}\")");
+        for (method, (target, seen), rest, status) in [
+            ("POST", item, "Content-Length: 5\r\n\r\n12345".to_owned(), 413),
+            ("POST", item, format!("{chunked}5\r\n12345\r\n0\r\n\r\n"), 413),
+            ("POST", item, format!("{chunked}x\r\n"), 400),
+            ("POST", item, format!("{chunked}1\r\n1\r\n0\r\nbad name: x\r\n\r\n"), 400),
+            ("POST", item, "Content-Length: 4\r\n\r\n12".to_owned(), 400),
+            ("POST", item, "Expect: x\r\nContent-Length: 1\r\n\r\n1".to_owned(), 417),
+            ("PUT", ("/in/7", "PUT /in/7 None"), format!("{chunked}x\r\n"), 400),
+            (
+                "POST",
+                ("/in/stream", "POST /in/stream Some(\"/in/stream\")"),
+                format!("{chunked}5\r\n12345\r\n0\r\n\r\n"),
+                413,
+            ),
+        ] {
+            let bytes = format!("{method} {target} HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\n{rest}");
+            let (got, fields) = answer(&app, bytes.as_bytes());
+            assert_eq!(got, status.to_string(), "{bytes}");
+            let value = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+            assert_eq!(value("X-Seen"), Some(seen), "{bytes}");
+            assert_eq!(value("Access-Control-Allow-Origin"), Some("https://b"), "{bytes}");
+            assert_eq!(value("Connection"), Some("close"), "{bytes}");
+        }
+        for lines in [
+            "Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Host: a\r\nHost: b\r\n",
+            "Host: a\r\n X: y\r\n",
+        ] {
+            let bytes = format!("POST /in/7 HTTP/1.1\r\n{lines}\r\n");
+            let (status, fields) = answer(&app, bytes.as_bytes());
+            let outer = fields.iter().find(|(field, _)| field == "X-Outer").map(|(_, value)| value.as_str());
+            assert_eq!((status.as_str(), outer), ("400", Some("None")), "what such a head says is not to be relied on");
+            assert!(fields.iter().all(|(field, _)| field != "X-Seen"));
         }
     }
 

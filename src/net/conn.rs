@@ -232,15 +232,15 @@ impl<S: Socket> Conn<S> {
                 Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
                     Ok(true) => continue,
                     Ok(false) => self.answer(bytes, head, tools, context, probe),
-                    Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+                    Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
                 },
                 Ok(Event::Head | Event::End) => self.answer(bytes, head, tools, context, probe),
                 Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.settings.limits) {
                     Ok(()) => return taken,
-                    Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+                    Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
                 },
                 Ok(Event::NeedData | Event::Paused | Event::Eof) => return taken,
-                Err(reject) => self.refuse(reject, bytes, tools, context, probe),
+                Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
             };
             match next {
                 Some(length) => taken += length,
@@ -291,11 +291,13 @@ impl<S: Socket> Conn<S> {
         self.opened < context.moment.oldest && (behind == 0 || context.moment.draining.is_none())
     }
 
-    /// Answers what was no request, through the application's error pages, and ends the connection (it will not be trusted again).
+    /// Answers what was no request, or too much of one, through the application's error pages, and ends the connection (it will not be
+    /// trusted again). Hooks see the head, if it stands: whose page may read a 413 hangs on its fields.
     #[cold]
     fn refuse<P: Probe>(
         &mut self,
         reject: Reject,
+        head: &Head,
         bytes: &[u8],
         tools: &mut Tools,
         context: &Context<'_>,
@@ -306,9 +308,10 @@ impl<S: Socket> Conn<S> {
         }
         log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
-        let request = Request::new(&blank, bytes, &[], &self.peer, context.app.shared_state());
+        let head = if self.http.keeps_head() { head } else { &blank };
+        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
         tools.response.reset();
-        context.app.refuse(reject, &request, &mut tools.response, &mut Ear { connection: self.id, probe });
+        context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
         self.encode(tools, true, context, probe)
     }
 

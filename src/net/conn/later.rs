@@ -29,8 +29,8 @@ const PULL: usize = 16 * 1024;
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
 pub(crate) struct Exchange {
-    bytes: Vec<u8>,
-    head: Head,
+    pub(super) bytes: Vec<u8>,
+    pub(super) head: Head,
     body: Range<usize>,
     peer: Option<std::net::SocketAddr>,
     /// Where the body comes from that is not here yet.
@@ -101,6 +101,9 @@ impl<S: Socket> Conn<S> {
             return self.complete(answer, desk, context, probe);
         };
         let (exchange, key) = (Arc::new(exchange), context.key);
+        if let Some(intake) = self.held.as_mut().and_then(|held| held.intake.as_mut()) {
+            intake.exchange = Some(exchange.clone());
+        }
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
         let number = self.requests;
         let job = move || mailbox.post(Letter::Answer(key, number, Box::new(job.run::<P>(&app, App::handle_blocking))));
@@ -164,7 +167,10 @@ impl<S: Socket> Conn<S> {
         }
         desk.tools.response = answer.response;
         match refused {
-            Some(reject) => _ = self.refuse(reject, &[], &mut desk.tools, context, probe),
+            Some((reject, exchange)) => {
+                let (head, bytes) = (&exchange.head, &exchange.bytes);
+                _ = self.refuse(reject, head, bytes, &mut desk.tools, context, probe);
+            }
             None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),
         }
         self.more = behind > 0 || self.eof;

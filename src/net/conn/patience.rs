@@ -150,7 +150,7 @@ impl<S: Socket> Conn<S> {
         let Some(reject) = self.http.expire(bytes, head, &context.settings.limits, late) else {
             return Fate::Gone(Ending::Fin);
         };
-        self.refuse(reject, bytes, &mut desk.tools, context, probe);
+        self.refuse(reject, head, bytes, &mut desk.tools, context, probe);
         match self.flush(&mut desk.tools.output, context, probe) {
             Some(fate) => fate,
             None => self.finish(context.moment.now, probe),

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::later::Exchange;
 use super::{Conn, Fate, Stage};
 use crate::app::app::Admission;
 use crate::app::request::Request;
@@ -26,7 +27,9 @@ pub(super) struct Intake {
     /// There is room: what keeps us waiting is the client.
     flows: bool,
     /// Why the rest will not come.
-    pub(super) refused: Option<Reject>,
+    refused: Option<Reject>,
+    /// The request, of which the pool has the other share.
+    pub(super) exchange: Option<Arc<Exchange>>,
 }
 
 /// The connection is gone, and the reader learns it.
@@ -40,7 +43,7 @@ impl Intake {
     pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> Intake {
         let (mailbox, key) = (context.office.mailbox.clone(), context.key);
         let pipe = Pipe::new(Arc::new(move || mailbox.post(Letter::More(key))));
-        Intake { pipe, owes_continue, flows: false, refused: None }
+        Intake { pipe, owes_continue, flows: false, refused: None, exchange: None }
     }
 }
 
@@ -157,9 +160,9 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
-    pub(super) fn end_intake(&mut self, context: &Context<'_>) -> Option<Reject> {
+    pub(super) fn end_intake(&mut self, context: &Context<'_>) -> Option<(Reject, Arc<Exchange>)> {
         let held = self.held.as_mut()?;
-        let intake = held.intake.take()?;
+        let mut intake = held.intake.take()?;
         if self.http.expects_body() {
             let bytes = held.input.get_mut(held.at..).unwrap_or_default();
             let part = self.http.receive_part(bytes, &context.settings.limits);
@@ -167,7 +170,7 @@ impl<S: Socket> Conn<S> {
         }
         held.input.drain(..held.at.min(held.input.len()));
         held.at = 0;
-        intake.refused
+        intake.refused.zip(intake.exchange.take())
     }
 
     /// Whether the client is what we wait for.

@@ -105,7 +105,11 @@ impl Examined {
 }
 
 fn parsed(head: &mut Head, bytes: &[u8], limits: &Limits) -> Result<Option<Framing>, Reject> {
-    if head.parse(bytes, limits)? { Framing::of(head, bytes).map(Some) } else { Ok(None) }
+    if !head.parse(bytes, limits)? {
+        return Ok(None);
+    }
+    let framing = Framing::of(head, bytes)?;
+    head.check_expectation().map(|()| Some(framing))
 }
 
 fn blank_line_missing(at: usize) -> Finding {

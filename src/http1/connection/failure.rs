@@ -1,0 +1,62 @@
+//! A request that broke off, came too late or was wrong: which refusal it gets, and what of it still stands; writes none.
+
+use super::{Connection, Fault, Framing, Head, Limits, Recv, Reject, Send, Version};
+
+impl Connection {
+    /// The peer sent FIN behind `input`. A request that broke off is refused (RFC 9112 §8); anything else just ends.
+    pub(crate) fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), Reject> {
+        match self.recv {
+            Recv::Head => Err(self.broken_off(input, head, limits, Fault::EndedEarly)),
+            Recv::Body => {
+                self.fail();
+                Err(Fault::EndedEarly.at(input.len()))
+            }
+            Recv::Idle => {
+                self.receiving(Recv::Closed);
+                self.sending(Send::Closed);
+                Ok(())
+            }
+            Recv::Done | Recv::Closed | Recv::Failed => Ok(()),
+        }
+    }
+
+    /// Time is up for a head or a body that is not whole: the refusal to send, if the peer began to speak at all.
+    pub(crate) fn expire(&mut self, input: &[u8], head: &mut Head, limits: &Limits, late: Fault) -> Option<Reject> {
+        match self.recv {
+            Recv::Head => Some(self.broken_off(input, head, limits, late)),
+            Recv::Body => {
+                self.fail();
+                Some(late.at(input.len()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a refused request has a head that stands: what was wrong came behind it, or was too much.
+    pub(crate) fn keeps_head(&self) -> bool {
+        !self.headless
+    }
+
+    /// A head that will not be whole any more: one last look may find that it was wrong all along, which is the better answer.
+    fn broken_off(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> Reject {
+        self.fail();
+        match head.parse(input, limits) {
+            Err(reject) => reject,
+            Ok(_) => otherwise.at(input.len()),
+        }
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.receiving(Recv::Failed);
+        self.keep_alive = false;
+        self.body_start = 0;
+        self.framing = Framing::default();
+        self.headless = self.send == Send::Idle;
+        if self.headless {
+            // The version of a refused head is not known: the answer is framed for the one that every client reads.
+            self.version = Version::Http11;
+            self.head_only = false;
+            self.sending(Send::Respond);
+        }
+    }
+}
