@@ -2,8 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
-
 use super::conditional;
 use super::error::{Error, Result};
 use super::into_response::IntoResponse;

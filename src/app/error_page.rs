@@ -1,6 +1,6 @@
 //! The page of an error: whose it is, and what it cannot lose; knows nothing of what went wrong.
 
-use serde_json::json;
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use super::app::{App, caught};
 use super::error::Error;
