@@ -271,6 +271,7 @@ impl Server {
     pub fn run(mut self, mut app: App) -> io::Result<()> {
         let life = self.control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
+        app.shared_state_mut().by_tls = self.settings.cover.is_on();
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);

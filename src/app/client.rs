@@ -134,15 +134,16 @@ impl Request<'_> {
         self.believed().map_or_else(|| peer_of(self), |trusted| trusted.walk(self).client)
     }
 
-    /// `"https"` when a trusted proxy says that the client came by TLS (`X-Forwarded-Proto`, or `proto=` of the entry about the
-    /// client), else `"http"`.
+    /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it (`X-Forwarded-Proto`, or `proto=` of the
+    /// entry about the client), or else whether this server speaks TLS itself.
     pub fn scheme(&self) -> &'static str {
         let said = self.believed().and_then(|trusted| match trusted.dialect {
             // The last one is by the nearest proxy, who either overwrites the field or knows why not.
             Dialect::XForwarded => backwards(self, "x-forwarded-proto").next().and_then(text),
             Dialect::Rfc7239 => trusted.walk(self).entry.and_then(|entry| parameter(entry, "proto")),
         });
-        if said.is_some_and(|said| said.eq_ignore_ascii_case("https")) { "https" } else { "http" }
+        let by_tls = said.map_or(self.shared_state().by_tls, |said| said.eq_ignore_ascii_case("https"));
+        if by_tls { "https" } else { "http" }
     }
 
     /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`] lets a proxy say another.

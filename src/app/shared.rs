@@ -12,6 +12,8 @@ pub(crate) struct Shared {
     /// The program's own values.
     pub(crate) values: Storage,
     pub(crate) proxies: Option<TrustedProxies>,
+    /// All connections come by TLS, and it ends here.
+    pub(crate) by_tls: bool,
     /// What the middleware that counts requests keeps. This layer does not know its type.
     counting: OnceLock<Box<dyn Any + Send + Sync>>,
 }

@@ -10,6 +10,10 @@ use super::socket::{Socket, Stream};
 pub(crate) struct Cover(Option<Infallible>);
 
 impl Cover {
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
         match self.0 {
             None => Ok(socket),

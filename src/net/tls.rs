@@ -66,6 +66,10 @@ fn unusable(path: &Path, why: &dyn fmt::Display) -> io::Error {
 pub(crate) struct Cover(pub(crate) Option<Tls>);
 
 impl Cover {
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
         let Some(Tls(config)) = &self.0 else { return Ok(socket) };
         let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
