@@ -3,11 +3,9 @@
 //! `cargo run --example websocket`, then in a browser's console:
 //! `s = new WebSocket("ws://127.0.0.1:8000/echo"); s.onmessage = e => console.log(e.data); s.onopen = () => s.send("hi")`
 
-use std::net::TcpStream;
-
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{Role, WebSocket};
-use wirelight::{App, Error, Request, Response, Result};
+use wirelight::{App, Error, Request, Response, Result, Upgraded};
 
 /// The handshake of RFC 6455 §4.2 is two headers; the rest is the library's.
 fn echo(req: &Request) -> Result<Response> {
@@ -22,7 +20,7 @@ fn echo(req: &Request) -> Result<Response> {
 }
 
 /// Runs on a thread of its own. `early`: what the client sent before it had our answer.
-fn serve(socket: TcpStream, early: Vec<u8>) {
+fn serve(socket: Upgraded, early: Vec<u8>) {
     let mut socket = WebSocket::from_partially_read(socket, early, Role::Server, None);
     // An error is the end: mostly the client has closed, and tungstenite has answered that already.
     while let Ok(message) = socket.read() {

@@ -96,6 +96,7 @@ pub use app::router::{Route, Router};
 pub use app::slashes::Slashes;
 pub use app::stream::{Sender, stream};
 pub use app::table::{RouteInfo, Routes};
+pub use app::upgrade::Upgraded;
 pub use app::upload::BodyReader;
 pub use app::validate::Checks;
 pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};

@@ -2,18 +2,21 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use wirelight::{App, Handle, Request, Server, Tls};
+use wirelight::{App, Handle, Request, Response, Server, Tls, Upgraded};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// More than all buffers between two programs hold.
+const TALK: usize = 32 << 20;
 
 fn pem(certificate: &str, key: &str) -> io::Result<Tls> {
     Tls::from_pem(format!("{FOLDER}{certificate}"), format!("{FOLDER}{key}"))
@@ -37,11 +40,23 @@ fn server() -> Running {
     app.get("/hello", |_| "hello");
     app.post("/echo", |req: &Request| req.body().to_vec());
     app.get("/big", |_| "0123456789abcdef".repeat(1 << 19));
+    app.get("/who", |req: &Request| format!("{} {}", req.scheme(), req.url()));
+    app.trusted_proxies(["127.0.0.1"]);
+    app.get("/echo", |req: &Request| {
+        Response::upgrade(req, "echo", |mut socket, early| {
+            let _ = socket.write_all(&early);
+            let _ = io::copy(&mut socket.clone(), &mut socket);
+        })
+    });
     app.get("/pieces", |_| {
         let mut response = wirelight::Response::default();
         response.pieces((0..200).map(|n| vec![n as u8; 50_000]));
         response
     });
+    serve(app)
+}
+
+fn serve(app: App) -> Running {
     let tls = pem("cert.pem", "key.pem").expect("a certificate");
     let server = Server::bind("127.0.0.1:0").expect("a port").signals(false).tls(tls);
     let (address, handle) = (server.local_addr(), server.handle());
@@ -126,6 +141,104 @@ fn bodies_larger_than_every_buffer() {
         one.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).expect("sent");
         assert!(rest(&mut one).len() > size, "{path}");
     }
+}
+
+#[test]
+fn a_request_knows_that_it_came_by_tls_unless_a_proxy_knows_better() {
+    let server = server();
+    for (field, expected) in [
+        ("Host: localhost", "https https://localhost/who"),
+        ("Host: localhost:443", "https https://localhost/who"),
+        ("Host: localhost\r\nX-Forwarded-Proto: http", "http http://localhost/who"),
+    ] {
+        let mut one = client(connect(&server));
+        one.write_all(format!("GET /who HTTP/1.1\r\n{field}\r\nConnection: close\r\n\r\n").as_bytes()).expect("sent");
+        let answer = String::from_utf8(rest(&mut one)).expect("text");
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{field}: {answer}");
+    }
+}
+
+/// Asks for another protocol, says the first of it in the same breath, and reads the 101.
+fn upgraded<S: Read + Write>(socket: S, protocol: &str, early: &[u8]) -> StreamOwned<ClientConnection, S> {
+    let mut one = client(socket);
+    let head = format!("GET /{protocol} HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n");
+    one.write_all(&[HELLO, head.as_bytes(), early].concat()).expect("sent");
+    let mut received = Vec::new();
+    while received.windows(4).filter(|end| end == b"\r\n\r\n").count() < 2 {
+        let mut byte = [0];
+        one.read_exact(&mut byte).expect("an answer");
+        received.push(byte[0]);
+    }
+    let text = String::from_utf8(received).expect("text");
+    assert!(
+        text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("helloHTTP/1.1 101 Switching Protocols\r\n"),
+        "{text}"
+    );
+    one
+}
+
+#[test]
+fn an_upgraded_connection_stays_under_tls() {
+    let server = server();
+    let mut one = upgraded(connect(&server), "echo", b"early ");
+    let late: Vec<u8> = (0..300_000).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for piece in late.chunks(40_000) {
+        one.write_all(piece).expect("sent");
+        let mut echo = vec![0; piece.len() + if piece.as_ptr() == late.as_ptr() { 6 } else { 0 }];
+        one.read_exact(&mut echo).expect("an echo");
+        assert!(echo.ends_with(piece));
+    }
+    one.conn.send_close_notify();
+    one.flush().expect("sent");
+    assert_eq!(rest(&mut one), b"", "a close_notify answers the client's");
+
+    let mut dripping = upgraded(Dripping(connect(&server)), "echo", b"early");
+    dripping.write_all(b" and late").expect("sent");
+    let mut echo = [0; 14];
+    dripping.read_exact(&mut echo).expect("an echo");
+    assert_eq!(&echo, b"early and late");
+}
+
+/// Writes all it has on one thread, and reads on another; gives what it heard until the client's close_notify.
+fn talk(mut socket: Upgraded) -> io::Result<usize> {
+    let mut writer = socket.clone();
+    let speaker = std::thread::spawn(move || {
+        writer.write_all(&vec![7; TALK])?;
+        writer.shutdown(Shutdown::Write)
+    });
+    let heard = io::copy(&mut socket, &mut io::sink())?;
+    speaker.join().expect("no panic")?;
+    Ok(heard as usize)
+}
+
+/// Were one direction to wait for the other, both would wait for ever: each has more to say than fits on the way.
+#[test]
+fn both_directions_of_an_upgraded_connection_flow_at_once() {
+    let (told, outcome) = std::sync::mpsc::channel();
+    let mut app = App::new();
+    app.get("/hello", |_| "hello");
+    app.get("/talk", move |req: &Request| {
+        let told = told.clone();
+        Response::upgrade(req, "talk", move |socket, _| told.send(talk(socket)).expect("a test that listens"))
+    });
+    let server = serve(app);
+    let mut one = upgraded(connect(&server), "talk", b"");
+    one.sock.set_nonblocking(true).expect("a mode");
+    let (piece, mut buffer) = (vec![3; 60_000], vec![0; 60_000]);
+    let (mut sent, mut heard) = (0, 0);
+    let unless_it_blocks = |result: io::Result<usize>| match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        other => other.expect("a connection"),
+    };
+    while sent < TALK || heard < TALK {
+        sent += unless_it_blocks(one.write(&piece[..piece.len().min(TALK - sent)]));
+        heard += unless_it_blocks(one.read(&mut buffer));
+    }
+    one.sock.set_nonblocking(false).expect("a mode");
+    one.conn.send_close_notify();
+    one.flush().expect("sent");
+    assert_eq!(rest(&mut one), b"");
+    assert_eq!(outcome.recv().expect("an outcome").expect("a talk"), TALK);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Bodies that are made while they are sent: from an iterator, a file, another thread; says nothing of how they are framed.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
+
+use super::upgrade::Upgraded;
 
 /// Where the bytes of a long body come from. The connection asks for more only when the last ones have left.
 pub(crate) trait BodySource: Send {
@@ -33,7 +34,7 @@ pub(crate) trait BodySource: Send {
 }
 
 /// Takes a socket over, with the bytes that were read from it already.
-pub(crate) type Switch = Box<dyn FnOnce(TcpStream, Vec<u8>) + Send>;
+pub(crate) type Switch = Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>;
 
 /// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -1,7 +1,10 @@
 //! Leaving HTTP (RFC 9110 §7.8): who asked for another protocol gets 101, and a thread gets the socket; speaks no such protocol.
 
-use std::io;
-use std::net::TcpStream;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::body::{BodySource, Pull, Switch};
 use super::error::{Error, Result};
@@ -12,8 +15,7 @@ use crate::http1::version::Version;
 
 impl Response {
     /// Answers 101 and hands the socket to `run`, on a thread of its own, with the bytes that the client sent behind its request.
-    /// The socket blocks, and its timeouts are off: from here on it is the program's, and a graceful stop does not wait for it. A unix
-    /// socket comes as a `TcpStream` too, one without addresses.
+    /// The socket blocks, and its timeouts are off: from here on it is the program's, and a graceful stop does not wait for it.
     ///
     /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with [`header`](Response::header).
     ///
@@ -28,7 +30,7 @@ impl Response {
     /// app.get("/echo", |req: &Request| {
     ///     Response::upgrade(req, "echo", |mut socket, early| {
     ///         let _ = socket.write_all(&early);
-    ///         let _ = std::io::copy(&mut socket.try_clone().unwrap(), &mut socket);
+    ///         let _ = std::io::copy(&mut socket.clone(), &mut socket);
     ///     })
     /// });
     /// assert_eq!(app.test().get("/echo").send().status(), 426);
@@ -38,7 +40,7 @@ impl Response {
     pub fn upgrade(
         request: &Request<'_>,
         protocol: &str,
-        run: impl FnOnce(TcpStream, Vec<u8>) + Send + 'static,
+        run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static,
     ) -> Result<Response> {
         if !asks_for(request, protocol) {
             let message = format!("This resource speaks {protocol}, which the request must ask for.");
@@ -50,6 +52,104 @@ impl Response {
         response.header("Upgrade", protocol);
         response.append_line("Connection", b"Upgrade"); // ours to say, with this status alone
         Ok(response)
+    }
+}
+
+/// A connection that has left HTTP, over TCP, a unix socket or TLS. From [`Response::upgrade`].
+///
+/// A clone is the same connection: one thread may read while another writes. It closes when the last clone is dropped, under TLS with a
+/// close_notify.
+#[derive(Clone)]
+pub struct Upgraded(Arc<dyn Duplex>);
+
+/// Bytes both ways, from any thread, each call waiting as long as it takes.
+pub(crate) trait Duplex: Send + Sync {
+    fn read(&self, into: &mut [u8]) -> io::Result<usize>;
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sends what `write` took and could not send within its time.
+    fn flush(&self) -> io::Result<()>;
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
+    /// What is under it. A unix socket is one without addresses.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Upgraded {
+    pub(crate) fn new(duplex: impl Duplex + 'static) -> Upgraded {
+        Upgraded(Arc::new(duplex))
+    }
+
+    /// Ends one direction or both, as [`TcpStream::shutdown`] does.
+    ///
+    /// # Errors
+    /// When the connection has ended already.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// How long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); without end by default.
+    ///
+    /// # Errors
+    /// When the time is zero.
+    pub fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        self.0.socket().set_read_timeout(time)
+    }
+
+    /// How long a write waits before it fails; without end by default.
+    ///
+    /// # Errors
+    /// When the time is zero.
+    pub fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        self.0.socket().set_write_timeout(time)
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upgraded")
+    }
+}
+
+impl Read for Upgraded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl Write for Upgraded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Duplex for TcpStream {
+    fn read(&self, into: &mut [u8]) -> io::Result<usize> {
+        let mut socket = self;
+        Read::read(&mut socket, into)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut socket = self;
+        Write::write(&mut socket, bytes)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        TcpStream::shutdown(self, how)
+    }
+
+    fn socket(&self) -> &TcpStream {
+        self
     }
 }
 

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
 use super::socket::{Socket, Stream};
+use crate::app::upgrade::Upgraded;
 
 /// What sockets are wrapped in: nothing.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,10 @@ impl TlsStream {
     }
 
     pub(crate) fn under_mut(&mut self) -> &mut Stream {
+        match self.0 {}
+    }
+
+    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
         match self.0 {}
     }
 }

@@ -9,6 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::tls::TlsStream;
+use crate::app::upgrade::Upgraded;
 
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
@@ -37,6 +38,17 @@ impl Stream {
         }
     }
 
+    /// Another descriptor of the same socket.
+    #[cfg(feature = "tls")]
+    pub(crate) fn duplicate(&self) -> io::Result<std::net::TcpStream> {
+        let socket = match self {
+            Stream::Tcp(stream) => socket2::SockRef::from(stream).try_clone()?,
+            Stream::Unix(stream) => socket2::SockRef::from(stream).try_clone()?,
+            Stream::Tls(stream) => return stream.under().duplicate(),
+        };
+        Ok(socket.into())
+    }
+
     /// How many bytes could be read, as far as the socket tells without reading them.
     pub(crate) fn unread(&self, scratch: &mut [u8]) -> usize {
         match self {
@@ -58,14 +70,16 @@ impl AsRawFd for Stream {
 }
 
 impl Stream {
-    /// For a new owner who speaks another protocol: the two kinds read and write alike, only a unix socket's address is none of
-    /// TCP's. Under TLS the bare socket is of no use to him.
-    pub(crate) fn into_fd(self) -> Option<OwnedFd> {
-        match self {
-            Stream::Tcp(stream) => Some(stream.into()),
-            Stream::Unix(stream) => Some(stream.into()),
-            Stream::Tls(_) => None,
-        }
+    /// For a new owner who speaks another protocol, and waits.
+    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
+        let socket = match self {
+            Stream::Tcp(stream) => OwnedFd::from(stream),
+            Stream::Unix(stream) => OwnedFd::from(stream),
+            Stream::Tls(stream) => return stream.hand_over(),
+        };
+        let socket = std::net::TcpStream::from(socket); // a unix socket reads and writes alike, and has no addresses
+        socket.set_nonblocking(false)?;
+        Ok(Upgraded::new(socket))
     }
 }
 

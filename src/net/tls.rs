@@ -1,6 +1,8 @@
 //! TLS between a socket and its connection (RFC 8446): what is read is deciphered, what is written is enciphered; knows no HTTP but
 //! the one answer to who speaks it here in plain.
 
+mod blocking;
+
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
@@ -11,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::socket::{Socket, Stream};
+use crate::app::upgrade::Upgraded;
+use blocking::Blocking;
 
 /// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.
 const RECORD: usize = 16 * 1024;
@@ -98,6 +102,11 @@ impl TlsStream {
 
     pub(crate) fn under_mut(&mut self) -> &mut Stream {
         &mut self.0.socket
+    }
+
+    /// For a new owner, who waits. What is deciphered already, or on its way to be, goes with it.
+    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
+        Blocking::new(*self.0).map(Upgraded::new)
     }
 }
 
@@ -210,10 +219,23 @@ impl Inner {
 
     /// Without it the client could not tell the end from an attacker's cut (RFC 8446 §6.1).
     fn close_notify(&mut self) {
+        self.say_goodbye();
+        let _ = self.send();
+    }
+
+    /// Readies the close_notify, once.
+    fn say_goodbye(&mut self) {
         if !std::mem::replace(&mut self.over, true) {
             self.tls.send_close_notify();
-            let _ = self.send();
         }
+    }
+
+    /// Appends what is to be sent to `out`.
+    fn encipher(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(out)?;
+        }
+        Ok(())
     }
 }
 

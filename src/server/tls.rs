@@ -6,8 +6,6 @@ use crate::net::tls::{Cover, Tls};
 impl Server {
     /// Speaks TLS on all its addresses. A connection holds some 20 KB more; the time for the handshake is that for a first request.
     ///
-    /// A connection under TLS cannot be upgraded yet: it is closed behind the 101, and the log says why. WebSocket needs a proxy in front.
-    ///
     /// ```no_run
     /// use wirelight::{App, Server, Tls};
     ///

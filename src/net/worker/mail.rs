@@ -1,7 +1,5 @@
 //! What a worker gets from other threads, and what it gives away to one: results for its connections, and whole sockets.
 
-use std::net::TcpStream;
-
 use super::Worker;
 use crate::net::conn::Conn;
 use crate::net::office::Letter;
@@ -30,14 +28,11 @@ impl<P: Probe> Worker<P> {
             log::debug!("connection {} was not registered: {error}", entry.conn.id);
         }
         let Some((socket, early, run)) = entry.conn.switched() else { return };
-        let Some(socket) = socket.into_fd().map(TcpStream::from) else {
-            return log::error!("a connection under TLS cannot be upgraded: it was closed");
-        };
-        let started = socket.set_nonblocking(false).and_then(|()| {
+        let started = socket.hand_over().and_then(|socket| {
             std::thread::Builder::new().name("wirelight-upgrade".into()).spawn(move || run(socket, early))
         });
         if let Err(error) = started {
-            log::error!("cannot start a thread for an upgraded connection: {error}");
+            log::error!("cannot hand an upgraded connection to a thread: {error}");
         }
     }
 }

@@ -1,0 +1,119 @@
+//! A TLS connection that has left the event loop: threads read and write it, and wait; knows nothing of what they say.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Inner, RECORD};
+use crate::app::upgrade::Duplex;
+
+/// The cipher is locked for as long as it works, never while somebody waits for the network: a thread that reads does not keep another
+/// from writing, and one whose client does not read does not keep another from reading.
+pub(super) struct Blocking {
+    /// A second descriptor of the same socket: the first is behind the cipher's lock.
+    socket: TcpStream,
+    cipher: Mutex<Inner>,
+    arrived: Mutex<Arrived>,
+    /// Enciphered, and not sent. What order its locks are taken in: this one or `arrived`, then the cipher.
+    owed: Mutex<Vec<u8>>,
+}
+
+/// What was read and not yet deciphered.
+struct Arrived {
+    bytes: Box<[u8]>,
+    at: usize,
+    end: usize,
+}
+
+impl Blocking {
+    pub(super) fn new(inner: Inner) -> io::Result<Blocking> {
+        let socket = inner.socket.duplicate()?;
+        socket.set_nonblocking(false)?;
+        let arrived = Arrived { bytes: vec![0; RECORD].into_boxed_slice(), at: 0, end: 0 };
+        Ok(Blocking { socket, cipher: Mutex::new(inner), arrived: Mutex::new(arrived), owed: Mutex::default() })
+    }
+
+    /// Sends what is owed; what does not leave within the socket's time stays owed.
+    fn send(&self, owed: &mut Vec<u8>) -> io::Result<()> {
+        while !owed.is_empty() {
+            match self.socket.write(owed) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => drop(owed.drain(..n)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Duplex for Blocking {
+    fn read(&self, into: &mut [u8]) -> io::Result<usize> {
+        let mut arrived = lock(&self.arrived);
+        loop {
+            match lock(&self.cipher).tls.reader().read(into) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            if arrived.at == arrived.end {
+                (arrived.at, arrived.end) = (0, self.socket.read(&mut arrived.bytes)?);
+            }
+            let mut rest = arrived.bytes.get(arrived.at..arrived.end).unwrap_or_default();
+            let mut cipher = lock(&self.cipher);
+            arrived.at += cipher.tls.read_tls(&mut rest)?;
+            // What the cipher has to say itself, about new keys, goes with the next bytes; on failure it is the alert.
+            let failure = cipher.tls.process_new_packets().err();
+            drop(cipher);
+            if let Some(failure) = failure {
+                let _ = self.flush();
+                return Err(io::Error::new(ErrorKind::InvalidData, failure));
+            }
+        }
+    }
+
+    /// What is enciphered counts as written: it cannot be taken back, and leaves before anything else does.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut owed = lock(&self.owed);
+        self.send(&mut owed)?;
+        let mut cipher = lock(&self.cipher);
+        let n = cipher.tls.writer().write(bytes.get(..RECORD).unwrap_or(bytes))?;
+        cipher.encipher(&mut owed)?;
+        drop(cipher);
+        match self.send(&mut owed) {
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(error),
+            _ => Ok(n),
+        }
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut owed = lock(&self.owed);
+        lock(&self.cipher).encipher(&mut owed)?;
+        self.send(&mut owed)
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how != Shutdown::Read {
+            lock(&self.cipher).say_goodbye();
+            self.flush()?;
+        }
+        self.socket.shutdown(how)
+    }
+
+    fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+}
+
+impl Drop for Blocking {
+    /// The close_notify goes out if there is room for it: nobody waits for a client that does not read.
+    fn drop(&mut self) {
+        if self.socket.set_nonblocking(true).is_ok() && self.flush().is_err() {
+            lock(&self.cipher).over = true; // behind half a record it would be noise
+        }
+    }
+}
+
+/// A panic between two lines that hold a lock cannot be; were it to, the cipher would say what is wrong with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
