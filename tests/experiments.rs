@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,6 +14,8 @@ use wirelight::{App, FAULTS, TestConnection, Trace, wire};
 mod answers;
 #[path = "../src/cli/experiment.rs"]
 mod experiment;
+#[path = "support/glass.rs"]
+mod glass;
 #[path = "../src/cli/glyphs.rs"]
 mod glyphs;
 #[path = "../src/cli/lab.rs"]
@@ -22,6 +23,7 @@ mod lab;
 
 use answers::Answer;
 use experiment::{Experiment, Step};
+use glass::Page;
 
 fn app() -> App {
     lab::app(Duration::ZERO)
@@ -71,21 +73,6 @@ fn look_from_beside(experiment: &Experiment, app: &App) {
     }
 }
 
-/// What the trace of a connection is written to.
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The events of one experiment.
 fn watched(drive: impl FnOnce(&App, &mut TestConnection<'_>)) -> Vec<Value> {
     let (page, app) = (Page::default(), app());
@@ -93,8 +80,7 @@ fn watched(drive: impl FnOnce(&App, &mut TestConnection<'_>)) -> Vec<Value> {
         let client = app.test().trace(Trace::json().to(page.clone()));
         drive(&app, &mut client.connect());
     }
-    let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    glass::events(&page.text())
 }
 
 /// An event that decides something, in a few words.
@@ -191,8 +177,7 @@ fn transitions() -> BTreeSet<(String, String)> {
     let server = wirelight::Server::bind("127.0.0.1:0").unwrap().signals(false).trace(Trace::json().to(page.clone()));
     server.handle().stop_now();
     server.run(app()).unwrap();
-    let bytes = page.0.lock().unwrap().clone();
-    let start: Value = serde_json::from_slice(bytes.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let start = &glass::events(&page.text())[0];
     let rows = start["transitions"].as_array().unwrap();
     rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect()
 }

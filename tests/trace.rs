@@ -2,27 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
 use wirelight::{App, Error, FAULTS, TestConnection, Trace};
 
-/// A reader that several can look at.
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+#[path = "support/glass.rs"]
+mod glass;
+#[path = "support/messages.rs"]
+mod messages;
 
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use glass::Page;
+use messages::{GET, messages};
 
 fn app() -> App {
     let mut app = App::new();
@@ -55,56 +47,15 @@ fn watched_on(app: &App, trace: Trace, drive: impl FnOnce(&mut TestConnection<'_
         drive(&mut connection);
         drop(connection);
     }
-    let bytes = page.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    page.text()
 }
 
 fn events(drive: impl FnOnce(&mut TestConnection<'_>)) -> Vec<Value> {
-    watched(Trace::json(), drive).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    glass::events(&watched(Trace::json(), drive))
 }
 
 fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
     events.iter().filter(|event| event["e"] == name).collect()
-}
-
-const GET: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
-
-/// Bytes with what makes each of them special.
-fn messages() -> Vec<String> {
-    let post = |rest: &str| format!("POST /echo HTTP/1.1\r\nHost: a\r\n{rest}");
-    let mut messages = vec![
-        GET.to_owned(),
-        GET.repeat(3),
-        format!("\r\n{GET}"),
-        GET.replace("1.1", "1.7"),
-        GET.replace("1.1", "1.0"),
-        GET.replace("1.1\r\n", "1.0\r\nConnection: keep-alive\r\n"),
-        GET.replace("Host: a", "Host: a\r\nConnection: close"),
-        GET.replace("/plaintext", "/users/7?page=%41"),
-        GET.replace("/plaintext", "/users/seven"),
-        GET.replace("/plaintext", "/guarded"),
-        GET.replace("/plaintext", "/stream"),
-        GET.replace("GET", "PUT"),
-        format!("{}{GET}", post("Content-Length: 5\r\n\r\nhello")),
-        post("Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00b\r\n, the world\r\n0\r\nX: y\r\n\r\n"),
-        post("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nx\r\n"),
-        post("Transfer-Encoding: chunked\r\n\r\n5\r\nhelloo\r\n"),
-        post("Content-Length: 9999999\r\n\r\n"),
-        post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        post("Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello"),
-    ];
-    for head in [
-        "Host : a",
-        "Host: a\r\n b",
-        "Host: a\r\nno colon",
-        "Host: a\r\nA: \x07",
-        "Host: a\x0bb",
-        "Host: a\r\nHost: b",
-        "A: b",
-    ] {
-        messages.push(format!("{GET}{}", GET.replace("Host: a", head)));
-    }
-    messages
 }
 
 /// What is told of the messages themselves: not how their bytes came and went, nor when.
@@ -220,7 +171,7 @@ fn limits_are_told_with_their_values() {
         (post("/echo", format!("{chunked}0\r\nA: {}", long(5_000))), "trailers", 4 * 1024),
     ] {
         let shown = watched_on(&app, Trace::json(), |connection| connection.send(message.as_bytes()));
-        let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let all = glass::events(&shown);
         let hits: Vec<_> = named(&all, "limit.hit").iter().map(|hit| (&hit["which"], &hit["value"])).collect();
         assert_eq!(hits, [(&which.into(), &value.into())], "{}", &message[..message.len().min(60)]);
     }
@@ -265,7 +216,7 @@ fn hooks_and_handlers_have_names_and_places() {
     wirelight::middleware::RequestId::new().add_to(&mut app);
     app.get("/plaintext", |_| "").require(first_hook);
     let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.as_bytes()));
-    let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let all = glass::events(&shown);
     let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
     let told: Vec<_> =
         named(&all, "hook.run").iter().map(|h| (text(h, "phase"), text(h, "name"), text(h, "src"))).collect();
@@ -297,7 +248,7 @@ fn rates_are_told_wherever_they_are_counted() {
             route.blocking();
         }
         let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.repeat(3).as_bytes()));
-        let all: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let all = glass::events(&shown);
         let limited: Vec<_> = named(&all, "rate.limited");
         assert_eq!(limited.len(), 1, "{shown}");
         assert_eq!((&limited[0]["which"], &limited[0]["value"]), (&"2 per 1 minute".into(), &2.into()));

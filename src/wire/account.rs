@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::probe::{Ending, Event, Outcome, Reason, Timer};
+use super::probe::{Due, Ending, Event, Outcome, Reason, Timer};
 use super::spans::{Chunks, Kind};
 use crate::http1::fault::{Fault, Reject};
 use crate::http1::framing::Body;
@@ -90,7 +90,7 @@ impl Account {
             Event::ConnRecv { outcome, data } => self.receive(outcome, data, event, say),
             Event::ConnSend { data, .. } => self.sent(now, data.len(), event, say),
             Event::Stand { recv, send } => self.stand(recv, send, say),
-            Event::ConnTimer { timer, set_ms } => self.timer(timer, set_ms, say),
+            Event::ConnTimer { timer, due } => self.timer(timer, due, say),
             Event::Looked { have, found } => {
                 self.calls += 1;
                 let rescanned = std::mem::replace(&mut self.looked, have).min(have);
@@ -118,9 +118,10 @@ impl Account {
                 self.finished = true;
                 say(Place::default(), event);
             }
-            Event::ConnOpen { .. } | Event::ConnReady { .. } | Event::ConnInterest { .. } => {
-                say(Place::default(), event)
-            }
+            Event::ConnOpen { .. }
+            | Event::ConnReady { .. }
+            | Event::ConnInterest { .. }
+            | Event::Backpressure { .. } => say(Place::default(), event),
             _ => say(self.here(0), event),
         }
         self.last = now;
@@ -185,13 +186,13 @@ impl Account {
     }
 
     /// A deadline that only moves is no news.
-    fn timer(&mut self, timer: Timer, set_ms: Option<u64>, say: Say<'_>) {
-        if set_ms.is_none() {
+    fn timer(&mut self, timer: Timer, due: Due, say: Say<'_>) {
+        if due == Due::Passed {
             self.fired = Some(timer);
         } else if self.timer.replace(timer) == Some(timer) {
             return;
         }
-        say(Place::default(), Event::ConnTimer { timer, set_ms });
+        say(Place::default(), Event::ConnTimer { timer, due });
     }
 
     fn head(&mut self, head: &Head, bytes: &[u8], event: Event<'_>, say: Say<'_>) {

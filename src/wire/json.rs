@@ -5,17 +5,15 @@
 
 use super::line::Line;
 use super::names::{framing_name, plan_name, state_name};
-use super::object::{Object, digits};
-use super::probe::{Event, Outcome};
+use super::object::Object;
+use super::probe::{Due, Event, Outcome};
 use super::spans;
 use super::terminal::Look;
 use crate::http1::framing::Body;
 
 /// Appends one line.
 pub(crate) fn write(out: &mut Vec<u8>, line: &Line<'_>, look: Look) {
-    out.extend_from_slice(b"{\"q\":");
-    digits(out, line.sequence);
-    let mut json = Object(out);
+    let mut json = Object::open(out, "q", line.sequence);
     json.number("t", line.time);
     json.number("w", u64::from(line.worker));
     json.number("c", line.connection);
@@ -136,19 +134,20 @@ fn fields(json: &mut Object<'_>, event: Event<'_>) -> Option<()> {
             json.flag("error", error);
         }
         Event::ConnInterest { readable, writable } => {
-            json.flag("r", readable);
-            json.flag("w", writable);
+            json.flag("readable", readable);
+            json.flag("writable", writable);
         }
         Event::ConnState(step) => {
             json.word("from", state_name(step.from));
             json.word("to", state_name(step.to));
             json.text("why", step.why);
         }
-        Event::ConnTimer { timer, set_ms } => {
-            json.word("kind", timer.name());
-            match set_ms {
-                Some(set_ms) => json.number("set_ms", set_ms),
-                None => json.flag("fired", true),
+        Event::ConnTimer { timer, due } => {
+            json.word("kind", if due == Due::Never { "none" } else { timer.name() });
+            match due {
+                Due::In(set_ms) => json.number("set_ms", set_ms),
+                Due::Never => {}
+                Due::Passed => json.flag("fired", true),
             }
         }
         Event::ConnHalfClose => {}

@@ -68,7 +68,7 @@ impl Timer {
             Timer::Write => "write",
             Timer::Linger => "drain",
             Timer::Beat => "heartbeat",
-            Timer::Application => "none",
+            Timer::Application => "handler",
         }
     }
 }

@@ -8,6 +8,17 @@ use super::spans::Span;
 /// An object whose first member is there already.
 pub(super) struct Object<'o>(pub(super) &'o mut Vec<u8>);
 
+impl<'o> Object<'o> {
+    /// Opens an object with its first member, a number.
+    pub(super) fn open(out: &'o mut Vec<u8>, name: &str, number: u64) -> Object<'o> {
+        out.extend_from_slice(b"{\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        digits(out, number);
+        Object(out)
+    }
+}
+
 impl Object<'_> {
     pub(super) fn number(&mut self, name: &str, number: u64) {
         self.name(name);
@@ -75,9 +86,10 @@ impl Object<'_> {
         }
         self.latin1(data.get(at..).unwrap_or_default());
         self.0.push(b'"');
-        if !secrets.is_empty() {
+        let shown = secrets.iter().take_while(|secret| secret.start < data.len()).count();
+        if let Some(secrets @ [_, ..]) = secrets.get(..shown) {
             self.name("masked");
-            self.list(secrets, |json, secret| json.pair(secret.start as u64, secret.end as u64));
+            self.list(secrets, |json, secret| json.pair(secret.start as u64, secret.end.min(data.len()) as u64));
         }
     }
 

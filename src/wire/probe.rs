@@ -64,8 +64,18 @@ pub(crate) enum Timer {
     Linger,
     /// A stream without anything to send; its sign of life is due.
     Beat,
-    /// None: the application takes the time it takes.
+    /// The handler's answer.
     Application,
+}
+
+/// What is said of a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// It was set, so many milliseconds away.
+    In(u64),
+    /// There is none: the application takes the time it takes.
+    Never,
+    Passed,
 }
 
 /// How a connection ended.
@@ -151,10 +161,9 @@ pub(crate) enum Event<'a> {
     },
     /// One row of the table.
     ConnState(&'a Transition),
-    /// A deadline was set, so many milliseconds away; none: it has passed.
     ConnTimer {
         timer: Timer,
-        set_ms: Option<u64>,
+        due: Due,
     },
     /// Our FIN.
     ConnHalfClose,

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::names::{state_name, state_names};
 use super::object::Object;
 use super::terminal::HEADING;
+use crate::http1::head::MAX_FIELDS;
 use crate::http1::limits::Limits;
 use crate::http1::states::TRANSITIONS;
 
@@ -30,8 +31,7 @@ pub(crate) struct StartRoute<'a> {
 impl Start<'_> {
     /// Appends `server.start`.
     pub(crate) fn json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"q\":0");
-        let mut json = Object(out);
+        let mut json = Object::open(out, "q", 0);
         ["t", "w", "c"].iter().for_each(|name| json.number(name, 0));
         json.word("e", "server.start");
         json.number("v", 1);
@@ -41,15 +41,18 @@ impl Start<'_> {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         json.number("unix_ns", u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX));
         json.name("limits");
-        json.0.extend_from_slice(b"{\"v\":1");
-        for (name, limit) in self.limits() {
-            json.number(name, limit);
-        }
-        json.0.push(b'}');
+        let limits = self.limits;
+        let mut inner = Object::open(json.0, "head", limits.head as u64);
+        inner.number("request_line", limits.request_line as u64);
+        inner.number("fields", limits.fields.min(MAX_FIELDS) as u64);
+        inner.number("body", limits.body);
+        inner.number("chunk_extension", limits.chunk_extension as u64);
+        inner.number("chunk_extensions", limits.chunk_extensions as u64);
+        inner.number("trailers", limits.trailers as u64);
+        inner.0.push(b'}');
         json.name("routes");
         json.list(&self.routes, |json, route| {
-            json.0.extend_from_slice(b"{\"v\":1");
-            json.number("id", u64::from(route.id));
+            let mut json = Object::open(json.0, "id", route.id.into());
             json.text("method", &route.method);
             json.text("pattern", route.pattern);
             json.text("src", &route.source);
@@ -63,19 +66,6 @@ impl Start<'_> {
             json.list(&row, |json, text| json.quoted(text));
         });
         out.extend_from_slice(b"}\n");
-    }
-
-    fn limits(&self) -> [(&'static str, u64); 7] {
-        let limits = self.limits;
-        [
-            ("head", limits.head as u64),
-            ("request_line", limits.request_line as u64),
-            ("fields", limits.fields as u64),
-            ("body", limits.body),
-            ("chunk_extension", limits.chunk_extension as u64),
-            ("chunk_extensions", limits.chunk_extensions as u64),
-            ("trailers", limits.trailers as u64),
-        ]
     }
 
     /// Appends the ten steps, those that are done and those to come. Writing into memory cannot fail.

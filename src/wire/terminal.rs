@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::escape;
 use super::line::Line;
 use super::names::state_name;
-use super::probe::{Event, Found, Outcome, Phase};
+use super::probe::{Due, Event, Found, Outcome, Phase};
 use crate::http1::framing::Body;
 use crate::http1::states::State;
 
@@ -156,8 +156,11 @@ fn connection(text: &mut String, event: Event<'_>) -> Option<()> {
             let name = |state| state_name(state).split_once('.').map_or("", |(_, name)| name);
             write!(text, "{whose}: {} → {}: {}", name(step.from), name(step.to), step.why)
         }
-        Event::ConnTimer { timer, set_ms: Some(set_ms) } => write!(text, "{}: {set_ms} ms from now", timer.name()),
-        Event::ConnTimer { timer, set_ms: None } => write!(text, "{}: time is up", timer.name()),
+        Event::ConnTimer { timer, due } => match due {
+            Due::In(set_ms) => write!(text, "{}: {set_ms} ms from now", timer.name()),
+            Due::Never => write!(text, "none: the application takes the time it takes"),
+            Due::Passed => write!(text, "{}: time is up", timer.name()),
+        },
         Event::ConnHalfClose => write!(text, "shutdown(): our FIN is out, reading on (RFC 9112 §9.6)"),
         Event::ConnClose { ending, why, unread, received, sent, requests, .. } => {
             let how = ending.name().to_uppercase();

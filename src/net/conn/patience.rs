@@ -6,7 +6,7 @@ use crate::http1::fault::Fault;
 use crate::net::deadline::{Millis, NEVER, Transfer, millis};
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Event, Probe, Timer};
+use crate::wire::probe::{Due, Ending, Event, Probe, Timer};
 
 impl<S: Socket> Conn<S> {
     /// When the connection's patience ends as things stand. Asked after every turn; for an idle connection that is one addition.
@@ -56,7 +56,7 @@ impl<S: Socket> Conn<S> {
         }
         let timer = self.timer();
         if P::ON {
-            probe.event(self.id, Event::ConnTimer { timer, set_ms: None });
+            probe.event(self.id, Event::ConnTimer { timer, due: Due::Passed });
         }
         match timer {
             Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now, probe),

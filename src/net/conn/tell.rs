@@ -16,10 +16,10 @@ use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::http1::states::Recv;
-use crate::net::deadline::Millis;
+use crate::net::deadline::{Millis, NEVER};
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Event, Found, Probe, Search};
+use crate::wire::probe::{Due, Ending, Event, Found, Probe, Search};
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
@@ -186,8 +186,8 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(crate) fn tell_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
         if P::ON {
-            let set_ms = Some(deadline.saturating_sub(now));
-            probe.event(self.id, Event::ConnTimer { timer: self.timer(), set_ms });
+            let due = if deadline == NEVER { Due::Never } else { Due::In(deadline.saturating_sub(now)) };
+            probe.event(self.id, Event::ConnTimer { timer: self.timer(), due });
         }
     }
 
