@@ -33,6 +33,7 @@ struct Legacy {
     program: PathBuf,
     arguments: Vec<OsString>,
     lent: bool,
+    patience: Duration,
     control: Arc<Control>,
     under_way: AtomicBool,
 }
@@ -46,6 +47,7 @@ pub(super) fn on_signal(signals: &mut Signals, listeners: &[Vec<Listener>], cont
         program: env::current_exe()?,
         arguments: env::args_os().skip(1).collect(),
         lent: all().any(Listener::is_lent),
+        patience: PATIENCE,
         control: control.clone(),
         under_way: AtomicBool::new(false),
     });
@@ -79,14 +81,14 @@ impl Legacy {
     /// Starts the program and waits until it serves; gives its process id.
     fn start(&self) -> io::Result<u32> {
         let (mut ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(PATIENCE))?;
+        ours.set_read_timeout(Some(self.patience))?;
         let mut successor = self.spawn(&theirs)?;
         drop(theirs); // so that the successor's end is our end of file
-        let mut byte = [0];
-        let failure = match ours.read(&mut byte) {
-            Ok(1) => return Ok(successor.id()),
-            Ok(_) => "it ended before it served".to_owned(),
-            Err(_) => format!("it did not serve within {} s", PATIENCE.as_secs()),
+        // A signal in between says nothing of the successor: `read_exact` waits on, where `read` would fail.
+        let failure = match ours.read_exact(&mut [0]) {
+            Ok(()) => return Ok(successor.id()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it ended before it served".to_owned(),
+            Err(_) => format!("it did not serve within {:?}", self.patience),
         };
         let killed = successor.kill().and_then(|()| successor.wait());
         Err(io::Error::other(format!(
@@ -114,5 +116,29 @@ impl Legacy {
         let child = command.spawn();
         sockets().try_for_each(|socket| socket.set_cloexec(true))?;
         child
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(script: &str, patience: Duration) -> String {
+        let legacy = Legacy {
+            program: "/bin/sh".into(),
+            arguments: ["-c".into(), script.into()].into(),
+            lent: false,
+            patience,
+            control: Arc::default(),
+            under_way: AtomicBool::new(false),
+        };
+        legacy.start().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_successor_that_says_nothing_is_killed_and_one_that_ends_is_not_waited_for() {
+        let silent = start("exec sleep 600", Duration::from_millis(20));
+        assert_eq!(silent, "it did not serve within 20ms (signal: 9 (SIGKILL))");
+        assert_eq!(start("exit 3", Duration::from_secs(600)), "it ended before it served (exit status: 3)");
     }
 }
