@@ -170,6 +170,25 @@ fn a_lame_duck_says_so_and_serves_on() {
     running.join().unwrap().unwrap();
 }
 
+/// The only server of this program that hears signals: they come to the whole process.
+#[test]
+fn usr1_opens_the_logs_anew_and_ends_nothing() {
+    let (told, reopened) = std::sync::mpsc::channel();
+    let server = Server::bind("127.0.0.1:0").unwrap().on_reopen(move || told.send(()).unwrap());
+    let (address, handle) = (server.local_addr(), server.handle());
+    let running = std::thread::spawn(move || server.run(app()));
+    let mut kept = connect(address);
+    for _ in 0..3 {
+        assert!(ask_on(&mut kept, "/").ends_with("ok"), "it runs, so it hears");
+        let process = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-USR1", &process]).status().unwrap().success());
+        reopened.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+    assert!(ask_on(&mut kept, "/").ends_with("ok"));
+    handle.stop_now();
+    running.join().unwrap().unwrap();
+}
+
 /// The command, started anew, replaced and stopped by signals.
 #[cfg(feature = "cli")]
 mod command {
@@ -303,23 +322,77 @@ mod command {
         listener.accept().unwrap(); // nothing was done to it that its owner would notice
     }
 
+    /// What a service manager hears at its socket.
+    struct Manager {
+        socket: UnixDatagram,
+        path: PathBuf,
+    }
+
+    impl Manager {
+        fn new(folder: &Folder) -> Manager {
+            let path = folder.file("notify");
+            Manager { socket: UnixDatagram::bind(&path).unwrap(), path }
+        }
+
+        fn heard(&self) -> String {
+            let mut bytes = [0; 64];
+            let n = self.socket.recv(&mut bytes).unwrap();
+            String::from_utf8(bytes[..n].to_vec()).unwrap()
+        }
+    }
+
     #[test]
     fn a_service_manager_is_told() {
         let folder = Folder::new();
-        let path = folder.file("notify");
-        let manager = UnixDatagram::bind(&path).unwrap();
-        let heard = || {
-            let mut bytes = [0; 64];
-            let n = manager.recv(&mut bytes).unwrap();
-            String::from_utf8(bytes[..n].to_vec()).unwrap()
-        };
-        let server = Running::start(wirelight(), |command| {
-            command.env("NOTIFY_SOCKET", &path);
-        });
-        assert_eq!(heard(), "READY=1");
+        let manager = Manager::new(&folder);
+        let server = Running::start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
+        assert_eq!(manager.heard(), "READY=1");
         server.signal("-TERM");
-        assert_eq!(heard(), "STOPPING=1");
+        assert_eq!(manager.heard(), "STOPPING=1");
         assert_eq!(server.ended(), Some(0));
+    }
+
+    #[test]
+    fn a_service_manager_is_told_who_goes_on_after_a_restart() {
+        let folder = Folder::new();
+        let manager = Manager::new(&folder);
+        let mut server = Running::start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
+        assert_eq!(manager.heard(), "READY=1");
+        server.signal("-HUP");
+        let line = server.log("serves; this one finishes");
+        let successor: u32 = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+        // One by each process, in any order.
+        let mut heard = [manager.heard(), manager.heard()];
+        heard.sort();
+        assert_eq!(heard, [format!("MAINPID={successor}"), "READY=1".to_owned()]);
+        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        kill("-TERM", successor);
+        assert_eq!(manager.heard(), "STOPPING=1", "the first of the two has said nothing like it");
+        assert_eq!(server.ended(), Some(0));
+    }
+
+    #[test]
+    fn a_stop_that_had_to_cut_somebody_is_exit_code_1() {
+        for (patience, code, last) in
+            [("0s", 1, "wirelight: 1 connection was cut at the end of the stop"), ("3600s", 0, "")]
+        {
+            let mut server = Running::start(wirelight(), |command| _ = command.args(["--shutdown", patience]));
+            let mut slow = connect(server.address);
+            assert!(ask_on(&mut slow, "/hello").contains("Hello, World!"));
+            slow.write_all(b"GET / HT").unwrap();
+            assert!(ask(connect(server.address), "/hello").contains("Hello, World!"), "by now the half head was read");
+            server.signal("-TERM");
+            if code == 0 {
+                slow.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").unwrap();
+                slow.read_to_end(&mut Vec::new()).unwrap();
+                slow.shutdown(std::net::Shutdown::Both).unwrap();
+            }
+            let mut said = String::new();
+            server.stderr.read_to_string(&mut said).unwrap();
+            let told = said.lines().rfind(|line| line.starts_with("wirelight: ")).unwrap_or_default();
+            assert_eq!(told, last, "{said}");
+            assert_eq!(server.ended(), Some(code));
+        }
     }
 
     #[test]

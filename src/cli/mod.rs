@@ -20,6 +20,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const HELP: &str = "\
 wirelight: the HTTP/1.1 server you can see through
@@ -58,6 +59,7 @@ Options of serve, and the environment variables that they win over:
   --host ADDRESS   where to listen, an address, a name or unix:/path [HOST, 127.0.0.1]
   --port NUMBER    0 takes any free port [PORT, 8000]
   --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
+  --shutdown TIME  how long a graceful stop may take; who is cut then makes the exit code 1 [30s]
   --trace[=TOPICS] show what happens on the wire: conn,parse,route,…; all; json for one object a line on stdout
   --trace-bytes N  how many bytes of each read and write it shows, or all [1024; all in json]
   --trace-src      with each event the line of wirelight's code that tells it
@@ -117,8 +119,34 @@ fn confused(error: lexopt::Error) -> Failure {
     Failure::usage(format!("{error}; `wirelight --help` lists the options"))
 }
 
+/// `5ms`, `10s`, at most an hour.
+fn duration(name: &str, text: &str) -> Result<Duration, Failure> {
+    let parsed = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => number.parse().ok().map(Duration::from_millis),
+        (None, Some(number)) => number.parse().ok().map(Duration::from_secs),
+        _ => None,
+    };
+    let bounded = parsed.filter(|time| *time <= Duration::from_secs(3_600));
+    bounded
+        .ok_or_else(|| Failure::usage(format!("{name} must be a time up to an hour, as in 5ms or 10s, not {text:?}")))
+}
+
 /// Prints for people and scripts, at once even into a pipe. A reader that went away (`wirelight | head -1`) does not stop a server.
 fn say(text: impl Display) {
     let mut out = std::io::stdout();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_their_units() {
+        assert_eq!(duration("", "5ms").ok(), Some(Duration::from_millis(5)));
+        assert_eq!(duration("", "10s").ok(), Some(Duration::from_secs(10)));
+        for text in ["", "5", "ms", "-1s", "1h", "99999999s"] {
+            assert!(duration("", text).is_err(), "{text}");
+        }
+    }
 }

@@ -114,8 +114,8 @@ impl Options {
         match name {
             "every" => self.every = Some(plan::count("--every", value)?),
             "at" => self.at = plan::marks(value)?,
-            "gap" => self.gap = Some(plan::duration("--gap", value)?),
-            "hold" => self.hold = Some(plan::duration("--hold", value)?),
+            "gap" => self.gap = Some(super::duration("--gap", value)?),
+            "hold" => self.hold = Some(super::duration("--hold", value)?),
             "slow-read" => self.slow_read = Some(plan::rate(value)?),
             "repeat" => self.repeat = plan::count("--repeat", value)?,
             "experiment" => self.experiment = Some(value.to_owned()),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use wirelight::Server;
+use wirelight::{Server, Timeouts};
 
 use super::settings::{self, Asked, Place, Settings};
 use super::{Failure, HELP, VERSION, demo, say};
@@ -24,7 +24,8 @@ fn serve(settings: Settings) -> Result<(), Failure> {
         Place::Ports(addresses) => Server::bind(&addresses[..]),
         Place::Unix(path) => Server::bind_unix(path),
     };
-    let server = server.map_err(Failure::usage)?.workers(settings.workers);
+    let timeouts = Timeouts { shutdown: settings.shutdown, ..Timeouts::default() };
+    let server = server.map_err(Failure::usage)?.workers(settings.workers).timeouts(timeouts);
     let server = settings.traces.watch(server);
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"

@@ -5,9 +5,12 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use wirelight::Timeouts;
 
 use super::trace::{Options, Wanted};
-use super::{Failure, confused};
+use super::{Failure, confused, duration};
 
 /// Threads beyond this are a slip of the finger: more than one for each core gains nothing.
 const MOST_WORKERS: usize = 256;
@@ -16,6 +19,8 @@ const MOST_WORKERS: usize = 256;
 pub(super) struct Settings {
     pub(super) place: Place,
     pub(super) workers: usize,
+    /// How long a graceful stop may take.
+    pub(super) shutdown: Duration,
     pub(super) traces: Wanted,
 }
 
@@ -44,6 +49,7 @@ struct Setting {
 pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
     use lexopt::Arg::{Long, Short};
     let [mut host, mut port, mut workers] = [None, None, None];
+    let mut shutdown = Timeouts::default().shutdown;
     let mut watched = Options::default();
     while let Some(argument) = arguments.next().map_err(confused)? {
         let (name, slot) = match argument {
@@ -52,6 +58,11 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
             Long("host") => ("--host", &mut host),
             Long("port") => ("--port", &mut port),
             Long("workers") => ("--workers", &mut workers),
+            Long("shutdown") => {
+                let value = text("--shutdown", arguments.value().map_err(confused)?)?;
+                shutdown = duration("--shutdown", &value)?;
+                continue;
+            }
             Long("trace") => {
                 watched.trace = Some(arguments.optional_value().unwrap_or_default());
                 continue;
@@ -78,6 +89,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
     Ok(Asked::Serve(Settings {
         place: place(&host, port)?,
         workers: number(&workers, 1, MOST_WORKERS)?,
+        shutdown,
         traces: watched.read()?,
     }))
 }

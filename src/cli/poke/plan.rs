@@ -1,7 +1,5 @@
 //! How text on the command line becomes bytes, cuts, times and rates; sends nothing.
 
-use std::time::Duration;
-
 use crate::cli::Failure;
 use crate::cli::experiment::Step;
 
@@ -64,18 +62,6 @@ pub(super) fn count(name: &str, text: &str) -> Result<usize, Failure> {
     count.ok_or_else(|| Failure::usage(format!("{name} must be a number from 1 to 1000000, not {text:?}")))
 }
 
-/// `5ms`, `10s`, at most an hour.
-pub(super) fn duration(name: &str, text: &str) -> Result<Duration, Failure> {
-    let parsed = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-        (Some(number), _) => number.parse().ok().map(Duration::from_millis),
-        (None, Some(number)) => number.parse().ok().map(Duration::from_secs),
-        _ => None,
-    };
-    let bounded = parsed.filter(|time| *time <= Duration::from_secs(3_600));
-    bounded
-        .ok_or_else(|| Failure::usage(format!("{name} must be a time up to an hour, as in 5ms or 10s, not {text:?}")))
-}
-
 /// `1KiB/s` in bytes a second.
 pub(super) fn rate(text: &str) -> Result<u64, Failure> {
     let units = [("KiB/s", 1024), ("MiB/s", 1024 * 1024), ("B/s", 1)];
@@ -107,13 +93,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_their_units() {
-        assert_eq!(duration("", "5ms").ok(), Some(Duration::from_millis(5)));
-        assert_eq!(duration("", "10s").ok(), Some(Duration::from_secs(10)));
+    fn rates_have_their_units_and_numbers_their_order() {
         assert_eq!(rate("1KiB/s").ok(), Some(1024));
-        for text in ["", "5", "ms", "-1s", "1h", "99999999s"] {
-            assert!(duration("", text).is_err(), "{text}");
-        }
         for text in ["", "1", "0B/s", "KiB/s", "99999999999999999999B/s"] {
             assert!(rate(text).is_err(), "{text}");
         }
