@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use mio::net::{TcpListener, UnixListener};
@@ -13,6 +14,7 @@ use socket2::SockRef;
 
 use super::deadline::Millis;
 use super::listen;
+use super::queue::Queues;
 use super::socket::Stream;
 
 /// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
@@ -150,6 +152,14 @@ impl Doors {
             }
         }
         Ok(None)
+    }
+
+    /// How many clients wait in the kernel at the door where the last one came in.
+    pub(crate) fn waiting(&self, queues: &Queues) -> Option<u32> {
+        match &self.doors.get(self.turn)?.listener {
+            Listener::Tcp { listener, .. } => queues.length(listener.as_raw_fd(), listener.local_addr().ok()?),
+            Listener::Unix { .. } => None,
+        }
     }
 
     /// There is no place for this one: it waits inside, and the others outside.

@@ -11,6 +11,7 @@ pub(crate) mod office;
 #[cfg(not(feature = "tls"))]
 mod plain;
 pub(crate) mod pool;
+mod queue;
 pub(crate) mod signal;
 pub(crate) mod slots;
 pub(crate) mod socket;

@@ -22,6 +22,7 @@ use super::doors::{Doors, Listener, Newcomer};
 use super::entry::Entry;
 use super::office::{Elsewhere, Mailbox, Office};
 use super::pool::Pool;
+use super::queue::Queues;
 use super::signal::Signals;
 use super::slots::{Key, Slots};
 use super::socket::Stream;
@@ -77,6 +78,8 @@ pub(crate) struct Worker<P> {
     max_connections: usize,
     office: Office,
     control: Arc<Control>,
+    /// For the probe.
+    queues: Queues,
     probe: P,
 }
 
@@ -117,6 +120,7 @@ impl<P: Probe> Worker<P> {
             max_connections,
             office,
             control,
+            queues: Queues::default(),
             probe,
         })
     }

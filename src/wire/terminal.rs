@@ -136,10 +136,11 @@ fn connection(text: &mut String, event: Event<'_>) -> Option<()> {
         Event::PollWake { events, waited_ns } => {
             write!(text, "epoll_wait() = {events} events, after {}", duration(waited_ns))
         }
-        Event::ConnOpen { fd, peer, .. } => match peer {
-            Some(peer) => write!(text, "accept4() = fd {fd}, from {peer}"),
-            None => write!(text, "accept4() = fd {fd}"),
-        },
+        Event::ConnOpen { fd, peer, queue, .. } => {
+            let from = peer.map_or(String::new(), |peer| format!(", from {peer}"));
+            let more = queue.filter(|more| *more > 0).map(|more| format!("; {more} more wait in the kernel"));
+            write!(text, "accept4() = fd {fd}{from}{}", more.unwrap_or_default())
+        }
         Event::ConnReady { readable, writable, read_closed, error } => {
             let closed = (read_closed, "the client's FIN is here");
             let said = [(readable, "readable"), (writable, "writable"), closed, (error, "an error is here")];

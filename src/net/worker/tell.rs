@@ -48,7 +48,8 @@ impl<P: Probe> Worker<P> {
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
             let (fd, local) = (socket.as_raw_fd(), socket.local_addr());
-            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local });
+            let queue = self.probe.hears().then(|| self.doors.waiting(&self.queues)).flatten();
+            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local, queue });
         }
     }
 
