@@ -21,12 +21,21 @@ struct Running {
 
 impl Running {
     fn start(mut command: Command) -> Running {
-        let quiet = command.env("RUST_LOG", "off").env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = quiet.spawn().unwrap();
+        command.env("RUST_LOG", "off");
+        Running::start_loud(command)
+    }
+
+    /// With the log that the command says.
+    fn start_loud(mut command: Command) -> Running {
+        let piped = command.env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened");
-        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
+        let address = match serde_json::from_str::<Value>(&line) {
+            Ok(start) => start["addr"].as_str().unwrap().to_owned(),
+            Err(_) => line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned(),
+        };
         Running { child, stdout, address }
     }
 
@@ -43,9 +52,13 @@ impl Running {
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
     }
 
+    fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// Stops it; what it had to say on both streams.
     fn stop(mut self) -> (String, String) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        self.terminate();
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -141,6 +154,63 @@ fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
     let gaps: u64 = numbers.windows(2).map(|pair| pair[1] - pair[0] - 1).sum();
     assert!(lost > 0, "{} events are too few to lose some", all.len());
     assert_eq!(lost, gaps);
+}
+
+/// Nobody reads stdout, nobody reads stderr, and both pipes are full: it answers all the same, logs included, and ends when told to.
+#[test]
+fn a_reader_that_stalls_keeps_nobody_from_leaving() {
+    for watched in ["--trace=json", "--trace"] {
+        let mut command = wirelight(&[watched]);
+        command.env("RUST_LOG", "debug");
+        let mut server = Running::start_loud(command);
+        (0..400).for_each(|_| server.ask(1));
+        server.terminate();
+        assert!(server.child.wait().unwrap().success(), "{watched}");
+    }
+}
+
+/// Each line is an event, the first one included: what is meant for people is said on stderr.
+#[test]
+fn events_on_stdout_stand_alone() {
+    let server = Running::start(wirelight(&["--trace=json"]));
+    server.ask(1);
+    let (trace, said) = server.stop();
+    assert!(trace.lines().all(|line| line.starts_with('{')), "{trace}");
+    assert!(said.contains("listening on http://") && said.contains("stopped after"), "{said}");
+}
+
+#[test]
+fn secrets_are_shown_to_who_asks() {
+    let record = file("secrets");
+    let server = Running::start(wirelight(&["--trace", "--show-secrets", "--record", record.to_str().unwrap()]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    assert!(trace.contains("s3cr3t") && fs::read_to_string(&record).unwrap().contains("s3cr3t"), "{trace}");
+    fs::remove_file(record).unwrap();
+}
+
+/// A recording that cannot go on says so; the server goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let mut command = wirelight(&["--record", "/dev/full"]);
+    command.env("RUST_LOG", "error");
+    let server = Running::start_loud(command);
+    server.ask(2);
+    let (_, said) = server.stop();
+    assert!(said.contains("--record cannot go on with /dev/full: No space left"), "{said}");
+}
+
+/// A pipe with a name that nobody reads: the recording waits for its reader, the server does not.
+#[test]
+fn a_pipe_without_a_reader_holds_nobody_up() {
+    let pipe = file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut server = Running::start(wirelight(&["--record", pipe.to_str().unwrap()]));
+    server.ask(1);
+    server.terminate();
+    assert!(server.child.wait().unwrap().success());
+    fs::remove_file(pipe).unwrap();
 }
 
 /// T7: what the trace says was called is what strace says was called, in the same order.

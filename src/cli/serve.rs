@@ -1,12 +1,13 @@
 //! `wirelight serve`: the demo API on an address, until TERM or Ctrl-C; how to serve is the library's business.
 
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wirelight::{Server, Timeouts};
 
 use super::settings::{self, Asked, Place, Settings};
-use super::{Failure, HELP, VERSION, demo, say};
+use super::{Failure, HELP, VERSION, demo, logging, say};
 
 /// Serves until it is told to stop, or prints what was asked for.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
@@ -19,7 +20,8 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 }
 
 fn serve(settings: Settings) -> Result<(), Failure> {
-    start_logging();
+    let _logging = logging::start();
+    let tell = if settings.traces.take_stdout { tell_beside } else { tell };
     let server = match &settings.place {
         Place::Ports(addresses) => Server::bind(&addresses[..]),
         Place::Unix(path) => Server::bind_unix(path),
@@ -30,18 +32,32 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );
-    say(welcome(&settings.place, server.local_addr(), settings.workers));
+    tell(welcome(&settings.place, server.local_addr(), settings.workers));
     let began = Instant::now();
     server.run(demo::app()).map_err(Failure::runtime)?;
-    say(format_args!("stopped after {} s", began.elapsed().as_secs()));
+    tell(format!("stopped after {} s", began.elapsed().as_secs()));
     Ok(())
 }
 
-/// On stderr, coloured only where a terminal shows it.
-fn start_logging() {
-    let env = env_logger::Env::default().default_filter_or("wirelight=info");
-    // Fails only when a logger is there already, and then that one serves.
-    let _ = env_logger::Builder::from_env(env).try_init();
+fn tell(text: String) {
+    patiently(move || say(text));
+}
+
+/// Where each line of stdout is an event, what is meant for people goes to stderr.
+fn tell_beside(text: String) {
+    patiently(move || {
+        let _ = writeln!(io::stderr(), "{text}"); // where stderr is gone there is nobody to tell
+    });
+}
+
+/// A reader who has stopped reading (`wirelight --trace 2>&1 | less`) keeps the server neither from its start nor from its end.
+fn patiently(tell: impl FnOnce() + Send + 'static) {
+    let (done, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tell();
+        let _ = done.send(()); // nobody waits any more: it took too long
+    });
+    let _ = told.recv_timeout(Duration::from_secs(1));
 }
 
 /// Where the server listens, and what to do with it. The commands work as they stand when they are pasted into a shell.

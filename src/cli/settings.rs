@@ -71,6 +71,10 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Asked, Failure> {
                 watched.sources = true;
                 continue;
             }
+            Long("show-secrets") => {
+                watched.secrets = true;
+                continue;
+            }
             Long(name @ ("trace-bytes" | "color" | "record")) => {
                 let slot = match name {
                     "trace-bytes" => &mut watched.bytes,

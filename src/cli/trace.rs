@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 
 use wirelight::{Server, Trace};
 
@@ -36,15 +38,21 @@ pub(super) struct Options {
     pub(super) record: Option<OsString>,
     /// `--trace-src`.
     pub(super) sources: bool,
+    /// `--show-secrets`.
+    pub(super) secrets: bool,
 }
 
 /// The traces that were asked for.
 #[derive(Default)]
-pub(super) struct Wanted(Vec<Trace>);
+pub(super) struct Wanted {
+    traces: Vec<Trace>,
+    /// One of them is written to stdout, a line for each event: nothing else may stand there.
+    pub(super) take_stdout: bool,
+}
 
 impl Wanted {
     pub(super) fn watch(self, server: Server) -> Server {
-        self.0.into_iter().fold(server, Server::trace)
+        self.traces.into_iter().fold(server, Server::trace)
     }
 }
 
@@ -54,21 +62,61 @@ impl Options {
         let mut wanted = Wanted::default();
         let bytes = self.bytes.map(|bytes| number(&bytes)).transpose()?;
         if let Some(trace) = self.trace {
+            wanted.take_stdout = trace == "json";
             let trace = match trace.to_str() {
                 Some("json") => Trace::json(),
                 topics => terminal(topics.unwrap_or("\u{fffd}"), self.color)?,
             };
-            wanted.0.push(bytes.into_iter().fold(trace, Trace::bytes));
+            wanted.traces.push(bytes.into_iter().fold(trace, Trace::bytes));
         }
         if let Some(path) = self.record {
-            let file = File::create(&path)
-                .map_err(|error| Failure::usage(format!("--record cannot write {}: {error}", path.display())))?;
-            wanted.0.push(Trace::json().to(file));
+            let recording = Recording::open(path)?;
+            wanted.traces.push(Trace::json().to(recording));
+        }
+        if self.secrets {
+            wanted.traces = wanted.traces.into_iter().map(Trace::secrets).collect();
         }
         if self.sources {
-            wanted.0 = wanted.0.into_iter().map(Trace::sources).collect();
+            wanted.traces = wanted.traces.into_iter().map(Trace::sources).collect();
         }
         Ok(wanted)
+    }
+}
+
+/// The file of `--record`. It says so when it takes no more: a recording that ends half-way is missed too late otherwise.
+struct Recording {
+    path: OsString,
+    /// None: a pipe with a name, which cannot be opened before somebody reads it. The first line waits for them, not the server.
+    file: Option<File>,
+}
+
+impl Recording {
+    fn open(path: OsString) -> Result<Recording, Failure> {
+        if std::fs::metadata(&path).is_ok_and(|found| found.file_type().is_fifo()) {
+            return Ok(Recording { path, file: None });
+        }
+        let file = File::create(&path)
+            .map_err(|error| Failure::usage(format!("--record cannot write {}: {error}", path.display())))?;
+        Ok(Recording { path, file: Some(file) })
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(File::options().write(true).open(&self.path)?)),
+        }
+    }
+}
+
+impl Write for Recording {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().and_then(|file| file.write(bytes)).inspect_err(|error| {
+            log::error!("--record cannot go on with {}: {error}; the recording ends here", self.path.display());
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file()?.flush()
     }
 }
 

@@ -56,6 +56,9 @@ impl Ring {
     /// Takes the lines out of `batch`, never waits for the reader. `false`: nobody reads any more.
     pub(crate) fn push(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
+        if state.over {
+            return false;
+        }
         let fresh = Batch { text: state.spare.pop().unwrap_or_default(), events: 0 };
         let full = std::mem::replace(batch, fresh);
         state.bytes += full.text.len();
@@ -67,10 +70,9 @@ impl Ring {
             state.lost.bytes += oldest.text.len() as u64;
             state.keep(oldest.text);
         }
-        let reads = !state.over;
         drop(state);
         self.changed.notify_all();
-        reads
+        true
     }
 
     /// Writes what comes until the end or an error; `complain` writes the line that tells of a loss.
