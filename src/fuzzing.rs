@@ -124,6 +124,26 @@ pub fn urlencoded(data: &[u8]) {
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
+/// Whatever a multipart form holds, its parts lie in its bytes, one behind the other, and the lenient readers give what the strict one does.
+pub fn multipart(data: &[u8]) {
+    let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
+    let mut head = Head::default();
+    assert_eq!(head.parse(bytes, &Limits::default()), Ok(true));
+    let app = App::new();
+    let request = Request::new(&head, bytes, data, &None, app.shared_state());
+    let parts = request.parts().unwrap_or_default();
+    let mut behind = 0;
+    for part in &parts {
+        if !part.bytes().is_empty() {
+            let at = part.bytes().as_ptr().addr() - data.as_ptr().addr();
+            assert!(at >= behind && at + part.bytes().len() <= data.len());
+            behind = at + part.bytes().len();
+        }
+        assert!(part.safe_filename().is_none_or(|name| !name.contains(['/', '\\', '\0']) && !name.starts_with('.')));
+    }
+    assert_eq!(request.files().count() + request.form_pairs().count(), parts.len());
+}
+
 /// The body and the raw bytes it took, or `None` while it is not whole.
 fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, Reject> {
     let (mut decoder, mut buffer) = (Decoder::new(), Vec::new());

@@ -89,6 +89,7 @@ pub use app::cookie::{Cookie, SameSite};
 pub use app::error::{Error, Result, abort};
 pub use app::files::Files;
 pub use app::into_response::{Html, IntoResponse, Json, Redirect};
+pub use app::multipart::Part;
 pub use app::page::Page;
 pub use app::request::Request;
 pub use app::response::Response;

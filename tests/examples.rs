@@ -51,13 +51,13 @@ impl Example {
         self.ask(method, target, &[("Content-Type", "application/json")], body)
     }
 
-    fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)], body: &str) -> Reply {
+    fn ask(&self, method: &str, target: &str, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Reply {
         let mut request = http::Request::builder().method(method).uri(format!("{}{target}", self.url));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let mut reply = self.agent.run(request.body(body.to_owned()).unwrap()).unwrap();
-        let text = reply.body_mut().read_to_string().unwrap();
+        let mut reply = self.agent.run(request.body(body.as_ref().to_vec()).unwrap()).unwrap();
+        let text = String::from_utf8_lossy(&reply.body_mut().read_to_vec().unwrap()).into_owned();
         let field = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), value.to_str().unwrap().to_owned())
         };
@@ -287,6 +287,32 @@ fn rate_limit() {
         assert!((1..=60).contains(&refused.field("retry-after").parse::<u32>().unwrap()));
     }
     assert_eq!(limits.get("/nothing").status, 404);
+}
+
+#[test]
+fn upload() {
+    let photos = Example::run("upload");
+    assert!(photos.get("/").text.contains("enctype=multipart/form-data"));
+    let send = |title: &str, name: &str, data: &[u8]| {
+        let part = |disposition: String| format!("--a b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n");
+        let title = part("name=title".into()) + title + "\r\n";
+        let photo = part(format!("name=\"photo\"; filename=\"{name}\"\r\nContent-Type: image/png"));
+        let body = [title.as_bytes(), photo.as_bytes(), data, b"\r\n--a b--\r\n"].concat();
+        photos.ask("POST", "/photos", &[("Content-Type", "multipart/form-data; boundary=\"a b\"")], body)
+    };
+    let saved = json!({ "title": "Zoë", "photos": [{ "number": 0, "name": "passwd", "size": 6 }] });
+    send("Zoë", "../../etc/passwd", b"\x89PNG\r\n").is(201, saved);
+    let photo = photos.get("/photos/0");
+    assert_eq!((photo.status, photo.field("content-type"), &*photo.text), (200, "image/png", "\u{fffd}PNG\r\n"));
+    assert_eq!(photos.get("/photos/1").status, 404);
+    for (reply, status) in [
+        (send(" ", "a.png", b"\x89PNG"), 400),
+        (send("a", "a.png", b"GIF89a"), 400),
+        (photos.ask("POST", "/photos", &[("Content-Type", "multipart/form-data; boundary=a")], "--a\r\n"), 400),
+        (photos.json("POST", "/photos", "{}"), 415),
+    ] {
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What a request says, as values of the program's types: which mistakes are the client's, and in which words; parses no body.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use super::error::{Error, Result};
-use super::request::{Request, lenient};
+use super::request::Request;
 
 impl Request<'_> {
     /// A query parameter as a value of another type, strictly: none when it is missing.
@@ -34,23 +33,6 @@ impl Request<'_> {
     /// 400, naming the parameter, when it is missing or does not parse.
     pub fn query_required<T: FromStr<Err: Display>>(&self, name: &str) -> Result<T> {
         self.query_parse(name)?.ok_or_else(|| Error::bad_request(format!("The query parameter {name:?} is missing.")))
-    }
-
-    /// All values of a field of an urlencoded form, in order.
-    pub fn form_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
-        self.form_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    /// A field of an urlencoded form as a value of another type, or `default` when it is missing **or does not parse**.
-    ///
-    /// ```
-    /// # let mut app = wirelight::App::new();
-    /// app.post("/", |req| req.form_or("age", 18_u8).to_string());
-    /// assert_eq!(app.test().post("/").form(&[("age", "81")]).send().text(), "81");
-    /// assert_eq!(app.test().post("/").form(&[("age", "-1")]).send().text(), "18");
-    /// ```
-    pub fn form_or<T: FromStr>(&self, name: &str, default: T) -> T {
-        self.form(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
     /// The length that the head declares, in bytes; none when the body is chunked or there is none. A handler reads
@@ -113,21 +95,6 @@ mod tests {
             let message = || reply.json::<serde_json::Value>()["message"].as_str().unwrap_or_default().to_owned();
             let said = if reply.status().is_success() { reply.text().to_owned() } else { message() };
             assert_eq!((reply.status().as_u16(), said), (status, text), "{target}");
-        }
-    }
-
-    #[test]
-    fn form_fields() {
-        let mut app = App::new();
-        app.post("/", |req| format!("{:?} {}", req.form_all("tag").collect::<Vec<_>>(), req.form_or("n", 1_u8)));
-        let form = "application/x-www-form-urlencoded; charset=utf-8";
-        for (media_type, body, text) in [
-            (form, "tag=a&x=y&tag=b+c&n=7", "[\"a\", \"b c\"] 7"),
-            (form, "tag=%ff&tag&n=-7", "[\"\u{fffd}\", \"\"] 1"),
-            (form, "&&=&%&tag=%", "[\"%\"] 1"),
-            ("text/plain", "tag=a&n=7", "[] 1"),
-        ] {
-            assert_eq!(app.test().post("/").body(media_type, body).send().text(), text, "{body}");
         }
     }
 

@@ -178,22 +178,6 @@ impl<'a> Request<'a> {
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
-    /// The first value of a field of an urlencoded form; none when the body is no such form.
-    pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.form_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    /// All fields of an urlencoded form, in order, decoded; nothing when the body is of another type.
-    pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(if self.is_form() { self.body } else { b"" })
-    }
-
-    /// Whether the Content-Type is that of an urlencoded form.
-    pub fn is_form(&self) -> bool {
-        self.content_type()
-            .is_some_and(|kind| media_type(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-    }
-
     /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.
     ///
     /// # Errors
