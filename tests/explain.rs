@@ -7,8 +7,13 @@ use std::process::{Command, Stdio};
 
 /// What `explain -` prints about `input`.
 fn explained(input: &[u8]) -> String {
+    explained_with(&["-"], input)
+}
+
+fn explained_with(arguments: &[&str], input: &[u8]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-    let mut child = command.args(["explain", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.arg("explain").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -48,6 +53,20 @@ fn a_pasted_conversation_is_read_to_its_end() {
         let said = explained(&text);
         assert!(said.contains("promises 57 bytes and 55 are here: a reader waits for 2 more"), "{said}");
         assert!(!said.contains("line feed alone;"), "{said}");
+    }
+}
+
+/// What is pasted into a terminal is pasted into a report next.
+#[test]
+fn secrets_are_hidden_unless_asked_for() {
+    let head = "HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t; Path=/\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let trailer = "0\r\nset-cookie: s3cr3t\r\n\r\n";
+    let requests = "GET / HTTP/1.1\r\nHost: a\r\nAUTHORIZATION : Bearer s3cr3t\r\n\tand s3cr3t\r\n\r\n";
+    let pasted = "GET / HTTP/1.1\nHost: a\nCookie: s3cr3t\n\n";
+    for text in [format!("{head}{trailer}"), requests.to_owned(), pasted.to_owned()] {
+        let hidden = explained(text.as_bytes());
+        assert!(!hidden.contains("s3cr3t") && hidden.contains("•••(6 bytes)"), "{hidden}");
+        assert!(explained_with(&["-", "--show-secrets"], text.as_bytes()).contains("s3cr3t"));
     }
 }
 

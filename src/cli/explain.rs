@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::ops::Range;
 
 use lexopt::Arg::{Long, Short, Value};
 use wirelight::wire::{self, Explanation, Piece};
@@ -19,10 +20,11 @@ const WIDTH: usize = 40;
 
 /// Explains the file that the arguments name, `-` being the standard input.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
-    let Some(file) = one_file(arguments, "explain")? else { return Ok(()) };
+    let mut open = false;
+    let Some(file) = one_file(arguments, "explain", Some(&mut open))? else { return Ok(()) };
     let bytes = read(file)?;
     let mut explanation = wire::explain_pasted(&bytes);
-    let mut left = MOST_PIECES;
+    let mut left = Left { pieces: MOST_PIECES, open };
     say(explained(&explanation, &mut left));
     for _ in 1..MOST_MESSAGES {
         if explanation.rest().is_empty() {
@@ -39,8 +41,12 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The one file that a command works on; none: the help was asked for, and given.
-pub(super) fn one_file(mut arguments: lexopt::Parser, command: &str) -> Result<Option<OsString>, Failure> {
+/// The one file that a command works on; none: the help was asked for, and given. `open`: it knows `--show-secrets`.
+pub(super) fn one_file(
+    mut arguments: lexopt::Parser,
+    command: &str,
+    mut open: Option<&mut bool>,
+) -> Result<Option<OsString>, Failure> {
     let mut file = None;
     while let Some(argument) = arguments.next().map_err(confused)? {
         match argument {
@@ -48,6 +54,7 @@ pub(super) fn one_file(mut arguments: lexopt::Parser, command: &str) -> Result<O
                 say(HELP);
                 return Ok(None);
             }
+            Long("show-secrets") if open.is_some() => open.iter_mut().for_each(|open| **open = true),
             Value(name) if file.is_none() => file = Some(name),
             other => return Err(confused(other.unexpected())),
         }
@@ -70,8 +77,15 @@ pub(super) fn read(file: OsString) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// All about one message, as long as fewer than `left` pieces were shown.
-fn explained(explanation: &Explanation, left: &mut usize) -> String {
+/// What may still be shown.
+struct Left {
+    pieces: usize,
+    /// Secrets too.
+    open: bool,
+}
+
+/// All about one message, as far as its pieces may still be shown.
+fn explained(explanation: &Explanation, left: &mut Left) -> String {
     let what = if explanation.is_request() { "a request" } else { "a response" };
     let mut lines = vec![if explanation.was_pasted() {
         format!(
@@ -83,11 +97,12 @@ fn explained(explanation: &Explanation, left: &mut usize) -> String {
     }];
     lines.push(String::new());
     let count = explanation.pieces().count();
-    lines.extend(explanation.pieces().take(*left).map(|piece| line(&piece)));
-    if count > *left {
-        lines.push(format!("        {} pieces more are not shown", count - *left));
+    let secrets = if left.open { &[] } else { explanation.secrets() };
+    lines.extend(explanation.pieces().take(left.pieces).map(|piece| line(&piece, secrets)));
+    if count > left.pieces {
+        lines.push(format!("        {} pieces more are not shown", count - left.pieces));
     }
-    *left = left.saturating_sub(count);
+    left.pieces = left.pieces.saturating_sub(count);
     lines.push(String::new());
     match explanation.findings() {
         [] => lines.push("wrong:   nothing".into()),
@@ -99,13 +114,28 @@ fn explained(explanation: &Explanation, left: &mut usize) -> String {
     lines.join("\n")
 }
 
-fn line(piece: &Piece<'_>) -> String {
+fn line(piece: &Piece<'_>, secrets: &[Range<usize>]) -> String {
     let text = match piece.kind {
         "sp" | "ows" => glyphs::visible(piece.bytes).replace(' ', "␠"),
-        _ => glyphs::shortened(piece.bytes, WIDTH),
+        _ => masked(piece, secrets).unwrap_or_else(|| glyphs::shortened(piece.bytes, WIDTH)),
     };
     let padding = " ".repeat(WIDTH.saturating_sub(text.chars().count()));
     format!("{:>6}  {:<10}  {text}{padding}  {}", piece.at, piece.kind, meaning(piece)).trim_end().to_owned()
+}
+
+/// The piece with `•••(22 bytes)` for what is secret in it; none: nothing is.
+fn masked(piece: &Piece<'_>, secrets: &[Range<usize>]) -> Option<String> {
+    let end = piece.at + piece.bytes.len();
+    let own = secrets.get(secrets.partition_point(|secret| secret.end <= piece.at)..).unwrap_or_default();
+    let (mut text, mut from) = (Vec::new(), 0);
+    for secret in own.iter().take_while(|secret| secret.start < end) {
+        let (start, stop) = (secret.start.saturating_sub(piece.at).max(from), secret.end.min(end) - piece.at);
+        text.extend_from_slice(piece.bytes.get(from..start).unwrap_or_default());
+        text.extend(format!("•••({} bytes)", stop - start).into_bytes());
+        from = stop;
+    }
+    text.extend_from_slice(piece.bytes.get(from..).unwrap_or_default());
+    (from > 0).then(|| glyphs::shortened(&text, WIDTH * 2))
 }
 
 fn meaning(piece: &Piece<'_>) -> &'static str {

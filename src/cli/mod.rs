@@ -66,7 +66,7 @@ Options of serve, and the environment variables that they win over:
   --trace-src      with each event the line of wirelight's code that tells it
   --color WHEN     auto, always or never [auto; NO_COLOR means never]
   --record FILE    write the whole trace there, as with --trace=json
-  --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … in both, which are hidden otherwise
+  --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too; explain knows it as well, poke hides nothing
 
 Options:
   -h, --help       print this

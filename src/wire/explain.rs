@@ -6,11 +6,13 @@ mod date;
 mod faults;
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::http1::chunked::{Decoder, Progress};
 use crate::http1::fault::Fault;
 use crate::http1::framing::Body;
 use crate::http1::limits::Limits;
+use crate::wire::secret::Secrets;
 use crate::wire::spans::{self, Chunks, Kind, Span};
 use faults::Examined;
 
@@ -19,6 +21,7 @@ use faults::Examined;
 pub struct Explanation {
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    secrets: Vec<Range<usize>>,
     request: bool,
     pasted: bool,
     findings: Vec<Finding>,
@@ -89,8 +92,11 @@ fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
     examined.findings.extend(body.finding.clone());
     examined.findings.extend(date::findings(&bytes, &spans));
     let verdict = if request { answer(&examined, &body) } else { reading(&examined, &body) };
+    let mut secrets = Vec::new();
+    Secrets::default().find(bytes.get(..body.end).unwrap_or_default(), &mut secrets);
     Explanation {
         spans,
+        secrets,
         request,
         pasted,
         findings: examined.findings,
@@ -119,6 +125,12 @@ impl Explanation {
             kind: span.kind.name(),
             bytes: self.bytes.get(span.start..span.end).unwrap_or_default(),
         })
+    }
+
+    /// Which of its bytes nobody should read over a shoulder, in order: the values of `Authorization`, `Cookie` and the other fields that a
+    /// [`Trace`](crate::Trace) hides, by offsets from the first byte of the message. The pieces hold them all the same.
+    pub fn secrets(&self) -> &[Range<usize>] {
+        &self.secrets
     }
 
     /// What is wrong with it, in the order in which a reader stumbles; a line with two faults shows its first.

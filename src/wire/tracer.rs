@@ -222,7 +222,10 @@ impl Pen {
         let lost = Lost { events: std::mem::take(&mut self.untold), bytes: 0 };
         if lost.events > 0 {
             for (output, batch) in &mut self.pages {
-                batch.iter_mut().for_each(|batch| batch.text.extend(output.complaint(lost)));
+                for batch in batch.iter_mut() {
+                    batch.text.extend(output.complaint(lost));
+                    batch.events += lost.events; // should it be dropped itself, they are still lost
+                }
             }
         }
     }
@@ -327,6 +330,19 @@ mod tests {
         let mut text = String::new();
         page.read_to_string(&mut text).unwrap();
         text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A confession that is dropped with its batch takes what it confesses along.
+    #[test]
+    fn what_a_lost_confession_told_is_lost_with_it() {
+        let limits = Limits::default();
+        let address = "127.0.0.1:80".parse().unwrap();
+        let start = Start { address, backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let tracing = Tracing::start(vec![Trace::json().to(io::sink())], &start).unwrap();
+        let mut tracer = tracing.tracer(0);
+        tracer.pen.untold = 7;
+        tracer.pen.confess();
+        assert_eq!(tracer.pen.pages[0].1.as_ref().unwrap().events, 7);
     }
 
     #[test]
