@@ -284,9 +284,10 @@ fn everything() -> Vec<(String, Value)> {
     text.lines().map(str::to_owned).zip(glass::events(&text)).collect()
 }
 
-/// The page with an example of each event: the shortest line among those that have the most members.
+/// The page with an example of each event: the shortest line among those that have the most members. One that has the same members
+/// stays, so that the page changes when the schema does.
 fn with_examples(page: &str, events: &[(String, Value)]) -> String {
-    let (mut out, mut name) = (String::new(), String::new());
+    let (schema, mut out, mut name) = (read(page), String::new(), String::new());
     for line in page.lines().filter(|line| !line.starts_with('{')) {
         if let Some(title) = line.strip_prefix("### `") {
             name = title.trim_end_matches('`').to_owned();
@@ -296,7 +297,10 @@ fn with_examples(page: &str, events: &[(String, Value)]) -> String {
             let own = events.iter().filter(|(_, event)| event["e"] == name.as_str());
             let best = own.min_by_key(|(line, event)| (usize::MAX - members(event).len(), line.len()));
             let (line, event) = best.unwrap();
-            out += &format!("{}\n", shortened(line, event));
+            let names = |event: &Value| members(event).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+            let old = &schema[&name].example;
+            let stays = serde_json::from_str(old).is_ok_and(|old: Value| names(&old) == names(event));
+            out += &format!("{}\n", if stays { old.clone() } else { shortened(line, event) });
         }
     }
     out

@@ -254,8 +254,12 @@ fn around(text: &mut String, event: Event<'_>) -> Option<()> {
             write!(text, "{status}, {} + {body} bytes", head.len())
         }
         Event::RespHead { status, head, body: None, .. } => write!(text, "{status}, {} bytes + a stream", head.len()),
-        Event::RespDone { bytes, ns, .. } => {
-            write!(text, "{bytes} bytes are with the kernel, {} after its head", duration(ns))
+        Event::RespDone { bytes, ns, first_ns, last_ns } => {
+            let whole = match last_ns.saturating_sub(first_ns) {
+                0 => String::new(),
+                apart => format!(", the last {} behind the first", duration(apart)),
+            };
+            write!(text, "{bytes} bytes are with the kernel{whole}, {} after its head", duration(ns))
         }
         Event::KeepAlive { keep, reason, reuse } => {
             let (verb, rfc) = (if keep { "keep" } else { "close" }, reason.rfc);
