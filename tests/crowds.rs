@@ -17,12 +17,22 @@ impl Running {
     fn start(descriptors: usize) -> Running {
         let script = format!("ulimit -n {descriptors} && exec \"$0\" --host 127.0.0.1 --port 0 --workers 1");
         let mut command = Command::new("sh");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "error");
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "warn");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
         Running { child, address }
+    }
+
+    /// From here on it may have so many descriptors more, whatever it was told at its start. The limit is one of numbers, and the
+    /// lowest free number is the next: what it has inherited somewhere above does not matter.
+    fn leave(&self, descriptors: usize) {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let taken: Vec<usize> = open.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        let last = (0..).filter(|number| !taken.contains(number)).nth(descriptors).unwrap();
+        let (process, limit) = (self.child.id().to_string(), format!("--nofile={last}"));
+        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap().success());
     }
 
     fn connect(&self) -> TcpStream {
@@ -125,6 +135,22 @@ fn a_server_with_few_descriptors_serves_a_crowd() {
     let mut crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
     for client in &mut crowd {
         assert_eq!(get(client), "200");
+    }
+    assert_eq!(get(&mut server.connect()), "200");
+}
+
+#[test]
+fn when_the_descriptors_run_out_clients_wait_and_are_served() {
+    let mut server = Running::start(1024);
+    assert_eq!(get(&mut server.connect()), "200");
+    server.leave(8); // it reckons with 992 connections: not its limit is reached, but the system's
+    let mut crowd: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let mut line = String::new();
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    log.read_line(&mut line).unwrap();
+    assert!(line.contains("cannot accept: Too many open files"), "{line}");
+    for mut client in crowd.drain(..) {
+        assert_eq!(get(&mut client), "200"); // and leaves, for whoever waits
     }
     assert_eq!(get(&mut server.connect()), "200");
 }
