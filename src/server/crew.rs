@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::net::worker::{Estate, Worker};
 use crate::wire::probe::Probe;
 
-/// Before the first replacement, doubled for each that follows closely: a loop that dies at once must not become a storm of them.
+/// Before the second of two replacements that follow closely, doubled for each further one: a loop that dies at once must not become a
+/// storm of them. The first comes at once, since clients wait.
 const BRAKE: Duration = Duration::from_millis(50);
 const BRAKE_MOST: Duration = Duration::from_secs(5);
 /// A worker that lived this long died of something new.
@@ -19,7 +20,7 @@ pub(super) fn keep<P: Probe>(
     mut worker: Worker<P>,
     renew: impl Fn(Estate<P>) -> io::Result<Worker<P>>,
 ) -> io::Result<usize> {
-    let mut brake = BRAKE;
+    let mut brake = Duration::ZERO;
     loop {
         let began = Instant::now();
         let reason = match catch_unwind(AssertUnwindSafe(|| worker.run())) {
@@ -28,12 +29,12 @@ pub(super) fn keep<P: Probe>(
             Err(_) => "it panicked".to_owned(),
         };
         if began.elapsed() > CALM {
-            brake = BRAKE;
+            brake = Duration::ZERO;
         }
         log::error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
         let estate = worker.rescue();
         std::thread::sleep(brake);
-        brake = (2 * brake).min(BRAKE_MOST);
+        brake = (2 * brake).clamp(BRAKE, BRAKE_MOST);
         worker = renew(estate)?;
     }
 }
