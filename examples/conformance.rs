@@ -1,4 +1,4 @@
-//! The server that the conformance referee plays its cases against: the routes of its target page, on HOST:PORT.
+//! The server that the conformance referee plays its cases against: the routes of its target page, on HOST:PORT with WORKERS.
 //!
 //! `PORT=8000 cargo run --release --example conformance`; the same routes are played without sockets by `cargo test --test corpus`.
 
@@ -10,7 +10,5 @@ use wirelight::Server;
 mod routes;
 
 fn main() -> std::io::Result<()> {
-    let host = std::env::var("HOST").unwrap_or("127.0.0.1".into());
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(8000);
-    Server::bind((host, port))?.run(routes::routes(Duration::from_millis(150)))
+    Server::from_env()?.run(routes::routes(Duration::from_millis(150)))
 }

@@ -9,6 +9,16 @@ import time
 REQUEST = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+def wait(condition, seconds):
+    """Seconds until it was true; infinite when it was not in time."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if condition():
+            return time.monotonic() - began
+        time.sleep(0.02)
+    return float("inf")
+
+
 def connect(port, timeout=5.0):
     return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
@@ -29,12 +39,13 @@ def ask(port, path=b"/plaintext", timeout=2.0):
 class Probe(threading.Thread):
     """A fresh, fast client ten times a second, while something else goes on."""
 
-    def __init__(self, port):
+    def __init__(self, port, pause=0.1):
         super().__init__(daemon=True)
+        self.pause = pause
         self.port, self.latencies, self.failures, self.ending = port, [], [], threading.Event()
 
     def run(self):
-        while not self.ending.wait(0.1):
+        while not self.ending.wait(self.pause):
             began = time.monotonic()
             status = ask(self.port)
             took = (time.monotonic() - began) * 1000
