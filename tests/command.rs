@@ -306,7 +306,16 @@ fn the_route_table_is_printed_without_a_server() {
     let output = finished(&mut wirelight(&["routes"]));
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
     let text = String::from_utf8(output.stdout).unwrap();
-    for (method, path) in [("GET", "/health"), ("GET", "/hello"), ("POST", "/users"), ("DELETE", "/users/{id:int}")] {
+    for (method, path) in [
+        ("GET", "/health"),
+        ("GET", "/hello"),
+        ("POST", "/users"),
+        ("DELETE", "/users/{id:int}"),
+        ("POST", "/echo"),
+        ("GET", "/sleep"),
+        ("GET", "/big"),
+        ("GET", "/limited"),
+    ] {
         let listed = text.lines().any(|line| line.contains(method) && line.split_whitespace().any(|word| word == path));
         assert!(listed, "{method} {path}: {text}");
     }

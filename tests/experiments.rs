@@ -260,6 +260,16 @@ fn the_file_is_in_order() {
     }
 }
 
+/// Who always says the same is right no more often than a guess.
+#[test]
+fn the_right_choice_has_no_favourite_place() {
+    let guided = experiment::list("experiments");
+    for place in 0..3 {
+        let count = guided.iter().filter(|experiment| experiment.number("right") == Some(place)).count();
+        assert!((7..=10).contains(&count), "{count} of {} are right at place {place}", guided.len());
+    }
+}
+
 #[test]
 fn every_section_exists() {
     let path = format!("{}/tests/data/rfc-sections.txt", env!("CARGO_MANIFEST_DIR"));
@@ -291,7 +301,7 @@ fn page() -> String {
             index + 1,
             text("title"),
             text("name"),
-            delivery(experiment)
+            experiment.delivery()
         );
         page += &format!("{}\n\n", text("question"));
         for choice in experiment.texts("choices") {
@@ -305,7 +315,15 @@ fn page() -> String {
         } else {
             answers.join(", ")
         };
-        let answers = if answers.is_empty() { "nothing".to_owned() } else { answers };
+        let answers = match experiment.answer() {
+            Some(answer) => {
+                let shown = glyphs::shortened(&answer, 400).replace('␊', "␊\n");
+                page += &format!("\n```text\n{}\n```\n", shown.trim_end());
+                "what stands above".to_owned()
+            }
+            None if answers.is_empty() => "nothing".to_owned(),
+            None => answers,
+        };
         let end = if text("end") == "open" { "stays open" } else { "is closed by the server" };
         page += &format!("\nAnswered: {answers}; the connection {end}. {}.\n", experiment.texts("rfc").join(", "));
         for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
@@ -337,30 +355,6 @@ const FIELDS: &str = "
 | `route` | it needs a route of ours |
 | `rfc`, `why`, `change` | where it is written, why it is so, what to try next |
 ";
-
-/// What is sent, as a person reads it: line ends drawn, long repetitions counted.
-fn delivery(experiment: &Experiment) -> String {
-    let mut out = String::new();
-    let steps = experiment.steps();
-    let pauses = steps.iter().filter(|step| matches!(step, Step::Wait(_))).count();
-    if pauses > 1 {
-        out += &format!(
-            "{}\n(in {} pieces)\n",
-            glyphs::visible(&experiment.sent()).replace('␊', "␊\n").trim_end(),
-            pauses + 1
-        );
-        return out;
-    }
-    for step in &steps {
-        out += &match step {
-            Step::Send(bytes) => format!("{}\n", glyphs::shortened(bytes, 400).replace('␊', "␊\n").trim_end()),
-            Step::Wait(time) => format!("(a pause of {time} ms)\n"),
-            Step::Hold(_) => "(and then silence)\n".to_owned(),
-            Step::HalfClose => "(our side is closed)\n".to_owned(),
-        };
-    }
-    out
-}
 
 #[test]
 fn the_page_is_fresh() {

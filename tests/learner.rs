@@ -59,9 +59,9 @@ fn the_first_five_experiments_teach_who_is_wrong() {
     for (number, prediction, lines) in [
         ("1", "3", &["You said 3. It is 1: Yes: an answer with status 200.", "HTTP/1.1 200 OK␍␊"][..]),
         ("2", "1", &["You said 1. It is 2: It waits", "HTTP/1.1 408 Request Timeout", "server FIN", "RFC 9112 §2.1"]),
-        ("3", "1", &["You said 1. It is 2: 400: lines end with CR LF", "byte 19 (RFC 9112 §2.2)"]),
-        ("4", "2", &["You said 2, and so it is"]),
-        ("5", "", &["It is 2: Once, usually"]),
+        ("3", "1", &["You said 1. It is 3: 400: lines end with CR LF", "byte 19 (RFC 9112 §2.2)"]),
+        ("4", "1", &["You said 1, and so it is"]),
+        ("5", "", &["It is 3: Once, usually"]),
     ] {
         let Some(text) = lesson(number, &window.address, prediction) else { return };
         let question = text.find('?').unwrap();

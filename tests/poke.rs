@@ -164,6 +164,11 @@ fn mistakes_get_one_sentence_and_code_2() {
         (&[":80", "x", "--slow-read", "fast"], "--slow-read"),
         (&[":80", "x", "--nothing", "1"], "--nothing"),
         (&[":80", "--file", "there is no such file"], "no such file"),
+        (&["--experiment", "1", "--predict", "4"], "--predict must be a number from 1 to 3"),
+        (&["--experiment", "1", "--every", "1"], "--every does not go with --experiment"),
+        (&["--suite", ":80", "--experiment", "1"], "--experiment does not go with --suite"),
+        (&[":80", "x", "--every", "1", "--at", "2"], "--at does not go with --every"),
+        (&[":80", "x", "--predict", "1"], "--predict does not go with bytes to send"),
         (&["--experiment", "27"], "there is no experiment \"27\""),
         (&["--experiment", "1", "example.com:80"], "not this machine"),
         (&["--suite", "example.com:80"], "not this machine"),
@@ -175,6 +180,8 @@ fn mistakes_get_one_sentence_and_code_2() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {sentence}");
         assert!(sentence.contains(words) && sentence.lines().count() == 1, "{arguments:?}: {sentence}");
     }
+    let silent = bad_server(|stream| _ = stream.read_to_end(&mut Vec::new()));
+    assert!(printed(&poke(&[&silent.to_string(), "x"])).contains("nothing came; we close (--hold TIME waits longer)"));
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let output = poke(&[&closed.to_string(), "x"]);
     assert_eq!(output.status.code(), Some(1));

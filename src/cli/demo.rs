@@ -1,16 +1,17 @@
 //! The demo API, by path; knows neither address nor socket.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wirelight::{App, Request, json};
 
+use super::lab;
 use super::users::{self, Users};
 
 /// When the application was made.
 struct Started(Instant);
 
-/// The demo: `/health`, `/hello` and `/users`.
+/// The demo: `/health`, `/hello` and `/users`, and what the guided experiments ask for.
 pub(super) fn app() -> App {
     let mut app = App::new();
     app.state(Started(Instant::now()));
@@ -18,6 +19,7 @@ pub(super) fn app() -> App {
     app.get("/health", health);
     app.get("/hello", hello);
     app.nest("/users", users::router());
+    lab::play(&mut app, Duration::from_millis(300));
     app
 }
 

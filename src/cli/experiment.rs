@@ -2,6 +2,11 @@
 
 use serde_json::Value;
 
+use super::glyphs;
+
+/// Characters of a piece that are shown.
+const SHOWN: usize = 400;
+
 const FILE: &str = include_str!("../../tests/experiments.json");
 
 /// One experiment: what is sent, what is asked, what comes of it. Its fields are described in `docs/experiments.md`.
@@ -59,6 +64,23 @@ impl Experiment {
     /// The delivery, step by step.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.0["plan"].as_array().into_iter().flatten().flat_map(steps).collect()
+    }
+
+    /// What is sent, as a person reads it: line ends drawn, long repetitions counted.
+    pub(super) fn delivery(&self) -> String {
+        let steps = self.steps();
+        let text = |bytes: &[u8]| glyphs::shortened(bytes, SHOWN).replace('␊', "␊\n").trim_end().to_owned();
+        let pauses = steps.iter().filter(|step| matches!(step, Step::Wait(_))).count();
+        if pauses > 1 {
+            return format!("{}\n(in {} pieces)\n", text(&self.sent()), pauses + 1);
+        }
+        let line = |step: &Step| match step {
+            Step::Send(bytes) => text(bytes),
+            Step::Wait(time) => format!("(a pause of {time} ms)"),
+            Step::Hold(_) => "(and then silence)".to_owned(),
+            Step::HalfClose => "(our side is closed)".to_owned(),
+        };
+        steps.iter().map(|step| line(step) + "\n").collect()
     }
 
     /// All that it sends, in one piece.

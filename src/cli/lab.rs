@@ -7,11 +7,17 @@ use wirelight::{App, Request, Response, json};
 /// The routes that the experiments ask. `pause`: how long the slow one takes.
 pub(super) fn app(pause: Duration) -> App {
     let mut app = App::new();
-    app.get("/", |_| "Hello!\n");
     app.get("/hello", |req| {
         let name = req.query("name").unwrap_or("World".into());
         json!({ "message": format!("Hello, {name}!") })
     });
+    play(&mut app, pause);
+    app
+}
+
+/// Those that an application with a `/hello` lacks.
+pub(super) fn play(app: &mut App, pause: Duration) {
+    app.get("/", |_| "Hello!\n");
     app.post("/echo", |req: &Request<'_>| req.body().to_vec());
     app.get("/sleep", move |_| {
         std::thread::sleep(pause);
@@ -25,5 +31,4 @@ pub(super) fn app(pause: Duration) -> App {
         response
     });
     app.get("/limited", |_| "one of ten\n").limit("10 per minute");
-    app
 }

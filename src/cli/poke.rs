@@ -31,6 +31,8 @@ struct Options {
     experiment: Option<String>,
     predict: Option<usize>,
     suite: Option<String>,
+    /// The names of all that were given.
+    given: Vec<String>,
 }
 
 /// Sends bytes, plays an experiment, or plays all of them against a server.
@@ -49,6 +51,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     if let Some(more) = options.values.get(most) {
         return Err(Failure::usage(format!("{more:?} is one argument too many; quote the bytes: '…'")));
     }
+    options.agree()?;
     if let Some(server) = &options.suite {
         return suite::run(address(server)?);
     }
@@ -96,10 +99,17 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
-            Long("half-close") => options.half_close = true,
-            Long("file") => options.file = Some(arguments.value().map_err(confused)?),
+            Long("half-close") => {
+                options.half_close = true;
+                options.given.push("half-close".to_owned());
+            }
+            Long("file") => {
+                options.file = Some(arguments.value().map_err(confused)?);
+                options.given.push("file".to_owned());
+            }
             Long(name) => {
                 let name = name.to_owned();
+                options.given.push(name.clone());
                 let value = text(arguments.value().map_err(confused)?)?;
                 options.set(&name, &value)?;
             }
@@ -110,6 +120,23 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
 }
 
 impl Options {
+    /// What one way of poking has no use for is a misunderstanding, not to be passed over.
+    fn agree(&self) -> Result<(), Failure> {
+        let (with, fits): (_, &[&str]) = if self.suite.is_some() {
+            ("--suite", &["suite"])
+        } else if self.experiment.is_some() {
+            ("--experiment", &["experiment", "predict"])
+        } else if self.every.is_some() {
+            ("--every", &["every", "file", "gap", "repeat", "half-close", "hold", "slow-read"])
+        } else {
+            ("bytes to send", &["at", "file", "gap", "repeat", "half-close", "hold", "slow-read"])
+        };
+        match self.given.iter().find(|name| !fits.contains(&name.as_str())) {
+            Some(name) => Err(Failure::usage(format!("--{name} does not go with {with}"))),
+            None => Ok(()),
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         match name {
             "every" => self.every = Some(plan::count("--every", value)?),

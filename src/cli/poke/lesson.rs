@@ -18,8 +18,12 @@ pub(super) fn run(name: &str, server: Option<SocketAddr>, predicted: Option<usiz
     let by_number = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let found = all.iter().enumerate().find(|(index, one)| Some(*index) == by_number || one.text("name") == name);
     let Some((index, experiment)) = found else { return Err(unknown(name, &all)) };
-    say(format_args!("{}. {}\n\n{}\n", index + 1, experiment.text("title"), experiment.text("question")));
     let choices = experiment.texts("choices");
+    if predicted.is_some_and(|number| number > choices.len()) {
+        return Err(Failure::usage(format!("--predict must be a number from 1 to {} here", choices.len())));
+    }
+    say(format_args!("{}. {}\n\n{}", index + 1, experiment.text("title"), experiment.delivery()));
+    say(format_args!("{}\n", experiment.text("question")));
     for (number, choice) in choices.iter().enumerate() {
         say(format_args!("  {}  {choice}", number + 1));
     }
@@ -42,9 +46,15 @@ fn asked(choices: usize) -> Option<usize> {
         return None;
     }
     say(format_args!("\nWhat do you think? 1 to {choices}, or Enter to just see it:"));
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).ok()?;
-    line.trim().parse().ok().filter(|number| (1..=choices).contains(number))
+    loop {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).ok()?;
+        match line.trim().parse() {
+            Ok(number) if (1..=choices).contains(&number) => return Some(number),
+            _ if line.trim().is_empty() => return None,
+            _ => say(format_args!("A number from 1 to {choices}, or Enter:")),
+        }
+    }
 }
 
 fn play(experiment: &Experiment, server: Option<SocketAddr>) -> Result<Talk, Failure> {
@@ -100,6 +110,9 @@ fn reveal(experiment: &Experiment, predicted: Option<usize>, answers: &[Answer],
         Some(&seen) == experiment.statuses("statuses").as_ref() && ending.name() == experiment.text("end");
     if !as_expected && experiment.answer().is_none() {
         say(format_args!("This server did otherwise: statuses {seen:?}, connection: {}.", ending.name()));
+        if seen.contains(&404) {
+            say("404: it may lack the path. Without an address the experiment brings a server that has it.");
+        }
     }
     say(format_args!("Change it: {}", experiment.text("change")));
 }

@@ -106,6 +106,9 @@ pub(super) fn talk(server: SocketAddr, steps: &[Step], manner: &Manner) -> io::R
     shared.tell(match ending {
         Ending::Fin => format!("server FIN after {} bytes", received.len()),
         Ending::Reset => format!("server RST after {} bytes", received.len()),
+        Ending::Open if received.is_empty() => {
+            "left open, and nothing came; we close (--hold TIME waits longer)".to_owned()
+        }
         Ending::Open => format!("left open after {} bytes; we close", received.len()),
     });
     Ok(Talk { received, ending })
