@@ -179,6 +179,119 @@ fn a_body_that_stops_coming_is_given_up() {
     }
 }
 
+/// Answers with what it reads while it reads it.
+fn echoing() -> App {
+    let mut app = App::new();
+    app.post("/echo", |req: &Request| {
+        let mut body = req.body_reader().detach();
+        let (mut sender, response) = wirelight::stream(16 * 1024);
+        std::thread::spawn(move || {
+            if let Err(error) = io::copy(&mut body, &mut sender) {
+                sender.abort(error);
+            }
+        });
+        response
+    })
+    .streaming();
+    app.post("/nothing", |req: &Request| {
+        drop(req.body_reader().detach());
+        wirelight::StatusCode::NO_CONTENT
+    })
+    .streaming();
+    app
+}
+
+/// One chunk of an answer.
+fn chunk(client: &mut Client) -> Vec<u8> {
+    let mut line = String::new();
+    io::BufRead::read_line(&mut client.0, &mut line).unwrap();
+    let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).unwrap() + 2];
+    client.0.read_exact(&mut chunk).unwrap();
+    chunk.truncate(chunk.len() - 2);
+    chunk
+}
+
+#[test]
+fn an_answer_may_begin_while_the_body_still_comes() {
+    let server = Running::start(echoing());
+    for half_closes in [false, true] {
+        let mut client = server.connect();
+        client.send(post("/echo", "Content-Length: 9") + "one");
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\nConnection: close\r\n"), "{head}");
+        assert_eq!(chunk(&mut client), b"one");
+        client.send("two");
+        assert_eq!(chunk(&mut client), b"two");
+        client.send("end");
+        if half_closes {
+            client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        }
+        assert_eq!([chunk(&mut client), chunk(&mut client)], [&b"end"[..], b""]);
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn both_bodies_of_an_exchange_flow_at_once() {
+    let server = Running::start(echoing());
+    let body = pattern(20_000_000);
+    for bytes in [
+        [post("/echo", "Content-Length: 20000000").as_bytes(), &body].concat(),
+        [post("/echo", "Transfer-Encoding: chunked").as_bytes(), &chunked(&body, &[70_000, 3])].concat(),
+    ] {
+        let mut client = server.connect();
+        let mut writer = client.0.get_ref().try_clone().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| writer.write_all(&bytes).unwrap());
+            client.head();
+            let (mut echo, mut piece) = (Vec::new(), chunk(&mut client));
+            while !piece.is_empty() {
+                echo.extend(piece);
+                piece = chunk(&mut client);
+            }
+            assert!(echo == body, "{} bytes", echo.len());
+        });
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_amid_its_answer_cuts_an_answer_that_was_to_be_whole() {
+    let soon = Duration::from_millis(1);
+    let timeouts = Timeouts { body_idle: soon, body_grace: soon, ..Timeouts::default() };
+    for (timeouts, body) in [(Timeouts::default(), "5\r\nfirst\r\nno size\r\n"), (timeouts, "5\r\nfirst\r\n")] {
+        let server = Running::with(echoing(), |server| server.timeouts(timeouts));
+        let mut client = server.connect();
+        client.send(post("/echo", "Transfer-Encoding: chunked") + body);
+        let mut rest = Vec::new();
+        let end = client.0.read_to_end(&mut rest);
+        let rest = String::from_utf8(rest).unwrap();
+        assert!(end.is_err() || !rest.ends_with("0\r\n\r\n"), "{rest}");
+    }
+}
+
+#[test]
+fn who_asks_before_an_echo_is_told_before_its_head() {
+    let server = Running::start(echoing());
+    let mut client = server.connect();
+    client.send(post("/echo", "Content-Length: 3\r\nExpect: 100-continue"));
+    assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 200 OK\r\n"));
+    client.send("abc");
+    assert_eq!([chunk(&mut client), chunk(&mut client)], [&b"abc"[..], b""]);
+}
+
+#[test]
+fn a_detached_reader_holds_no_answer_without_a_body() {
+    let server = Running::start(echoing());
+    let mut client = server.connect();
+    client.send(post("/nothing", "Content-Length: 3") + "abc" + &post("/nothing", "Content-Length: 9"));
+    assert!(client.head().starts_with("HTTP/1.1 204 "));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 204 ") && head.contains("\r\nConnection: close\r\n"), "{head}");
+    assert!(client.is_closed());
+}
+
 /// A handler that does not read makes the client wait: the kernel's buffers fill, ours do not.
 #[test]
 fn who_sends_faster_than_the_handler_reads_has_to_wait() {

@@ -68,7 +68,7 @@ pub(crate) fn settle(request: &Request<'_>, response: &mut Response) {
     if !response.take_conditional() {
         return;
     }
-    if response.is_streamed() {
+    if response.is_stream() {
         response.remove_header("Accept-Ranges"); // what is made while it is sent has no parts to choose from
     }
     let length = response.body().len();

@@ -259,11 +259,6 @@ impl Response {
         self.body = Body::Static(bytes);
     }
 
-    /// Whether the body is made while it is sent.
-    pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self.body, Body::Source(..))
-    }
-
     /// Leaves this part of a body that is here.
     pub(crate) fn cut(&mut self, part: Range<usize>) {
         match &mut self.body {

@@ -1,6 +1,7 @@
 //! A body that its handler reads while it comes: a pipe of bounded size from the event loop to a thread; knows no connection.
 
-use std::io::{self, ErrorKind, Read};
+use std::borrow::Cow;
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::body::Wake;
@@ -13,8 +14,8 @@ const BOUND: usize = 64 * 1024;
 pub struct BodyReader<'r>(Source<'r>);
 
 enum Source<'r> {
-    Whole(&'r [u8]),
-    Pipe(&'r Pipe),
+    Whole(Cursor<Cow<'r, [u8]>>),
+    Pipe(Arc<Pipe>),
 }
 
 impl Request<'_> {
@@ -23,18 +24,63 @@ impl Request<'_> {
     ///
     /// A read fails when the body breaks off, is malformed, too large or too slow. Whatever the handler makes of that, the client
     /// gets the refusal that fits, and the connection ends.
+    ///
+    /// A handler may return before it has read all. If the rest is here already it is dropped; if not, the answer says `Connection:
+    /// close`, nothing more is read for the application, and the close is staged (RFC 9112 §9.6), so that a client which still sends
+    /// can read the answer. A handler that wants to answer and read on takes a [detached](BodyReader::detach) reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
         match self.get::<Arc<Pipe>>() {
-            Some(pipe) => BodyReader(Source::Pipe(pipe)),
-            None => BodyReader(Source::Whole(self.body())),
+            Some(pipe) => BodyReader(Source::Pipe(pipe.clone())),
+            None => BodyReader(Source::Whole(Cursor::new(Cow::Borrowed(self.body())))),
         }
+    }
+}
+
+impl BodyReader<'_> {
+    /// The same reader for another thread, which may read on when the handler has returned, for as long as a [`stream`](crate::stream)
+    /// is the answer: the answer begins while the body still comes. Such an answer says `Connection: close`, since nobody could promise
+    /// yet that the body will be read to its end; many clients send all of a body before they look at an answer.
+    ///
+    /// A body that breaks off is no failure of the answer: whoever feeds the answer decides, and [`abort`](crate::Sender::abort)s it
+    /// if it was to be a whole one.
+    ///
+    /// ```
+    /// use wirelight::{App, Request};
+    ///
+    /// let mut app = App::new();
+    /// app.post("/echo", |req: &Request| {
+    ///     let mut body = req.body_reader().detach();
+    ///     let (mut sender, response) = wirelight::stream(64 * 1024);
+    ///     std::thread::spawn(move || {
+    ///         if let Err(error) = std::io::copy(&mut body, &mut sender) {
+    ///             sender.abort(error);
+    ///         }
+    ///     });
+    ///     response
+    /// })
+    /// .streaming();
+    /// assert!(app.test().raw(b"POST /echo HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi").ends_with(b"hi"));
+    /// ```
+    pub fn detach(self) -> BodyReader<'static> {
+        BodyReader(match self.0 {
+            Source::Whole(bytes) => {
+                let at = bytes.position();
+                let mut bytes = Cursor::new(Cow::Owned(bytes.into_inner().into_owned()));
+                bytes.set_position(at);
+                Source::Whole(bytes)
+            }
+            Source::Pipe(pipe) => {
+                pipe.lock().detached = true;
+                Source::Pipe(pipe)
+            }
+        })
     }
 }
 
 impl Read for BodyReader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Source::Whole(rest) => rest.read(out),
+            Source::Whole(bytes) => bytes.read(out),
             Source::Pipe(pipe) => pipe.read(out),
         }
     }
@@ -58,6 +104,8 @@ struct State {
     asked: bool,
     /// The connection was refused more, and wants to be called.
     stalled: bool,
+    /// Somebody may read on when the handler has returned.
+    detached: bool,
 }
 
 #[derive(Default)]
@@ -78,6 +126,11 @@ impl Pipe {
         let mut state = self.lock();
         state.stalled = !state.asked || state.bytes.len() - state.at >= BOUND;
         !state.stalled
+    }
+
+    /// Whether somebody may read on when the handler has returned.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lock().detached
     }
 
     pub(crate) fn push(&self, bytes: &[u8]) {
@@ -190,7 +243,7 @@ mod tests {
         pipe.break_off(ErrorKind::UnexpectedEof, "gone");
         pipe.finish();
         let mut text = String::new();
-        let error = BodyReader(Source::Pipe(&pipe)).read_to_string(&mut text).unwrap_err();
+        let error = BodyReader(Source::Pipe(pipe)).read_to_string(&mut text).unwrap_err();
         assert_eq!(
             (text.as_str(), error.kind(), error.to_string().as_str()),
             ("abc", ErrorKind::UnexpectedEof, "gone")

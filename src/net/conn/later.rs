@@ -84,7 +84,13 @@ impl<S: Socket> Conn<S> {
         match self.stage {
             Stage::Lingering => self.linger(desk, probe),
             Stage::Postponed => self.hand_over(desk, context, probe),
-            Stage::Streaming => self.stream(context, probe),
+            Stage::Streaming => match self.take_in(desk, context, probe) {
+                Fate::Gone(ending) => Fate::Gone(ending),
+                taken => match self.stream(context, probe) {
+                    Fate::Wait => taken,
+                    sent => sent,
+                },
+            },
             Stage::Switching => Fate::Switched,
             // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
             Stage::Away => self.take_in(desk, context, probe),
@@ -157,7 +163,8 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Fate {
         self.stage = Stage::Open;
-        let refused = self.end_intake(context);
+        let reads_on = self.reads_on(&answer.response, &mut desk.tools.output, probe);
+        let refused = if reads_on { None } else { self.end_intake(context) };
         let behind = self.held.as_mut().map_or(0, |held| {
             held.away = None;
             held.input.len()
@@ -173,7 +180,10 @@ impl<S: Socket> Conn<S> {
             }
             None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),
         }
-        self.more = behind > 0 || self.eof;
+        if reads_on && self.stage != Stage::Streaming {
+            self.end_intake(context); // a status without a body
+        }
+        self.more = !reads_on && (behind > 0 || self.eof);
         if behind == 0 && self.stage == Stage::Open {
             self.held = None;
         }
@@ -257,10 +267,11 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
-    /// for hours would never find out by writing. Event streams never end by themselves, so a graceful stop ends them: their
+    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams never end by themselves, so a graceful stop ends them: their
     /// clients connect again, to whoever serves then.
     fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        if self.hangup {
+        let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
+        if self.hangup && !uploads {
             return Fate::Gone(Ending::Broken);
         }
         if context.moment.draining.is_some()
@@ -303,7 +314,7 @@ impl<S: Socket> Conn<S> {
         }
         let taken = taken.unwrap_or_default();
         if let Some(held) = &mut self.held {
-            held.stream = None;
+            (held.stream, held.intake) = (None, None);
             held.at += taken;
             self.more = held.at < held.input.len() || self.eof;
         }

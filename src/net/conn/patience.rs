@@ -62,10 +62,8 @@ impl<S: Socket> Conn<S> {
             Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now, probe),
             Timer::Idle => Fate::Gone(Ending::Fin),
             Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
-            Timer::Body if self.stage == Stage::Away && self.paused(context) => {
-                self.starve(Fault::BodyTimeout, context)
-            }
-            Timer::Body if self.stage == Stage::Away => self.starve(Fault::BodyTooSlow, context),
+            Timer::Body if self.flows_in() && self.paused(context) => self.starve(Fault::BodyTimeout, context),
+            Timer::Body if self.flows_in() => self.starve(Fault::BodyTooSlow, context),
             Timer::Body if self.paused(context) => self.too_late(Fault::BodyTimeout, desk, context, probe),
             Timer::Body => self.too_late(Fault::BodyTooSlow, desk, context, probe),
             Timer::Write => {
@@ -100,7 +98,7 @@ impl<S: Socket> Conn<S> {
         match self.http.waiting() {
             _ if self.stage == Stage::Lingering => Timer::Linger,
             _ if self.owes_output() => Timer::Write,
-            _ if self.stage == Stage::Streaming => self.stream_timer(),
+            _ if self.stage == Stage::Streaming && !self.flows_in() => self.stream_timer(),
             _ if self.stage == Stage::Away && !self.flows_in() => Timer::Application,
             Waiting::Idle => Timer::Idle,
             Waiting::Head => Timer::Head,

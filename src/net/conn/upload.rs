@@ -7,6 +7,7 @@ use super::later::Exchange;
 use super::{Conn, Fate, Stage};
 use crate::app::app::Admission;
 use crate::app::request::Request;
+use crate::app::response::Response;
 use crate::app::upload::Pipe;
 use crate::http1::encode;
 use crate::http1::fault::{Fault, Reject};
@@ -159,6 +160,21 @@ impl<S: Socket> Conn<S> {
         intake.pipe.break_off(kind, reject.fault.row().sentence);
     }
 
+    /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head
+    /// of the answer it would be noise in its body.
+    pub(super) fn reads_on<P: Probe>(&mut self, answer: &Response, output: &mut Vec<u8>, probe: &mut P) -> bool {
+        let intake = self.held.as_mut().and_then(|held| held.intake.as_mut());
+        let Some(intake) = intake.filter(|intake| answer.is_stream() && intake.refused.is_none()) else { return false };
+        let reads_on = self.http.expects_body() && intake.pipe.is_detached();
+        if reads_on && std::mem::take(&mut intake.owes_continue) {
+            output.extend_from_slice(encode::CONTINUE);
+            if P::ON {
+                probe.event(self.id, Event::ReqContinue { sent: true });
+            }
+        }
+        reads_on
+    }
+
     /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
     pub(super) fn end_intake(&mut self, context: &Context<'_>) -> Option<(Reject, Arc<Exchange>)> {
         let held = self.held.as_mut()?;
@@ -176,6 +192,6 @@ impl<S: Socket> Conn<S> {
     /// Whether the client is what we wait for.
     pub(super) fn flows_in(&self) -> bool {
         let intake = self.held.as_ref().and_then(|held| held.intake.as_ref());
-        self.stage == Stage::Away && intake.is_some_and(|intake| intake.flows)
+        matches!(self.stage, Stage::Away | Stage::Streaming) && intake.is_some_and(|intake| intake.flows)
     }
 }
