@@ -1,10 +1,12 @@
 //! The referee's public corpus, replayed through the real parser and the real connection code without a socket, cut into pieces in every way.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]
 mod case;
 #[path = "corpus/cut.rs"]
 mod cut;
+#[path = "support/glass.rs"]
+mod glass;
 #[path = "corpus/judge.rs"]
 mod judge;
 #[path = "corpus/play.rs"]
@@ -13,6 +15,8 @@ mod play;
 mod reader;
 #[path = "corpus/routes.rs"]
 mod routes;
+#[path = "corpus/told.rs"]
+mod told;
 #[path = "corpus/validators.rs"]
 mod validators;
 
@@ -100,6 +104,36 @@ fn no_answer_depends_on_the_cut() {
         {
             let shown = |answer: &(String, bool)| format!("{:.200} (closed: {})", answer.0, answer.1);
             failures.push(format!("{id}: {how:?} gave {}, whole {}", shown(&other), shown(&whole)));
+        }
+    }
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// T3, T4, T8, T9 over the corpus: spans tile what was sent, refused or not; the meaning is the same however the bytes came; and no
+/// step, no section is made up.
+#[test]
+fn what_a_trace_tells_is_whole_and_does_not_depend_on_the_cut() {
+    let app = routes::routes(std::time::Duration::ZERO);
+    let headings = include_str!("data/rfc-sections.txt");
+    let sections = headings.lines().filter_map(|line| line.split('\t').next()).collect();
+    let mut failures = Vec::new();
+    for Case { id, steps, .. } in corpus().cases {
+        let [Step::Send { send, .. }] = &steps[..] else { continue };
+        let bytes = send.expand();
+        if bytes.len() > 1_024 {
+            continue; // what makes them long is repetition
+        }
+        let whole = told::events(&app, &[&bytes]);
+        failures.extend(told::gap(&whole).map(|gap| format!("{id}: {gap}")));
+        failures.extend(told::made_up(&whole, &sections).into_iter().map(|what| format!("{id}: {what}")));
+        let meaning = told::meaning(&whole);
+        for how in [random_deliveries()[bytes.len() % 8], Delivery::ByteByByte] {
+            let cut = told::meaning(&told::events(&app, &cut::pieces(&bytes, how)));
+            if let Some(index) = (0..cut.len().max(meaning.len())).find(|index| cut.get(*index) != meaning.get(*index))
+            {
+                failures.push(format!("{id}: {how:?} tells {:?}, whole {:?}", cut.get(index), meaning.get(index)));
+                break;
+            }
         }
     }
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));

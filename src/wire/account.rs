@@ -222,18 +222,20 @@ impl Account {
                     say(self.here(start), Event::BodyData { start: self.base + start as u64, end });
                 }
             }
-            Body::Chunked => trailers = self.chunks(say),
+            Body::Chunked => trailers = self.chunks(usize::MAX, say),
         }
         if let Some(length) = decoded {
-            say(self.here(start), Event::BodyEnd { length, trailers });
+            let (from, to) = (self.here(start).offset, self.here(self.length).offset);
+            say(self.here(start), Event::BodyEnd { start: from, end: to, length, trailers });
         }
     }
 
-    /// One event a whole chunk, the last one included. Gives the number of trailer lines.
-    fn chunks(&mut self, say: Say<'_>) -> u32 {
+    /// One event a whole chunk that ends at `most` or before it, the last one included. Gives the number of trailer lines.
+    fn chunks(&mut self, most: usize, say: Say<'_>) -> u32 {
         let (mut chunks, mut at, mut trailers) = (Chunks::default(), self.length, 0);
         let (mut start, mut size, mut ext, mut last) = (at, 0, 0, false);
-        while let Some((kind, length)) = chunks.next(self.raw().get(at..).unwrap_or_default()) {
+        let known = most.min(self.raw().len());
+        while let Some((kind, length)) = chunks.next(self.raw().get(at..known).unwrap_or_default()) {
             at += length;
             match kind {
                 Kind::ChunkData => size += length as u64,
@@ -253,19 +255,34 @@ impl Account {
     }
 
     fn refused(&mut self, reject: Reject, limit: Option<(&'static str, u64)>, say: Say<'_>) {
-        if self.body != Body::Absent && reject.at >= self.length {
-            self.body(None, say);
-        }
         // What did not come has no place: its fault lies behind the last byte that did.
         let missing = matches!(
             reject.fault,
             Fault::HeadTimeout | Fault::BodyTimeout | Fault::BodyTooSlow | Fault::EndedEarly | Fault::Overloaded
         );
         let at = if missing { self.raw().len() } else { reject.at };
+        if self.body == Body::Chunked && at >= self.length {
+            self.chunks(at, say);
+        }
         self.refused = Some(reject.fault);
-        say(self.here(at), Event::ReqError { reject, byte: self.raw().get(at).copied() });
+        let head = if self.asked.is_some() {
+            0..0
+        } else {
+            0..self.end_of_line(at, limit.is_some() || reject.fault == Fault::TlsOnPlainPort)
+        };
+        let (byte, head) = (self.raw().get(at).copied(), self.raw().get(head).unwrap_or_default());
+        say(self.here(at), Event::ReqError { reject, byte, start: self.base, head });
         if let Some((which, value)) = limit {
             say(self.here(at), Event::LimitHit { which, value });
+        }
+    }
+
+    /// The end of the line with the guilty byte. Beyond a limit nothing is read, and what has no lines comes in pieces of chance.
+    fn end_of_line(&self, at: usize, limited: bool) -> usize {
+        let rest = self.raw().get(at..).unwrap_or_default();
+        match memchr::memchr(b'\n', rest) {
+            Some(lf) if !limited => at + lf + 1,
+            _ => (at + 1).min(self.raw().len()),
         }
     }
 

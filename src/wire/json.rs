@@ -90,7 +90,7 @@ fn verdict(json: &mut Object<'_>, line: &Line<'_>) {
             json.text("rfc", reason.rfc);
             json.text("text", reason.why);
         }
-        Event::ReqError { reject, byte } => {
+        Event::ReqError { reject, byte, start, head } => {
             let row = reject.fault.row();
             json.number("at", line.place.offset);
             if let Some(byte) = byte {
@@ -101,6 +101,10 @@ fn verdict(json: &mut Object<'_>, line: &Line<'_>) {
             json.flag("close", row.close);
             json.text("rfc", row.rfc);
             json.text("text", row.sentence);
+            if !head.is_empty() {
+                json.range("range", start, start.saturating_add(head.len() as u64));
+                json.spans(&spans::head_spans(head));
+            }
         }
         Event::ReqContinue { sent } => {
             json.flag("sent", sent);
@@ -187,7 +191,8 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
             json.number("size", size);
             json.number("ext", ext);
         }
-        Event::BodyEnd { length, trailers } => {
+        Event::BodyEnd { start, end, length, trailers } => {
+            json.range("range", start, end);
             json.number("len", length as u64);
             json.number("trailers", u64::from(trailers));
         }

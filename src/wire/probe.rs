@@ -204,15 +204,21 @@ pub(crate) enum Event<'a> {
         size: u64,
         ext: u64,
     },
+    /// Stream offsets of the whole body, trailers and the last empty line included; the bytes it decodes to.
     BodyEnd {
+        start: u64,
+        end: u64,
         length: usize,
         trailers: u32,
     },
     /// Not right, and served all the same.
     ReqTolerated(Reason),
+    /// `head`: of a head that was refused itself, what was read of it, up to the end of the guilty line. It begins at `start`.
     ReqError {
         reject: Reject,
         byte: Option<u8>,
+        start: u64,
+        head: &'a [u8],
     },
     ReqContinue {
         sent: bool,

@@ -202,7 +202,7 @@ fn message(text: &mut String, line: &Line<'_>) -> Option<()> {
         }
         Event::BodyEnd { length, .. } => write!(text, "complete, {length} bytes"),
         Event::ReqTolerated(reason) => write!(text, "{} ({})", reason.why, reason.rfc),
-        Event::ReqError { reject, byte } => {
+        Event::ReqError { reject, byte, .. } => {
             let row = reject.fault.row();
             let found = byte.map_or(String::new(), |byte| format!(", {byte:#04x}"));
             write!(text, "{} (byte {}{found}, {}): {}", row.sentence, line.place.offset, row.rfc, row.status)
