@@ -3,6 +3,13 @@
 //! Each function takes whatever bytes there are and panics when an invariant breaks. Most say the same thing: what bytes mean
 //! does not depend on where the network cut them.
 
+mod answers;
+mod application;
+mod glass;
+
+pub use application::{application, field};
+pub use glass::{explanation, trace};
+
 use crate::app::app::App;
 use crate::app::pattern::Pattern;
 use crate::app::request::Request;

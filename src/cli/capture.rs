@@ -95,7 +95,7 @@ pub(super) fn open(file: &OsString) -> Result<Capture, Failure> {
 }
 
 /// Reads a capture line by line. Events of unknown names are passed over: the schema grows.
-fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> Failure) -> Result<Capture, Failure> {
+pub(super) fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> Failure) -> Result<Capture, Failure> {
     let (mut capture, mut line, mut bytes, mut events) = (Capture::default(), Vec::new(), 0, 0);
     for number in 1.. {
         line.clear();

@@ -267,7 +267,7 @@ impl Connection {
     fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
         if self.recv == Recv::Idle {
             self.receiving(Recv::Head);
-        } else if !self.worth_a_look(input) {
+        } else if input.len() <= limits.head && !self.worth_a_look(input) {
             let before = std::mem::replace(&mut self.searched, input.len());
             return need_head(input, before, limits);
         }
@@ -339,13 +339,12 @@ impl Connection {
     }
 }
 
-/// More bytes are needed, unless there are too many already. `before`: how many were searched for that already.
+/// More bytes are needed, unless the request line is too long already. `before`: how many were searched for that already.
 fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reject> {
-    // The longest line that can still be whole is CRLF longer than the limit. Once one that long was found to end, it stays so.
-    let longest = limits.request_line + 2;
-    let too_long =
-        before <= longest && input.len() > longest && diagnose::request_line_exceeds(input, limits.request_line);
-    if too_long || input.len() > limits.head {
+    // The longest line that can still be whole is CRLF longer than the limit, and an empty line may stand in front of it. Once one
+    // that long was found to end, it stays so.
+    let crossing = before <= limits.request_line + 4 && input.len() > limits.request_line + 2;
+    if crossing && diagnose::request_line_exceeds(input, limits.request_line) {
         return Err(diagnose::too_large(input, limits));
     }
     Ok(Event::NeedData)

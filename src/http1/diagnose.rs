@@ -6,13 +6,10 @@ use super::limits::Limits;
 
 /// Turns httparse's verdict into ours: which rule, which byte. `None` while the guilty line is not all there: what is wrong
 /// with it must not depend on how the bytes were cut. (Limits bound the wait; a TLS hello, which has no lines, is told at once.)
-pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: &Limits) -> Option<Reject> {
+pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Option<Reject> {
     use httparse::Error;
-    if input.len() > limits.request_line + 2 && request_line_exceeds(input, limits.request_line) {
-        return Some(too_large(input, limits));
-    }
     let at = guilty_byte(input, room);
-    if memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).is_none() && input.first() != Some(&0x16) {
+    if memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).is_none() && !is_tls(input) {
         return None;
     }
     let byte = input.get(at).copied().unwrap_or(0);
@@ -34,11 +31,8 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize, limits: 
 /// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
 /// Another major version is refused with 505, and what is no version at all with 400.
 /// `None` while the line is not all there: `HTTP/2` may yet become a version.
-pub(crate) fn as_http11(input: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Reject> {
-    if input.len() > limits.request_line + 2 && request_line_exceeds(input, limits.request_line) {
-        return Err(too_large(input, limits));
-    }
-    let start = empty_lines(input);
+pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
+    let start = empty_line(input);
     let line = input.get(start..).unwrap_or_default();
     let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -60,9 +54,13 @@ pub(crate) fn as_http11(input: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>
     }
 }
 
-/// Whether the first line is longer than it may be, however it goes on.
+/// Whether the request line is longer than it may be, however it goes on. An empty line in front of it does not count, and a TLS hello
+/// is no line.
 pub(crate) fn request_line_exceeds(input: &[u8], limit: usize) -> bool {
-    memchr::memchr(b'\n', input.get(..limit + 2).unwrap_or(input)).is_none()
+    let line = input.get(empty_line(input)..).unwrap_or_default();
+    // CRLF comes on top of the limit.
+    let longest = line.get(..limit + 2).filter(|longest| longest.len() < line.len() && !is_tls(input));
+    longest.is_some_and(|longest| memchr::memchr(b'\n', longest).is_none())
 }
 
 /// A head that is larger than we read: whose fault is it, the request line's (414, 501) or the fields' (431)?
@@ -70,10 +68,17 @@ pub(crate) fn too_large(input: &[u8], limits: &Limits) -> Reject {
     if !request_line_exceeds(input, limits.request_line) {
         return Fault::HeadTooLarge.at(limits.head);
     }
-    match memchr::memchr(b' ', input.get(..limits.request_line).unwrap_or(input)) {
-        Some(_) => Fault::TargetTooLong.at(limits.request_line),
-        None => Fault::MethodTooLong.at(0),
+    let start = empty_line(input);
+    let line = input.get(start..).unwrap_or_default();
+    match memchr::memchr(b' ', line.get(..limits.request_line).unwrap_or(line)) {
+        Some(_) => Fault::TargetTooLong.at(start + limits.request_line),
+        None => Fault::MethodTooLong.at(start),
     }
+}
+
+/// Every TLS record that opens a connection starts with 22 (handshake) and a major version of 3 (RFC 8446 §5.1).
+fn is_tls(input: &[u8]) -> bool {
+    input.first() == Some(&0x16)
 }
 
 /// httparse names no place. The shortest prefix that it refuses ends at the guilty byte: found by halving, since a prefix
@@ -92,9 +97,9 @@ fn guilty_byte(input: &[u8], room: usize) -> usize {
     bad.saturating_sub(1)
 }
 
-/// Bytes of line ends in front of the request line.
-fn empty_lines(input: &[u8]) -> usize {
-    input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+/// Bytes of the one empty line that may stand in front of the request line (RFC 9112 §2.2).
+fn empty_line(input: &[u8]) -> usize {
+    if input.starts_with(b"\r\n") { 2 } else { 0 }
 }
 
 /// A CR that no LF follows shows one byte later.
@@ -117,14 +122,13 @@ fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
 
 /// "Host : a" has a blank before its colon; "no colon here" has none at all.
 fn blank_in_name(input: &[u8], at: usize) -> Fault {
-    let rest = input.get(at..).unwrap_or_default().trim_ascii_start();
-    if rest.first() == Some(&b':') { Fault::SpaceBeforeColon } else { Fault::FieldName }
+    let mut rest = input.get(at..).unwrap_or_default().iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    if rest.next() == Some(&b':') { Fault::SpaceBeforeColon } else { Fault::FieldName }
 }
 
 fn in_request_line(input: &[u8], at: usize, byte: u8) -> Fault {
-    let start = empty_lines(input);
-    // Every TLS record that opens a connection starts with 22 (handshake) and a major version of 3 (RFC 8446 §5.1).
-    if input.first() == Some(&0x16) {
+    let start = empty_line(input);
+    if is_tls(input) {
         return Fault::TlsOnPlainPort;
     }
     if at == start && matches!(byte, b' ' | b'\t') {

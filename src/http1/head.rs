@@ -21,10 +21,9 @@ pub(crate) const MAX_FIELDS: usize = 256;
 /// Fields that nearly every head has at most; one with more is parsed a second time, by the larger table.
 const USUAL_FIELDS: usize = 16;
 
-/// Where a head begins, where its field lines do, and where it ends.
+/// Where a head begins and ends.
 struct Extent {
     start: usize,
-    fields: usize,
     end: usize,
 }
 
@@ -79,11 +78,15 @@ impl Head {
         };
         let mut table = [httparse::EMPTY_HEADER; USUAL_FIELDS];
         match httparse::parse_headers(input.get(fields..).unwrap_or_default(), &mut table) {
-            Ok(httparse::Status::Complete((length, headers))) if headers.len() <= limits.fields => {
+            Ok(httparse::Status::Complete((length, headers)))
+                if headers.len() <= limits.fields
+                    && fields + length <= limits.head
+                    && fields <= limits.request_line + 2 =>
+            {
                 self.version = Version::Http11;
-                self.take_fields(input, headers, Extent { start: 0, fields, end: fields + length }, limits)
+                self.take_fields(input, headers, Extent { start: 0, end: fields + length })
             }
-            Ok(httparse::Status::Partial) => Ok(false),
+            Ok(httparse::Status::Partial) if input.len() <= limits.head => Ok(false),
             Ok(_) | Err(_) => self.parse_any(input, limits),
         }
     }
@@ -102,32 +105,39 @@ impl Head {
     }
 
     /// The same for every other spelling, and for heads with many fields; it also says what is wrong with a faulty one.
+    ///
+    /// What is behind the limit is never looked at: what is told of a head must not depend on how much of it came at once.
     #[inline(never)]
     fn parse_any(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
+        match self.parse_within(input.get(..limits.head).unwrap_or(input), limits) {
+            Ok(false) if input.len() > limits.head => Err(diagnose::too_large(input, limits)),
+            parsed => parsed,
+        }
+    }
+
+    fn parse_within(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
         check_empty_lines(input)?;
+        // Before any fault in the line, which can only be told when the line has ended.
+        if diagnose::request_line_exceeds(input, limits.request_line) {
+            return Err(diagnose::too_large(input, limits));
+        }
         let mut table = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let room = limits.fields.min(MAX_FIELDS);
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(input, &mut table[..room]) {
-            Ok(httparse::Status::Complete(length)) => self.take(input, &request, length, limits),
+            Ok(httparse::Status::Complete(length)) => self.take(input, &request, length),
             Ok(httparse::Status::Partial) => Ok(false),
             // RFC 9110 §2.5: a higher minor version is served as the highest one we know. httparse knows 1.0 and 1.1 only.
-            Err(httparse::Error::Version) => match diagnose::as_http11(input, limits)? {
-                Some(rewritten) => self.parse_any(&rewritten, limits),
+            Err(httparse::Error::Version) => match diagnose::as_http11(input)? {
+                Some(rewritten) => self.parse_within(&rewritten, limits),
                 None => Ok(false),
             },
-            Err(error) => diagnose::reject(input, error, room, limits).map_or(Ok(false), Err),
+            Err(error) => diagnose::reject(input, error, room).map_or(Ok(false), Err),
         }
     }
 
     /// The strict pass over a request line that httparse found.
-    fn take(
-        &mut self,
-        input: &[u8],
-        request: &httparse::Request<'_, '_>,
-        length: usize,
-        limits: &Limits,
-    ) -> Result<bool, Reject> {
+    fn take(&mut self, input: &[u8], request: &httparse::Request<'_, '_>, length: usize) -> Result<bool, Reject> {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(Fault::RequestLine.at(0)); // cannot be: httparse fills all three when it is complete
         };
@@ -142,21 +152,12 @@ impl Head {
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.method = Method::from_bytes(method.as_bytes()).ok_or(Fault::MethodTooLong.at(start))?;
         self.target = target::parse(self.method, input, span)?;
-        self.take_fields(input, request.headers, Extent { start, fields: line_end + 2, end: length }, limits)
+        self.take_fields(input, request.headers, Extent { start, end: length })
     }
 
     /// The strict pass over the field lines, and what can only be said when the last one was read.
     #[inline(always)]
-    fn take_fields(
-        &mut self,
-        input: &[u8],
-        headers: &[httparse::Header<'_>],
-        extent: Extent,
-        limits: &Limits,
-    ) -> Result<bool, Reject> {
-        if extent.end > limits.head || extent.fields - extent.start > limits.request_line + 2 {
-            return Err(diagnose::too_large(input, limits));
-        }
+    fn take_fields(&mut self, input: &[u8], headers: &[httparse::Header<'_>], extent: Extent) -> Result<bool, Reject> {
         self.length = extent.end;
         self.notes = Notes::default();
         self.count = headers.len();

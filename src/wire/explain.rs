@@ -92,8 +92,9 @@ fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
     examined.findings.extend(body.finding.clone());
     examined.findings.extend(date::findings(&bytes, &spans));
     let verdict = if request { answer(&examined, &body) } else { reading(&examined, &body) };
+    let end = spans.last().map_or(0, |span| span.end);
     let mut secrets = Vec::new();
-    Secrets::default().find(bytes.get(..body.end).unwrap_or_default(), &mut secrets);
+    Secrets::default().find(bytes.get(..end).unwrap_or_default(), &mut secrets);
     Explanation {
         spans,
         secrets,
@@ -102,7 +103,7 @@ fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
         findings: examined.findings,
         body: body.sentence,
         verdict,
-        end: body.end,
+        end,
         bytes,
     }
 }
@@ -174,8 +175,6 @@ struct Measured {
     /// How it is cut into spans; none: there is no telling.
     spans: Option<Body>,
     finding: Option<Finding>,
-    /// Where the message ends in the bytes.
-    end: usize,
     /// Whether bytes are still to come.
     waits: bool,
     /// Whether nothing stands behind the head.
@@ -185,23 +184,15 @@ struct Measured {
 impl Measured {
     fn of(bytes: &[u8], start: usize, examined: &Examined, pasted: bool) -> Measured {
         let here = bytes.get(start..).unwrap_or_default();
-        let measured = |sentence, spans, end| Measured {
-            sentence,
-            spans,
-            end,
-            finding: None,
-            waits: false,
-            bare: here.is_empty(),
-        };
+        let measured =
+            |sentence, spans| Measured { sentence, spans, finding: None, waits: false, bare: here.is_empty() };
         match examined.body {
-            _ if examined.unfinished => Measured {
-                waits: true,
-                ..measured("There is no telling yet: the head has not ended.".into(), None, bytes.len())
-            },
+            _ if examined.unfinished => {
+                Measured { waits: true, ..measured("There is no telling yet: the head has not ended.".into(), None) }
+            }
             _ if examined.boundless => measured(
                 "There is no telling: what the fields say about its end is refused (RFC 9112 §6.3).".into(),
                 Some(Body::Length(u64::MAX)),
-                bytes.len(),
             ),
             None => measured(
                 format!(
@@ -209,13 +200,11 @@ impl Measured {
                     here.len()
                 ),
                 Some(Body::Length(u64::MAX)),
-                bytes.len(),
             ),
             Some(Body::Absent) => {
                 let blank = pasted && here.iter().all(u8::is_ascii_whitespace);
-                let end = if blank { bytes.len() } else { start };
                 let spans = if blank { Body::Length(u64::MAX) } else { Body::Absent };
-                measured(examined.no_body.to_owned(), Some(spans), end)
+                measured(examined.no_body.to_owned(), Some(spans))
             }
             Some(Body::Length(length)) => Measured::counted(here, start, length, pasted),
             Some(Body::Chunked) => Measured::chunked(here, start),
@@ -244,12 +233,11 @@ impl Measured {
             (0, more) => sentence += &format!("; {more} more bytes follow, which a reader takes for the next message."),
             (_, _) => sentence += &format!("; only {taken} are here."),
         }
-        let end = if present == taken { start + here.len() } else { start + taken };
+        let length = if present == taken { here.len() } else { taken };
         Measured {
             sentence,
-            spans: Some(Body::Length(end as u64 - start as u64)),
+            spans: Some(Body::Length(length as u64)),
             finding,
-            end,
             waits: missing > 0,
             bare: here.is_empty(),
         }
@@ -265,15 +253,11 @@ impl Measured {
             ),
             spans: Some(Body::Chunked),
             finding: None,
-            end: start + here.len(),
             waits: false,
             bare: here.is_empty(),
         };
         match progress {
-            Ok(Progress::Done) => {
-                measured.sentence += ", and the last chunk is here.";
-                measured.end = start + decoder.consumed();
-            }
+            Ok(Progress::Done) => measured.sentence += ", and the last chunk is here.",
             Ok(Progress::NeedData) => {
                 measured.sentence += " so far.";
                 measured.waits = true;
@@ -282,7 +266,7 @@ impl Measured {
                         .into()
                 });
                 measured.finding =
-                    Some(Finding { at: measured.end, name: "body-short", rfc: "RFC 9112 §7.1", sentence });
+                    Some(Finding { at: start + here.len(), name: "body-short", rfc: "RFC 9112 §7.1", sentence });
             }
             Err(reject) => {
                 measured.sentence += " before the fault.";

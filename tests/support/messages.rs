@@ -23,6 +23,7 @@ pub fn messages() -> Vec<String> {
         post("Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n00b\r\n, the world\r\n0\r\nX: y\r\n\r\n"),
         post("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nx\r\n"),
         post("Transfer-Encoding: chunked\r\n\r\n5\r\nhelloo\r\n"),
+        post("Transfer-Encoding: chunked\r\n\r\n5 x\r\nhello\r\n0\r\n\r\n"),
         post("Content-Length: 9999999\r\n\r\n"),
         post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
         post("Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello"),

@@ -164,6 +164,7 @@ const EXCHANGES: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\n\r\n",
     b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost\t\r\n\r: a\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
     b"G\0T / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -265,6 +266,38 @@ fn an_exchange_cut_anywhere_tells_the_same_story() {
         for cut in 1..exchange.len() {
             let (one, two) = exchange.split_at(cut);
             assert_eq!(Play::all([one, two]).story, whole, "{} | {}", one.escape_ascii(), two.escape_ascii());
+        }
+    }
+}
+
+/// What is wrong with a head, and that it is too large: both are true of these, and which one is told depends on no cut either.
+#[test]
+fn a_head_beyond_a_limit_cut_anywhere_tells_the_same_story() {
+    let (a, f) = ("a".repeat(140), format!("f: {}\r\n", "v".repeat(120)));
+    let heads = [
+        format!("{a} / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", &a[..125]),
+        format!("{} /a HTTP/1.1\r\nHost: a\r\n\r\n", &a[..121]),
+        format!("\r\n{a} / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("\r\nGET /{a} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("\r\nGET /{} HTTP/1.1\r\nHost: a\r\n\r\n", &a[..114]),
+        format!("\r\nGET /{} HTTP/1.1\r\nHost: a\r\n\r\n", &a[..115]),
+        format!("GET /{a} HTTP/1.1\nHost: a\n\n"),
+        format!("GET /{a}] HTTP/1.7\r\nHost: a\r\n\r\n"),
+        format!("GET /] HTTP/1.1\r\nHost: a\r\n{}\r\n", f.repeat(4)),
+        format!("GET / HTTP/1.1\r\nHost : a\r\n{}\r\n", f.repeat(4)),
+        format!("GET / HTTP/1.1\r\n{}Host : a\r\n\r\n", f.repeat(4)),
+        format!("GET / HTTP/1.1\r\n{}no colon\r\n{}\r\n", f.repeat(3), f.repeat(2)),
+        format!("GET / HTTP/1.1\r\n{}x{}:\n\r\n", f.repeat(3), "\0".repeat(120)),
+        format!("\x16{a}"),
+        format!("\r\r\r\n{a}"),
+        format!("\r\r{a}\n"),
+    ];
+    for head in &heads {
+        let whole = Play::all([head.as_bytes()]).story;
+        for step in 1..=head.len() {
+            let play = Play::all(head.as_bytes().chunks(step));
+            assert_eq!(play.story, whole, "in pieces of {step}: {}", head.escape_default());
         }
     }
 }

@@ -67,6 +67,12 @@ fn the_body_is_measured() {
             "the last chunk is here",
             "",
         ),
+        // Behind a fault the cut goes on as far as it makes sense, and what is left is no part of the message: it is not lost.
+        (
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 x\r\na\r\n0\r\n\r\nGET",
+            "before the fault",
+            "GET",
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "no telling", ""),
         ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\nab", "no telling", ""),
     ];
