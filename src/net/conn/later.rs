@@ -267,8 +267,8 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
-    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams never end by themselves, so a graceful stop ends them: their
-    /// clients connect again, to whoever serves then.
+    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams
+    /// never end by themselves, so a graceful stop ends them: their clients connect again, to whoever serves then.
     fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
         if self.hangup && !uploads {
