@@ -12,18 +12,31 @@ const LONG: Duration = Duration::from_millis(10);
 /// For how many turns the handlers are timed behind a long one.
 const TURNS: u32 = 16;
 
-/// Decides when to time handlers. Timing all of them would cost two looks at the clock a request; this costs one a turn, and only
-/// after a long turn somebody looks closer. The sleep between two turns is nobody's: else every handler would be timed at low load.
+/// Decides when to time handlers. Timing all of them would cost two looks at the clock a request; this costs none while there is much
+/// to do: the time between the beginnings of two turns is known. When it is long, the ends of the turns that follow are looked at too,
+/// since most of it may have been sleep, and only behind a turn that was long itself the handlers are.
 #[derive(Debug, Default)]
-pub(crate) struct Watch(u32);
+pub(crate) struct Watch {
+    /// For how many turns their ends are looked at.
+    ends: u32,
+    /// For how many turns handlers are timed.
+    handlers: u32,
+}
 
 impl Watch {
-    /// The turn that is over went from `began` to `ended`. Whether the handlers of the next one are timed.
+    /// Whether somebody should look at the clock when this turn is over.
     #[inline]
-    pub(crate) fn turn(&mut self, began: Millis, ended: Millis) -> bool {
-        let is_long = ended.saturating_sub(began) >= LONG.as_millis() as Millis;
-        self.0 = if is_long { TURNS } else { self.0.saturating_sub(1) };
-        self.0 > 0
+    pub(crate) fn wants_end(&self) -> bool {
+        self.ends > 0
+    }
+
+    /// The turn before began at `began` and was over at `ended`, if anybody looked; now it is `now`. Whether handlers are timed.
+    #[inline]
+    pub(crate) fn turn(&mut self, began: Millis, ended: Option<Millis>, now: Millis) -> bool {
+        let is_long = |end: Millis| end.saturating_sub(began) >= LONG.as_millis() as Millis;
+        let left = |on: bool, turns: u32| if on { TURNS } else { turns.saturating_sub(1) };
+        (self.ends, self.handlers) = (left(is_long(now), self.ends), left(ended.is_some_and(is_long), self.handlers));
+        self.handlers > 0
     }
 }
 
@@ -55,10 +68,12 @@ mod tests {
     #[test]
     fn handlers_are_timed_for_a_while_behind_a_long_turn() {
         let mut watch = Watch::default();
-        assert!(!watch.turn(0, 9));
-        assert!(!watch.turn(5000, 5009), "it slept long in between");
-        assert!(watch.turn(9, 19));
-        let timed = (20..100).take_while(|&now| watch.turn(now - 1, now)).count();
+        assert!(!watch.turn(0, None, 9) && !watch.wants_end());
+        assert!(!watch.turn(9, None, 5000) && watch.wants_end(), "a long turn or a long sleep: who knows?");
+        assert!(!watch.turn(5000, Some(5009), 9000), "it was sleep");
+        assert!(watch.turn(9000, Some(9010), 9010), "it was work");
+        let timed = (9011..9100).take_while(|&now| watch.turn(now - 1, Some(now), now)).count();
         assert_eq!(timed, TURNS as usize - 1);
+        assert!(!watch.wants_end());
     }
 }

@@ -175,10 +175,11 @@ impl<P: Probe> Worker<P> {
 
     /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
     /// follow the one that nobody can set. `rested`: when the turn before had nothing more to do.
-    fn tick(&mut self, rested: Instant) {
+    fn tick(&mut self, rested: Option<Instant>) {
         let now = self.began.elapsed().as_millis() as Millis;
         let crowded = self.conns.len() > self.max_connections / 4 * 3;
-        let watching = self.watch.turn(self.moment.now, rested.duration_since(self.began).as_millis() as Millis);
+        let ended = rested.map(|rested| rested.duration_since(self.began).as_millis() as Millis);
+        let watching = self.watch.turn(self.moment.now, ended, now);
         self.moment = Moment::at(now, self.moment.draining, crowded, &self.settings.timeouts);
         self.moment.watching = watching;
         let second = now / 1000;

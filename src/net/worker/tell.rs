@@ -12,20 +12,22 @@ use crate::net::slots::Key;
 use crate::wire::probe::{Ending, Event, Probe};
 
 impl<P: Probe> Worker<P> {
-    /// The worker is about to sleep. Gives when: one look at the clock a turn, however many requests the turn had.
+    /// The worker is about to sleep. Gives when, if anybody wants to know.
     #[inline(always)]
-    pub(super) fn rest(&mut self) -> Instant {
+    pub(super) fn rest(&mut self) -> Option<Instant> {
         if P::ON {
             self.probe.rest();
         }
-        Instant::now()
+        (P::ON || self.watch.wants_end()).then(Instant::now)
     }
 
     /// It woke.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn tell_wake(&mut self, slept: Instant, events: &Events) {
-        if P::ON {
+    pub(super) fn tell_wake(&mut self, slept: Option<Instant>, events: &Events) {
+        if P::ON
+            && let Some(slept) = slept
+        {
             let waited_ns = u64::try_from(slept.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.probe.event(0, Event::PollWake { events: events.iter().count(), waited_ns });
         }
