@@ -349,6 +349,31 @@ fn the_queue_is_told_with_each_client_that_leaves_it() {
     assert!(left == [2, 1, 0] || left.is_empty(), "{left:?}");
 }
 
+/// One place and one thread: the second client waits outside, the second request for the pool gets 503.
+#[test]
+fn a_full_house_and_a_full_pool_are_limits() {
+    let held = GET.replace("/plaintext", "/held");
+    for (places, sent, word) in [(1, "GET", "\"connections\",\"value\":1"), (9, &held, "\"pool\",\"value\":0")] {
+        let (page, gate) = (Page::default(), Arc::new(Mutex::new(())));
+        let (mut app, held) = (app(), gate.clone());
+        app.get("/held", move |_| held.lock().map_or("", |_| "released")).blocking();
+        let server = Server::bind("127.0.0.1:0").unwrap().signals(false).max_connections(places).pool(1, 0);
+        let server = server.trace(Trace::json().to(page.clone()));
+        let (address, handle) = (server.local_addr(), server.handle());
+        let running = std::thread::spawn(move || server.run(app));
+        let shut = gate.lock().unwrap();
+        let clients = [(); 2].map(|()| {
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(sent.as_bytes()).unwrap();
+            client
+        });
+        await_word(&page, &format!("\"e\":\"limit.hit\",\"which\":{word}"));
+        drop((shut, clients));
+        handle.stop();
+        running.join().unwrap().unwrap();
+    }
+}
+
 #[test]
 fn every_event_has_an_example_that_is_one() {
     let mut schema = read(&std::fs::read_to_string(PAGE).unwrap());
