@@ -213,49 +213,82 @@ fn a_pipe_without_a_reader_holds_nobody_up() {
     fs::remove_file(pipe).unwrap();
 }
 
-/// T7: what the trace says was called is what strace says was called, in the same order.
+/// T7: what the trace says was called is what strace says was called, in the same order: for a request, and for a refusal whose
+/// connection is closed in stages.
 #[test]
 fn the_calls_of_one_request_are_those_that_strace_sees() {
-    let (log, record) = (file("strace"), file("strace-record"));
-    let mut command = Command::new("strace");
-    // -D: strace is the child, so that the signals and the exit code are the server's.
-    command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,close", "-o", log.to_str().unwrap()]);
     if !Command::new("strace").args(["-D", "true"]).output().is_ok_and(|output| output.status.success()) {
         println!("skipped: strace is not here, or may not trace");
         return;
     }
+    let answered = traced(|server| server.ask(1));
+    assert!(["epoll_wait", "recvfrom", "sendto", "close"].iter().all(|call| answered.contains(&(*call).to_owned())));
+    let refused = traced(|server| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n").unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap(); // up to its FIN; ours goes with the stream
+    });
+    assert!(refused.contains(&"shutdown".to_owned()), "{refused:?}");
+}
+
+/// The calls about one connection, which both have in the same order.
+fn traced(talk: impl FnOnce(&Running)) -> Vec<String> {
+    let (log, record) = (file("strace"), file("strace-record"));
+    let mut command = Command::new("strace");
+    // -D: strace is the child, so that the signals and the exit code are the server's.
+    command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,epoll_wait,close", "-o", log.to_str().unwrap()]);
     command.args([env!("CARGO_BIN_EXE_wirelight"), "--port", "0", "--record", record.to_str().unwrap()]);
     let server = Running::start(command);
-    server.ask(1);
+    let end = format!("{} +++ exited", server.child.id());
+    talk(&server);
     server.stop();
     let mut seen = String::new();
-    while !seen.contains("+++ exited") {
+    while !seen.contains(&end) {
         seen = fs::read_to_string(&log).unwrap_or_default(); // strace writes its last line behind the server's end
         std::thread::yield_now();
     }
-    let told: Vec<_> = events(&fs::read_to_string(&record).unwrap())
-        .iter()
-        .filter(|event| event["c"] == 1)
-        .filter_map(|event| Some(event["sys"].as_str()?.to_owned()))
-        .collect();
+    let mut told = Vec::new();
+    for event in events(&fs::read_to_string(&record).unwrap()) {
+        let own = event["c"] == 1 || (event["e"] == "poll.wake" && !told.is_empty());
+        told.extend(event["sys"].as_str().filter(|_| own).map(str::to_owned));
+        if event["e"] == "conn.close" {
+            break;
+        }
+    }
     assert_eq!(calls(&seen), told, "{seen}");
     fs::remove_file(log).unwrap();
     fs::remove_file(record).unwrap();
+    told
 }
 
-/// The calls about the first connection's socket. To look at a socket (its address, what is unread) is not told.
+/// The calls about the first connection's socket, and the waits of its thread. To look at a socket (its address, what is unread) is
+/// not told.
 fn calls(seen: &str) -> Vec<String> {
-    let lines = seen.lines().map(|line| line.split_once(' ').map_or(line, |(_, call)| call.trim_start()));
-    let mut lines = lines.skip_while(|line| !line.starts_with("accept4(") || line.contains("= -1"));
-    let accept = lines.next().unwrap();
+    let lines: Vec<_> = seen
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(thread, call)| (thread, call.trim_start()))
+        .collect();
+    // A call that another thread's line came into the middle of is told in two halves.
+    let whole = |(index, (thread, call)): (usize, &(_, &str))| {
+        let mut later = lines.iter().skip(index).filter(|(by, call)| by == thread && call.starts_with("<... "));
+        let rest = if call.ends_with("<unfinished ...>") { later.next().map_or("", |(_, rest)| *rest) } else { "" };
+        (*thread, format!("{call}{rest}"))
+    };
+    let mut lines = lines
+        .iter()
+        .enumerate()
+        .map(whole)
+        .skip_while(|(_, call)| !call.starts_with("accept4(") || call.contains("= -1"));
+    let (thread, accept) = lines.next().unwrap();
     let fd = accept.rsplit("= ").next().unwrap().trim();
-    let about = |line: &str| {
+    let about = |(by, line): (&str, String)| {
         let (call, arguments) = line.split_once('(')?;
         let mut arguments = arguments.split([',', ')']).map(str::trim);
         let subject = if call == "epoll_ctl" { arguments.nth(2) } else { arguments.next() };
-        (subject == Some(fd)).then(|| call.to_owned())
+        (subject == Some(fd) || (call == "epoll_wait" && by == thread)).then(|| call.to_owned())
     };
-    let told = lines.filter(|line| !line.contains("MSG_PEEK") && !line.starts_with("getsockname"));
+    let told = lines.filter(|(_, line)| !line.contains("MSG_PEEK") && !line.starts_with("getsockname"));
     let mut calls = vec!["accept4".to_owned()];
     for call in told.filter_map(about) {
         calls.push(call);
