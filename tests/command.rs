@@ -345,6 +345,24 @@ fn mistakes_get_one_sentence_and_code_2() {
         let sentence = refused(&mut wirelight(arguments));
         assert!(sentence.contains(word), "{arguments:?}: {sentence}");
     }
+    // What drives a terminal does not come back out of a mistake.
+    let evil = "\x1b[2J\u{9b}31m\u{202e}";
+    let places: [&[&str]; 9] = [
+        &[evil],
+        &["--port", evil],
+        &["--host", evil],
+        &["--record", "/none/\x1b[2J"],
+        &["explain", evil],
+        &["replay", evil],
+        &["export", "--format", "txt", evil],
+        &["poke", evil, "x"],
+        &["poke", "--experiment", evil],
+    ];
+    for arguments in places {
+        let sentence = refused(&mut wirelight(arguments));
+        let drives = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!sentence.chars().any(drives), "{arguments:?}: {sentence:?}");
+    }
     for (name, value) in [("PORT", "99999"), ("PORT", "x"), ("HOST", "not a host"), ("WORKERS", "many")] {
         let sentence = refused(wirelight(&[]).env(name, value));
         assert!(sentence.contains(&format!("{name} must be ")) && sentence.contains(value), "{sentence}");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use lexopt::Arg::{Long, Short, Value};
 
 use super::capture::{self, Capture};
-use super::{Failure, HELP, confused, say};
+use super::{Failure, HELP, confused, glyphs, say};
 
 /// How a format is called, what its files are called, and what writes it.
 type Format = (&'static str, &'static str, fn(&Capture) -> Vec<u8>);
@@ -62,7 +62,7 @@ fn deliver(bytes: &[u8], output: Option<OsString>, file: &OsString, suffix: &str
     }
     std::fs::write(&path, bytes)
         .map_err(|error| Failure::runtime(format!("cannot write {}: {error}", path.display())))?;
-    say(format_args!("wrote {}", path.display()));
+    say(format_args!("wrote {}", glyphs::visible(path.as_os_str().as_encoded_bytes())));
     if suffix == "synthetic.pcap" {
         say(MADE_UP);
     }

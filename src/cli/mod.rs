@@ -112,7 +112,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     // Where stderr is gone, the exit code still tells.
-    let _ = writeln!(std::io::stderr(), "wirelight: {}", failure.sentence);
+    // The sentence may repeat what somebody typed, pasted or recorded.
+    let _ = writeln!(std::io::stderr(), "wirelight: {}", glyphs::visible(failure.sentence.as_bytes()));
     ExitCode::from(failure.code)
 }
 

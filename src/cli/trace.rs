@@ -111,7 +111,7 @@ impl Recording {
 impl Write for Recording {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file().and_then(|file| file.write(bytes)).inspect_err(|error| {
-            log::error!("--record cannot go on with {}: {error}; the recording ends here", self.path.display());
+            log::error!("--record cannot go on with {:?}: {error}; the recording ends here", self.path);
         })
     }
 
