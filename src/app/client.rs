@@ -196,8 +196,7 @@ fn peer_of(request: &Request<'_>) -> Option<IpAddr> {
 
 /// All lines of a list field as one list (RFC 9110 §5.3), last entry first.
 fn backwards<'r>(request: &'r Request<'_>, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
-    let lines = request.headers().rev().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
-    lines.flat_map(|(_, value)| entries(value, b','))
+    request.field_values(name).rev().flat_map(|value| entries(value, b','))
 }
 
 /// The entries of a list from right to left. In this direction an open quote that a client sent cannot swallow what our proxy added.

@@ -186,7 +186,7 @@ fn has(request: &Request<'_>, field: &str) -> bool {
 
 /// The values as bytes: tags may be of any encoding.
 fn values<'r>(request: &'r Request<'_>, field: &'r str) -> impl Iterator<Item = &'r [u8]> {
-    request.headers().filter(move |(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, value)| value)
+    request.field_values(field)
 }
 
 /// The value of a field that may come once only: two of them mean nothing.

@@ -166,8 +166,7 @@ impl Request<'_> {
 
     /// All cookies in the order they came. What is no `name=value`, or no UTF-8, is passed over.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-        lines.flat_map(|(_, line)| line.split(|&byte| byte == b';')).filter_map(pair)
+        self.field_values("cookie").flat_map(|line| line.split(|&byte| byte == b';')).filter_map(pair)
     }
 }
 

@@ -13,7 +13,7 @@ use super::router::Route;
 use super::shared::Shared;
 use super::storage::Storage;
 use super::tree::{Found, Params, Tree};
-use crate::http1::head::Head;
+use crate::http1::head::{Field, Head};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use crate::http1::target::Form;
@@ -132,19 +132,24 @@ impl<'a> Request<'a> {
 
     /// The first value of a header field, if it is UTF-8; names are compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(value).ok()
+        std::str::from_utf8(self.field_values(name).next()?).ok()
     }
 
     /// All values of a header field, in order, as far as they are UTF-8.
     pub fn header_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
-        let same = self.headers().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
-        same.filter_map(|(_, value)| std::str::from_utf8(value).ok())
+        self.field_values(name).filter_map(|value| std::str::from_utf8(value).ok())
     }
 
     /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above 0x7f.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
         self.head.fields().iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
+    }
+
+    /// All values of a header field as they came. Names are compared as bytes: to make text of each costs more than to compare it.
+    #[inline]
+    pub(crate) fn field_values<'r>(&'r self, name: &'r str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let same = move |field: &&Field| field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes());
+        self.head.fields().iter().filter(same).map(|field| field.value.of(self.bytes))
     }
 
     /// The media type of the body as it was sent, parameters included.

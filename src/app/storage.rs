@@ -3,9 +3,15 @@
 use std::any::{Any, TypeId};
 
 /// At most one value of each type. A list, not a map: a program has a handful, and comparing five ids beats one hash.
-#[derive(Default)]
 pub(crate) struct Storage {
     entries: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
+}
+
+/// With room for as many values as most requests get.
+impl Default for Storage {
+    fn default() -> Storage {
+        Storage { entries: Vec::with_capacity(4) }
+    }
 }
 
 impl Storage {

@@ -137,11 +137,13 @@ fn find(table: &[(Padded, ApiUser)], key: &str) -> Option<ApiUser> {
 
 /// A key as numbers, zeros behind it. No two keys give the same, since none has a NUL.
 fn padded(key: &str) -> Option<Padded> {
+    let mut bytes = [0; MAX_LEN];
+    bytes.get_mut(..key.len())?.copy_from_slice(key.as_bytes());
     let mut words = [0; MAX_LEN / 8];
-    for (word, bytes) in words.iter_mut().zip(key.as_bytes().chunks(8)) {
-        *word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    for (word, chunk) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_ne_bytes(*chunk);
     }
-    ((1..=MAX_LEN).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())).then_some(words)
+    (!key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())).then_some(words)
 }
 
 /// A quoted-string (RFC 9110 §5.6.4) behind the scheme.

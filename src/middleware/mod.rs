@@ -73,7 +73,7 @@ fn is_refused(request: &Request<'_>) -> bool {
 
 /// The value of a field that a request has once. Two are none: what stands in front of us may have looked at the other.
 fn only_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
-    let mut values = request.headers().filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let mut values = request.field_values(name);
     let only = values.next().filter(|_| values.next().is_none())?;
     std::str::from_utf8(only).ok()
 }

@@ -15,8 +15,9 @@ const MAX_LEN: usize = 128;
 
 /// Gives every request an id, [`Request::id`], and every answer an `X-Request-ID`, errors and refusals too.
 ///
-/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from SipHash over a counter with a key that the system's random source
-/// gave this process: they do not repeat and do not tell the next one. They are names, not secrets: do not make sessions of them.
+/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from a counter that is stirred with a key which the system's random source
+/// gave this process. They do not repeat, within a process or between two. They are names, not secrets: who has one can work out the
+/// next, so do not make sessions or passwords of them.
 ///
 /// ```
 /// use wirelight::App;
@@ -39,11 +40,17 @@ pub struct RequestId {
 type Trusted = dyn Fn(&Request<'_>) -> bool + Send + Sync;
 
 /// What a request carries.
-struct Id(String);
+enum Id {
+    Ours(Uuid),
+    Theirs(String),
+}
+
+/// The text of an id that was made here: no allocation of its own.
+type Uuid = [u8; 36];
 
 /// Where ids come from.
 struct Source {
-    key: RandomState,
+    keys: [u64; 2],
     count: AtomicU64,
 }
 
@@ -64,16 +71,16 @@ impl RequestId {
     /// Installs it.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
-        let source = Arc::new(Source { key: RandomState::new(), count: AtomicU64::new(0) });
+        let source = Arc::new(Source::new());
         let refusals = source.clone();
         router.before(move |request| {
             let trusted = self.trusted.as_ref().is_some_and(|trusted| trusted(request));
             let theirs = if trusted { sent(request) } else { None };
-            request.set(Id(theirs.unwrap_or_else(|| source.next())));
+            request.set(theirs.map_or_else(|| Id::Ours(source.next()), Id::Theirs));
             clock::begin(request)
         });
-        router.after(move |request, response| match request.id() {
-            Some(id) => response.header(NAME, id),
+        router.after(move |request, response| match request.get::<Id>() {
+            Some(id) => response.header(NAME, id.bytes()),
             None => response.header(NAME, refusals.next()),
         });
     }
@@ -82,16 +89,39 @@ impl RequestId {
 impl Request<'_> {
     /// The request's id, when [`RequestId`] gave it one before this hook or handler.
     pub fn id(&self) -> Option<&str> {
-        self.get::<Id>().map(|id| id.0.as_str())
+        self.get::<Id>().map(|id| std::str::from_utf8(id.bytes()).unwrap_or_default())
+    }
+}
+
+impl Id {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Id::Ours(uuid) => uuid,
+            Id::Theirs(text) => text.as_bytes(),
+        }
     }
 }
 
 impl Source {
-    fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let [high, low] = [(count, false), (count, true)].map(|input| u128::from(self.key.hash_one(input)));
+    /// The standard library asks the system for the keys of its hash maps: the one door to it that needs no crate.
+    fn new() -> Source {
+        let system = RandomState::new();
+        Source { keys: [0, 1].map(|number| system.hash_one(number)), count: AtomicU64::new(0) }
+    }
+
+    /// Both halves go through all 2^64 numbers before one comes again, and each process begins somewhere else in each.
+    fn next(&self) -> Uuid {
+        let step = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let [high, low] = self.keys.map(|key| u128::from(stirred(key.wrapping_add(step))));
         uuid(high << 64 | low)
     }
+}
+
+/// The output function of SplitMix64 (Steele, Lea, Flood 2014): one to one, so that no two numbers give the same.
+fn stirred(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
 }
 
 /// The id in a request, if it is one that may be passed on.
@@ -101,15 +131,15 @@ fn sent(request: &Request<'_>) -> Option<String> {
 }
 
 /// `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §5.4).
-fn uuid(random: u128) -> String {
+fn uuid(random: u128) -> Uuid {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    /// Where the digits of each byte stand.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let bits = random & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
-    let mut text = String::with_capacity(36);
-    for digit in 0..32 {
-        if matches!(digit, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        let nibble = (bits >> (124 - 4 * digit)) as u32 & 0xf;
-        text.extend(char::from_digit(nibble, 16));
+    let mut text = [b'-'; 36];
+    for (place, byte) in PLACES.into_iter().zip(bits.to_be_bytes()) {
+        text[place] = DIGITS[usize::from(byte >> 4)];
+        text[place + 1] = DIGITS[usize::from(byte & 0xf)];
     }
     text
 }
@@ -137,9 +167,9 @@ mod tests {
 
     #[test]
     fn ids_are_uuids_of_version_4() {
-        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(uuid(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), "01234567-89ab-4def-8123-456789abcdef");
+        assert_eq!(&uuid(0), b"00000000-0000-4000-8000-000000000000");
+        assert_eq!(&uuid(u128::MAX), b"ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(&uuid(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), b"01234567-89ab-4def-8123-456789abcdef");
     }
 
     #[test]

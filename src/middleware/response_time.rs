@@ -32,7 +32,9 @@ impl ResponseTime {
     pub fn add_to(self, router: &mut Router) {
         router.before(clock::begin);
         router.after(|request, response| {
-            response.header("X-Response-Time", clock::in_milliseconds(clock::elapsed(request)))
+            let mut text = Vec::with_capacity(16);
+            clock::write_milliseconds(&mut text, clock::elapsed(request));
+            response.header("X-Response-Time", text);
         });
     }
 }

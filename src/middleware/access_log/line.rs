@@ -1,0 +1,300 @@
+//! One line of an access log, appended to bytes that are there already; decides how each format spells what a client sent.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Format;
+use crate::app::request::Request;
+use crate::app::response::Response;
+use crate::middleware::api_key::ApiUser;
+use crate::middleware::{clock, is_refused, sent_bytes};
+
+const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// What a line is made of.
+pub(super) struct Entry<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) response: &'a Response,
+    pub(super) took: Duration,
+    pub(super) now: SystemTime,
+}
+
+/// The text of a second, in a format's spelling: made once for all of its requests.
+#[derive(Default)]
+pub(super) struct Stamp {
+    second: u64,
+    text: String,
+}
+
+impl Entry<'_> {
+    /// Appends the line, without its end.
+    pub(super) fn write(&self, format: Format, line: &mut Vec<u8>, stamp: &mut Stamp) {
+        match format {
+            Format::Dev => self.dev(line),
+            Format::Common => self.common(line, stamp),
+            Format::Combined => {
+                self.common(line, stamp);
+                for name in ["referer", "user-agent"] {
+                    line.extend(b" \"");
+                    escape(line, self.field(name).unwrap_or(b"-"));
+                    line.push(b'"');
+                }
+            }
+            Format::Json => self.json(line, stamp),
+        }
+    }
+
+    fn dev(&self, line: &mut Vec<u8>) {
+        if let Some(id) = self.id() {
+            line.push(b'[');
+            escape(line, id.as_bytes());
+            line.extend(b"] ");
+        }
+        self.asked(line, "");
+        line.push(b' ');
+        number(line, self.response.status().as_u16());
+        line.push(b' ');
+        number(line, sent_bytes(self.request, self.response));
+        line.extend(b" B (");
+        clock::write_milliseconds(line, self.took);
+        line.push(b')');
+    }
+
+    /// Spaces separate the fields, so a user's become `\x20`.
+    fn common(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
+        match self.request.client_addr() {
+            Some(address) => ip(line, address),
+            None => line.push(b'-'),
+        }
+        line.extend(b" - ");
+        for (number, word) in self.request.get::<ApiUser>().map_or("-", ApiUser::name).split(' ').enumerate() {
+            if number > 0 {
+                line.extend(b"\\x20");
+            }
+            escape(line, word.as_bytes());
+        }
+        line.extend(b" [");
+        line.extend(stamp.at(self.now, ncsa).as_bytes());
+        line.extend(b" +0000] \"");
+        self.asked(line, self.request.version().as_str());
+        line.extend(b"\" ");
+        number(line, self.response.status().as_u16());
+        line.push(b' ');
+        number(line, sent_bytes(self.request, self.response));
+    }
+
+    fn json(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
+        let request = self.request;
+        let read = (!is_refused(request)).then_some(request);
+        let text = |line: &mut Vec<u8>, name: &str, value: Option<&[u8]>| {
+            line.extend(b",\"");
+            line.extend(name.as_bytes());
+            line.extend(b"\":");
+            string(line, value);
+        };
+        line.extend(b"{\"time\":\"");
+        line.extend(stamp.at(self.now, rfc3339).as_bytes());
+        let millis = self.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+        decimals(line, millis);
+        line.extend(b"Z\",\"client\":");
+        match request.client_addr() {
+            Some(address) => {
+                line.push(b'"');
+                ip(line, address);
+                line.push(b'"');
+            }
+            None => line.extend(b"null"),
+        }
+        text(line, "user", request.get::<ApiUser>().map(|user| user.name().as_bytes()));
+        let method = read.map(Request::method);
+        text(line, "method", method.as_ref().map(|method| method.as_str().as_bytes()));
+        text(line, "target", read.map(|request| request.target().as_bytes()));
+        text(line, "route", request.route().map(str::as_bytes));
+        text(line, "version", read.map(|request| request.version().as_str().as_bytes()));
+        line.extend(b",\"status\":");
+        number(line, self.response.status().as_u16());
+        line.extend(b",\"bytes\":");
+        number(line, sent_bytes(request, self.response));
+        line.extend(b",\"duration_ms\":");
+        let micros = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
+        number(line, micros / 1000);
+        decimals(line, (micros % 1000) as u32);
+        text(line, "request_id", self.id().map(str::as_bytes));
+        text(line, "referer", self.field("referer"));
+        text(line, "user_agent", self.field("user-agent"));
+        line.push(b'}');
+    }
+
+    /// As the client reads it: a refused request got its id with the answer.
+    fn id(&self) -> Option<&str> {
+        self.request.id().or_else(|| self.response.header_value("x-request-id"))
+    }
+
+    /// Method and target, and the version, if it is wanted. All were checked when they were read, and hold no quotes, controls or
+    /// spaces; escaped all the same, since a log is evidence.
+    fn asked(&self, line: &mut Vec<u8>, version: &str) {
+        if is_refused(self.request) {
+            return line.push(b'-');
+        }
+        line.extend(self.request.method().as_str().as_bytes());
+        line.push(b' ');
+        escape(line, self.request.target().as_bytes());
+        if !version.is_empty() {
+            line.push(b' ');
+            line.extend(version.as_bytes());
+        }
+    }
+
+    /// The first value of a field, UTF-8 or not.
+    fn field(&self, name: &str) -> Option<&[u8]> {
+        self.request.field_values(name).next()
+    }
+}
+
+impl Stamp {
+    fn at(&mut self, now: SystemTime, spelled: fn(SystemTime) -> String) -> &str {
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if self.text.is_empty() || self.second != second {
+            *self = Stamp { second, text: spelled(now) };
+        }
+        &self.text
+    }
+}
+
+/// NCSA's: `06/Nov/1994:08:49:37`.
+fn ncsa(time: SystemTime) -> String {
+    let [day, month, year, clock] = date_words(time);
+    format!("{day}/{month}/{year}:{clock}")
+}
+
+/// RFC 3339, without what follows the second: `1994-11-06T08:49:37`.
+fn rfc3339(time: SystemTime) -> String {
+    let [day, month, year, clock] = date_words(time);
+    let month = MONTHS.find(&month).unwrap_or_default() / 3 + 1;
+    format!("{year}-{month:02}-{day}T{clock}")
+}
+
+/// Day, month, year and time of day: `06`, `Nov`, `1994`, `08:49:37`.
+fn date_words(time: SystemTime) -> [String; 4] {
+    let text = httpdate::fmt_http_date(time);
+    let mut words = text.split(' ').skip(1).map(str::to_owned);
+    std::array::from_fn(|_| words.next().unwrap_or_default())
+}
+
+fn number(line: &mut Vec<u8>, number: impl itoa::Integer) {
+    line.extend(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Thousandths behind a point: `.012`.
+fn decimals(line: &mut Vec<u8>, thousandths: u32) {
+    line.push(b'.');
+    line.extend([100, 10, 1].map(|place| b'0' + (thousandths / place % 10) as u8));
+}
+
+fn ip(line: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => {
+            for (place, octet) in v4.octets().into_iter().enumerate() {
+                if place > 0 {
+                    line.push(b'.');
+                }
+                number(line, octet);
+            }
+        }
+        // Writing into memory cannot fail.
+        IpAddr::V6(v6) => _ = write!(line, "{v6}"),
+    }
+}
+
+/// As Rust and Apache write bytes: `\"`, `\n`, `\x1b`; nothing but printable ASCII is left. Most have nothing to escape.
+fn escape(line: &mut Vec<u8>, bytes: &[u8]) {
+    let (plain, rest) = split(bytes, |byte| is_plain(byte) & (byte != b'\''));
+    line.extend(plain);
+    line.extend(rest.escape_ascii());
+}
+
+/// JSON in ASCII: U+009B begins a terminal code too, and U+2028 ends a line for some.
+fn string(line: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    let Some(bytes) = bytes else { return line.extend(b"null") };
+    let (plain, rest) = split(bytes, is_plain);
+    line.push(b'"');
+    line.extend(plain);
+    for unit in String::from_utf8_lossy(rest).encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte) if is_plain(byte) => line.push(byte),
+            Ok(byte @ (b'"' | b'\\')) => line.extend([b'\\', byte]),
+            _ => _ = write!(line, "\\u{unit:04x}"),
+        }
+    }
+    line.push(b'"');
+}
+
+/// Printable, and no quote or backslash. Without a branch: the compiler looks at 16 at once.
+fn is_plain(byte: u8) -> bool {
+    (byte.wrapping_sub(b' ') < 95) & (byte != b'"') & (byte != b'\\')
+}
+
+/// What can be written as it is, and the rest, which is mostly nothing.
+fn split(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    match bytes.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+        true => (bytes, &[]),
+        false => bytes.split_at(bytes.iter().position(|&byte| !is_plain(byte)).unwrap_or(bytes.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn dates_in_two_spellings() {
+        let time = UNIX_EPOCH + Duration::from_millis(784_111_777_012);
+        assert_eq!(ncsa(time), "06/Nov/1994:08:49:37");
+        assert_eq!(rfc3339(time), "1994-11-06T08:49:37");
+        assert_eq!(rfc3339(UNIX_EPOCH), "1970-01-01T00:00:00");
+    }
+
+    #[test]
+    fn a_second_is_spelled_once() {
+        let mut stamp = Stamp::default();
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00"),
+            (999, "1970-01-01T00:00:00"),
+            (1000, "1970-01-01T00:00:01"),
+            (0, "1970-01-01T00:00:00"),
+        ] {
+            assert_eq!(stamp.at(UNIX_EPOCH + Duration::from_millis(millis), rfc3339), text);
+        }
+        assert_eq!(stamp.at(UNIX_EPOCH, |_| "not asked".into()), "1970-01-01T00:00:00");
+    }
+
+    #[test]
+    fn strings_are_json_and_ascii() {
+        for text in ["", "plain", "\"", "a\\b", "\n\r\t\u{8}\u{c}\0\u{7f}", "é\u{2028}\u{1f600}x", "a\u{9b}"] {
+            let mut line = Vec::new();
+            string(&mut line, Some(text.as_bytes()));
+            assert!(line.is_ascii() && !line.iter().any(u8::is_ascii_control), "{}", line.escape_ascii());
+            assert_eq!(serde_json::from_slice::<Value>(&line).unwrap(), text);
+        }
+        let mut line = Vec::new();
+        string(&mut line, Some(b"a\xffb"));
+        string(&mut line, None);
+        assert_eq!(line, b"\"a\\ufffdb\"null");
+    }
+
+    #[test]
+    fn addresses_and_fractions() {
+        for text in ["192.0.2.7", "255.255.255.255", "0.0.0.0", "2001:db8::1"] {
+            let mut line = Vec::new();
+            ip(&mut line, text.parse().unwrap());
+            assert_eq!(line, text.as_bytes());
+        }
+        for (thousandths, text) in [(0, ".000"), (7, ".007"), (120, ".120"), (999, ".999")] {
+            let mut line = Vec::new();
+            decimals(&mut line, thousandths);
+            assert_eq!(line, text.as_bytes());
+        }
+    }
+}
