@@ -131,7 +131,8 @@ pub fn urlencoded(data: &[u8]) {
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
-/// Whatever a multipart form holds, its parts lie in its bytes, one behind the other, and the lenient readers give what the strict one does.
+/// Whatever a multipart form holds, its parts lie in its bytes, one behind the other, and the lenient readers give what the strict
+/// one does.
 pub fn multipart(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
     let mut head = Head::default();

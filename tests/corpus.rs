@@ -1,4 +1,5 @@
-//! The referee's public corpus, replayed through the real parser and the real connection code without a socket, cut into pieces in every way.
+//! The referee's public corpus, replayed through the real parser and the real connection code without a socket, cut into pieces in
+//! every way.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]

@@ -15,8 +15,8 @@ impl Request<'_> {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 415 when the Content-Type is neither `application/json` nor `…+json`; 400 when the body is no JSON, with the place in [`details`](Error::details);
-    /// 422 when it is JSON of another shape than `T`. Arrays and objects may be 127 deep.
+    /// 415 when the Content-Type is neither `application/json` nor `…+json`; 400 when the body is no JSON, with the place in
+    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and objects may be 127 deep.
     ///
     /// ```
     /// use wirelight::{App, Json, Request, Result};

@@ -16,7 +16,8 @@ impl Answer {
     }
 }
 
-/// The final answers on a connection whose requests had these methods, in turn. A request that was refused has none: its answer is the last.
+/// The final answers on a connection whose requests had these methods, in turn. A request that was refused has none: its answer is
+/// the last.
 ///
 /// # Panics
 /// When a byte is not what a server may send there.
