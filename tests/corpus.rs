@@ -10,6 +10,8 @@ mod cut;
 mod glass;
 #[path = "corpus/judge.rs"]
 mod judge;
+#[path = "support/meaning.rs"]
+mod meaning;
 #[path = "corpus/play.rs"]
 mod play;
 #[path = "corpus/reader.rs"]
@@ -127,9 +129,9 @@ fn what_a_trace_tells_is_whole_and_does_not_depend_on_the_cut() {
         let whole = told::events(&app, &[&bytes]);
         failures.extend(told::gap(&whole).map(|gap| format!("{id}: {gap}")));
         failures.extend(told::made_up(&whole, &sections).into_iter().map(|what| format!("{id}: {what}")));
-        let meaning = told::meaning(&whole);
+        let meaning = meaning::meaning(&whole);
         for how in [random_deliveries()[bytes.len() % 8], Delivery::ByteByByte] {
-            let cut = told::meaning(&told::events(&app, &cut::pieces(&bytes, how)));
+            let cut = meaning::meaning(&told::events(&app, &cut::pieces(&bytes, how)));
             if let Some(index) = (0..cut.len().max(meaning.len())).find(|index| cut.get(*index) != meaning.get(*index))
             {
                 failures.push(format!("{id}: {how:?} tells {:?}, whole {:?}", cut.get(index), meaning.get(index)));

@@ -20,6 +20,8 @@ mod glass;
 mod glyphs;
 #[path = "../src/cli/lab.rs"]
 mod lab;
+#[path = "support/meaning.rs"]
+mod meaning;
 
 use answers::Answer;
 use experiment::{Experiment, Step};
@@ -201,25 +203,19 @@ fn every_capture_replays() {
     }
 }
 
-/// How the network cuts the bytes decides nothing: whole, byte by byte, and cut in two at every third place.
+/// T4: how the network cuts the bytes decides nothing: whole, byte by byte, and cut in two at some twenty places.
 #[test]
 fn every_cut_has_the_same_events() {
-    for experiment in
-        experiment::list("experiments").iter().filter(|one| one.answer().is_none() && one.sent().len() < 200)
-    {
-        // 100 Continue is for a client that waits: with the body at hand there is nobody to tell (RFC 9110 §10.1.1).
-        if experiment.text("name") == "expect-continue" {
-            continue;
-        }
+    for experiment in everything().iter().filter(|one| one.answer().is_none() && one.sent().len() < 20_000) {
         let sent = experiment.sent();
         let of = |pieces: Vec<&[u8]>| {
-            let events = watched(|_, connection| pieces.iter().for_each(|piece| connection.send(piece)));
-            events.iter().filter_map(decisive).collect::<Vec<_>>()
+            meaning::meaning(&watched(|_, connection| pieces.iter().for_each(|piece| connection.send(piece))))
         };
-        let whole = of(vec![&sent]);
-        assert_eq!(of(sent.chunks(1).collect()), whole, "{}: byte by byte", experiment.text("name"));
-        for cut in (1..sent.len()).step_by(3) {
-            assert_eq!(of(vec![&sent[..cut], &sent[cut..]]), whole, "{}: cut at {cut}", experiment.text("name"));
+        let (name, whole) = (experiment.text("name"), of(vec![&sent]));
+        let small = sent.chunks(1 + sent.len() / 256).collect();
+        assert_eq!(of(small), whole, "{name}: byte by byte");
+        for cut in (1..sent.len()).step_by(1 + sent.len() / 20) {
+            assert_eq!(of(vec![&sent[..cut], &sent[cut..]]), whole, "{name}: cut at {cut}");
         }
     }
 }

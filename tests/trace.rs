@@ -10,10 +10,13 @@ use wirelight::{App, Error, FAULTS, TestConnection, Trace};
 
 #[path = "support/glass.rs"]
 mod glass;
+#[path = "support/meaning.rs"]
+mod meaning;
 #[path = "support/messages.rs"]
 mod messages;
 
 use glass::Page;
+use meaning::meaning;
 use messages::{GET, messages};
 
 fn app() -> App {
@@ -56,25 +59,6 @@ fn events(drive: impl FnOnce(&mut TestConnection<'_>)) -> Vec<Value> {
 
 fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
     events.iter().filter(|event| event["e"] == name).collect()
-}
-
-/// What is told of the messages themselves: not how their bytes came and went, nor when.
-fn meaning(events: &[Value]) -> Vec<Value> {
-    let topics = ["parse.head", "body.", "req.", "route.", "hook.", "handler.", "resp.head", "keepalive", "limit."];
-    let mut told: Vec<Value> = events
-        .iter()
-        .filter(|event| topics.iter().any(|topic| event["e"].as_str().unwrap().starts_with(topic)))
-        // Whether a client waits for 100 depends on whether its body is here.
-        .filter(|event| event["e"] != "req.continue")
-        .cloned()
-        .collect();
-    for event in &mut told {
-        let fields = event.as_object_mut().unwrap();
-        for varying in ["q", "t", "ns"] {
-            fields.remove(varying);
-        }
-    }
-    told
 }
 
 /// T4: where the network cuts the stream changes how often is read and parsed, and nothing else.

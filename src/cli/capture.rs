@@ -59,9 +59,9 @@ pub(super) struct Connection {
     pub(super) parsed: Vec<Parsed>,
     /// Bytes that went either way and were not recorded.
     pub(super) missing: u64,
-    /// Offsets behind the last byte of each direction.
-    received: u64,
-    sent: u64,
+    /// Of each direction: the offsets at which its transfers end, and their times.
+    received: Vec<(u64, u64)>,
+    sent: Vec<(u64, u64)>,
 }
 
 /// Bytes that one call moved.
@@ -180,11 +180,12 @@ impl Connection {
 
     /// Offsets never start again: what lies between two of them was lost.
     fn transfer(&mut self, from_client: bool, time: u64, n: u64, offset: Option<u64>, bytes: Vec<u8>) {
-        let ended = if from_client { &mut self.received } else { &mut self.sent };
-        let offset = offset.unwrap_or(*ended).max(*ended);
-        let lost = (offset - *ended).saturating_add(n.saturating_sub(bytes.len() as u64));
+        let ends = if from_client { &mut self.received } else { &mut self.sent };
+        let behind = ends.last().map_or(0, |(end, _)| *end);
+        let offset = offset.unwrap_or(behind).max(behind);
+        let lost = (offset - behind).saturating_add(n.saturating_sub(bytes.len() as u64));
+        ends.push((offset.saturating_add(n.max(bytes.len() as u64)), time));
         self.missing = self.missing.saturating_add(lost);
-        *ended = offset.saturating_add(n.max(bytes.len() as u64));
         self.transfers.push(Transfer { from_client, time, offset, bytes });
     }
 
@@ -196,13 +197,9 @@ impl Connection {
 
     /// When the byte at this offset of one direction came or went.
     pub(super) fn time_of(&self, from_client: bool, offset: usize) -> u64 {
-        let mut behind = 0;
-        let mut own = self.transfers.iter().filter(|transfer| transfer.from_client == from_client);
-        let found = own.find(|transfer| {
-            behind += transfer.bytes.len();
-            behind > offset
-        });
-        found.or(self.transfers.last()).map_or(self.opened, |transfer| transfer.time)
+        let ends = if from_client { &self.received } else { &self.sent };
+        let place = ends.partition_point(|(end, _)| *end <= offset as u64);
+        ends.get(place).or(ends.last()).map_or(self.opened, |(_, time)| *time)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a trace tells of bytes that came in some pieces: its meaning, and whether its spans tile what was sent; plays no case.
+//! What a trace tells of bytes that came in some pieces, and whether its spans tile what was sent; plays no case.
 
 use std::collections::BTreeSet;
 
@@ -16,21 +16,6 @@ pub fn events(app: &App, pieces: &[&[u8]]) -> Vec<Value> {
         pieces.iter().for_each(|piece| connection.send(piece));
     }
     glass::events(&page.text())
-}
-
-/// What is told of messages: not how their bytes came and went, nor when. Whether a client waits for 100 depends on whether its
-/// body is here.
-pub fn meaning(events: &[Value]) -> Vec<Value> {
-    let topics = ["parse.head", "body.", "req.", "route.", "hook.", "handler.", "resp.head", "keepalive", "limit."];
-    let told = events.iter().filter(|event| {
-        let name = event["e"].as_str().unwrap_or_default();
-        name != "req.continue" && topics.iter().any(|topic| name.starts_with(topic))
-    });
-    let mut told: Vec<_> = told.cloned().collect();
-    for fields in told.iter_mut().filter_map(Value::as_object_mut) {
-        ["q", "t", "ns", "first_ns", "last_ns", "waited_ns"].iter().for_each(|varying| _ = fields.remove(*varying));
-    }
-    told
 }
 
 /// Where the spans and ranges of the events leave a gap or lie upon each other, if anywhere.
