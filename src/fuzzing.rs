@@ -56,6 +56,7 @@ pub fn head(data: &[u8]) {
                 assert!(head.fields().iter().all(|field| field.name.range().end <= field.value.range().start));
                 assert!(head.fields().iter().all(|field| field.value.range().end < length));
                 assert_eq!(head.parse(&data[..length], limits), Ok(true));
+                assert_eq!(meaning(&head, data), written_again(&head, data));
                 for shorter in [length - 1, length / 2] {
                     assert_eq!(head.parse(&data[..shorter], limits), Ok(false), "{shorter} of {length} bytes");
                 }
@@ -64,6 +65,28 @@ pub fn head(data: &[u8]) {
             Err(reject) => assert!(reject.at <= data.len(), "{reject:?} outside of {} bytes", data.len()),
         }
     }
+}
+
+/// A request line and field lines, as text.
+type Meaning = (Method, Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>);
+
+fn meaning(head: &Head, data: &[u8]) -> Meaning {
+    let fields = head.fields().iter().map(|field| (field.name.of(data).to_vec(), field.value.of(data).to_vec()));
+    (head.method, head.target.whole.of(data).to_vec(), fields.collect())
+}
+
+/// What a head means that is written from what was read.
+fn written_again(head: &Head, data: &[u8]) -> Meaning {
+    let (method, target, fields) = meaning(head, data);
+    let mut bytes =
+        [method.as_str().as_bytes(), b" ", &target, format!(" {}\r\n", head.version.as_str()).as_bytes()].concat();
+    for (name, value) in fields {
+        bytes.extend_from_slice(&[&name[..], b": ", &value, b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    let (mut again, roomy) = (Head::default(), Limits { head: usize::MAX, ..Limits::default() });
+    assert_eq!(again.parse(&bytes, &roomy), Ok(true), "{}", bytes.escape_ascii());
+    meaning(&again, &bytes)
 }
 
 /// Cuts change nothing, nothing is made up, and what was encoded is decoded.
