@@ -27,11 +27,11 @@ pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
     while at < bytes.len() && answers.len() < MOST {
         let (explanation, length) = message(bytes.get(at..).unwrap_or_default());
         let mut answer = Answer::from(&explanation, length);
-        if heads.get(asked).is_some_and(|head_only| *head_only) && answer.status >= 200 {
+        if heads.get(asked).is_some_and(|head_only| *head_only) && answer.is_final() {
             (answer.body, answer.whole) = (Vec::new(), answer.head.ends_with(b"\r\n\r\n"));
             answer.length = answer.head.len();
         }
-        asked += usize::from(answer.status >= 200);
+        asked += usize::from(answer.is_final());
         at += answer.length;
         let garbage = answer.status == 0;
         answers.push(answer);
@@ -68,6 +68,11 @@ pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
 }
 
 impl Answer {
+    /// Whether it answers its request: another one may follow an interim answer, but not 101.
+    pub(super) fn is_final(&self) -> bool {
+        self.status >= 200 || self.status == 101
+    }
+
     fn from(explanation: &Explanation, length: usize) -> Answer {
         let mut answer = Answer { status: 0, head: Vec::new(), body: Vec::new(), length, whole: true };
         for piece in explanation.pieces() {

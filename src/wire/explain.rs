@@ -190,6 +190,11 @@ impl Measured {
             _ if examined.unfinished => {
                 Measured { waits: true, ..measured("There is no telling yet: the head has not ended.".into(), None) }
             }
+            _ if examined.switches => measured(
+                "There is none: what follows is no HTTP, but the protocol that was agreed on (RFC 9110 §15.2.2)."
+                    .into(),
+                Some(Body::Length(u64::MAX)),
+            ),
             _ if examined.boundless => measured(
                 "There is no telling: what the fields say about its end is refused (RFC 9112 §6.3).".into(),
                 Some(Body::Length(u64::MAX)),

@@ -54,7 +54,7 @@ fn exchanges(
         }
         let end = from + length.max(1);
         let begins = answered;
-        let answer = answers.by_ref().inspect(|answer| answered += answer.length).find(|answer| answer.status >= 200);
+        let answer = answers.by_ref().inspect(|answer| answered += answer.length).find(Answer::is_final);
         let Some(answer) = answer.filter(|answer| answer.whole) else {
             left_out.push(format!("connection {number}, the request at byte {from}: no whole answer"));
             return;

@@ -21,6 +21,8 @@ pub(super) struct Examined {
     pub(super) boundless: bool,
     /// The empty line is missing.
     pub(super) unfinished: bool,
+    /// Behind the head another protocol is spoken (RFC 9110 §15.2.2).
+    pub(super) switches: bool,
     /// How the body ends; none: with the connection.
     pub(super) body: Option<Body>,
     /// Why there is no body, where there is none.
@@ -36,6 +38,7 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
         rejects: Vec::new(),
         boundless: false,
         unfinished: false,
+        switches: false,
         body: Some(Body::Absent),
         no_body: NO_BODY,
         persists: false,
@@ -92,6 +95,7 @@ impl Examined {
 
     /// The rules for the bodies of responses (RFC 9112 §6.3) differ in two points.
     fn respond(&mut self, status: u16) {
+        self.switches = status == 101;
         match (status, self.body) {
             (100..200 | 204 | 304, _) => {
                 self.body = Some(Body::Absent);
@@ -151,7 +155,11 @@ impl Mended {
             .bytes
             .split(|byte| *byte == b'\n')
             .any(|line| line.len() > 4 && line[..5].eq_ignore_ascii_case(b"host:"));
-        let first: &[u8] = if has_host { b"GET / HTTP/1.1\r\n" } else { b"GET / HTTP/1.1\r\nHost: a\r\n" };
+        let first: &[u8] = match has_host {
+            _ if text.starts_with(b"HTTP/1.0") => b"GET / HTTP/1.0\r\n",
+            true => b"GET / HTTP/1.1\r\n",
+            false => b"GET / HTTP/1.1\r\nHost: a\r\n",
+        };
         self.replace(line, first);
         Some(status.unwrap_or(200))
     }

@@ -75,6 +75,8 @@ fn the_body_is_measured() {
         ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "no telling", ""),
         ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\nab", "no telling", ""),
+        ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "no telling", ""),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n\x01\x02", "the protocol that was agreed on", ""),
     ];
     for (bytes, sentence, rest) in cases {
         let explanation = explain_pasted(bytes.as_bytes());
