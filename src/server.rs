@@ -331,7 +331,7 @@ impl Server {
             source: format!("{}:{}", route.place.file(), route.place.line()),
         };
         Start {
-            address: self.local_addr(),
+            addresses: self.addresses(),
             backlog: listen::BACKLOG,
             workers: self.workers,
             limits: &self.settings.limits,

@@ -103,6 +103,32 @@ fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
     assert!(!trace.contains("s3cr3t") && !trace.contains('\x1b') && !trace.contains("epoll_wait() ="), "{trace}");
 }
 
+/// A server behind a proxy may have no port: its trace names the file, and its capture is as good as any.
+#[test]
+fn a_unix_socket_is_told_as_one() {
+    let (socket, record) = (file("socket"), file("unix-record"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(["--trace", "--record", record.to_str().unwrap(), "--host", &format!("unix:{}", socket.display())]);
+    let piped = command.env("RUST_LOG", "off").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    assert_ne!(out.read_line(&mut String::new()).unwrap(), 0);
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    stream.write_all(REQUEST.replace("Host", "Connection: close\r\nHost").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let trace = String::from_utf8(output.stderr).unwrap();
+    assert!(trace.contains("unix socket: done") && trace.contains(&format!("to unix:{}", socket.display())), "{trace}");
+    let start = &events(&fs::read_to_string(&record).unwrap())[0];
+    assert!(start["addr"].as_str().unwrap().starts_with("unix:/"), "{start}");
+    let replayed = Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record).output().unwrap();
+    assert!(String::from_utf8_lossy(&replayed.stdout).contains("1 connections, 1 events the same, 0 otherwise"));
+    fs::remove_file(record).unwrap();
+}
+
 #[test]
 fn topics_bytes_and_colours_are_chosen() {
     let server = Running::start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));

@@ -1,7 +1,5 @@
 //! The test client's connections, watched or not; decides nothing of what they do.
 
-use std::net::SocketAddr;
-
 use super::TestClient;
 use super::script::Script;
 use crate::net::conn::{Conn, Fate};
@@ -19,8 +17,8 @@ impl<'a> TestClient<'a> {
     /// When the system has no thread that could write.
     #[must_use]
     pub fn trace(mut self, trace: Trace) -> TestClient<'a> {
-        let address = SocketAddr::from(([0; 4], 0));
-        let start = Start { address, backlog: 0, workers: 0, limits: &self.settings.limits, routes: Vec::new() };
+        let addresses = vec!["0.0.0.0:0".to_owned()];
+        let start = Start { addresses, backlog: 0, workers: 0, limits: &self.settings.limits, routes: Vec::new() };
         #[expect(clippy::expect_used, reason = "a test that cannot be watched must fail")]
         let tracing = Tracing::start(vec![trace], &start).expect("a thread that writes");
         self.tracing = Some(tracing);

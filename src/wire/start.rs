@@ -1,7 +1,6 @@
 //! The first event of a trace: where the server listens, what it allows, which routes and states there are.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::names::{state_name, state_names};
@@ -13,7 +12,8 @@ use crate::http1::states::TRANSITIONS;
 
 /// What a server is when it starts.
 pub(crate) struct Start<'a> {
-    pub(crate) address: SocketAddr,
+    /// As people write them: `127.0.0.1:8000`, `unix:/run/app.sock`.
+    pub(crate) addresses: Vec<String>,
     pub(crate) backlog: i32,
     pub(crate) workers: usize,
     pub(crate) limits: &'a Limits,
@@ -35,7 +35,7 @@ impl Start<'_> {
         ["t", "w", "c"].iter().for_each(|name| json.number(name, 0));
         json.word("e", "server.start");
         json.number("v", 1);
-        json.text("addr", &self.address.to_string());
+        json.text("addr", self.addresses.first().map_or("", String::as_str));
         json.number("backlog", u64::try_from(self.backlog).unwrap_or_default());
         json.number("workers", self.workers as u64);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -70,10 +70,13 @@ impl Start<'_> {
 
     /// Appends the ten steps, those that are done and those to come. Writing into memory cannot fail.
     pub(crate) fn terminal(&self, out: &mut Vec<u8>) {
-        let Start { address, backlog, workers, .. } = self;
+        let Start { addresses, backlog, workers, .. } = self;
+        let unix = addresses.iter().filter(|address| address.starts_with("unix:")).count();
+        let kind = [(addresses.len() > unix, "TCP"), (unix > 0, "unix")];
+        let kind: Vec<_> = kind.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
         let steps = [
-            ("socket", "a TCP socket: done".to_owned()),
-            ("bind", format!("its address is {address}: done")),
+            ("socket", format!("{} socket: done", kind.join(" and "))),
+            ("bind", format!("to {}: done", addresses.join(" and "))),
             (
                 "listen",
                 format!(

@@ -314,8 +314,7 @@ mod tests {
     fn told(silent: &[usize]) -> Vec<Value> {
         let (mut page, writer) = io::pipe().unwrap();
         let limits = Limits::default();
-        let address = "127.0.0.1:80".parse().unwrap();
-        let start = Start { address, backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let start = Start { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
         let tracing = Tracing::start(vec![Trace::json().to(writer)], &start).unwrap();
         let mut tracer = tracing.tracer(0);
         let reads = ["GET / HTTP/1.1\r\nHost: a\r\nCookie: to", "p secret\r\n folded", "\r\nA: b", "\r\n\r\n", "GET"];
@@ -336,8 +335,7 @@ mod tests {
     #[test]
     fn what_a_lost_confession_told_is_lost_with_it() {
         let limits = Limits::default();
-        let address = "127.0.0.1:80".parse().unwrap();
-        let start = Start { address, backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let start = Start { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
         let tracing = Tracing::start(vec![Trace::json().to(io::sink())], &start).unwrap();
         let mut tracer = tracing.tracer(0);
         tracer.pen.untold = 7;
