@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -136,6 +137,21 @@ fn a_server_that_reads_once_and_says_200_fails_the_suite() {
     }
     assert!(text.contains("tolerated  The smallest request"), "{text}");
     assert!(text.contains("expected 400 close | 400 open (RFC 9112 §3.2)"), "{text}");
+}
+
+/// To take long for an answer is no mistake.
+#[test]
+fn a_server_that_is_slow_at_first_is_not_wrong_for_it() {
+    let address = bad_server(|stream| {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        if ASKED.fetch_add(1, Ordering::Relaxed) == 0 {
+            std::thread::sleep(Duration::from_millis(1_500)); // the slowness that is meant, not a wait for something
+        }
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+    });
+    let text = printed(&poke(&["--suite", &address.to_string()]));
+    assert!(text.contains("tolerated  The smallest request          200 close"), "{text}");
 }
 
 #[test]

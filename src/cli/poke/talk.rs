@@ -16,6 +16,8 @@ pub(super) struct Manner {
     pub(super) slow: Option<(u64, Option<Duration>)>,
     /// Silence after which the server is taken to have said everything.
     pub(super) patience: Duration,
+    /// The same as long as it has said nothing at all.
+    pub(super) first: Duration,
     /// Longest wait, whatever the plan says.
     pub(super) hold: Duration,
     /// Whether to print what happens.
@@ -65,7 +67,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { slow: None, patience: Duration::from_secs(1), hold: Duration::from_secs(3_600), told: false }
+        let second = Duration::from_secs(1);
+        Manner { slow: None, patience: second, first: second, hold: Duration::from_secs(3_600), told: false }
     }
 }
 
@@ -145,7 +148,7 @@ fn speak(mut stream: &TcpStream, steps: &[Step], manner: &Manner, shared: &Share
         }
     }
     shared.heard();
-    while !shared.is_over() && shared.silence() < manner.patience {
+    while !shared.is_over() && shared.silence() < shared.patience(manner) {
         std::thread::sleep(TICK);
     }
     Ok(())
@@ -187,6 +190,10 @@ impl Shared {
 
     fn heard(&self) {
         self.last.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn patience(&self, manner: &Manner) -> Duration {
+        if locked(&self.received).is_empty() { manner.first } else { manner.patience }
     }
 
     fn silence(&self) -> Duration {
