@@ -104,46 +104,106 @@ const SLOTS: u64 = 256;
 
 /// Slots of the table of connections (`slots.rs`) by the time at which to look at them. Who sits there then is seen then: a
 /// newcomer in the slot of somebody who left is looked at once too often, no more.
+///
+/// All entries lie in one table, chained by their time. A vector a time would be 256 that grow while connections come, in small pieces
+/// between the connections' own memory, and none of that could go back to the system when a crowd has left.
 pub(crate) struct Wheel {
-    slots: Vec<Vec<u32>>,
+    chains: [Chain; SLOTS as usize],
+    entries: Vec<Entry>,
+    /// The first of the entries that nobody uses.
+    free: u32,
     /// The slot that was looked at last, counted from the beginning of time.
     turned: u64,
     /// The first slot that is not empty; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
     soonest: u64,
 }
 
+/// The entries of one time, first come, first served.
+#[derive(Clone, Copy)]
+struct Chain {
+    first: u32,
+    last: u32,
+}
+
+/// One alarm: whose it is, and which is next in its chain.
+struct Entry {
+    index: u32,
+    next: u32,
+}
+
+/// The end of a chain.
+const END: u32 = u32::MAX;
+/// Entries that there is room for from the start: 128 KiB, which the system maps for itself, apart from the heap. Pages cost nothing
+/// until they are written.
+const ROOM: usize = 16 * 1024;
+
 impl Wheel {
     pub(crate) fn new() -> Wheel {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), turned: 0, soonest: u64::MAX }
+        let entries = Vec::with_capacity(ROOM);
+        let empty = Chain { first: END, last: END };
+        Wheel { chains: [empty; SLOTS as usize], entries, free: END, turned: 0, soonest: u64::MAX }
     }
 
     /// Wakes the connection in this slot up at `at` or a little later; gives the time at which it will really be.
     pub(crate) fn schedule(&mut self, index: u32, at: Millis) -> Millis {
         let slot = at.div_ceil(SLOT).clamp(self.turned + 1, self.turned + SLOTS - 1);
-        self.slots[(slot % SLOTS) as usize].push(index);
+        self.link(index, slot);
         self.soonest = self.soonest.min(slot);
         slot * SLOT
     }
 
-    /// Moves all whose time has come into `due`.
-    pub(crate) fn turn(&mut self, now: Millis, due: &mut Vec<u32>) {
+    fn link(&mut self, index: u32, slot: u64) {
+        let (entry, mut place) = (Entry { index, next: END }, self.free);
+        if let Some(free) = self.entries.get_mut(place as usize) {
+            self.free = std::mem::replace(free, entry).next;
+        } else {
+            place = self.entries.len() as u32;
+            self.entries.push(entry);
+        }
+        let chain = &mut self.chains[(slot % SLOTS) as usize];
+        match self.entries.get_mut(chain.last as usize) {
+            Some(last) => last.next = place,
+            None => chain.first = place,
+        }
+        chain.last = place;
+    }
+
+    /// One whose time has come, until there is none.
+    pub(crate) fn pop(&mut self, now: Millis) -> Option<u32> {
         let until = now / SLOT;
         while self.soonest <= until {
             self.turned = self.soonest;
-            // Taken, not drained: what a crowd needed goes back when the crowd has left.
-            due.extend(std::mem::take(&mut self.slots[(self.turned % SLOTS) as usize]));
-            let busy = |slot: &u64| !self.slots[(slot % SLOTS) as usize].is_empty();
+            if let Some(index) = self.unlink(self.turned) {
+                return Some(index);
+            }
+            let busy = |slot: &u64| self.chains[(slot % SLOTS) as usize].first != END;
             self.soonest = (self.turned + 1..self.turned + SLOTS).find(busy).unwrap_or(u64::MAX);
         }
         self.turned = self.turned.max(until);
+        None
+    }
+
+    fn unlink(&mut self, slot: u64) -> Option<u32> {
+        let chain = &mut self.chains[(slot % SLOTS) as usize];
+        let entry = self.entries.get_mut(chain.first as usize)?;
+        (chain.first, entry.next, self.free) = (entry.next, self.free, chain.first);
+        if chain.first == END {
+            chain.last = END;
+        }
+        Some(entry.index)
     }
 
     /// Forgets those who left early, and gives their memory back.
     pub(crate) fn retain(&mut self, mut lives: impl FnMut(u32) -> bool) {
-        for slot in &mut self.slots {
-            slot.retain(|&index| lives(index));
-            slot.shrink_to_fit();
+        let mut kept = Vec::new();
+        for slot in 0..SLOTS {
+            let all = std::iter::from_fn(|| self.unlink(slot));
+            kept.extend(all.filter(|index| lives(*index)).map(|index| (index, slot)));
         }
+        self.entries.clear();
+        self.entries.shrink_to(ROOM);
+        self.free = END;
+        kept.into_iter().for_each(|(index, slot)| self.link(index, slot));
     }
 
     /// When to look next; never, when nothing waits.
@@ -158,9 +218,7 @@ mod tests {
     use super::*;
 
     fn due(wheel: &mut Wheel, now: Millis) -> Vec<u32> {
-        let mut due = Vec::new();
-        wheel.turn(now, &mut due);
-        due
+        std::iter::from_fn(|| wheel.pop(now)).collect()
     }
 
     #[test]
@@ -197,6 +255,25 @@ mod tests {
             wheel.schedule(n, Millis::from(n) * 600);
         }
         assert_eq!(due(&mut wheel, 10_000_000).len(), 100);
+    }
+
+    #[test]
+    fn entries_are_used_again_and_forgotten_with_those_who_left() {
+        let mut wheel = Wheel::new();
+        for round in 0..10 {
+            for n in 0..300 {
+                wheel.schedule(n, round * 10_000 + 1_000 + Millis::from(n % 3) * SLOT);
+            }
+            let in_order = (0..3).flat_map(|slot| (0..100).map(move |n| 3 * n + slot));
+            assert!(due(&mut wheel, round * 10_000 + 5_000).into_iter().eq(in_order));
+        }
+        assert_eq!(wheel.entries.len(), 300);
+        for n in 0..5000 {
+            wheel.schedule(n, 120_000 + Millis::from(n));
+        }
+        wheel.retain(|index| index % 100 == 7);
+        assert_eq!((wheel.entries.len(), wheel.entries.capacity()), (50, ROOM));
+        assert!(due(&mut wheel, 200_000).into_iter().eq((7..5000).step_by(100)));
     }
 
     #[test]

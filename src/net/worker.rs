@@ -329,13 +329,8 @@ impl<P: Probe> Worker<P> {
 
     /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
     fn expire(&mut self) {
-        if self.wheel.next().is_none_or(|next| next > self.moment.now) {
-            return;
-        }
-        let mut due = Vec::new();
-        self.wheel.turn(self.moment.now, &mut due);
-        for index in due {
-            let now = self.moment.now;
+        let now = self.moment.now;
+        while let Some(index) = self.wheel.pop(now) {
             let Some(key) = self.conns.key(index) else { continue };
             let Some(entry) = self.conns.get_mut(key) else { continue };
             if entry.alarm > now {
