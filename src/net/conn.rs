@@ -203,7 +203,7 @@ impl<S: Socket> Conn<S> {
             if taken < fresh.len() {
                 let mut held = Box::new(Held::of(fresh.get(taken..).unwrap_or_default()));
                 if self.http.is_unfinished() {
-                    std::mem::swap(&mut held.head, head);
+                    held.head = head.kept();
                 }
                 self.hold(held);
             }
