@@ -12,7 +12,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any message and every fact of
 /// the schema. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 3_300), ("app", 4_700), ("middleware", 1_500), ("wire", 2_900)];
+    &[("http1", 2_000), ("net", 3_340), ("app", 4_700), ("middleware", 1_500), ("wire", 2_900)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
