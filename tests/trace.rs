@@ -99,6 +99,8 @@ fn offsets_go_on_from_request_to_request() {
     let requests: Vec<_> =
         named(&all, "keepalive").iter().map(|kept| (kept["r"].as_u64(), kept["keep"].as_bool())).collect();
     assert_eq!(requests, [(Some(1), Some(true)), (Some(2), Some(true)), (Some(3), Some(true)), (Some(4), Some(false))]);
+    let last = all.iter().filter_map(|event| event["r"].as_u64()).max();
+    assert_eq!(last, Some(4), "behind the last request there is none that anything could belong to");
     let sent: u64 = named(&all, "resp.done").iter().map(|done| done["bytes"].as_u64().unwrap()).sum();
     assert_eq!(sent, named(&all, "conn.send").iter().map(|sent| sent["n"].as_u64().unwrap()).sum::<u64>());
 }

@@ -157,6 +157,9 @@ fn what_cannot_be_traced_is_said() {
         (&["--trace=conn,nonsense"][..], "--trace knows no \"nonsense\""),
         (&["--trace", "--trace-bytes=many"], "--trace-bytes is a number of bytes, or all"),
         (&["--trace", "--color=sometimes"], "--color is auto, always or never"),
+        (&["--trace-bytes", "5"], "--trace-bytes does nothing without --trace"),
+        (&["--show-secrets"], "--show-secrets does nothing without --trace or --record"),
+        (&["--trace-src"], "--trace-src does nothing without --trace or --record"),
         (&["--record", "/none/such"], "--record cannot write /none/such"),
     ] {
         let output = wirelight(arguments).env("RUST_LOG", "off").output().unwrap();

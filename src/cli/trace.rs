@@ -59,6 +59,14 @@ impl Wanted {
 impl Options {
     /// Checks the options, and opens the file of `--record`.
     pub(super) fn read(self) -> Result<Wanted, Failure> {
+        let idle = [
+            ("--trace-bytes", self.bytes.is_some() && self.trace.is_none(), "--trace"),
+            ("--show-secrets", self.secrets && self.trace.is_none() && self.record.is_none(), "--trace or --record"),
+            ("--trace-src", self.sources && self.trace.is_none() && self.record.is_none(), "--trace or --record"),
+        ];
+        if let Some((name, _, needed)) = idle.iter().find(|(_, idle, _)| *idle) {
+            return Err(Failure::usage(format!("{name} does nothing without {needed}")));
+        }
         let mut wanted = Wanted::default();
         let bytes = self.bytes.map(|bytes| number(&bytes)).transpose()?;
         if let Some(trace) = self.trace {

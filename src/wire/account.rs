@@ -179,7 +179,8 @@ impl Account {
             let mut steps = Vec::new();
             if from != to && (1..=4).any(|most| way(from, to, most, &mut steps)) {
                 // Behind the last request there is none that the step could belong to.
-                let place = if recv == Recv::Closed { Place::default() } else { self.here(0) };
+                let over = recv == Recv::Closed || send == Sending::Closed;
+                let place = if over { Place::default() } else { self.here(0) };
                 steps.iter().rev().for_each(|step| say(place, Event::ConnState(step)));
             }
         }
