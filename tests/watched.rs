@@ -227,7 +227,7 @@ fn a_full_disk_is_told() {
     let server = Running::start_loud(command);
     server.ask(2);
     let (_, said) = server.stop();
-    assert!(said.contains("--record cannot go on with \"/dev/full\": No space left"), "{said}");
+    assert!(said.contains("a trace cannot go on: No space left"), "{said}");
 }
 
 /// A pipe with a name that nobody reads: the recording waits for its reader, the server does not.

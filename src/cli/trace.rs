@@ -91,7 +91,7 @@ impl Options {
     }
 }
 
-/// The file of `--record`. It says so when it takes no more: a recording that ends half-way is missed too late otherwise.
+/// The file of `--record`.
 struct Recording {
     path: OsString,
     /// None: a pipe with a name, which cannot be opened before somebody reads it. The first line waits for them, not the server.
@@ -118,9 +118,7 @@ impl Recording {
 
 impl Write for Recording {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file().and_then(|file| file.write(bytes)).inspect_err(|error| {
-            log::error!("--record cannot go on with {:?}: {error}; the recording ends here", self.path);
-        })
+        self.file()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The place between those who tell and the one who writes: bounded, never waited for; what is oldest goes, and is counted.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +80,12 @@ impl Ring {
         while let Some((batch, lost)) = self.next() {
             let told = if lost == Lost::default() { Ok(()) } else { to.write_all(&complain(lost)) };
             let written = told.and_then(|()| to.write_all(&batch.text)).and_then(|()| to.flush());
+            // A recording that ends half-way is missed too late otherwise.
+            if let Err(error) = &written
+                && error.kind() != ErrorKind::BrokenPipe
+            {
+                log::error!("a trace cannot go on: {error}");
+            }
             let mut state = self.lock();
             state.writing = false;
             state.keep(batch.text);
