@@ -90,11 +90,10 @@ impl Head {
         };
         let mut table = [httparse::EMPTY_HEADER; USUAL_FIELDS];
         match httparse::parse_headers(input.get(fields..).unwrap_or_default(), &mut table) {
-            Ok(httparse::Status::Complete((length, headers)))
-                if headers.len() <= limits.fields
-                    && fields + length <= limits.head
-                    && fields <= limits.request_line + 2 =>
-            {
+            Ok(httparse::Status::Complete((length, headers))) if headers.len() <= limits.fields => {
+                if fields + length > limits.head || fields > limits.request_line + 2 {
+                    return self.parse_any(input, limits);
+                }
                 self.version = Version::Http11;
                 self.take_fields(input, headers, Extent { start: 0, end: fields + length })
             }
