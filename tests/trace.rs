@@ -28,6 +28,11 @@ fn app() -> App {
     app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
     app.get("/guarded", |_| "never").require(|_| Err(Error::forbidden("no")));
     app.get("/panic", |_| -> &'static str { std::panic::resume_unwind(Box::new("no")) });
+    app.get("/login", |_| {
+        let mut response = wirelight::Response::default();
+        response.header("Set-Cookie", "id=s3cr3t");
+        response
+    });
     app.get("/upgrade", |req| wirelight::Response::upgrade(req, "echo", |_, _| {}));
     app.get("/stream", |_| {
         let mut response = wirelight::Response::default();
@@ -359,21 +364,36 @@ fn no_color_has_no_escape_and_color_has() {
     assert!(!watched(Trace::terminal().color(true), |connection| connection.send(GET.as_bytes())).contains('\x1b'));
 }
 
-/// T13: no form shows a secret unless it was asked for.
+/// T13: no form shows a secret unless it was asked for: however it is spelled, folded, refused, cut, and in answers too.
 #[test]
 fn secrets_are_hidden_unless_asked_for() {
-    let names = ["Authorization", "cookie", "X-API-Key", "Proxy-Authorization", "Set-Cookie"];
-    for name in names {
-        let message = GET.replace("Host: a", &format!("Host: a\r\n{name}: s3cr3t"));
-        for (hide, trace) in [
-            (true, Trace::json()),
-            (true, Trace::terminal()),
-            (false, Trace::json().secrets()),
-            (false, Trace::terminal().secrets()),
-        ] {
-            let shown =
-                watched(trace, |connection| message.as_bytes().chunks(9).for_each(|piece| connection.send(piece)));
-            assert_eq!(shown.contains("cr3") || shown.contains("s3c"), !hide, "{name}: {shown}");
+    let names = ["Authorization", "cookie", "X-API-Key", "PROXY-AUTHORIZATION", "Set-Cookie"];
+    let mut messages: Vec<_> =
+        names.iter().map(|name| GET.replace("Host: a", &format!("Host: a\r\n{name}: s3cr3t"))).collect();
+    messages.extend([
+        GET.replace("Host: a", "Host: a\r\nCookie: a\r\n s3cr3t"),
+        GET.replace("Host: a", "Cookie : s3cr3t"),
+        GET.replace("Host: a\r\n", "Host: a\nAuthorization: s3cr3t\n"),
+        GET.replace("/plaintext", "/login"),
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nCookie: s3cr3t\r\n\r\n".to_owned(),
+    ]);
+    for message in messages {
+        for size in [1, 9, message.len()] {
+            for (hide, trace) in [
+                (true, Trace::json()),
+                (true, Trace::terminal()),
+                (false, Trace::json().secrets()),
+                (false, Trace::terminal().secrets()),
+            ] {
+                let send = |connection: &mut TestConnection<'_>| {
+                    message.as_bytes().chunks(size).for_each(|piece| connection.send(piece));
+                };
+                let shown = watched(trace, send);
+                let leaks = shown.contains("cr3") || shown.contains("s3c") || shown.contains("\"data\":\"3\"");
+                // In pieces of one byte nothing stands together, hidden or not; the mask does.
+                assert!(!leaks || !hide, "{message:?} in pieces of {size}: {shown}");
+                assert!(hide || leaks || size == 1, "{message:?}: {shown}");
+            }
         }
     }
 }
