@@ -299,6 +299,7 @@ fn mistakes_get_a_sentence() {
         (&["replay", "there is no such file"], b"", 2, "cannot read"),
         (&["replay", "-"], b"{}\n{", 1, "line 1 of the capture is no event"),
         (&["replay", "-"], b"\n\x00\xff", 1, "line 2 of the capture is no JSON"),
+        (&["replay", "/dev/zero"], b"", 1, "line 1 of the capture is longer than any that was recorded"),
         (
             &["replay", "-"],
             br#"{"e":"conn.recv","c":1,"t":1,"n":1,"data":"\u4e2d"}"#,

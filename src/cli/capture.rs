@@ -13,6 +13,8 @@ use super::Failure;
 
 /// The bytes of all connections are kept in memory: more than this is a job for tcpdump.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
+/// The longest line is a write, as much as a socket takes at once; a byte of it takes six at most.
+const MOST_LINE: u64 = 64 * 1024 * 1024;
 
 /// What was recorded.
 #[derive(Default)]
@@ -99,7 +101,10 @@ pub(super) fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> 
     let (mut capture, mut line, mut bytes, mut events) = (Capture::default(), Vec::new(), 0, 0);
     for number in 1.. {
         line.clear();
-        bytes += reader.read_until(b'\n', &mut line).map_err(&cannot)? as u64;
+        bytes += reader.by_ref().take(MOST_LINE + 1).read_until(b'\n', &mut line).map_err(&cannot)? as u64;
+        if line.len() as u64 > MOST_LINE {
+            return Err(Failure::runtime(format!("line {number} of the capture is longer than any that was recorded")));
+        }
         if bytes > MOST_BYTES {
             return Err(Failure::usage(format!("the capture is larger than {MOST_BYTES} bytes")));
         }
