@@ -1,5 +1,5 @@
-//! The referee's public corpus, replayed through the real parser and the real connection code without a socket, cut into pieces in
-//! every way.
+//! The referee's public corpus and one of our own, replayed through the real parser and the real connection code without a socket, cut
+//! into pieces in every way.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]
@@ -50,8 +50,14 @@ const FEATURES: [&str; 17] = [
     "users",
 ];
 
-/// How many cases that leaves: skipping is counted, so that no test passes by skipping.
-const REPLAYED: usize = 522;
+/// The corpora with their names and sizes. Ours goes through the sections once more: what the other does not ask, and what it found.
+const CORPORA: [(&str, &str, usize); 2] =
+    [("public", include_str!("corpus/public.json"), 524), ("own", include_str!("corpus/own.json"), OWN)];
+
+/// How many cases are played: skipping is counted, so that no test passes by skipping.
+const REPLAYED: usize = 522 + OWN;
+
+const OWN: usize = 593;
 
 #[test]
 fn every_case_as_it_is_given() {
@@ -72,17 +78,22 @@ fn every_case_in_pieces_of_random_sizes() {
 }
 
 #[test]
-fn the_corpus_is_understood_to_the_last_wish() {
-    let corpus = corpus();
-    assert_eq!((corpus.set.as_str(), corpus.cases.len()), ("public", 524));
-    let ids: HashSet<_> = corpus.cases.iter().map(|case| &case.id).collect();
-    assert_eq!(ids.len(), corpus.cases.len(), "an id stands for one case");
-    corpus.cases.iter().for_each(understood);
+fn the_corpora_are_understood_to_the_last_wish() {
+    let cases = cases();
+    let ids: HashSet<_> = cases.iter().map(|case| &case.id).collect();
+    assert_eq!(ids.len(), cases.len(), "an id stands for one case");
+    cases.iter().for_each(understood);
 }
 
-fn corpus() -> Corpus {
-    let text = validators::filled(include_str!("corpus/public.json"), &routes::routes(std::time::Duration::ZERO));
-    Corpus::load(&text).expect("the corpus")
+/// The cases of all corpora.
+fn cases() -> Vec<Case> {
+    let app = routes::routes(std::time::Duration::ZERO);
+    let load = |(name, text, size): (&str, &str, usize)| {
+        let Corpus { set, cases } = Corpus::load(&validators::filled(text, &app)).expect("a corpus");
+        assert_eq!((set.as_str(), cases.len()), (name, size));
+        cases
+    };
+    CORPORA.into_iter().flat_map(load).collect()
 }
 
 /// Bytes that say the same get the same bytes back, except that 100 (Continue) comes only where the server had to wait for a body.
@@ -96,7 +107,7 @@ fn no_answer_depends_on_the_cut() {
         (reader::text(wire.received()).replace("HTTP/1.1 100 Continue\r\n\r\n", ""), wire.is_closed())
     };
     let mut failures = Vec::new();
-    for Case { id, steps, .. } in corpus().cases {
+    for Case { id, steps, .. } in cases() {
         let [Step::Send { send, .. }] = &steps[..] else { continue };
         let bytes = send.expand();
         let whole = answer(&bytes, Delivery::Whole);
@@ -120,7 +131,7 @@ fn what_a_trace_tells_is_whole_and_does_not_depend_on_the_cut() {
     let headings = include_str!("data/rfc-sections.txt");
     let sections = headings.lines().filter_map(|line| line.split('\t').next()).collect();
     let mut failures = Vec::new();
-    for Case { id, steps, .. } in corpus().cases {
+    for Case { id, steps, .. } in cases() {
         let [Step::Send { send, .. }] = &steps[..] else { continue };
         let bytes = send.expand();
         if bytes.len() > 1_024 {
@@ -147,7 +158,7 @@ fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
     let app = routes::routes(std::time::Duration::ZERO);
     let client = app.test();
     let (mut played, mut skipped, mut failures) = (0, BTreeMap::new(), Vec::new());
-    for case in corpus().cases {
+    for case in cases() {
         if let Some(reason) = why_not(&case) {
             *skipped.entry(reason).or_insert(0) += 1;
             continue;

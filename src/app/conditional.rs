@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::error::{Error, Result};
+use super::http_date;
 use super::range;
 use super::request::Request;
 use super::response::Response;
@@ -88,7 +89,7 @@ pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) 
     let current = Current {
         exists: true,
         tag: response.header_value("etag").and_then(|value| tags(value.as_bytes()).next()),
-        modified: response.header_value("last-modified").and_then(|value| httpdate::parse_http_date(value).ok()),
+        modified: response.header_value("last-modified").and_then(http_date::parse),
     };
     match judge(request, &current) {
         Verdict::Failed => response.fail(failed()),
@@ -198,7 +199,7 @@ pub(super) fn only<'r>(request: &'r Request<'_>, field: &'r str) -> Option<&'r [
 /// A date in any of the three forms (RFC 9110 §5.6.7); what is none is ignored (§13.1.3, §13.1.4).
 fn date(request: &Request<'_>, field: &str) -> Option<SystemTime> {
     let value = std::str::from_utf8(only(request, field)?).ok()?;
-    httpdate::parse_http_date(value).ok()
+    http_date::parse(value)
 }
 
 #[cfg(test)]
@@ -264,6 +265,8 @@ mod tests {
             ("/both", &[("If-Unmodified-Since", BEFORE)], 412),
             ("/both", &[("If-Unmodified-Since", DATE)], 200),
             ("/both", &[("If-Unmodified-Since", "yesterday")], 200),
+            ("/both", &[("If-Unmodified-Since", "Mon, 29 Oct 1994 19:43:30 GMT")], 412), // it was a Saturday
+            ("/both", &[("If-Unmodified-Since", "Wed, 31 Dec 1969 23:59:59 GMT")], 412),
             ("/both", &[("If-Unmodified-Since", BEFORE), ("If-Unmodified-Since", BEFORE)], 200),
             ("/both", &[("If-Unmodified-Since", BEFORE), ("If-Match", "*")], 200),
             ("/weak", &[("If-Unmodified-Since", BEFORE)], 200),

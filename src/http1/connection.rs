@@ -98,7 +98,7 @@ impl Connection {
             Recv::Closed => return Ok(Event::Eof),
         };
         if found.is_err() {
-            self.fail();
+            self.fail(input);
         }
         found
     }
@@ -108,16 +108,17 @@ impl Connection {
         self.max_body = max_body;
         match self.framing.body() {
             Body::Length(length) if length > max_body => {
-                self.fail();
+                self.fail(&[]);
                 Err(Fault::BodyTooLarge.at(head.notes.content_length.map_or(0, |value| value.start as usize)))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether the client waits for `100 Continue` before it sends its body: it asked to, and none of it is here.
+    /// Whether the client waits for `100 Continue` before it sends its body: it asked to, there is one, and none of it is here.
     pub(crate) fn awaits_continue(&self, input: &[u8], head: &Head) -> bool {
-        self.recv == Recv::Body && head.notes.expect_continue && input.len() == self.body_start
+        let waits = self.recv == Recv::Body && head.notes.expect_continue && input.len() == self.body_start;
+        waits && self.framing.body() != Body::Length(0)
     }
 
     /// Whether a body is announced whose bytes are still to be read.
@@ -296,12 +297,12 @@ impl Connection {
     }
 
     /// Parsing a head anew for every byte is quadratic (64 KiB: 473 ms). A second look pays when a blank line arrived since
-    /// the last search, or when the bytes doubled (so that garbage without a blank line is found early, at linear cost).
+    /// the last search, or what will never be one, or when the bytes doubled (so that garbage without a blank line is found early,
+    /// at linear cost).
     fn worth_a_look(&self, input: &[u8]) -> bool {
         let new = self.unsearched(input);
-        input.len() >= 2 * self.looked
-            || memchr::memmem::find(new, b"\n\r\n").is_some()
-            || memchr::memmem::find(new, b"\n\n").is_some()
+        let holds = |end: &[u8]| memchr::memmem::find(new, end).is_some();
+        input.len() >= 2 * self.looked || holds(b"\n\r\n") || holds(b"\n\n") || holds(b"\r\r\n")
     }
 
     /// Where a blank line could end that was not there before: searching all bytes for every one that comes is quadratic too.

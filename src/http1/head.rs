@@ -47,7 +47,7 @@ pub(crate) struct Notes {
     pub(crate) keep_alive: bool,
     /// Connection: upgrade.
     pub(crate) upgrade: bool,
-    /// An Expect field.
+    /// An expectation, whatever it is.
     pub(crate) expect_continue: bool,
     /// Where it says something else than 100-continue.
     expects_other: Option<u32>,
@@ -222,9 +222,11 @@ impl Notes {
             self.connection(header.value);
         } else if is(header.name, b"expect") && version == Version::Http11 {
             // In HTTP/1.0 it must be ignored (RFC 9110 §10.1.1).
-            self.expect_continue = true;
-            if !header.value.eq_ignore_ascii_case(b"100-continue") {
-                self.expects_other = Some(field.value.start);
+            for expectation in list(header.value) {
+                self.expect_continue = true;
+                if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                    self.expects_other = Some(field.value.start);
+                }
             }
         } else if is(header.name, b"transfer-encoding") {
             self.codings = self.codings.saturating_add(1);

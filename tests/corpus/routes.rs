@@ -48,9 +48,15 @@ fn stream(_: &Request) -> Response {
     response
 }
 
-fn echo(req: &Request) -> (StatusCode, [(&'static str, String); 1], Vec<u8>) {
-    let media_type = req.content_type().unwrap_or("application/octet-stream");
-    (StatusCode::OK, [("Content-Type", media_type.to_owned())], req.body().to_vec())
+/// The media type goes back as the bytes it came in, which need be no text.
+fn echo(req: &Request) -> Response {
+    let sent = req.headers().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let mut response = Response::new(StatusCode::OK);
+    response.bytes(req.body());
+    if let Some((_, media_type)) = sent {
+        response.header("Content-Type", media_type);
+    }
+    response
 }
 
 fn user(req: &Request) -> Result<Value> {

@@ -8,7 +8,7 @@ impl Connection {
         match self.recv {
             Recv::Head => Err(self.broken_off(input, head, limits, Fault::EndedEarly)),
             Recv::Body => {
-                self.fail();
+                self.fail(input);
                 Err(Fault::EndedEarly.at(input.len()))
             }
             Recv::Idle => {
@@ -25,7 +25,7 @@ impl Connection {
         match self.recv {
             Recv::Head => Some(self.broken_off(input, head, limits, late)),
             Recv::Body => {
-                self.fail();
+                self.fail(input);
                 Some(late.at(input.len()))
             }
             _ => None,
@@ -39,23 +39,25 @@ impl Connection {
 
     /// A head that will not be whole any more: one last look may find that it was wrong all along, which is the better answer.
     fn broken_off(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> Reject {
-        self.fail();
+        self.fail(input);
         match head.parse(input, limits) {
             Err(reject) => reject,
             Ok(_) => otherwise.at(input.len()),
         }
     }
 
-    pub(super) fn fail(&mut self) {
+    /// `input`: the request as far as it came, if its head does not stand.
+    pub(super) fn fail(&mut self, input: &[u8]) {
         self.receiving(Recv::Failed);
         self.keep_alive = false;
         self.body_start = 0;
         self.framing = Framing::default();
         self.headless = self.send == Send::Idle;
         if self.headless {
-            // The version of a refused head is not known: the answer is framed for the one that every client reads.
+            // The version of a refused head is not known: the answer is framed for the one that every client reads. The method
+            // stands at its front: who asks with HEAD takes no content, whatever else is wrong (RFC 9110 §9.3.2).
             self.version = Version::Http11;
-            self.head_only = false;
+            self.head_only = input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ");
             self.sending(Send::Respond);
         }
     }

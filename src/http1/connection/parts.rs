@@ -30,7 +30,7 @@ impl Connection {
                 (Part { data: 0..here, taken: here }, here as u64 == length)
             }
             Body::Chunked => {
-                let progress = self.decoder.decode(input, limits, self.max_body).inspect_err(|_| self.fail())?;
+                let progress = self.decoder.decode(input, limits, self.max_body).inspect_err(|_| self.fail(&[]))?;
                 let part = Part { data: 0..self.decoder.decoded(), taken: self.decoder.consumed() };
                 self.decoder.rebase();
                 (part, progress == Progress::Done)

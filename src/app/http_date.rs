@@ -1,0 +1,164 @@
+//! Which second an HTTP-date means, in each of its three forms (RFC 9110 §5.6.7); writes none, and knows no clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/// Reads a date; what keeps none of the three forms is none.
+///
+/// The day of the week need not be the one that day had, and the year may lie before 1970: nginx and Go take both. To ignore such
+/// a date would be to ignore the `If-Unmodified-Since` around it, and to make the change that it was there to prevent. (The httpdate
+/// crate, which writes our dates, refuses both.)
+pub(super) fn parse(text: &str) -> Option<SystemTime> {
+    let seconds = match text.split_once(", ") {
+        None => asctime(text)?,
+        Some((name, rest)) if DAYS.contains(&name) => rfc850(rest.strip_suffix(" GMT")?)?,
+        Some((name, rest)) if is_short_day(name) => fixdate(rest.strip_suffix(" GMT")?)?,
+        Some(_) => return None,
+    };
+    let distance = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+}
+
+/// `06 Nov 1994 08:49:37`, what everybody writes.
+fn fixdate(text: &str) -> Option<i64> {
+    let mut parts = text.splitn(4, ' ');
+    let (day, month, year) = (number(parts.next()?, 2)?, parts.next()?, number(parts.next()?, 4)?);
+    Some(day_start(year, month, day)? + second_of_day(parts.next()?)?)
+}
+
+/// `06-Nov-94 08:49:37`. No year may be taken for one more than 50 years ahead: 69 is 2069, 70 is 1970, as everywhere.
+fn rfc850(text: &str) -> Option<i64> {
+    let (date, time) = text.split_once(' ')?;
+    let mut parts = date.splitn(3, '-');
+    let (day, month, year) = (number(parts.next()?, 2)?, parts.next()?, number(parts.next()?, 2)?);
+    let century = if year < 70 { 2000 } else { 1900 };
+    Some(day_start(century + year, month, day)? + second_of_day(time)?)
+}
+
+/// `Sun Nov  6 08:49:37 1994`, what C's asctime writes.
+fn asctime(text: &str) -> Option<i64> {
+    let (name, rest) = text.split_once(' ')?;
+    let (month, rest) = rest.split_once(' ')?;
+    let (day, rest) = rest.split_at_checked(2)?;
+    let (time, year) = rest.strip_prefix(' ')?.split_once(' ')?;
+    let day = day.strip_prefix(' ').map_or_else(|| number(day, 2), |digit| number(digit, 1))?;
+    let start = day_start(number(year, 4)?, month, day).filter(|_| is_short_day(name))?;
+    Some(start + second_of_day(time)?)
+}
+
+fn is_short_day(name: &str) -> bool {
+    name.len() == 3 && DAYS.iter().any(|day| day.starts_with(name))
+}
+
+/// Seconds from 1970 to the start of a day of the Gregorian calendar.
+fn day_start(year: i64, month: &str, day: i64) -> Option<i64> {
+    let index = MONTHS.iter().position(|name| *name == month)?;
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let exists = (1..=*LENGTHS.get(index)?).contains(&day) && (index != 1 || day < 29 || leap);
+    // Years that begin in March have their leap day last, and months of 153 days in five.
+    let (year, month) = if index < 2 { (year - 1, index as i64 + 10) } else { (year, index as i64 - 2) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 719_469;
+    exists.then_some(86_400 * days)
+}
+
+/// `08:49:37`. A leap second is the first of the next minute.
+fn second_of_day(time: &str) -> Option<i64> {
+    let mut parts = time.splitn(3, ':');
+    let mut part = |most| number(parts.next()?, 2).filter(|value| *value <= most);
+    let (hour, minute, second) = (part(23)?, part(59)?, part(60)?);
+    Some(3_600 * hour + 60 * minute + second)
+}
+
+fn number(text: &str, digits: usize) -> Option<i64> {
+    let is_one = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_one { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms_mean_the_same_second() {
+        for (text, expected) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
+            ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
+            ("Wed Nov 16 08:49:37 1994", Some(784_975_777)),
+            // a day of another name, and what lies before 1970
+            ("Mon, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+            ("Monday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
+            ("Mon Nov  6 08:49:37 1994", Some(784_111_777)),
+            ("Wed, 31 Dec 1969 23:59:59 GMT", Some(-1)),
+            ("Mon, 01 Jan 1900 00:00:00 GMT", Some(-2_208_988_800)),
+            // years of two digits
+            ("Friday, 01-Jan-99 00:00:00 GMT", Some(915_148_800)),
+            ("Tuesday, 01-Jan-69 00:00:00 GMT", Some(3_124_224_000)),
+            ("Thursday, 01-Jan-70 00:00:00 GMT", Some(0)),
+            // leap days and a leap second
+            ("Tue, 29 Feb 2000 00:00:00 GMT", Some(951_782_400)),
+            ("Thu, 29 Feb 1900 00:00:00 GMT", None),
+            ("Sat, 31 Dec 2016 23:59:60 GMT", Some(1_483_228_800)),
+            ("Sat, 31 Dec 2016 23:59:61 GMT", None),
+        ] {
+            let seconds = parse(text).map(|time| match time.duration_since(UNIX_EPOCH) {
+                Ok(after) => after.as_secs() as i64,
+                Err(before) => -(before.duration().as_secs() as i64),
+            });
+            assert_eq!(seconds, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_no_form_is_no_date() {
+        for text in [
+            "",
+            "now",
+            "784111777",
+            "1994-11-06T08:49:37Z",
+            "06 Nov 1994 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sun,06 Nov 1994 08:49:37 GMT",
+            "Sun,  06 Nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 006 Nov 1994 08:49:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37 GMT ",
+            "Sun, +6 Nov 1994 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Wed, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:00:00 GMT",
+            "Sun, 06 Nov 1994 08:60:00 GMT",
+            "Sunday, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "S, 06 Nov 1994 08:49:37 GMT",
+            ", 06 Nov 1994 08:49:37 GMT",
+            "Sun Nov 6 08:49:37 1994",
+            "Sun Nov 06 08:49:37 94",
+            "Sunday Nov 06 08:49:37 1994",
+            "Sun Nov é6 08:49:37 1994",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for day in 0..100_000 {
+            let time = UNIX_EPOCH + Duration::from_secs(86_400 * day + day % 86_400);
+            assert_eq!(parse(&httpdate::fmt_http_date(time)), Some(time));
+        }
+    }
+}
