@@ -47,6 +47,8 @@ impl Connection {
     }
 
     /// `input`: the request as far as it came, if its head does not stand.
+    #[cold]
+    #[inline(never)]
     pub(super) fn fail(&mut self, input: &[u8]) {
         self.receiving(Recv::Failed);
         self.keep_alive = false;
