@@ -1,4 +1,4 @@
-//! What curl and Chromium say for each mistake of a server: docs/error-dictionary.md is made here, and must be fresh.
+//! What curl, Chromium and Python say for each mistake of a server: docs/error-dictionary.md is made here, and must be fresh.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,17 +21,22 @@ use mistakes::MISTAKES;
 struct Row {
     curl: String,
     chromium: String,
+    python: String,
     what: String,
     path: String,
 }
 
 /// The page, or what can be said of it here.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Page {
     curl: String,
     chromium: String,
+    python: String,
     rows: Vec<Row>,
 }
+
+/// A client's version, and what it says of each row.
+type Column = (String, Vec<String>);
 
 /// Servers that make one mistake each: a browser opens few connections to one server, and some stay open.
 struct Faulty {
@@ -76,7 +81,7 @@ impl Faulty {
     }
 
     /// Its version, and a cell for each case; or the reason why there are none.
-    fn curl(&self) -> Result<(String, Vec<String>), String> {
+    fn curl(&self) -> Result<Column, String> {
         let output = Command::new("curl").arg("--version").output().map_err(|error| error.to_string())?;
         let version = String::from_utf8_lossy(&output.stdout).split(' ').nth(1).unwrap_or_default().to_owned();
         // All at once: those that wait wait together, and may wait long enough for a machine that is busy.
@@ -87,14 +92,25 @@ impl Faulty {
         Ok((version, cells))
     }
 
+    /// The same of Python's own client.
+    fn python(&self) -> Result<Column, String> {
+        let mut command = Command::new("python3");
+        command.args(["-c", include_str!("dictionary/client.py")]);
+        command.args(self.cases.iter().flat_map(|case| [case.method().to_owned(), case.url()]));
+        let output = command.output().map_err(|error| error.to_string())?;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (version, cells) = text.split_once('\n').ok_or("says nothing")?;
+        Ok((version.to_owned(), cells.lines().map(str::to_owned).collect()))
+    }
+
     /// The same of Chromium. Nothing is concluded before every mistake has been made.
-    fn chromium(&self) -> Result<(String, Vec<String>), String> {
+    fn chromium(&self) -> Result<Column, String> {
         let mut browser = Chromium::start()?;
         let version = browser.version.clone();
         let works = format!("http://{}/", self.cases.last().unwrap().address);
         for case in &self.cases {
-            match case.name {
-                "body-for-head" => browser.head(case.url(), &works),
+            match case.method() {
+                "HEAD" => browser.head(case.url(), &works),
                 _ => browser.open(case.url()),
             }
             .unwrap();
@@ -117,8 +133,12 @@ impl Case {
         format!("http://{}/{path}", self.address)
     }
 
+    fn method(&self) -> &'static str {
+        if self.name == "body-for-head" { "HEAD" } else { "GET" }
+    }
+
     fn curl(&self) -> String {
-        let method = if self.name == "body-for-head" { "--head" } else { "--get" };
+        let method = if self.method() == "HEAD" { "--head" } else { "--get" };
         let mut command = Command::new("curl");
         let output =
             command.args(["-q", "-sS", "--noproxy", "*", "--max-time", "5", method, &self.url()]).output().unwrap();
@@ -141,37 +161,40 @@ fn masked(words: &str, port: u16) -> String {
     out.join(" ")
 }
 
-const HEADER: &str = "| curl says | Chromium says | What was on the wire | Path |\n| --- | --- | --- | --- |\n";
+const HEADER: &str =
+    "| curl says | Chromium says | Python says | What was on the wire | Path |\n| --- | --- | --- | --- | --- |\n";
 
 impl Page {
     fn text(&self) -> String {
-        let (curl, chromium) = (&self.curl, &self.chromium);
+        let Page { curl, chromium, python, .. } = self;
         let mut page = format!(
             "# What a client says, and what the server did\n\nAn error message of a client is a riddle about the server. This is the \
-             dictionary, in the words of curl {curl} and of Chromium {chromium}\n(other versions of curl end with the same codes and \
-             use other words). Try each line: `cargo run --example faulty` makes every mistake\nat a path of its own. \
-             `tests/dictionary.rs` makes this page and checks it.\n\n{HEADER}"
+             dictionary, in the words of curl {curl}, of Chromium {chromium}, and\nof the http.client in Python {python} \
+             (other versions end with the same codes and kinds of errors, and use other words). Try each line:\n\
+             `cargo run --example faulty` makes every mistake at a path of its own. `tests/dictionary.rs` makes this page and checks \
+             it.\n\n{HEADER}"
         );
         for row in &self.rows {
-            page += &format!("| {} | {} | {} | {} |\n", row.curl, row.chromium, row.what, row.path);
+            page += &format!("| {} | {} | {} | {} | {} |\n", row.curl, row.chromium, row.python, row.what, row.path);
         }
-        page + "\nThree lessons. Where curl ends with 0 it forgave, and so did the browser: \"it works\" proves little. The browser is \
+        page + "\nThree lessons. Where curl ends with 0 it forgave, and so did the others: \"it works\" proves little. The browser is \
                 silent where curl\nat least gives up, since nobody gave it a time: a length that is two bytes too large is a page that is \
                 all there and never done. And a\nserver that never answers looks like one that never accepted, or whose head never ends: \
                 from outside they cannot be told apart,\nfrom inside they can, with `wirelight --trace`.\n"
     }
 
     fn read(text: &str) -> Option<Page> {
-        let word_behind = |mark: &str| Some(text.split_once(mark)?.1.split_ascii_whitespace().next()?.to_owned());
+        let word_behind = |mark: &str| Some(text.split_once(mark)?.1.split([',', ' ', '\n']).next()?.to_owned());
         let rows = text.split_once(HEADER)?.1.lines().map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
         let rows = rows.map(|row| {
             let mut cells = row.split(" | ").map(str::to_owned);
             let mut cell = || cells.next().unwrap_or_default();
-            Row { curl: cell(), chromium: cell(), what: cell(), path: cell() }
+            Row { curl: cell(), chromium: cell(), python: cell(), what: cell(), path: cell() }
         });
         Some(Page {
             curl: word_behind("words of curl ")?,
-            chromium: word_behind(" and of Chromium ")?,
+            chromium: word_behind(", of Chromium ")?,
+            python: word_behind("http.client in Python ")?,
             rows: rows.collect(),
         })
     }
@@ -179,12 +202,7 @@ impl Page {
 
 /// What the cells of a client are now: those that it gave if the committed ones are of the same version or must be made; else the
 /// committed ones, once they agree with the new ones in what all versions have in common.
-fn column(
-    name: &str,
-    found: Result<(String, Vec<String>), String>,
-    committed: (String, Vec<String>),
-    stable: fn(&str) -> &str,
-) -> (String, Vec<String>) {
+fn column(name: &str, found: Result<Column, String>, committed: Column, stable: fn(&str) -> &str) -> Column {
     match found {
         Err(why) => {
             println!("skipped: {name}: {why}");
@@ -214,25 +232,31 @@ fn kind(cell: &str) -> &str {
     if cell.starts_with('`') { "failed" } else { cell.split(':').next().unwrap_or_default() }
 }
 
+/// The exception's class.
+fn class(cell: &str) -> &str {
+    cell.split([':', '(']).next().unwrap_or_default()
+}
+
 #[test]
 fn the_dictionary_is_fresh() {
     let path = format!("{}/docs/error-dictionary.md", env!("CARGO_MANIFEST_DIR"));
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    let before =
-        Page::read(&committed).unwrap_or(Page { curl: String::new(), chromium: String::new(), rows: Vec::new() });
+    let before = Page::read(&committed).unwrap_or_default();
     let servers = Faulty::start();
     let cells = |cell: fn(&Row) -> &String| before.rows.iter().map(|row| cell(row).clone()).collect::<Vec<_>>();
     let chromium = column("Chromium", servers.chromium(), (before.chromium.clone(), cells(|row| &row.chromium)), kind);
     let curl = column("curl", servers.curl(), (before.curl.clone(), cells(|row| &row.curl)), code);
+    let python = column("Python", servers.python(), (before.python.clone(), cells(|row| &row.python)), class);
     let cell = |cells: &[String], at: usize| cells.get(at).cloned().unwrap_or_default();
     let row = |(at, case): (usize, &Case)| Row {
         curl: cell(&curl.1, at),
         chromium: cell(&chromium.1, at),
+        python: cell(&python.1, at),
         what: case.what.to_owned(),
         path: if case.name.starts_with('(') { String::new() } else { format!("`/{}`", case.name) },
     };
     let rows = servers.cases.iter().enumerate().map(row).collect();
-    let now = Page { curl: curl.0, chromium: chromium.0, rows };
+    let now = Page { curl: curl.0, chromium: chromium.0, python: python.0, rows };
     assert_eq!(Page::read(&now.text()), Some(now.clone()), "the page can be read back");
     if updating() {
         std::fs::write(&path, now.text()).unwrap();
