@@ -165,6 +165,18 @@ fn a_server_that_speaks_no_http_is_survived() {
     assert!(text.contains("garbage"), "{text}");
 }
 
+/// A stream without an end ends the conversation, not the patience of whoever asked for a report.
+#[test]
+fn a_server_that_never_stops_is_left() {
+    let address = bad_server(|stream| {
+        let mut other = stream.try_clone().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut other, &mut std::io::sink()));
+        while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+    });
+    let output = poke(&["--suite", &address.to_string()]);
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+}
+
 #[test]
 fn mistakes_get_one_sentence_and_code_2() {
     let cases: &[(&[&str], &str)] = &[

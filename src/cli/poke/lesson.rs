@@ -66,7 +66,8 @@ fn play(experiment: &Experiment, server: Option<SocketAddr>) -> Result<Talk, Fai
     };
     // Two seconds of 1 KiB/s show what there is to see; then the rest at full speed.
     let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
-    let manner = Manner { slow, told: true, ..Manner::default() };
+    let most = (4 * 1024 * 1024, Duration::from_secs(60));
+    let manner = Manner { slow, most, told: true, ..Manner::default() };
     let talked = std::thread::scope(|scope| {
         let talk = scope.spawn(|| talk::talk(server, &experiment.steps(), &manner));
         if experiment.statuses("other").is_some() {
@@ -82,7 +83,8 @@ fn play(experiment: &Experiment, server: Option<SocketAddr>) -> Result<Talk, Fai
 pub(super) fn other(server: SocketAddr) -> String {
     std::thread::sleep(Duration::from_millis(100)); // so that the first one is there first
     let request = Step::Send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec());
-    let talk = talk::talk(server, &[request], &Manner::default());
+    let most = (64 * 1024, Duration::from_secs(5));
+    let talk = talk::talk(server, &[request], &Manner { most, ..Manner::default() });
     let answer = talk.ok().and_then(|talk| answers::read(&talk.received, &[]).pop());
     answer.map_or_else(|| "nothing".into(), |answer| answer.status.to_string())
 }

@@ -53,7 +53,8 @@ fn judged(experiment: &Experiment, server: SocketAddr) -> Result<(String, Verdic
     // Where it has to answer, it may take its time: not every server is quick the first time it is asked.
     let answers = experiment.outcomes("right").unwrap_or_default().iter().all(|outcome| outcome.contains(' '));
     let first = if answers { Duration::from_secs(5) } else { moment };
-    let manner = Manner { patience: moment, first, hold: moment, ..Manner::default() };
+    let most = (256 * 1024, Duration::from_secs(10));
+    let manner = Manner { patience: moment, first, hold: moment, most, ..Manner::default() };
     let (talked, other) = std::thread::scope(|scope| {
         let talk = scope.spawn(|| talk::talk(server, &experiment.steps(), &manner));
         let other = experiment.statuses("other").map(|_| lesson::other(server));

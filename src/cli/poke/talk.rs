@@ -20,6 +20,8 @@ pub(super) struct Manner {
     pub(super) first: Duration,
     /// Longest wait, whatever the plan says.
     pub(super) hold: Duration,
+    /// Bytes that are read at most, and how long is listened when all is sent: a stream may have no end.
+    pub(super) most: (usize, Duration),
     /// Whether to print what happens.
     pub(super) told: bool,
 }
@@ -67,8 +69,8 @@ const TICK: Duration = Duration::from_millis(5);
 
 impl Default for Manner {
     fn default() -> Manner {
-        let second = Duration::from_secs(1);
-        Manner { slow: None, patience: second, first: second, hold: Duration::from_secs(3_600), told: false }
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
+        Manner { slow: None, patience: second, first: second, hold: hour, most: (64 * 1024 * 1024, hour), told: false }
     }
 }
 
@@ -148,7 +150,8 @@ fn speak(mut stream: &TcpStream, steps: &[Step], manner: &Manner, shared: &Share
         }
     }
     shared.heard();
-    while !shared.is_over() && shared.silence() < shared.patience(manner) {
+    let sent = Instant::now();
+    while !shared.is_over() && shared.silence() < shared.patience(manner) && sent.elapsed() < manner.most.1 {
         std::thread::sleep(TICK);
     }
     Ok(())
@@ -167,7 +170,11 @@ fn listen(mut stream: TcpStream, manner: &Manner, shared: &Shared) {
             Ok(n) => {
                 let bytes = buffer.get(..n).unwrap_or_default();
                 shared.show(Side::Server, bytes);
-                locked(&shared.received).extend_from_slice(bytes);
+                let mut received = locked(&shared.received);
+                received.extend_from_slice(bytes);
+                if received.len() >= manner.most.0 {
+                    return shared.end(Ending::Open); // enough, and the connection is as open as it was
+                }
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
