@@ -38,6 +38,8 @@ pub(super) enum Form {
 
 impl Trace {
     /// One aligned line for each event, for people, to stderr; in colour when that is a terminal and `NO_COLOR` is not set.
+    ///
+    /// A reader of stderr that stalls holds up whatever else the program writes there itself, its log for one; the server it does not.
     pub fn terminal() -> Trace {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let color = wanted && io::stderr().is_terminal();
