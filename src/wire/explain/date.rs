@@ -1,4 +1,4 @@
-//! Whether the day of the week in a date is the one that day had; knows the calendar, no clock.
+//! Whether a date is one, and its day of the week the one that day had; knows the calendar, no clock.
 
 use super::Finding;
 use crate::wire::spans::{Kind, Span};
@@ -8,36 +8,50 @@ const FULL_DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Fri
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The fields whose values are dates (RFC 9110 §5.6.7).
-const FIELDS: [&str; 6] =
-    ["date", "expires", "if-modified-since", "if-unmodified-since", "last-modified", "retry-after"];
+const FIELDS: [&str; 4] = ["date", "if-modified-since", "if-unmodified-since", "last-modified"];
+/// Those that may hold something else too: a number of seconds, or anything that says "in the past" (RFC 9111 §5.3).
+const OTHERS: [&str; 2] = ["expires", "retry-after"];
 
-/// Wrong days of the week in the fields that hold dates.
+/// What is wrong in the fields that hold dates.
 pub(super) fn findings(bytes: &[u8], spans: &[Span]) -> Vec<Finding> {
     let text = |span: &Span| {
         bytes.get(span.start..span.end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     };
-    let wrong = |span: &Span| {
-        let (said, true_day, day) = wrong_day(text(span))?;
-        Some(Finding {
-            at: span.start,
-            name: "date",
-            rfc: "RFC 9110 §5.6.7",
-            sentence: format!("{day} is a {true_day}, not a {said}: this date was made up, not read from a clock"),
-        })
-    };
-    let (mut dated, mut findings) = (false, Vec::new());
+    let is_one_of = |span: &Span, fields: &[&str]| fields.iter().any(|field| text(span).eq_ignore_ascii_case(field));
+    let (mut dated, mut always, mut findings) = (false, false, Vec::new());
     for span in spans {
         match span.kind {
-            Kind::Name => dated = FIELDS.iter().any(|field| text(span).eq_ignore_ascii_case(field)),
-            Kind::Value if dated => findings.extend(wrong(span)),
+            Kind::Name => {
+                always = is_one_of(span, &FIELDS);
+                dated = always || is_one_of(span, &OTHERS);
+            }
+            Kind::Value if dated => {
+                let sentence = wrong(text(span), always);
+                let finding = |sentence| Finding { at: span.start, name: "date", rfc: "RFC 9110 §5.6.7", sentence };
+                findings.extend(sentence.map(finding));
+            }
             _ => {}
         }
     }
     findings
 }
 
-/// The day that `Mon, 27 Mar 2026 …` claims, the day it was, and which one is meant; none where the claim is right, or none.
-fn wrong_day(value: &str) -> Option<(&str, &'static str, &str)> {
+/// What is wrong with a value, if something is. `always`: it has to be a date.
+fn wrong(value: &str, always: bool) -> Option<String> {
+    match claim(value) {
+        Some((said, true_day, day)) if said != true_day => {
+            Some(format!("{day} is a {true_day}, not a {said}: this date was made up, not read from a clock"))
+        }
+        None if always && httpdate::parse_http_date(value).is_err() => Some(
+            "this is no date: one looks like \"Sun, 06 Nov 1994 08:49:37 GMT\", and who reads it must pass it over"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// The day that `Mon, 27 Mar 2026 …` claims, the day it was, and which one is meant; none where nothing of the kind stands.
+fn claim(value: &str) -> Option<(&'static str, &'static str, &str)> {
     let (day, rest) = value.split_once(", ")?;
     let mut parts = rest.split(' ');
     let (date, month, year) = (parts.next()?, parts.next()?, parts.next()?);
@@ -46,7 +60,7 @@ fn wrong_day(value: &str) -> Option<(&str, &'static str, &str)> {
     let number: i64 = date.parse().ok().filter(|date| (1..=31).contains(date))?;
     let real = weekday(year.parse().ok().filter(|year| (1..=9999).contains(year))?, month_number as i64 + 1, number);
     let shown = rest.get(..date.len() + month.len() + year.len() + 2)?;
-    (claimed != real).then_some((FULL_DAYS.get(claimed)?, FULL_DAYS.get(real)?, shown))
+    Some((FULL_DAYS.get(claimed)?, FULL_DAYS.get(real)?, shown))
 }
 
 /// 0 is Monday. Sakamoto's method: the months' offsets of a year that begins in March, so that the leap day comes last.
@@ -63,12 +77,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_calendar_agrees_with_the_dates_of_the_rfcs() {
-        for right in ["Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "Tue, 29 Feb 2000 00:00:00 GMT"]
-        {
-            assert_eq!(wrong_day(right), None, "{right}");
+    fn dates_are_right_or_wrong_or_none() {
+        for right in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Tue, 29 Feb 2000 00:00:00 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(wrong(right, true), None, "{right}");
         }
-        assert_eq!(wrong_day("Mon, 27 Mar 2026 12:00:00 GMT"), Some(("Monday", "Friday", "27 Mar 2026")));
+        let sentence = wrong("Mon, 27 Mar 2026 12:00:00 GMT", false).unwrap();
+        assert!(sentence.starts_with("27 Mar 2026 is a Friday, not a Monday"), "{sentence}");
         for other in [
             "",
             "tomorrow",
@@ -78,7 +98,8 @@ mod tests {
             "Mon, 1 Mar 99999999999999999999",
             "Xyz, 1 Mar 2026 x",
         ] {
-            assert_eq!(wrong_day(other), None, "{other}");
+            assert_eq!(wrong(other, false), None, "{other}");
+            assert!(wrong(other, true).unwrap().starts_with("this is no date"), "{other}");
         }
     }
 
@@ -86,7 +107,8 @@ mod tests {
     fn it_agrees_with_the_formatter_of_dates() {
         for day in 0..40_000u64 {
             let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(day * 86_400));
-            assert_eq!(wrong_day(&date), None, "{date}");
+            let (claimed, real, _) = claim(&date).unwrap();
+            assert_eq!(claimed, real, "{date}");
         }
     }
 }

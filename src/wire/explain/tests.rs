@@ -22,6 +22,7 @@ fn every_fault_is_found_at_its_byte() {
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(53, "body-short")]),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", &[]),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx", &[(56, "chunk-size")]),
+        ("HTTP/1.1 200 OK\r\nDate: tomorrow\r\nExpires: 0\r\nContent-Length: 0\r\n\r\n", &[(23, "date")]),
         ("HTTP/1.1 200 OK\r\nDate: Mon, 27 Mar 2026 12:00:00 GMT\r\nContent-Length: 0\r\n\r\n", &[(23, "date")]),
         (
             "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
