@@ -236,6 +236,9 @@ impl Measured {
         match (missing, present - taken) {
             (0, 0) => sentence += ", and all of them are here.",
             (0, more) => sentence += &format!("; {more} more bytes follow, which a reader takes for the next message."),
+            (_, _) if present < here.len() => {
+                sentence += &format!("; only {taken} are here, the line end behind the pasted text not counted.");
+            }
             (_, _) => sentence += &format!("; only {taken} are here."),
         }
         let length = if present == taken { here.len() } else { taken };
