@@ -74,7 +74,7 @@ fn what_is_told_of_a_message_does_not_depend_on_the_cuts() {
         let whole = meaning(&events(|connection| connection.send(bytes)));
         let single = meaning(&events(|connection| bytes.chunks(1).for_each(|byte| connection.send(byte))));
         assert_eq!(single, whole, "byte by byte: {message:?}");
-        for cut in (1..bytes.len()).step_by(3) {
+        for cut in 1..bytes.len() {
             let pieces = meaning(&events(|connection| {
                 connection.send(&bytes[..cut]);
                 connection.send(&bytes[cut..]);
