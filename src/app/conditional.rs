@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::error::{Error, Result};
-use super::http_date;
 use super::range;
 use super::request::Request;
 use super::response::Response;
+use crate::http1::date;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 
@@ -89,7 +89,7 @@ pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) 
     let current = Current {
         exists: true,
         tag: response.header_value("etag").and_then(|value| tags(value.as_bytes()).next()),
-        modified: response.header_value("last-modified").and_then(http_date::parse),
+        modified: response.header_value("last-modified").and_then(date::parse),
     };
     match judge(request, &current) {
         Verdict::Failed => response.fail(failed()),
@@ -199,7 +199,7 @@ pub(super) fn only<'r>(request: &'r Request<'_>, field: &'r str) -> Option<&'r [
 /// A date in any of the three forms (RFC 9110 §5.6.7); what is none is ignored (§13.1.3, §13.1.4).
 fn date(request: &Request<'_>, field: &str) -> Option<SystemTime> {
     let value = std::str::from_utf8(only(request, field)?).ok()?;
-    http_date::parse(value)
+    date::parse(value)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ pub(crate) mod events;
 pub(crate) mod files;
 mod form;
 pub(crate) mod hook;
-mod http_date;
 pub(crate) mod into_response;
 mod json;
 pub(crate) mod multipart;

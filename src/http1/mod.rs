@@ -2,6 +2,7 @@
 
 pub(crate) mod chunked;
 pub(crate) mod connection;
+pub(crate) mod date;
 mod diagnose;
 pub(crate) mod encode;
 pub(crate) mod fault;

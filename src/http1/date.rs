@@ -1,4 +1,4 @@
-//! Which second an HTTP-date means, in each of its three forms (RFC 9110 §5.6.7); writes none, and knows no clock.
+//! Which second an HTTP-date means, in each of its three forms (RFC 9110 §5.6.7), and which day of the week; writes none, knows no clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,11 +11,11 @@ const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /// The day of the week need not be the one that day had, and the year may lie before 1970: nginx and Go take both. To ignore such
 /// a date would be to ignore the `If-Unmodified-Since` around it, and to make the change that it was there to prevent. (The httpdate
 /// crate, which writes our dates, refuses both.)
-pub(super) fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let seconds = match text.split_once(", ") {
         None => asctime(text)?,
         Some((name, rest)) if DAYS.contains(&name) => rfc850(rest.strip_suffix(" GMT")?)?,
-        Some((name, rest)) if is_short_day(name) => fixdate(rest.strip_suffix(" GMT")?)?,
+        Some((name, rest)) if full_day(name).is_some() => fixdate(rest.strip_suffix(" GMT")?)?,
         Some(_) => return None,
     };
     let distance = Duration::from_secs(seconds.unsigned_abs());
@@ -45,12 +45,19 @@ fn asctime(text: &str) -> Option<i64> {
     let (day, rest) = rest.split_at_checked(2)?;
     let (time, year) = rest.strip_prefix(' ')?.split_once(' ')?;
     let day = day.strip_prefix(' ').map_or_else(|| number(day, 2), |digit| number(digit, 1))?;
-    let start = day_start(number(year, 4)?, month, day).filter(|_| is_short_day(name))?;
+    let start = day_start(number(year, 4)?, month, day).filter(|_| full_day(name).is_some())?;
     Some(start + second_of_day(time)?)
 }
 
-fn is_short_day(name: &str) -> bool {
-    name.len() == 3 && DAYS.iter().any(|day| day.starts_with(name))
+/// What day of the week this one was.
+pub(crate) fn weekday(year: i64, month: &str, day: i64) -> Option<&'static str> {
+    let days = day_start(year, month, day)? / 86_400;
+    DAYS.get((days + 3).rem_euclid(7) as usize).copied() // 1970 began on a Thursday
+}
+
+/// The day of the week of which these are the first three letters.
+pub(crate) fn full_day(name: &str) -> Option<&'static str> {
+    DAYS.into_iter().find(|day| day.get(..3) == Some(name))
 }
 
 /// Seconds from 1970 to the start of a day of the Gregorian calendar.
