@@ -35,7 +35,7 @@ impl Request<'_> {
     /// Files are no fields.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         let urlencoded = if self.is_media_type("application/x-www-form-urlencoded") { self.body() } else { b"" };
-        let fields = self.parts().unwrap_or_default().into_iter().filter(|part| part.filename().is_none());
+        let fields = self.sound_parts().filter(|part| part.filename().is_none());
         form_urlencoded::parse(urlencoded).chain(fields.map(Part::into_field))
     }
 
@@ -62,7 +62,7 @@ impl Request<'_> {
 
     /// All files of a multipart form, in order; nothing when it has a mistake in it.
     pub fn files(&self) -> impl Iterator<Item = Part<'_>> {
-        self.parts().unwrap_or_default().into_iter().filter(|part| part.filename().is_some())
+        self.sound_parts().filter(|part| part.filename().is_some())
     }
 
     /// The parts of a multipart form (RFC 7578), fields and files, in order. Nothing is copied; each call reads the body anew, as
@@ -75,18 +75,27 @@ impl Request<'_> {
     /// 415 when the Content-Type is not `multipart/form-data` with a boundary; 400 when the body is no such form, with the reason in
     /// [`details`](Error::details); 413 when it has more than 1,000 parts, or a part's head more than 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
-        let boundary = self.boundary().ok_or_else(|| {
-            Error::new(
+        self.multipart().unwrap_or_else(|| {
+            Err(Error::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The Content-Type is not multipart/form-data with a boundary.",
-            )
-        })?;
-        multipart::parts(&boundary, self.body())
+            ))
+        })
     }
 
     /// Whether the Content-Type is that of a form: urlencoded, or multipart with a boundary.
     pub fn is_form(&self) -> bool {
         self.is_media_type("application/x-www-form-urlencoded") || self.boundary().is_some()
+    }
+
+    /// The parts, or what is wrong with them; none when the body is of another type, which most are: that is no error to make.
+    fn multipart(&self) -> Option<Result<Vec<Part<'_>>>> {
+        self.boundary().map(|boundary| multipart::parts(&boundary, self.body()))
+    }
+
+    /// The parts, if nothing is wrong with them.
+    fn sound_parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.multipart().and_then(Result::ok).unwrap_or_default().into_iter()
     }
 
     fn boundary(&self) -> Option<Cow<'_, str>> {
