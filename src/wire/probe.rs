@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
@@ -43,6 +44,11 @@ impl Probe for NoProbe {
 
     #[inline(always)]
     fn rest(&mut self) {}
+}
+
+/// A duration as events tell it.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What became of a read or a write.

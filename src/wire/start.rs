@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::names::{state_name, state_names};
 use super::object::Object;
+use super::probe::nanoseconds;
 use super::terminal::HEADING;
 use crate::http1::head::MAX_FIELDS;
 use crate::http1::limits::Limits;
@@ -39,7 +40,7 @@ impl Start<'_> {
         json.number("backlog", u64::try_from(self.backlog).unwrap_or_default());
         json.number("workers", self.workers as u64);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        json.number("unix_ns", u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX));
+        json.number("unix_ns", nanoseconds(unix));
         json.name("limits");
         let limits = self.limits;
         let mut inner = Object::open(json.0, "head", limits.head as u64);

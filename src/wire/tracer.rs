@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::account::{Account, Place};
 use super::json;
 use super::line::Line;
-use super::probe::{Event, Probe};
+use super::probe::{Event, Probe, nanoseconds};
 use super::ring::{Batch, Lost, Ring};
 use super::secret::Secrets;
 use super::start::Start;
@@ -180,7 +180,7 @@ impl Probe for Tracer {
 
 impl Tracer {
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanoseconds(self.began.elapsed())
     }
 
     /// Tells nobody, but keeps the books: what is told later has to be true.

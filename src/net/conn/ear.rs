@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::app::error::Error;
 use crate::app::hook::Origin;
 use crate::app::told::{Listener, Step};
-use crate::wire::probe::{Event, Phase, Probe};
+use crate::wire::probe::{Event, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
 pub(super) struct Ear<'p, P> {
@@ -84,8 +84,7 @@ impl<P: Probe> Record<P> {
     /// Nanoseconds since the last note.
     fn lap(&mut self) -> u64 {
         let now = Instant::now();
-        let since = self.last.replace(now).map_or(0, |last| now.duration_since(last).as_nanos());
-        u64::try_from(since).unwrap_or(u64::MAX)
+        self.last.replace(now).map_or(0, |last| nanoseconds(now.duration_since(last)))
     }
 }
 

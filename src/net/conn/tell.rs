@@ -19,7 +19,7 @@ use crate::http1::states::Recv;
 use crate::net::deadline::{Millis, NEVER};
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Due, Ending, Event, Found, Probe, Search};
+use crate::wire::probe::{Due, Ending, Event, Found, Probe, Search, nanoseconds};
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
@@ -120,7 +120,7 @@ impl<S: Socket> Conn<S> {
     ) -> Option<&'a Route> {
         let began = Instant::now();
         let found = context.app.find(request);
-        let ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let ns = nanoseconds(began.elapsed());
         let tries = context.app.explain(request);
         let (search, mut id) = (Search { tried: tries.len(), ns }, 0);
         for told in &tries {

@@ -9,7 +9,7 @@ use mio::Events;
 use super::Worker;
 use crate::net::entry::{Entry, token};
 use crate::net::slots::Key;
-use crate::wire::probe::{Ending, Event, Probe};
+use crate::wire::probe::{Ending, Event, Probe, nanoseconds};
 
 impl<P: Probe> Worker<P> {
     /// The worker is about to sleep. Gives when, if anybody wants to know.
@@ -28,7 +28,7 @@ impl<P: Probe> Worker<P> {
         if P::ON
             && let Some(slept) = slept
         {
-            let waited_ns = u64::try_from(slept.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let waited_ns = nanoseconds(slept.elapsed());
             self.probe.event(0, Event::PollWake { events: events.iter().count(), waited_ns });
         }
     }
