@@ -12,6 +12,7 @@ mod logging;
 mod poke;
 mod replay;
 mod routes;
+mod screen;
 mod serve;
 mod settings;
 mod trace;
@@ -113,7 +114,9 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     // Where stderr is gone, the exit code still tells.
     // The sentence may repeat what somebody typed, pasted or recorded.
-    let _ = writeln!(std::io::stderr(), "wirelight: {}", glyphs::visible(failure.sentence.as_bytes()));
+    let sentence = glyphs::visible(failure.sentence.as_bytes());
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "wirelight: {}", wirelight::wire::wrap(&sentence, 11, screen::columns(&stderr)));
     ExitCode::from(failure.code)
 }
 

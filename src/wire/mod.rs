@@ -15,5 +15,7 @@ pub(crate) mod start;
 mod terminal;
 pub(crate) mod trace;
 pub(crate) mod tracer;
+mod wrap;
 
 pub use explain::{Explanation, Finding, Piece, explain, explain_pasted};
+pub use wrap::{display_width, wrap};

@@ -10,10 +10,10 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// and TLS, for upgraded connections too; app the files, conditional requests, ranges, cookies, negotiation, proxies, checks,
 /// pages and multipart forms; middleware the rate limits, those in Redis, gzip, and log lines spelled by
 /// hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
-/// message, pasted ones too, and every fact of the schema, refused heads included. No budget here is spare room: whoever needs
-/// more says what moved in.
+/// message, pasted ones too, and every fact of the schema, refused heads included; then the wrapping of lines and the story of
+/// a request. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 3_340), ("app", 4_700), ("middleware", 1_500), ("wire", 2_960)];
+    &[("http1", 2_000), ("net", 3_340), ("app", 4_700), ("middleware", 1_500), ("wire", 3_200)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
