@@ -289,13 +289,24 @@ fn the_log_is_quiet_about_connections_by_default() {
 
 #[test]
 fn help_and_version_are_answers() {
-    for arguments in [&["--help"][..], &["-h"], &["serve", "--help"]] {
+    for (arguments, words, absent) in [
+        (&["--help"][..], &["serve", "poke", "explain", "replay", "export", "routes", "--version"][..], "--host"),
+        (&["-h"], &["Commands:"], "--host"),
+        (&["serve", "--help"], &["--host", "--port", "--workers", "RUST_LOG"], "--suite"),
+        (&["--trace", "--help"], &["--host", "--trace"], "--suite"),
+        (&["poke", "--help"], &["--at", "--experiment", "--suite"], "--workers"),
+        (&["explain", "-h"], &["--show-secrets"], "--workers"),
+        (&["replay", "--help"], &["CAPTURE"], "--workers"),
+        (&["export", "--help"], &["--format", "har"], "--workers"),
+        (&["routes", "--help"], &["routes"], "--workers"),
+    ] {
         let output = finished(&mut wirelight(arguments));
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8(output.stdout).unwrap();
-        for word in ["serve", "--host", "--port", "--workers", "RUST_LOG"] {
-            assert!(text.contains(word), "{word}: {text}");
+        for word in words {
+            assert!(text.contains(word), "{arguments:?}: {word}: {text}");
         }
+        assert!(!text.contains(absent), "{arguments:?}: {absent}: {text}");
     }
     let output = finished(&mut wirelight(&["--version"]));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("wirelight {}\n", env!("CARGO_PKG_VERSION")));

@@ -7,7 +7,7 @@ use std::ops::Range;
 use lexopt::Arg::{Long, Short, Value};
 use wirelight::wire::{self, Explanation, Piece};
 
-use super::{Failure, HELP, confused, glyphs, say};
+use super::{Failure, confused, glyphs, help, say};
 
 /// More than this is no message that a person reads.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -51,7 +51,7 @@ pub(super) fn one_file(
     while let Some(argument) = arguments.next().map_err(confused)? {
         match argument {
             Short('h') | Long("help") => {
-                say(HELP);
+                say(help::of(command));
                 return Ok(None);
             }
             Long("show-secrets") if open.is_some() => open.iter_mut().for_each(|open| **open = true),

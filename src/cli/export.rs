@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use lexopt::Arg::{Long, Short, Value};
 
 use super::capture::{self, Capture};
-use super::{Failure, HELP, confused, glyphs, say};
+use super::{Failure, confused, glyphs, help, say};
 
 /// How a format is called, what its files are called, and what writes it.
 type Format = (&'static str, &'static str, fn(&Capture) -> Vec<u8>);
@@ -30,7 +30,7 @@ pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     while let Some(argument) = arguments.next().map_err(confused)? {
         match argument {
             Short('h') | Long("help") => {
-                say(HELP);
+                say(help::of("export"));
                 return Ok(());
             }
             Long("format") => format = Some(arguments.value().map_err(confused)?),

@@ -7,6 +7,7 @@ mod experiment;
 mod explain;
 mod export;
 mod glyphs;
+mod help;
 mod lab;
 mod logging;
 mod poke;
@@ -23,57 +24,6 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-
-const HELP: &str = "\
-wirelight: the HTTP/1.1 server you can see through
-
-Usage: wirelight [serve] [options]
-       wirelight routes
-       wirelight explain FILE
-       wirelight replay CAPTURE
-       wirelight export --format FORMAT CAPTURE
-       wirelight poke ADDRESS BYTES [options]
-       wirelight poke --experiment NAME [ADDRESS]
-       wirelight poke --suite ADDRESS
-
-Commands:
-  serve            serve the demo API (also without a command)
-  routes           print the routes of the demo API
-  explain FILE     take a raw request or response apart; - reads the standard input
-  replay CAPTURE   give the bytes of a capture to the parser again: do the same events come out?
-  export CAPTURE   write it as --format txt, har or pcap, beside it or into --output FILE
-  poke             send any bytes to a server on this machine, and see both sides
-
-Options of poke; the bytes may hold \\r \\n \\t \\0 \\xHH and \\\\:
-  --file FILE      send a file instead; - reads the standard input
-  --every NUMBER   in pieces of so many bytes
-  --at 4,9         in pieces that end behind so many bytes
-  --gap TIME       between the pieces [5ms]
-  --repeat NUMBER  so many times in a row
-  --half-close     close our side when all is sent
-  --hold TIME      wait so long then
-  --slow-read RATE read no faster than 1KiB/s, say
-  --experiment NAME  play a guided experiment, by name or number; without an ADDRESS on a server of its own
-  --predict NUMBER   what comes of it, for those who are no terminal
-  --suite ADDRESS    play all that fit any server, and print a report card
-
-Options of serve, and the environment variables that they win over:
-  --host ADDRESS   where to listen, an address, a name or unix:/path [HOST, 127.0.0.1]
-  --port NUMBER    0 takes any free port [PORT, 8000]
-  --workers NUMBER threads that accept and answer, 1 to 256 [WORKERS, 1]
-  --shutdown TIME  how long a graceful stop may take; who is cut then makes the exit code 1 [30s]
-  --trace[=TOPICS] show what happens on the wire: conn,parse,route,…; all; json for one object a line on stdout
-  --trace-bytes N  how many bytes of each read and write it shows, or all [1024; all in json]
-  --trace-src      with each event the line of wirelight's code that tells it
-  --color WHEN     auto, always or never [auto; NO_COLOR means never]
-  --record FILE    write the whole trace there, as with --trace=json
-  --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too; explain knows it as well, poke hides nothing
-
-Options:
-  -h, --help       print this
-  -V, --version    print the version
-
-RUST_LOG=debug tells of every connection; RUST_LOG=warn only of trouble.";
 
 const VERSION: &str = concat!("wirelight ", env!("CARGO_PKG_VERSION"));
 
@@ -99,13 +49,17 @@ impl Failure {
 pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
     let command = arguments.next_if(|first| !first.as_encoded_bytes().starts_with(b"-"));
-    let outcome = match command.as_ref().map_or(Some("serve"), |command| command.to_str()) {
-        Some("serve") => serve::run(lexopt::Parser::from_args(arguments)),
-        Some("explain") => explain::run(lexopt::Parser::from_args(arguments)),
-        Some("replay") => replay::run(lexopt::Parser::from_args(arguments)),
-        Some("export") => export::run(lexopt::Parser::from_args(arguments)),
-        Some("poke") => poke::run(lexopt::Parser::from_args(arguments)),
-        Some("routes") => routes::run(lexopt::Parser::from_args(arguments)),
+    let outcome = match command.as_ref().map(|command| command.to_str()) {
+        None if arguments.peek().is_some_and(|first| first == "--help" || first == "-h") => {
+            say(help::OVERVIEW);
+            Ok(())
+        }
+        None | Some(Some("serve")) => serve::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("explain")) => explain::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("replay")) => replay::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("export")) => export::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("poke")) => poke::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("routes")) => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(
             "there is no command {:?}; `wirelight --help` lists them",
             command.unwrap_or_default()
@@ -122,7 +76,7 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// An option that a command does not know, or one without its value.
 fn confused(error: lexopt::Error) -> Failure {
-    Failure::usage(format!("{error}; `wirelight --help` lists the options"))
+    Failure::usage(format!("{error}; --help lists the options"))
 }
 
 /// `5ms`, `10s`, at most an hour.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short, Value};
 
 use super::experiment::{Step, pieces};
-use super::{Failure, HELP, confused, explain, say};
+use super::{Failure, confused, explain, help, say};
 use talk::Manner;
 
 /// What the options say, before it is known what they are for.
@@ -38,7 +38,7 @@ struct Options {
 /// Sends bytes, plays an experiment, or plays all of them against a server.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let Some(options) = read(arguments)? else {
-        say(HELP);
+        say(help::of("poke"));
         return Ok(());
     };
     let most = if options.suite.is_some() {
@@ -149,7 +149,7 @@ impl Options {
             "predict" => self.predict = Some(plan::count("--predict", value)?),
             "suite" => self.suite = Some(value.to_owned()),
             _ => {
-                return Err(Failure::usage(format!("invalid option '--{name}'; `wirelight --help` lists the options")));
+                return Err(Failure::usage(format!("invalid option '--{name}'; --help lists the options")));
             }
         }
         Ok(())

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use wirelight::{Server, Timeouts};
 
 use super::settings::{self, Asked, Place, Settings};
-use super::{Failure, HELP, VERSION, demo, logging, say};
+use super::{Failure, VERSION, demo, help, logging, say};
 
 /// Serves until it is told to stop, or prints what was asked for.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     match settings::read(arguments)? {
-        Asked::Help => say(HELP),
+        Asked::Help => say(help::of("serve")),
         Asked::Version => say(VERSION),
         Asked::Serve(settings) => return serve(settings),
     }

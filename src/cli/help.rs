@@ -1,0 +1,130 @@
+//! What `--help` prints: the command, and each subcommand by itself on one screen of 80 columns and 24 lines.
+
+/// `wirelight --help`.
+pub(super) const OVERVIEW: &str = "\
+wirelight: the HTTP/1.1 server you can see through
+
+Usage: wirelight [COMMAND] [options]
+
+Commands:
+  serve            serve the demo API; runs without a command, too
+  poke             send any bytes to a server on this machine, or play a guided
+                   experiment: a question, your prediction, the bytes, and why
+  explain FILE     take a raw request or response apart
+  replay CAPTURE   parse the bytes of a capture again and compare the events
+  export CAPTURE   convert a capture to text, HAR or pcap
+  routes           print the routes of the demo API
+
+Options:
+  -h, --help       print this; after a command, the help of that command
+  -V, --version    print the version
+
+Start here:
+  wirelight --trace                every byte, state and decision of a server
+  wirelight poke --experiment      the list of experiments";
+
+const SERVE: &str = "\
+wirelight [serve]: serve the demo API, until Ctrl-C or SIGTERM
+
+Options win over the environment variables in brackets:
+  --host ADDRESS     an address, a name, or unix:/path [HOST, 127.0.0.1]
+  --port N           0 takes any free port [PORT, 8000]
+  --workers N        threads that accept and answer, 1 to 256 [WORKERS, 1]
+  --shutdown TIME    limit for a graceful stop; what is cut then makes the exit
+                     code 1 [30s]
+  --trace[=TOPICS]   show what happens on the wire: conn,parse,route,…; all; or
+                     json, one object a line on stdout
+  --trace-bytes N    bytes of each read and write to show, or all [1024]
+  --trace-src        with each event, the line of source that reports it
+  --record FILE      write the whole trace to FILE, as --trace=json does
+  --show-secrets     show the values of Authorization, Cookie, Set-Cookie, … too
+  --color WHEN       auto, always or never [auto; NO_COLOR means never]
+  -V, --version      print the version
+
+RUST_LOG=debug logs every connection, RUST_LOG=warn only problems.";
+
+const POKE: &str = "\
+wirelight poke: send any bytes to a server on this machine, see what comes back
+
+Usage: wirelight poke ADDRESS BYTES [options]
+       wirelight poke --experiment [NUMBER or NAME [ADDRESS]] [--predict NUMBER]
+       wirelight poke --suite ADDRESS
+
+ADDRESS is :8000, 127.0.0.1:8000 or [::1]:8000.
+BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
+
+  --file FILE        send a file instead of BYTES; - reads the standard input
+  --every N          send N bytes at a time
+  --at 4,9           cut after the fourth and the ninth byte
+  --gap TIME         pause between the pieces [5ms]
+  --repeat N         send BYTES N times
+  --half-close       close our side when all is sent
+  --hold TIME        then wait for the server, at most TIME
+  --slow-read RATE   read no faster than RATE, as in 1KiB/s
+  --experiment NAME  a guided experiment; without a name, the list of them
+  --predict NUMBER   your prediction, when stdin is not a terminal
+  --suite ADDRESS    play all that fit any server and print a report card";
+
+const EXPLAIN: &str = "\
+wirelight explain: take a raw request or response apart
+
+Usage: wirelight explain FILE [options]
+       … | wirelight explain -
+
+Prints each part with its meaning, every mistake with its byte and RFC section,
+and what a server or client makes of the message.
+
+  --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too";
+
+const REPLAY: &str = "\
+wirelight replay: parse the bytes of a capture again and compare the events
+
+Usage: wirelight replay CAPTURE
+       … | wirelight replay -
+
+CAPTURE comes from `wirelight --record FILE`. The exit code is 1 if an event
+differs from the recorded one.";
+
+const EXPORT: &str = "\
+wirelight export: convert a capture
+
+Usage: wirelight export --format FORMAT CAPTURE [--output FILE]
+
+CAPTURE comes from `wirelight --record FILE`; - reads the standard input.
+
+  --format FORMAT  txt, har (DevTools) or pcap (Wireshark; the packets are
+                   synthetic, made from what the server read and wrote)
+  --output FILE    where to write; - is the standard output [beside CAPTURE]";
+
+const ROUTES: &str = "\
+wirelight routes: print the routes of the demo API
+
+Usage: wirelight routes";
+
+/// Returns the help of a subcommand; the overview for any other word.
+pub(super) fn of(command: &str) -> &'static str {
+    match command {
+        "serve" => SERVE,
+        "poke" => POKE,
+        "explain" => EXPLAIN,
+        "replay" => REPLAY,
+        "export" => EXPORT,
+        "routes" => ROUTES,
+        _ => OVERVIEW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_fits_a_screen() {
+        for command in ["", "serve", "poke", "explain", "replay", "export", "routes"] {
+            let page = of(command);
+            assert!(page.lines().count() < 24, "{command}: {} lines and the next prompt", page.lines().count());
+            let widest = page.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(80), "{command}: {widest:?} columns");
+        }
+    }
+}
