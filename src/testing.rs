@@ -3,7 +3,7 @@
 mod script;
 mod watch;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use script::Script;
 use serde_core::Serialize;
@@ -21,6 +21,9 @@ use crate::net::office::{Letter, Office};
 use crate::net::slots::Key;
 use crate::wire::probe::NoProbe;
 use crate::wire::tracer::{Tracer, Tracing};
+
+/// How long a test client waits for another thread that feeds a body.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks an [`App`] without any network. From [`App::test`].
 pub struct TestClient<'a> {
@@ -134,12 +137,12 @@ impl<'a> TestClient<'a> {
     }
 
     /// Sends bytes as they are, all at once, closes the writing side, and gives everything that came back. Waits for a
-    /// [`stream`](crate::stream) that another thread feeds; not for events, which never end.
+    /// [`stream`](crate::stream) that another thread feeds, a minute at most; not for events, which never end.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut connection = self.connect();
         connection.send(bytes);
-        while !connection.over && connection.conn.is_fed() {
-            connection.office.mailbox.wait();
+        let until = Instant::now() + PATIENCE;
+        while !connection.over && connection.conn.is_fed() && connection.office.mailbox.wait(until) {
             connection.deliver();
         }
         connection.half_close();

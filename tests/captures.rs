@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "captures/har.rs"]
 mod har;
 
@@ -18,10 +20,10 @@ const CAPTURE: &[u8] = include_bytes!("data/capture.ndjson");
 fn wirelight(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let (mut child, leash) = bounded::leashed(&mut command);
     // A command that stops reading early has its reasons.
     let _ = child.stdin.take().unwrap().write_all(input);
-    child.wait_with_output().unwrap()
+    leash.output(child)
 }
 
 fn exported(format: &str) -> Vec<u8> {

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::Duration;
+
+#[path = "support/bounded.rs"]
+mod bounded;
 
 /// The command, without what the environment of the tests may say to it.
 fn wirelight(arguments: &[&str]) -> Command {
@@ -25,11 +27,12 @@ struct Running {
     /// What it prints when it listens, up to the last command to try.
     welcome: Vec<String>,
     address: String,
+    _leash: bounded::Leash,
 }
 
 impl Running {
     fn start(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut welcome: Vec<String> = Vec::new();
         while welcome.last().is_none_or(|line| !line.contains("wrk ")) {
@@ -38,7 +41,7 @@ impl Running {
             welcome.push(line);
         }
         let address = welcome[0].split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
-        Running { child, stdout, welcome, address }
+        Running { child, stdout, welcome, address, _leash: leash }
     }
 
     fn request(&self, head: &str, body: &str) -> Reply {
@@ -52,7 +55,7 @@ impl Running {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (self.child.wait().unwrap().code(), out, err)
+        (bounded::exited(&mut self.child).code(), out, err)
     }
 }
 
@@ -73,8 +76,7 @@ struct Reply {
 impl Reply {
     /// One request on a connection of its own, as curl makes it.
     fn to(address: &str, head: &str, body: &str) -> Reply {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut stream = bounded::connect(address);
         let (line, fields) = head.split_once('\n').unwrap_or((head, "Accept: */*"));
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         let request =
@@ -92,7 +94,7 @@ impl Reply {
 }
 
 fn finished(command: &mut Command) -> Output {
-    command.stdin(Stdio::null()).output().unwrap()
+    bounded::output(command)
 }
 
 /// It must fail with code 2, silent on stdout, and one sentence on stderr, which this gives.
@@ -213,19 +215,20 @@ fn a_socket_that_is_a_file_is_served_and_gone_at_the_end() {
     let path = std::env::temp_dir().join(format!("wirelight-{}'s.sock", std::process::id()));
     let host = format!("unix:{}", path.display());
     let mut command = wirelight(&["--host", &host]);
-    let mut child = command.env("PORT", "x").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut child, _leash) = bounded::leashed(command.env("PORT", "x").stdout(Stdio::piped()).stderr(Stdio::null()));
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(out.next().unwrap(), format!("listening on {host} with 1 worker; Ctrl-C stops it"));
     let ask = out.find(|line| line.contains("/health")).unwrap();
     assert!(ask.trim().starts_with("curl --unix-socket '/") && ask.contains("'\\''s.sock'"), "{ask}");
     let mut client = UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(bounded::BOUND)).unwrap();
     client.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(refused(&mut wirelight(&["--host", &host])).contains("another program listens there"));
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
+    assert!(bounded::exited(&mut child).success());
     assert!(!path.exists());
 }
 
@@ -250,7 +253,7 @@ fn every_curl_command_of_the_welcome_gets_what_it_asks_for() {
     let server = Running::start(wirelight(&["--port", "0"]));
     let mut statuses = Vec::new();
     for line in server.welcome.iter().map(|line| line.trim()).filter(|line| line.starts_with("curl ")) {
-        let output = Command::new("sh").args(["-c", line]).output().unwrap();
+        let output = bounded::output(Command::new("sh").args(["-c", line]));
         let text = String::from_utf8(output.stdout).unwrap();
         statuses.push(text[9..12].to_owned());
     }

@@ -7,10 +7,14 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
 /// The command on a free port, with at most this many descriptors.
 struct Running {
     child: Child,
     address: String,
+    _leash: bounded::Leash,
 }
 
 impl Running {
@@ -18,11 +22,11 @@ impl Running {
         let script = format!("ulimit -n {descriptors} && exec \"$0\" --host 127.0.0.1 --port 0 --workers 1");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "warn");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
-        Running { child, address }
+        Running { child, address, _leash: leash }
     }
 
     /// From here on it may have so many descriptors more, whatever it was told at its start. The limit is one of numbers, and the
@@ -36,9 +40,7 @@ impl Running {
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream
+        bounded::connect(&self.address)
     }
 
     /// Bytes of memory that the server's process holds.
@@ -96,8 +98,10 @@ fn flood(streams: &mut [TcpStream]) -> usize {
     let requests = GET.repeat(1000);
     let mut sent = vec![0; streams.len()];
     let mut moved = Instant::now();
+    let end = Instant::now() + bounded::BOUND;
     // Half a second without room on any of the connections: the server has stopped reading all of them.
     while moved.elapsed() < Duration::from_millis(500) {
+        assert!(Instant::now() < end, "it reads on: {sent:?} bytes so far");
         for (stream, sent) in streams.iter_mut().zip(&mut sent) {
             match stream.write(&requests[*sent % GET.len()..]) {
                 Ok(n) => (*sent, moved) = (*sent + n, Instant::now()),

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use wirelight::{App, Error, Response, Server, TestConnection, Trace};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "support/glass.rs"]
 mod glass;
 #[path = "../src/cli/lab.rs"]
@@ -253,7 +254,7 @@ fn of_sockets() -> String {
     let (address, handle) = (server.local_addr(), server.handle());
     let running = std::thread::spawn(move || server.run(app()));
     let ask = |path: &str| {
-        let mut client = TcpStream::connect(address).unwrap();
+        let mut client = bounded::connect(address);
         client.write_all(GET.replace("/plaintext", path).as_bytes()).unwrap();
         client.peek(&mut [0]).unwrap(); // its answer is here, or begins to be
         client
@@ -265,17 +266,16 @@ fn of_sockets() -> String {
     drop(slow);
     (1..=3).for_each(|number| await_word(&page, &format!("\"c\":{number},\"e\":\"conn.close\"")));
     handle.stop();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
     page.text()
 }
 
 /// Waits until the trace says this: it is written by a thread of its own.
 fn await_word(page: &Page, word: &str) {
-    let began = Instant::now();
-    while !page.text().contains(word) {
-        assert!(began.elapsed() < Duration::from_secs(30), "{word} never came"); // a test that hangs should fail
-        std::thread::yield_now();
-    }
+    bounded::eventually(word, || match page.text() {
+        text if text.contains(word) => Ok(()),
+        text => Err(text),
+    });
 }
 
 /// The lines of all of it, with what they say.
@@ -336,12 +336,12 @@ fn the_queue_is_told_with_each_client_that_leaves_it() {
     let page = Page::default();
     let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(Trace::json().to(page.clone()));
     let (address, handle) = (server.local_addr(), server.handle());
-    let clients: Vec<_> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let clients: Vec<_> = (0..3).map(|_| bounded::connect(address)).collect();
     let running = std::thread::spawn(move || server.run(app()));
     await_word(&page, "\"c\":3,\"e\":\"conn.open\"");
     drop(clients);
     handle.stop();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
     let events = glass::events(&page.text());
     let opened = events.iter().filter(|event| event["e"] == "conn.open");
     let left: Vec<_> = opened.filter_map(|event| event["queue"].as_u64()).collect();
@@ -363,14 +363,14 @@ fn a_full_house_and_a_full_pool_are_limits() {
         let running = std::thread::spawn(move || server.run(app));
         let shut = gate.lock().unwrap();
         let clients = [(); 2].map(|()| {
-            let mut client = TcpStream::connect(address).unwrap();
+            let mut client = bounded::connect(address);
             client.write_all(sent.as_bytes()).unwrap();
             client
         });
         await_word(&page, &format!("\"e\":\"limit.hit\",\"which\":{word}"));
         drop((shut, clients));
         handle.stop();
-        running.join().unwrap().unwrap();
+        bounded::joined(running).unwrap().unwrap();
     }
 }
 

@@ -10,12 +10,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ureq::{Agent, http};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
 /// A running example, stopped when the test is through.
 struct Example {
     child: Child,
     stdout: BufReader<ChildStdout>,
     url: String,
     agent: Agent,
+    _leash: bounded::Leash,
 }
 
 /// A status, the fields by name in lower case, and the body: as it came, and as JSON, or null when it is none.
@@ -32,7 +36,7 @@ impl Example {
     }
 
     fn listening(command: &mut Command) -> Example {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -40,7 +44,7 @@ impl Example {
             line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{command:?}: {line:?}")).trim().to_owned();
         let patience = Some(Duration::from_secs(60));
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(patience);
-        Example { child, stdout, url, agent: agent.max_redirects(0).build().into() }
+        Example { child, stdout, url, agent: agent.max_redirects(0).build().into(), _leash: leash }
     }
 
     fn get(&self, target: &str) -> Reply {
@@ -75,7 +79,7 @@ impl Example {
         assert!(killed.success());
         let mut printed = String::new();
         self.stdout.read_to_string(&mut printed).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(bounded::exited(&mut self.child).success());
         printed
     }
 }
@@ -371,7 +375,7 @@ fn template() {
 
 #[test]
 fn consume() {
-    let output = command("consume").output().unwrap();
+    let output = bounded::output(&mut command("consume"));
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
     for line in [
@@ -391,7 +395,7 @@ fn consume() {
 #[test]
 fn the_environment_is_checked() {
     for (name, value) in [("PORT", "http"), ("PORT", "65536"), ("WORKERS", "many")] {
-        let output = command("hello").env(name, value).output().unwrap();
+        let output = bounded::output(command("hello").env(name, value));
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && told.contains(name) && told.contains(value), "{told}");
     }
@@ -401,7 +405,7 @@ fn the_environment_is_checked() {
 fn websocket() {
     let echo = Example::run("websocket");
     let address = echo.url.strip_prefix("http://").unwrap();
-    let stream = std::net::TcpStream::connect(address).unwrap();
+    let stream = bounded::connect(address);
     let (mut socket, reply) = tungstenite::client(format!("ws://{address}/echo"), stream).unwrap();
     assert_eq!(reply.status().as_u16(), 101);
     for text in ["hi", "", &"long ".repeat(100_000)] {
@@ -409,7 +413,7 @@ fn websocket() {
         assert_eq!(socket.read().unwrap(), tungstenite::Message::text(text));
     }
     socket.close(None).unwrap();
-    while socket.read().is_ok() {}
+    assert!((0..100).any(|_| socket.read().is_err()), "it sends on after the close");
     assert_eq!(echo.get("/echo").status, 400);
     echo.stop();
 }
@@ -417,13 +421,12 @@ fn websocket() {
 #[test]
 fn events() {
     let chat = Example::run("events");
-    let mut stream = std::net::TcpStream::connect(chat.url.strip_prefix("http://").unwrap()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut stream = bounded::connect(chat.url.strip_prefix("http://").unwrap());
     std::io::Write::write_all(&mut stream, b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line == "event: present"));
+    assert!(lines.by_ref().take(100).any(|line| line == "event: present"));
     assert_eq!(chat.ask("POST", "/say", &[], "hello").status, 204);
-    assert!(lines.any(|line| line == "data: hello"));
+    assert!(lines.by_ref().take(100).any(|line| line == "data: hello"));
     chat.stop();
 }
 
@@ -434,6 +437,7 @@ fn the_environment_may_name_a_socket_that_is_a_file() {
     let example = Example::listening(command("errors").env("HOST", &host));
     assert_eq!(example.url, host);
     let mut stream = std::os::unix::net::UnixStream::connect(host.strip_prefix("unix:").unwrap()).unwrap();
+    stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
     std::io::Write::write_all(&mut stream, b"GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     assert!(std::io::read_to_string(stream).unwrap().starts_with("HTTP/1.1 404 "));
     example.stop();

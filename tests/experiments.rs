@@ -12,6 +12,8 @@ use wirelight::{App, FAULTS, TestConnection, Trace, wire};
 
 #[path = "../src/cli/answers.rs"]
 mod answers;
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "../src/cli/experiment.rs"]
 mod experiment;
 #[path = "support/glass.rs"]
@@ -191,12 +193,12 @@ fn every_capture_replays() {
         let events = watched(|app, connection| play(experiment, app, connection, &answers::heads(&experiment.sent())));
         let capture: String = events.iter().map(|event| format!("{event}\n")).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-        let child = command.args(["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = child.unwrap();
+        command.args(["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let (mut child, leash) = bounded::leashed(&mut command);
         let mut input = child.stdin.take().unwrap();
         let writer = std::thread::spawn(move || input.write_all(capture.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap().unwrap();
+        let output = leash.output(child);
+        bounded::joined(writer).unwrap().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{}: {text}", experiment.text("name"));
         assert!(text.ends_with(" 0 otherwise\n"), "{}: {text}", experiment.text("name"));

@@ -5,6 +5,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
 /// What `explain -` prints about `input`.
 fn explained(input: &[u8]) -> String {
     explained_with(&["-"], input)
@@ -12,10 +15,10 @@ fn explained(input: &[u8]) -> String {
 
 fn explained_with(arguments: &[&str], input: &[u8]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-    let mut child =
-        command.arg("explain").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut child, leash) =
+        bounded::leashed(command.arg("explain").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()));
     child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = leash.output(child);
     assert_eq!(output.status.code(), Some(0));
     String::from_utf8(output.stdout).unwrap()
 }

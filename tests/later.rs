@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{self, BufRead, Read};
-use std::net::TcpStream;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
@@ -11,14 +10,17 @@ use std::time::Duration;
 use wirelight::events::{Broadcast, Event};
 use wirelight::{App, Error, Request, Response, Result, StatusCode};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "support/running.rs"]
 mod running;
 
+use bounded::received;
 use running::{Client, Running};
 
 impl Running {
     fn ended(mut self) -> io::Result<()> {
-        self.thread.take().unwrap().join().unwrap()
+        bounded::joined(self.thread.take().unwrap()).unwrap()
     }
 }
 
@@ -50,7 +52,7 @@ fn gate() -> (impl Fn(&Request) -> String + Send + Sync + 'static, Receiver<()>,
     let (begun, opened) = (Mutex::new(begun), Mutex::new(opened));
     let handler = move |_: &Request| {
         let _ = begun.lock().unwrap().send(());
-        opened.lock().unwrap().recv().unwrap_or("the test is over").to_owned()
+        opened.lock().unwrap().recv_timeout(bounded::BOUND).unwrap_or("the test is over").to_owned()
     };
     (handler, begins, open)
 }
@@ -68,7 +70,7 @@ fn answers_keep_their_order_behind_a_slow_one() {
         get("/fast") + &get("/slow") + &get("/fast") + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo",
     );
     assert_eq!(first.reply().1, "fast", "what stands before the slow one does not wait for it");
-    begins.recv().unwrap();
+    received(&begins);
     assert_eq!(second.get("/fast").1, "fast", "nor do other connections of the same loop");
     first.send("dy");
     open.send("slow").unwrap();
@@ -85,13 +87,13 @@ fn a_client_that_leaves_while_its_handler_runs_harms_nobody() {
     for _ in 0..3 {
         let mut client = server.connect();
         client.send(get("/slow"));
-        begins.recv().unwrap();
+        received(&begins);
         drop(client);
         open.send("for nobody").unwrap();
     }
     let mut client = server.connect();
     client.send(get("/slow"));
-    begins.recv().unwrap();
+    received(&begins);
     open.send("for me").unwrap();
     assert_eq!(client.reply().1, "for me");
 }
@@ -118,7 +120,7 @@ fn a_full_pool_answers_503_and_when_to_come_back() {
     let server = Running::with(app, |server| server.pool(1, 1));
     let (mut runs, mut waits, mut refused) = (server.connect(), server.connect(), server.connect());
     runs.send(get("/slow"));
-    begins.recv().unwrap();
+    received(&begins);
     // One worker takes them in the order in which they are connected and written.
     waits.send(get("/slow"));
     refused.send(get("/slow"));
@@ -141,9 +143,9 @@ fn a_graceful_stop_waits_for_the_pool() {
     let server = Running::start(app);
     let mut client = server.connect();
     client.send(get("/slow"));
-    begins.recv().unwrap();
+    received(&begins);
     server.handle.stop();
-    while TcpStream::connect(server.address).is_ok() {} // until the loop has seen it
+    bounded::refused(server.address); // the loop has seen it
     open.send("finished").unwrap();
     let head = client.head();
     assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
@@ -402,7 +404,7 @@ fn a_producer_learns_that_its_client_left() {
     client.head();
     client.chunk();
     drop(client);
-    assert_eq!(learns.recv().unwrap(), io::ErrorKind::BrokenPipe);
+    assert_eq!(received(&learns), io::ErrorKind::BrokenPipe);
 }
 
 #[test]

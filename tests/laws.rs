@@ -11,11 +11,12 @@ mod laws {
     pub mod repository;
     pub mod shape;
     pub mod source;
+    pub mod waits;
     pub mod words;
 }
 
 use laws::source::Source;
-use laws::{api, layers, manifest, repository, shape, words};
+use laws::{api, layers, manifest, repository, shape, waits, words};
 
 /// Fails with all complaints at once: fixing one law should take one run.
 fn obeyed(complaints: Vec<String>) {
@@ -70,6 +71,11 @@ fn at_most_60_names_at_the_crate_root() {
 #[test]
 fn the_public_api_is_the_one_in_the_snapshot() {
     api::compare_with_snapshot(&Source::tree());
+}
+
+#[test]
+fn no_test_waits_without_an_end() {
+    obeyed(waits::endless(&repository::files(), waits::ALLOWED));
 }
 
 #[test]

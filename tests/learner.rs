@@ -5,23 +5,27 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
 const WIRELIGHT: &str = env!("CARGO_BIN_EXE_wirelight");
 
 /// The demo with `--trace`; its stderr is what the learner sees in the other window.
 struct Window {
     child: Child,
     address: String,
+    _leash: bounded::Leash,
 }
 
 impl Window {
     fn open() -> Window {
         let mut command = Command::new(WIRELIGHT);
         command.args(["--port", "0", "--trace", "--color", "never"]).env("RUST_LOG", "off");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
-        Window { child, address }
+        Window { child, address, _leash: leash }
     }
 
     /// Stops it, and gives the whole trace.
@@ -30,7 +34,7 @@ impl Window {
         assert!(killed.success());
         let mut trace = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut trace).unwrap();
-        self.child.wait().unwrap();
+        bounded::exited(&mut self.child);
         trace
     }
 }
@@ -40,13 +44,11 @@ fn lesson(number: &str, address: &str, prediction: &str) -> Option<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/learner/terminal.py");
     let mut command = Command::new("python3");
     command.args([script, "to just see it:", prediction, WIRELIGHT, "poke", "--experiment", number, address]);
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: python3: {error}");
-            return None;
-        }
-    };
+    if let Err(error) = Command::new("python3").arg("--version").output() {
+        println!("skipped: python3: {error}");
+        return None;
+    }
+    let output = bounded::output(&mut command);
     let text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");

@@ -13,6 +13,11 @@ use std::time::Duration;
 
 use wirelight::{App, Handle, Server, Timeouts, middleware};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
+use bounded::connect;
+
 /// A folder of its own for a test, gone at its end.
 struct Folder(PathBuf);
 
@@ -48,9 +53,9 @@ fn run(server: Server) -> (Handle, JoinHandle<io::Result<()>>) {
     (server.handle(), std::thread::spawn(move || server.run(app())))
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+fn local(path: &std::path::Path) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
     stream
 }
 
@@ -66,7 +71,7 @@ fn ask(mut stream: impl Read + Write, target: &str) -> String {
 fn ask_on(stream: &mut TcpStream, target: &str) -> String {
     write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut bytes = [0; 4096];
-    let n = stream.read(&mut bytes).unwrap();
+    let n = bounded::uninterrupted(|| stream.read(&mut bytes)).unwrap();
     String::from_utf8(bytes[..n].to_vec()).unwrap()
 }
 
@@ -85,10 +90,10 @@ fn a_server_listens_on_several_ports_and_files() {
     for _ in 0..8 {
         assert!(ask(connect(first), "/").ends_with("ok"));
         assert!(ask(connect(second), "/").ends_with("ok"));
-        assert!(ask(UnixStream::connect(&path).unwrap(), "/").ends_with("ok"));
+        assert!(ask(local(&path), "/").ends_with("ok"));
     }
     handle.stop();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
     assert!(!path.exists(), "the file goes with the server");
 }
 
@@ -119,7 +124,7 @@ fn whoever_waits_in_the_queue_at_a_stop_is_answered() {
     let server = Server::bind("127.0.0.1:0").unwrap().also_unix(&path).unwrap().timeouts(timeouts);
     let address = server.local_addr();
     let mut waiting: Vec<_> = (0..100).map(|_| connect(address)).collect();
-    let mut local = UnixStream::connect(&path).unwrap();
+    let mut local = local(&path);
     for client in &mut waiting {
         client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     }
@@ -133,7 +138,7 @@ fn whoever_waits_in_the_queue_at_a_stop_is_answered() {
     local.read_to_string(&mut answer).unwrap();
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 101);
     drop(waiting);
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
 }
 
 #[test]
@@ -147,12 +152,12 @@ fn at_the_end_of_a_stop_who_is_left_is_cut_and_counted() {
     slow.write_all(b"GET / HT").unwrap();
     assert!(ask(connect(address), "/").ends_with("ok"), "by now the half head was read");
     handle.stop();
-    let error = running.join().unwrap().unwrap_err();
+    let error = bounded::joined(running).unwrap().unwrap_err();
     assert_eq!(
         (error.kind(), &*error.to_string()),
         (ErrorKind::TimedOut, "1 connection was cut at the end of the stop")
     );
-    assert_eq!(slow.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(bounded::uninterrupted(|| slow.read(&mut [0])).unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
@@ -167,7 +172,7 @@ fn a_lame_duck_says_so_and_serves_on() {
     assert!(!ask_on(&mut kept, "/").contains("Connection: close"), "nothing else changes yet");
     assert!(ask(connect(address), "/").ends_with("ok"));
     handle.stop_now();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
 }
 
 /// The only server of this program that hears signals: they come to the whole process.
@@ -182,11 +187,11 @@ fn usr1_opens_the_logs_anew_and_ends_nothing() {
         assert!(ask_on(&mut kept, "/").ends_with("ok"), "it runs, so it hears");
         let process = std::process::id().to_string();
         assert!(std::process::Command::new("kill").args(["-USR1", &process]).status().unwrap().success());
-        reopened.recv_timeout(Duration::from_secs(30)).unwrap();
+        bounded::received(&reopened);
     }
     assert!(ask_on(&mut kept, "/").ends_with("ok"));
     handle.stop_now();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
 }
 
 /// The command, started anew, replaced and stopped by signals.
@@ -203,6 +208,7 @@ mod command {
         stdout: BufReader<ChildStdout>,
         stderr: BufReader<ChildStderr>,
         address: SocketAddr,
+        _leash: bounded::Leash,
     }
 
     impl Running {
@@ -211,13 +217,13 @@ mod command {
             command.args(["--host", "127.0.0.1", "--port", "0"]).env("RUST_LOG", "wirelight=info");
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
             adapt(&mut command);
-            let mut child = command.spawn().unwrap();
+            let (mut child, leash) = bounded::leashed(&mut command);
             let mut stdout = BufReader::new(child.stdout.take().unwrap());
             let stderr = BufReader::new(child.stderr.take().unwrap());
             let mut line = String::new();
             stdout.read_line(&mut line).unwrap();
             let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().parse().unwrap();
-            let mut running = Running { child, stdout, stderr, address };
+            let mut running = Running { child, stdout, stderr, address, _leash: leash };
             running.log("listening on"); // from here on signals are heard
             running
         }
@@ -240,14 +246,14 @@ mod command {
         fn ended(mut self) -> Option<i32> {
             io::copy(&mut self.stdout, &mut io::sink()).unwrap();
             io::copy(&mut self.stderr, &mut io::sink()).unwrap();
-            self.child.wait().unwrap().code()
+            bounded::exited(&mut self.child).code()
         }
     }
 
     impl Drop for Running {
         fn drop(&mut self) {
             let _ = self.child.kill(); // fails where it has ended, which is the good case
-            let _ = self.child.wait();
+            let _ = self.child.wait(); // killed: it ends at once
         }
     }
 
@@ -272,7 +278,7 @@ mod command {
             assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"), "a connection of the old process");
             assert!(ask(connect(server.address), "/hello").contains("Hello, World!"));
             drop(kept);
-            assert_eq!(server.child.wait().unwrap().code(), Some(0));
+            assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
             assert!(ask(connect(server.address), "/hello").contains("Hello, World!"), "the old one is gone");
             kill("-TERM", successor);
             assert_eq!(server.ended(), Some(0));
@@ -317,7 +323,7 @@ mod command {
         assert_eq!(server.address, address);
         assert!(ask(connect(address), "/hello").contains("Hello, World!"));
         server.signal("-TERM");
-        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
         let _queued = connect(address);
         listener.accept().unwrap(); // nothing was done to it that its owner would notice
     }
@@ -331,12 +337,14 @@ mod command {
     impl Manager {
         fn new(folder: &Folder) -> Manager {
             let path = folder.file("notify");
-            Manager { socket: UnixDatagram::bind(&path).unwrap(), path }
+            let socket = UnixDatagram::bind(&path).unwrap();
+            socket.set_read_timeout(Some(bounded::BOUND)).unwrap();
+            Manager { socket, path }
         }
 
         fn heard(&self) -> String {
             let mut bytes = [0; 64];
-            let n = self.socket.recv(&mut bytes).unwrap();
+            let n = bounded::uninterrupted(|| self.socket.recv(&mut bytes)).unwrap();
             String::from_utf8(bytes[..n].to_vec()).unwrap()
         }
     }
@@ -365,7 +373,7 @@ mod command {
         let mut heard = [manager.heard(), manager.heard()];
         heard.sort();
         assert_eq!(heard, [format!("MAINPID={successor}"), "READY=1".to_owned()]);
-        assert_eq!(server.child.wait().unwrap().code(), Some(0));
+        assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
         kill("-TERM", successor);
         assert_eq!(manager.heard(), "STOPPING=1", "the first of the two has said nothing like it");
         assert_eq!(server.ended(), Some(0));
@@ -402,7 +410,7 @@ mod command {
         assert!(ask_on(&mut slow, "/hello").contains("Hello, World!"));
         slow.write_all(b"GET / HT").unwrap();
         server.signal("-TERM");
-        while TcpStream::connect(server.address).is_ok() {} // until the first was heard
+        bounded::refused(server.address); // the first was heard
         server.signal("-INT");
         assert_eq!(server.ended(), Some(0));
     }

@@ -4,13 +4,15 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wirelight::{Handle, Server};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "../src/cli/lab.rs"]
 mod lab;
 
@@ -32,13 +34,13 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.handle.stop_now();
-        self.thread.take().unwrap().join().unwrap();
+        bounded::left(self.thread.take().unwrap());
     }
 }
 
 fn poke(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-    command.arg("poke").args(arguments).stdin(Stdio::null()).output().unwrap()
+    bounded::output(command.arg("poke").args(arguments))
 }
 
 /// What it printed, without the times at the beginning of lines.

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use wirelight::{App, Handle, Request, Server};
+
+#[path = "support/bounded.rs"]
+mod bounded;
+
+use bounded::connect;
 
 const PANIC: &str = "a panic that the test provokes";
 
@@ -41,7 +45,7 @@ impl Running {
 
     /// What `Server::run` came to, once it has ended.
     fn ended(mut self) -> io::Result<()> {
-        self.thread.take().unwrap().join().unwrap()
+        bounded::joined(self.thread.take().unwrap()).unwrap()
     }
 }
 
@@ -49,16 +53,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.handle.stop_now();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // the test has failed already, or does not care
+            bounded::left(thread);
         }
     }
-}
-
-/// A test that hangs should fail: no read waits for ever.
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream
 }
 
 struct Client(BufReader<TcpStream>);
@@ -258,11 +255,11 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
             };
             let sending = std::thread::spawn(send);
             if !reads_meanwhile {
-                sending.join().unwrap();
+                bounded::joined(sending).unwrap();
                 assert_eq!(Client(BufReader::new(stream)).reply().status, 413);
             } else {
                 assert_eq!(Client(BufReader::new(stream)).reply().status, 413);
-                sending.join().unwrap();
+                bounded::joined(sending).unwrap();
             }
         }
     }

@@ -11,6 +11,9 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use wirelight::{App, Handle, Request, Response, Server, Tls, Upgraded};
 
+#[path = "support/bounded.rs"]
+mod bounded;
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -31,7 +34,11 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.handle.stop_now();
-        self.thread.take().expect("a thread").join().expect("no panic").expect("a clean stop");
+        let thread = self.thread.take().expect("a thread");
+        if std::thread::panicking() {
+            return bounded::left(thread);
+        }
+        bounded::joined(thread).expect("no panic").expect("a clean stop");
     }
 }
 
@@ -95,7 +102,7 @@ fn client<S: Read + Write>(socket: S) -> StreamOwned<ClientConnection, S> {
 }
 
 fn connect(server: &Running) -> TcpStream {
-    let socket = TcpStream::connect(server.address).expect("a server");
+    let socket = bounded::connect(server.address);
     socket.set_nodelay(true).expect("no delay");
     socket
 }
@@ -165,6 +172,7 @@ fn upgraded<S: Read + Write>(socket: S, protocol: &str, early: &[u8]) -> StreamO
     one.write_all(&[HELLO, head.as_bytes(), early].concat()).expect("sent");
     let mut received = Vec::new();
     while received.windows(4).filter(|end| end == b"\r\n\r\n").count() < 2 {
+        assert!(received.len() < 16 * 1024, "no two heads: {:?}", String::from_utf8_lossy(&received));
         let mut byte = [0];
         one.read_exact(&mut byte).expect("an answer");
         received.push(byte[0]);
@@ -230,7 +238,9 @@ fn both_directions_of_an_upgraded_connection_flow_at_once() {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
         other => other.expect("a connection"),
     };
+    let end = std::time::Instant::now() + bounded::BOUND;
     while sent < TALK || heard < TALK {
+        assert!(std::time::Instant::now() < end, "stuck after {sent} sent and {heard} received");
         sent += unless_it_blocks(one.write(&piece[..piece.len().min(TALK - sent)]));
         heard += unless_it_blocks(one.read(&mut buffer));
     }
@@ -238,7 +248,7 @@ fn both_directions_of_an_upgraded_connection_flow_at_once() {
     one.conn.send_close_notify();
     one.flush().expect("sent");
     assert_eq!(rest(&mut one), b"");
-    assert_eq!(outcome.recv().expect("an outcome").expect("a talk"), TALK);
+    assert_eq!(bounded::received(&outcome).expect("a talk"), TALK);
 }
 
 #[test]

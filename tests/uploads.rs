@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use wirelight::{App, Request, Response, Result, Timeouts};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "support/running.rs"]
 mod running;
 
+use bounded::received;
 use running::{Client, Running};
 
 impl Client {
@@ -149,7 +152,7 @@ fn a_broken_body_is_an_error_to_its_reader() {
         let mut client = server.connect();
         client.send(format!("POST /told HTTP/1.1\r\nHost: a\r\n{body}"));
         client.0.get_ref().shutdown(Shutdown::Write).unwrap();
-        assert_eq!(told.recv().unwrap(), Err(kind), "{body}");
+        assert_eq!(received(&told), Err(kind), "{body}");
         assert_eq!(client.reply(), (status, format!("/told {status}")), "{body}");
         assert!(client.is_closed());
     }
@@ -160,7 +163,7 @@ fn a_broken_body_is_an_error_to_its_reader() {
     client.send(post("/told", "Content-Length: 50") + "abc");
     client.0.get_ref().shutdown(Shutdown::Both).unwrap();
     drop(client);
-    assert!(told.recv().unwrap().is_err(), "who has left is noticed");
+    assert!(received(&told).is_err(), "who has left is noticed");
 }
 
 #[test]
@@ -301,7 +304,7 @@ fn who_sends_faster_than_the_handler_reads_has_to_wait() {
     app.post("/", move |req: &Request| {
         let mut first = [0];
         req.body_reader().read_exact(&mut first)?;
-        let _ = opened.lock().unwrap().recv();
+        let _ = opened.lock().unwrap().recv_timeout(bounded::BOUND);
         io::copy(&mut req.body_reader(), &mut io::sink()).map(|n| (n + 1).to_string())
     })
     .streaming();
@@ -340,7 +343,7 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     let (opened, done) = (Mutex::new(opened), Mutex::new(done));
     let mut app = App::new();
     app.get("/", move |_| {
-        let answer = opened.lock().unwrap().recv().unwrap();
+        let answer = received(&opened.lock().unwrap());
         done.lock().unwrap().send(()).unwrap();
         answer
     })
@@ -354,7 +357,7 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     assert_eq!(client.reply(), (503, "too late".to_owned()));
     assert_eq!(client.reply().1, "next");
     open.send("the late answer").unwrap();
-    ended.recv().unwrap();
+    received(&ended);
     open.send("in time").unwrap();
     client.send(get("/next") + &get("/"));
     assert_eq!([client.reply().1, client.reply().1], ["next", "in time"], "the late answer went nowhere");

@@ -4,11 +4,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
+
+#[path = "support/bounded.rs"]
+mod bounded;
 
 const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: s3cr3t\r\n\r\n";
 
@@ -17,6 +19,7 @@ struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
     address: String,
+    _leash: bounded::Leash,
 }
 
 impl Running {
@@ -28,7 +31,7 @@ impl Running {
     /// With the log that the command says.
     fn start_loud(mut command: Command) -> Running {
         let piped = command.env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
+        let (mut child, leash) = bounded::leashed(piped);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened");
@@ -36,12 +39,12 @@ impl Running {
             Ok(start) => start["addr"].as_str().unwrap().to_owned(),
             Err(_) => line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned(),
         };
-        Running { child, stdout, address }
+        Running { child, stdout, address, _leash: leash }
     }
 
     /// So many requests on one connection, each answered before the next is sent, and the client closes.
     fn ask(&self, times: usize) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut stream = bounded::connect(&self.address);
         for _ in 0..times {
             stream.write_all(REQUEST.as_bytes()).unwrap();
             let mut answer = [0; 4096];
@@ -62,7 +65,7 @@ impl Running {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{err}");
+        assert!(bounded::exited(&mut self.child).success(), "{err}");
         (out, err)
     }
 }
@@ -110,21 +113,22 @@ fn a_unix_socket_is_told_as_one() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
     command.args(["--trace", "--record", record.to_str().unwrap(), "--host", &format!("unix:{}", socket.display())]);
     let piped = command.env("RUST_LOG", "off").stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = piped.spawn().unwrap();
+    let (mut child, leash) = bounded::leashed(piped);
     let mut out = BufReader::new(child.stdout.take().unwrap());
     assert_ne!(out.read_line(&mut String::new()).unwrap(), 0);
     let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
     stream.write_all(REQUEST.replace("Host", "Connection: close\r\nHost").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = leash.output(child);
     let trace = String::from_utf8(output.stderr).unwrap();
     assert!(trace.contains("unix socket: done") && trace.contains(&format!("to unix:{}", socket.display())), "{trace}");
     let start = &events(&fs::read_to_string(&record).unwrap())[0];
     assert!(start["addr"].as_str().unwrap().starts_with("unix:/"), "{start}");
-    let replayed = Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record).output().unwrap();
+    let replayed = bounded::output(Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record));
     assert!(String::from_utf8_lossy(&replayed.stdout).contains("1 connections, 1 events the same, 0 otherwise"));
     fs::remove_file(record).unwrap();
 }
@@ -162,7 +166,7 @@ fn what_cannot_be_traced_is_said() {
         (&["--trace-src"], "--trace-src does nothing without --trace or --record"),
         (&["--record", "/none/such"], "--record cannot write /none/such"),
     ] {
-        let output = wirelight(arguments).env("RUST_LOG", "off").output().unwrap();
+        let output = bounded::output(wirelight(arguments).env("RUST_LOG", "off"));
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(sentence), "{said}");
@@ -194,7 +198,7 @@ fn a_reader_that_stalls_keeps_nobody_from_leaving() {
         let mut server = Running::start_loud(command);
         (0..400).for_each(|_| server.ask(1));
         server.terminate();
-        assert!(server.child.wait().unwrap().success(), "{watched}");
+        assert!(bounded::exited(&mut server.child).success(), "{watched}");
     }
 }
 
@@ -238,7 +242,7 @@ fn a_pipe_without_a_reader_holds_nobody_up() {
     let mut server = Running::start(wirelight(&["--record", pipe.to_str().unwrap()]));
     server.ask(1);
     server.terminate();
-    assert!(server.child.wait().unwrap().success());
+    assert!(bounded::exited(&mut server.child).success());
     fs::remove_file(pipe).unwrap();
 }
 
@@ -253,7 +257,7 @@ fn the_calls_of_one_request_are_those_that_strace_sees() {
     let answered = traced(|server| server.ask(1));
     assert!(["epoll_wait", "recvfrom", "sendto", "close"].iter().all(|call| answered.contains(&(*call).to_owned())));
     let refused = traced(|server| {
-        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let mut stream = bounded::connect(&server.address);
         stream.write_all(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n").unwrap();
         stream.read_to_end(&mut Vec::new()).unwrap(); // up to its FIN; ours goes with the stream
     });
@@ -268,14 +272,16 @@ fn traced(talk: impl FnOnce(&Running)) -> Vec<String> {
     command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,epoll_wait,close", "-o", log.to_str().unwrap()]);
     command.args([env!("CARGO_BIN_EXE_wirelight"), "--port", "0", "--record", record.to_str().unwrap()]);
     let server = Running::start(command);
-    let end = format!("{} +++ exited", server.child.id());
+    let process = server.child.id().to_string();
     talk(&server);
     server.stop();
-    let mut seen = String::new();
-    while !seen.contains(&end) {
-        seen = fs::read_to_string(&log).unwrap_or_default(); // strace writes its last line behind the server's end
-        std::thread::yield_now();
-    }
+    // strace writes its last line after the server's end, and pads the process id.
+    let ended = |line: &str| line.split_whitespace().take(3).eq([&*process, "+++", "exited"]);
+    let seen = bounded::eventually("the last line of strace", || match fs::read_to_string(&log) {
+        Ok(seen) if seen.lines().any(ended) => Ok(seen),
+        Ok(seen) => Err(seen),
+        Err(error) => Err(error.to_string()),
+    });
     let mut told = Vec::new();
     for event in events(&fs::read_to_string(&record).unwrap()) {
         let own = event["c"] == 1 || (event["e"] == "poll.wake" && !told.is_empty());

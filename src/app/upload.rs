@@ -221,9 +221,11 @@ mod tests {
         let feeder = pipe.clone();
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| pipe.read(&mut [0; 4]).unwrap());
-            while !feeder.wants() {
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while !feeder.wants() && std::time::Instant::now() < end {
                 std::thread::yield_now();
             }
+            assert!(feeder.wants(), "the reader does not ask");
             feeder.push(&[1; BOUND + 4]);
             assert_eq!(reader.join().unwrap(), 4);
         });

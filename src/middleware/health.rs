@@ -91,6 +91,7 @@ mod tests {
         app.get("/health", health());
         let running = std::thread::spawn(move || server.run(app));
         let mut client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
         let mut reply = [0; 512];
         client.write_all(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let n = client.read(&mut reply).unwrap();

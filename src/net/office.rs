@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
+use std::time::Instant;
 
 use mio::Waker;
 
@@ -79,11 +80,13 @@ impl Mailbox {
         std::mem::take(&mut *self.lock())
     }
 
-    /// Sleeps until there is a letter. For the thread that the mailbox was made on.
-    pub(crate) fn wait(&self) {
+    /// Sleeps until there is a letter, or the time is over; returns whether there is one. For the thread that the mailbox was made on.
+    pub(crate) fn wait(&self, until: Instant) -> bool {
         while self.lock().is_empty() {
-            thread::park();
+            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
+            thread::park_timeout(left);
         }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Letter>> {

@@ -105,6 +105,9 @@ impl Shared {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use std::time::Duration;
+
+    const BOUND: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_full_queue_gives_the_job_back() {
@@ -113,16 +116,16 @@ mod tests {
         let (started, running) = mpsc::channel();
         pool.submit(Box::new(move || {
             started.send(()).unwrap();
-            wait.recv().unwrap();
+            wait.recv_timeout(BOUND).unwrap();
         }))
         .map_err(drop)
         .unwrap();
-        running.recv().unwrap();
+        running.recv_timeout(BOUND).unwrap();
         let (done, finished) = mpsc::channel();
         assert!(pool.submit(Box::new(move || done.send(()).unwrap())).is_ok(), "one may wait");
         assert!(pool.submit(Box::new(|| ())).is_err(), "the second may not");
         release.send(()).unwrap();
-        finished.recv().unwrap();
+        finished.recv_timeout(BOUND).unwrap();
     }
 
     #[test]
@@ -132,7 +135,7 @@ mod tests {
         let wait = Arc::new(Mutex::new(wait));
         for _ in 0..2 {
             let wait = wait.clone();
-            assert!(pool.submit(Box::new(move || wait.lock().unwrap().recv().unwrap())).is_ok());
+            assert!(pool.submit(Box::new(move || wait.lock().unwrap().recv_timeout(BOUND).unwrap())).is_ok());
         }
         assert!(pool.submit(Box::new(|| ())).is_err());
         release.send(()).unwrap();
@@ -145,6 +148,6 @@ mod tests {
         assert!(pool.submit(Box::new(|| panic!("on purpose"))).is_ok());
         let (done, finished) = mpsc::channel();
         assert!(pool.submit(Box::new(move || done.send(7).unwrap())).is_ok());
-        assert_eq!(finished.recv(), Ok(7));
+        assert_eq!(finished.recv_timeout(BOUND), Ok(7));
     }
 }

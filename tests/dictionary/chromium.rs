@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -102,7 +102,11 @@ impl Chromium {
     /// In the order of opening, what each page came to. `works` is a page that loads: a page that has not ended when nothing happened
     /// for a while, and others could be loaded meanwhile, never will.
     pub fn settled(mut self, works: &str) -> Result<Vec<String>, String> {
+        let end = Instant::now() + PATIENCE;
         while self.tabs.iter().any(|tab| tab.end.is_none()) {
+            if Instant::now() > end {
+                return Err(format!("says more and more, and not how each page ended, for {PATIENCE:?}"));
+            }
             match self.messages.recv_timeout(QUIET) {
                 Ok(message) => self.note(&message),
                 Err(RecvTimeoutError::Timeout) => break,
@@ -133,8 +137,10 @@ impl Chromium {
     fn ask(&mut self, session: Option<&str>, method: &str, params: Value) -> Result<Value, String> {
         self.send(session, method, &params)?;
         let id = self.asked;
+        let end = Instant::now() + PATIENCE;
         loop {
-            let message = self.messages.recv_timeout(PATIENCE).map_err(|error| format!("{method}: {error}"))?;
+            let left = end.saturating_duration_since(Instant::now());
+            let message = self.messages.recv_timeout(left).map_err(|error| format!("{method}: {error}"))?;
             self.note(&message);
             if message["id"] == id {
                 return message.get("result").cloned().ok_or(format!("{method}: {message}"));
@@ -188,7 +194,8 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         // Asked to, it ends its processes itself, and closes the pipe last.
         let _ = self.send(None, "Browser.close", &json!({}));
-        while self.messages.recv_timeout(QUIET).is_ok() {}
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end && self.messages.recv_timeout(QUIET).is_ok() {}
         let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).output();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.profile);

@@ -3,9 +3,10 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use wirelight::{App, Handle, Server};
+
+use super::bounded;
 
 /// A server on a free port in a thread of its own, stopped when the test is over.
 pub struct Running {
@@ -26,9 +27,7 @@ impl Running {
     }
 
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap(); // a test that hangs should fail
-        Client(BufReader::new(stream))
+        Client(BufReader::new(bounded::connect(self.address)))
     }
 }
 
@@ -36,7 +35,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.handle.stop_now();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // the test has failed already, or does not care
+            bounded::left(thread);
         }
     }
 }
