@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
 use super::response::Response;
+use crate::http1::head::list;
 
 /// The last second that an IMF-fixdate can name: its year has four digits.
 const YEAR_9999: u64 = 253_402_300_799;
@@ -61,16 +62,18 @@ impl Response {
 
     /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
     pub fn vary(&mut self, field: &str) {
-        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary"));
-        let mut all: Vec<&[u8]> = lines.map(|(_, value)| value).collect();
-        let known = |line: &&[u8]| {
-            line.split(|&byte| byte == b',').any(|known| known.trim_ascii().eq_ignore_ascii_case(field.as_bytes()))
-        };
-        if !all.iter().any(known) {
-            all.push(field.as_bytes());
-            let all = all.join(b", ".as_slice());
-            self.header("Vary", all);
+        if self.lists("vary", field) {
+            return;
         }
+        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).map(|(_, value)| value);
+        let all = lines.chain([field.as_bytes()]).collect::<Vec<_>>().join(b", ".as_slice());
+        self.header("Vary", all);
+    }
+
+    /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without regard to case.
+    pub(crate) fn lists(&self, field: &str, member: &str) -> bool {
+        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
+        lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
 
     /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it asked for, by itself.

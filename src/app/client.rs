@@ -135,21 +135,26 @@ impl Request<'_> {
     }
 
     /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it (`X-Forwarded-Proto`, or `proto=` of the
-    /// entry about the client), or else whether this server speaks TLS itself.
+    /// entry about the client), or else whether this server speaks TLS itself. `wss` and `ws`, which some proxies write for a
+    /// WebSocket, count as `https` and `http`.
     pub fn scheme(&self) -> &'static str {
         let said = self.believed().and_then(|trusted| match trusted.dialect {
             // The last one is by the nearest proxy, who either overwrites the field or knows why not.
-            Dialect::XForwarded => backwards(self, "x-forwarded-proto").next().and_then(text),
+            Dialect::XForwarded => last_member(self, "x-forwarded-proto"),
             Dialect::Rfc7239 => trusted.walk(self).entry.and_then(|entry| parameter(entry, "proto")),
         });
-        let by_tls = said.map_or(self.shared_state().by_tls, |said| said.eq_ignore_ascii_case("https"));
-        if by_tls { "https" } else { "http" }
+        match said.map(|said| said.to_ascii_lowercase()).as_deref() {
+            Some("https" | "wss") => "https",
+            Some("http" | "ws") => "http",
+            _ if self.shared_state().by_tls => "https",
+            _ => "http",
+        }
     }
 
     /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`] lets a proxy say another.
     pub fn client_host(&self) -> Option<Cow<'_, str>> {
         let said = self.believed().filter(|trusted| trusted.host).and_then(|trusted| match trusted.dialect {
-            Dialect::XForwarded => backwards(self, "x-forwarded-host").next().and_then(text),
+            Dialect::XForwarded => last_member(self, "x-forwarded-host"),
             Dialect::Rfc7239 => trusted.walk(self).entry.and_then(|entry| parameter(entry, "host")),
         });
         said.filter(|host| !host.is_empty() && check_host(host.as_bytes()).is_ok())
@@ -197,6 +202,11 @@ fn peer_of(request: &Request<'_>) -> Option<IpAddr> {
 /// All lines of a list field as one list (RFC 9110 §5.3), last entry first.
 fn backwards<'r>(request: &'r Request<'_>, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
     request.field_values(name).rev().flat_map(|value| entries(value, b','))
+}
+
+/// The last member of a list field. Empty members are not members (RFC 9110 §5.6.1.2): `https,` ends with `https`.
+fn last_member<'r>(request: &'r Request<'_>, name: &'static str) -> Option<Cow<'r, str>> {
+    backwards(request, name).find(|member| !member.is_empty()).and_then(text)
 }
 
 /// The entries of a list from right to left. In this direction an open quote that a client sent cannot swallow what our proxy added.
@@ -381,15 +391,39 @@ mod tests {
     #[test]
     fn scheme_and_host_come_with_the_client() {
         let x = |name, value| asked(Dialect::XForwarded, &[("Host", "inner"), (name, value)]);
-        for (value, scheme) in
-            [("https", "https"), ("http, HTTPS", "https"), ("https, http", "http"), ("gopher", "http"), ("", "http")]
-        {
+        for (value, scheme) in [
+            ("https", "https"),
+            ("http, HTTPS", "https"),
+            ("https, http", "http"),
+            ("wss", "https"),
+            ("WSS", "https"),
+            ("https, ws", "http"),
+            ("https,", "https"),
+            ("wss , ,\t,", "https"),
+            ("gopher", "http"),
+            ("", "http"),
+            (",", "http"),
+        ] {
             assert_eq!(x("X-Forwarded-Proto", value).1, scheme, "{value}");
+            let quoted = asked(Dialect::Rfc7239, &[("Forwarded", &format!("for=203.0.113.9;proto=\"{value}\""))]);
+            assert!(value.contains(',') || quoted.1 == scheme, "{value}");
         }
-        for (value, host) in
-            [("a.example:8443", "a.example:8443"), ("b, a", "a"), ("", "inner"), ("a/b", "inner"), ("a b", "inner")]
-        {
+        for (value, host) in [
+            ("a.example:8443", "a.example:8443"),
+            ("b, a", "a"),
+            ("shop.example,", "shop.example"),
+            (",,b,, ,", "b"),
+            ("", "inner"),
+            (",", "inner"),
+            ("a/b", "inner"),
+            ("a b", "inner"),
+        ] {
             assert_eq!(x("X-Forwarded-Host", value).2, host, "{value}");
+        }
+        let lines = [("Host", "inner"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "")];
+        assert_eq!(asked(Dialect::XForwarded, &lines).1, "https");
+        for value in ["proto=wss", ";proto=wss;", "for=203.0.113.9;proto=https, ,"] {
+            assert_eq!(asked(Dialect::Rfc7239, &[("Forwarded", value)]).1, "https", "{value}");
         }
         let line = "for=6.6.6.6;proto=http;host=forged, for=203.0.113.9;proto=https;host=\"a.example:80\", for=10.0.0.1;proto=http;host=b";
         assert_eq!(

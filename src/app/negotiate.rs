@@ -1,16 +1,41 @@
 //! Content negotiation (RFC 9110 §12.5): which of the program's offers a client likes best; knows no content.
+//!
+//! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be understood to ask for, and one that
+//! cannot be understood is skipped. A refusal (406) because of a client library's typing error helps nobody.
+
+use std::iter;
 
 use super::request::Request;
+use crate::http1::grammar::is_tchar;
 
-/// A weight in half thousandths (RFC 9110 §12.4.2), so that there is room for what nobody mentioned below the least `q=0.001`.
+/// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and between two weights.
 type Weight = u16;
 
 const UNMENTIONED: Weight = 1;
+const LEAST: Weight = 2;
 const FULL: Weight = 2_000;
+
+/// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do not.
+type Fit = fn(&[u8], &[u8]) -> Option<usize>;
+
+/// A negotiation field: its name, which texts are its ranges, and how a range fits an offer.
+struct Field {
+    name: &'static str,
+    is_range: fn(&[u8]) -> bool,
+    fit: Fit,
+}
+
+const ACCEPT: Field = Field { name: "accept", is_range: is_media_range, fit: media_range };
+const ACCEPT_ENCODING: Field = Field { name: "accept-encoding", is_range: is_token, fit: coding };
+const ACCEPT_LANGUAGE: Field = Field { name: "accept-language", is_range: is_language_range, fit: language };
 
 impl Request<'_> {
     /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it likes two alike; the first
     /// when the client does not say. `None`: it wants none of them, and 406 is in order.
+    ///
+    /// A `charset` that the offer does not have is ignored: JSON has none, and text is UTF-8. Other parameters that the offer does not
+    /// have make a range count a little less, and only where no other member fits the offer. `*` means `*/*`, and a weight such as
+    /// `.2` or `1.5` means the nearest valid one.
     ///
     /// ```
     /// use wirelight::App;
@@ -22,83 +47,132 @@ impl Request<'_> {
     /// assert_eq!(client.get("/").header("Accept", "text/*, */*;q=0.1").send().text(), "text/html");
     /// ```
     pub fn accepts<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        self.best("accept", offers, FULL, media_range)
+        self.best(&ACCEPT, offers)
     }
 
     /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer `identity` too, last, for no coding.
     /// It is taken when the client says nothing, and always acceptable unless refused. `None`: only what is not offered will do.
     pub fn accepts_encoding<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
         let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { UNMENTIONED } else { 0 };
-        let weights =
-            |offer: &'o str| (self.weight("accept-encoding", offer, coding).unwrap_or(unmentioned(offer)), offer);
+        let weights = |offer: &'o str| (self.weight(&ACCEPT_ENCODING, offer).unwrap_or(unmentioned(offer)), offer);
         heaviest(offers.iter().map(|offer| weights(offer)))
     }
 
     /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by `de-CH` and the other way
     /// round (RFC 4647 §3.3.1, §3.4). The first when the client does not say.
     pub fn accepts_language<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        self.best("accept-language", offers, FULL, language)
+        self.best(&ACCEPT_LANGUAGE, offers)
     }
 
-    /// The offer of the greatest weight; `silent` is the weight of all when the field is not there or says nothing.
-    fn best<'o>(&self, field: &str, offers: &[&'o str], silent: Weight, fit: Fit) -> Option<&'o str> {
+    /// The offer of the greatest weight; the first when the field is missing or has no member that can be understood.
+    fn best<'o>(&self, field: &Field, offers: &[&'o str]) -> Option<&'o str> {
         let says = self.members(field).next().is_some();
-        let weight = |offer| if says { self.weight(field, offer, fit).unwrap_or(0) } else { silent };
+        let weight = |offer| if says { self.weight(field, offer).unwrap_or(0) } else { FULL };
         heaviest(offers.iter().map(|offer| (weight(offer), *offer)))
     }
 
     /// The weight that the most specific member gives to the offer, if one fits it.
-    fn weight(&self, field: &str, offer: &str, fit: Fit) -> Option<Weight> {
-        let fitting = self.members(field).filter_map(|(range, weight)| Some((fit(range, offer)?, weight)));
-        fitting.max_by_key(|(closeness, _)| *closeness).map(|(_, weight)| weight)
+    fn weight(&self, field: &Field, offer: &str) -> Option<Weight> {
+        weight_of(offer, field.fit, self.members(field))
     }
 
-    /// The members of the list with their weights, over all lines; a member whose weight is none is passed over.
-    fn members<'r>(&'r self, field: &'r str) -> impl Iterator<Item = (&'r str, Weight)> {
-        self.header_all(field).flat_map(|line| unquoted(line, ',')).filter_map(member)
+    /// The members of the list with their weights, over all lines.
+    fn members<'r>(&'r self, field: &Field) -> impl Iterator<Item = (&'r [u8], Weight)> {
+        let is_range = field.is_range;
+        let lines = self.field_values(field.name);
+        lines.flat_map(|line| split_unquoted(line, b',')).filter_map(member).filter(move |(range, _)| is_range(range))
     }
 }
 
-/// How closely a member of the list fits an offer, if it does.
-type Fit = fn(&str, &str) -> Option<usize>;
+/// The weight that the most specific of these members gives to the offer. Of several whose parameters do not fit, the heaviest counts,
+/// half a thousandth less than one that fits would; a refusal of other parameters is no refusal of the offer.
+fn weight_of<'m>(offer: &str, fit: Fit, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
+    let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
+    let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
+    match fitting.max_by_key(by_closeness)? {
+        (0, weight) => weight.checked_sub(1),
+        (_, weight) => Some(weight),
+    }
+}
 
-/// `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far. Parameters of the range must be the offer's too.
-fn media_range(range: &str, offer: &str) -> Option<usize> {
-    let (range_type, parameters) = range.split_once(';').unwrap_or((range, ""));
-    let (kind, subtype) = range_type.trim().split_once('/')?;
-    let (offer_type, offered) = offer.split_once(';').unwrap_or((offer, ""));
-    let (offer_kind, offer_subtype) = offer_type.trim().split_once('/')?;
-    if kind == "*" && subtype == "*" {
-        return Some(0);
+/// `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
+fn media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let (range_type, parameters) = cut(range, b';');
+    let (offer_type, offered) = cut(offer, b';');
+    let (kind, subtype) = cut(range_type.trim_ascii(), b'/');
+    let (offer_kind, offer_subtype) = cut(offer_type.trim_ascii(), b'/');
+    if kind == b"*" {
+        return Some(1);
     }
     if !kind.eq_ignore_ascii_case(offer_kind) {
         return None;
     }
-    if subtype == "*" {
-        return Some(1);
+    if subtype == b"*" {
+        return Some(2);
     }
-    let has = |parameter: &str| unquoted(offered, ';').any(|own| own.trim().eq_ignore_ascii_case(parameter.trim()));
-    let mut wanted = unquoted(parameters, ';').filter(|parameter| !parameter.trim().is_empty());
-    let fits = subtype.eq_ignore_ascii_case(offer_subtype) && wanted.all(has);
-    fits.then(|| 2 + parameters.len())
+    if !subtype.eq_ignore_ascii_case(offer_subtype) {
+        return None;
+    }
+    let has = |name: &[u8], value: Option<&[u8]>| {
+        self::parameters(offered).any(|(own, its)| {
+            own.eq_ignore_ascii_case(name) && value.is_none_or(|value| its.eq_ignore_ascii_case(value))
+        })
+    };
+    let fits = |(name, value): (&[u8], &[u8])| {
+        has(name, Some(value)) || (name.eq_ignore_ascii_case(b"charset") && !has(name, None))
+    };
+    Some(if self::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
+}
+
+/// `*`, which RFC 9110 §12.5.1 does not have and Java sends, and `type/subtype`.
+fn is_media_range(range: &[u8]) -> bool {
+    let (range_type, _) = cut(range, b';');
+    let (kind, subtype) = cut(range_type.trim_ascii(), b'/');
+    kind == b"*" && [&b""[..], b"*"].contains(&subtype) || kind != b"*" && is_token(kind) && is_token(subtype)
+}
+
+/// RFC 4647 §2.1, and the `_` of locale names.
+fn is_language_range(range: &[u8]) -> bool {
+    range == b"*"
+        || (!range.is_empty() && range.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
+}
+
+fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_tchar(byte))
+}
+
+/// Names and values of `;a=1; b="2"`, without the blanks and quotes around them.
+fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    split_unquoted(text, b';')
+        .map(|parameter| {
+            let (name, value) = cut(parameter, b'=');
+            (name.trim_ascii(), without_quotes(value.trim_ascii()))
+        })
+        .filter(|(name, _)| !name.is_empty())
+}
+
+fn without_quotes(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
-fn coding(range: &str, offer: &str) -> Option<usize> {
+fn coding(range: &[u8], offer: &[u8]) -> Option<usize> {
     let same = range.eq_ignore_ascii_case(offer)
-        || (range.eq_ignore_ascii_case("x-gzip") && offer.eq_ignore_ascii_case("gzip"));
-    if same { Some(1) } else { (range == "*").then_some(0) }
+        || (range.eq_ignore_ascii_case(b"x-gzip") && offer.eq_ignore_ascii_case(b"gzip"));
+    if same { Some(2) } else { (range == b"*").then_some(1) }
 }
 
-fn language(range: &str, offer: &str) -> Option<usize> {
-    let begins = |long: &str, short: &str| {
-        let start = long.get(..short.len()).is_some_and(|start| start.eq_ignore_ascii_case(short));
-        start && matches!(long.as_bytes().get(short.len()), None | Some(b'-'))
+/// `de_CH`, as programs name their locales, means `de-CH`.
+fn language(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b) || [*a, *b].iter().all(|byte| b"-_".contains(byte));
+    let begins = |long: &[u8], short: &[u8]| {
+        let start = long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| same(a, b));
+        start && matches!(long.get(short.len()), None | Some(b'-' | b'_'))
     };
     match () {
-        () if range == "*" => Some(0),
-        () if begins(offer, range) => Some(1 + 2 * range.len()),
-        () if begins(range, offer) => Some(2 * offer.len()),
+        () if range == b"*" => Some(1),
+        () if begins(offer, range) => Some(2 + 2 * range.len()),
+        () if begins(range, offer) => Some(1 + 2 * offer.len()),
         () => None,
     }
 }
@@ -110,47 +184,76 @@ fn heaviest<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o s
 }
 
 /// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is nothing since RFC 9110.
-fn member(text: &str) -> Option<(&str, Weight)> {
-    let text = text.trim_matches([' ', '\t']);
+fn member(text: &[u8]) -> Option<(&[u8], Weight)> {
+    let text = text.trim_ascii();
     let mut end = 0;
-    for parameter in unquoted(text, ';') {
-        if end > 0
-            && let Some((name, value)) = parameter.split_once('=')
-            && name.trim().eq_ignore_ascii_case("q")
-        {
-            let range = text.get(..end - 1)?.trim_end();
-            return Some((range, weight(value.trim())?));
+    for parameter in split_unquoted(text, b';') {
+        let (name, value) = cut(parameter, b'=');
+        if end > 0 && name.trim_ascii().eq_ignore_ascii_case(b"q") {
+            return Some((text.get(..end - 1)?.trim_ascii_end(), weight(without_quotes(value.trim_ascii()))));
         }
         end += parameter.len() + 1;
     }
     if text.is_empty() { None } else { Some((text, FULL)) }
 }
 
-/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals.
-fn weight(text: &str) -> Option<Weight> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let thousandths = decimals
-        .bytes()
-        .chain([b'0'; 3])
-        .take(3)
-        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + Weight::from(byte - b'0')))?;
-    match (whole, thousandths) {
-        _ if decimals.len() > 3 => None,
-        ("0", _) => Some(2 * thousandths),
-        ("1", 0) => Some(FULL),
-        _ => None,
+/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means the nearest of these, and what is not
+/// a number the least: the client did name what it takes.
+fn weight(text: &[u8]) -> Weight {
+    let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
+    let (whole, decimals) = cut(digits, b'.');
+    let number = whole.iter().chain(decimals).all(u8::is_ascii_digit) && whole.len() + decimals.len() > 0;
+    let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
+    match () {
+        () if !number => LEAST,
+        () if negative => 0,
+        () if !is_zero(whole) => FULL,
+        () if is_zero(decimals) => 0,
+        () => {
+            let thousandths = decimals.iter().chain(b"000").take(3);
+            LEAST.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
+        }
     }
 }
 
-/// Splits where the separator stands outside of quotes (RFC 9110 §5.6.4).
-fn unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    text.split(move |character| {
-        let plain = !escaped;
-        escaped = quoted && plain && character == '\\';
-        quoted ^= plain && character == '"';
-        !quoted && character == separator
+/// What stands before and after the first such byte; nothing after it when there is none.
+fn cut(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    let (before, after) = text.split_at(memchr::memchr(at, text).unwrap_or(text.len()));
+    (before, after.get(1..).unwrap_or_default())
+}
+
+/// Splits where the separator stands outside of quotes (RFC 9110 §5.6.4). A quote that nothing closes is a byte like others: it takes
+/// away nothing that follows.
+fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut rest, mut quotes) = (Some(text), true);
+    iter::from_fn(move || {
+        let text = rest?;
+        let mut at = 0;
+        loop {
+            match text.get(at) {
+                Some(&byte) if byte == separator => break,
+                Some(b'"') if quotes => match quoted_len(text.get(at..)?) {
+                    Some(length) => at += length,
+                    None => quotes = false,
+                },
+                Some(_) => at += 1,
+                None => break,
+            }
+        }
+        rest = text.get(at + 1..);
+        text.get(..at)
     })
+}
+
+/// Length of the quoted-string that `text` begins with; none when nothing closes it.
+fn quoted_len(text: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|&byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })?;
+    Some(end + 2)
 }
 
 #[cfg(test)]
@@ -175,10 +278,8 @@ mod tests {
     fn media_types() {
         // RFC 9110 §12.5.1, the last example, by weight
         let line = "text/*;q=0.3, text/plain;q=0.7, text/plain;format=flowed, text/plain;format=fixed;q=0.4, */*;q=0.5";
-        let member = |offer: &str| {
-            let fitting = unquoted(line, ',').filter_map(member).filter_map(|(r, w)| Some((media_range(r, offer)?, w)));
-            fitting.max_by_key(|(closeness, _)| *closeness).map(|(_, weight)| weight)
-        };
+        let by_line =
+            |offer: &str| weight_of(offer, media_range, split_unquoted(line.as_bytes(), b',').filter_map(member));
         for (offer, expected) in [
             ("text/plain;format=flowed", FULL),
             ("text/plain", 1_400),
@@ -187,7 +288,7 @@ mod tests {
             ("text/plain;format=fixed", 800),
             ("text/html;level=3", 600),
         ] {
-            assert_eq!(member(offer), Some(expected), "{offer}");
+            assert_eq!(by_line(offer), Some(expected), "{offer}");
         }
         let offers = &["application/json", "text/html", "text/html;level=1"];
         for (lines, expected) in [
@@ -205,9 +306,34 @@ mod tests {
             (&["application/json;q=0.5, text/html;q=0.500"], "application/json"),
             (&["application/json;q=0.1;ext=1, text/html;q=0.2"], "text/html"),
             (&["text/plain;x=\"a,b;q=0\", text/html;q=0.3"], "text/html"),
-            (&["application/json;q=1.1, text/html;q=0.001"], "text/html"),
+            (&["application/json;q=1.1, text/html;q=0.001"], "application/json"),
             (&["garbage, ;;;, q=1, /, text/html"], "text/html"),
             (&["application/json;q=x"], "application/json"),
+            (&["application/json;q=x, text/html;q=0.1"], "text/html"),
+            (&["text/html;q=0.9;"], "text/html"),
+            // What Java's URLConnection sends, and other members that are not quite right.
+            (&["text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"], "text/html"),
+            (&["image/gif, *; q=.2"], "application/json"),
+            (&["*"], "application/json"),
+            (&["*;q=0"], "-"),
+            (&["application/json;q=.2, text/html;q=.7"], "text/html"),
+            (&["q=.7"], "application/json"),
+            (&["html"], "application/json"),
+            (&["text/html q=0.5"], "application/json"),
+            (&["*/html, text/html;q=0.1"], "text/html"),
+            (&["text/html;q=\"0.5\", application/json;q=\"0.2\""], "text/html"),
+            (&["text/plain;x=\"a, text/html"], "text/html"),
+            (&["text/html, \u{e9}"], "text/html"),
+            // Parameters that no offer has: `charset` says nothing, others make a range count less, but not nothing.
+            (&["application/json; charset=utf-8"], "application/json"),
+            (&["text/html;charset=utf-8, application/json;q=0.9"], "text/html"),
+            (&["text/html;level=\"1\""], "text/html;level=1"),
+            (&["application/json;odata=verbose"], "application/json"),
+            (&["text/html;level=1;q=0.5, application/json;version=2"], "application/json"),
+            (&["text/html;level=2;q=0.9, application/json;q=0.1"], "text/html"),
+            (&["text/html;level=2, application/json"], "application/json"),
+            (&["application/json;v=2, */*;q=0.1, text/html;q=0.2"], "text/html"),
+            (&["text/html;level=2;q=0"], "-"),
             (&["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"], "text/html"),
         ] {
             assert_eq!(chosen("/type", "Accept", lines, offers), expected, "{lines:?}");
@@ -237,9 +363,12 @@ mod tests {
             (&["identity;q=0, gzip"], "gzip"),
             (&["deflate", "gzip"], "gzip"),
             (&["sdch, x-none"], "identity"),
-            (&["gzip;q=2, br;q=-1"], "identity"),
-            (&["gzip;q=0.1234"], "identity"),
-            (&["gzip;q="], "identity"),
+            (&["gzip;q=2, br;q=-1"], "gzip"),
+            (&["gzip;q=0.1234, br;q=.1"], "gzip"),
+            (&["gzip;q=.5"], "gzip"),
+            (&["gzip;q="], "gzip"),
+            (&["gzip;q=.0"], "identity"),
+            (&["\"\", (gzip), gzip"], "gzip"),
         ] {
             assert_eq!(chosen("/coding", "Accept-Encoding", lines, offers), expected, "{lines:?}");
         }
@@ -258,6 +387,9 @@ mod tests {
             (&["e, *;q=0.1"], "en"),
             (&["en;q=0, *"], "de-CH"),
             (&["it"], "-"),
+            (&["de_CH, en;q=.9"], "de-CH"),
+            (&["fr;q=.9, *;q=.1"], "fr"),
+            (&["!, ?, it-\u{e9}"], "en"),
         ] {
             assert_eq!(chosen("/language", "Accept-Language", lines, offers), expected, "{lines:?}");
         }
@@ -266,34 +398,66 @@ mod tests {
     #[test]
     fn weights() {
         for (text, expected) in [
-            ("0", Some(0)),
-            ("1", Some(2_000)),
-            ("0.", Some(0)),
-            ("0.5", Some(1_000)),
-            ("0.001", Some(2)),
-            ("1.000", Some(2_000)),
-            ("1.001", None),
-            ("0.0001", None),
-            ("0.é", None),
-            (".5", None),
-            ("-1", None),
-            ("2", None),
-            ("", None),
-            ("1e0", None),
+            ("0", 0),
+            ("1", FULL),
+            ("0.", 0),
+            ("0.5", 1_000),
+            ("0.001", 2),
+            ("1.000", FULL),
+            // not by the grammar
+            (".5", 1_000),
+            ("0.12345", 246),
+            ("0.0001", LEAST),
+            ("00.5", 1_000),
+            ("1.001", FULL),
+            ("2", FULL),
+            ("99999999999999999999", FULL),
+            ("-1", 0),
+            ("-0.5", 0),
+            ("", LEAST),
+            (".", LEAST),
+            ("-", LEAST),
+            ("0.é", LEAST),
+            ("1e0", LEAST),
+            ("0.5.5", LEAST),
+            ("none", LEAST),
         ] {
-            assert_eq!(weight(text), expected, "{text}");
+            assert_eq!(weight(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn separators_in_quotes_separate_nothing() {
+        let split = |text: &'static str| {
+            let parts = split_unquoted(text.as_bytes(), b',').map(|part| std::str::from_utf8(part).unwrap());
+            parts.collect::<Vec<_>>()
+        };
+        assert_eq!(split(""), [""]);
+        assert_eq!(split("a,b"), ["a", "b"]);
+        assert_eq!(split(",a,"), ["", "a", ""]);
+        assert_eq!(split("a=\"b,c\",d"), ["a=\"b,c\"", "d"]);
+        assert_eq!(split("a=\"b\\\",c\",d"), ["a=\"b\\\",c\"", "d"]);
+        assert_eq!(split("a=\"b\",c=\"d,e"), ["a=\"b\"", "c=\"d", "e"]);
+        assert_eq!(split("\"\"\",a"), ["\"\"\"", "a"]);
     }
 
     proptest! {
         #[test]
         fn any_text_has_an_answer(line in ".{0,40}", offer in ".{0,10}") {
-            for (range, weight) in unquoted(&line, ',').filter_map(member) {
+            for (range, weight) in split_unquoted(line.as_bytes(), b',').filter_map(member) {
                 prop_assert!(weight <= FULL);
                 for fit in [media_range as Fit, coding, language] {
-                    fit(range, &offer);
+                    fit(range, offer.as_bytes());
                 }
             }
+        }
+
+        /// What cannot be understood takes nothing away from what can.
+        #[test]
+        fn a_member_beside_garbage_counts(garbage in "[a-z=;\"\\\\.*/ ]{0,12}") {
+            let line = format!("{garbage}, text/html;q=0.7");
+            let weight = weight_of("text/html", media_range, split_unquoted(line.as_bytes(), b',').filter_map(member));
+            prop_assert!(weight.is_some_and(|weight| weight > 0) || garbage.contains("q="), "{:?}", weight);
         }
     }
 }

@@ -28,7 +28,7 @@ enum Wish {
 /// Ranges that touch or overlap are sent as the one they make. For others everything is sent: `multipart/byteranges` would be more
 /// code than the clients that ask for it are worth, and browsers and downloaders ask for one range at a time.
 pub(super) fn part(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
-    let offered = response.status() == StatusCode::OK && response.header_value("accept-ranges") == Some("bytes");
+    let offered = response.status() == StatusCode::OK && response.lists("accept-ranges", "bytes");
     let wish = match only(request, "range") {
         Some(value) if offered => wish(value, length),
         _ => Wish::Everything,

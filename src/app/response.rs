@@ -11,6 +11,7 @@ use super::body::{BodySource, Pieces, Reader};
 use super::caching::is_validator;
 use super::error::Error;
 use crate::http1::grammar::is_tchar;
+use crate::http1::head::list;
 use crate::http1::status::StatusCode;
 
 /// What goes back to the client. Handlers rarely touch it: what they return is poured into it by
@@ -102,7 +103,7 @@ impl Response {
             return;
         }
         match owned_by_server(name) {
-            Some("connection") => self.close |= value.eq_ignore_ascii_case(b"close"),
+            Some("connection") => self.close |= list(value).any(|option| option.eq_ignore_ascii_case(b"close")),
             Some(name) => log::debug!("the server sets {name} itself: ignored"),
             None => self.append_line(name, value),
         }
@@ -442,5 +443,10 @@ mod tests {
         response.header("Connection", "close");
         assert_eq!(lines(&response), []);
         assert!(response.closes());
+        for (value, closes) in [("keep-alive", false), ("keep-alive, Close", true), ("closed", false)] {
+            let mut response = Response::default();
+            response.append_header("Connection", value);
+            assert_eq!(response.closes(), closes, "{value}");
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Gzip {
             && !response.may_wait()
             && response.header_value("content-type").is_some_and(is_text)
             && !SETTLED.iter().any(has)
-            && !forbids_transform(response)
+            && !response.lists("cache-control", "no-transform")
     }
 
     /// `false`: plain is better.
@@ -203,11 +203,6 @@ fn is_text(media_type: &str) -> bool {
         Some((_, subtype)) => subtype.ends_with("+json") || subtype.ends_with("+xml"),
         None => false,
     }
-}
-
-fn forbids_transform(response: &Response) -> bool {
-    let directives = response.header_value("cache-control").unwrap_or_default();
-    directives.split(',').any(|directive| directive.trim().eq_ignore_ascii_case("no-transform"))
 }
 
 /// Bytes that differ have strong tags that differ (RFC 9110 §8.8.3.3); a weak one speaks of both. What is no tag goes.
@@ -325,6 +320,14 @@ mod tests {
             ("/here", &[("Content-Encoding", "br")], 4_500, false, false),
             ("/here", &[("Content-Digest", "sha-256=:AA==:")], 4_500, false, false),
             ("/here", &[("Cache-Control", "private, No-Transform")], 4_500, false, false),
+            (
+                "/here",
+                &[("Cache-Control", "private"), ("Cache-Control", "max-age=9, no-transform")],
+                4_500,
+                false,
+                false,
+            ),
+            ("/here", &[("Cache-Control", "no-transform"), ("Cache-Control", "public")], 4_500, false, false),
             ("/here", &[("Cache-Control", "private")], 4_500, true, true),
         ] {
             let app = app(fields, size);
