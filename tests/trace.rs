@@ -84,6 +84,24 @@ fn what_is_told_of_a_message_does_not_depend_on_the_cuts() {
     }
 }
 
+/// What is not as it should be and served all the same is told at its byte.
+#[test]
+fn what_is_tolerated_is_told() {
+    for (message, at, rfc) in [
+        (format!("\r\n{GET}"), 0, "RFC 9112 §2.2"),
+        (GET.replace("1.1", "1.7"), 15, "RFC 9110 §2.5"),
+        (GET.replace("/plaintext", "/plaintext?q=100%"), 20, "RFC 3986 §2.1"),
+        (GET.replace("/plaintext", "http://a/plaintext?a=%41&b=%4"), 31, "RFC 3986 §2.1"),
+    ] {
+        let all = events(|connection| connection.send(message.as_bytes()));
+        let told: Vec<_> = named(&all, "req.tolerated").iter().map(|event| (&event["at"], &event["rfc"])).collect();
+        assert_eq!(told, [(&at.into(), &rfc.into())], "{message:?}");
+        assert_eq!(named(&all, "resp.head")[0]["status"], 200, "{message:?}");
+    }
+    let all = events(|connection| connection.send(GET.replace("/plaintext", "/plaintext?q=%41").as_bytes()));
+    assert!(named(&all, "req.tolerated").is_empty());
+}
+
 /// The spans of a head tile it, and stream offsets never start again.
 #[test]
 fn offsets_go_on_from_request_to_request() {

@@ -29,7 +29,7 @@ pub struct Target {
     pub form: Form,
     /// The path, escapes and all. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk form.
     pub path: Span,
-    /// The query without its `?`. `None` when there is no `?` at all.
+    /// The query without its `?`. `None` when there is no `?` at all. A `%` in it may stand for itself ([`lone_percent`]).
     pub query: Option<Span>,
     /// Host and port of the absolute and the authority form; it beats the Host field (RFC 9112 §3.2.2).
     pub authority: Option<Span>,
@@ -78,10 +78,12 @@ const PATH: u8 = 1;
 const QUERY: u8 = 2;
 const HOST: u8 = 4;
 
-/// One look-up a byte says where it may stand as it is. `%` has no class: it is where a run of plain bytes stops.
+/// One look-up a byte says where it may stand as it is. In a path and a host `%` has no class: it is where a run of plain bytes stops.
 ///
 /// Beyond RFC 3986 we take what browsers send unescaped because the WHATWG URL standard does not escape it: `[ ] | ^` in
-/// a path, these and `` \ ` { } `` in a query. Not `\` in a path, which browsers turn into `/` before they send it:
+/// a path, these and `` \ ` { } `` in a query, and in a query a `%` without two digits, which `?q=100%` in a link becomes. A form
+/// decoder takes it literally (WHATWG URL §1.3); in a path, which decides what is asked for, it is refused, as nginx and Go do.
+/// Not `\` in a path, which browsers turn into `/` before they send it:
 /// whoever sends it hopes that somebody behind us does so too. Never SP, `"`, `#`, `<`, `>`, controls or bytes over 0x7f.
 const CLASS: [u8; 256] = {
     let mut table = [0; 256];
@@ -91,7 +93,7 @@ const CLASS: [u8; 256] = {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => PATH | QUERY | HOST,
             b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => PATH | QUERY | HOST,
             b':' | b'@' | b'/' | b'[' | b']' | b'|' | b'^' => PATH | QUERY,
-            b'?' | b'\\' | b'`' | b'{' | b'}' => QUERY,
+            b'?' | b'\\' | b'`' | b'{' | b'}' | b'%' => QUERY,
             _ => 0,
         };
         byte += 1;
@@ -107,11 +109,11 @@ fn path_and_query(text: &[u8], from: usize, target: Target) -> Result<Target, Re
     let query = match text.get(path_end) {
         None => None,
         Some(b'?') => {
-            let (end, _) = scan(text, path_end + 1, QUERY).map_err(|at| Fault::TargetEscape.at(at))?;
-            if end < text.len() {
-                return Err(Fault::TargetByte.at(end));
+            let query = text.get(path_end + 1..).unwrap_or_default();
+            if let Some(at) = query.iter().position(|&byte| CLASS[usize::from(byte)] & QUERY == 0) {
+                return Err(Fault::TargetByte.at(path_end + 1 + at));
             }
-            Some(Span::new(path_end + 1, end))
+            Some(Span::new(path_end + 1, text.len()))
         }
         Some(_) => return Err(Fault::TargetByte.at(path_end)),
     };
@@ -129,12 +131,22 @@ fn scan(text: &[u8], from: usize, class: u8) -> Result<(usize, bool), usize> {
         let plain = rest.iter().position(|&byte| CLASS[usize::from(byte)] & class == 0).unwrap_or(rest.len());
         at += plain;
         match rest.get(plain..) {
-            Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
+            Some(escape) if is_escape(escape) => at += 3,
             Some([b'%', ..]) => return Err(at),
             _ => return Ok((at, escaped)),
         }
         escaped = true;
     }
+}
+
+/// Returns where the first `%` of a query stands that does not begin an escape, if there is one.
+pub(crate) fn lone_percent(query: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'%', query).find(|&at| !is_escape(query.get(at..).unwrap_or_default()))
+}
+
+/// Returns whether `text` begins with a percent-encoded byte (RFC 3986 §2.1).
+pub(crate) fn is_escape(text: &[u8]) -> bool {
+    matches!(text, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 /// `http://host[:port][/path][?query]`; https too, as a proxy that ends the TLS passes it on so (RFC 9112 §3.2.2).
@@ -265,7 +277,7 @@ mod tests {
             let everywhere = byte.is_ascii_alphanumeric() || common.contains(&byte);
             // A question mark in the path starts the query, which is fine too.
             let in_path = everywhere || byte == b'?';
-            let in_query = in_path || b"\\`{}".contains(&byte);
+            let in_query = in_path || b"\\`{}%".contains(&byte);
             let fault = if byte == b'%' { Fault::TargetEscape } else { Fault::TargetByte };
             let expected = |allowed: bool, at| if allowed { None } else { Some((fault, at)) };
             assert_eq!(read(Method::GET, &[b'/', byte, b'x']).err(), expected(in_path, 1), "path {byte:#04x}");
@@ -275,8 +287,31 @@ mod tests {
 
     #[test]
     fn escapes_have_two_digits() {
-        for (target, at) in [("/%", 1), ("/a%2", 2), ("/%zz", 1), ("/%2g", 1), ("/%41%", 4), ("/?%", 2), ("/%%41", 1)] {
+        for (target, at) in [("/%", 1), ("/a%2", 2), ("/%zz", 1), ("/%2g", 1), ("/%41%", 4), ("/%%41", 1), ("/%?%", 1)]
+        {
             assert_eq!(read(Method::GET, target.as_bytes()).unwrap_err(), (Fault::TargetEscape, at), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_percent_in_a_query_may_stand_for_itself() {
+        let cases = [
+            ("/x?q=100%", Some(5)),
+            ("/x?%", Some(0)),
+            ("/x?%zz", Some(0)),
+            ("/x?%4", Some(0)),
+            ("/x?%%41", Some(0)),
+            ("/x?%41%4", Some(3)),
+            ("/x?a=%41&b=%c3%A9", None),
+            ("http://a/x?50%&b", Some(2)),
+            ("http://a?%", Some(0)),
+        ];
+        for (target, lone) in cases {
+            let (bytes, parsed) = read(Method::GET, target.as_bytes()).unwrap();
+            assert_eq!(lone_percent(parsed.query.unwrap().of(&bytes)), lone, "{target}");
+        }
+        for (target, at) in [("/?%\"", 3), ("/?% ", 3), ("/?%\u{e9}", 3), ("/?%\0", 3), ("/?%#", 3), ("/?%\u{7f}", 3)] {
+            assert_eq!(read(Method::GET, target.as_bytes()).unwrap_err(), (Fault::TargetByte, at), "{target:?}");
         }
     }
 

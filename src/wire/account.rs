@@ -11,6 +11,7 @@ use crate::http1::fault::{Fault, Reject};
 use crate::http1::framing::Body;
 use crate::http1::head::Head;
 use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS, Transition};
+use crate::http1::target::lone_percent;
 use crate::http1::version::Version;
 
 /// Where in its connection an event belongs.
@@ -208,6 +209,11 @@ impl Account {
         if !old && bytes.get(version..version + 8).is_some_and(|version| version != b"HTTP/1.1") {
             say(self.here(version), Event::ReqTolerated(HIGHER_MINOR));
         }
+        if let Some(query) = head.target.query
+            && let Some(at) = lone_percent(query.of(bytes))
+        {
+            say(self.here(query.range().start + at), Event::ReqTolerated(LONE_PERCENT));
+        }
     }
 
     /// Tells of the body's parts: all of them when its `decoded` length is known, else those that came before it broke off.
@@ -349,6 +355,8 @@ impl Account {
 }
 
 const EMPTY_LINE: Reason = Reason { why: "an empty line before the request line is skipped", rfc: "RFC 9112 §2.2" };
+const LONE_PERCENT: Reason =
+    Reason { why: "a % without two hexadecimal digits stands for itself in a query", rfc: "RFC 3986 §2.1" };
 const HIGHER_MINOR: Reason = Reason { why: "a higher minor version is served as HTTP/1.1", rfc: "RFC 9110 §2.5" };
 
 /// The shortest way from one state to another in the table, at most so many steps, last step first.

@@ -4,6 +4,7 @@
 
 mod date;
 mod faults;
+mod query;
 
 use std::fmt;
 use std::ops::Range;
@@ -48,7 +49,8 @@ pub struct Piece<'e> {
 pub struct Finding {
     /// Offset of the guilty byte from the first byte of the message; for what is missing, of the place where it is missed.
     pub at: usize,
-    /// Its name for programs: that of the [`Fault`](crate::Fault), or one of `blank-line`, `status-line`, `body-short`, `date`.
+    /// Its name for programs: that of the [`Fault`](crate::Fault), or one of `blank-line`, `status-line`, `body-short`,
+    /// `lone-percent`, `date`.
     pub name: &'static str,
     /// The rule, as in `RFC 9112 §5.1`.
     pub rfc: &'static str,
@@ -90,6 +92,7 @@ fn taken_apart(bytes: Vec<u8>, pasted: bool) -> Explanation {
         spans.extend(spans::body_spans(&bytes, head_end, length));
     }
     examined.findings.extend(body.finding.clone());
+    examined.findings.extend(query::findings(&bytes, &spans));
     examined.findings.extend(date::findings(&bytes, &spans));
     let verdict = if request { answer(&examined, &body) } else { reading(&examined, &body) };
     let end = spans.last().map_or(0, |span| span.end);

@@ -15,6 +15,7 @@ pub fn messages() -> Vec<String> {
         GET.replace("1.1\r\n", "1.0\r\nConnection: keep-alive\r\n"),
         GET.replace("Host: a", "Host: a\r\nConnection: close"),
         GET.replace("/plaintext", "/users/7?page=%41"),
+        GET.replace("/plaintext", "/plaintext?page=100%"),
         GET.replace("/plaintext", "/users/seven"),
         GET.replace("/plaintext", "/guarded"),
         GET.replace("/plaintext", "/stream"),

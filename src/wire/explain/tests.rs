@@ -17,6 +17,8 @@ fn every_fault_is_found_at_its_byte() {
             "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nno colon\r\n x\r\nContent-Length: +1\r\n\r\n",
             &[(36, "field-name"), (44, "obs-fold"), (25, "host-repeated"), (64, "length-invalid")],
         ),
+        ("GET /?a=%41&b=100%&c=% HTTP/1.1\r\nHost: a\r\n\r\n", &[(17, "lone-percent")]),
+        ("GET /100%?b=50% HTTP/1.1\r\nHost: a\r\n\r\n", &[(8, "target-escape"), (14, "lone-percent")]),
         ("GET\r\nHost: a\r\nA b: c\r\n\r\n", &[(3, "method-token"), (15, "field-name")]),
         ("GET / HTTP/1.1\nHost: a\n", &[(25, "blank-line")]),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(53, "body-short")]),
@@ -90,6 +92,7 @@ fn the_body_is_measured() {
 fn the_verdict_is_the_parsers() {
     let cases: &[(&str, &str)] = &[
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "stays open"),
+        ("GET /?q=100% HTTP/1.1\r\nHost: a\r\n\r\n", "the request is in order"),
         ("GET / HTTP/1.0\r\n\r\n", "closes behind"),
         ("GET / HTTP/1.1\r\nHost: a\r\n", "408 Request Timeout"),
         ("GET / HTTP/2.0\r\n\r\n", "505 HTTP Version Not Supported"),
