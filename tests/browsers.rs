@@ -4,10 +4,11 @@
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
 
 use wirelight::{App, Html, Request};
 
+#[path = "support/bounded.rs"]
+mod bounded;
 #[path = "support/running.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod running;
@@ -66,7 +67,7 @@ fn what_chromium_sends_is_served() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let report = reports.recv_timeout(Duration::from_secs(120));
+    let report = reports.recv_timeout(bounded::BOUND);
     let _ = browser.kill(); // it may have ended by itself
     let _ = browser.wait();
     let _ = std::fs::remove_dir_all(&profile);
