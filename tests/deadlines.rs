@@ -248,6 +248,50 @@ fn a_body_of_500_bytes_a_second_may_take_its_time() {
 }
 
 #[test]
+fn a_fast_beginning_pays_for_one_pause_and_no_more() {
+    let app = app();
+    let client = app.test();
+    let mut c = client.connect();
+    c.send(&announce(1 << 20));
+    c.send(&vec![b'x'; (1 << 20) - 5000]);
+    // A byte a pause: each is worth 2 ms.
+    c.advance(seconds(10) - MOMENT);
+    assert_silent(&mut c);
+    c.send(b"x");
+    c.advance(Duration::from_millis(3));
+    assert_too_late(&mut c, SLOW);
+}
+
+#[test]
+fn a_body_that_was_fast_and_gets_slow_is_given_up_after_one_pause_worth_of_bytes() {
+    let app = app();
+    let client = app.test();
+    let mut c = client.connect();
+    c.send(&announce(1 << 20));
+    c.send(&[b'x'; 500_000]);
+    // Half of the least rate: what was saved up for ten seconds is used up after nineteen.
+    for _ in 0..18 {
+        c.advance(seconds(1));
+        assert_silent(&mut c);
+        c.send(&[b'x'; 250]);
+    }
+    c.advance(seconds(1));
+    assert_too_late(&mut c, SLOW);
+}
+
+#[test]
+fn a_body_that_was_slow_within_its_grace_may_recover() {
+    let app = app();
+    let client = app.test();
+    let mut c = client.connect();
+    c.send(&announce(30_000));
+    c.advance(seconds(5) - MOMENT);
+    c.send(&[b'x'; 10_000]);
+    pass_quietly(&mut c, seconds(10));
+    assert_too_late(&mut c, LATE);
+}
+
+#[test]
 fn the_part_of_a_body_that_came_with_its_head_counts() {
     let app = app();
     let client = app.test();
@@ -365,6 +409,71 @@ fn behind_our_fin_the_client_has_two_seconds() {
     c.advance(Duration::from_millis(4));
     assert!(c.is_over() && !c.is_reset());
     assert_eq!(c.received(), b"");
+}
+
+/// An early answer to a client that has just begun to send.
+fn refused(c: &mut TestConnection) {
+    c.send(&announce(30 << 20));
+    assert_answer(c, "413 Content Too Large\r\n", false);
+}
+
+#[test]
+fn a_client_that_still_sends_its_body_is_read_to_the_end() {
+    let app = app();
+    let client = app.test();
+    let mut c = client.connect();
+    refused(&mut c);
+    // However much it is, as long as it comes: 30 MB in 29 s, with pauses.
+    for _ in 0..29 {
+        c.send(&vec![b'x'; 1 << 20]);
+        c.advance(seconds(1));
+        assert!(!c.is_over());
+    }
+    c.send(&vec![b'x'; 1 << 20]);
+    assert!(!c.is_over());
+    c.half_close();
+    assert!(c.is_over() && !c.is_reset());
+    assert_eq!(c.received(), b"");
+}
+
+#[test]
+fn nothing_is_read_for_more_than_thirty_seconds_after_our_fin() {
+    let app = app();
+    let client = app.test();
+    let mut c = client.connect();
+    refused(&mut c);
+    for _ in 0..29 {
+        c.send(&vec![b'x'; 1 << 20]);
+        c.advance(seconds(1));
+    }
+    c.advance(seconds(1) - MOMENT);
+    assert!(!c.is_over());
+    c.send(b"x");
+    c.advance(MOMENT);
+    assert!(c.is_over() && !c.is_reset());
+}
+
+#[test]
+fn a_client_that_stops_or_dawdles_after_our_fin_is_left() {
+    let app = app();
+    let client = app.test();
+    // Fast, then a pause.
+    let mut c = client.connect();
+    refused(&mut c);
+    c.send(&vec![b'x'; 5 << 20]);
+    c.advance(seconds(2) - MOMENT);
+    assert!(!c.is_over());
+    c.advance(MOMENT);
+    assert!(c.is_over() && !c.is_reset());
+    // 400 bytes a second: less than the least rate of a body.
+    let mut c = client.connect();
+    refused(&mut c);
+    c.send(&[b'x'; 400]);
+    c.advance(seconds(1));
+    assert!(!c.is_over());
+    c.send(&[b'x'; 400]);
+    c.advance(seconds(1));
+    assert!(c.is_over() && !c.is_reset());
 }
 
 // Answers.

@@ -161,6 +161,39 @@ fn at_the_end_of_a_stop_who_is_left_is_cut_and_counted() {
 }
 
 #[test]
+fn a_stop_waits_for_no_client_whose_answer_is_long_gone() {
+    // Nothing but the grace of idle connections may end this stop, and that is over at once.
+    let hour = Duration::from_secs(3600);
+    let timeouts =
+        Timeouts { drain_idle: Duration::ZERO, linger: hour, linger_idle: hour, shutdown: hour, ..Timeouts::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().timeouts(timeouts);
+    let address = server.local_addr();
+    let (handle, running) = run(server);
+    let mut idle = connect(address);
+    assert!(ask_on(&mut idle, "/").ends_with("ok"));
+    handle.stop();
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(running.join().unwrap().map_err(|error| error.to_string())));
+    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(Ok(())), "an idle client holds the stop up");
+    assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn at_the_end_of_a_stop_a_client_that_has_its_answer_is_not_counted() {
+    let timeouts = Timeouts { shutdown: Duration::from_millis(200), ..Timeouts::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().timeouts(timeouts);
+    let address = server.local_addr();
+    let (handle, running) = run(server);
+    let mut lingering = connect(address);
+    lingering.write_all(b"BAD\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    lingering.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    handle.stop();
+    running.join().unwrap().unwrap();
+}
+
+#[test]
 fn a_lame_duck_says_so_and_serves_on() {
     let server = Server::bind("127.0.0.1:0").unwrap().lame_duck(Duration::from_secs(600));
     let address = server.local_addr();

@@ -145,17 +145,13 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
-    pub(crate) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.requests > 0 && self.held.is_none() && self.stage == Stage::Open && self.http.waiting() == Waiting::Idle
     }
 
-    /// Since when an unfinished head has been on its way. The first one is expected from the beginning: a client that has only
-    /// just connected is not idle, its request is half a round trip away.
-    pub(crate) fn head_since(&self) -> Option<Millis> {
-        match &self.held {
-            Some(held) => matches!(held.phase, Some((_, Timer::Head))).then_some(held.transfer.since),
-            None => (self.requests == 0).then_some(self.opened),
-        }
+    /// Whether its last answer is out: what it still reads, it discards.
+    pub(crate) fn is_lingering(&self) -> bool {
+        self.stage == Stage::Lingering
     }
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
@@ -181,12 +177,12 @@ impl<S: Socket> Conn<S> {
                 return Fate::Again;
             }
             if self.http.waiting() == Waiting::Close {
-                return self.finish(context.moment.now, probe);
+                return self.finish(context, probe);
             }
             if self.more {
                 return Fate::Again;
             }
-            self.note_progress(fresh, context.moment.now);
+            self.note_read(fresh, context);
             if !self.readable {
                 return Fate::Wait;
             }

@@ -28,12 +28,13 @@ pub struct Timeouts {
     pub body_idle: Duration,
     /// For the next bytes of an answer to leave. The connection is reset after it.
     pub write_idle: Duration,
-    /// The least bytes a second that a body must come with, averaged, after the grace; 408 below it. Read timeouts alone let 860 of
-    /// 1,000 slow senders stay for ever.
+    /// The least bytes a second at which a body must arrive after the grace; 408 below it. Counted at the socket, under TLS too. A
+    /// fast start saves up for one `body_idle` at most. Read timeouts alone let 860 of 1,000 slow senders stay for ever.
     pub body_rate: u64,
     /// How long a body may be slower than that.
     pub body_grace: Duration,
-    /// The least bytes a second that a client must read with, averaged, after the grace; reset below it.
+    /// The least bytes a second at which a client must read after the grace; reset below it. A fast start saves up for one
+    /// `write_idle` at most.
     pub write_rate: u64,
     /// How long a client may read slower than that.
     pub write_grace: Duration,
@@ -43,8 +44,11 @@ pub struct Timeouts {
     pub keep_alive_crowded: Duration,
     /// How long a connection is kept at most; the next answer then says `Connection: close`.
     pub max_age: Duration,
-    /// After our FIN, for the peer's (RFC 9112 §9.6).
+    /// After the server's FIN, for the client's (RFC 9112 §9.6): how long the server reads and discards what a client still sends,
+    /// at `body_rate` at least. A client that uploads gets to read an early answer only while the server reads on. nginx chose 30 s.
     pub linger: Duration,
+    /// The longest pause of such a client, after which the connection is closed. nginx chose 5 s.
+    pub linger_idle: Duration,
     /// On a quiet event stream, until a sign of life. Proxies cut after 60 s of silence.
     pub heartbeat: Duration,
     /// At a graceful stop, how long idle connections may still begin a request.
@@ -67,7 +71,8 @@ impl Default for Timeouts {
             keep_alive: seconds(15),
             keep_alive_crowded: seconds(5),
             max_age: seconds(3600),
-            linger: seconds(2),
+            linger: seconds(30),
+            linger_idle: seconds(2),
             heartbeat: seconds(15),
             drain_idle: seconds(2),
             shutdown: seconds(30),
@@ -75,7 +80,35 @@ impl Default for Timeouts {
     }
 }
 
-/// A transfer under way: when it began, when it last moved, and how far.
+/// How fast a transfer has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// The longest pause. No burst saves up for more than this: a rate over the whole transfer could be paid in advance.
+    idle: Duration,
+    /// The least bytes a second.
+    rate: u64,
+    /// How long the rate is not asked for.
+    grace: Duration,
+}
+
+impl Timeouts {
+    /// Of a request body.
+    pub(crate) fn body_pace(&self) -> Pace {
+        Pace { idle: self.body_idle, rate: self.body_rate, grace: self.body_grace }
+    }
+
+    /// Of an answer.
+    pub(crate) fn write_pace(&self) -> Pace {
+        Pace { idle: self.write_idle, rate: self.write_rate, grace: self.write_grace }
+    }
+
+    /// Of what a client sends after its last answer.
+    pub(crate) fn linger_pace(&self) -> Pace {
+        Pace { idle: self.linger_idle, rate: self.body_rate, grace: self.linger_idle }
+    }
+}
+
+/// A transfer under way: when it began, when it last moved, and the bytes that count, those beyond one pause's worth being forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Transfer {
     pub(crate) since: Millis,
@@ -84,12 +117,26 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// When patience ends if nothing more moves: too long a pause, or the first moment at which the average is below the least
-    /// rate. That moment is known in advance, so no timer has to look in between.
-    pub(crate) fn deadline(&self, idle: Duration, rate: u64, grace: Duration) -> Millis {
-        let pause = self.last + millis(idle);
-        let earned = self.bytes.saturating_mul(1000).checked_div(rate).unwrap_or(u64::MAX);
-        pause.min(self.since.saturating_add(earned.max(millis(grace))))
+    /// A transfer that begins, with the bytes that are here already.
+    pub(crate) fn begin(bytes: u64, now: Millis, pace: Pace) -> Transfer {
+        let mut transfer = Transfer { since: now, last: now, bytes: 0 };
+        transfer.advance(bytes, now, pace);
+        transfer
+    }
+
+    /// Counts `bytes` that moved now. They pay for one pause from now at most.
+    pub(crate) fn advance(&mut self, bytes: u64, now: Millis, pace: Pace) {
+        let window = now.saturating_sub(self.since).saturating_add(millis(pace.idle));
+        let most = pace.rate.saturating_mul(window).div_ceil(1000);
+        (self.last, self.bytes) = (now, self.bytes.saturating_add(bytes).min(most));
+    }
+
+    /// When patience ends if nothing more moves: too long a pause, or the first moment at which the bytes that count no longer pay
+    /// for the time. That moment is known in advance, so no timer has to look in between.
+    pub(crate) fn deadline(&self, pace: Pace) -> Millis {
+        let pause = self.last.saturating_add(millis(pace.idle));
+        let paid = self.bytes.saturating_mul(1000).checked_div(pace.rate).unwrap_or(u64::MAX);
+        pause.min(self.since.saturating_add(paid.max(millis(pace.grace))))
     }
 }
 
@@ -278,11 +325,37 @@ mod tests {
 
     #[test]
     fn a_transfer_ends_by_pause_or_by_rate() {
-        let (idle, grace) = (Duration::from_secs(10), Duration::from_secs(5));
-        let transfer = |since, last, bytes| Transfer { since, last, bytes }.deadline(idle, 500, grace);
+        let pace = Pace { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
+        let transfer = |since, last, bytes| Transfer { since, last, bytes }.deadline(pace);
         assert_eq!(transfer(0, 0, 0), 5_000, "nothing came: the grace");
         assert_eq!(transfer(0, 4_000, 10_000), 14_000, "fast, then a pause");
         assert_eq!(transfer(0, 19_000, 10_000), 20_000, "10,000 bytes are good for 20 s");
-        assert_eq!(Transfer { since: 0, last: 0, bytes: 0 }.deadline(idle, 0, grace), 10_000, "no least rate");
+        let free = Pace { rate: 0, ..pace };
+        assert_eq!(Transfer { since: 0, last: 0, bytes: 0 }.deadline(free), 10_000, "no least rate");
+    }
+
+    #[test]
+    fn a_burst_pays_for_one_pause_and_no_more() {
+        let pace = Pace { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
+        let mut transfer = Transfer::begin(1_000_000, 1_000, pace);
+        assert_eq!(transfer.deadline(pace), 11_000);
+        transfer.advance(1, 10_900, pace);
+        assert_eq!(transfer.deadline(pace), 11_002, "one byte at the end of a pause is good for 2 ms");
+        transfer.advance(1_000, 11_000, pace);
+        assert_eq!(transfer.deadline(pace), 13_002);
+        transfer.advance(1 << 40, 13_000, pace);
+        assert_eq!(transfer.deadline(pace), 23_000);
+    }
+
+    #[test]
+    fn the_ends_of_numbers_are_no_ends_of_time() {
+        for rate in [0, 1, 500] {
+            let never = Pace { idle: Duration::from_millis(u64::MAX), rate, grace: Duration::ZERO };
+            let mut transfer = Transfer::begin(u64::MAX, 5, never);
+            transfer.advance(u64::MAX, 10, never);
+            assert!(transfer.deadline(never) > 1 << 40, "{rate}");
+        }
+        let at_once = Pace { idle: Duration::ZERO, rate: 1, grace: Duration::ZERO };
+        assert_eq!(Transfer::begin(9, 5, at_once).deadline(at_once), 5);
     }
 }

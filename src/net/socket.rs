@@ -18,6 +18,21 @@ pub(crate) trait Socket: Read + Write {
 
     /// Makes the close that follows a reset: the kernel drops what it still had to send (SO_LINGER 0).
     fn reset_on_close(&mut self);
+
+    /// How many bytes came off the network since this was asked last, when `read` of them could be handed on.
+    fn arrived(&mut self, read: usize) -> usize {
+        read
+    }
+
+    /// How many bytes went to the network since this was asked last, when `written` of them are done with.
+    fn departed(&mut self, written: usize) -> usize {
+        written
+    }
+
+    /// Whether bytes came that cannot be handed on before more come.
+    fn holds_part(&self) -> bool {
+        false
+    }
 }
 
 /// What a listener gave, under TLS or as it is. Two kinds in one type cost a predicted branch a call; a worker generic in its
@@ -127,6 +142,24 @@ impl Socket for Stream {
             Stream::Unix(_) => {} // it has no reset: what its reader has not taken stays readable
             Stream::Tls(stream) => stream.reset_on_close(),
         }
+    }
+
+    fn arrived(&mut self, read: usize) -> usize {
+        match self {
+            Stream::Tls(stream) => stream.arrived(read),
+            Stream::Tcp(_) | Stream::Unix(_) => read,
+        }
+    }
+
+    fn departed(&mut self, written: usize) -> usize {
+        match self {
+            Stream::Tls(stream) => stream.departed(written),
+            Stream::Tcp(_) | Stream::Unix(_) => written,
+        }
+    }
+
+    fn holds_part(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.holds_part())
     }
 }
 

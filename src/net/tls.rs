@@ -2,6 +2,8 @@
 //! the one answer to who speaks it here in plain.
 
 mod blocking;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -77,7 +79,16 @@ impl Cover {
     pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
         let Some(Tls(config)) = &self.0 else { return Ok(socket) };
         let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-        Ok(Stream::Tls(TlsStream(Box::new(Inner { socket, tls, owed: 0, fresh: true, over: false }))))
+        Ok(Stream::Tls(TlsStream(Box::new(Inner {
+            socket,
+            tls,
+            owed: 0,
+            fresh: true,
+            over: false,
+            part: false,
+            arrived: 0,
+            departed: 0,
+        }))))
     }
 }
 
@@ -93,6 +104,11 @@ struct Inner {
     fresh: bool,
     /// The client was told that nothing follows, or is to see that something is missing.
     over: bool,
+    /// Bytes came behind the last ones that could be deciphered.
+    part: bool,
+    /// Bytes that came off the socket, and that the socket took, since somebody asked.
+    arrived: usize,
+    departed: usize,
 }
 
 impl TlsStream {
@@ -117,7 +133,7 @@ impl Read for TlsStream {
         while let Some(room) = into.get_mut(n..).filter(|room| !room.is_empty()) {
             match self.0.tls.reader().read(room) {
                 Ok(0) => break,
-                Ok(more) => n += more,
+                Ok(more) => (n, self.0.part) = (n + more, false),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.0.receive() {
                     Ok(()) => {}
                     Err(_) if n > 0 => break,
@@ -168,15 +184,29 @@ impl Socket for TlsStream {
         self.0.over = true;
         self.0.socket.reset_on_close();
     }
+
+    fn arrived(&mut self, _: usize) -> usize {
+        std::mem::take(&mut self.0.arrived)
+    }
+
+    fn departed(&mut self, _: usize) -> usize {
+        std::mem::take(&mut self.0.departed)
+    }
+
+    fn holds_part(&self) -> bool {
+        self.0.part
+    }
 }
 
 impl Inner {
     /// Takes what the socket has for one read, and answers what is the handshake's.
     fn receive(&mut self) -> io::Result<()> {
         self.look_at_the_first_byte()?;
-        while let Err(error) = self.tls.read_tls(&mut self.socket) {
-            if error.kind() != ErrorKind::Interrupted {
-                return Err(error);
+        loop {
+            match self.tls.read_tls(&mut self.socket) {
+                Ok(n) => break (self.arrived, self.part) = (self.arrived + n, true),
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                Err(_) => {}
             }
         }
         let state = self.tls.process_new_packets();
@@ -210,8 +240,9 @@ impl Inner {
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut self.socket) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => self.departed += n,
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                _ => {}
+                Err(_) => {}
             }
         }
         Ok(())

@@ -40,8 +40,6 @@ const SIGNALS: Token = Token(usize::MAX - 2);
 const EVENTS: usize = 1024;
 /// Connections accepted before the others get their turn.
 const ACCEPTS_A_TURN: usize = 64;
-/// A head this old may be given up for a newcomer when all places are taken.
-const STALE_HEAD: Millis = 1000;
 /// How many that may have to go are asked before a newcomer has to wait: each look for one goes through the whole table.
 const LAST_LOOKS: usize = 4;
 
@@ -306,14 +304,13 @@ impl<P: Probe> Worker<P> {
         false
     }
 
-    /// The oldest idle connection, else the oldest head that has been unfinished for a second.
+    /// Of the kind that goes first the connection whose patience ends first: it has been idle, unfinished or slow for longest.
     fn victim(&self) -> Option<Key> {
-        let idle = self.conns.iter().filter(|(_, entry)| entry.conn.is_idle()).min_by_key(|(_, entry)| entry.deadline);
-        let stale = || {
-            let heads = self.conns.iter().filter_map(|(key, entry)| entry.conn.head_since().map(|since| (key, since)));
-            heads.min_by_key(|(_, since)| *since).filter(|(_, since)| since + STALE_HEAD <= self.moment.now)
-        };
-        idle.map(|(key, _)| key).or_else(|| stale().map(|(key, _)| key))
+        let expendable = self.conns.iter().filter_map(|(key, entry)| {
+            let kind = entry.conn.expendable(self.moment.now, &self.settings.timeouts)?;
+            Some((key, kind, entry.deadline))
+        });
+        expendable.min_by_key(|(_, kind, deadline)| (*kind, *deadline)).map(|(key, ..)| key)
     }
 
     fn remove(&mut self, key: Key, ending: Ending) {

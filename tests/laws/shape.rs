@@ -7,14 +7,14 @@ const FUNCTION: usize = 60;
 /// `Conn::drive`, the story of a request, fits one screen: comments count.
 const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// The first plan gave net 1,500, app 2,200 and middleware 900. Since then net took in the pool, the streams, both ways at once,
-/// and TLS, for upgraded connections too; app the files, conditional requests, ranges, cookies, negotiation, proxies, checks,
-/// pages and multipart forms; middleware the rate limits, those in Redis, gzip, and log lines spelled by
-/// hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
+/// TLS, for upgraded connections too, rates in a window and bounds on what connections hold; app the files, conditional
+/// requests, ranges, cookies, negotiation, proxies, checks, pages and multipart forms; middleware the rate limits, those in Redis,
+/// gzip, and log lines spelled by hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
 /// message, pasted ones too, and every fact of the schema, refused heads included; then the wrapping of lines and the story of
 /// a request. App came to read preferences with mistakes in them, and to keep forms, queries and cookies that were read once, with an
 /// index. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 3_340), ("app", 5_050), ("middleware", 1_500), ("wire", 3_200)];
+    &[("http1", 2_000), ("net", 3_700), ("app", 5_050), ("middleware", 1_500), ("wire", 3_200)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {

@@ -46,7 +46,8 @@ impl<S: Socket> Conn<S> {
         if let Some(begun) = self.held.take() {
             (held.stream, held.switch) = (begun.stream, begun.switch);
         }
-        if !held.is_claimed() && (held.at >= held.input.len() || self.http.waiting() == Waiting::Close) {
+        let nothing = held.at >= held.input.len() && !self.socket.holds_part();
+        if !held.is_claimed() && (nothing || self.http.waiting() == Waiting::Close) {
             return;
         }
         if let Some(gap) = self.http.close_gap() {

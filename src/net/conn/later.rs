@@ -82,7 +82,7 @@ impl<S: Socket> Conn<S> {
             return fate;
         }
         match self.stage {
-            Stage::Lingering => self.linger(desk, probe),
+            Stage::Lingering => self.linger(desk, context, probe),
             Stage::Postponed => self.hand_over(desk, context, probe),
             Stage::Streaming => match self.take_in(desk, context, probe) {
                 Fate::Gone(ending) => Fate::Gone(ending),
@@ -196,9 +196,9 @@ impl<S: Socket> Conn<S> {
     /// Everything of the answer is with the kernel: what is next?
     fn after_answer<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         if self.http.is_over() {
-            return self.finish(context.moment.now, probe);
+            return self.finish(context, probe);
         }
-        self.note_progress(0, context.moment.now);
+        self.note_progress(0, context);
         Fate::Again
     }
 
@@ -281,7 +281,7 @@ impl<S: Socket> Conn<S> {
             stream.frame_end(output);
             return self.end_stream(context, probe);
         }
-        self.note_progress(0, context.moment.now);
+        self.note_progress(0, context);
         Fate::Wait
     }
 
@@ -335,7 +335,7 @@ impl<S: Socket> Conn<S> {
             stream.frame(beat, output);
         }
         let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
-        self.note_progress(1, context.moment.now);
+        self.note_progress(1, context);
         fate.unwrap_or(Fate::Wait)
     }
 }

@@ -4,13 +4,12 @@ use std::io::{self, ErrorKind};
 
 use super::{Conn, Fate, HIGH_WATER, Stage};
 use crate::http1::connection::Waiting;
-use crate::net::deadline::Millis;
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Event, Probe};
 
-/// What a lingering connection may still send us before we close all the same. nginx chose 30 s without a bound on the bytes.
-const LINGER_BYTES: u64 = 256 * 1024;
+/// Reads of a lingering connection before the others get their turn.
+const READS_A_TURN: usize = 8;
 
 impl<S: Socket> Conn<S> {
     /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
@@ -29,7 +28,7 @@ impl<S: Socket> Conn<S> {
                 output.clear();
                 None
             }
-            Ok(n) => self.keep_output(n, output, context.moment.now, probe),
+            Ok(n) => self.keep_output(n, output, context, probe),
             Err(_) => {
                 output.clear();
                 Some(Fate::Gone(Ending::Broken))
@@ -43,7 +42,7 @@ impl<S: Socket> Conn<S> {
         &mut self,
         written: usize,
         output: &mut Vec<u8>,
-        now: Millis,
+        context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Fate> {
         let rest = output.get(written..).unwrap_or_default().to_vec();
@@ -57,7 +56,7 @@ impl<S: Socket> Conn<S> {
         }
         let held = self.held.get_or_insert_default();
         (held.output, held.sent) = (rest, 0);
-        self.note_progress(written, now);
+        self.note_written(written, context);
         Some(Fate::Rearm)
     }
 
@@ -76,10 +75,10 @@ impl<S: Socket> Conn<S> {
         match result {
             Err(_) => Some(Fate::Gone(Ending::Broken)),
             Ok(_) if left > 0 => {
-                self.note_progress(written, context.moment.now);
+                self.note_written(written, context);
                 Some(Fate::Rearm)
             }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context.moment.now, probe)),
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context, probe)),
             Ok(_) => None,
         }
     }
@@ -107,7 +106,7 @@ impl<S: Socket> Conn<S> {
     /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
     /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
     /// whose request was read to its last byte, sends nothing more: then one close is enough.
-    pub(super) fn finish<P: Probe>(&mut self, now: Millis, probe: &mut P) -> Fate {
+    pub(super) fn finish<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
         self.http.closed();
         self.held = None;
@@ -120,27 +119,24 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, Event::ConnHalfClose);
         }
         (self.stage, self.readable, self.more) = (Stage::Lingering, true, false);
-        self.note_linger(now);
+        self.held = Some(Box::default());
+        self.note_progress(0, context);
         Fate::Again
     }
 
-    fn note_linger(&mut self, now: Millis) {
-        self.held = Some(Box::default());
-        self.note_progress(0, now);
-    }
-
-    /// Reads on behind our FIN and throws it away.
-    pub(super) fn linger<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> Fate {
-        loop {
+    /// Reads and discards what comes after our FIN: a client that still sends its body reads the answer when it is done, or when it
+    /// looks up. Bounded by time and by a least rate, not by a number of bytes: a reset would destroy the answer (RFC 9112 §9.6).
+    pub(super) fn linger<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        for _ in 0..READS_A_TURN {
             let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
-            let held = self.held.get_or_insert_default();
-            held.transfer.bytes += fresh as u64;
-            if self.eof || held.transfer.bytes > LINGER_BYTES {
+            if self.eof {
                 return Fate::Gone(Ending::Staged);
             }
+            self.note_read(fresh, context);
             if !self.readable {
                 return Fate::Wait;
             }
         }
+        Fate::Again
     }
 }

@@ -3,10 +3,25 @@
 use super::{Conn, Fate, Held, Stage};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
-use crate::net::deadline::{Millis, NEVER, Transfer, millis};
+use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, millis};
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Due, Ending, Event, Probe, Timer};
+
+/// A head this old may be given up for a newcomer when all places are taken; a last answer had this long to be read.
+const STALE: Millis = 1000;
+
+/// What a connection is at that may have to go for a newcomer: the first kind goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Expendable {
+    /// Its last answer is out.
+    Lingering,
+    Idle,
+    /// A head that has been unfinished for a second. The first one is expected from the beginning.
+    Head,
+    /// A body whose sender is about to be given up, or nearly.
+    Body,
+}
 
 impl<S: Socket> Conn<S> {
     /// When the connection's patience ends as things stand. Asked after every turn; for an idle connection that is one addition.
@@ -32,9 +47,11 @@ impl<S: Socket> Conn<S> {
         match self.timer() {
             Timer::Idle => self.idle_deadline(context),
             Timer::Head => transfer.since + millis(timeouts.head),
-            Timer::Body => transfer.deadline(timeouts.body_idle, timeouts.body_rate, timeouts.body_grace),
-            Timer::Write => transfer.deadline(timeouts.write_idle, timeouts.write_rate, timeouts.write_grace),
-            Timer::Linger => transfer.since + millis(timeouts.linger),
+            Timer::Body => transfer.deadline(timeouts.body_pace()),
+            Timer::Write => transfer.deadline(timeouts.write_pace()),
+            Timer::Linger => {
+                transfer.deadline(timeouts.linger_pace()).min(transfer.since.saturating_add(millis(timeouts.linger)))
+            }
             Timer::Beat => transfer.last + millis(timeouts.heartbeat),
             Timer::Application => held.away.as_ref().map_or(NEVER, |(_, until)| *until),
         }
@@ -59,7 +76,7 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, Event::ConnTimer { timer, due: Due::Passed });
         }
         match timer {
-            Timer::Idle if context.moment.draining.is_some() => self.finish(context.moment.now, probe),
+            // At a graceful stop too: its answer is long gone, and there is nothing to linger for.
             Timer::Idle => Fate::Gone(Ending::Fin),
             Timer::Head => self.too_late(Fault::HeadTimeout, desk, context, probe),
             Timer::Body if self.flows_in() && self.paused(context) => self.starve(Fault::BodyTimeout, context),
@@ -76,10 +93,33 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Somebody else needs its place. As with every deadline there is one last look first: who has begun to speak stays, but not
-    /// who sends another byte of a head that has been unfinished for too long.
+    /// Whether the connection may have to go for a newcomer, and before which others.
+    pub(crate) fn expendable(&self, now: Millis, timeouts: &Timeouts) -> Option<Expendable> {
+        let Some(held) = &self.held else {
+            let mute = self.requests == 0 && self.opened + STALE <= now;
+            return if self.is_idle() { Some(Expendable::Idle) } else { mute.then_some(Expendable::Head) };
+        };
+        let transfer = &held.transfer;
+        let stale = transfer.since + STALE <= now;
+        match self.timer() {
+            Timer::Linger if stale => Some(Expendable::Lingering),
+            Timer::Head if stale => Some(Expendable::Head),
+            Timer::Body if self.stage == Stage::Open => {
+                let (pace, grace) = (timeouts.body_pace(), millis(timeouts.body_grace));
+                let ends_soon = transfer.deadline(pace) < now.saturating_add(millis(timeouts.body_idle) / 2);
+                (transfer.since.saturating_add(grace) <= now && ends_soon).then_some(Expendable::Body)
+            }
+            _ => None,
+        }
+    }
+
+    /// A newcomer needs the place. As with every deadline there is one last look first: an idle client that has begun to speak stays,
+    /// but not one that sends another byte of a head or body that was too slow before.
     pub(crate) fn give_way<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        let standing = |conn: &Self| (conn.requests, conn.is_idle(), conn.head_since());
+        if self.stage == Stage::Lingering {
+            return Fate::Gone(Ending::Staged);
+        }
+        let standing = |conn: &Self| (conn.requests, conn.expendable(context.moment.now, &context.settings.timeouts));
         let before = standing(self);
         self.wake(false);
         match self.turn(desk, context, probe) {
@@ -100,25 +140,49 @@ impl<S: Socket> Conn<S> {
             _ if self.owes_output() => Timer::Write,
             _ if self.stage == Stage::Streaming && !self.flows_in() => self.stream_timer(),
             _ if self.stage == Stage::Away && !self.flows_in() => Timer::Application,
-            Waiting::Idle => Timer::Idle,
-            Waiting::Head => Timer::Head,
+            Waiting::Idle if self.held.is_none() => Timer::Idle,
+            Waiting::Idle | Waiting::Head => Timer::Head,
             Waiting::Body => Timer::Body,
             Waiting::Application | Waiting::Close => Timer::Application,
         }
     }
 
+    /// Notes that `fresh` bytes were read. Under TLS the socket counts: bytes arrive as they like, and are deciphered a record at a time.
+    #[inline]
+    pub(super) fn note_read(&mut self, fresh: usize, context: &Context<'_>) {
+        if self.held.is_some() {
+            let arrived = self.socket.arrived(fresh);
+            self.note_in_held(arrived, context);
+        } else if fresh == 0 && self.requests > 0 && self.socket.holds_part() {
+            // A part of a record is the beginning of a head, and has the time of one.
+            self.held = Some(Box::default());
+            self.note_in_held(0, context);
+        }
+    }
+
+    /// Notes that `written` bytes left.
+    pub(super) fn note_written(&mut self, written: usize, context: &Context<'_>) {
+        let departed = self.socket.departed(written);
+        self.note_progress(departed, context);
+    }
+
     /// Notes that `bytes` moved in what is unfinished; a new request, or its other side, starts a new account.
     #[inline]
-    pub(super) fn note_progress(&mut self, bytes: usize, now: Millis) {
+    pub(super) fn note_progress(&mut self, bytes: usize, context: &Context<'_>) {
         if self.held.is_some() {
-            self.note_in_held(bytes, now);
+            self.note_in_held(bytes, context);
         }
     }
 
     #[inline(never)]
-    fn note_in_held(&mut self, bytes: usize, now: Millis) {
-        let timer = self.timer();
+    fn note_in_held(&mut self, bytes: usize, context: &Context<'_>) {
+        let (timer, now, timeouts) = (self.timer(), context.moment.now, &context.settings.timeouts);
         let phase = Some((self.requests, timer));
+        let pace = match timer {
+            Timer::Body => timeouts.body_pace(),
+            Timer::Linger => timeouts.linger_pace(),
+            _ => timeouts.write_pace(),
+        };
         let Some(held) = &mut self.held else { return };
         if held.phase != phase {
             // The part of a body that came with its head counts; what the kernel took of an answer at once says nothing of its reader.
@@ -127,10 +191,9 @@ impl<S: Socket> Conn<S> {
             } else {
                 0
             };
-            (held.phase, held.transfer) = (phase, Transfer { since: now, last: now, bytes: here as u64 });
+            (held.phase, held.transfer) = (phase, Transfer::begin(here as u64, now, pace));
         } else if bytes > 0 {
-            held.transfer.last = now;
-            held.transfer.bytes += bytes as u64;
+            held.transfer.advance(bytes as u64, now, pace);
         }
     }
 
@@ -151,7 +214,7 @@ impl<S: Socket> Conn<S> {
         self.refuse(reject, head, bytes, &mut desk.tools, context, probe);
         match self.flush(&mut desk.tools.output, context, probe) {
             Some(fate) => fate,
-            None => self.finish(context.moment.now, probe),
+            None => self.finish(context, probe),
         }
     }
 }

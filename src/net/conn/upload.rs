@@ -92,7 +92,7 @@ impl<S: Socket> Conn<S> {
             let Some(intake) = &mut held.intake else { return Fate::Wait };
             intake.flows = self.http.expects_body() && intake.pipe.wants();
             if !intake.flows {
-                self.note_progress(0, context.moment.now);
+                self.note_progress(0, context);
                 return Fate::Wait;
             }
             if std::mem::take(&mut intake.owes_continue) {
@@ -106,7 +106,7 @@ impl<S: Socket> Conn<S> {
             }
             let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
             self.feed(desk.scratch.get(..fresh).unwrap_or_default(), context);
-            self.note_progress(fresh, context.moment.now);
+            self.note_read(fresh, context);
             if !self.readable && self.http.expects_body() {
                 return Fate::Wait;
             }

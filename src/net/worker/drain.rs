@@ -4,6 +4,7 @@ use crate::net::conn::Conn;
 use crate::net::control::Phase;
 use crate::net::deadline::{Millis, millis};
 use crate::net::desk::Moment;
+use crate::net::entry::Entry;
 use crate::net::slots::Key;
 use crate::net::socket::Socket;
 use crate::wire::probe::Probe;
@@ -44,12 +45,13 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Resets whatever is left, and gives its number.
+    /// Resets whatever is left, and gives its number. A connection whose last answer is out loses nothing.
     pub(super) fn cut(&mut self) -> usize {
         if self.moment.draining.is_none() {
             self.doors.last_call(!self.control.has_successor());
         }
-        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
+        let lingers = |entry: &Entry| entry.conn.is_lingering();
+        let keys: Vec<Key> = self.conns.iter().filter(|(_, entry)| !lingers(entry)).map(|(key, _)| key).collect();
         for key in &keys {
             if let Some(entry) = self.conns.get_mut(*key) {
                 entry.conn.socket().reset_on_close();
