@@ -172,9 +172,7 @@ fn a_stop_waits_for_no_client_whose_answer_is_long_gone() {
     let mut idle = connect(address);
     assert!(ask_on(&mut idle, "/").ends_with("ok"));
     handle.stop();
-    let (done, ended) = std::sync::mpsc::channel();
-    std::thread::spawn(move || done.send(running.join().unwrap().map_err(|error| error.to_string())));
-    assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(Ok(())), "an idle client holds the stop up");
+    bounded::joined(running).unwrap().unwrap();
     assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
 }
 
@@ -190,7 +188,7 @@ fn at_the_end_of_a_stop_a_client_that_has_its_answer_is_not_counted() {
     lingering.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     handle.stop();
-    running.join().unwrap().unwrap();
+    bounded::joined(running).unwrap().unwrap();
 }
 
 #[test]
