@@ -36,9 +36,13 @@ pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
     let line = input.get(start..).unwrap_or_default();
     let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut spaces = memchr::memchr_iter(b' ', line);
-    let (Some(_), Some(space), None) = (spaces.next(), spaces.next(), spaces.next()) else {
-        return Err(Fault::RequestLine.at(start));
+    if let Some(cr) = memchr::memchr(b'\r', line) {
+        return Err(Fault::BareCr.at(start + cr));
+    }
+    let mut spaces = memchr::memchr_iter(b' ', line).skip(1);
+    let space = match (spaces.next(), spaces.next()) {
+        (Some(space), None) if space + 1 < line.len() => space,
+        (_, third) => return Err(Fault::RequestLine.at(start + third.unwrap_or(line.len()))),
     };
     let at = start + space + 1;
     match line.get(space + 1..).unwrap_or_default() {
@@ -107,6 +111,11 @@ fn behind_cr(input: &[u8], at: usize) -> bool {
     at > 0 && input.get(at - 1) == Some(&b'\r')
 }
 
+/// Whether a CR is here that no LF follows. The guilty line is whole, so the byte after it is known.
+fn is_bare_cr(input: &[u8], at: usize) -> bool {
+    input.get(at) == Some(&b'\r') && input.get(at + 1) != Some(&b'\n')
+}
+
 fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
     let line_start = at == 0 || input.get(at - 1) == Some(&b'\n');
     let first_field = memchr::memchr(b'\n', input).is_some_and(|end| end + 1 == at);
@@ -114,8 +123,8 @@ fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
         b' ' | b'\t' if line_start && first_field => Fault::LeadingSpace,
         b' ' | b'\t' if line_start => Fault::ObsFold,
         b' ' | b'\t' => blank_in_name(input, at),
+        _ if behind_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
         b'\r' | b'\n' => Fault::ColonMissing,
-        _ if behind_cr(input, at) => Fault::BareCr,
         _ => Fault::FieldName,
     }
 }
@@ -135,10 +144,63 @@ fn in_request_line(input: &[u8], at: usize, byte: u8) -> Fault {
         return Fault::LeadingSpace;
     }
     let before = input.get(start..at).unwrap_or_default();
+    let ends_line = matches!(byte, b'\r' | b'\n');
     match before.iter().filter(|byte| **byte == b' ').count() {
-        _ if behind_cr(input, at) => Fault::BareCr,
-        0 => Fault::MethodToken,
-        1 if byte != b' ' && byte != b'\r' && byte != b'\n' => Fault::TargetByte,
+        _ if behind_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
+        // One word is a method name, and all that is wrong with it is that the line ends there.
+        0 if !ends_line => Fault::MethodToken,
+        1 if byte != b' ' && !ends_line => Fault::TargetByte,
         _ => Fault::RequestLine,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::head::Head;
+
+    fn refusal(head: &str) -> Option<(Fault, usize)> {
+        Head::default().parse(head.as_bytes(), &Limits::default()).err().map(|reject| (reject.fault, reject.at))
+    }
+
+    /// Every way in which the three words of a request line may be too few, too many or empty, and the byte that shows it.
+    #[test]
+    fn a_request_line_has_three_words() {
+        for (line, fault, at) in [
+            ("WORLD\r\n", Fault::RequestLine, 5),
+            ("WORLD\n", Fault::RequestLine, 5),
+            ("\r\nWORLD\r\n", Fault::RequestLine, 7),
+            ("WORLD \r\n", Fault::RequestLine, 6),
+            ("GET /\r\n", Fault::RequestLine, 5),
+            ("GET /\n", Fault::RequestLine, 5),
+            ("GET HTTP/1.1\r\n", Fault::RequestLine, 12),
+            ("GET / \r\n", Fault::RequestLine, 6),
+            ("GET  \r\n", Fault::RequestLine, 4),
+            ("GET  / HTTP/1.1\r\n", Fault::RequestLine, 4),
+            ("GET /  HTTP/1.1\r\n", Fault::RequestLine, 6),
+            ("GET / x HTTP/1.1\r\n", Fault::RequestLine, 7),
+            ("GET / HTTP/1.1 \r\n", Fault::RequestLine, 14),
+            ("GET / HTTP/1.2 \r\n", Fault::RequestLine, 14),
+            ("GET / HTTP/1.1 x\r\n", Fault::RequestLine, 14),
+            (" / HTTP/1.1\r\n", Fault::LeadingSpace, 0),
+            ("/ HTTP/1.1\r\n", Fault::MethodToken, 0),
+            ("G@T\r\n", Fault::MethodToken, 1),
+            ("Host: a\r\n", Fault::MethodToken, 4),
+            ("GET\t/ HTTP/1.1\r\n", Fault::MethodToken, 3),
+            ("GET /\tHTTP/1.1\r\n", Fault::TargetByte, 5),
+            ("GET / FTP/1.1\r\n", Fault::VersionMalformed, 6),
+        ] {
+            assert_eq!(refusal(&format!("{line}Host: a\r\n\r\n")), Some((fault, at)), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_cr_is_one_wherever_it_stands() {
+        let whole = "GET / HTTP/1.1\r\nHost: a\r\nA-b: c\r\n\r\n";
+        let line_ends: Vec<_> = whole.match_indices("\r\n").map(|(at, _)| at).collect();
+        for at in (1..whole.len() - 2).filter(|at| !line_ends.contains(&(at - 1)) && !line_ends.contains(at)) {
+            let head = format!("{}\r{}", &whole[..at], &whole[at..]);
+            assert_eq!(refusal(&head), Some((Fault::BareCr, at)), "{head:?}");
+        }
     }
 }

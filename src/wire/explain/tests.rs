@@ -19,7 +19,7 @@ fn every_fault_is_found_at_its_byte() {
         ),
         ("GET /?a=%41&b=100%&c=% HTTP/1.1\r\nHost: a\r\n\r\n", &[(17, "lone-percent")]),
         ("GET /100%?b=50% HTTP/1.1\r\nHost: a\r\n\r\n", &[(8, "target-escape"), (14, "lone-percent")]),
-        ("GET\r\nHost: a\r\nA b: c\r\n\r\n", &[(3, "method-token"), (15, "field-name")]),
+        ("GET\r\nHost: a\r\nA b: c\r\n\r\n", &[(3, "request-line"), (15, "field-name")]),
         ("GET / HTTP/1.1\nHost: a\n", &[(25, "blank-line")]),
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello", &[(53, "body-short")]),
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", &[]),
