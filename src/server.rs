@@ -3,7 +3,9 @@
 #[cfg(not(feature = "restart"))]
 mod alone;
 mod crew;
+mod descriptors;
 mod environment;
+mod handle;
 #[cfg(feature = "restart")]
 mod inherit;
 mod notify;
@@ -27,6 +29,7 @@ use {alone as inherit, alone as restart};
 
 use crate::app::app::App;
 use crate::app::table::RouteInfo;
+use crate::app::upgraded::UpgradedConnections;
 use crate::http1::limits::Limits;
 use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
@@ -41,17 +44,19 @@ use crate::wire::probe::{NoProbe, Probe};
 use crate::wire::start::{Start, StartRoute};
 use crate::wire::trace::Trace;
 use crate::wire::tracer::Tracing;
+pub use handle::Handle;
+use handle::stop;
 use notify::notify;
 use places::{Address, Place};
 
 /// Connections of one worker at most, if the descriptors of the process allow it.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Upgraded connections of all workers at most: each has a thread, whose stack is mostly a promise, and a descriptor.
+const MAX_UPGRADED: usize = 1000;
 /// Threads for blocking handlers at most. They wait for others most of the time, so there may be more of them than processors.
 const THREADS: usize = 32;
 /// Requests that may wait for one of them.
 const QUEUE: usize = 1024;
-/// Descriptors left for listeners, logs and the application's files.
-const SPARE_DESCRIPTORS: usize = 32;
 
 /// A bound server: it has its address, and runs when it gets an [`App`].
 ///
@@ -71,29 +76,13 @@ pub struct Server {
     workers: usize,
     settings: Settings,
     max_connections: usize,
+    max_upgraded: usize,
     threads: usize,
     queue: usize,
     signals: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
     control: Arc<Control>,
-}
-
-/// Stops a server from another thread.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Control>);
-
-impl Handle {
-    /// Stops gracefully: who is connected gets an answer that says `Connection: close`, idle connections may begin a request for
-    /// another [`Timeouts::drain_idle`], and all of it takes no longer than [`Timeouts::shutdown`].
-    pub fn stop(&self) {
-        stop(&self.0);
-    }
-
-    /// Stops at once: connections are cut.
-    pub fn stop_now(&self) {
-        self.0.advance(Phase::Now);
-    }
 }
 
 impl Server {
@@ -159,6 +148,7 @@ impl Server {
             workers: 1,
             settings: Settings::default(),
             max_connections: MAX_CONNECTIONS,
+            max_upgraded: MAX_UPGRADED,
             threads: THREADS,
             queue: QUEUE,
             signals: true,
@@ -193,6 +183,14 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Server {
         self.max_connections = connections.max(1);
+        self
+    }
+
+    /// Sets how many [upgraded](crate::Response::upgrade) connections there are at most, for all workers together; 1,000 by default, and
+    /// never more than half of a worker's connections, among which they count. An upgrade beyond it is answered with 503.
+    #[must_use]
+    pub fn max_upgraded(mut self, connections: usize) -> Server {
+        self.max_upgraded = connections;
         self
     }
 
@@ -260,7 +258,7 @@ impl Server {
 
     /// A handle that stops the server.
     pub fn handle(&self) -> Handle {
-        Handle(self.control.clone())
+        Handle::new(self.control.clone())
     }
 
     /// Serves until it is stopped. This thread is one of the workers.
@@ -284,13 +282,24 @@ impl Server {
 
     /// One event loop a worker, each with a probe of its own. The loop of a server that nobody watches is another one than the loop
     /// of a server that is traced: neither pays for the other.
-    fn serve<P: Probe + Send + 'static>(self, app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
+    fn serve<P: Probe + Send + 'static>(self, mut app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
         let all = self.addresses().join(", ");
-        let Server { places, workers, settings, max_connections, threads, queue, signals, on_reopen, control, .. } =
-            self;
+        let Server {
+            places,
+            workers,
+            settings,
+            max_connections,
+            max_upgraded,
+            threads,
+            queue,
+            signals,
+            on_reopen,
+            control,
+            ..
+        } = self;
         let pool = Pool::new(threads, queue);
-        let descriptors = descriptor_limit().saturating_sub(SPARE_DESCRIPTORS) / workers;
-        let connections = max_connections.min(descriptors).max(1);
+        let connections = max_connections.min(descriptors::of_a_worker(workers)).max(1);
+        app.shared_state_mut().upgraded = upgraded(max_upgraded.min((connections / 2).max(1)), &control);
         let app = Arc::new(app);
         let mut listeners: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
         places.into_iter().try_for_each(|place| place.deal(&mut listeners))?;
@@ -350,11 +359,10 @@ impl App {
     }
 }
 
-/// How many descriptors this process may have. Only Linux tells without unsafe code; elsewhere we take macOS's default.
-fn descriptor_limit() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(256)
+/// The count of connections that have left HTTP. The workers look again when one of them ends during a stop.
+fn upgraded(max: usize, control: &Arc<Control>) -> Arc<UpgradedConnections> {
+    let (life, workers) = (control.clone(), control.clone());
+    Arc::new(UpgradedConnections::new(max, move || life.phase() != Phase::Running, move || workers.wake()))
 }
 
 /// TERM and INT stop, the second one at once; USR1 opens logs anew.
@@ -365,14 +373,6 @@ fn hear(signals: &mut Signals, on_reopen: Option<Box<dyn FnMut() + Send>>, contr
         Phase::Draining | Phase::Now => control.advance(Phase::Now),
     })?;
     on_reopen.map_or(Ok(()), |reopen| signals.on(&[SIGUSR1], reopen))
-}
-
-/// The graceful stop. A service manager hears of it, unless a successor goes on.
-fn stop(control: &Control) {
-    if control.phase() == Phase::Running {
-        notify("STOPPING=1");
-    }
-    control.advance(Phase::Draining);
 }
 
 fn joined(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {

@@ -34,6 +34,7 @@ pub(crate) mod table;
 pub(crate) mod told;
 pub(crate) mod tree;
 pub(crate) mod upgrade;
+pub(crate) mod upgraded;
 pub(crate) mod upload;
 mod url;
 pub(crate) mod validate;

@@ -1,10 +1,11 @@
 //! What all requests of an application share, on all workers; knows neither routes nor requests.
 
 use std::any::Any;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::client::TrustedProxies;
 use super::storage::Storage;
+use super::upgraded::UpgradedConnections;
 
 /// Read by every request through one pointer: what is never set costs nothing.
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) proxies: Option<TrustedProxies>,
     /// All connections come by TLS, and it ends here.
     pub(crate) by_tls: bool,
+    /// The connections that have left HTTP.
+    pub(crate) upgraded: Arc<UpgradedConnections>,
     /// What the middleware that counts requests keeps. This layer does not know its type.
     counting: OnceLock<Box<dyn Any + Send + Sync>>,
 }

@@ -10,17 +10,26 @@ use super::body::{BodySource, Pull, Switch};
 use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
+use super::upgraded::Slot;
 use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
 
 impl Response {
     /// Answers 101 and hands the socket to `run`, on a thread of its own, with the bytes that the client sent behind its request.
-    /// The socket blocks, and its timeouts are off: from here on it is the program's, and a graceful stop does not wait for it.
+    /// The socket blocks: a read fails after [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read) without a byte, a write
+    /// after [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write); [`Upgraded`] changes both.
+    ///
+    /// Each such connection has a place of its own among those of
+    /// [`Server::max_upgraded`](crate::Server::max_upgraded), from this call until `run` has returned and the last clone is dropped.
+    ///
+    /// At a graceful stop the connection goes on for [`Timeouts::drain_idle`](crate::Timeouts::drain_idle); then its reads return 0, as
+    /// if the client had closed, and `run` may say goodbye. What is left at the end of the stop is shut down.
     ///
     /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with [`header`](Response::header).
     ///
     /// # Errors
-    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), or asks in HTTP/1.0, which cannot.
+    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), or asks in HTTP/1.0, which cannot; 503 with
+    /// `Retry-After` when the server has as many upgraded connections as it may have.
     ///
     /// ```
     /// use std::io::Write;
@@ -46,8 +55,9 @@ impl Response {
             let message = format!("This resource speaks {protocol}, which the request must ask for.");
             return Err(Error::new(StatusCode::UPGRADE_REQUIRED, message).with_header("Upgrade", protocol));
         }
+        let slot = request.shared_state().upgraded.reserve().ok_or_else(too_many)?;
         let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS);
-        response.set_source(Box::new(Upgrade(Some(Box::new(run)))), None);
+        response.set_source(Box::new(Upgrade(Some(holding(slot, run)))), None);
         response.remove_header("content-type");
         response.header("Upgrade", protocol);
         response.append_line("Connection", b"Upgrade"); // ours to say, with this status alone
@@ -60,7 +70,11 @@ impl Response {
 /// A clone is the same connection: one thread may read while another writes. It closes when the last clone is dropped, under TLS with a
 /// close_notify.
 #[derive(Clone)]
-pub struct Upgraded(Arc<dyn Duplex>);
+pub struct Upgraded {
+    duplex: Arc<dyn Duplex>,
+    /// Its place among the server's upgraded connections.
+    slot: Option<Arc<Slot>>,
+}
 
 /// Bytes both ways, from any thread, each call waiting as long as it takes.
 pub(crate) trait Duplex: Send + Sync {
@@ -79,7 +93,32 @@ pub(crate) trait Duplex: Send + Sync {
 
 impl Upgraded {
     pub(crate) fn new(duplex: impl Duplex + 'static) -> Upgraded {
-        Upgraded(Arc::new(duplex))
+        Upgraded { duplex: Arc::new(duplex), slot: None }
+    }
+
+    /// Whether the server was told to stop. The connection may then end when its protocol lets it.
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read, Write};
+    /// use std::time::Duration;
+    /// use wirelight::Upgraded;
+    ///
+    /// fn serve(mut socket: Upgraded) -> std::io::Result<()> {
+    ///     socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+    ///     let mut bytes = [0; 1024];
+    ///     while !socket.is_stopping() {
+    ///         match socket.read(&mut bytes) {
+    ///             Ok(0) => return Ok(()),
+    ///             Ok(n) => socket.write_all(&bytes[..n])?,
+    ///             Err(error) if error.kind() == ErrorKind::WouldBlock => {} // a second of silence
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    ///     socket.write_all(b"bye")
+    /// }
+    /// ```
+    pub fn is_stopping(&self) -> bool {
+        self.slot.as_ref().is_some_and(|slot| slot.is_stopping())
     }
 
     /// Ends one direction or both, as [`TcpStream::shutdown`] does.
@@ -87,23 +126,25 @@ impl Upgraded {
     /// # Errors
     /// When the connection has ended already.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
+        self.duplex.shutdown(how)
     }
 
-    /// How long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); without end by default.
+    /// Sets how long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); `None` is without end. The default is
+    /// [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read).
     ///
     /// # Errors
     /// When the time is zero.
     pub fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
-        self.0.socket().set_read_timeout(time)
+        self.duplex.socket().set_read_timeout(time)
     }
 
-    /// How long a write waits before it fails; without end by default.
+    /// Sets how long a write waits before it fails; `None` is without end. The default is
+    /// [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write).
     ///
     /// # Errors
     /// When the time is zero.
     pub fn set_write_timeout(&self, time: Option<Duration>) -> io::Result<()> {
-        self.0.socket().set_write_timeout(time)
+        self.duplex.socket().set_write_timeout(time)
     }
 }
 
@@ -115,17 +156,17 @@ impl fmt::Debug for Upgraded {
 
 impl Read for Upgraded {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read(into)
+        self.duplex.read(into)
     }
 }
 
 impl Write for Upgraded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.duplex.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.duplex.flush()
     }
 }
 
@@ -158,6 +199,23 @@ fn asks_for(request: &Request<'_>, protocol: &str) -> bool {
         request.header_all(name).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
     };
     request.version() == Version::Http11 && lists("connection", "upgrade") && lists("upgrade", protocol)
+}
+
+#[cold]
+fn too_many() -> Error {
+    let message = "The server has as many upgraded connections as it may have.";
+    Error::new(StatusCode::SERVICE_UNAVAILABLE, message).with_header("Retry-After", "5")
+}
+
+/// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and the last clone is gone.
+fn holding(slot: Slot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> Switch {
+    Box::new(move |mut socket, early| {
+        let slot = Arc::new(slot);
+        slot.open(&socket.duplex);
+        socket.slot = Some(slot.clone());
+        run(socket, early);
+        drop(slot);
+    })
 }
 
 /// The socket's new owner, travelling in the place of a body.

@@ -54,6 +54,11 @@ impl Control {
     pub(crate) fn advance(&self, phase: Phase) {
         self.listeners().clear();
         self.phase.fetch_max(phase as u8, Ordering::Release);
+        self.wake();
+    }
+
+    /// Lets every worker look again at what there is to do.
+    pub(crate) fn wake(&self) {
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             if let Err(error) = waker.wake() {
                 log::error!("cannot wake a worker: {error}");

@@ -51,6 +51,10 @@ pub struct Timeouts {
     pub linger_idle: Duration,
     /// On a quiet event stream, until a sign of life. Proxies cut after 60 s of silence.
     pub heartbeat: Duration,
+    /// On an upgraded connection, how long a read waits for its client. nginx chose 60 s between two reads of a tunnel.
+    pub upgraded_read: Duration,
+    /// On an upgraded connection, how long a write waits for room.
+    pub upgraded_write: Duration,
     /// At a graceful stop, how long idle connections may still begin a request.
     pub drain_idle: Duration,
     /// At a graceful stop, how long everything may take; the rest is cut.
@@ -74,6 +78,8 @@ impl Default for Timeouts {
             linger: seconds(30),
             linger_idle: seconds(2),
             heartbeat: seconds(15),
+            upgraded_read: seconds(300),
+            upgraded_write: seconds(30),
             drain_idle: seconds(2),
             shutdown: seconds(30),
         }

@@ -28,6 +28,7 @@ use super::slots::{Key, Slots};
 use super::socket::Stream;
 use super::watch::Watch;
 use crate::app::app::App;
+use crate::app::upgraded::UpgradedConnections;
 use crate::http1::encode::Opening;
 use crate::wire::probe::{Ending, Probe};
 use drain::Drain;
@@ -258,8 +259,8 @@ impl<P: Probe> Worker<P> {
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
                 Err(error) => return self.doors.failed(&error, self.moment.now),
             };
-            // Only now: nobody is sent away for a newcomer who is not there.
-            if self.conns.len() >= self.max_connections && !self.evict() {
+            // Only now: no connection is closed for a newcomer that is not there.
+            if self.is_full() && !self.evict() {
                 self.tell_crowd();
                 return self.doors.keep_waiting(newcomer, self.moment.now);
             }
@@ -292,12 +293,22 @@ impl<P: Probe> Worker<P> {
         }
     }
 
+    /// Whether all places are taken. An upgraded connection has one too: it still holds a descriptor.
+    fn is_full(&self) -> bool {
+        self.conns.len() + self.upgraded().count() >= self.max_connections
+    }
+
+    /// The server's connections that have left HTTP.
+    fn upgraded(&self) -> &UpgradedConnections {
+        &self.app.shared_state().upgraded
+    }
+
     /// All places are taken: somebody goes, unless he turns out to have said something by now. Gives whether there is a place.
     fn evict(&mut self) -> bool {
         for _ in 0..LAST_LOOKS {
             let Some(victim) = self.victim() else { return false };
             self.turn(victim, Conn::give_way::<P>);
-            if self.conns.len() < self.max_connections {
+            if !self.is_full() {
                 return true;
             }
         }

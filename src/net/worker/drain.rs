@@ -32,7 +32,8 @@ impl<P: Probe> Worker<P> {
             (Phase::Draining, Some(_)) => self.look_a_last_time(),
         }
         let limit = self.moment.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
-        self.conns.len() == 0 || self.moment.now >= limit
+        let over = self.conns.len() == 0 && self.upgraded().count() == 0;
+        over || self.moment.now >= limit
     }
 
     /// What the loop must not sleep beyond.
@@ -58,7 +59,7 @@ impl<P: Probe> Worker<P> {
             }
         }
         self.conns = crate::net::slots::Slots::new();
-        keys.len()
+        keys.len() + self.upgraded().cut()
     }
 
     /// Load balancers ask `/health` now and then: until they have heard, everything goes on. A successor makes that needless.
@@ -84,13 +85,15 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// All idle connections end at one moment: it need not wait for the wheel, which is a slot's width late.
+    /// All idle connections end at one moment: it need not wait for the wheel, which is a slot's width late. The clients of upgraded
+    /// ones are not heard any more.
     fn look_a_last_time(&mut self) {
         let due = |worker: &Self| worker.drain_due().is_some_and(|due| due <= worker.moment.now);
         if self.drain.looked || !due(self) {
             return;
         }
         self.drain.looked = true;
+        self.upgraded().end_reading();
         let now = self.moment.now;
         let idle: Vec<Key> = self.conns.iter().filter(|(_, entry)| entry.deadline <= now).map(|(key, _)| key).collect();
         for key in idle {

@@ -1,5 +1,7 @@
 //! What a worker gets from other threads, and what it gives away to one: results for its connections, and whole sockets.
 
+use std::time::Duration;
+
 use super::Worker;
 use crate::net::conn::Conn;
 use crate::net::office::Letter;
@@ -28,11 +30,20 @@ impl<P: Probe> Worker<P> {
             log::debug!("connection {} was not registered: {error}", entry.conn.id);
         }
         let Some((socket, early, run)) = entry.conn.switched() else { return };
+        let timeouts = &self.settings.timeouts;
         let started = socket.hand_over().and_then(|socket| {
+            socket.set_read_timeout(patience(timeouts.upgraded_read))?;
+            socket.set_write_timeout(patience(timeouts.upgraded_write))?;
             std::thread::Builder::new().name("wirelight-upgrade".into()).spawn(move || run(socket, early))
         });
         if let Err(error) = started {
             log::error!("cannot hand an upgraded connection to a thread: {error}");
         }
     }
+}
+
+/// What a socket takes for a timeout: none for times that nobody lives to see, and never zero, which it refuses.
+fn patience(time: Duration) -> Option<Duration> {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    (time < CENTURY).then_some(time.max(Duration::from_millis(1)))
 }
