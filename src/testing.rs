@@ -433,4 +433,48 @@ mod tests {
             assert_eq!(connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count(), answers);
         }
     }
+
+    /// How many bytes one turn of a connection reads of these, when the client has sent 1 MiB of them.
+    fn read_in_one_turn(request: &[u8]) -> usize {
+        let mut app = App::new();
+        app.get("/", |_| "ok");
+        app.post("/", |_| "ok");
+        let client = app.test().limits(Limits { body: 2 << 20, ..Limits::default() });
+        let mut connection = client.connect();
+        let sent = request.repeat((1 << 20) / request.len());
+        connection.conn.socket().incoming.extend_from_slice(&sent);
+        connection.conn.wake(false);
+        let settings = &client.settings;
+        let moment = Moment::at(0, None, false, &settings.timeouts);
+        let (app, key, office) = (&app, Key { index: 0, generation: 0 }, &connection.office);
+        let context = Context { app, key, office, settings, moment: &moment };
+        let fate = connection.conn.turn(&mut connection.desk, &context, &mut NoProbe);
+        assert_eq!(fate, Fate::Again, "the rest is for another turn");
+        let read = sent.len() - connection.conn.socket().incoming.len();
+        connection.work(Work::Turn);
+        let answers = connection.received().windows(15).filter(|head| head == b"HTTP/1.1 200 OK").count();
+        assert_eq!(answers, sent.len() / request.len(), "every request is answered in the end");
+        read
+    }
+
+    #[test]
+    fn a_turn_reads_64_kib_whatever_the_size_of_the_requests() {
+        let head = |padding: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(padding));
+        let post =
+            |body: usize| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {body}\r\n\r\n{}", "x".repeat(body));
+        let requests = [
+            head(1_500),
+            head(4_000),
+            head(8_000),
+            head(14_000),
+            post(2_000),
+            post(32_000),
+            post(500_000),
+            post(1_000_000),
+        ];
+        for request in requests {
+            assert_eq!(read_in_one_turn(request.as_bytes()), 64 * 1024, "requests of {} bytes", request.len());
+        }
+        assert_eq!(read_in_one_turn(head(0).as_bytes()), 32 * 1024, "many small ones: one read, and 32 of them");
+    }
 }

@@ -34,6 +34,9 @@ use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
+/// Bytes read of one connection before the others get their turn. Large requests fill a read long before there are
+/// [`REQUESTS_A_TURN`] of them.
+const READ_A_TURN: usize = 64 * 1024;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
 
@@ -164,6 +167,7 @@ impl<S: Socket> Conn<S> {
         {
             return fate;
         }
+        let (answered, mut read) = (self.requests, 0);
         loop {
             let fresh = match self.fill(desk, probe) {
                 Ok(fresh) => fresh,
@@ -185,6 +189,10 @@ impl<S: Socket> Conn<S> {
             self.note_read(fresh, context);
             if !self.readable {
                 return Fate::Wait;
+            }
+            read += fresh;
+            if read >= READ_A_TURN || self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
+                return Fate::Again;
             }
         }
     }

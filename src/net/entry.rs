@@ -1,5 +1,6 @@
 //! A connection in its worker's table: its alarm, and what the poll is asked about it; knows no protocol.
 
+use std::collections::VecDeque;
 use std::io;
 
 use mio::{Interest, Poll, Token};
@@ -18,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) alarm: Millis,
     /// It waits for room in its socket, and for nothing else.
     pub(crate) blocked: bool,
+    /// It stands in the queue of connections that have more to do.
+    pub(crate) queued: bool,
     /// The poll knows it.
     registered: bool,
 }
@@ -25,7 +28,15 @@ pub(crate) struct Entry {
 impl Entry {
     /// A connection that the poll does not know yet.
     pub(crate) fn new(conn: Conn<Stream>) -> Entry {
-        Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, registered: false }
+        Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, queued: false, registered: false }
+    }
+
+    /// Puts it at the end of the queue of connections that have more to do, unless it stands there already: a connection that is in it
+    /// twice would get two turns where others get one, and yield twice.
+    pub(crate) fn queue(&mut self, key: Key, queue: &mut VecDeque<Key>) {
+        if !std::mem::replace(&mut self.queued, true) {
+            queue.push_back(key);
+        }
     }
 
     /// Lets the poll know it. Once, with all it will want to be told: registering costs a call, and saying more costs nothing.

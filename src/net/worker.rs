@@ -2,12 +2,17 @@
 //!
 //! mio is edge-triggered: what is ready is said once. So whoever stops before the socket says "would block" must remember it:
 //! connections that yielded stand in `again`, listeners that were not emptied in `doors`.
+//!
+//! Every list that a turn works through has a budget, so that no client can hold the loop: what is left over stays in its queue, and the
+//! next poll does not sleep.
 
 mod drain;
-mod tell;
-
 mod mail;
+mod tell;
+#[cfg(test)]
+mod tests;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,7 +25,7 @@ use super::deadline::{Millis, SLOT, Wheel};
 use super::desk::{Context, Desk, Moment, Settings};
 use super::doors::{Doors, Listener, Newcomer};
 use super::entry::Entry;
-use super::office::{Elsewhere, Mailbox, Office};
+use super::office::{Elsewhere, Letter, Mailbox, Office};
 use super::pool::Pool;
 use super::queue::Queues;
 use super::signal::Signals;
@@ -39,8 +44,12 @@ const SIGNALS: Token = Token(usize::MAX - 2);
 
 /// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
 const EVENTS: usize = 1024;
-/// Connections accepted before the others get their turn.
-const ACCEPTS_A_TURN: usize = 64;
+/// Connections accepted before the others get their turn. Each is read and answered at once, and under TLS that is a handshake.
+const ACCEPTS_A_TURN: usize = 16;
+/// Connections of `again` that work before the poll is asked for new events; as many as there were events, when those are more.
+const RUNS_A_TURN: usize = 16;
+/// Connections whose alarm rings before the others get their turn: a crowd that came together is idle together.
+const ALARMS_A_TURN: usize = 64;
 /// How many that may have to go are asked before a newcomer has to wait: each look for one goes through the whole table.
 const LAST_LOOKS: usize = 4;
 
@@ -62,8 +71,10 @@ pub(crate) struct Worker<P> {
     conns: Slots<Entry>,
     wheel: Wheel,
     desk: Desk,
-    /// Connections that have more to do and let others go first.
-    again: Vec<Key>,
+    /// Connections that have more to do and let others go first. Only [`Entry::queue`] adds one.
+    again: VecDeque<Key>,
+    /// What other threads have sent and is not looked at yet.
+    mail: VecDeque<Letter>,
     drain: Drain,
     opened: u64,
     began: Instant,
@@ -107,7 +118,8 @@ impl<P: Probe> Worker<P> {
             conns: Slots::new(),
             wheel: Wheel::new(),
             desk: Desk::new(),
-            again: Vec::new(),
+            again: VecDeque::new(),
+            mail: VecDeque::new(),
             drain: Drain::default(),
             opened,
             began: Instant::now(),
@@ -136,35 +148,44 @@ impl<P: Probe> Worker<P> {
     pub(crate) fn run(&mut self) -> io::Result<usize> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
-            let rested = self.rest();
-            match self.poll.poll(&mut events, self.timeout()) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-            self.tick(rested);
-            self.tell_wake(rested, &events);
-            for event in &events {
-                match event.token() {
-                    LISTENER => self.doors.ring(),
-                    WAKER => self.read_mail(),
-                    SIGNALS => self.signals.hear(),
-                    token => self.ready(key(token), event),
-                }
-            }
-            self.run_again();
-            self.accept();
-            self.expire();
-            if self.stopping() {
+            let timeout = self.timeout();
+            if self.step(&mut events, timeout)? {
                 return Ok(self.cut());
             }
-            events.clear();
         }
+    }
+
+    /// One turn of the loop. New events come first, then those who yielded, then newcomers. Returns whether it was the last turn.
+    fn step(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
+        let rested = self.rest();
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        self.tick(rested);
+        self.tell_wake(rested, events);
+        let mut served = 0;
+        for event in events.iter() {
+            served += 1;
+            match event.token() {
+                LISTENER => self.doors.ring(),
+                WAKER => self.fetch_mail(),
+                SIGNALS => self.signals.hear(),
+                token => self.ready(key(token), event),
+            }
+        }
+        events.clear();
+        self.read_mail();
+        self.run_again(served);
+        self.accept();
+        self.expire();
+        Ok(self.stopping())
     }
 
     /// How long to sleep: until the next deadline, and not at all when there is something to do.
     fn timeout(&self) -> Option<Duration> {
         let accept = self.doors.due();
-        if !self.again.is_empty() || accept.is_some_and(|due| due <= self.moment.now) {
+        if !self.again.is_empty() || !self.mail.is_empty() || accept.is_some_and(|due| due <= self.moment.now) {
             return Some(Duration::ZERO);
         }
         let tidy = self.conns.is_sparse().then(|| self.moment.now / 1000 * 1000 + 1000);
@@ -191,6 +212,8 @@ impl<P: Probe> Worker<P> {
 
     /// Gives the memory of a crowd that has left back to the system.
     fn tidy(&mut self) {
+        self.again.shrink_to(EVENTS);
+        self.mail.shrink_to(EVENTS);
         if self.conns.is_sparse() {
             self.conns.shrink();
             let conns = &self.conns;
@@ -198,20 +221,20 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Hop 1: a connection's socket is ready.
+    /// Hop 1: a connection's socket is ready. One that stands in `again` gets its turn there, and no second one for the event.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
-        let said = tell::ready(event);
-        let (readable, hangup) = (event.is_readable(), event.is_read_closed() || event.is_error());
-        self.turn(key, |conn, desk, context, probe| {
-            if P::ON {
-                probe.event(conn.id, said);
-            }
-            if readable || hangup {
-                conn.wake(hangup);
-            }
-            conn.turn(desk, context, probe)
-        });
+        let Some(entry) = self.conns.get_mut(key) else { return };
+        if P::ON {
+            self.probe.event(entry.conn.id, tell::ready(event));
+        }
+        let hangup = event.is_read_closed() || event.is_error();
+        if event.is_readable() || hangup {
+            entry.conn.wake(hangup);
+        }
+        if !entry.queued {
+            self.turn(key, Conn::turn::<P>);
+        }
     }
 
     /// Lets one connection work and settles what became of it.
@@ -223,7 +246,7 @@ impl<P: Probe> Worker<P> {
         let fate = work(&mut entry.conn, &mut self.desk, &context, &mut self.probe);
         match fate {
             Fate::Wait => {}
-            Fate::Again => self.again.push(key),
+            Fate::Again => entry.queue(key, &mut self.again),
             Fate::Rearm => {}
             Fate::Gone(ending) => return self.remove(key, ending),
             Fate::Switched => return self.let_go(key),
@@ -241,9 +264,15 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    fn run_again(&mut self) {
-        for key in std::mem::take(&mut self.again) {
-            self.turn(key, Conn::turn::<P>);
+    /// Lets those who yielded work on, the longest waiting first. After `served` events as many of them get their turn, so that
+    /// neither can starve the other.
+    fn run_again(&mut self, served: usize) {
+        for _ in 0..self.again.len().min(RUNS_A_TURN.max(served)) {
+            let Some(key) = self.again.pop_front() else { return };
+            if let Some(entry) = self.conns.get_mut(key) {
+                entry.queued = false;
+                self.turn(key, Conn::turn::<P>);
+            }
         }
     }
 
@@ -338,7 +367,8 @@ impl<P: Probe> Worker<P> {
     /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
     fn expire(&mut self) {
         let now = self.moment.now;
-        while let Some(index) = self.wheel.pop(now) {
+        for _ in 0..ALARMS_A_TURN {
+            let Some(index) = self.wheel.pop(now) else { return };
             let Some(key) = self.conns.key(index) else { continue };
             let Some(entry) = self.conns.get_mut(key) else { continue };
             if entry.alarm > now {

@@ -3,20 +3,32 @@
 use std::time::Duration;
 
 use super::Worker;
-use crate::net::conn::Conn;
 use crate::net::office::Letter;
 use crate::net::slots::Key;
 use crate::wire::probe::{Ending, Probe};
 
+/// Letters read before the others get their turn: an event for 10,000 subscribers is 10,000 letters.
+const LETTERS_A_TURN: usize = 64;
+
 impl<P: Probe> Worker<P> {
-    /// What other threads have for our connections. Those that have ended meanwhile get nothing.
+    /// The waker rang: takes over what other threads have sent.
+    pub(super) fn fetch_mail(&mut self) {
+        self.mail.extend(self.office.mailbox.take());
+    }
+
+    /// Delivers what other threads have for our connections, up to a budget. Those that have ended meanwhile get nothing.
     pub(super) fn read_mail(&mut self) {
-        for letter in self.office.mailbox.take() {
-            match letter {
-                Letter::Answer(key, number, answer) => {
+        for _ in 0..LETTERS_A_TURN {
+            match self.mail.pop_front() {
+                Some(Letter::Answer(key, number, answer)) => {
                     self.turn(key, |conn, desk, context, probe| conn.answered(number, *answer, desk, context, probe));
                 }
-                Letter::More(key) => self.turn(key, Conn::turn::<P>),
+                Some(Letter::More(key)) => {
+                    if let Some(entry) = self.conns.get_mut(key) {
+                        entry.queue(key, &mut self.again);
+                    }
+                }
+                None => return,
             }
         }
     }

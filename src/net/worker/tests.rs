@@ -1,0 +1,232 @@
+//! What a turn of the loop does for one client while another waits: counted in bytes and turns, never in time.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::Events;
+
+use super::{EVENTS, Estate, RUNS_A_TURN, Worker};
+use crate::App;
+use crate::events::{Broadcast, Event as Message};
+use crate::net::control::Control;
+use crate::net::desk::Settings;
+use crate::net::doors::Listener;
+use crate::net::pool::Pool;
+use crate::net::signal::Signals;
+use crate::wire::probe::{Event, Outcome, Probe};
+
+/// Turns until the test fails instead of waiting on.
+const PATIENCE: usize = 2_000;
+
+/// Counts what each connection read and wrote.
+#[derive(Default)]
+struct Count(Vec<Traffic>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Traffic {
+    read: usize,
+    writes: usize,
+}
+
+impl Probe for Count {
+    const ON: bool = true;
+
+    fn event(&mut self, connection: u64, event: Event<'_>) {
+        let connection = connection as usize;
+        if self.0.len() <= connection {
+            self.0.resize(connection + 1, Traffic::default());
+        }
+        match event {
+            Event::ConnRecv { outcome: Outcome::Bytes(n), .. } => self.0[connection].read += n,
+            Event::ConnSend { outcome: Outcome::Bytes(_), .. } => self.0[connection].writes += 1,
+            _ => {}
+        }
+    }
+
+    fn rest(&mut self) {}
+}
+
+/// A worker whose turns the test takes one by one.
+struct Loop {
+    worker: Worker<Count>,
+    events: Events,
+    address: SocketAddr,
+}
+
+impl Loop {
+    fn new(app: App) -> Loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = mio::net::TcpListener::from_std(listener);
+        let estate = Estate {
+            listeners: vec![Listener::Tcp { listener, lent: false }],
+            signals: Signals::default(),
+            opened: 0,
+            probe: Count::default(),
+        };
+        let (app, control) = (Arc::new(app), Arc::new(Control::default()));
+        let worker = Worker::new(estate, app, Settings::default(), 1_000, Pool::new(1, 8), control).unwrap();
+        Loop { worker, events: Events::with_capacity(EVENTS), address }
+    }
+
+    /// A client that has come in.
+    fn client(&mut self) -> TcpStream {
+        let opened = self.worker.opened;
+        let client = TcpStream::connect(self.address).unwrap();
+        self.until("a client comes in", |worker| worker.opened > opened);
+        client.set_nonblocking(true).unwrap();
+        client
+    }
+
+    /// Loopback delivers at once: what a client has sent is here, and a turn needs not wait for it.
+    fn step(&mut self) {
+        let last = self.worker.step(&mut self.events, Some(Duration::ZERO)).unwrap();
+        assert!(!last, "nobody stops this loop");
+    }
+
+    /// Turns until something holds; gives how many it took.
+    fn until(&mut self, what: &str, holds: impl Fn(&Worker<Count>) -> bool) -> usize {
+        for turns in 0..PATIENCE {
+            if holds(&self.worker) {
+                return turns;
+            }
+            self.step();
+            self.check();
+        }
+        panic!("not in {PATIENCE} turns: {what}; {:?}", self.worker.probe.0);
+    }
+
+    fn traffic(&self, connection: usize) -> Traffic {
+        self.worker.probe.0.get(connection).copied().unwrap_or_default()
+    }
+
+    /// Nobody stands in the queue twice.
+    fn check(&mut self) {
+        let mut keys: Vec<_> = self.worker.again.iter().map(|key| (key.index, key.generation)).collect();
+        let all = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), all, "a connection is in the queue twice");
+    }
+}
+
+/// A client that sends one request over and over, as much as the kernel takes.
+struct Flood {
+    client: TcpStream,
+    request: Vec<u8>,
+    /// How much of the request at hand was sent.
+    at: usize,
+}
+
+impl Flood {
+    fn new(client: TcpStream, request: impl Into<Vec<u8>>) -> Flood {
+        Flood { client, request: request.into(), at: 0 }
+    }
+
+    /// Sends until the kernel takes no more, and reads the answers so far.
+    fn fill(&mut self) {
+        loop {
+            match self.client.write(&self.request[self.at..]) {
+                Ok(n) => self.at = (self.at + n) % self.request.len(),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    return drain(&mut self.client);
+                }
+            }
+        }
+    }
+}
+
+fn drain(client: &mut TcpStream) {
+    let mut bytes = [0; 64 * 1024];
+    while client.read(&mut bytes).is_ok_and(|n| n > 0) {}
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn a_client_that_fills_its_socket_gets_one_turn_where_its_neighbour_gets_one() {
+    let mut app = App::new();
+    app.get("/", |_| "ok");
+    app.post("/", |_| "ok");
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(4_000));
+    let post = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n{}", "x".repeat(2_000));
+    let mut looped = Loop::new(app);
+    for (number, request) in [(1, head), (3, post)] {
+        let (mut greedy, mut neighbour) = (Flood::new(looped.client(), request), looped.client());
+        for _ in 0..30 {
+            greedy.fill();
+            neighbour.write_all(GET).unwrap();
+            let (before, answered) = (looped.traffic(number), looped.traffic(number + 1).writes);
+            let turns = looped.until("the neighbour's answer", |w| w.probe.0[number + 1].writes > answered);
+            let read = looped.traffic(number).read - before.read;
+            assert!(turns <= 1, "{turns} turns for an event that was there");
+            assert!(read <= 2 * 64 * 1024, "{read} bytes read before the neighbour had its turn");
+            drain(&mut neighbour);
+        }
+    }
+}
+
+/// Events for connections that stand in the queue already: they are not put there once more.
+#[test]
+fn events_for_a_connection_that_yielded_do_not_multiply_its_turns() {
+    let mut app = App::new();
+    app.get("/", |_| "ok");
+    let mut looped = Loop::new(app);
+    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(14_000));
+    let mut clients: Vec<_> = (0..8).map(|_| Flood::new(looped.client(), request.as_str())).collect();
+    for _ in 0..50 {
+        clients.iter_mut().for_each(Flood::fill);
+        let before: Vec<_> = (1..=8).map(|number| looped.traffic(number).read).collect();
+        looped.step();
+        looped.check();
+        assert!(looped.worker.again.len() <= 8);
+        for (number, before) in (1..=8).zip(before) {
+            let read = looped.traffic(number).read - before;
+            assert!(read <= 2 * 64 * 1024, "connection {number} read {read} bytes in a turn of the loop");
+        }
+    }
+}
+
+#[test]
+fn an_event_for_a_crowd_is_sent_a_few_subscribers_at_a_time() {
+    const CROWD: usize = 200;
+    let hub = Broadcast::new();
+    let mut app = App::new();
+    app.state(hub.clone());
+    app.get("/", |_| "ok");
+    app.get("/events", |req: &crate::Request| req.state::<Broadcast>().subscribe(req));
+    let mut looped = Loop::new(app);
+    let mut neighbour = looped.client();
+    let crowd: Vec<_> = (0..CROWD)
+        .map(|n| {
+            let mut subscriber = looped.client();
+            subscriber.write_all(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            looped.until("a subscriber has its head", |_| hub.subscribers() > n);
+            subscriber
+        })
+        .collect();
+    looped.until("all wait", |worker| worker.again.is_empty() && worker.mail.is_empty());
+    let sent = |worker: &Worker<Count>| worker.probe.0.iter().skip(2).map(|traffic| traffic.writes).sum::<usize>();
+    let before = sent(&looped.worker);
+    hub.send(Message::data("for all"));
+    neighbour.write_all(GET).unwrap();
+    looped.step();
+    assert_eq!(looped.traffic(1).writes, 1, "the neighbour is answered in the first turn");
+    assert_eq!(sent(&looped.worker) - before, RUNS_A_TURN, "and a few subscribers have the event");
+    looped.until("all have it", |worker| sent(worker) == before + CROWD);
+    for mut subscriber in crowd {
+        subscriber.set_nonblocking(false).unwrap();
+        subscriber.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut text = String::new();
+        let mut bytes = [0; 4096];
+        while !text.ends_with("data: for all\n\n\r\n") {
+            let n = subscriber.read(&mut bytes).unwrap();
+            assert!(n > 0, "{text}");
+            text += std::str::from_utf8(&bytes[..n]).unwrap();
+        }
+    }
+}
