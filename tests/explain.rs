@@ -15,8 +15,11 @@ fn explained(input: &[u8]) -> String {
 
 fn explained_with(arguments: &[&str], input: &[u8]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-    let (mut child, leash) =
-        bounded::leashed(command.arg("explain").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()));
+    output(command.arg("explain").args(arguments).env_remove("COLUMNS"), input)
+}
+
+fn output(command: &mut Command, input: &[u8]) -> String {
+    let (mut child, leash) = bounded::leashed(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = leash.output(child);
     assert_eq!(output.status.code(), Some(0));
@@ -43,6 +46,10 @@ fn the_mistakes_of_a_tutorial_are_found_out() {
     assert!(explained(REQUEST).contains("The empty line that ends the head is missing"));
     let response = explained(RESPONSE);
     assert!(response.contains("promises 57 bytes and 55 are here: a reader waits for 2 more"), "{response}");
+    assert!(
+        response.contains("55 bytes and the paste's last line end") && response.contains("(55 bytes)"),
+        "{response}"
+    );
     assert!(response.contains("27 Mar 2026 is a Friday, not a Monday"), "{response}");
 }
 
@@ -73,16 +80,89 @@ fn secrets_are_hidden_unless_asked_for() {
     }
 }
 
+/// Neither lines nor characters flood the screen, and each span is there for the asking.
 #[test]
 fn noise_is_explained_in_a_few_lines() {
-    let said = explained(&b"a\0".repeat(100_000));
-    assert!(said.contains(" pieces more are not shown") && said.lines().count() < 10_100, "{}", said.lines().count());
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\n";
+    let chunks = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let cases: &[(Vec<u8>, &str)] = &[
+        (b"a\0".repeat(100_000), "(200000 bytes)"),
+        ([&head[..], &b"not a field\r\n".repeat(10_000)].concat(), "more lines like them"),
+        ([&head[..], &b"A: b\r\n".repeat(10_000)].concat(), "more lines ("),
+        ([chunks, b"1\r\na\r\n".repeat(10_000)].concat(), "more lines like them"),
+        (b"\r\n".repeat(10_000), "more lines like them"),
+    ];
+    for (input, fold) in cases {
+        let said = explained(input);
+        assert!(said.contains(fold) && said.lines().count() < 80, "{said}");
+        assert!(said.len() < 12_000, "{} bytes: {said}", said.len());
+        let spans = explained_with(&["--spans", "-"], input);
+        assert!(spans.lines().count() < 1_300 && spans.contains("more pieces ("), "{}", spans.lines().count());
+    }
+}
+
+/// A row each line of the message; the parts of the lines only for the asking.
+#[test]
+fn a_row_is_a_line() {
+    let input = b"GET /a?b HTTP/1.1\r\nHost:  a\t\r\nX y: z\r\n\r\n";
+    let said = explained(input);
+    for row in [
+        "      0  GET /a?b HTTP/1.1 ␍␊  method, target, query, version\n",
+        "     19  Host:␠␠a␉ ␍␊",
+        "!    30  X␠y: z ␍␊",
+        "     38  ␍␊                    empty line: end of the head\n",
+    ] {
+        assert!(said.contains(row), "{row:?} of {said}");
+    }
+    let spans = explained_with(&["-", "--spans"], input);
+    for row in ["      0  method      GET", "      6  query       ?b", "     23  colon       :"] {
+        assert!(spans.contains(row), "{row:?} of {spans}");
+    }
+}
+
+/// In a terminal, no line is wider than it, and each goes on under its own text.
+#[test]
+fn lines_fit_the_terminal() {
+    let long = b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+        Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for columns in [40, 80, 120] {
+        for options in [&["-"][..], &["-", "--spans"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+            command.arg("explain").args(options).env("COLUMNS", columns.to_string());
+            let said = output(&mut command, long);
+            assert!(said.lines().all(|line| line.chars().count() <= columns), "{columns}: {said}");
+            assert!(said.contains("\n         ") && said.contains("9112"), "{said}");
+        }
+    }
+}
+
+/// What no server would read is not explained as if one did: neither request nor response stands alone behind a refusal.
+#[test]
+fn smuggled_bytes_are_no_request() {
+    let admin = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
+    let refused = [
+        format!("Content-Length: 37\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{admin}"),
+        format!("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{admin}\r\n0\r\n\r\n"),
+        format!("Content-Length: 0\r\nContent-Length: 32\r\n\r\n{admin}"),
+        format!("Content-Length: 0, 32\r\n\r\n{admin}"),
+        format!("Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{admin}"),
+        format!("Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n{admin}"),
+        format!("Bad Name: x\r\n\r\n{admin}"),
+        format!("Connection: close\r\n\r\n{admin}"),
+    ];
+    for fields in refused {
+        let said = explained(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}").as_bytes());
+        assert!(!said.contains("stays open for") && !said.contains("and after it"), "{said}");
+        assert!(said.contains("never reads them as requests."), "{said}");
+        let sentences = said.replace('\n', " ").matches("A reader that").count();
+        assert!(sentences > 0 || fields.starts_with("Connection"), "{said}");
+    }
 }
 
 #[test]
 fn what_follows_is_explained_too() {
     let text = explained(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n");
-    let (first, second) = text.split_once("and behind it:").unwrap();
+    let (first, second) = text.split_once("and after it:").unwrap();
     assert!(first.contains("wrong:   nothing"), "{text}");
     assert!(second.contains("byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)"), "{text}");
 }

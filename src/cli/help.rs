@@ -71,9 +71,10 @@ wirelight explain: take a raw request or response apart
 Usage: wirelight explain FILE [options]
        … | wirelight explain -
 
-Prints each part with its meaning, every mistake with its byte and RFC section,
+Prints each line with its meaning, every mistake with its byte and RFC section,
 and what a server or client makes of the message.
 
+  --spans          a row for each part of a line, too
   --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too";
 
 const REPLAY: &str = "\

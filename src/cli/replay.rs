@@ -13,7 +13,7 @@ const NOT_OF_BYTES: &[&str] =
 
 /// Replays a file, and fails when anything came out otherwise.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
-    let Some(file) = one_file(arguments, "replay", None)? else { return Ok(()) };
+    let Some(file) = one_file(arguments, "replay", &mut [])? else { return Ok(()) };
     let capture = capture::open(&file)?;
     capture.gaps().into_iter().for_each(say);
     let (mut same, mut other) = (0, 0);

@@ -9,10 +9,19 @@ pub(crate) fn text(out: &mut String, text: &str) {
 
 /// Appends data with its blanks and line ends drawn: `␠`, `␍`, `␊`.
 pub(crate) fn data(out: &mut String, data: &[u8]) {
+    drawn(out, data, '␠');
+}
+
+/// Appends data with its line ends drawn, `␍` and `␊`, and its spaces as they are.
+pub(crate) fn line(out: &mut String, data: &[u8]) {
+    drawn(out, data, ' ');
+}
+
+fn drawn(out: &mut String, data: &[u8], space: char) {
     for chunk in data.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                ' ' => out.push('␠'),
+                ' ' => out.push(space),
                 '\r' => out.push('␍'),
                 '\n' => out.push('␊'),
                 c => visible(out, c),

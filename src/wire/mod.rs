@@ -17,5 +17,5 @@ pub(crate) mod trace;
 pub(crate) mod tracer;
 mod wrap;
 
-pub use explain::{Explanation, Finding, Piece, explain, explain_pasted};
+pub use explain::{Explanation, Finding, Piece, Reading, ReadingEnd, explain, explain_pasted};
 pub use wrap::{display_width, wrap};

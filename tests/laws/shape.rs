@@ -11,10 +11,10 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// requests, ranges, cookies, negotiation, proxies, checks, pages and multipart forms; middleware the rate limits, those in Redis,
 /// gzip, and log lines spelled by hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
 /// message, pasted ones too, and every fact of the schema, refused heads included; then the wrapping of lines and the story of
-/// a request. App came to read preferences with mistakes in them, and to keep forms, queries and cookies that were read once, with an
-/// index. No budget here is spare room: whoever needs more says what moved in.
+/// a request; then the readings of a smuggling attempt. App came to read preferences with mistakes in them, and to keep forms,
+/// queries and cookies that were read once, with an index. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 3_700), ("app", 5_050), ("middleware", 1_500), ("wire", 3_200)];
+    &[("http1", 2_000), ("net", 3_700), ("app", 5_050), ("middleware", 1_500), ("wire", 3_700)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {

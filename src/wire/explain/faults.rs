@@ -21,7 +21,7 @@ pub(super) struct Examined {
     pub(super) boundless: bool,
     /// The empty line is missing.
     pub(super) unfinished: bool,
-    /// Behind the head another protocol is spoken (RFC 9110 §15.2.2).
+    /// After the head, another protocol is spoken (RFC 9110 §15.2.2).
     pub(super) switches: bool,
     /// How the body ends; none: with the connection.
     pub(super) body: Option<Body>,
@@ -146,7 +146,7 @@ impl Mended {
                 "The first line is not a version, a status of three digits and a reason with one space between them";
             findings.push(wrong(start, form));
         } else if text.trim_ascii_end().len() == 12 && text.get(12) != Some(&b' ') {
-            findings.push(wrong(start + 12, "The space behind the status must stand there even without a reason"));
+            findings.push(wrong(start + 12, "The space after the status is required even without a reason"));
         }
         if text.ends_with(b"\n") && !text.ends_with(b"\r\n") {
             findings.push(Finding::fault(Fault::BareLf, line.end - 1));

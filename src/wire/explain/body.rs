@@ -1,0 +1,196 @@
+//! Where the body of a message ends, why, and how much of it is here.
+
+use super::Finding;
+use super::faults::Examined;
+use crate::http1::chunked::{Decoder, Progress};
+use crate::http1::fault::Fault;
+use crate::http1::framing::Body;
+use crate::http1::limits::Limits;
+use crate::wire::spans::{Chunks, Kind};
+
+/// Bytes of a chunked body that are decoded at a time.
+const WINDOW: usize = 64 * 1024;
+
+/// The body, as far as it is here.
+pub(super) struct Measured {
+    pub(super) sentence: String,
+    /// How it is cut into spans; `None` if that is unknown.
+    pub(super) spans: Option<Body>,
+    pub(super) finding: Option<Finding>,
+    /// The fault that a strict reader finds in it, and at which byte.
+    pub(super) reject: Option<(Fault, usize)>,
+    /// Whether bytes are still to come.
+    pub(super) waits: bool,
+    /// Whether nothing follows the head.
+    pub(super) bare: bool,
+    /// Bytes at the end of the text that are not the sender's: the line end of a pasted text.
+    pub(super) surplus: usize,
+}
+
+impl Measured {
+    /// `here`: the bytes after the head, which ends at `start`.
+    pub(super) fn of(here: &[u8], start: usize, examined: &Examined, pasted: bool) -> Measured {
+        let measured = |sentence, spans| Measured {
+            sentence,
+            spans,
+            finding: None,
+            reject: None,
+            waits: false,
+            bare: here.is_empty(),
+            surplus: 0,
+        };
+        let to_the_end = Some(Body::Length(u64::MAX));
+        match examined.body {
+            _ if examined.unfinished => {
+                Measured { waits: true, ..measured("Unknown so far: the head has not ended.".into(), None) }
+            }
+            _ if examined.switches => measured(
+                "There is none: what follows is not HTTP, but the protocol that was agreed on (RFC 9110 §15.2.2)."
+                    .into(),
+                to_the_end,
+            ),
+            _ if examined.boundless => {
+                measured("Unknown: what the fields say about its end is invalid (RFC 9112 §6.3).".into(), to_the_end)
+            }
+            Some(Body::Absent) => {
+                let blank = pasted && here.iter().all(u8::is_ascii_whitespace);
+                let surplus = if blank { here.len() } else { 0 };
+                Measured { surplus, ..measured(examined.no_body.to_owned(), Some(Body::Absent)) }
+            }
+            None => measured(
+                format!(
+                    "It ends when the connection does: nothing else says where (RFC 9112 §6.3). {} here.",
+                    are(here.len())
+                ),
+                to_the_end,
+            ),
+            Some(Body::Length(length)) => Measured::counted(here, start, length, pasted),
+            Some(Body::Chunked) => Measured::chunked(here, start),
+        }
+    }
+
+    fn counted(here: &[u8], start: usize, length: u64, pasted: bool) -> Measured {
+        // The line end after the last line of a pasted text belongs to the text, unless the length counts it.
+        let surplus = usize::from(pasted && here.ends_with(b"\n") && here.len() as u64 != length);
+        let present = here.len() - surplus;
+        let taken = usize::try_from(length).map_or(present, |length| length.min(present));
+        let (missing, more) = (length - taken as u64, present - taken);
+        let finding = (missing > 0).then(|| Finding {
+            at: start + taken,
+            name: "body-short",
+            rfc: "RFC 9112 §6.3",
+            sentence: format!(
+                "Content-Length promises {length} bytes and {} here: a reader waits for {missing} more",
+                are_count(taken)
+            ),
+        });
+        let ending = match (missing, more) {
+            (0, 0) => ", and all of them are here.".to_owned(),
+            (0, 1) => "; 1 more byte follows.".to_owned(),
+            (0, more) => format!("; {more} more bytes follow."),
+            _ if surplus > 0 => format!("; here are {} and the paste's last line end.", bytes(taken as u64)),
+            _ => format!("; only {} here.", are_count(taken)),
+        };
+        Measured {
+            sentence: format!("{}, says Content-Length (RFC 9112 §6.3){ending}", bytes(length)),
+            spans: Some(Body::Length(taken as u64)),
+            finding,
+            reject: None,
+            waits: missing > 0,
+            bare: here.is_empty(),
+            surplus: if more == 0 { surplus } else { 0 },
+        }
+    }
+
+    fn chunked(here: &[u8], start: usize) -> Measured {
+        let (progress, data) = decoded(here);
+        let mut measured = Measured {
+            sentence: format!(
+                "Chunks, says Transfer-Encoding (RFC 9112 §7.1): each begins with its size in hexadecimal. {} of data",
+                bytes(data)
+            ),
+            spans: Some(Body::Chunked),
+            finding: None,
+            reject: None,
+            waits: false,
+            bare: here.is_empty(),
+            surplus: 0,
+        };
+        match progress {
+            Ok(Progress::Done) => measured.sentence += ", and the last chunk is here.",
+            Ok(Progress::NeedData) => {
+                measured.sentence += " so far.";
+                measured.waits = true;
+                let sentence = unfinished_chunk(here).unwrap_or_else(|| {
+                    "The last chunk, of size 0, and the empty line after it are not here: a reader waits for them"
+                        .into()
+                });
+                measured.finding =
+                    Some(Finding { at: start + here.len(), name: "body-short", rfc: "RFC 9112 §7.1", sentence });
+            }
+            Err((fault, at)) => {
+                measured.sentence += " before the fault.";
+                measured.reject = Some((fault, start + at));
+                measured.finding = Some(Finding::fault(fault, start + at));
+            }
+        }
+        measured
+    }
+}
+
+/// Decodes a chunked body: how far it came, or its fault and the byte, and how many bytes of data it holds.
+fn decoded(here: &[u8]) -> (Result<Progress, (Fault, usize)>, u64) {
+    let (mut decoder, limits) = (Decoder::new(), Limits::default());
+    let (mut buffer, mut data) = (Vec::new(), 0);
+    for part in here.chunks(WINDOW) {
+        buffer.extend_from_slice(part);
+        let progress = decoder.decode(&mut buffer, &limits, u64::MAX);
+        data += decoder.decoded() as u64;
+        match progress {
+            Ok(Progress::NeedData) => {}
+            Ok(Progress::Done) => return (Ok(Progress::Done), data),
+            Err(reject) => return (Err((reject.fault, reject.at)), data),
+        }
+        buffer.drain(..decoder.consumed().min(buffer.len()));
+        decoder.rebase();
+    }
+    (Ok(Progress::NeedData), data)
+}
+
+/// Returns what is missing if the bytes end within a chunk's data.
+fn unfinished_chunk(here: &[u8]) -> Option<String> {
+    let (mut chunks, mut at) = (Chunks::default(), 0);
+    let (mut size, mut data) = (Vec::new(), 0);
+    while let Some((kind, length)) = chunks.next(here.get(at..).unwrap_or_default()) {
+        match kind {
+            Kind::ChunkSize => {
+                if data > 0 {
+                    (size, data) = (Vec::new(), 0);
+                }
+                size.extend(here.get(at..at + length).unwrap_or_default());
+            }
+            Kind::ChunkData => data += length as u64,
+            _ => {}
+        }
+        at += length;
+    }
+    let digits = String::from_utf8(size).ok()?;
+    let promised = u64::from_str_radix(&digits, 16).ok().filter(|promised| *promised > data)?;
+    let missing = promised - data;
+    Some(format!(
+        "The chunk promises {digits}, which is hexadecimal for {}, and {data} are here: a reader waits for {missing} more",
+        bytes(promised)
+    ))
+}
+
+pub(super) fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".into() } else { format!("{count} bytes") }
+}
+
+fn are(count: usize) -> String {
+    if count == 1 { "1 byte is".into() } else { format!("{count} bytes are") }
+}
+
+fn are_count(count: usize) -> String {
+    if count == 1 { "1 is".into() } else { format!("{count} are") }
+}
