@@ -123,7 +123,7 @@ fn command(name: &str) -> Command {
     command
 }
 
-const NOT_FOUND: &str = "The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again.";
+const NOT_FOUND: &str = "There is nothing at this path.";
 
 #[test]
 fn hello() {
@@ -209,12 +209,12 @@ fn errors() {
     let errors = Example::run("errors");
     errors.get("/nothing").is(404, json!({ "error": "Not Found", "message": NOT_FOUND }));
     errors.get("/abort/404").is(404, json!({ "error": "Not Found", "message": NOT_FOUND }));
-    let bad = "The browser (or proxy) sent a request that this server could not understand.";
+    let bad = "The request is malformed. Check its syntax and its parameters.";
     for reply in [errors.get("/abort/400"), errors.json("POST", "/json", "{")] {
         reply.is(400, json!({ "error": "Bad Request", "message": bad }));
     }
     let teapot = json!({
-        "error": "I'm a teapot", "message": "This server is a teapot, not a coffee machine", "status_code": 418,
+        "error": "I'm a teapot", "message": "A teapot brews tea only.", "status_code": 418,
     });
     errors.get("/abort/418").is(418, teapot);
     assert_eq!(errors.ask("POST", "/json", &[("Content-Type", "text/plain")], "{}").json["status_code"], 415);

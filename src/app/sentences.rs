@@ -1,85 +1,54 @@
-//! What a client reads of an error for which the program has no words of its own: one sentence for each status; draws no page.
+//! Default messages for clients: one sentence for each error status, for errors without a message of their own; renders no page.
 
 use crate::http1::status::StatusCode;
 
-/// The sentence for a status; its phrase, such as `Payment Required`, where there is none.
+/// Returns the sentence for a status; its phrase, such as `Method Not Allowed`, where there is none.
 pub(crate) fn sentence(status: StatusCode) -> &'static str {
     let code = status.as_u16();
     SENTENCES.iter().find(|(known, _)| *known == code).map_or(status.reason(), |(_, sentence)| sentence)
 }
 
-/// They are those of Werkzeug, word for word: clients that were written against a Flask server may compare them. Only its markup
-/// (411) and its words on failures of our own (500) are left out.
 const SENTENCES: &[(u16, &str)] = &[
-    (400, "The browser (or proxy) sent a request that this server could not understand."),
-    (
-        401,
-        "The server could not verify that you are authorized to access the URL requested. You either supplied the wrong \
-         credentials (e.g. a bad password), or your browser doesn't understand how to supply the credentials required.",
-    ),
-    (
-        403,
-        "You don't have the permission to access the requested resource. It is either read-protected or not readable by \
-         the server.",
-    ),
-    (
-        404,
-        "The requested URL was not found on the server. If you entered the URL manually please check your spelling and \
-         try again.",
-    ),
-    (405, "The method is not allowed for the requested URL."),
-    (
-        406,
-        "The resource identified by the request is only capable of generating response entities which have content \
-         characteristics not acceptable according to the accept headers sent in the request.",
-    ),
-    (
-        408,
-        "The server closed the network connection because the browser didn't finish the request within the specified time.",
-    ),
-    (
-        409,
-        "A conflict happened while processing the request. The resource might have been modified while the request was \
-         being processed.",
-    ),
-    (
-        410,
-        "The requested URL is no longer available on this server and there is no forwarding address. If you followed a \
-         link from a foreign page, please contact the author of this page.",
-    ),
-    (411, "A request with this method requires a valid Content-Length header."),
-    (412, "The precondition on the request for the URL failed positive evaluation."),
-    (413, "The data value transmitted exceeds the capacity limit."),
-    (
-        414,
-        "The length of the requested URL exceeds the capacity limit for this server. The request cannot be processed.",
-    ),
-    (415, "The server does not support the media type transmitted in the request."),
-    (416, "The server cannot provide the requested range."),
-    (417, "The server could not meet the requirements of the Expect header"),
-    (418, "This server is a teapot, not a coffee machine"),
-    (421, "The server is not able to produce a response."),
-    (422, "The request was well-formed but was unable to be followed due to semantic errors."),
-    (423, "The resource that is being accessed is locked."),
-    (
-        424,
-        "The method could not be performed on the resource because the requested action depended on another action and \
-         that action failed.",
-    ),
-    (428, "This request is required to be conditional; try using \"If-Match\" or \"If-Unmodified-Since\"."),
-    (429, "This user has exceeded an allotted request count. Try again later."),
-    (431, "One or more header fields exceeds the maximum size."),
-    (451, "Unavailable for legal reasons."),
-    (500, "The server could not answer this request because of an error of its own."),
-    (501, "The server does not support the action requested by the browser."),
-    (502, "The proxy server received an invalid response from an upstream server."),
-    (
-        503,
-        "The server is temporarily unable to service your request due to maintenance downtime or capacity problems. \
-         Please try again later.",
-    ),
-    (504, "The connection to an upstream server timed out."),
-    (505, "The server does not support the HTTP protocol version used in the request."),
+    (400, "The request is malformed. Check its syntax and its parameters."),
+    (401, "This resource needs credentials that the server accepts."),
+    (402, "This resource has to be paid for."),
+    (403, "The client is not allowed to do this."),
+    (404, "There is nothing at this path."),
+    (405, "This path does not support the method. The Allow header lists those that it supports."),
+    (406, "None of the available formats matches the Accept headers of the request."),
+    (407, "The proxy needs credentials that it accepts."),
+    (408, "The request took too long to arrive."),
+    (409, "The request conflicts with the current state of the resource."),
+    (410, "This resource was removed and will not come back."),
+    (411, "The request needs a Content-Length header."),
+    (412, "The resource is not in the state that the request expects."),
+    (413, "The request body is too large."),
+    (414, "The URL is too long."),
+    (415, "This resource does not accept the format of the request body."),
+    (416, "The range lies outside of the content."),
+    (417, "The Expect header asks for something that this server cannot do."),
+    (418, "A teapot brews tea only."),
+    (421, "This server does not answer for the requested host."),
+    (422, "The values in the request body are not valid."),
+    (423, "A lock prevents changes to this resource."),
+    (424, "Another action that this one depends on has failed."),
+    (425, "The request may be a replay. Send it again after the TLS handshake."),
+    (426, "This resource needs the protocol that the Upgrade header names."),
+    (428, "The request needs a condition, such as an If-Match header."),
+    (429, "Too many requests in a short time. Try again later."),
+    (431, "The request headers are too large."),
+    (451, "The law forbids this server to show this resource."),
+    (500, "An error on the server prevented a response. It is not the client's fault."),
+    (501, "This server does not implement what the request asks for."),
+    (502, "A server that this one depends on sent an invalid response."),
+    (503, "The server cannot handle the request at the moment. Try again later."),
+    (504, "A server that this one depends on did not respond in time."),
+    (505, "This server supports HTTP/1.0 and HTTP/1.1."),
+    (506, "The content negotiation of this server is misconfigured."),
+    (507, "The server has no space left for the request."),
+    (508, "The server stopped because the request led it in a circle."),
+    (510, "The request lacks an extension that this resource needs."),
+    (511, "This network needs a login first."),
 ];
 
 #[cfg(test)]
@@ -87,10 +56,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_status_with_a_phrase_has_words() {
+    fn every_error_status_with_a_phrase_has_a_sentence_of_its_own() {
         let errors = (400..600).filter_map(StatusCode::from_u16).filter(|status| !status.reason().is_empty());
+        let mut seen = Vec::new();
         for status in errors {
-            assert!(!sentence(status).is_empty() && !sentence(status).contains('<'), "{status}");
+            let sentence = sentence(status);
+            assert!(sentence.ends_with('.') && sentence != status.reason(), "{status}: {sentence}");
+            assert!(sentence.len() <= 90 && !sentence.contains(['<', '"', '\n']), "{status}: {sentence}");
+            assert!(!seen.contains(&sentence), "{status}: {sentence}");
+            seen.push(sentence);
         }
+        assert_eq!(seen.len(), SENTENCES.len());
+    }
+
+    #[test]
+    fn a_status_without_a_sentence_has_its_phrase() {
+        assert_eq!(sentence(StatusCode::OK), "OK");
+        assert_eq!(StatusCode::from_u16(499).map(sentence), Some(""));
     }
 }
