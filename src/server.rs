@@ -15,6 +15,7 @@ mod restart;
 #[cfg(feature = "tls")]
 mod tls;
 
+use std::fmt::Debug;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
@@ -90,7 +91,7 @@ impl Server {
     ///
     /// # Errors
     /// When the address is taken, not ours, or no address at all; the sentence says which address.
-    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
+    pub fn bind(address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
         Ok(Server::on(Place::tcp(address)?))
     }
 
@@ -114,7 +115,7 @@ impl Server {
     ///
     /// # Errors
     /// As [`bind`](Server::bind).
-    pub fn also(mut self, address: impl ToSocketAddrs) -> io::Result<Server> {
+    pub fn also(mut self, address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
         self.places.push(Place::tcp(address)?);
         Ok(self)
     }
@@ -136,7 +137,10 @@ impl Server {
     pub fn unix_mode(self, mode: u32) -> io::Result<Server> {
         for place in &self.places {
             if let Address::Unix(path) = &place.address {
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(|error| {
+                    let what = format!("cannot set the permissions of {}: {error}", place.address);
+                    io::Error::new(error.kind(), what)
+                })?;
             }
         }
         Ok(self)
@@ -354,7 +358,7 @@ impl App {
     ///
     /// # Errors
     /// As those two.
-    pub fn run(self, address: impl ToSocketAddrs) -> io::Result<()> {
+    pub fn run(self, address: impl ToSocketAddrs + Debug) -> io::Result<()> {
         Server::bind(address)?.run(self)
     }
 }

@@ -36,10 +36,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The first of these addresses that somebody left to us or that can be had.
-    pub(super) fn tcp(addresses: impl ToSocketAddrs) -> io::Result<Place> {
-        let mut failure = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for asked in addresses.to_socket_addrs()? {
+    /// Returns the first of these addresses that was inherited or that can be bound.
+    pub(super) fn tcp(addresses: impl ToSocketAddrs + fmt::Debug) -> io::Result<Place> {
+        let resolved = addresses.to_socket_addrs().map_err(|error| unresolved(&addresses, &error))?;
+        let mut failure = unresolved(&addresses, &io::Error::new(io::ErrorKind::InvalidInput, "it names no address"));
+        for asked in resolved {
             if let Some(place) = Place::heir(&Address::Tcp(asked)) {
                 return Ok(place);
             }
@@ -93,7 +94,8 @@ impl Place {
         {
             let another = match self.address {
                 Address::Tcp(address) if !self.inherited => {
-                    Listener::Tcp { listener: listen::listener(address, true, Level::Debug)?, lent: false }
+                    let listener = listen::listener(address, true, Level::Debug);
+                    Listener::Tcp { listener: listener.map_err(|error| explained(address, &error))?, lent: false }
                 }
                 _ => first.try_clone()?,
             };
@@ -111,6 +113,15 @@ impl Place {
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     listen::ensure_free(address)?;
     listen::listener(address, true, Level::Info)
+}
+
+/// What was asked for is no address; the sentence shows it as the program wrote it.
+fn unresolved(asked: &impl fmt::Debug, error: &io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::InvalidInput => "; write a host and a port, such as \"127.0.0.1:8000\"",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("cannot listen on {asked:?}: {error}{hint}"))
 }
 
 fn explained(address: SocketAddr, error: &io::Error) -> io::Error {
