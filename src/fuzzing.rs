@@ -16,6 +16,7 @@ use crate::app::request::Request;
 use crate::app::tree::{Found, Params, Tree};
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
 use crate::http1::connection::{Connection, Event};
+use crate::http1::encode::Content;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
@@ -220,7 +221,7 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
             Ok(false) => {}
             Ok(true) => {
                 told.push(Told::Request(head.method, buffer[connection.body()].to_vec()));
-                connection.respond(StatusCode::OK, Some(0), false);
+                connection.respond(StatusCode::OK, Content::Length(0), false);
                 let Some(taken) = connection.responded() else {
                     told.push(Told::Last);
                     return told;
@@ -230,7 +231,7 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
             }
             Err(reject) => {
                 told.push(Told::Refused(reject));
-                connection.respond(reject.fault.row().status, Some(0), false);
+                connection.respond(reject.fault.row().status, Content::Length(0), false);
                 assert_eq!(connection.responded(), None, "a refusal is the last answer");
                 return told;
             }

@@ -198,9 +198,13 @@ impl App {
         Ok(())
     }
 
-    /// No route: OPTIONS answers itself, the rest is 404 or 405 (RFC 9110 §15.5.5, §15.5.6).
+    /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6, §15.6.2).
     #[cold]
     fn miss(&self, miss: Found, request: &Request<'_>, response: &mut Response) -> Result<()> {
+        if !request.method().is_standard() && !self.router.tree.knows(request.method()) {
+            // §9.1: unlike a 405, it tells the client that no other path has the method either.
+            return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
+        }
         let options = request.method() == Method::OPTIONS;
         match miss {
             Found::Nothing if options && request.head().target.form == Form::Asterisk => {
@@ -298,6 +302,13 @@ impl App {
             self.draw(scope, error, request, response);
         }
         conditional::settle(request, response);
+        if !response.is_final() {
+            // RFC 9110 §15.2: a client takes it for the announcement of a response, and the next one for this request's.
+            response.fail(Error::internal(format!(
+                "{} cannot end a request: a final status is 2xx to 5xx",
+                response.status()
+            )));
+        }
         if let Some(error) = response.take_error() {
             self.draw(scope, error, request, response);
         }

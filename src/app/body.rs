@@ -21,6 +21,11 @@ pub(crate) trait BodySource: Send {
         None
     }
 
+    /// Returns whether [`switch`](Self::switch) returns a new owner.
+    fn switches(&self) -> bool {
+        false
+    }
+
     /// What to send when nothing else was sent for a while, to keep the connection alive through proxies.
     fn heartbeat(&self) -> Option<&'static [u8]> {
         None

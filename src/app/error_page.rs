@@ -17,22 +17,26 @@ impl App {
             *response = answer;
             return;
         }
+        if error.status().is_informational() {
+            error = Error::internal(format!("{error}: a final status is 2xx to 5xx"));
+        }
         if let Some(source) = error.source() {
             log::error!("{} {}: {source}", request.method(), request.path().escape_debug());
         }
         caught(response, |response| self.page(scope, &error, request, response));
+        if response.status() == StatusCode::OK {
+            response.set_status(error.status());
+        }
+        if !response.is_final() {
+            response
+                .fail(Error::internal(format!("its status is {}, and a final one is 2xx to 5xx", response.status())));
+        }
         if let Some(second) = response.take_error() {
             log::error!("an error page failed: {second}");
             response.reset();
             default_page(&error, response);
         }
-        if response.status() == StatusCode::OK {
-            response.set_status(error.status());
-        }
-        // 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets them does not lose them.
-        for (name, value) in error.fields() {
-            response.append_header(name, value);
-        }
+        complete_fields(&error, response);
     }
 
     fn page(&self, scope: usize, error: &Error, request: &Request<'_>, response: &mut Response) {
@@ -45,6 +49,17 @@ impl App {
             next = scope.parent.and_then(|parent| self.scopes.get(parent));
         }
         default_page(error, response);
+    }
+}
+
+/// 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets the fields of its error does not lose them. One
+/// that sets such a field itself has the last word (§5.3), except where each line is a value of its own.
+fn complete_fields(error: &Error, response: &mut Response) {
+    let adds_up = |name: &str| ["set-cookie", "vary", "link"].iter().any(|field| name.eq_ignore_ascii_case(field));
+    let has = |name: &str| response.headers().any(|(field, _)| field.eq_ignore_ascii_case(name));
+    let missing: Vec<_> = error.fields().filter(|(name, _)| adds_up(name) || !has(name)).collect();
+    for (name, value) in missing {
+        response.append_header(name, value);
     }
 }
 

@@ -4,10 +4,14 @@ use std::any::type_name_of_val;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::error::Result;
+use super::error::{Error, Result};
+use super::into_response::IntoResponse;
 use super::request::Request;
 use super::response::Response;
+use crate::http1::method::Method;
 
+pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
+pub(crate) type ErrorPage = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 pub(crate) type Before = Hook<Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
 /// Shared, because a router hands its guards to each of its routes.
 pub(crate) type Guard = Hook<Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
@@ -34,4 +38,25 @@ impl Origin {
     pub(crate) fn of<F>(function: &F) -> Origin {
         Origin { name: type_name_of_val(function), place: Location::caller() }
     }
+}
+
+/// Returns the handler of a route with this method.
+pub(crate) fn handler<F, R>(method: Method, handler: F) -> Handler
+where
+    F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+    R: IntoResponse,
+{
+    match method {
+        Method::HEAD => Box::new(move |request, response| {
+            handler(request).into_response(response);
+            response.describe_get();
+        }),
+        _ => Box::new(move |request, response| handler(request).into_response(response)),
+    }
+}
+
+pub(crate) fn error_page<R: IntoResponse>(
+    page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static,
+) -> ErrorPage {
+    Box::new(move |request, error, response| page(request, error).into_response(response))
 }

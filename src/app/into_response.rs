@@ -17,11 +17,11 @@ use crate::http1::status::StatusCode;
 /// | `Vec<u8>`, `&'static [u8]` | 200, bytes |
 /// | [`Json<T>`], [`serde_json::Value`] | 200, JSON |
 /// | [`Html<T>`] | 200, HTML |
-/// | [`Redirect`] | 302 or the one it names, with Location |
+/// | [`Redirect`](crate::Redirect) | 302 or the one it names, with Location |
 /// | `()` | 204 |
 /// | [`StatusCode`] | that status, no body |
 /// | `(StatusCode, value)` | the value with that status |
-/// | `(StatusCode, [(name, value); N], value)` | and with these header fields |
+/// | `(StatusCode, [(name, value); N], value)` | and with these header fields, instead of those that the value sets |
 /// | `Option<value>` | the value, or 404 |
 /// | `Result<value, error>` | the value, or the error's page |
 /// | [`Response`] | itself |
@@ -50,47 +50,6 @@ pub struct Json<T>(pub T);
 /// Text to send as HTML.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Html<T>(pub T);
-
-/// An answer that sends the client elsewhere (RFC 9110 §15.4).
-///
-/// ```
-/// use wirelight::Redirect;
-///
-/// let once = Redirect::found("/login");
-/// let for_good = Redirect::permanent("https://example.org/");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    status: StatusCode,
-    location: Cow<'static, str>,
-}
-
-impl Redirect {
-    /// 302: for now, and browsers turn a POST into a GET.
-    pub fn found(location: impl Into<Cow<'static, str>>) -> Redirect {
-        Redirect { status: StatusCode::FOUND, location: location.into() }
-    }
-
-    /// 303: what to GET after a POST.
-    pub fn see_other(location: impl Into<Cow<'static, str>>) -> Redirect {
-        Redirect { status: StatusCode::SEE_OTHER, location: location.into() }
-    }
-
-    /// 307: for now, with the same method and body.
-    pub fn temporary(location: impl Into<Cow<'static, str>>) -> Redirect {
-        Redirect { status: StatusCode::TEMPORARY_REDIRECT, location: location.into() }
-    }
-
-    /// 308: for ever, with the same method and body.
-    pub fn permanent(location: impl Into<Cow<'static, str>>) -> Redirect {
-        Redirect { status: StatusCode::PERMANENT_REDIRECT, location: location.into() }
-    }
-
-    /// 301: for ever; browsers turn a POST into a GET.
-    pub fn moved(location: impl Into<Cow<'static, str>>) -> Redirect {
-        Redirect { status: StatusCode::MOVED_PERMANENTLY, location: location.into() }
-    }
-}
 
 impl IntoResponse for &'static str {
     #[inline]
@@ -142,13 +101,6 @@ impl<T: AsRef<str>> IntoResponse for Html<T> {
     }
 }
 
-impl IntoResponse for Redirect {
-    fn into_response(self, response: &mut Response) {
-        response.set_status(self.status);
-        response.header("Location", &*self.location);
-    }
-}
-
 impl IntoResponse for () {
     fn into_response(self, response: &mut Response) {
         response.set_status(StatusCode::NO_CONTENT);
@@ -171,8 +123,11 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
 impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCode, [(&str, V); N], T) {
     fn into_response(self, response: &mut Response) {
         (self.0, self.2).into_response(response);
+        for (name, _) in &self.1 {
+            response.remove_header(name);
+        }
         for (name, value) in self.1 {
-            response.header(name, value);
+            response.append_header(name, value);
         }
     }
 }

@@ -3,7 +3,7 @@
 #[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
 pub(crate) mod app;
 pub(crate) mod body;
-mod caching;
+pub(crate) mod caching;
 pub(crate) mod client;
 mod conditional;
 pub(crate) mod cookie;
@@ -22,6 +22,7 @@ pub(crate) mod page;
 pub(crate) mod pattern;
 mod range;
 mod readers;
+pub(crate) mod redirect;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;

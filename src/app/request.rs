@@ -202,13 +202,16 @@ impl<'a> Request<'a> {
     /// The application's state of type `T`.
     ///
     /// # Panics
-    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged.
+    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged. The message
+    /// names the type and the caller's line.
+    #[track_caller]
     pub fn state<T: 'static>(&self) -> &T {
-        #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
-        self.state
-            .values
-            .get()
-            .unwrap_or_else(|| panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()))
+        match self.state.values.get() {
+            Some(value) => value,
+            // Not in a closure, where the caller's line would be lost.
+            #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
+            None => panic!("no state of type {}: add it with app.state(…)", std::any::type_name::<T>()),
+        }
     }
 
     /// The application's state of type `Mutex<T>`, locked until the guard goes. A handler that panicked while it held the lock does not
@@ -229,6 +232,7 @@ impl<'a> Request<'a> {
     ///
     /// # Panics
     /// As [`state`](Request::state), when there is no `Mutex<T>`.
+    #[track_caller]
     pub fn lock<T: 'static>(&self) -> MutexGuard<'_, T> {
         self.state::<Mutex<T>>().lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
 
+mod fields;
 #[cfg(feature = "gzip")]
 mod recode;
 
@@ -8,17 +9,19 @@ use std::ops::Range;
 use serde_core::Serialize;
 
 use super::body::{BodySource, Pieces, Reader};
-use super::caching::is_validator;
 use super::error::Error;
-use crate::http1::grammar::is_tchar;
-use crate::http1::head::list;
+use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
 
 /// What goes back to the client. Handlers rarely touch it: what they return is poured into it by
 /// [`IntoResponse`](crate::IntoResponse). After hooks may still change all of it.
 ///
 /// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the first three is ignored, and
-/// `Connection: close` closes the connection behind this answer.
+/// `Connection: close` closes the connection after this response. A [`head`](crate::Router::head) route's Content-Length is sent: it
+/// says how long the content of a GET is.
+///
+/// A response has a final status, 200 to 599 (RFC 9110 §15): another one becomes a 500, and the log says why. 101 comes from
+/// [`Response::upgrade`] alone.
 ///
 /// ```
 /// use wirelight::{Response, StatusCode};
@@ -40,6 +43,8 @@ pub struct Response {
     /// Where text and JSON are written; kept from answer to answer so that the steady state allocates nothing.
     scratch: Vec<u8>,
     close: bool,
+    /// The Content-Length that the program set.
+    declared_length: Option<u64>,
     /// A field was set by which conditional and range requests are answered.
     conditional: bool,
     error: Option<Error>,
@@ -55,6 +60,8 @@ enum Body {
     Owned(Vec<u8>),
     /// Made while it is sent; of this length, if that is known.
     Source(Box<dyn BodySource>, Option<u64>),
+    /// What only a GET sends; of this length, if the handler of the HEAD says so.
+    OfGet(Option<u64>),
 }
 
 /// Scratch space above this is given back after the answer that needed it.
@@ -66,7 +73,7 @@ const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
 const BYTES: &str = "Content-Type: application/octet-stream\r\n";
 
 impl Response {
-    /// An empty response with this status.
+    /// Returns an empty response with this status.
     pub fn new(status: StatusCode) -> Response {
         Response { status, ..Response::default() }
     }
@@ -77,74 +84,13 @@ impl Response {
         self.status
     }
 
-    /// Sets the status.
+    /// Sets the status. An upgrade whose 101 is replaced does not happen.
     #[inline]
     pub fn set_status(&mut self, status: StatusCode) {
+        if self.status.is_informational() && self.is_final() {
+            self.body = Body::Empty;
+        }
         self.status = status;
-    }
-
-    /// Sets a header field; an earlier one of the same name, in any case, goes.
-    ///
-    /// A name that is no token, or a value with CR, LF, NUL or another control character, would let whoever chose it write
-    /// headers and bodies of their own (response splitting, RFC 9110 §5.5): the answer becomes a 500, and the log says why.
-    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.remove_header(name);
-        self.append_header(name, value);
-    }
-
-    /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. Refuses what [`header`](Self::header) refuses.
-    pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let value = value.as_ref().trim_ascii();
-        if name.is_empty() || !name.bytes().all(is_tchar) || has_control(value) {
-            self.fail(Error::internal(format!(
-                "a response header was refused: {name:?}: {:?}",
-                value.escape_ascii().to_string()
-            )));
-            return;
-        }
-        match owned_by_server(name) {
-            Some("connection") => self.close |= list(value).any(|option| option.eq_ignore_ascii_case(b"close")),
-            Some(name) => log::debug!("the server sets {name} itself: ignored"),
-            None => self.append_line(name, value),
-        }
-    }
-
-    /// Takes away every header field of this name.
-    pub fn remove_header(&mut self, name: &str) {
-        if name.eq_ignore_ascii_case("content-type") {
-            self.media_type = "";
-        }
-        let same = |line: &[u8]| {
-            line.get(name.len()) == Some(&b':')
-                && line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        if !self.fields.split_inclusive(|&byte| byte == b'\n').any(same) {
-            return;
-        }
-        let mut kept = Vec::with_capacity(self.fields.len());
-        for line in self.fields.split_inclusive(|&byte| byte == b'\n') {
-            if !same(line) {
-                kept.extend_from_slice(line);
-            }
-        }
-        self.fields = kept;
-    }
-
-    /// The first value of this header field, when it is UTF-8.
-    pub fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .and_then(|(_, value)| std::str::from_utf8(value).ok())
-    }
-
-    /// All header fields that the application set, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let lines = [self.media_type.as_bytes(), &self.fields];
-        let lines = lines.into_iter().flat_map(|block| block.split_inclusive(|&byte| byte == b'\n'));
-        lines.map(|line| {
-            let (name, value) = field_of(line);
-            (std::str::from_utf8(name).unwrap_or_default(), value)
-        })
     }
 
     /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
@@ -190,7 +136,7 @@ impl Response {
             Body::Static(bytes) => bytes,
             Body::Scratch => &self.scratch,
             Body::Owned(bytes) => bytes,
-            Body::Source(..) => &[],
+            Body::Source(..) | Body::OfGet(_) => &[],
         }
     }
 
@@ -242,12 +188,30 @@ impl Response {
         matches!(self.body, Body::Source(..))
     }
 
-    /// How many bytes the body will have; none when nobody knows yet.
-    #[inline]
+    /// Returns how many bytes the body will have; `None` when it is not known yet.
+    #[cfg(feature = "gzip")]
     pub(crate) fn length(&self) -> Option<u64> {
+        match self.content() {
+            Content::Length(length) => Some(length),
+            Content::Streamed => None,
+            Content::Undeclared => Some(0),
+        }
+    }
+
+    /// Returns what is known of the body's length.
+    #[inline]
+    pub(crate) fn content(&self) -> Content {
         match &self.body {
-            Body::Source(_, length) => *length,
-            _ => Some(self.body().len() as u64),
+            Body::Source(_, length) => length.map_or(Content::Streamed, Content::Length),
+            Body::OfGet(length) => length.map_or(Content::Undeclared, Content::Length),
+            _ => Content::Length(self.body().len() as u64),
+        }
+    }
+
+    /// Marks the response of a HEAD route: without a body of its own it is about content that only a GET sends (RFC 9110 §8.6).
+    pub(crate) fn describe_get(&mut self) {
+        if let Body::Empty = self.body {
+            self.body = Body::OfGet(self.declared_length);
         }
     }
 
@@ -267,17 +231,23 @@ impl Response {
     /// Leaves this part of a body that is here.
     pub(crate) fn cut(&mut self, part: Range<usize>) {
         match &mut self.body {
-            Body::Empty | Body::Source(..) => {}
+            Body::Empty | Body::Source(..) | Body::OfGet(_) => {}
             Body::Static(bytes) => *bytes = bytes.get(part).unwrap_or_default(),
             Body::Scratch => keep(&mut self.scratch, part),
             Body::Owned(bytes) => keep(bytes, part),
         }
     }
 
-    /// Whether an error's page is to be drawn, or the request's conditions are to be looked at.
+    /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.conditional || self.error.is_some()
+        self.conditional || self.error.is_some() || self.status.is_informational()
+    }
+
+    /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
+    pub(crate) fn is_final(&self) -> bool {
+        let switches = || matches!(&self.body, Body::Source(source, _) if source.switches());
+        !self.status.is_informational() || (self.status == StatusCode::SWITCHING_PROTOCOLS && switches())
     }
 
     /// Whether there is something to compare with the request's conditions; asked once.
@@ -308,6 +278,7 @@ impl Response {
         self.media_type = "";
         self.body = Body::Empty;
         self.close = false;
+        self.declared_length = None;
         self.conditional = false;
         self.error = None;
         if self.scratch.capacity() > SCRATCH_KEPT {
@@ -342,48 +313,12 @@ impl Response {
             self.media_type = to;
         }
     }
-
-    pub(crate) fn append_line(&mut self, name: &str, value: &[u8]) {
-        if name.eq_ignore_ascii_case("content-type") {
-            self.media_type = "";
-        }
-        self.conditional |= is_validator(name);
-        self.fields.reserve(name.len() + value.len() + 4);
-        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-            self.fields.extend_from_slice(part);
-        }
-    }
 }
 
 /// Leaves this part of the bytes.
 fn keep(bytes: &mut Vec<u8>, part: Range<usize>) {
     bytes.truncate(part.end);
     bytes.drain(..part.start.min(bytes.len()));
-}
-
-/// RFC 9110 §5.5: everything below a space but the tab, and DEL. To look at all of them without a branch lets the compiler take 16 at
-/// once.
-fn has_control(value: &[u8]) -> bool {
-    value.iter().fold(false, |found, &byte| found | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
-}
-
-/// The fields that frame the message or name its second are written by the encoder alone.
-fn owned_by_server(name: &str) -> Option<&'static str> {
-    let owned = match name.len() {
-        4 => "date",
-        10 => "connection",
-        14 => "content-length",
-        17 => "transfer-encoding",
-        _ => return None,
-    };
-    name.eq_ignore_ascii_case(owned).then_some(owned)
-}
-
-/// Name and value of a line of our own making.
-fn field_of(line: &[u8]) -> (&[u8], &[u8]) {
-    let line = line.trim_ascii_end();
-    let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
-    (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default().trim_ascii_start())
 }
 
 #[cfg(test)]
@@ -419,6 +354,27 @@ mod tests {
                     if refused { 0 } else { 2 }
                 );
             }
+        }
+    }
+
+    #[test]
+    fn only_spaces_and_tabs_are_trimmed() {
+        for (value, expected) in [
+            (" \tv \t", Some("v")),
+            ("", Some("")),
+            (" ", Some("")),
+            ("\r\nv", None),
+            ("v\r\n", None),
+            ("\nv", None),
+            ("v\r", None),
+            (" \r\n v", None),
+            ("\x0cv", None),
+            ("v\x0b", None),
+        ] {
+            let mut response = Response::default();
+            response.header("X-A", value);
+            assert_eq!(response.header_value("x-a"), expected, "{value:?}");
+            assert_eq!(response.take_error().is_some(), expected.is_none(), "{value:?}");
         }
     }
 

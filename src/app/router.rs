@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::{Error, Result};
-use super::hook::{After, Before, Guard, Hook, Origin};
+use super::hook::{self, After, Before, ErrorPage, Guard, Handler, Hook, Origin};
 use super::into_response::IntoResponse;
 use super::pattern::Pattern;
 use super::request::Request;
@@ -16,9 +16,6 @@ use super::slashes::Slashes;
 use super::tree::Tree;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
-
-pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
-pub(crate) type ErrorPage = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 
 /// Routes that belong together, to [`nest`](Router::nest) under a prefix: Flask's blueprint.
 ///
@@ -140,7 +137,8 @@ impl Router {
         patch PATCH;
         /// Adds a route for DELETE.
         delete DELETE;
-        /// Adds a route for HEAD, where the answer made from the GET route will not do.
+        /// Adds a route for HEAD, where the response made from the GET route does not do. A handler that knows how long the content of a
+        /// GET is sets `Content-Length`; without it, and without a body, none is sent (RFC 9110 §8.6).
         head HEAD;
         /// Adds a route for OPTIONS, where the automatic answer with `Allow` will not do.
         options OPTIONS;
@@ -157,7 +155,7 @@ impl Router {
         R: IntoResponse,
     {
         let origin = Origin::of(&handler);
-        let handler: Handler = Box::new(move |request, response| handler(request).into_response(response));
+        let handler = hook::handler(method, handler);
         let pattern = parse(pattern);
         let guards = self.guards.clone();
         self.add(Route {
@@ -260,12 +258,12 @@ impl Router {
                 panic!("on_error({status}): an error status is between 400 and 599")
             }
         };
-        self.own().pages.push((status, boxed_page(page)));
+        self.own().pages.push((status, hook::error_page(page)));
     }
 
     /// Draws the page of every error that has no page of its own.
     pub fn on_any_error<R: IntoResponse>(&mut self, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
-        self.own().any_page = Some(boxed_page(page));
+        self.own().any_page = Some(hook::error_page(page));
     }
 
     #[track_caller]
@@ -380,10 +378,6 @@ impl Route {
     pub(crate) fn described(&self) -> String {
         format!("{} at {}", self.pattern.text(), self.origin.place)
     }
-}
-
-fn boxed_page<R: IntoResponse>(page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) -> ErrorPage {
-    Box::new(move |request, error, response| page(request, error).into_response(response))
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::error::{Error, Result};
-use super::into_response::Redirect;
+use super::redirect::Redirect;
 use super::request::Request;
 use super::router::Router;
 use super::tree::{Found, Params};

@@ -193,6 +193,11 @@ impl Tree {
         self.methods.iter().enumerate().filter(move |(at, _)| set & bit(*at) != 0).map(|(_, method)| *method)
     }
 
+    /// Returns whether any route has this method.
+    pub(crate) fn knows(&self, method: Method) -> bool {
+        self.methods.contains(&method)
+    }
+
     /// Holds a raw path against every route, in the order in which [`Tree::find`] would, and says what decided each.
     pub(crate) fn explain(&self, path: &[u8]) -> Vec<Try> {
         let (path, verdict) = match path.strip_prefix(b"/") {

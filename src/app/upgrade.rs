@@ -11,6 +11,8 @@ use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
 use super::upgraded::Slot;
+use super::upload::Pipe;
+use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
 
@@ -27,9 +29,12 @@ impl Response {
     ///
     /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with [`header`](Response::header).
     ///
+    /// Only a GET is upgraded. A HEAD is answered as a GET that does not ask (RFC 9110 §9.3.2): 426 without content.
+    ///
     /// # Errors
-    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), or asks in HTTP/1.0, which cannot; 503 with
-    /// `Retry-After` when the server has as many upgraded connections as it may have.
+    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), is not a GET, asks in HTTP/1.0, which has no upgrades,
+    /// or has a body that is still on its way ([`streaming`](crate::Route::streaming)); 503 with `Retry-After` when the server has as
+    /// many upgraded connections as it may have.
     ///
     /// ```
     /// use std::io::Write;
@@ -52,7 +57,9 @@ impl Response {
         run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static,
     ) -> Result<Response> {
         if !asks_for(request, protocol) {
-            let message = format!("This resource speaks {protocol}, which the request must ask for.");
+            let message = format!(
+                "This resource speaks {protocol}. Send a GET with Connection: Upgrade and Upgrade: {protocol}."
+            );
             return Err(Error::new(StatusCode::UPGRADE_REQUIRED, message).with_header("Upgrade", protocol));
         }
         let slot = request.shared_state().upgraded.reserve().ok_or_else(too_many)?;
@@ -60,7 +67,6 @@ impl Response {
         response.set_source(Box::new(Upgrade(Some(holding(slot, run)))), None);
         response.remove_header("content-type");
         response.header("Upgrade", protocol);
-        response.append_line("Connection", b"Upgrade"); // ours to say, with this status alone
         Ok(response)
     }
 }
@@ -198,7 +204,13 @@ fn asks_for(request: &Request<'_>, protocol: &str) -> bool {
     let lists = |name: &'static str, token: &str| {
         request.header_all(name).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
     };
-    request.version() == Version::Http11 && lists("connection", "upgrade") && lists("upgrade", protocol)
+    // Where a body is still on its way, the other protocol would begin in the middle of it.
+    let whole = request.get::<Arc<Pipe>>().is_none();
+    request.method() == Method::GET
+        && request.version() == Version::Http11
+        && whole
+        && lists("connection", "upgrade")
+        && lists("upgrade", protocol)
 }
 
 #[cold]
@@ -222,12 +234,16 @@ fn holding(slot: Slot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> 
 struct Upgrade(Option<Switch>);
 
 impl BodySource for Upgrade {
-    /// A hook made another status out of the 101: there is no body to send.
+    /// There is no body to send: [`Response::set_status`] drops the upgrade with its 101.
     fn pull(&mut self, _: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
-        Err(io::Error::other("an upgrade whose status is not 101"))
+        Err(io::Error::other("an upgrade has no body"))
     }
 
     fn switch(&mut self) -> Option<Switch> {
         self.0.take()
+    }
+
+    fn switches(&self) -> bool {
+        self.0.is_some()
     }
 }

@@ -5,7 +5,7 @@
 
 use super::chunked::{Decoder, Progress};
 use super::diagnose;
-use super::encode::{Length, Persistence};
+use super::encode::{Content, Length, Persistence};
 use super::fault::{Fault, Reject};
 use super::framing::{Body, Framing};
 use super::head::Head;
@@ -146,16 +146,18 @@ impl Connection {
         }
     }
 
-    /// The answer's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
-    /// `length`: bytes of the body when they are known. `last`: the server wants this to be the last answer.
+    /// Returns the response's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
+    /// `last`: the server wants this to be the last response.
     #[inline]
-    pub(crate) fn respond(&mut self, status: StatusCode, length: Option<u64>, last: bool) -> (Length, Persistence) {
-        let length = match length {
-            // RFC 9110 §8.6: forbidden with 1xx and 204; with 304 it would speak of the body that a 200 had.
-            _ if status.forbids_body() => Length::Absent,
-            Some(length) => Length::Known(length),
-            None if self.version == Version::Http11 => Length::Chunked,
-            None => Length::UntilClose,
+    pub(crate) fn respond(&mut self, status: StatusCode, content: Content, last: bool) -> (Length, Persistence) {
+        let length = match content {
+            _ if status.forbids_content() => without_content(status),
+            Content::Length(length) => Length::Known(length),
+            Content::Streamed if self.version == Version::Http11 => Length::Chunked,
+            Content::Streamed => Length::UntilClose,
+            // RFC 9110 §8.6: a Content-Length that is not the one of GET must not be sent.
+            Content::Undeclared if self.head_only => Length::Absent,
+            Content::Undeclared => Length::Known(0),
         };
         // A body that is not read to its end would be taken for the next request: then this answer is the last.
         self.keep_alive &= !last && self.recv == Recv::Done && length != Length::UntilClose;
@@ -167,10 +169,10 @@ impl Connection {
         (length, persistence)
     }
 
-    /// Whether this answer carries a body at all (RFC 9110 §9.3.2, §6.4.1).
+    /// Returns whether this response carries content at all (RFC 9110 §9.3.2, §6.4.1).
     #[inline]
     pub(crate) fn sends_body(&self, status: StatusCode) -> bool {
-        !self.head_only && !status.forbids_body()
+        !self.head_only && !status.forbids_content()
     }
 
     /// The answer is in the output, whole. Gives the bytes of input that this request took when another one may follow.
@@ -338,6 +340,13 @@ impl Connection {
         debug_assert!(allowed(State::Send(self.send), State::Send(to)), "{:?} to {to:?}", self.send);
         self.send = to;
     }
+}
+
+/// RFC 9110 §8.6 forbids a length with 1xx and 204; with 304 it would be that of the content that a 200 had. A 205 has none, and says
+/// so (§15.3.6).
+#[cold]
+fn without_content(status: StatusCode) -> Length {
+    if status == StatusCode::RESET_CONTENT { Length::Known(0) } else { Length::Absent }
 }
 
 /// More bytes are needed, unless the request line is too long already. `before`: how many were searched for that already.

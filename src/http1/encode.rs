@@ -29,10 +29,21 @@ impl Opening {
     }
 }
 
+/// What is known of a response's content before its head is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// It has this many bytes.
+    Length(u64),
+    /// Its length shows when it ends.
+    Streamed,
+    /// Only a GET has it, and the handler of the HEAD does not know how long it is.
+    Undeclared,
+}
+
 /// How the reader of a response finds its end (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// Nothing is said: 1xx and 204 (RFC 9110 §8.6 forbids a length there).
+    /// No field: 1xx and 204 (RFC 9110 §8.6 forbids a length there), 304, and a HEAD whose handler does not know it.
     Absent,
     /// Content-Length.
     Known(u64),
@@ -56,7 +67,7 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) status: StatusCode,
     /// Complete field lines, CRLF included, none of them a framing field.
     pub(crate) fields: &'a [u8],
-    /// The field line of the body's media type, or nothing.
+    /// The field line of the body's media type, or nothing. Not sent where there is no content for it to describe.
     pub(crate) media_type: &'static str,
     pub(crate) length: Length,
     pub(crate) persistence: Persistence,
@@ -70,11 +81,12 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &Opening) {
     if head.status == StatusCode::OK {
         out.extend_from_slice(&opening.0);
+        out.extend_from_slice(head.media_type.as_bytes());
     } else {
         status_line(out, head.status);
         out.extend_from_slice(opening.date_line());
+        out.extend_from_slice(if head.status.forbids_content() { b"" } else { head.media_type.as_bytes() });
     }
-    out.extend_from_slice(head.media_type.as_bytes());
     if !head.fields.is_empty() {
         out.extend_from_slice(head.fields);
     }

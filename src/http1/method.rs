@@ -93,6 +93,11 @@ impl Method {
         }
     }
 
+    /// Returns whether it is one of the nine that RFC 9110 and RFC 5789 define.
+    pub(crate) fn is_standard(self) -> bool {
+        !matches!(self.0, Name::Extension { .. })
+    }
+
     /// Whether the method is defined as read-only (RFC 9110 §9.2.1). An extension method is not.
     pub fn is_safe(self) -> bool {
         matches!(self.0, Name::Get | Name::Head | Name::Options | Name::Trace)

@@ -29,7 +29,7 @@ macro_rules! statuses {
     };
 }
 
-/// The status of a response: three digits, 100 to 999 (RFC 9110 §15). The constants are named as in the http crate.
+/// The status of a response: 100 to 599 (RFC 9110 §15). The constants are named as in the http crate.
 ///
 /// ```
 /// use wirelight::StatusCode;
@@ -107,15 +107,15 @@ statuses! {
 }
 
 impl StatusCode {
-    /// A status of this number; `None` when it does not have three digits.
+    /// Returns the status of this number; `None` outside of 100 to 599, which RFC 9110 §15 declares invalid.
     pub const fn from_u16(code: u16) -> Option<StatusCode> {
         match code {
-            100..=999 => Some(StatusCode(code)),
+            100..=599 => Some(StatusCode(code)),
             _ => None,
         }
     }
 
-    /// The number, 100 to 999.
+    /// Returns the number, 100 to 599.
     pub const fn as_u16(self) -> u16 {
         self.0
     }
@@ -145,9 +145,15 @@ impl StatusCode {
         matches!(self.0, 500..=599)
     }
 
-    /// Whether a response of this status ends with its head, whatever its fields say (RFC 9112 §6.3, rule 1).
+    /// Returns whether a response of this status ends with its head, whatever its fields say (RFC 9112 §6.3, rule 1).
     pub(crate) const fn forbids_body(self) -> bool {
         matches!(self.0, 100..=199 | 204 | 304)
+    }
+
+    /// Returns whether a response of this status has no content: those of [`forbids_body`](Self::forbids_body), and 205, whose empty
+    /// body is framed like any other (RFC 9110 §15.3.6).
+    pub(crate) const fn forbids_content(self) -> bool {
+        self.forbids_body() || self.0 == 205
     }
 }
 
@@ -195,14 +201,14 @@ impl TryFrom<u16> for StatusCode {
     }
 }
 
-/// The number is no status code: not within 100 to 999 (RFC 9110 §15).
+/// The number is not a status code: it is outside of 100 to 599 (RFC 9110 §15).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidStatusCode;
 
 impl fmt::Display for InvalidStatusCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a status code lies between 100 and 999")
+        f.write_str("a status code is between 100 and 599")
     }
 }
 
@@ -224,12 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn three_digits_and_no_others() {
-        for code in [0, 1, 99, 1000, u16::MAX] {
+    fn only_the_five_classes_of_the_standard() {
+        for code in [0, 1, 99, 600, 799, 999, 1000, u16::MAX] {
             assert_eq!(StatusCode::from_u16(code), None);
             assert_eq!(StatusCode::try_from(code), Err(InvalidStatusCode));
         }
-        for code in 100..=999 {
+        for code in 100..=599 {
             assert_eq!(StatusCode::try_from(code).map(StatusCode::as_u16), Ok(code));
         }
         assert_eq!(StatusCode::try_from(299).unwrap().to_string(), "299");
@@ -237,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn a_code_belongs_to_at_most_one_class() {
-        for code in 100..=999 {
+    fn a_code_belongs_to_one_class() {
+        for code in 100..=599 {
             let status = StatusCode::from_u16(code).unwrap();
             let classes = [
                 status.is_informational(),
@@ -254,8 +260,10 @@ mod tests {
 
     #[test]
     fn bodies_are_forbidden_where_rfc_9112_says_so() {
-        let forbidden: Vec<u16> = (200..=999).filter(|&c| StatusCode(c).forbids_body()).collect();
+        let forbidden: Vec<u16> = (200..=599).filter(|&c| StatusCode(c).forbids_body()).collect();
         assert_eq!(forbidden, [204, 304]);
+        let without_content: Vec<u16> = (200..=599).filter(|&c| StatusCode(c).forbids_content()).collect();
+        assert_eq!(without_content, [204, 205, 304]);
         assert!((100..200).all(|c| StatusCode(c).forbids_body()));
     }
 }

@@ -203,7 +203,7 @@ mod tests {
         app.get("/users/{id:int}", |_| "seven b");
         app.get("/panic", |_| -> &'static str { panic!("on purpose") });
         app.get("/teapot", |_| -> Result<()> { abort(418) });
-        app.get("/odd", |_| StatusCode::from_u16(799));
+        app.get("/odd", |_| StatusCode::from_u16(599));
         app
     }
 
@@ -229,11 +229,12 @@ mod tests {
         client.request("PURGE", "/users/7").send();
         client.raw(b"GET /users/7 HTTP/1.1\r\n\r\n");
         let expected = [
-            r#"{method="-",route="-",status="4xx"} 2"#,
+            r#"{method="-",route="-",status="4xx"} 1"#,
+            r#"{method="-",route="-",status="5xx"} 1"#,
             r#"{method="GET",route="-",status="4xx"} 3"#,
             r#"{method="OPTIONS",route="-",status="2xx"} 1"#,
             r#"{method="POST",route="-",status="4xx"} 1"#,
-            r#"{method="GET",route="/odd",status="-"} 1"#,
+            r#"{method="GET",route="/odd",status="5xx"} 1"#,
             r#"{method="GET",route="/panic",status="5xx"} 1"#,
             r#"{method="GET",route="/teapot",status="4xx"} 1"#,
             r#"{method="GET",route="/users/{id:int}",status="2xx"} 2"#,
@@ -255,7 +256,7 @@ mod tests {
         }
         assert_eq!(
             lines(&app, "http_requests_total"),
-            [r#"{method="-",route="-",status="4xx"} 500"#, r#"{method="GET",route="-",status="4xx"} 500"#]
+            [r#"{method="-",route="-",status="5xx"} 500"#, r#"{method="GET",route="-",status="4xx"} 500"#]
         );
     }
 

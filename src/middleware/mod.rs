@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::app::app::App;
     use crate::app::error::Error;
-    use crate::app::into_response::Redirect;
+    use crate::app::redirect::Redirect;
     use crate::app::router::Router;
     use crate::http1::status::StatusCode;
 

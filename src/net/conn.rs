@@ -330,7 +330,7 @@ impl<S: Socket> Conn<S> {
     ) -> Option<usize> {
         let Tools { response, output, opening } = tools;
         let (status, body) = (response.status(), response.body());
-        let (length, persistence) = self.http.respond(status, response.length(), last || response.closes());
+        let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
         let before = output.len();
         encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);

@@ -40,7 +40,7 @@ impl Response {
     /// As [`recode`](Self::recode), while it is sent.
     pub(crate) fn recode_streamed(&mut self, coder: impl FnOnce(Box<dyn BodySource>) -> Box<dyn BodySource>) {
         let plain: Box<dyn BodySource> = match std::mem::take(&mut self.body) {
-            Body::Empty => Box::new(Reader(io::empty())),
+            Body::Empty | Body::OfGet(_) => Box::new(Reader(io::empty())),
             Body::Static(bytes) => Box::new(Reader(bytes)),
             Body::Scratch => Box::new(Reader(Cursor::new(std::mem::take(&mut self.scratch)))),
             Body::Owned(bytes) => Box::new(Reader(Cursor::new(bytes))),

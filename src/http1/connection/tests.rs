@@ -105,7 +105,7 @@ impl Play {
     }
 
     fn respond(&mut self, status: StatusCode) {
-        let (length, persistence) = self.connection.respond(status, Some(0), false);
+        let (length, persistence) = self.connection.respond(status, Content::Length(0), false);
         self.story.push(Told::Answer(length, persistence));
         match self.connection.responded() {
             Some(taken) => {
@@ -200,7 +200,7 @@ fn play_later(request: &[u8], status: StatusCode) -> Play {
         play.connection.receive(&mut request[..end].to_vec(), &mut play.head, &LIMITS).unwrap();
         play.note();
     }
-    play.connection.respond(status, None, false);
+    play.connection.respond(status, Content::Streamed, false);
     if status == StatusCode::SWITCHING_PROTOCOLS {
         play.connection.switched();
         play.note();
