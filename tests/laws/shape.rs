@@ -12,9 +12,10 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// gzip, and log lines spelled by hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
 /// message, pasted ones too, and every fact of the schema, refused heads included; then the wrapping of lines and the story of
 /// a request; then the readings of a smuggling attempt. App came to read preferences with mistakes in them, and to keep forms,
-/// queries and cookies that were read once, with an index. No budget here is spare room: whoever needs more says what moved in.
+/// queries and cookies that were read once, with an index.
+/// Http1 came to frame responses without content. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_000), ("net", 3_700), ("app", 5_050), ("middleware", 1_500), ("wire", 3_700)];
+    &[("http1", 2_050), ("net", 3_700), ("app", 5_050), ("middleware", 1_500), ("wire", 3_700)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
@@ -94,8 +95,8 @@ fn barks_at_long_files_and_full_folders() {
     let file = |lines: usize| Source::all([("src/http1/a.rs", "f();\n".repeat(lines) + tests)]);
     assert_eq!(long_files(&file(400)), [""; 0]);
     assert_eq!(long_files(&file(401)), ["src/http1/a.rs: 401 lines before its tests, of 400"]);
-    assert_eq!(over_budget(&file(2_000)), [""; 0]);
-    assert_eq!(over_budget(&file(2_001)), ["src/http1: 2001 lines of code, of 2000"]);
+    assert_eq!(over_budget(&file(2_050)), [""; 0]);
+    assert_eq!(over_budget(&file(2_051)), ["src/http1: 2051 lines of code, of 2050"]);
 }
 
 #[test]
