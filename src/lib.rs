@@ -67,6 +67,9 @@
 //! limits in a Redis that several machines share. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod guard;
+
 mod app;
 #[cfg(fuzzing)]
 #[doc(hidden)]

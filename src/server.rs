@@ -12,6 +12,7 @@ mod notify;
 mod places;
 #[cfg(feature = "restart")]
 mod restart;
+mod signals;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -24,7 +25,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 #[cfg(not(feature = "restart"))]
 use {alone as inherit, alone as restart};
 
@@ -214,7 +214,7 @@ impl Server {
         self
     }
 
-    /// What to do on USR1: open the log files anew, as logrotate wants it. It runs on a worker: it should be short.
+    /// What to do on USR1: open the log files anew, as logrotate wants it. It runs on a thread of its own.
     #[must_use]
     pub fn on_reopen(mut self, reopen: impl FnMut() + Send + 'static) -> Server {
         self.on_reopen = Some(Box::new(reopen));
@@ -309,8 +309,10 @@ impl Server {
         places.into_iter().try_for_each(|place| place.deal(&mut listeners))?;
         let mut ears = Signals::default();
         if signals {
-            hear(&mut ears, on_reopen, &control)?;
-            restart::on_signal(&mut ears, &listeners, &control)?;
+            let limit = settings.lame_duck.saturating_add(settings.timeouts.shutdown);
+            signals::on_stop(&mut ears, &control, limit)?;
+            on_reopen.map_or(Ok(()), |reopen| signals::on_reopen(&mut ears, reopen))?;
+            restart::on_signal(&mut ears, &listeners, &control, limit)?;
         }
         let shared = control.clone();
         let worker = move |estate| {
@@ -319,20 +321,23 @@ impl Server {
         };
         let mut listeners = listeners.into_iter();
         let first = listeners.next().unwrap_or_default();
-        let here = worker(Estate { listeners: first, signals: ears, opened: 0, probe: probe(0) })?;
+        let here = worker(Estate { listeners: first, opened: 0, probe: probe(0) })?;
         let mut others = Vec::new();
         for (number, listeners) in (1..).zip(listeners) {
-            let estate = Estate { listeners, signals: Signals::default(), opened: 0, probe: probe(number) };
+            let estate = Estate { listeners, opened: 0, probe: probe(number) };
             let (renew, worker) = (worker.clone(), worker(estate)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
             others.push(thread.spawn(move || crew::keep(worker, renew))?);
         }
-        log::info!("listening on {all} with {workers} worker(s)");
+        info!("listening on {all} with {workers} worker(s)");
         inherit::tell_ready();
         notify("READY=1");
         let result = crew::keep(here, worker);
         stop(&control);
-        report(std::iter::once(result).chain(others.into_iter().map(joined)), control.phase())
+        let results = std::iter::once(result).chain(others.into_iter().map(joined)).collect();
+        let phase = control.phase();
+        control.advance(Phase::Ended);
+        report(results, phase)
     }
 
     /// What a trace says first.
@@ -369,23 +374,12 @@ fn upgraded(max: usize, control: &Arc<Control>) -> Arc<UpgradedConnections> {
     Arc::new(UpgradedConnections::new(max, move || life.phase() != Phase::Running, move || workers.wake()))
 }
 
-/// TERM and INT stop, the second one at once; USR1 opens logs anew.
-fn hear(signals: &mut Signals, on_reopen: Option<Box<dyn FnMut() + Send>>, control: &Arc<Control>) -> io::Result<()> {
-    let control = control.clone();
-    signals.on(&[SIGTERM, SIGINT], move || match control.phase() {
-        Phase::Running => stop(&control),
-        Phase::Draining | Phase::Now => control.advance(Phase::Now),
-    })?;
-    on_reopen.map_or(Ok(()), |reopen| signals.on(&[SIGUSR1], reopen))
-}
-
 fn joined(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
     worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
 }
 
 /// One result out of all workers': the first failure, else the connections that were cut.
-fn report(results: impl Iterator<Item = io::Result<usize>>, phase: Phase) -> io::Result<()> {
-    let results: Vec<_> = results.collect();
+fn report(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
     let mut cut = 0;
     for result in results {
         cut += result?;

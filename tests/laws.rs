@@ -64,6 +64,11 @@ fn nothing_panics_on_purpose_and_nothing_lies_dead() {
 }
 
 #[test]
+fn panics_and_log_lines_pass_the_guard() {
+    obeyed(words::past_the_guard(&Source::tree()));
+}
+
+#[test]
 fn at_most_60_names_at_the_crate_root() {
     obeyed(api::too_many_names(&Source::tree()));
 }

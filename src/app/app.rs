@@ -1,7 +1,5 @@
 //! The application: a root router, the state its handlers share, and the one way from a request to its response.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::conditional;
 use super::error::{Error, Result};
 use super::into_response::IntoResponse;
@@ -11,6 +9,7 @@ use super::router::{Route, Router};
 use super::shared::Shared;
 use super::told::{Listener, Step};
 use super::tree::{Found, Params};
+use crate::guard::panics::catch;
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -318,10 +317,11 @@ impl App {
 /// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives, and so does the connection.
 #[inline]
 pub(super) fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
-    // Unwind safety: what a panic can leave half-done is the response, which is drawn anew, and the program's own state.
-    let back = catch_unwind(AssertUnwindSafe(|| run(&mut *response))).is_ok();
-    if !back {
-        response.fail(Error::internal("a handler or hook panicked"));
+    match catch(|| run(&mut *response)) {
+        Ok(()) => true,
+        Err(panicked) => {
+            response.fail(Error::internal(panicked));
+            false
+        }
     }
-    back
 }

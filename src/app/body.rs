@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::upgrade::Upgraded;
+use crate::guard::panics::{Guarded, catch};
 
 /// Where the bytes of a long body come from. The connection asks for more only when the last ones have left.
 pub(crate) trait BodySource: Send {
@@ -39,7 +40,52 @@ pub(crate) trait BodySource: Send {
 }
 
 /// Takes a socket over, with the bytes that were read from it already.
-pub(crate) type Switch = Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>;
+pub(crate) type Switch = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
+
+/// A body source as connections hold it. Iterators, readers and their destructors are the program's: a panic in one breaks off this
+/// body and nothing else.
+pub(crate) struct Source(Guarded<Box<dyn BodySource>>);
+
+impl Source {
+    pub(crate) fn new(source: impl BodySource + 'static) -> Source {
+        Source(Guarded::new(Box::new(source)))
+    }
+
+    /// As [`BodySource::pull`]. After an error nothing more is to be asked of it.
+    pub(crate) fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let Some(source) = self.0.get_mut() else { return Ok(Pull::End) };
+        catch(|| source.pull(out, room)).unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
+    }
+
+    pub(crate) fn attach(&mut self, wake: Wake) {
+        if let Some(source) = self.0.get_mut() {
+            source.attach(wake);
+        }
+    }
+
+    pub(crate) fn switch(&mut self) -> Option<Switch> {
+        self.0.get_mut()?.switch()
+    }
+
+    pub(crate) fn switches(&self) -> bool {
+        self.0.get().is_some_and(|source| source.switches())
+    }
+
+    pub(crate) fn heartbeat(&self) -> Option<&'static [u8]> {
+        self.0.get()?.heartbeat()
+    }
+
+    #[cfg(feature = "gzip")]
+    pub(crate) fn may_wait(&self) -> bool {
+        self.0.get().is_some_and(|source| source.may_wait())
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source")
+    }
+}
 
 /// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -53,12 +99,6 @@ pub(crate) enum Pull {
     Wait,
     /// That was all.
     End,
-}
-
-impl std::fmt::Debug for dyn BodySource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BodySource")
-    }
 }
 
 /// A body whose pieces come from an iterator.

@@ -41,6 +41,19 @@ impl App {
         self.finish(scope, request, response, listener);
     }
 
+    /// Answers one request that a thread of the pool took and lost.
+    #[cold]
+    pub(crate) fn lost<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) {
+        let scope = self.find(request).map_or(0, |route| route.scope);
+        response.fail(Error::internal("a thread of the pool lost the request"));
+        self.finish(scope, request, response, listener);
+    }
+
     /// How long the pool may take for this request.
     pub(crate) fn deadline<'a>(&'a self, mut request: Request<'a>) -> Option<Duration> {
         self.find(&mut request).ok().and_then(|route| route.deadline)

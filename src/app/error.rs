@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::response::Response;
 use super::sentences::sentence;
+use crate::guard::logging::Chain;
+use crate::guard::panics::discard;
 use crate::http1::fault::Reject;
 use crate::http1::status::StatusCode;
 
@@ -40,6 +42,15 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     answer: Option<Response>,
     used_up: Option<UsedUp>,
+}
+
+/// The cause belongs to the program, and its `Drop` may panic.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(source) = self.source.take() {
+            discard(source);
+        }
+    }
 }
 
 /// What a limit says that refuses a request because too many came before it; the message names the rate.
@@ -213,7 +224,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.0.status.as_u16(), self.name(), self.message())?;
         match &self.0.source {
-            Some(source) => write!(f, " (caused by: {source})"),
+            Some(source) => write!(f, " (caused by: {})", Chain(source.as_ref())),
             None => Ok(()),
         }
     }

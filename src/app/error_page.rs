@@ -6,6 +6,7 @@ use super::app::{App, caught};
 use super::error::Error;
 use super::request::Request;
 use super::response::Response;
+use crate::guard::logging::Chain;
 use crate::http1::status::StatusCode;
 
 impl App {
@@ -21,7 +22,7 @@ impl App {
             error = Error::internal(format!("{error}: a final status is 2xx to 5xx"));
         }
         if let Some(source) = error.source() {
-            log::error!("{} {}: {source}", request.method(), request.path().escape_debug());
+            error!("{} {}: {}", request.method(), request.path(), Chain(source));
         }
         caught(response, |response| self.page(scope, &error, request, response));
         if response.status() == StatusCode::OK {
@@ -32,7 +33,7 @@ impl App {
                 .fail(Error::internal(format!("its status is {}, and a final one is 2xx to 5xx", response.status())));
         }
         if let Some(second) = response.take_error() {
-            log::error!("an error page failed: {second}");
+            error!("an error page failed: {second}");
             response.reset();
             default_page(&error, response);
         }

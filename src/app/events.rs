@@ -288,7 +288,7 @@ impl IntoResponse for EventStream {
         response.header("Content-Type", "text/event-stream");
         response.header("Cache-Control", "no-store");
         response.header("X-Accel-Buffering", "no"); // nginx would hold events back until a buffer is full
-        response.set_source(Box::new(self), None);
+        response.set_source(self, None);
     }
 }
 

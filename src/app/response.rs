@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde_core::Serialize;
 
-use super::body::{BodySource, Pieces, Reader};
+use super::body::{BodySource, Pieces, Reader, Source};
 use super::error::Error;
 use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
@@ -59,7 +59,7 @@ enum Body {
     Scratch,
     Owned(Vec<u8>),
     /// Made while it is sent; of this length, if that is known.
-    Source(Box<dyn BodySource>, Option<u64>),
+    Source(Source, Option<u64>),
     /// What only a GET sends; of this length, if the handler of the HEAD says so.
     OfGet(Option<u64>),
 }
@@ -158,22 +158,22 @@ impl Response {
     where
         I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send + 'static>,
     {
-        self.set_source(Box::new(Pieces(pieces.into_iter())), None);
+        self.set_source(Pieces(pieces.into_iter()), None);
     }
 
     /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop:
     /// give it what answers at once, such as a file.
     pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
-        self.set_source(Box::new(Reader(reader)), length);
+        self.set_source(Reader(reader), length);
     }
 
-    pub(crate) fn set_source(&mut self, source: Box<dyn BodySource>, length: Option<u64>) {
+    pub(crate) fn set_source(&mut self, source: impl BodySource + 'static, length: Option<u64>) {
         self.typed(BYTES);
-        self.body = Body::Source(source, length);
+        self.body = Body::Source(Source::new(source), length);
     }
 
     #[inline(always)]
-    pub(crate) fn take_source(&mut self) -> Option<Box<dyn BodySource>> {
+    pub(crate) fn take_source(&mut self) -> Option<Source> {
         match self.body {
             Body::Source(..) => match std::mem::take(&mut self.body) {
                 Body::Source(source, _) => Some(source),

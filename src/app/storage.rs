@@ -2,9 +2,11 @@
 
 use std::any::{Any, TypeId};
 
+use crate::guard::panics::Guarded;
+
 /// At most one value of each type. A list, not a map: a program has a handful, and comparing five ids beats one hash.
 pub(crate) struct Storage {
-    entries: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
+    entries: Vec<(TypeId, Guarded<Box<dyn Any + Send + Sync>>)>,
 }
 
 /// With room for as many values as most requests get.
@@ -18,7 +20,7 @@ impl Storage {
     /// Puts a value in; the earlier one of its type goes out.
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         let id = TypeId::of::<T>();
-        let value: Box<dyn Any + Send + Sync> = Box::new(value);
+        let value: Guarded<Box<dyn Any + Send + Sync>> = Guarded::new(Box::new(value));
         match self.entries.iter_mut().find(|entry| entry.0 == id) {
             Some(entry) => entry.1 = value,
             None => self.entries.push((id, value)),
@@ -28,13 +30,13 @@ impl Storage {
     /// The value of this type.
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
-        self.entries.iter().find(|entry| entry.0 == id).and_then(|entry| entry.1.downcast_ref())
+        self.entries.iter().find(|entry| entry.0 == id).and_then(|entry| entry.1.get()?.downcast_ref())
     }
 
     /// The value of this type, to change it.
     pub(crate) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let id = TypeId::of::<T>();
-        self.entries.iter_mut().find(|entry| entry.0 == id).and_then(|entry| entry.1.downcast_mut())
+        self.entries.iter_mut().find(|entry| entry.0 == id).and_then(|entry| entry.1.get_mut()?.downcast_mut())
     }
 }
 

@@ -31,7 +31,7 @@ use crate::http1::status::StatusCode;
 pub fn stream(bound: usize) -> (Sender, Response) {
     let channel = Arc::new(Channel { state: Mutex::default(), room: Condvar::new(), bound: bound.max(1) });
     let mut response = Response::new(StatusCode::OK);
-    response.set_source(Box::new(Receiver(channel.clone())), None);
+    response.set_source(Receiver(channel.clone()), None);
     (Sender(channel), response)
 }
 

@@ -64,7 +64,7 @@ impl Response {
         }
         let slot = request.shared_state().upgraded.reserve().ok_or_else(too_many)?;
         let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS);
-        response.set_source(Box::new(Upgrade(Some(holding(slot, run)))), None);
+        response.set_source(Upgrade(Some(holding(slot, run))), None);
         response.remove_header("content-type");
         response.header("Upgrade", protocol);
         Ok(response)
@@ -221,13 +221,13 @@ fn too_many() -> Error {
 
 /// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and the last clone is gone.
 fn holding(slot: Slot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> Switch {
-    Box::new(move |mut socket, early| {
+    Switch::new(Box::new(move |mut socket, early| {
         let slot = Arc::new(slot);
         slot.open(&socket.duplex);
         socket.slot = Some(slot.clone());
         run(socket, early);
         drop(slot);
-    })
+    }))
 }
 
 /// The socket's new owner, travelling in the place of a body.

@@ -98,13 +98,13 @@ impl AccessLog {
             if let Err(error) = writer.write_all(line)
                 && !std::mem::replace(complained, true)
             {
-                log::error!("the access log cannot be written: {error}");
+                error!("the access log cannot be written: {error}");
             }
             return;
         }
         let line = std::mem::take(line);
         drop(pen); // whoever hears the log may take their time
-        log::info!(target: TARGET, "{}", String::from_utf8_lossy(&line));
+        report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line));
     }
 }
 

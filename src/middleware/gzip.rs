@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::mistake;
-use crate::app::body::{BodySource, Pull};
+use crate::app::body::{BodySource, Pull, Source};
 use crate::app::error::Error;
 use crate::app::request::Request;
 use crate::app::response::Response;
@@ -143,7 +143,7 @@ impl Gzip {
             let room = Arc::strong_count(&self.streams) <= STREAMS;
             if room {
                 let (encoder, place) = (self.encoder(), Arc::clone(&self.streams));
-                response.recode_streamed(|plain| Box::new(Coded { plain, left: length, encoder, _place: place }));
+                response.recode_streamed(|plain| Coded { plain, left: length, encoder, _place: place });
             }
             return Ok(room);
         }
@@ -164,7 +164,7 @@ impl Gzip {
 
 /// A body that is coded while it is sent.
 struct Coded {
-    plain: Box<dyn BodySource>,
+    plain: Source,
     /// What a known length still promises.
     left: Option<u64>,
     encoder: GzEncoder<Vec<u8>>,

@@ -8,6 +8,7 @@ mod ear;
 mod later;
 mod leave;
 mod patience;
+mod stream;
 mod switch;
 mod tell;
 mod upload;
@@ -29,7 +30,8 @@ use crate::http1::head::Head;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
 use ear::Ear;
 pub(crate) use later::Answer;
-use later::{Exchange, Stream};
+use later::Exchange;
+use stream::Stream;
 use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
@@ -310,7 +312,7 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             self.tell_refused(reject, context, probe);
         }
-        log::debug!("step 6, parse: connection {} is refused, {reject}", self.id);
+        debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
         let head = if self.http.keeps_head() { head } else { &blank };
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());

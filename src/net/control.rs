@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 use socket2::Socket;
 
+use super::office::wake;
+
 /// What all workers of a server look at once a turn.
 #[derive(Debug, Default)]
 pub(crate) struct Control {
@@ -23,6 +25,8 @@ pub(crate) enum Phase {
     Running,
     Draining,
     Now,
+    /// All workers have come back.
+    Ended,
 }
 
 impl Control {
@@ -34,11 +38,23 @@ impl Control {
         }
     }
 
+    /// Forgets the waker of a worker that has died, and its descriptor with it.
+    pub(crate) fn remove(&self, waker: &Arc<Waker>) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.retain(|other| !Arc::ptr_eq(other, waker));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wakers(&self) -> usize {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Running,
             1 => Phase::Draining,
-            _ => Phase::Now,
+            2 => Phase::Now,
+            _ => Phase::Ended,
         }
     }
 
@@ -60,9 +76,7 @@ impl Control {
     /// Lets every worker look again at what there is to do.
     pub(crate) fn wake(&self) {
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            if let Err(error) = waker.wake() {
-                log::error!("cannot wake a worker: {error}");
-            }
+            wake(waker);
         }
     }
 }

@@ -122,7 +122,7 @@ impl Doors {
     pub(crate) fn rescue(mut self, registry: &Registry) -> Vec<Listener> {
         for door in &mut self.doors {
             if let Err(error) = door.listener.deregister(registry) {
-                log::debug!("cannot take a listener out of a dead loop: {error}");
+                debug!("cannot take a listener out of a dead loop: {error}");
             }
         }
         self.doors.into_iter().map(|door| door.listener).collect()
@@ -171,7 +171,7 @@ impl Doors {
     pub(crate) fn failed(&mut self, error: &io::Error, now: Millis) {
         if self.complained == 0 || now >= self.complained + 1000 {
             self.complained = now.max(1);
-            log::warn!("cannot accept: {error}; the clients wait in the kernel's queue");
+            warn!("cannot accept: {error}; the clients wait in the kernel's queue");
         }
         self.retry = now + RETRY;
     }

@@ -25,12 +25,12 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// `shared`: every worker has a listener of its own on the same address (SO_REUSEPORT), and the kernel deals the connections out.
 pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::Result<TcpListener> {
     let socket = socket(address)?;
-    log::log!(level, "step 1, socket: a TCP socket for {address}");
+    report!(level, "step 1, socket: a TCP socket for {address}");
     set_options(&socket, shared)?;
     bind(&socket, address)?;
-    log::log!(level, "step 2, bind: {}", bound(&socket, address));
+    report!(level, "step 2, bind: {}", bound(&socket, address));
     listen(&socket)?;
-    log::log!(level, "step 3, listen: up to {BACKLOG} connections may wait to be accepted");
+    report!(level, "step 3, listen: up to {BACKLOG} connections may wait to be accepted");
     Ok(TcpListener::from_std(socket.into()))
 }
 
@@ -40,11 +40,11 @@ pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
     make_room(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    log::info!("step 1, socket: a unix socket for {}", path.display());
+    info!("step 1, socket: a unix socket for {}", path.display());
     socket.bind(&SockAddr::unix(path)?)?;
-    log::info!("step 2, bind: {}", path.display());
+    info!("step 2, bind: {}", path.display());
     listen(&socket)?;
-    log::info!("step 3, listen: up to {BACKLOG} connections may wait to be accepted");
+    info!("step 3, listen: up to {BACKLOG} connections may wait to be accepted");
     Ok(UnixListener::from_std(socket.into()))
 }
 
@@ -67,7 +67,7 @@ fn make_room(path: &Path) -> io::Result<()> {
 /// Takes the name away, so that nobody else comes. Another worker may have done so already.
 pub(crate) fn remove_file(path: &Path) {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => log::warn!("cannot remove {}: {error}", path.display()),
+        Err(error) if error.kind() != ErrorKind::NotFound => warn!("cannot remove {}: {error}", path.display()),
         _ => {}
     }
 }
@@ -80,7 +80,7 @@ pub(crate) fn close_queue(listener: &TcpListener) {
     const RETURN: u16 = 0x06;
     let nothing_passes = [socket2::SockFilter::new(RETURN, 0, 0, 0)];
     if let Err(error) = socket2::SockRef::from(listener).attach_filter(&nothing_passes) {
-        log::debug!("the queue stays open until it is closed: {error}");
+        debug!("the queue stays open until it is closed: {error}");
     }
 }
 

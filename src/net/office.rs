@@ -11,6 +11,16 @@ use super::pool::Pool;
 use super::slots::Key;
 use crate::app::app::App;
 
+/// How often a wake-up is tried. A write to the waker's descriptor that failed once need not fail again, and nothing else would tell
+/// the loop.
+const RINGS: usize = 3;
+
+/// Wakes an event loop; whether that worked.
+pub(crate) fn wake(waker: &Waker) -> bool {
+    let mut rings = (0..RINGS).map(|_| waker.wake());
+    rings.any(|rung| rung.inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
+}
+
 /// What comes back to a worker from other threads.
 pub(crate) enum Letter {
     /// The answer of a handler that ran on the pool, and how many answers the connection had given before.
@@ -35,8 +45,15 @@ pub(crate) struct Elsewhere {
 
 /// Letters for one worker. Whoever posts the first one wakes it.
 pub(crate) struct Mailbox {
-    letters: Mutex<Vec<Letter>>,
+    state: Mutex<Inbox>,
     bell: Bell,
+}
+
+#[derive(Default)]
+struct Inbox {
+    letters: Vec<Letter>,
+    /// The reader was told of them.
+    rung: bool,
 }
 
 /// How the reader of a mailbox is told.
@@ -50,46 +67,46 @@ enum Bell {
 impl Default for Mailbox {
     /// The mailbox of the calling thread.
     fn default() -> Self {
-        Mailbox { letters: Mutex::default(), bell: Bell::Thread(thread::current()) }
+        Mailbox { state: Mutex::default(), bell: Bell::Thread(thread::current()) }
     }
 }
 
 impl Mailbox {
     pub(crate) fn new(waker: Arc<Waker>) -> Mailbox {
-        Mailbox { letters: Mutex::default(), bell: Bell::Loop(waker) }
+        Mailbox { state: Mutex::default(), bell: Bell::Loop(waker) }
     }
 
-    /// One ring for all letters that lie here: an event for 10,000 subscribers is one system call, not 10,000.
+    /// One ring for all letters that lie here: an event for 10,000 subscribers is one system call, not 10,000. A ring that failed does
+    /// not count: the next letter rings again.
     pub(crate) fn post(&self, letter: Letter) {
-        let mut letters = self.lock();
-        let is_first = letters.is_empty();
-        letters.push(letter);
-        drop(letters);
+        let mut inbox = self.lock();
+        inbox.letters.push(letter);
+        let rung = std::mem::replace(&mut inbox.rung, true);
+        drop(inbox);
+        if rung {
+            return;
+        }
         match &self.bell {
-            Bell::Loop(waker) if is_first => {
-                if let Err(error) = waker.wake() {
-                    log::error!("cannot wake a worker: {error}");
-                }
-            }
-            Bell::Thread(thread) if is_first => thread.unpark(),
-            Bell::Loop(_) | Bell::Thread(_) => {}
+            Bell::Loop(waker) if !wake(waker) => self.lock().rung = false,
+            Bell::Loop(_) => {}
+            Bell::Thread(thread) => thread.unpark(),
         }
     }
 
     pub(crate) fn take(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut *self.lock()).letters
     }
 
     /// Sleeps until there is a letter, or the time is over; returns whether there is one. For the thread that the mailbox was made on.
     pub(crate) fn wait(&self, until: Instant) -> bool {
-        while self.lock().is_empty() {
+        while self.lock().letters.is_empty() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
             thread::park_timeout(left);
         }
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Letter>> {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inbox> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

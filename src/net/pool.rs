@@ -1,9 +1,10 @@
 //! Threads for handlers that block; knows neither requests nor connections: a job is a closure.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::guard::panics::catch;
 
 /// What a thread of the pool runs.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -55,10 +56,10 @@ impl Pool {
             match std::thread::Builder::new().name("wirelight-pool".into()).spawn(move || shared.run()) {
                 Ok(_) => (state.running, state.idle) = (state.running + 1, state.idle + 1),
                 Err(error) if state.running == 0 => {
-                    log::error!("cannot start a thread for a blocking handler: {error}");
+                    error!("cannot start a thread for a blocking handler: {error}");
                     return state.queue.pop_back().map_or(Ok(()), Err);
                 }
-                Err(error) => log::warn!("cannot start another thread for blocking handlers: {error}"),
+                Err(error) => warn!("cannot start another thread for blocking handlers: {error}"),
             }
         }
         drop(state);
@@ -76,8 +77,8 @@ impl Shared {
     fn run(&self) {
         while let Some(job) = self.next() {
             // Handlers' panics are caught where their answers are made. This one is for what is left: the thread must live.
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                log::error!("a job of the pool panicked");
+            if let Err(panicked) = catch(job) {
+                error!("a job of the pool {panicked}");
             }
             self.lock().idle += 1;
         }

@@ -213,7 +213,7 @@ impl Inner {
         // A flight is some kilobytes and fits any send buffer; what does not goes with the next write. On failure it is the alert.
         let _ = self.send();
         state.map(drop).map_err(|error| {
-            log::debug!("a TLS connection failed: {error}");
+            debug!("a TLS connection failed: {error}");
             io::Error::new(ErrorKind::InvalidData, error)
         })
     }
@@ -228,7 +228,7 @@ impl Inner {
         if !first[0].is_ascii_alphabetic() {
             return Ok(());
         }
-        log::info!("a client speaks HTTP without TLS: answered 400");
+        info!("a client speaks HTTP without TLS: answered 400");
         let _ = self.socket.read(&mut vec![0; RECORD]); // what stays unread would make the close a reset
         let _ = self.socket.write(IN_PLAIN);
         self.socket.finish_writing();

@@ -51,7 +51,7 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
         && let Some(route) = request.matched_route()
         && route.is_first_complaint()
     {
-        log::warn!(
+        warn!(
             "{} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
             route.method,
             route.pattern.text(),

@@ -28,7 +28,6 @@ use super::entry::Entry;
 use super::office::{Elsewhere, Letter, Mailbox, Office};
 use super::pool::Pool;
 use super::queue::Queues;
-use super::signal::Signals;
 use super::slots::{Key, Slots};
 use super::socket::Stream;
 use super::watch::Watch;
@@ -40,7 +39,6 @@ use drain::Drain;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
-const SIGNALS: Token = Token(usize::MAX - 2);
 
 /// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
 const EVENTS: usize = 1024;
@@ -56,8 +54,6 @@ const LAST_LOOKS: usize = 4;
 /// What a worker has to begin with, and what of one that died the next one needs.
 pub(crate) struct Estate<P> {
     pub(crate) listeners: Vec<Listener>,
-    /// For the worker that hears them for the whole process.
-    pub(crate) signals: Signals,
     /// Connections so far: their numbers are never used again.
     pub(crate) opened: u64,
     pub(crate) probe: P,
@@ -66,8 +62,8 @@ pub(crate) struct Estate<P> {
 /// What one worker is made of.
 pub(crate) struct Worker<P> {
     poll: Poll,
+    waker: Arc<Waker>,
     doors: Doors,
-    signals: Signals,
     conns: Slots<Entry>,
     wheel: Wheel,
     desk: Desk,
@@ -102,19 +98,18 @@ impl<P: Probe> Worker<P> {
         pool: Pool,
         control: Arc<Control>,
     ) -> io::Result<Worker<P>> {
-        let Estate { listeners, mut signals, opened, probe } = estate;
+        let Estate { listeners, opened, probe } = estate;
         let poll = Poll::new()?;
         let mut doors = Doors::new(listeners);
         doors.register(poll.registry(), LISTENER)?;
-        signals.register(poll.registry(), SIGNALS)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         control.add(waker.clone());
         let elsewhere = Some(Elsewhere { pool, app: app.clone() });
-        let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker)) };
+        let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker.clone())) };
         Ok(Worker {
             poll,
+            waker,
             doors,
-            signals,
             conns: Slots::new(),
             wheel: Wheel::new(),
             desk: Desk::new(),
@@ -139,9 +134,9 @@ impl<P: Probe> Worker<P> {
     /// Its connections are lost, and what else it had is for the next one.
     pub(crate) fn rescue(mut self) -> Estate<P> {
         self.tell_lost();
-        self.signals.deregister(self.poll.registry());
+        self.control.remove(&self.waker);
         let listeners = self.doors.rescue(self.poll.registry());
-        Estate { listeners, signals: self.signals, opened: self.opened, probe: self.probe }
+        Estate { listeners, opened: self.opened, probe: self.probe }
     }
 
     /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.
@@ -170,7 +165,6 @@ impl<P: Probe> Worker<P> {
             match event.token() {
                 LISTENER => self.doors.ring(),
                 WAKER => self.fetch_mail(),
-                SIGNALS => self.signals.hear(),
                 token => self.ready(key(token), event),
             }
         }
@@ -301,12 +295,12 @@ impl<P: Probe> Worker<P> {
     fn open(&mut self, (socket, peer): Newcomer) {
         self.opened += 1;
         match peer {
-            Some(peer) => log::debug!("step 4, accept: connection {} from {peer}", self.opened),
-            None => log::debug!("step 4, accept: connection {} from this machine", self.opened),
+            Some(peer) => debug!("step 4, accept: connection {} from {peer}", self.opened),
+            None => debug!("step 4, accept: connection {} from this machine", self.opened),
         }
         let socket = match self.settings.cover.put_on(socket) {
             Ok(socket) => socket,
-            Err(error) => return log::error!("connection {} gets no TLS: {error}", self.opened),
+            Err(error) => return error!("connection {} gets no TLS: {error}", self.opened),
         };
         let mut conn = Conn::new(socket, self.opened, peer, self.moment.now);
         conn.wake(false);
@@ -315,7 +309,7 @@ impl<P: Probe> Worker<P> {
         self.turn(key, Conn::turn::<P>);
         let Some(entry) = self.conns.get_mut(key) else { return };
         if let Err(error) = entry.register(key, &self.poll) {
-            log::warn!("cannot wait for connection {}: {error}", entry.conn.id);
+            warn!("cannot wait for connection {}: {error}", entry.conn.id);
             self.remove(key, Ending::Broken);
         } else {
             entry.conn.tell_interest(!entry.blocked, &mut self.probe);
@@ -355,11 +349,7 @@ impl<P: Probe> Worker<P> {
 
     fn remove(&mut self, key: Key, ending: Ending) {
         let Some(mut entry) = self.conns.remove(key) else { return };
-        log::debug!(
-            "step 10, close: connection {} after {} requests ({ending:?})",
-            entry.conn.id,
-            entry.conn.requests()
-        );
+        debug!("step 10, close: connection {} after {} requests ({ending:?})", entry.conn.id, entry.conn.requests());
         self.tell_close(&mut entry, ending);
         self.doors.try_again();
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::places::Address;
 use crate::net::control::Control;
@@ -14,6 +15,6 @@ pub(super) fn take(_: &Address) -> Option<(Address, Vec<Listener>)> {
 
 pub(super) fn tell_ready() {}
 
-pub(super) fn on_signal(_: &mut Signals, _: &[Vec<Listener>], _: &Arc<Control>) -> io::Result<()> {
+pub(super) fn on_signal(_: &mut Signals, _: &[Vec<Listener>], _: &Arc<Control>, _: Duration) -> io::Result<()> {
     Ok(())
 }

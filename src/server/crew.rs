@@ -1,9 +1,9 @@
 //! What happens when a worker's loop dies: another one takes its place and its listeners; knows not why it died.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::guard::panics::catch;
 use crate::net::worker::{Estate, Worker};
 use crate::wire::probe::Probe;
 
@@ -23,19 +23,19 @@ pub(super) fn keep<P: Probe>(
     let mut brake = Duration::ZERO;
     loop {
         let began = Instant::now();
-        let reason = match catch_unwind(AssertUnwindSafe(|| worker.run())) {
+        let reason = match catch(|| worker.run()) {
             Ok(Ok(cut)) => return Ok(cut),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "it panicked".to_owned(),
+            Err(panicked) => format!("it {panicked}"),
         };
         if began.elapsed() > CALM {
             brake = Duration::ZERO;
         }
-        log::error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
-        let estate = worker.rescue();
+        error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
+        let estate = catch(|| worker.rescue()).map_err(io::Error::other)?;
         std::thread::sleep(brake);
         brake = (2 * brake).clamp(BRAKE, BRAKE_MOST);
-        worker = renew(estate)?;
+        worker = catch(|| renew(estate)).map_err(io::Error::other)??;
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_loop_that_dies_is_replaced_and_its_listener_stays() {
         let server = Server::bind("127.0.0.1:0").unwrap().signals(false);
-        let (address, handle) = (server.local_addr(), server.handle());
+        let (address, handle, control) = (server.local_addr(), server.handle(), server.control.clone());
         let mut app = App::new();
         app.get("/", |_| "ok");
         let told = Arc::<Mutex<_>>::default();
@@ -91,12 +91,14 @@ mod tests {
         let running = std::thread::spawn(move || server.serve(app, |_| Fault(probe.clone())));
         let answers: Vec<_> = (0..9).map(|_| answered(address)).collect();
         assert_eq!(answers, [true, true, false].repeat(3));
+        assert!(answered(address), "the next loop runs");
+        assert_eq!(control.wakers(), 1, "the dead have left no descriptor");
         handle.stop();
         running.join().unwrap().unwrap();
         // No number twice, and the death of a loop is the end of the connection that it had.
         let told = told.lock().unwrap();
         let numbers = |of| told.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();
-        assert_eq!(numbers("opened"), (1..=9).collect::<Vec<_>>());
+        assert_eq!(numbers("opened"), (1..=10).collect::<Vec<_>>());
         assert_eq!(numbers("lost"), [3, 6, 9]);
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn take(asked: &Address) -> Option<(Address, Vec<Listener>)> {
 pub(super) fn tell_ready() {
     let ready = ESTATE.lock().unwrap_or_else(PoisonError::into_inner).ready.take();
     if let Some(Err(error)) = ready.map(|mut ready| ready.write_all(b"1")) {
-        log::warn!("cannot tell the server before this one that it may stop: {error}");
+        warn!("cannot tell the server before this one that it may stop: {error}");
     }
 }
 

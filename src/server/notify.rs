@@ -13,7 +13,7 @@ pub(super) fn notify(state: &str) {
     };
     let sent = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
     if let Err(error) = sent {
-        log::warn!("cannot notify {}: {error}", path.display());
+        warn!("cannot notify {}: {error}", path.display());
     }
 }
 

@@ -82,7 +82,7 @@ impl Place {
 
     fn heir(asked: &Address) -> Option<Place> {
         let (address, listeners) = inherit::take(asked)?;
-        log::info!("steps 1 to 3, socket, bind, listen: inherited for {address}");
+        info!("steps 1 to 3, socket, bind, listen: inherited for {address}");
         Some(Place::new(address, listeners, true))
     }
 

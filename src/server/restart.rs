@@ -19,6 +19,7 @@ use socket2::SockRef;
 
 use super::inherit::{FDS, LENT, READY};
 use super::notify::notify;
+use super::signals::enforce_stop;
 use crate::net::control::{Control, Phase};
 use crate::net::doors::Listener;
 use crate::net::signal::Signals;
@@ -34,12 +35,18 @@ struct Legacy {
     arguments: Vec<OsString>,
     lent: bool,
     patience: Duration,
+    limit: Duration,
     control: Arc<Control>,
     under_way: AtomicBool,
 }
 
-/// HUP and USR2 start the program anew.
-pub(super) fn on_signal(signals: &mut Signals, listeners: &[Vec<Listener>], control: &Arc<Control>) -> io::Result<()> {
+/// HUP and USR2 start the program anew. `limit`: how long this process then takes at most to finish what it began.
+pub(super) fn on_signal(
+    signals: &mut Signals,
+    listeners: &[Vec<Listener>],
+    control: &Arc<Control>,
+    limit: Duration,
+) -> io::Result<()> {
     let all = || listeners.iter().flatten();
     control.keep(all().map(Listener::socket).collect::<io::Result<_>>()?);
     let legacy = Arc::new(Legacy {
@@ -48,32 +55,37 @@ pub(super) fn on_signal(signals: &mut Signals, listeners: &[Vec<Listener>], cont
         arguments: env::args_os().skip(1).collect(),
         lent: all().any(Listener::is_lent),
         patience: PATIENCE,
+        limit,
         control: control.clone(),
         under_way: AtomicBool::new(false),
     });
-    signals.on(&[SIGHUP, SIGUSR2], move || begin(&legacy))
+    signals.on(&[SIGHUP, SIGUSR2], move |came| {
+        (0..came).for_each(|_| begin(&legacy));
+        None
+    })
 }
 
-/// Starting a program takes milliseconds, waiting for it seconds: neither is the loop's.
+/// Starting a program takes milliseconds, waiting for it seconds: meanwhile signals are heard.
 fn begin(legacy: &Arc<Legacy>) {
     if legacy.control.phase() != Phase::Running || legacy.under_way.swap(true, Ordering::Relaxed) {
-        return log::warn!("restart: a stop or another restart is under way");
+        return warn!("restart: a stop or another restart is under way");
     }
     let shared = legacy.clone();
     let thread = std::thread::Builder::new().name("wirelight-restart".into()).spawn(move || {
         match shared.start() {
             Ok(successor) => {
-                log::info!("restart: process {successor} serves; this one finishes what it began");
+                info!("restart: process {successor} serves; this one finishes what it began");
                 notify(&format!("MAINPID={successor}"));
                 shared.control.hand_over();
+                enforce_stop(&shared.control, shared.limit);
             }
-            Err(error) => log::error!("restart failed, this process serves on: {error}"),
+            Err(error) => error!("restart failed, this process serves on: {error}"),
         }
         shared.under_way.store(false, Ordering::Relaxed);
     });
     if let Err(error) = thread {
         legacy.under_way.store(false, Ordering::Relaxed);
-        log::error!("restart failed, this process serves on: {error}");
+        error!("restart failed, this process serves on: {error}");
     }
 }
 
@@ -129,6 +141,7 @@ mod tests {
             arguments: ["-c".into(), script.into()].into(),
             lent: false,
             patience,
+            limit: Duration::ZERO,
             control: Arc::default(),
             under_way: AtomicBool::new(false),
         };

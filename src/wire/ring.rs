@@ -84,7 +84,7 @@ impl Ring {
             if let Err(error) = &written
                 && error.kind() != ErrorKind::BrokenPipe
             {
-                log::error!("a trace cannot go on: {error}");
+                error!("a trace cannot go on: {error}");
             }
             let mut state = self.lock();
             state.writing = false;

@@ -4,11 +4,12 @@ use super::source::{Source, closing, identifier, words};
 
 /// A folder, and the folders that its files may name. What is not listed belongs to no layer, and that is a complaint too.
 const DOWN: &[(&str, &[&str])] = &[
+    ("guard", &["guard"]),
     ("http1", &["http1"]),
     ("wire", &["wire", "http1"]),
-    ("app", &["app", "http1"]),
-    ("middleware", &["middleware", "app", "http1"]),
-    ("net", &["net", "app", "http1", "wire"]),
+    ("app", &["app", "http1", "guard"]),
+    ("middleware", &["middleware", "app", "http1", "guard"]),
+    ("net", &["net", "app", "http1", "wire", "guard"]),
     // The command is a program of its own: to the library it is a stranger, `wirelight::…` and nothing else.
     ("cli", &["cli"]),
     ("main", &["cli"]),

@@ -56,7 +56,7 @@ impl Response {
         match owned_by_server(name) {
             Some("connection") => self.close |= list(value).any(|option| option.eq_ignore_ascii_case(b"close")),
             Some("content-length") => self.declared_length = number(value),
-            Some(name) => log::debug!("the server sets {name} itself: ignored"),
+            Some(name) => debug!("the server sets {name} itself: ignored"),
             None => {
                 if replaces {
                     self.remove_header(name);

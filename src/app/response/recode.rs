@@ -3,7 +3,7 @@
 use std::io::{self, Cursor};
 
 use super::{Body, Response};
-use crate::app::body::{BodySource, Pull, Reader};
+use crate::app::body::{BodySource, Pull, Reader, Source};
 
 impl Response {
     /// Whether the body is fed by somebody else, at a pace of his own.
@@ -38,14 +38,14 @@ impl Response {
     }
 
     /// As [`recode`](Self::recode), while it is sent.
-    pub(crate) fn recode_streamed(&mut self, coder: impl FnOnce(Box<dyn BodySource>) -> Box<dyn BodySource>) {
-        let plain: Box<dyn BodySource> = match std::mem::take(&mut self.body) {
-            Body::Empty | Body::OfGet(_) => Box::new(Reader(io::empty())),
-            Body::Static(bytes) => Box::new(Reader(bytes)),
-            Body::Scratch => Box::new(Reader(Cursor::new(std::mem::take(&mut self.scratch)))),
-            Body::Owned(bytes) => Box::new(Reader(Cursor::new(bytes))),
+    pub(crate) fn recode_streamed<B: BodySource + 'static>(&mut self, coder: impl FnOnce(Source) -> B) {
+        let plain = match std::mem::take(&mut self.body) {
+            Body::Empty | Body::OfGet(_) => Source::new(Reader(io::empty())),
+            Body::Static(bytes) => Source::new(Reader(bytes)),
+            Body::Scratch => Source::new(Reader(Cursor::new(std::mem::take(&mut self.scratch)))),
+            Body::Owned(bytes) => Source::new(Reader(Cursor::new(bytes))),
             Body::Source(source, _) => source,
         };
-        self.body = Body::Source(coder(plain), None);
+        self.body = Body::Source(Source::new(coder(plain)), None);
     }
 }

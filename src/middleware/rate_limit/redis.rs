@@ -133,7 +133,7 @@ impl RedisStore {
         let mut state = self.lock();
         state.idle.push(connection);
         if state.retry.take().is_some() {
-            log::warn!("Redis is back: limits hold again");
+            warn!("Redis is back: limits hold again");
         }
     }
 
@@ -144,7 +144,7 @@ impl RedisStore {
         state.idle.clear();
         if state.retry.replace(Instant::now() + PAUSE).is_none() {
             let meanwhile = if self.closed { "limited routes answer 503" } else { "limits let everything pass" };
-            log::error!("Redis is gone, {meanwhile}: {error}");
+            error!("Redis is gone, {meanwhile}: {error}");
         }
     }
 

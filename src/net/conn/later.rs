@@ -1,31 +1,25 @@
-//! Answers that take longer than a turn: handlers that run on the pool, and bodies that are made while they are sent.
+//! Handlers that run on the pool: how a request gets there, and how its answer comes back.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::ear::{self, Note, Record};
 use super::upload::Intake;
-use super::{Conn, Fate, Held, Stage};
+use super::{Conn, Fate, Stage};
 use crate::app::app::App;
-use crate::app::body::{BodySource, Pull};
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::upload::Pipe;
-use crate::http1::chunked;
-use crate::http1::encode::Length;
+use crate::guard::panics::catch;
 use crate::http1::head::Head;
+use crate::http1::status::StatusCode;
 use crate::net::deadline::millis;
 use crate::net::desk::{Context, Desk};
-use crate::net::office::Letter;
+use crate::net::office::{Letter, Mailbox};
+use crate::net::slots::Key;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Ending, Event, Probe};
-
-/// What is asked of a source at once: one write's worth.
-const PIECE: usize = 64 * 1024;
-/// What a stream sends before the other connections get their turn.
-const STREAM_A_TURN: usize = 256 * 1024;
-/// What a pull counts as at least: making bytes takes time too, even if few come of it (a coder's), or none (an empty piece).
-const PULL: usize = 16 * 1024;
+use crate::wire::probe::{Event, Probe};
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
 pub(crate) struct Exchange {
@@ -43,12 +37,44 @@ pub(crate) struct Answer {
     notes: Vec<Note>,
 }
 
-/// A body on its way out.
-pub(super) struct Stream {
-    source: Box<dyn BodySource>,
-    length: Length,
-    /// What a known length still promises.
-    left: u64,
+/// Where the answer of a request that the pool has is expected.
+struct Reply {
+    mailbox: Arc<Mailbox>,
+    key: Key,
+    /// How many answers the connection had given before.
+    number: u32,
+}
+
+impl Reply {
+    fn post(self, answer: Answer) {
+        self.mailbox.post(Letter::Answer(self.key, self.number, Box::new(answer)));
+    }
+}
+
+/// The answer that a job of the pool owes. A job that unwinds posts a 500: without any answer the client would wait for ever, and the
+/// connection with it.
+struct Promise<'a, P: Probe> {
+    exchange: &'a Exchange,
+    app: &'a App,
+    reply: Option<Reply>,
+    probe: PhantomData<P>,
+}
+
+impl<P: Probe> Promise<'_, P> {
+    fn keep(mut self, answer: Answer) {
+        if let Some(reply) = self.reply.take() {
+            reply.post(answer);
+        }
+    }
+}
+
+impl<P: Probe> Drop for Promise<'_, P> {
+    fn drop(&mut self) {
+        let Some(reply) = self.reply.take() else { return };
+        let failed = catch(|| self.exchange.run::<P>(self.app, App::lost));
+        let plain = || Answer { response: Response::new(StatusCode::INTERNAL_SERVER_ERROR), notes: Vec::new() };
+        reply.post(failed.unwrap_or_else(|_| plain()));
+    }
 }
 
 impl Exchange {
@@ -111,8 +137,11 @@ impl<S: Socket> Conn<S> {
             intake.exchange = Some(exchange.clone());
         }
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
-        let number = self.requests;
-        let job = move || mailbox.post(Letter::Answer(key, number, Box::new(job.run::<P>(&app, App::handle_blocking))));
+        let reply = Reply { mailbox, key, number: self.requests };
+        let job = move || {
+            let promise = Promise::<P> { exchange: &job, app: &app, reply: Some(reply), probe: PhantomData };
+            promise.keep(job.run::<P>(&app, App::handle_blocking));
+        };
         match elsewhere.pool.submit(Box::new(job)) {
             Ok(()) => {
                 if let Some(time) = context.app.deadline(exchange.request(context.app)) {
@@ -194,7 +223,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Everything of the answer is with the kernel: what is next?
-    fn after_answer<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+    pub(super) fn after_answer<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         if self.http.is_over() {
             return self.finish(context, probe);
         }
@@ -228,63 +257,6 @@ impl<S: Socket> Conn<S> {
         exchange
     }
 
-    /// The head of the answer is in the output; its body follows from `source`, piece by piece.
-    #[cold]
-    pub(super) fn begin_stream(&mut self, mut source: Box<dyn BodySource>, length: Length, context: &Context<'_>) {
-        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
-        source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
-        let left = if let Length::Known(length) = length { length } else { u64::MAX };
-        self.held.get_or_insert_default().stream = Some(Stream { source, length, left });
-        self.stage = Stage::Streaming;
-    }
-
-    /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
-    fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        self.forget_request();
-        let mut sent = 0;
-        while sent < STREAM_A_TURN {
-            let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
-            let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
-            let pulled = stream.pull(&mut held.output);
-            sent += held.output.len().max(PULL);
-            match pulled {
-                Ok(Pull::End) => return self.end_stream(context, probe),
-                Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),
-                Ok(Pull::More | Pull::Wait) => {}
-                Err(error) => {
-                    log::warn!("connection {}: the body of an answer broke off: {error}", self.id);
-                    self.socket.reset_on_close();
-                    return Fate::Gone(Ending::Reset);
-                }
-            }
-            if self.owes_output()
-                && let Some(fate) = self.flush_held(context, probe)
-            {
-                return fate;
-            }
-        }
-        Fate::Again
-    }
-
-    /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
-    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams
-    /// never end by themselves, so a graceful stop ends them: their clients connect again, to whoever serves then.
-    fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
-        if self.hangup && !uploads {
-            return Fate::Gone(Ending::Broken);
-        }
-        if context.moment.draining.is_some()
-            && let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
-            && stream.beats()
-        {
-            stream.frame_end(output);
-            return self.end_stream(context, probe);
-        }
-        self.note_progress(0, context);
-        Fate::Wait
-    }
-
     /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
     pub(super) fn forget_request(&mut self) {
         let taken = self.http.taken();
@@ -297,89 +269,5 @@ impl<S: Socket> Conn<S> {
             (held.at, held.head) = (0, Head::default());
             self.http.input_moved();
         }
-    }
-
-    /// Whether the connection waits for a body that another thread feeds, and that has an end.
-    pub(crate) fn is_fed(&self) -> bool {
-        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats);
-        self.stage == Stage::Streaming && !self.owes_output() && !beats
-    }
-
-    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        self.stage = Stage::Open;
-        let taken = self.http.responded();
-        if P::ON {
-            let pending = self.held.as_ref().map_or(0, |held| held.output.len() - held.sent);
-            self.tell_answered(taken.is_some(), false, false, pending, probe);
-        }
-        let taken = taken.unwrap_or_default();
-        if let Some(held) = &mut self.held {
-            (held.stream, held.intake) = (None, None);
-            held.at += taken;
-            self.more = held.at < held.input.len() || self.eof;
-        }
-        if self.owes_output()
-            && let Some(fate) = self.flush_held(context, probe)
-        {
-            return fate;
-        }
-        self.held = self.held.take().filter(|held| held.at < held.input.len());
-        self.after_answer(context, probe)
-    }
-
-    /// Nothing was sent for a while: a sign of life, where the stream has one.
-    pub(super) fn beat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        if let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
-            && let Some(beat) = stream.source.heartbeat()
-        {
-            stream.frame(beat, output);
-        }
-        let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
-        self.note_progress(1, context);
-        fate.unwrap_or(Fate::Wait)
-    }
-}
-
-impl Stream {
-    /// Appends the next piece, framed.
-    fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
-        let mut piece = Vec::new();
-        let pulled = self.source.pull(&mut piece, PIECE)?;
-        let size = piece.len() as u64;
-        if size > self.left {
-            // A file that grew: what was promised is sent, no byte more.
-            piece.truncate(self.left as usize);
-        }
-        self.left -= size.min(self.left);
-        self.frame(&piece, output);
-        match (pulled, self.length) {
-            (_, Length::Known(_)) if self.left == 0 => Ok(Pull::End),
-            // A file that shrank: what is missing cannot be made up, and padding would be a lie.
-            (Pull::End, Length::Known(_)) => {
-                Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
-            }
-            (Pull::End, _) => {
-                self.frame_end(output);
-                Ok(Pull::End)
-            }
-            (pulled, _) => Ok(pulled),
-        }
-    }
-
-    fn frame(&self, piece: &[u8], output: &mut Vec<u8>) {
-        match self.length {
-            Length::Chunked => chunked::encode_chunk(output, piece),
-            _ => output.extend_from_slice(piece),
-        }
-    }
-
-    fn frame_end(&self, output: &mut Vec<u8>) {
-        if self.length == Length::Chunked {
-            chunked::encode_end(output);
-        }
-    }
-
-    pub(super) fn beats(&self) -> bool {
-        self.source.heartbeat().is_some()
     }
 }

@@ -26,7 +26,7 @@ impl<P: Probe> Worker<P> {
     pub(super) fn stopping(&mut self) -> bool {
         match (self.control.phase(), self.moment.draining) {
             (Phase::Running, _) => return false,
-            (Phase::Now, _) => return true,
+            (Phase::Now | Phase::Ended, _) => return true,
             (Phase::Draining, None) if self.is_lame_duck() => return false,
             (Phase::Draining, None) => self.begin_drain(),
             (Phase::Draining, Some(_)) => self.look_a_last_time(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Worker;
+use crate::guard::panics::catch;
 use crate::net::office::Letter;
 use crate::net::slots::Key;
 use crate::wire::probe::{Ending, Probe};
@@ -39,17 +40,23 @@ impl<P: Probe> Worker<P> {
         self.tell_close(&mut entry, Ending::Switched);
         self.doors.try_again();
         if let Err(error) = self.poll.registry().deregister(entry.conn.socket()) {
-            log::debug!("connection {} was not registered: {error}", entry.conn.id);
+            debug!("connection {} was not registered: {error}", entry.conn.id);
         }
-        let Some((socket, early, run)) = entry.conn.switched() else { return };
+        let Some((socket, early, mut switch)) = entry.conn.switched() else { return };
+        let run = move |socket| {
+            let Some(run) = switch.take() else { return };
+            if let Err(panicked) = catch(|| run(socket, early)) {
+                error!("the handler of an upgraded connection {panicked}");
+            }
+        };
         let timeouts = &self.settings.timeouts;
         let started = socket.hand_over().and_then(|socket| {
             socket.set_read_timeout(patience(timeouts.upgraded_read))?;
             socket.set_write_timeout(patience(timeouts.upgraded_write))?;
-            std::thread::Builder::new().name("wirelight-upgrade".into()).spawn(move || run(socket, early))
+            std::thread::Builder::new().name("wirelight-upgrade".into()).spawn(move || run(socket))
         });
         if let Err(error) = started {
-            log::error!("cannot hand an upgraded connection to a thread: {error}");
+            error!("cannot hand an upgraded connection to a thread: {error}");
         }
     }
 }

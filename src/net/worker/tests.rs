@@ -14,7 +14,6 @@ use crate::net::control::Control;
 use crate::net::desk::Settings;
 use crate::net::doors::Listener;
 use crate::net::pool::Pool;
-use crate::net::signal::Signals;
 use crate::wire::probe::{Event, Outcome, Probe};
 
 /// Turns until the test fails instead of waiting on.
@@ -61,12 +60,8 @@ impl Loop {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = mio::net::TcpListener::from_std(listener);
-        let estate = Estate {
-            listeners: vec![Listener::Tcp { listener, lent: false }],
-            signals: Signals::default(),
-            opened: 0,
-            probe: Count::default(),
-        };
+        let estate =
+            Estate { listeners: vec![Listener::Tcp { listener, lent: false }], opened: 0, probe: Count::default() };
         let (app, control) = (Arc::new(app), Arc::new(Control::default()));
         let worker = Worker::new(estate, app, Settings::default(), 1_000, Pool::new(1, 8), control).unwrap();
         Loop { worker, events: Events::with_capacity(EVENTS), address }

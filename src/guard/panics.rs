@@ -1,0 +1,139 @@
+//! Runs and drops what belongs to the program, so that a panic ends one request and not the thread under it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A panic that was caught, with its message.
+#[derive(Debug)]
+pub(crate) struct Panicked(Cow<'static, str>);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.0)
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+/// Runs code of the program.
+///
+/// # Errors
+/// When it panics. What it left half-done is the program's own state, or a response that the caller makes anew.
+#[inline]
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panicked::new)
+}
+
+/// Drops a value of the program; a panic in its `Drop` is logged and goes no further.
+///
+/// Values are dropped one by one: a second panic while the first one unwinds through its siblings would abort the process.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panicked) = catch(|| drop(value)) {
+        error!("a destructor {panicked}");
+    }
+}
+
+impl Panicked {
+    /// Takes the message out of the payload of a panic. The payload is a value of the program too, and its `Drop` may panic; what that
+    /// second panic carries is leaked, since a third one could follow it.
+    #[cold]
+    fn new(payload: Box<dyn Any + Send>) -> Panicked {
+        let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+            Cow::Borrowed(*text)
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            Cow::Owned(text.clone())
+        } else {
+            Cow::Borrowed("a value that is not text")
+        };
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(second);
+        }
+        Panicked(message)
+    }
+}
+
+/// A value of the program that is dropped with [`discard`].
+pub(crate) struct Guarded<T>(Option<T>);
+
+impl<T> Guarded<T> {
+    pub(crate) fn new(value: T) -> Guarded<T> {
+        Guarded(Some(value))
+    }
+
+    /// The value; `None` after [`take`](Guarded::take).
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    /// The value, to change it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_mut()
+    }
+
+    /// Takes the value out: from here on its caller answers for it.
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            discard(value);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::panic::{panic_any, resume_unwind};
+
+    /// Panics when it is dropped, with itself as the payload as often as it says.
+    pub(crate) struct Bomb(pub(crate) u32);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            // Without the message of a panic: a test's output would be full of them.
+            if !std::thread::panicking() {
+                let payload: Box<dyn Any + Send> =
+                    if self.0 > 0 { Box::new(Bomb(self.0 - 1)) } else { Box::new("drop") };
+                resume_unwind(payload);
+            }
+        }
+    }
+
+    fn message(run: impl FnOnce()) -> String {
+        catch(run).map_or_else(|panicked| panicked.to_string(), |()| "came back".to_owned())
+    }
+
+    #[test]
+    fn a_panic_ends_here_and_says_what_it_said() {
+        assert_eq!(message(|| ()), "came back");
+        assert_eq!(message(|| resume_unwind(Box::new("text"))), "panicked: text");
+        assert_eq!(message(|| resume_unwind(Box::new("owned".to_owned()))), "panicked: owned");
+        assert_eq!(message(|| resume_unwind(Box::new(7))), "panicked: a value that is not text");
+        assert_eq!(message(|| panic_any("with the hook")), "panicked: with the hook");
+    }
+
+    #[test]
+    fn a_payload_whose_drop_panics_harms_nothing() {
+        for depth in 0..3 {
+            assert_eq!(message(|| resume_unwind(Box::new(Bomb(depth)))), "panicked: a value that is not text");
+        }
+    }
+
+    #[test]
+    fn a_drop_that_panics_is_contained() {
+        discard(Bomb(0));
+        discard(Bomb(2));
+        drop(Guarded::new(Bomb(1)));
+        let mut guarded = Guarded::new(Bomb(0));
+        assert!(guarded.get().is_some() && guarded.get_mut().is_some());
+        let taken = guarded.take();
+        drop(guarded);
+        assert_eq!(message(|| drop(taken)), "panicked: drop");
+    }
+}

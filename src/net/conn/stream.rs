@@ -1,0 +1,173 @@
+//! Bodies that are made while they are sent: pulled from their source a piece at a time, framed, and written as the client reads.
+
+use std::sync::Arc;
+
+use super::{Conn, Fate, Held, Stage};
+use crate::app::body::{Pull, Source};
+use crate::guard::logging::Chain;
+use crate::guard::panics::discard;
+use crate::http1::chunked;
+use crate::http1::encode::Length;
+use crate::net::desk::Context;
+use crate::net::office::Letter;
+use crate::net::socket::Socket;
+use crate::wire::probe::{Ending, Probe};
+
+/// What is asked of a source at once: one write's worth.
+const PIECE: usize = 64 * 1024;
+/// What a stream sends before the other connections get their turn.
+const STREAM_A_TURN: usize = 256 * 1024;
+/// What a pull counts as at least: making bytes takes time too, even if few come of it (a coder's), or none (an empty piece).
+const PULL: usize = 16 * 1024;
+
+/// A body on its way out.
+pub(super) struct Stream {
+    source: Source,
+    length: Length,
+    /// What a known length still promises.
+    left: u64,
+}
+
+impl<S: Socket> Conn<S> {
+    /// The head of the answer is in the output; its body follows from `source`, piece by piece.
+    #[cold]
+    pub(super) fn begin_stream(&mut self, mut source: Source, length: Length, context: &Context<'_>) {
+        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
+        source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
+        let left = if let Length::Known(length) = length { length } else { u64::MAX };
+        self.held.get_or_insert_default().stream = Some(Stream { source, length, left });
+        self.stage = Stage::Streaming;
+    }
+
+    /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
+    pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        self.forget_request();
+        let mut sent = 0;
+        while sent < STREAM_A_TURN {
+            let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
+            let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
+            let pulled = stream.pull(&mut held.output);
+            sent += held.output.len().max(PULL);
+            match pulled {
+                Ok(Pull::End) => return self.end_stream(context, probe),
+                Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),
+                Ok(Pull::More | Pull::Wait) => {}
+                Err(error) => {
+                    warn!("connection {}: the body of a response broke off: {}", self.id, Chain(&error));
+                    discard(error);
+                    self.socket.reset_on_close();
+                    return Fate::Gone(Ending::Reset);
+                }
+            }
+            if self.owes_output()
+                && let Some(fate) = self.flush_held(context, probe)
+            {
+                return fate;
+            }
+        }
+        Fate::Again
+    }
+
+    /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
+    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams
+    /// never end by themselves, so a graceful stop ends them: their clients connect again, to whoever serves then.
+    fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
+        if self.hangup && !uploads {
+            return Fate::Gone(Ending::Broken);
+        }
+        if context.moment.draining.is_some()
+            && let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+            && stream.beats()
+        {
+            stream.frame_end(output);
+            return self.end_stream(context, probe);
+        }
+        self.note_progress(0, context);
+        Fate::Wait
+    }
+
+    /// Whether the connection waits for a body that another thread feeds, and that has an end.
+    pub(crate) fn is_fed(&self) -> bool {
+        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats);
+        self.stage == Stage::Streaming && !self.owes_output() && !beats
+    }
+
+    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        self.stage = Stage::Open;
+        let taken = self.http.responded();
+        if P::ON {
+            let pending = self.held.as_ref().map_or(0, |held| held.output.len() - held.sent);
+            self.tell_answered(taken.is_some(), false, false, pending, probe);
+        }
+        let taken = taken.unwrap_or_default();
+        if let Some(held) = &mut self.held {
+            (held.stream, held.intake) = (None, None);
+            held.at += taken;
+            self.more = held.at < held.input.len() || self.eof;
+        }
+        if self.owes_output()
+            && let Some(fate) = self.flush_held(context, probe)
+        {
+            return fate;
+        }
+        self.held = self.held.take().filter(|held| held.at < held.input.len());
+        self.after_answer(context, probe)
+    }
+
+    /// Nothing was sent for a while: a sign of life, where the stream has one.
+    pub(super) fn beat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
+        if let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+            && let Some(beat) = stream.source.heartbeat()
+        {
+            stream.frame(beat, output);
+        }
+        let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
+        self.note_progress(1, context);
+        fate.unwrap_or(Fate::Wait)
+    }
+}
+
+impl Stream {
+    /// Appends the next piece, framed.
+    fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
+        let mut piece = Vec::new();
+        let pulled = self.source.pull(&mut piece, PIECE)?;
+        let size = piece.len() as u64;
+        if size > self.left {
+            // A file that grew: what was promised is sent, no byte more.
+            piece.truncate(self.left as usize);
+        }
+        self.left -= size.min(self.left);
+        self.frame(&piece, output);
+        match (pulled, self.length) {
+            (_, Length::Known(_)) if self.left == 0 => Ok(Pull::End),
+            // A file that shrank: what is missing cannot be made up, and padding would be a lie.
+            (Pull::End, Length::Known(_)) => {
+                Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
+            }
+            (Pull::End, _) => {
+                self.frame_end(output);
+                Ok(Pull::End)
+            }
+            (pulled, _) => Ok(pulled),
+        }
+    }
+
+    fn frame(&self, piece: &[u8], output: &mut Vec<u8>) {
+        match self.length {
+            Length::Chunked => chunked::encode_chunk(output, piece),
+            _ => output.extend_from_slice(piece),
+        }
+    }
+
+    fn frame_end(&self, output: &mut Vec<u8>) {
+        if self.length == Length::Chunked {
+            chunked::encode_end(output);
+        }
+    }
+
+    pub(super) fn beats(&self) -> bool {
+        self.source.heartbeat().is_some()
+    }
+}
