@@ -227,9 +227,16 @@ fn every_cut_has_the_same_events() {
 fn the_guilty_byte_is_the_one_in_the_file() {
     for experiment in everything() {
         let Some(at) = experiment.number("at") else { continue };
-        let explanation = wire::explain(&experiment.sent());
-        let first = &explanation.findings()[0];
-        assert_eq!((first.name, first.at as u64), (experiment.texts("faults")[0], at), "{}", experiment.text("name"));
+        let (sent, mut start) = (experiment.sent(), 0);
+        // The fault may be in a later request of the same bytes.
+        let (name, found) = loop {
+            let (explanation, length) = answers::message(&sent[start..]);
+            if let Some(first) = explanation.findings().first() {
+                break (first.name, start + first.at);
+            }
+            start += length;
+        };
+        assert_eq!((name, found as u64), (experiment.texts("faults")[0], at), "{}", experiment.text("name"));
     }
 }
 
@@ -254,19 +261,49 @@ fn the_file_is_in_order() {
         }
         let choices = experiment.texts("choices");
         assert!(choices.len() >= 2 && (experiment.number("right").unwrap() as usize) < choices.len(), "{name}");
-        let for_all = experiment.outcomes("right").is_some();
+        let for_all = experiment.right_outcomes().is_some();
         assert!(for_all || experiment.answer().is_some() || experiment.number("route").is_none(), "{name}");
+        assert!(["first", "break", "attack"].contains(&experiment.text("shelf")), "{name}");
+        for (outcome, reason) in experiment.tolerated_outcomes() {
+            assert!(reason.len() > 20, "{name}: {outcome} is tolerated without a reason");
+            assert!(!experiment.right_outcomes().unwrap().contains(&outcome), "{name}: {outcome}");
+        }
+        // What the RFC allows besides is another choice, and the reason for ours is given.
+        let others = experiment.allowed();
+        assert!(
+            others.iter().all(|one| *one < choices.len() && Some(*one as u64) != experiment.number("right")),
+            "{name}"
+        );
+        assert_eq!(others.is_empty(), experiment.text("policy").is_empty(), "{name}");
     }
 }
 
-/// Who always says the same is right no more often than a guess.
 #[test]
-fn the_right_choice_has_no_favourite_place() {
+fn a_play_can_have_a_run_and_a_path_of_its_own() {
+    let sent = |one: Experiment| String::from_utf8(one.sent()).unwrap();
+    let find = |name: &str| everything().into_iter().find(|one| one.text("name") == name).unwrap();
+    assert!(sent(find("knock-eleven-times").in_run(7)).starts_with("GET /limited?run=7 HTTP/1.1\r\n"));
+    assert!(sent(find("no-host").in_run(7)).starts_with("GET /hello HTTP/1.1\r\n"));
+    assert!(sent(find("no-host").at_path("/")).starts_with("GET / HTTP/1.1\r\n"));
+    assert!(sent(find("chunked").at_path("/a")).starts_with("POST /a HTTP/1.1\r\n"));
+    assert!(find("early-refusal").is_busy() && !find("chunked").is_busy());
+}
+
+/// The same answer every time is right no more often than a guess, be it the same place or the longest choice.
+#[test]
+fn the_right_choice_has_no_favourite_place_and_length() {
     let guided = experiment::list("experiments");
     for place in 0..3 {
         let count = guided.iter().filter(|experiment| experiment.number("right") == Some(place)).count();
         assert!((7..=10).contains(&count), "{count} of {} are right at place {place}", guided.len());
     }
+    let is_longest = |experiment: &&Experiment| {
+        let lengths: Vec<_> = experiment.texts("choices").iter().map(|choice| choice.len()).collect();
+        let right = experiment.number("right").unwrap() as usize;
+        lengths.iter().enumerate().all(|(place, length)| place == right || *length < lengths[right])
+    };
+    let count = guided.iter().filter(is_longest).count();
+    assert!(count <= 10, "the longest choice is the right one in {count} of {}", guided.len());
 }
 
 #[test]
@@ -284,55 +321,64 @@ fn every_section_exists() {
     }
 }
 
-/// The page of a learner: everything of the file but the outcome's proof.
+/// The page of a learner: everything of the file except the proof of the outcome.
 fn page() -> String {
-    let mut page = String::from(
-        "# Experiments\n\nTwenty-six things to try on a server, each with a question to answer first: who predicts remembers. \
-         Play one with\n`wirelight poke --experiment NAME`, by name or number; it brings its own server. With an address behind it, \
-         `:8000`, it asks a running one:\nstart that with `wirelight --trace` and see both sides. `wirelight poke --suite :8000` plays \
-         those that fit any HTTP/1.1 server, yours too.\n\nThis page is made from `tests/experiments.json`, and every outcome in it is \
-         proven by `tests/experiments.rs`.\n",
-    );
+    let mut page = String::from(INTRODUCTION);
     for (index, experiment) in experiment::list("experiments").iter().enumerate() {
         let text = |field| experiment.text(field);
-        page += &format!(
-            "\n## {}. {}\n\n`{}`\n\n```text\n{}```\n\n",
-            index + 1,
-            text("title"),
-            text("name"),
-            experiment.delivery()
-        );
+        let delivery = experiment.delivery();
+        page += &format!("\n## {}. {}\n\n`{}`\n\n```text\n{delivery}```\n\n", index + 1, text("title"), text("name"));
         page += &format!("{}\n\n", text("question"));
         for choice in experiment.texts("choices") {
             page += &format!("- {choice}\n");
         }
-        let right = experiment.texts("choices")[experiment.number("right").unwrap() as usize];
-        page += &format!("\n<details><summary>What happens</summary>\n\n**{right}.** {}\n", text("why"));
-        let answers: Vec<_> = experiment.statuses("statuses").unwrap().iter().map(u16::to_string).collect();
-        let answers = if answers.len() > 3 {
-            format!("{} × {}, then {}", answers.len() - 1, answers[0], answers.last().unwrap())
-        } else {
-            answers.join(", ")
-        };
-        let answers = match experiment.answer() {
-            Some(answer) => {
-                let shown = glyphs::shortened(&answer, 400).replace('␊', "␊\n");
-                page += &format!("\n```text\n{}\n```\n", shown.trim_end());
-                "what stands above".to_owned()
-            }
-            None if answers.is_empty() => "nothing".to_owned(),
-            None => answers,
-        };
-        let end = if text("end") == "open" { "stays open" } else { "is closed by the server" };
-        page += &format!("\nAnswered: {answers}; the connection {end}. {}.\n", experiment.texts("rfc").join(", "));
-        for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
-            let at = experiment.number("at").map_or(String::new(), |at| format!(", at byte {at}"));
-            page += &format!("Fault `{}`{at}: {} ({}).\n", row.name, row.sentence, row.rfc);
-        }
-        page += &format!("\n</details>\n\nChange it: {}\n", text("change"));
+        page += &outcome(experiment);
+        page += &format!("\nChange it: {}\n\n```sh\n{}\n```\n", text("change"), experiment.command("demo"));
     }
     page + FIELDS
 }
+
+/// What happens, and why.
+fn outcome(experiment: &Experiment) -> String {
+    let text = |field| experiment.text(field);
+    let choices = experiment.texts("choices");
+    let right = choices[experiment.number("right").unwrap() as usize];
+    let mut page = format!("\n<details><summary>What happens</summary>\n\n**{right}.** {}\n", text("why"));
+    if !text("policy").is_empty() {
+        let also: Vec<_> = experiment.allowed().iter().map(|place| format!("“{}”", choices[*place])).collect();
+        page += &format!("The RFC allows {} as well. {}\n", also.join(" and "), text("policy"));
+    }
+    let statuses: Vec<_> = experiment.statuses("statuses").unwrap().iter().map(u16::to_string).collect();
+    let responses = match (experiment.answer(), &*statuses) {
+        (Some(answer), _) => {
+            let shown = glyphs::shortened(&answer, 400).replace('␊', "␊\n");
+            page += &format!("\n```text\n{}\n```\n", shown.trim_end());
+            "the response above".to_owned()
+        }
+        (None, []) => "no response".to_owned(),
+        (None, [first, .., last]) if statuses.len() > 3 => format!("{} × {first}, then {last}", statuses.len() - 1),
+        (None, _) => statuses.join(", "),
+    };
+    let end = if text("end") == "open" { "stays open" } else { "is closed by the server" };
+    page += &format!("\nOutcome: {responses}; the connection {end}. {}.\n", experiment.texts("rfc").join(", "));
+    for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
+        let at = experiment.number("at").map_or(String::new(), |at| format!(", at byte {at}"));
+        page += &format!("Fault `{}`{at}: {} ({}).\n", row.name, row.sentence, row.rfc);
+    }
+    page + "\n</details>\n"
+}
+
+const INTRODUCTION: &str = "\
+# Experiments
+
+Twenty-six things to try on a server, each with a question to answer first: you remember what you predicted.
+`wirelight poke --experiment` lists them; `wirelight poke --experiment NAME` plays one, by name or number, on a server of its own,
+and with `--both` it shows both sides on one axis. With an address, `:8000`, it plays on a running server: start that with
+`wirelight --trace` and see its side there. `wirelight poke --suite :8000` plays those that fit any HTTP/1.1 server, yours too.
+
+The command after \"Change it\" sends the same bytes in the same way, to edit. This page is made from `tests/experiments.json`, and
+every outcome in it is proven by `tests/experiments.rs`.
+";
 
 const FIELDS: &str = "
 ## The file
@@ -341,18 +387,22 @@ const FIELDS: &str = "
 
 | field | what it says |
 | --- | --- |
-| `plan` | the delivery, step by step: `send` (a character is the byte of its number; `times` repeats it, `every` cuts it with a `gap` in ms), \
-`gap` (a pause), `hold` (silence in which the server may lose its patience), `half_close` |
+| `plan` | the delivery, step by step: `send` (a character is the byte of its number; `times` repeats it, `fill` adds so many `x`, \
+`every` cuts it with a `gap` in ms), `gap` (a pause), `hold` (silence in which the server may lose its patience), `half_close` |
+| `shelf` | `first`, `break` or `attack`: where the list shows it |
 | `question`, `choices`, `right` | what to predict; the right choice counts from 0 |
-| `early`, `statuses`, `end` | the answers before the silence, all answers, and whether the connection is `open` or the server `close`d it |
+| `allowed`, `policy` | other choices that the RFC allows, and why this server decides otherwise |
+| `busy` | the client reads only after it has sent everything |
+| `early`, `statuses`, `end` | the responses before the silence, all responses, and whether the connection is `open` or the server `close`d it |
 | `events` | a subsequence of the trace: names of events, with the word that decides |
 | `faults`, `at` | rows of the fault table that are provoked, and the guilty byte |
-| `headers`, `bodies` | fields that the last answer has, words in the answers' bodies |
+| `headers`, `bodies` | fields of the last response, words in the bodies of the responses |
 | `other`, `room` | what another client gets meanwhile; bytes that the client reads before it pauses |
-| `answer` | what a server sends that makes the mistake itself |
-| `suite` | outcomes of other servers that are `right` or `tolerated`: statuses, `ok` for any that takes the request for valid, and the end |
-| `route` | it needs a route of ours |
-| `rfc`, `why`, `change` | where it is written, why it is so, what to try next |
+| `answer` | the response of a server that makes the mistake itself |
+| `suite` | outcomes of other servers that are `right` or `tolerated`, these with the name of their reason in `reasons`: statuses, `ok` for \
+any that takes the request for valid, and the end |
+| `route` | it needs a route of the demo |
+| `rfc`, `why`, `change` | the sections, the reason, what to try next |
 ";
 
 #[test]

@@ -39,44 +39,64 @@ impl Window {
     }
 }
 
-/// What the terminal shows when the learner types this prediction; none: there is no python3.
-fn lesson(number: &str, address: &str, prediction: &str) -> Option<String> {
+/// What the terminal shows when the learner types this prediction, and whether it went well; none: there is no python3.
+fn typed(prediction: &str, arguments: &[&str]) -> Option<(String, bool)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/learner/terminal.py");
-    let mut command = Command::new("python3");
-    command.args([script, "to just see it:", prediction, WIRELIGHT, "poke", "--experiment", number, address]);
     if let Err(error) = Command::new("python3").arg("--version").output() {
         println!("skipped: python3: {error}");
         return None;
     }
-    let output = bounded::output(&mut command);
+    let mut command = Command::new("python3");
+    let output = bounded::output(command.args([script, "q leaves:", prediction, WIRELIGHT, "poke"]).args(arguments));
     let text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    Some((text, output.status.success()))
+}
+
+fn lesson(number: &str, address: &str, prediction: &str) -> Option<String> {
+    let (text, well) = typed(prediction, &["--experiment", number, address])?;
+    assert!(well, "{text}");
     Some(text)
+}
+
+#[test]
+fn a_wrong_name_shows_the_list() {
+    let Some((text, well)) = typed("", &["--experiment", "27"]) else { return };
+    assert!(!well && text.contains("Break it\n") && text.contains("there is no experiment \"27\""), "{text}");
 }
 
 #[test]
 fn the_first_five_experiments_teach_who_is_wrong() {
     let window = Window::open();
     for (number, prediction, lines) in [
-        ("1", "3", &["You said 3. It is 1: Yes: an answer with status 200.", "HTTP/1.1 200 OK␍␊"][..]),
+        ("1", "3", &["You said 3. It is 1: Yes: the status is 200.", "HTTP/1.1 200 OK␍␊"][..]),
         ("2", "1", &["You said 1. It is 2: It waits", "HTTP/1.1 408 Request Timeout", "server FIN", "RFC 9112 §2.1"]),
-        ("3", "1", &["You said 1. It is 3: 400: lines end with CR LF", "byte 19 (RFC 9112 §2.2)"]),
+        (
+            "3",
+            "1",
+            &[
+                "You said 1. The RFC allows that as well; here it is 3: 400: lines end with CR LF.",
+                "byte 19 (RFC 9112 §2.2)",
+            ],
+        ),
         ("4", "1", &["You said 1, and so it is"]),
         ("5", "", &["It is 3: Once, usually"]),
     ] {
         let Some(text) = lesson(number, &window.address, prediction) else { return };
         let question = text.find('?').unwrap();
         let outcome = text.find("connected to").unwrap();
-        assert!(
-            question < text.find("to just see it:").unwrap() && text.find("to just see it:").unwrap() < outcome,
-            "{text}"
-        );
+        assert!(question < text.find("q leaves:").unwrap() && text.find("q leaves:").unwrap() < outcome, "{text}");
+        // Wrapped at the width of the terminal.
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for line in lines {
-            assert!(text.contains(line), "{number}: {line}: {text}");
+            assert!(words.contains(line), "{number}: {line}: {text}");
         }
         assert!(text.contains("Why: ") && text.contains("Change it: "), "{text}");
-        assert!(!text.contains("did otherwise"), "{text}");
+        assert!(text.contains("Next: wirelight poke --experiment "), "{text}");
+        assert!(!text.contains("Here: "), "{text}");
+    }
+    if let Some(text) = lesson("1", &window.address, "q") {
+        assert!(!text.contains("connected to") && text.trim_end().ends_with('q'), "q leaves: {text}");
     }
     let trace = window.close();
     for words in [

@@ -13,6 +13,10 @@ pub(super) struct Answer {
     pub(super) length: usize,
     /// Whether its end is there.
     pub(super) whole: bool,
+    /// Its Content-Length.
+    pub(super) announced: Option<usize>,
+    /// Whether something other than the close ends it (RFC 9112 §6.3).
+    pub(super) bounded: bool,
 }
 
 /// Answers beyond this are not told apart.
@@ -29,7 +33,7 @@ pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
         let mut answer = Answer::from(&explanation, length);
         if heads.get(asked).is_some_and(|head_only| *head_only) && answer.is_final() {
             (answer.body, answer.whole) = (Vec::new(), answer.head.ends_with(b"\r\n\r\n"));
-            answer.length = answer.head.len();
+            (answer.length, answer.bounded) = (answer.head.len(), true);
         }
         asked += usize::from(answer.is_final());
         at += answer.length;
@@ -74,7 +78,9 @@ impl Answer {
     }
 
     fn from(explanation: &Explanation, length: usize) -> Answer {
-        let mut answer = Answer { status: 0, head: Vec::new(), body: Vec::new(), length, whole: true };
+        let (head, body) = (Vec::new(), Vec::new());
+        let mut answer = Answer { status: 0, head, body, length, whole: true, announced: None, bounded: false };
+        let mut field = Vec::new();
         for piece in explanation.pieces() {
             match piece.kind {
                 "body" | "chunk-data" => answer.body.extend_from_slice(piece.bytes),
@@ -83,13 +89,25 @@ impl Answer {
                 _ => answer.head.extend_from_slice(piece.bytes),
             }
             if piece.kind == "status" && !explanation.is_request() {
-                answer.status = std::str::from_utf8(piece.bytes).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                answer.status = number(piece.bytes).unwrap_or(0) as u16;
+                answer.bounded = matches!(answer.status, 100..=199 | 204 | 304);
+            }
+            match (piece.kind, &*field) {
+                ("name", _) => field = piece.bytes.to_ascii_lowercase(),
+                ("value", b"content-length") => answer.announced = number(piece.bytes),
+                ("value", b"transfer-encoding") => answer.bounded = true,
+                _ => {}
             }
         }
+        answer.bounded |= answer.announced.is_some();
         answer.whole =
             !explanation.findings().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
         answer
     }
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

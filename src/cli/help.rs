@@ -44,26 +44,28 @@ Options win over the environment variables in brackets:
 RUST_LOG=debug logs every connection, RUST_LOG=warn only problems.";
 
 const POKE: &str = "\
-wirelight poke: send any bytes to a server on this machine, see what comes back
-
 Usage: wirelight poke ADDRESS BYTES [options]
-       wirelight poke --experiment [NUMBER or NAME [ADDRESS]] [--predict NUMBER]
-       wirelight poke --suite ADDRESS
+       wirelight poke --experiment [NUMBER [ADDRESS]] [--predict N] [--both]
+       wirelight poke --suite ADDRESS [--path PATH]
 
-ADDRESS is :8000, 127.0.0.1:8000 or [::1]:8000.
+ADDRESS is :8000, 127.0.0.1:8000, [::1]:8000, or demo: a server of its own.
 BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
-
   --file FILE        send a file instead of BYTES; - reads the standard input
   --every N          send N bytes at a time
   --at 4,9           cut after the fourth and the ninth byte
   --gap TIME         pause between the pieces [5ms]
   --repeat N         send BYTES N times
+  --fill SIZE        then SIZE bytes of x, as in 8MiB
   --half-close       close our side when all is sent
   --hold TIME        then wait for the server, at most TIME
-  --slow-read RATE   read no faster than RATE, as in 1KiB/s
-  --experiment NAME  a guided experiment; without a name, the list of them
-  --predict NUMBER   your prediction, when stdin is not a terminal
-  --suite ADDRESS    play all that fit any server and print a report card";
+  --busy             read only when all is sent
+  --slow-read RATE   read no faster than RATE; 1KiB/s,2s does so for 2s
+  --response BYTES   what demo sends, whatever it is asked
+  --both             both sides on one axis; brings its own server
+  --experiment [N]   a guided experiment, by number or name; alone: the list
+  --predict N        your prediction, when stdin is not a terminal
+  --suite ADDRESS    play all that fit any server and print a report card
+  --path PATH        ask for PATH there [/hello, or / where that is 404]";
 
 const EXPLAIN: &str = "\
 wirelight explain: take a raw request or response apart

@@ -31,4 +31,9 @@ pub(super) fn play(app: &mut App, pause: Duration) {
         response
     });
     app.get("/limited", |_| "one of ten\n").limit("10 per minute");
+    // Each run counts by itself, so that an experiment can be played twice within a minute.
+    app.limit_key(|req| {
+        let address = || req.client_addr().map_or_else(String::new, |address| address.to_string());
+        req.query("run").map_or_else(address, |run| format!("run {run}"))
+    });
 }

@@ -97,6 +97,12 @@ fn say(text: impl Display) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// Prints text for people, wrapped at words to the width of the terminal; further lines begin under the text after `prefix`.
+fn say_hanging(prefix: &str, text: &str) {
+    let indent = wirelight::wire::display_width(prefix);
+    say(format_args!("{prefix}{}", wirelight::wire::wrap(text, indent, screen::columns(&std::io::stdout()))));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

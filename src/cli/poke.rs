@@ -1,20 +1,31 @@
-//! `wirelight poke`: what the arguments ask for, and to whom bytes may go; how they go is said in `poke/`.
+//! `wirelight poke`: what the arguments ask for; how bytes go out, and how experiments are played, is in `poke/`.
 
-mod lesson;
+mod catalog;
+mod exchange;
+mod fold;
+mod guided;
 mod plan;
+mod printer;
+mod seams;
 mod server;
+mod server_side;
 mod suite;
-mod talk;
+mod target;
+mod timeline;
+mod verdict;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lexopt::Arg::{Long, Short, Value};
 
 use super::experiment::{Step, pieces};
-use super::{Failure, confused, explain, help, say};
-use talk::Manner;
+use super::{Failure, answers, confused, explain, help, say, say_hanging};
+use exchange::View;
+use printer::Printer;
+use server::TestServer;
+use target::Target;
+use timeline::Timeline;
 
 /// What the options say, before it is known what they are for.
 #[derive(Default)]
@@ -26,11 +37,17 @@ struct Options {
     gap: Option<Duration>,
     hold: Option<Duration>,
     half_close: bool,
-    slow_read: Option<u64>,
+    slow_read: Option<(u64, Option<Duration>)>,
     repeat: usize,
+    fill: usize,
+    busy: bool,
+    both: bool,
+    response: Option<String>,
+    /// An empty name asks for the list.
     experiment: Option<String>,
     predict: Option<usize>,
     suite: Option<String>,
+    path: Option<String>,
     /// The names of all that were given.
     given: Vec<String>,
 }
@@ -53,27 +70,61 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     options.agree()?;
     if let Some(server) = &options.suite {
-        return suite::run(address(server)?);
+        return report(target::parse(server)?, options.path.as_deref());
     }
-    if let Some(name) = &options.experiment {
-        let server = options.values.first().map(|text| address(text)).transpose()?;
-        return lesson::run(name, server, options.predict);
+    let target = options.values.first().map(|text| target::parse(text)).transpose()?;
+    if options.both && matches!(target, Some(Target::Address(_))) {
+        return Err(Failure::usage("--both sees only a server of its own: write demo, or no address"));
     }
-    poke(options)
+    match &options.experiment {
+        Some(name) if name.is_empty() => say(catalog::list()),
+        Some(name) => return guided::run(name, target.unwrap_or(Target::Demo), options.predict, options.both),
+        None => {
+            let target =
+                target.ok_or_else(|| Failure::usage("poke needs an address of this machine, as in :8080, or demo"))?;
+            return poke(&options, target);
+        }
+    }
+    Ok(())
 }
 
-fn poke(options: Options) -> Result<(), Failure> {
-    let mut values = options.values.iter();
-    let server = values.next().ok_or_else(|| Failure::usage("poke needs an address of this machine, as in :8080"))?;
-    let server = address(server)?;
-    let bytes = match (&options.file, values.next()) {
+fn report(target: Target, path: Option<&str>) -> Result<(), Failure> {
+    match target {
+        Target::Address(server) => suite::run(server, path),
+        Target::Demo => suite::run(TestServer::start(None)?.address, path),
+    }
+}
+
+/// Sends the bytes that were given.
+fn poke(options: &Options, target: Target) -> Result<(), Failure> {
+    let bytes = match (&options.file, options.values.get(1)) {
         (Some(file), None) => explain::read(file.clone())?,
         (None, Some(text)) => plan::unescaped(text)?,
-        _ => return Err(Failure::usage("poke needs the bytes to send: behind the address, or in a file with --file")),
+        _ => return Err(Failure::usage("poke needs the bytes to send: after the address, or in a file with --file")),
     };
-    let steps = options.steps(&bytes.repeat(options.repeat.max(1)));
-    let manner = Manner { slow: options.slow_read.map(|rate| (rate, None)), told: true, ..Manner::default() };
-    talk::talk(server, &steps, &manner).map_err(Failure::runtime)?;
+    let mut bytes = bytes.repeat(options.repeat.max(1));
+    bytes.resize(bytes.len().saturating_add(options.fill), b'x');
+    let heads = answers::heads(&bytes);
+    let mut own = None;
+    let timeline = options.both.then(|| Timeline::new(heads.clone()));
+    let server = match (target, &options.response) {
+        (Target::Demo, Some(response)) => server::respond_with(plan::unescaped(response)?)?,
+        (Target::Demo, None) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
+        (Target::Address(_), Some(_)) => {
+            return Err(Failure::usage("--response is what demo sends; another server has its own"));
+        }
+        (Target::Address(server), None) => server,
+    };
+    let printer = Printer::new(heads.clone());
+    let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
+    let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
+    let settings =
+        exchange::Options { slow: options.slow_read, busy: options.busy, began, ..exchange::Options::default() };
+    let transcript = exchange::run(server, &options.steps(&bytes), &settings, view);
+    guided::finish(own, timeline);
+    let exchange::Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
+    let outcome = verdict::Outcome { answers: answers::read(&received, &heads), ending, other: None };
+    outcome.incomplete().iter().for_each(|text| say_hanging("", text));
     Ok(())
 }
 
@@ -99,13 +150,25 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
-            Long("half-close") => {
-                options.half_close = true;
-                options.given.push("half-close".to_owned());
+            Long(name @ ("half-close" | "busy" | "both")) => {
+                options.given.push(name.to_owned());
+                match name {
+                    "half-close" => options.half_close = true,
+                    "busy" => options.busy = true,
+                    _ => options.both = true,
+                }
             }
             Long("file") => {
                 options.file = Some(arguments.value().map_err(confused)?);
                 options.given.push("file".to_owned());
+            }
+            Long("experiment") => {
+                options.given.push("experiment".to_owned());
+                let next = |arguments: &mut lexopt::Parser| {
+                    arguments.try_raw_args()?.next_if(|next| !next.as_encoded_bytes().starts_with(b"-"))
+                };
+                let name = arguments.optional_value().or_else(|| next(&mut arguments));
+                options.experiment = Some(name.map(text).transpose()?.unwrap_or_default());
             }
             Long(name) => {
                 let name = name.to_owned();
@@ -120,19 +183,23 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
 }
 
 impl Options {
-    /// What one way of poking has no use for is a misunderstanding, not to be passed over.
+    /// An option that does not fit the way of poking is a misunderstanding, and is not ignored.
     fn agree(&self) -> Result<(), Failure> {
+        let cut = if self.every.is_some() { "every" } else { "at" };
+        let bytes =
+            ["file", "gap", "repeat", "fill", "half-close", "hold", "slow-read", "busy", "both", "response", cut];
         let (with, fits): (_, &[&str]) = if self.suite.is_some() {
-            ("--suite", &["suite"])
+            ("--suite", &["suite", "path"])
         } else if self.experiment.is_some() {
-            ("--experiment", &["experiment", "predict"])
-        } else if self.every.is_some() {
-            ("--every", &["every", "file", "gap", "repeat", "half-close", "hold", "slow-read"])
+            ("--experiment", &["experiment", "predict", "both"])
         } else {
-            ("bytes to send", &["at", "file", "gap", "repeat", "half-close", "hold", "slow-read"])
+            (if self.every.is_some() { "--every" } else { "bytes to send" }, &bytes)
         };
         match self.given.iter().find(|name| !fits.contains(&name.as_str())) {
             Some(name) => Err(Failure::usage(format!("--{name} does not go with {with}"))),
+            None if self.both && self.response.is_some() => {
+                Err(Failure::usage("--both does not go with --response: that server has no trace"))
+            }
             None => Ok(()),
         }
     }
@@ -145,9 +212,11 @@ impl Options {
             "hold" => self.hold = Some(super::duration("--hold", value)?),
             "slow-read" => self.slow_read = Some(plan::rate(value)?),
             "repeat" => self.repeat = plan::count("--repeat", value)?,
-            "experiment" => self.experiment = Some(value.to_owned()),
+            "fill" => self.fill = plan::size("--fill", value)?,
+            "response" => self.response = Some(value.to_owned()),
             "predict" => self.predict = Some(plan::count("--predict", value)?),
             "suite" => self.suite = Some(value.to_owned()),
+            "path" => self.path = Some(plan::path(value)?),
             _ => {
                 return Err(Failure::usage(format!("invalid option '--{name}'; --help lists the options")));
             }
@@ -157,47 +226,7 @@ impl Options {
 }
 
 fn text(value: OsString) -> Result<String, Failure> {
-    value.into_string().map_err(|value| Failure::usage(format!("{value:?} is no text; other bytes are written \\xff")))
-}
-
-/// `:8080`, `8080`, `localhost:8080`, `[::1]:8080`, `http://127.0.0.1:8080/`: this machine and nobody else's. Nothing is resolved.
-fn address(given: &str) -> Result<SocketAddr, Failure> {
-    let bare = given.strip_prefix("http://").unwrap_or(given).trim_end_matches('/');
-    let (host, port) = bare.rsplit_once(':').unwrap_or(("", bare));
-    let wrong = || Failure::usage(format!("{given:?} is no address; write :8080 or 127.0.0.1:8080"));
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    let ip = match host.trim_start_matches('[').trim_end_matches(']') {
-        "" | "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        host => host.parse().map_err(|_| not_ours(given))?,
-    };
-    if ip.is_loopback() { Ok(SocketAddr::new(ip, port)) } else { Err(not_ours(given)) }
-}
-
-fn not_ours(given: &str) -> Failure {
-    Failure::usage(format!(
-        "{given:?} is not this machine; poke sends broken requests, and only to 127.0.0.1, ::1 and localhost"
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_poked() {
-        for (given, expected) in [
-            (":80", "127.0.0.1:80"),
-            ("8080", "127.0.0.1:8080"),
-            ("localhost:1", "127.0.0.1:1"),
-            ("http://127.0.0.2:3/", "127.0.0.2:3"),
-            ("[::1]:4", "[::1]:4"),
-        ] {
-            assert_eq!(address(given).ok().map(|address| address.to_string()).as_deref(), Some(expected));
-        }
-        for given in
-            ["", ":", "x", ":99999", "example.com:80", "192.168.0.1:80", "0.0.0.0:80", "[::]:80", "https://localhost"]
-        {
-            assert!(address(given).is_err_and(|failure| failure.code == 2), "{given}");
-        }
-    }
+    value
+        .into_string()
+        .map_err(|value| Failure::usage(format!("{value:?} is not valid UTF-8; other bytes are written \\xff")))
 }

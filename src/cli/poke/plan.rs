@@ -1,7 +1,12 @@
 //! How text on the command line becomes bytes, cuts, times and rates; sends nothing.
 
+use std::time::Duration;
+
 use crate::cli::Failure;
 use crate::cli::experiment::Step;
+
+/// Most bytes that are made up.
+const LARGEST: usize = 1024 * 1024 * 1024;
 
 /// `\r \n \t \0 \xHH \\`; everything else is what it is.
 pub(super) fn unescaped(text: &str) -> Result<Vec<u8>, Failure> {
@@ -62,13 +67,41 @@ pub(super) fn count(name: &str, text: &str) -> Result<usize, Failure> {
     count.ok_or_else(|| Failure::usage(format!("{name} must be a number from 1 to 1000000, not {text:?}")))
 }
 
-/// `1KiB/s` in bytes a second.
-pub(super) fn rate(text: &str) -> Result<u64, Failure> {
-    let units = [("KiB/s", 1024), ("MiB/s", 1024 * 1024), ("B/s", 1)];
-    let found = units.iter().find_map(|(unit, bytes)| text.strip_suffix(unit).map(|number| (number, bytes)));
-    let rate =
-        found.and_then(|(number, bytes)| number.parse::<u64>().ok()?.checked_mul(*bytes)).filter(|rate| *rate > 0);
-    rate.ok_or_else(|| Failure::usage(format!("--slow-read must be a rate, as in 512B/s or 1KiB/s, not {text:?}")))
+/// A rate, and for how long it holds: `1KiB/s`, `1KiB/s,2s`. In bytes a second.
+pub(super) fn rate(text: &str) -> Result<(u64, Option<Duration>), Failure> {
+    let (rate, end) = text.split_once(',').map_or((text, None), |(rate, end)| (rate, Some(end)));
+    let end = end.map(|end| crate::cli::duration("--slow-read", end)).transpose()?;
+    let rate = rate.strip_suffix("/s").and_then(bytes).filter(|rate| *rate > 0);
+    let rate = rate.ok_or_else(|| {
+        Failure::usage(format!(
+            "--slow-read must be a rate, as in 512B/s or 1KiB/s, and 1KiB/s,2s ends it, not {text:?}"
+        ))
+    })?;
+    Ok((rate, end))
+}
+
+/// `8MiB`, at most [`LARGEST`].
+pub(super) fn size(name: &str, text: &str) -> Result<usize, Failure> {
+    let size = bytes(text).and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= LARGEST);
+    size.ok_or_else(|| {
+        Failure::usage(format!("{name} must be a size up to 1024MiB, as in 100B, 4KiB or 8MiB, not {text:?}"))
+    })
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let units = [("KiB", 1024), ("MiB", 1024 * 1024), ("B", 1)];
+    let (number, unit) = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    number.parse::<u64>().ok()?.checked_mul(*unit)
+}
+
+/// The path of a request target.
+pub(super) fn path(text: &str) -> Result<String, Failure> {
+    let fits = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(Failure::usage(format!("--path must be a path, as in /, not {text:?}")))
+    }
 }
 
 #[cfg(test)]
@@ -94,8 +127,11 @@ mod tests {
 
     #[test]
     fn rates_have_their_units_and_numbers_their_order() {
-        assert_eq!(rate("1KiB/s").ok(), Some(1024));
-        for text in ["", "1", "0B/s", "KiB/s", "99999999999999999999B/s"] {
+        assert_eq!(rate("1KiB/s").ok(), Some((1024, None)));
+        assert_eq!(rate("3B/s,2s").ok(), Some((3, Some(Duration::from_secs(2)))));
+        assert_eq!(size("", "8MiB").ok(), Some(8 << 20));
+        assert!(size("", "8").is_err() && size("", "1025MiB").is_err() && path("a").is_err() && path("/a b").is_err());
+        for text in ["", "1", "0B/s", "KiB/s", "99999999999999999999B/s", "1KiB/s,", "1KiB/s,2"] {
             assert!(rate(text).is_err(), "{text}");
         }
         assert!(marks("9,4").is_err() && marks("a").is_err() && count("", "0").is_err());

@@ -1,45 +1,52 @@
-//! All experiments that need no routes of ours, against any server: a report card; judges outcomes, not servers' reasons.
+//! All experiments that need no routes of the demo, against any server: a report card, and what to fix first.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::lesson;
-use super::talk::{self, Ending, Manner};
+use super::exchange::{Options, Transcript};
+use super::guided;
+use super::verdict::{self, Outcome, Verdict};
 use crate::cli::answers::{self, Answer};
 use crate::cli::experiment::{self, Experiment};
-use crate::cli::{Failure, say};
+use crate::cli::{Failure, say, say_hanging};
 
-/// How an outcome is to be seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Right,
-    Tolerated,
-    Wrong,
-}
+/// From the worst kind of mistake to the mildest.
+const URGENT: [&str; 3] = ["attack", "break", "first"];
+/// The column of reasons.
+const MARGIN: &str = "             ";
 
-/// Plays them one after the other and prints the card. A server with something wrong makes the command fail.
-pub(super) fn run(server: SocketAddr) -> Result<(), Failure> {
-    say(format_args!("Report card of {server}\n"));
-    let mut counts = [0; 3];
-    for experiment in experiment::list("experiments").iter().filter(|one| one.outcomes("right").is_some()) {
-        let (outcome, verdict) = judged(experiment, server)?;
-        let word = match verdict {
-            Verdict::Right => "right",
-            Verdict::Tolerated => "tolerated",
-            Verdict::Wrong => "WRONG",
+/// Plays them one after the other and prints the card. `path`: what to ask for instead of `/hello`. A server that does something
+/// wrong makes the command fail.
+pub(super) fn run(server: SocketAddr, path: Option<&str>) -> Result<(), Failure> {
+    let all: Vec<_> =
+        experiment::list("experiments").into_iter().filter(|one| one.right_outcomes().is_some()).collect();
+    let path = path.map_or_else(|| known_path(server, &all), |path| Ok(path.to_owned()))?;
+    say(format_args!("Report card of {server}, asked for {path}\n"));
+    let (mut counts, mut to_fix) = ([0; 3], Vec::new());
+    for experiment in all.into_iter().map(|one| one.at_path(&path)) {
+        let outcome = play(&experiment, server)?;
+        let verdict = verdict::judge(&experiment, &outcome).unwrap_or(Verdict::Wrong);
+        let (word, index) = match verdict {
+            Verdict::Right => ("right", 0),
+            Verdict::Tolerated(_) => ("tolerated", 1),
+            Verdict::Wrong => ("WRONG", 2),
         };
-        say(format_args!("  {word:<9}  {:<28}  {outcome}", experiment.text("title")));
-        if verdict != Verdict::Right {
-            let expected = experiment.outcomes("right").unwrap_or_default().join(" | ");
-            say(format_args!("             expected {expected} ({})", experiment.texts("rfc").join(", ")));
+        say(format_args!("  {word:<9}  {:<28}  {}", experiment.text("title"), in_short(&outcome)));
+        let sections = experiment.texts("rfc").join(", ");
+        match &verdict {
+            Verdict::Right => {}
+            Verdict::Tolerated(reason) => say_hanging(MARGIN, reason),
+            Verdict::Wrong => {
+                say_hanging(MARGIN, &format!("The rule asks for {} ({sections}).", verdict::rule(&experiment)));
+            }
         }
-        counts[verdict as usize] += 1;
+        counts[index] += 1;
+        to_fix.push((experiment, verdict));
     }
     let [right, tolerated, wrong] = counts;
     say(format_args!("\n{right} right, {tolerated} tolerated, {wrong} wrong"));
-    say(
-        "ok stands for any answer that takes the request for a valid one; open, close and reset say what became of the connection",
-    );
+    say_hanging("", "open, close and reset say what became of the connection");
+    say_hanging("What to fix first: ", &first_to_fix(&to_fix));
     if wrong > 0 {
         Err(Failure::runtime(format!("{wrong} of {} are wrong", right + tolerated + wrong)))
     } else {
@@ -47,57 +54,51 @@ pub(super) fn run(server: SocketAddr) -> Result<(), Failure> {
     }
 }
 
-fn judged(experiment: &Experiment, server: SocketAddr) -> Result<(String, Verdict), Failure> {
-    // A server's patience is its own affair: that it waits is seen after a moment.
+/// `/hello`, or `/` where there is no `/hello`.
+fn known_path(server: SocketAddr, all: &[Experiment]) -> Result<String, Failure> {
+    let Some(first) = all.first() else { return Ok("/hello".to_owned()) };
+    let answers = play(first, server)?.answers;
+    let known = answers.first().is_none_or(|answer| answer.status != 404);
+    Ok(if known { "/hello" } else { "/" }.to_owned())
+}
+
+/// One sentence: the worst mistake, or else the habit that is tolerated most often.
+fn first_to_fix(judged: &[(Experiment, Verdict)]) -> String {
+    let wrong =
+        |shelf: &&str| judged.iter().find(|(one, verdict)| *verdict == Verdict::Wrong && one.text("shelf") == *shelf);
+    if let Some((experiment, _)) = URGENT.iter().find_map(wrong) {
+        return format!("{} ({})", experiment.text("title"), experiment.texts("rfc").join(", "));
+    }
+    let reasons: Vec<_> = judged
+        .iter()
+        .filter_map(|(_, verdict)| if let Verdict::Tolerated(reason) = verdict { Some(reason) } else { None })
+        .collect();
+    let times = |reason: &&&String| reasons.iter().filter(|other| *other == *reason).count();
+    reasons.iter().max_by_key(times).map_or_else(|| "nothing".to_owned(), |reason| (*reason).clone())
+}
+
+fn play(experiment: &Experiment, server: SocketAddr) -> Result<Outcome, Failure> {
+    // How patient a server is, is its own decision: that it waits is seen after a moment.
     let moment = Duration::from_millis(700);
     // Where it has to answer, it may take its time: not every server is quick the first time it is asked.
-    let answers = experiment.outcomes("right").unwrap_or_default().iter().all(|outcome| outcome.contains(' '));
+    let answers = experiment.right_outcomes().unwrap_or_default().iter().all(|outcome| outcome.contains(' '));
     let first = if answers { Duration::from_secs(5) } else { moment };
     let most = (256 * 1024, Duration::from_secs(10));
-    let manner = Manner { patience: moment, first, hold: moment, most, ..Manner::default() };
-    let (talked, other) = std::thread::scope(|scope| {
-        let talk = scope.spawn(|| talk::talk(server, &experiment.steps(), &manner));
-        let other = experiment.statuses("other").map(|_| lesson::other(server));
-        (talk.join(), other)
-    });
-    let talk = talked.unwrap_or_else(|_| Err(std::io::Error::other("the conversation broke off")));
-    let talk = talk.map_err(Failure::runtime)?;
-    let answers = answers::read(&talk.received, &answers::heads(&experiment.sent()));
-    if other.as_deref() == Some("nothing") {
-        return Ok(("another client has to wait".into(), Verdict::Wrong));
-    }
-    let verdict = [("right", Verdict::Right), ("tolerated", Verdict::Tolerated)].into_iter().find(|(name, _)| {
-        let outcomes = experiment.outcomes(name).unwrap_or_default();
-        outcomes.iter().any(|outcome| fits(outcome, &answers, talk.ending))
-    });
-    Ok((told(&answers, talk.ending), verdict.map_or(Verdict::Wrong, |(_, verdict)| verdict)))
+    let options = Options { patience: moment, first, hold: moment, most, ..Options::default() };
+    let (transcript, other) = guided::with_other(experiment, &experiment.steps(), server, &options, &());
+    let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
+    let answers = answers::read(&received, &answers::heads(&experiment.sent()));
+    Ok(Outcome { answers, ending, other })
 }
 
-/// `ok 400 close`: the statuses of the answers in order, and the end.
-fn fits(outcome: &str, answers: &[Answer], ending: Ending) -> bool {
-    let words: Vec<_> = outcome.split(' ').collect();
-    let Some((end, statuses)) = words.split_last() else { return false };
-    let fits = |(word, answer): (&&str, &Answer)| {
-        answer.whole && if *word == "ok" { is_accepted(answer.status) } else { *word == answer.status.to_string() }
-    };
-    *end == ending.name() && statuses.len() == answers.len() && statuses.iter().zip(answers).all(fits)
-}
-
-/// Whether the server took the request for a valid one, whatever it thinks of its target, method or media type.
-fn is_accepted(status: u16) -> bool {
-    matches!(status, 200..=399 | 401 | 403..=407 | 409..=411 | 415 | 422 | 426 | 429)
-}
-
-fn told(answers: &[Answer], ending: Ending) -> String {
-    let mut words: Vec<_> = answers.iter().map(told_one).collect();
-    words.push(ending.name().into());
-    words.join(" ")
-}
-
-fn told_one(answer: &Answer) -> String {
-    match (answer.status, answer.whole) {
-        (0, _) => "garbage".into(),
+/// `200 400 close`.
+fn in_short(outcome: &Outcome) -> String {
+    let one = |answer: &Answer| match (answer.status, answer.whole) {
+        (0, _) => "garbage".to_owned(),
         (status, true) => status.to_string(),
         (status, false) => format!("{status}(cut)"),
-    }
+    };
+    let mut words: Vec<_> = outcome.answers.iter().map(one).collect();
+    words.push(outcome.ending.name().to_owned());
+    words.join(" ")
 }
