@@ -206,6 +206,58 @@ fn precompressed_siblings() {
 }
 
 #[test]
+fn the_tags_of_precompressed_siblings_name_one_state() {
+    let folder = Folder::new().with("public/a.css", "plain").with("public/a.css.gz", "zzzzz");
+    let now = SystemTime::now() - Duration::from_secs(60);
+    for name in ["public/a.css", "public/a.css.gz"] {
+        folder.touch(name, now);
+    }
+    let app = serve(folder.public().precompressed());
+    let tag = |takes: &str| get(&app, "/static/a.css", &[("Accept-Encoding", takes)]).header("etag").map(str::to_owned);
+    let (plain, coded) = (tag("").expect("a tag"), tag("gzip").expect("a tag"));
+    assert_eq!(coded, plain.trim_end_matches('"').to_owned() + "-gzip\"");
+    for (takes, field, value, expected) in [
+        ("gzip", "If-Match", &coded, (200, "zzzzz")),
+        ("gzip", "If-Match", &plain, (200, "zzzzz")),
+        ("", "If-Match", &coded, (200, "plain")),
+        ("gzip", "If-None-Match", &coded, (304, "")),
+        ("gzip", "If-None-Match", &plain, (304, "")),
+        ("", "If-None-Match", &coded, (200, "plain")),
+    ] {
+        let reply = get(&app, "/static/a.css", &[("Accept-Encoding", takes), (field, value)]);
+        assert_eq!((reply.status().as_u16(), reply.text()), expected, "{takes} {field} {value}");
+        if reply.status().as_u16() == 304 {
+            assert_eq!(reply.header("etag"), Some(value.as_str()));
+        }
+    }
+    // A part is of use only beside the same bytes.
+    let part = |takes: &str, field: &str, tag: &str| {
+        let reply = get(&app, "/static/a.css", &[("Accept-Encoding", takes), ("Range", "bytes=0-1"), (field, tag)]);
+        reply.status().as_u16()
+    };
+    for (takes, tag, expected) in [("gzip", &coded, 206), ("", &plain, 206), ("gzip", &plain, 200), ("", &coded, 200)] {
+        assert_eq!(part(takes, "If-Range", tag), expected, "{takes} {tag}");
+        assert_eq!(part(takes, "If-Match", tag), expected, "{takes} {tag}");
+    }
+    folder.touch("public/a.css.gz", now + Duration::from_secs(1));
+    assert_ne!(tag("gzip").as_ref(), Some(&coded), "the coded bytes may be others now");
+}
+
+#[test]
+fn gzip_codes_files_and_their_conditions_hold() {
+    let folder = Folder::new().with("public/a.txt", &"again and ".repeat(1_000));
+    let mut app = serve(folder.public());
+    wirelight::middleware::Gzip::new().add_to(&mut app);
+    let ask = |field: &str, value: &str| {
+        get(&app, "/static/a.txt", &[("Accept-Encoding", "gzip"), (field, value)]).status().as_u16()
+    };
+    let reply = get(&app, "/static/a.txt", &[("Accept-Encoding", "gzip")]);
+    let tag = reply.header("etag").expect("a tag");
+    assert!(tag.ends_with("-gzip\""), "{tag}");
+    assert_eq!((ask("If-Match", tag), ask("If-None-Match", tag), ask("If-Match", "\"x-gzip\"")), (200, 304, 412));
+}
+
+#[test]
 fn directories() {
     let folder = Folder::new()
         .with("public/index.html", "root")
@@ -297,6 +349,55 @@ fn only_regular_files() {
     for name in ["socket", "null", "zero"] {
         assert_eq!(status(&app, &format!("/static/{name}")), 404, "{name}");
     }
+}
+
+/// Relative links of an index work only below a path that ends with a slash.
+#[test]
+fn the_prefix_of_files_with_an_index_gets_its_slash() {
+    let folder = Folder::new().with("public/index.html", "root").with("public/a.txt", "a");
+    let files = || folder.public().index("index.html");
+    let nested = |prefix: &str, inner: &str| {
+        let mut router = Router::new();
+        router.files(inner, files());
+        let mut app = App::new();
+        app.nest(prefix, router);
+        app
+    };
+    let mut deep = App::new();
+    deep.nest("/a", {
+        let mut middle = Router::new();
+        middle.nest("/b", {
+            let mut router = Router::new();
+            router.files("/", files());
+            router
+        });
+        middle
+    });
+    for (app, prefix) in [
+        (serve(files()), "/static"),
+        (nested("/in", "/static"), "/in/static"),
+        (nested("/in", "/"), "/in"),
+        (nested("/in/", "/"), "/in"),
+        (nested("/in", "/static/"), "/in/static"),
+        (deep, "/a/b"),
+    ] {
+        for query in ["", "?a=1&b=//evil.example/"] {
+            let reply = get(&app, &format!("{prefix}{query}"), &[]);
+            let location = format!("{prefix}/{query}");
+            assert_eq!((reply.status().as_u16(), reply.header("location")), (308, Some(location.as_str())), "{prefix}");
+        }
+        assert_eq!(get(&app, &format!("{prefix}/"), &[]).text(), "root", "{prefix}");
+        assert_eq!(get(&app, &format!("{prefix}/a.txt"), &[]).text(), "a", "{prefix}");
+        let head = app.test().request("HEAD", prefix).send();
+        assert_eq!(head.status().as_u16(), 308, "{prefix}");
+        for path in [format!("/{prefix}"), format!("//evil.example{prefix}"), format!("{prefix}//")] {
+            assert_eq!(status(&app, &path), 404, "{path}");
+        }
+    }
+    assert_eq!(status(&serve(folder.public()), "/static"), 404, "without an index there is no page");
+    let mut own = serve(files());
+    own.get("/static", |_| "mine");
+    assert_eq!(get(&own, "/static", &[]).text(), "mine");
 }
 
 #[test]

@@ -13,6 +13,10 @@ impl Response {
     /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another text for every other
     /// content, to the byte. A GET that already has it is answered with 304 and no body, by itself.
     ///
+    /// A representation in a content coding has a tag of its own (§8.8.3.3): with [`Gzip`](crate::middleware::Gzip), `"v3"` becomes
+    /// `"v3-gzip"`. Both name the same state, so `If-Match` holds for either, and [`Request::precondition`](crate::Request::precondition)
+    /// takes either. The endings `-gzip` and `-br` are therefore not for states of the program's own.
+    ///
     /// A text with a quote, a space or a control character makes the answer a 500.
     ///
     /// ```

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::error::{Error, Result};
+use super::etag::{Tag, tags};
 use super::range;
 use super::request::Request;
 use super::response::Response;
@@ -19,19 +20,12 @@ struct Current<'a> {
     modified: Option<SystemTime>,
 }
 
-/// An entity tag (RFC 9110 §8.8.3); the quotes are not in it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Tag<'a> {
-    weak: bool,
-    opaque: &'a [u8],
-}
-
 /// What the preconditions come to.
 #[derive(PartialEq, Eq, Debug)]
 enum Verdict {
     Holds,
-    /// 304: the client has it already.
-    Unchanged,
+    /// 304: the client has it already, under this tag if it named one.
+    Unchanged(Option<Vec<u8>>),
     /// 412: the client knows another state.
     Failed,
 }
@@ -40,7 +34,10 @@ impl Request<'_> {
     /// Checks `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and `modified` are those of the
     /// resource as it is, both `None` when it does not exist yet. Lost updates end here: the second of two editors gets a 412.
     ///
-    /// Answers to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
+    /// Responses to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
+    ///
+    /// A tag of the same state in a content coding (`"v7-gzip"`, see [`Response::etag`]) is as good as the plain one. `modified` counts
+    /// in whole seconds, as `Last-Modified` does (RFC 9110 §8.8.2).
     ///
     /// # Errors
     /// 412 when a precondition fails.
@@ -57,9 +54,10 @@ impl Request<'_> {
     /// ```
     pub fn precondition(&self, etag: Option<&str>, modified: Option<SystemTime>) -> Result<()> {
         let tag = etag.map(|etag| Tag { weak: false, opaque: etag.as_bytes() });
+        let modified = modified.map(date::whole_seconds);
         match judge(self, &Current { exists: tag.is_some() || modified.is_some(), tag, modified }) {
             Verdict::Holds => Ok(()),
-            Verdict::Unchanged | Verdict::Failed => Err(failed()),
+            Verdict::Unchanged(_) | Verdict::Failed => Err(failed()),
         }
     }
 }
@@ -93,7 +91,7 @@ pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) 
     };
     match judge(request, &current) {
         Verdict::Failed => response.fail(failed()),
-        Verdict::Unchanged => unchanged(response),
+        Verdict::Unchanged(tag) => unchanged(response, tag),
         Verdict::Holds => {
             let whole = request.method() != Method::GET || !range_applies(request, &current);
             return if whole { Some(0..length) } else { range::part(request, response, length) };
@@ -106,7 +104,8 @@ pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) 
 fn judge(request: &Request<'_>, current: &Current<'_>) -> Verdict {
     if has(request, "if-match") {
         // §13.1.1 compares strongly.
-        if !names(request, "if-match", current, |a, b| !a.weak && a == b) {
+        let same = |listed: Tag<'_>, own: Tag<'_>| !listed.weak && !own.weak && listed.is_state_of(own);
+        if !any(request, "if-match", current) && !listed(request, "if-match", current, same).any(|_| true) {
             return Verdict::Failed;
         }
     } else if let (Some(limit), Some(modified)) = (date(request, "if-unmodified-since"), current.modified)
@@ -115,21 +114,48 @@ fn judge(request: &Request<'_>, current: &Current<'_>) -> Verdict {
         return Verdict::Failed;
     }
     let unchanged = if has(request, "if-none-match") {
-        // §13.1.2 compares weakly.
-        names(request, "if-none-match", current, |a, b| a.opaque == b.opaque)
+        already_there(request, current)
     } else {
         let since = date(request, "if-modified-since").filter(|_| is_read(request));
-        matches!((since, current.modified), (Some(since), Some(modified)) if modified <= since)
+        let unchanged = matches!((since, current.modified), (Some(since), Some(modified)) if modified <= since);
+        unchanged.then_some(None)
     };
     match unchanged {
-        false => Verdict::Holds,
-        true if is_read(request) => Verdict::Unchanged,
-        true => Verdict::Failed,
+        None => Verdict::Holds,
+        Some(tag) if is_read(request) => Verdict::Unchanged(tag),
+        Some(_) => Verdict::Failed,
     }
 }
 
-/// If-Range (RFC 9110 §13.1.5): a part is of use only to who has the rest of the same content. Without it, always.
+/// If-None-Match (RFC 9110 §13.1.2), which compares weakly: whether it names what is there, and the tag that it names it by.
+///
+/// A change must not happen to a state that the client lists in any coding. A read is answered with the representation that the client
+/// likes best of those that it lists, as long as it takes that coding: a cache may list what it has for other clients.
+fn already_there(request: &Request<'_>, current: &Current<'_>) -> Option<Option<Vec<u8>>> {
+    if any(request, "if-none-match", current) {
+        return Some(None);
+    }
+    let same: Vec<Tag<'_>> = listed(request, "if-none-match", current, Tag::is_state_of).collect();
+    if !is_read(request) {
+        return same.first().map(|_| None);
+    }
+    let own = current.tag?;
+    if same.iter().any(|tag| tag.opaque == own.opaque) {
+        return Some(None);
+    }
+    let offers: Vec<_> = same.iter().map(|tag| tag.coding()).collect();
+    let chosen = request.accepts_encoding(&offers)?;
+    let tag = same.iter().find(|tag| tag.coding() == chosen)?;
+    Some(Some(Tag { weak: own.weak, ..*tag }.field_value()))
+}
+
+/// Whether a part is of use: only to a client that has the rest of the same bytes. If-Range says so (RFC 9110 §13.1.5), and an If-Match
+/// that holds for another coding of the state says that it has others.
 fn range_applies(request: &Request<'_>, current: &Current<'_>) -> bool {
+    let same_bytes = || listed(request, "if-match", current, Tag::is).next().is_some();
+    if has(request, "if-match") && !any(request, "if-match", current) && !same_bytes() {
+        return false;
+    }
     if !has(request, "if-range") {
         return true;
     }
@@ -144,28 +170,30 @@ fn range_applies(request: &Request<'_>, current: &Current<'_>) -> bool {
     modified.is_some() && date(request, "if-range") == modified
 }
 
-/// Whether the field lists the current tag, or is `*` and there is something at all.
-fn names(request: &Request<'_>, field: &str, current: &Current<'_>, same: fn(Tag<'_>, Tag<'_>) -> bool) -> bool {
-    let listed = |value| current.tag.is_some_and(|own| tags(value).any(|tag| same(own, tag)));
-    values(request, field).any(|value| if value == b"*" { current.exists } else { listed(value) })
+/// Whether the field is `*`, and there is something at all.
+fn any(request: &Request<'_>, field: &str, current: &Current<'_>) -> bool {
+    current.exists && values(request, field).any(|value| value == b"*")
 }
 
-/// The tags of one field line; reading ends at what is no tag. Commas may stand inside the quotes, so nothing is split at them.
-fn tags(mut rest: &[u8]) -> impl Iterator<Item = Tag<'_>> {
-    std::iter::from_fn(move || {
-        let start = rest.iter().position(|byte| !b" \t,".contains(byte))?;
-        rest = rest.get(start..)?;
-        let stripped = rest.strip_prefix(b"W/");
-        let quoted = stripped.unwrap_or(rest).strip_prefix(b"\"")?;
-        let end = memchr::memchr(b'"', quoted)?;
-        rest = quoted.get(end + 1..)?;
-        Some(Tag { weak: stripped.is_some(), opaque: quoted.get(..end)? })
-    })
+/// The tags in the field that `same` finds to be the current one.
+fn listed<'r>(
+    request: &'r Request<'_>,
+    field: &'r str,
+    current: &Current<'r>,
+    same: impl Fn(Tag<'r>, Tag<'r>) -> bool,
+) -> impl Iterator<Item = Tag<'r>> {
+    let own = current.tag;
+    values(request, field).flat_map(tags).filter(move |tag| own.is_some_and(|own| same(*tag, own)))
 }
 
-/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5).
-fn unchanged(response: &mut Response) {
+/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5). `tag`: of what it has, where that is
+/// another coding than the response at hand.
+fn unchanged(response: &mut Response, tag: Option<Vec<u8>>) {
     response.set_status(StatusCode::NOT_MODIFIED);
+    if let Some(tag) = tag {
+        response.retag(&tag);
+        response.vary("Accept-Encoding");
+    }
     let described = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Accept-Ranges"];
     described.into_iter().for_each(|field| response.remove_header(field));
     if response.header_value("etag").is_some() {
@@ -204,6 +232,8 @@ fn date(request: &Request<'_>, field: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use crate::{App, Response, StatusCode};
 
     const DATE: &str = "Sat, 29 Oct 1994 19:43:31 GMT";
@@ -402,9 +432,71 @@ mod tests {
             ("/old", "If-None-Match", "\"7\"", 412),
             ("/old", "If-None-Match", "\"6\"", 204),
             ("/old", "If-Match", "\"7\"", 204),
+            ("/old", "If-Match", "\"7-gzip\"", 204),
+            ("/old", "If-Match", "\"7-br\"", 204),
+            ("/old", "If-Match", "W/\"7-gzip\"", 412),
+            ("/old", "If-None-Match", "W/\"7-gzip\"", 412),
             ("/old", "If-Modified-Since", AFTER, 204),
         ] {
             assert_eq!(status(&app, "PUT", path, &[(field, value)]), expected, "{path} {field}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_not_compared() {
+        for (seconds, nanos, date, expected) in [
+            (1_000_000_000, 0, "Sun, 09 Sep 2001 01:46:40 GMT", 204),
+            (1_000_000_000, 1, "Sun, 09 Sep 2001 01:46:40 GMT", 204),
+            (1_000_000_000, 999_999_999, "Sun, 09 Sep 2001 01:46:40 GMT", 204),
+            (1_000_000_001, 0, "Sun, 09 Sep 2001 01:46:40 GMT", 412),
+        ] {
+            let time = UNIX_EPOCH + Duration::new(seconds, nanos);
+            let mut app = App::new();
+            app.put("/", move |req| req.precondition(None, Some(time)));
+            app.get("/", move |_| {
+                let mut response = Response::default();
+                response.last_modified(time);
+                response
+            });
+            assert_eq!(status(&app, "PUT", "/", &[("If-Unmodified-Since", date)]), expected, "{seconds}.{nanos}");
+            let client = app.test();
+            let reply = client.get("/").send();
+            let given = reply.header("last-modified").unwrap_or_default();
+            assert_eq!(status(&app, "PUT", "/", &[("If-Unmodified-Since", given)]), 204, "{seconds}.{nanos}");
+            assert_eq!(status(&app, "GET", "/", &[("If-Modified-Since", given)]), 304, "{seconds}.{nanos}");
+            assert_eq!(status(&app, "GET", "/", &[("If-Unmodified-Since", given)]), 200, "{seconds}.{nanos}");
+        }
+    }
+
+    #[test]
+    fn one_state_in_several_codings() {
+        let app = app();
+        for (fields, expected) in [
+            (&[("If-Match", "\"a,b-gzip\"")][..], 200),
+            (&[("If-Match", "W/\"a,b-gzip\"")], 412),
+            // Nothing is offered in a coding that the client does not take.
+            (&[("If-None-Match", "\"a,b-gzip\"")], 200),
+            (&[("If-None-Match", "\"a,b-gzip\""), ("Accept-Encoding", "gzip")], 304),
+            (&[("If-None-Match", "\"a,b-gzip\""), ("Accept-Encoding", "gzip;q=0")], 200),
+            (&[("If-None-Match", "\"a-gzip\""), ("Accept-Encoding", "gzip")], 200),
+        ] {
+            assert_eq!(status(&app, "GET", "/both", fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_304_has_the_tag_of_what_the_client_has() {
+        let app = app();
+        let client = app.test();
+        for (listed, takes, expected) in [
+            ("\"a,b\"", "gzip", "\"a,b\""),
+            ("\"a,b-gzip\"", "gzip", "\"a,b-gzip\""),
+            ("W/\"a,b-gzip\"", "gzip", "\"a,b-gzip\""),
+            ("\"a,b-gzip\", \"a,b-br\"", "gzip, br;q=0.5", "\"a,b-gzip\""),
+            ("\"a,b-gzip\", \"a,b-br\"", "gzip;q=0.5, br", "\"a,b-br\""),
+        ] {
+            let reply = client.get("/both").header("If-None-Match", listed).header("Accept-Encoding", takes).send();
+            assert_eq!((reply.status().as_u16(), reply.header("etag")), (304, Some(expected)), "{listed} {takes}");
         }
     }
 }

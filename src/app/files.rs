@@ -12,13 +12,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use self::root::{Found, Root};
 use super::conditional;
 use super::error::{Error, Result};
+use super::etag;
+use super::into_response::IntoResponse;
 use super::request::Request;
 use super::response::Response;
 use super::router::Router;
+use super::slashes;
 use crate::http1::method::Method;
-use crate::http1::status::StatusCode;
 
-/// Codings in the order we like them, and how the files that hold them are called. Brotli is a fifth smaller than gzip.
+/// Codings in the order of preference, and what the names of their files end with. Brotli is a fifth smaller than gzip.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
@@ -104,7 +106,12 @@ impl Files {
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
         let path = match (self.root.find(&segments), &self.index) {
             (Some(Found::File(path)), _) if !slash => path,
-            (Some(Found::Directory), Some(_)) if !slash => return Ok(with_slash(request)),
+            (Some(Found::Directory), Some(_)) if !slash => {
+                let mut response = Response::default();
+                slashes::redirect(&format!("{}/", request.raw_path()), request.query_string())
+                    .into_response(&mut response);
+                return Ok(response);
+            }
             (Some(Found::Directory), Some(index)) => {
                 segments.push(index);
                 match self.root.find(&segments) {
@@ -120,24 +127,29 @@ impl Files {
     fn send(&self, request: &Request<'_>, path: &Path) -> Result<Response> {
         let (mut file, mut metadata) = root::open(path)?.ok_or_else(|| Error::not_found(""))?;
         let mut response = Response::default();
-        let mut suffix = "";
+        let (mut coding, mut state) = ("identity", tag(&metadata));
         if self.precompressed {
             let siblings = siblings(path, &metadata);
             if !siblings.is_empty() {
                 response.vary("Accept-Encoding");
             }
-            let offers: Vec<_> = siblings.iter().map(|(coding, ..)| *coding).chain(["identity"]).collect();
+            let offers: Vec<_> = siblings.iter().map(|sibling| sibling.coding).chain(["identity"]).collect();
             let chosen = request.accepts_encoding(&offers);
-            if let Some((coding, file_suffix, path)) = siblings.into_iter().find(|(coding, ..)| Some(*coding) == chosen)
-                && let Some(opened) = root::open(&path)?
-            {
-                (file, metadata) = opened;
-                suffix = file_suffix;
-                response.header("Content-Encoding", coding);
+            for mut sibling in siblings {
+                if Some(sibling.coding) == chosen
+                    && let Some(opened) = root::open(&sibling.path)?
+                {
+                    (file, metadata) = opened;
+                    sibling.metadata = metadata.clone();
+                    coding = sibling.coding;
+                    response.header("Content-Encoding", coding);
+                }
+                // One state for all forms, and another one as soon as the bytes of any of them are others.
+                state = format!("{state}.{}", tag(&sibling.metadata));
             }
         }
         response.header("Content-Type", media_type(path));
-        response.etag(format!("{}{suffix}", tag(&metadata)));
+        response.header("ETag", etag::coded(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
         if let Ok(modified) = metadata.modified() {
             response.last_modified(modified);
         }
@@ -160,8 +172,9 @@ impl<P: AsRef<Path>> From<P> for Files {
 }
 
 impl Router {
-    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range requests included. Hooks for
-    /// them alone go on a router of their own, nested under `/members/` for instance (with the slash, if there is an index).
+    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range requests included. With an index, the
+    /// prefix without its slash is redirected (308), as a directory is. Hooks for the files alone go on a router of their own, nested
+    /// under `/members` for instance.
     ///
     /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow disks hold others up.
     ///
@@ -187,31 +200,28 @@ impl Router {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if files.index.is_some() {
             let files = files.clone();
-            self.get(&format!("{prefix}/"), move |request| files.answer(request));
+            self.get(&format!("{prefix}/"), move |request| files.answer(request)).directory = true;
         }
         self.get(&format!("{prefix}/{{path:rest}}"), move |request| files.answer(request));
     }
 }
 
-/// The same path with a slash behind it. Its segments are known to be names, so it cannot begin with `//` and lead elsewhere.
-fn with_slash(request: &Request<'_>) -> Response {
-    let query = match request.query_string() {
-        "" => String::new(),
-        query => format!("?{query}"),
-    };
-    let mut response = Response::new(StatusCode::PERMANENT_REDIRECT);
-    response.header("Location", format!("{}/{query}", request.raw_path()));
-    response
+/// A file that holds another one in a content coding.
+struct Sibling {
+    coding: &'static str,
+    path: PathBuf,
+    metadata: Metadata,
 }
 
-/// The compressed forms that are there and not older than the file: coding, suffix, path.
-fn siblings(path: &Path, metadata: &Metadata) -> Vec<(&'static str, &'static str, PathBuf)> {
-    let fresh = |path: &Path| {
-        let sibling = root::look(path)?;
-        (sibling.modified().ok()? >= metadata.modified().ok()?).then_some(())
+/// Returns the compressed forms that are there and not older than the file.
+fn siblings(path: &Path, metadata: &Metadata) -> Vec<Sibling> {
+    let fresh = |(coding, suffix): &(&'static str, &str)| {
+        let path = with_suffix(path, suffix);
+        let sibling = root::look(&path)?;
+        let is_fresh = sibling.modified().ok()? >= metadata.modified().ok()?;
+        is_fresh.then_some(Sibling { coding, path, metadata: sibling })
     };
-    let forms = CODINGS.iter().map(|(coding, suffix)| (*coding, *suffix, with_suffix(path, suffix)));
-    forms.filter(|(.., path)| fresh(path).is_some()).collect()
+    CODINGS.iter().filter_map(fresh).collect()
 }
 
 /// Text is said to be UTF-8, since browsers would guess otherwise.

@@ -10,6 +10,7 @@ pub(crate) mod cookie;
 mod elsewhere;
 pub(crate) mod error;
 mod error_page;
+pub(crate) mod etag;
 pub(crate) mod events;
 pub(crate) mod files;
 mod form;

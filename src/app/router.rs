@@ -53,6 +53,8 @@ pub struct Route {
     pub(crate) blocking: bool,
     /// Whether the handler reads the body while it comes.
     pub(crate) streaming: bool,
+    /// Whether its pattern ends with a slash wherever it is nested, and the path without it is redirected.
+    pub(crate) directory: bool,
     /// How long the pool may take.
     pub(crate) deadline: Option<Duration>,
     /// Whether the log has been told that the handler holds the event loop.
@@ -165,6 +167,7 @@ impl Router {
             guards,
             blocking: false,
             streaming: false,
+            directory: false,
             deadline: None,
             complained: AtomicBool::new(false),
             max_body: None,
@@ -190,7 +193,8 @@ impl Router {
             self.scopes.push(scope);
         }
         for mut route in inner.routes {
-            route.pattern = parse(&Pattern::joined(prefix, route.pattern.text()));
+            let end = if route.directory && !prefix.ends_with('/') { "/" } else { "" };
+            route.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.pattern.text()));
             route.scope += base;
             route.guards.splice(0..0, self.guards.iter().cloned());
             if let (Limited::Default, Some(text)) = (&route.limited, &default_limit) {

@@ -4,7 +4,7 @@ use super::app::App;
 use super::error::{Error, Result};
 use super::redirect::Redirect;
 use super::request::Request;
-use super::router::Router;
+use super::router::{Route, Router};
 use super::tree::{Found, Params};
 use super::url::on_this_host;
 use crate::http1::method::Method;
@@ -12,7 +12,7 @@ use crate::http1::method::Method;
 /// What a path means that differs from a route's only by a missing slash at its end, or by repeated ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Slashes {
-    /// Nothing: 404. Two spellings are two resources.
+    /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with an index is redirected to all the same.)
     #[default]
     Strict,
     /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become one: `/users//7` leads to `/users/7`.
@@ -51,9 +51,9 @@ impl App {
         let with_slash = format!("{merged}/");
         for path in [&with_slash, &merged].into_iter().filter(|path| *path != request.raw_path()) {
             match self.mended(path, request) {
-                Found::Route(_) => return Ok(permanent(path, request.query_string())),
+                Found::Route(_) => return Ok(redirect(path, request.query_string())),
                 Found::Methods(_) if request.method() == Method::OPTIONS => {
-                    return Ok(permanent(path, request.query_string()));
+                    return Ok(redirect(path, request.query_string()));
                 }
                 // Flask says so of slashes too many, and 404 where one is missing.
                 Found::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
@@ -73,7 +73,11 @@ impl App {
             found => found,
         };
         let route = if let Found::Route(number) = any { self.routes.get(number as usize) } else { None };
-        if route.is_some_and(|route| self.policy(route.scope) == Slashes::Redirect) { found } else { Found::Nothing }
+        let redirects = |route: &Route| match self.policy(route.scope) {
+            Slashes::Redirect => true,
+            Slashes::Strict => route.directory && path.strip_suffix('/') == Some(request.raw_path()),
+        };
+        if route.is_some_and(redirects) { found } else { Found::Nothing }
     }
 
     /// The word of the innermost router that has one.
@@ -83,7 +87,8 @@ impl App {
     }
 }
 
-fn permanent(path: &str, query: &str) -> Redirect {
+/// Returns the redirect to a path of this host, the query kept.
+pub(super) fn redirect(path: &str, query: &str) -> Redirect {
     Redirect::permanent(match query {
         "" => on_this_host(path),
         query => format!("{}?{query}", on_this_host(path)),

@@ -22,6 +22,19 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
+/// Returns the time without its fraction of a second, which no date of the wire has.
+pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => UNIX_EPOCH + Duration::from_secs(since.as_secs()),
+        // Before 1970 the earlier second is the one that is farther away.
+        Err(before) => {
+            let distance = before.duration();
+            let seconds = distance.as_secs() + u64::from(distance.subsec_nanos() > 0);
+            UNIX_EPOCH.checked_sub(Duration::from_secs(seconds)).unwrap_or(time)
+        }
+    }
+}
+
 /// `06 Nov 1994 08:49:37`, what everybody writes.
 fn fixdate(text: &str) -> Option<i64> {
     let mut parts = text.splitn(4, ' ');
@@ -88,6 +101,23 @@ fn number(text: &str, digits: usize) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fraction_is_cut_to_the_earlier_second() {
+        let second = |time: SystemTime| match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => (since.as_secs() as i64, since.subsec_nanos()),
+            Err(before) => (-(before.duration().as_secs() as i64), before.duration().subsec_nanos()),
+        };
+        let at = |nanos: i64| match nanos {
+            0.. => UNIX_EPOCH + Duration::from_nanos(nanos as u64),
+            _ => UNIX_EPOCH - Duration::from_nanos(nanos.unsigned_abs()),
+        };
+        for (nanos, expected) in
+            [(0, 0), (1, 0), (999_999_999, 0), (1_000_000_000, 1), (-1, -1), (-1_000_000_000, -1), (-1_000_000_001, -2)]
+        {
+            assert_eq!(second(whole_seconds(at(nanos))), (expected, 0), "{nanos}");
+        }
+    }
 
     #[test]
     fn the_three_forms_mean_the_same_second() {

@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use super::mistake;
 use crate::app::body::{BodySource, Pull, Source};
 use crate::app::error::Error;
+use crate::app::etag;
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Router;
@@ -35,7 +36,7 @@ const SETTLED: [&str; 5] = ["content-encoding", "content-range", "content-digest
 /// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts, fonts as they were cut), has at
 /// least 1 KiB, and was not coded already; files and iterators are coded as they are sent, what other threads feed (a
 /// [`stream`](crate::stream), events) never is. A strong `ETag` `"v1"` becomes `"v1-gzip"`, since the bytes are others, and
-/// `Accept-Ranges` goes.
+/// `Accept-Ranges` goes. Conditions of requests know both tags for the same state ([`Response::etag`]).
 ///
 /// Add it after what sets headers and before what counts bytes, such as [`AccessLog`](super::AccessLog). `Cache-Control:
 /// no-transform` keeps it away: a page that shows a secret beside what its visitor typed should say so, for the length of the coded
@@ -205,15 +206,11 @@ fn is_text(media_type: &str) -> bool {
     }
 }
 
-/// Bytes that differ have strong tags that differ (RFC 9110 §8.8.3.3); a weak one speaks of both. What is no tag goes.
+/// Names the coded representation. What is not a tag goes.
 fn retag(response: &mut Response) {
     let Some((_, tag)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("etag")) else { return };
-    match tag.strip_prefix(b"\"").and_then(|tag| tag.strip_suffix(b"\"")) {
-        Some(opaque) => {
-            let tag = [b"\"", opaque, b"-gzip\""].concat();
-            response.header("ETag", tag);
-        }
-        None if tag.starts_with(b"W/\"") => {}
+    match etag::coded(tag, "gzip") {
+        Some(tag) => response.retag(&tag),
         None => response.remove_header("ETag"),
     }
 }
@@ -371,6 +368,17 @@ mod tests {
                 ("If-None-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
                 ("If-None-Match: \"v,1\"\r\n", "304", "\"v,1\""),
                 ("Accept-Encoding: gzip\r\nRange: bytes=0-9\r\nIf-Range: \"v,1-gzip\"\r\n", "200", "\"v,1-gzip\""),
+                // A proxy in front may have weakened it.
+                ("Accept-Encoding: gzip\r\nIf-None-Match: W/\"v,1-gzip\"\r\n", "304", "\"v,1-gzip\""),
+                // A cache lists what it has for all its clients: each gets what it takes.
+                ("If-None-Match: \"v,1-gzip\", \"v,1\"\r\n", "304", "\"v,1\""),
+                ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1-br\"\r\n", "200", "\"v,1-gzip\""),
+                // The state is what If-Match is about: all of its codings hold.
+                ("Accept-Encoding: gzip\r\nIf-Match: \"v,1-gzip\"\r\n", "200", "\"v,1-gzip\""),
+                ("Accept-Encoding: gzip\r\nIf-Match: \"v,1\"\r\n", "200", "\"v,1-gzip\""),
+                ("If-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
+                // A part of the plain bytes is of no use to a client that has coded ones.
+                ("Range: bytes=0-9\r\nIf-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
             ] {
                 let (head, body) = ask(&app, "GET", path, asks);
                 assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{asks} {head}");
@@ -385,9 +393,58 @@ mod tests {
     }
 
     #[test]
-    fn tags() {
-        for (tag, expected) in
-            [("\"\"", Some("\"-gzip\"")), ("W/\"v\"", Some("W/\"v\"")), ("v", None), ("\"", None), ("W/v", None)]
+    fn a_change_knows_the_tag_that_a_read_gave() {
+        let mut app = App::new();
+        Gzip::new().add_to(&mut app);
+        app.get("/doc", |_| {
+            let mut response = Response::default();
+            response.etag("d7");
+            response.text(LINE.repeat(100));
+            response
+        });
+        app.put("/doc", |req: &Request<'_>| req.precondition(Some("d7"), None));
+        let tag = ask(&app, "GET", "/doc", ASKS).0;
+        assert!(tag.contains("ETag: \"d7-gzip\"\r\n"), "{tag}");
+        for (condition, status) in [
+            ("If-Match: \"d7-gzip\"", 204),
+            ("If-Match: \"d7\"", 204),
+            ("If-Match: \"d6\", \"d7-br\"", 204),
+            ("If-Match: W/\"d7-gzip\"", 412), // §13.1.1 compares strongly
+            ("If-Match: \"d6-gzip\"", 412),
+            ("If-None-Match: \"d7-gzip\"", 412),
+            ("If-None-Match: W/\"d7-gzip\"", 412),
+            ("If-None-Match: \"d6-gzip\"", 204),
+        ] {
+            let head = ask(&app, "PUT", "/doc", &format!("Content-Length: 0\r\n{condition}\r\n")).0;
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{condition}: {head}");
+        }
+        for (condition, status) in [("If-Match: \"d7-gzip\"", 200), ("If-Match: \"d6-gzip\"", 412)] {
+            let head = ask(&app, "GET", "/doc", &format!("{ASKS}{condition}\r\n")).0;
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{condition}: {head}");
+        }
+    }
+
+    #[test]
+    fn a_handler_that_codes_by_itself_is_asked_as_well() {
+        let mut app = App::new();
+        app.get("/", |req: &Request<'_>| {
+            let mut response = Response::default();
+            response.etag("v");
+            response.text(LINE.repeat(100));
+            Gzip::new().code(req, &mut response);
+            response
+        });
+        for (condition, status) in
+            [("If-None-Match: \"v-gzip\"", 304), ("If-None-Match: \"w\"", 200), ("If-Match: \"w\"", 412)]
+        {
+            let head = ask(&app, "GET", "/", &format!("{ASKS}{condition}\r\n")).0;
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{condition}: {head}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_tag_goes() {
+        for (tag, expected) in [("\"v\"", Some("\"v-gzip\"")), ("W/\"v\"", Some("W/\"v\"")), ("v", None), ("\"", None)]
         {
             let mut response = Response::default();
             response.header("ETag", tag);

@@ -96,6 +96,14 @@ impl Response {
         self.fields = kept;
     }
 
+    /// Sets the `ETag` of the representation that is sent, where the request's conditions were or will be compared with another one of the
+    /// same state.
+    pub(crate) fn retag(&mut self, tag: &[u8]) {
+        let conditional = self.conditional;
+        self.header("ETag", tag);
+        self.conditional = conditional;
+    }
+
     /// Returns the first value of this header field, when it is UTF-8.
     pub fn header_value(&self, name: &str) -> Option<&str> {
         self.headers()
