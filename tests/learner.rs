@@ -39,11 +39,15 @@ impl Window {
     }
 }
 
+fn has_python() -> bool {
+    let found = Command::new("python3").arg("--version").output();
+    found.inspect_err(|error| println!("skipped: python3: {error}")).is_ok()
+}
+
 /// What the terminal shows when the learner types this prediction, and whether it went well; none: there is no python3.
 fn typed(prediction: &str, arguments: &[&str]) -> Option<(String, bool)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/learner/terminal.py");
-    if let Err(error) = Command::new("python3").arg("--version").output() {
-        println!("skipped: python3: {error}");
+    if !has_python() {
         return None;
     }
     let mut command = Command::new("python3");
@@ -111,4 +115,65 @@ fn the_first_five_experiments_teach_who_is_wrong() {
         assert!(trace.contains(words), "{words}: {trace}");
     }
     assert!(!trace.chars().any(|c| c.is_control() && c != '\n'), "no colours where nobody asked for them");
+}
+
+/// What a terminal of 80 columns and 24 rows shows of a server that gets one request, and what its stdout does if that is a pipe;
+/// none: there is no python3.
+fn window(stdout: &str, arguments: &[&str]) -> Option<String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/learner/window.py");
+    let request =
+        "GET /hello?name=Ada HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
+    let mut command = Command::new("python3");
+    command.args([script, stdout, request, WIRELIGHT, "--port", "0"]).args(arguments);
+    for variable in ["NO_COLOR", "COLUMNS", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    if !has_python() {
+        return None;
+    }
+    let output = bounded::output(&mut command);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    Some(text)
+}
+
+/// The first `GET` fits a terminal with room to spare, and so does the start; no word is broken.
+#[test]
+fn the_story_of_a_request_fits_a_terminal() {
+    let Some(shown) = window("terminal", &["--trace", "--color", "never"]) else { return };
+    let (start, story) = shown.split_once("        t conn step       what\n").unwrap();
+    assert!(start.lines().count() <= 12 && !start.contains("INFO"), "{start}");
+    let story = story.split("stopped after").next().unwrap().trim_end();
+    // How long the machine paused is its own business.
+    let lines: Vec<_> = story.lines().filter(|line| !line.trim_start().starts_with("+ ")).collect();
+    assert!(lines.len() <= 20, "{} lines:\n{story}", lines.len());
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    let step = |line: &&str| Some(line.split_once(" #1   ")?.1.chars().take(10).collect::<String>());
+    let steps: Vec<_> = lines.iter().filter_map(step).map(|step| step.trim().to_owned()).collect();
+    let expected = ["accept", "→ recv", "request", "route", "handler", "keep-alive", "← send", "→ FIN", "close"];
+    assert_eq!(steps, expected, "{story}");
+    assert!(lines[0].starts_with(" 0.000 ms #1   accept     accept4() = fd "), "{story}");
+}
+
+/// A pager on stdout gets the trace, unbroken and without colours: `wirelight --trace | less`.
+#[test]
+fn a_pipe_on_stdout_gets_the_trace() {
+    let Some(shown) = window("pipe", &["--trace"]) else { return };
+    let (terminal, pipe) = shown.split_once("PIPE\n").unwrap();
+    assert!(!terminal.contains("accept4()"), "{terminal}");
+    assert!(pipe.contains("listening on") && pipe.contains("accept4() = fd ") && !pipe.contains('\x1b'), "{pipe}");
+}
+
+/// Whether there are colours is one decision for the trace and the log.
+#[test]
+fn colours_are_chosen_for_all_lines() {
+    for (arguments, colored) in [
+        (&["--color", "never"][..], false),
+        (&["--color", "never", "--trace"], false),
+        (&["--color", "auto"], true),
+        (&["--trace"], true),
+    ] {
+        let Some(shown) = window("terminal", arguments) else { return };
+        assert_eq!(shown.contains('\x1b'), colored, "{arguments:?}: {shown}");
+    }
 }

@@ -241,7 +241,7 @@ fn hooks_and_handlers_have_names_and_places() {
     let start = named(&all, "handler.start")[0];
     assert_eq!(text(start, "src"), place(middleware + 1));
     assert!(text(start, "name").starts_with("trace::hooks_and_handlers_have_names_and_places::"));
-    let shown = watched_on(&app, Trace::terminal(), |connection| connection.send(GET.as_bytes()));
+    let shown = watched_on(&app, Trace::terminal().all(), |connection| connection.send(GET.as_bytes()));
     assert!(shown.contains("before hook  trace::first_hook  "), "{shown}");
     assert!(shown.contains("after hook  a closure in RequestId::add_to  "), "{shown}");
 }
@@ -295,7 +295,7 @@ fn an_event_leads_to_the_line_that_told_it() {
         assert!(told == file && text.contains(words), "{name}: {told}: {text}");
     }
     assert!(all.iter().all(|event| !line(event).1.trim().is_empty()));
-    let shown = watched(Trace::terminal().sources(), drive);
+    let shown = watched(Trace::terminal().all().sources(), drive);
     assert!(
         shown.lines().any(|line| line.contains("recv() = 36 bytes") && line.contains("  [src/net/conn/arrive.rs:"))
     );
@@ -346,31 +346,127 @@ fn deadlines_are_told_when_they_are_set_and_when_they_pass() {
     assert_eq!((&error["kind"], &error["at"]), (&"head-timeout".into(), &8.into()));
 }
 
-/// T6: the trace of the smallest request, times masked.
+/// T6: the trace of the smallest request, as a story and whole, times masked.
 #[test]
 fn the_smallest_request_reads_like_this() {
-    let shown = watched(Trace::terminal().only(["conn", "parse", "body", "route", "keepalive"]), |connection| {
-        connection.send(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
-        connection.half_close();
-    });
-    let masked: Vec<_> = shown.lines().skip_while(|line| !line.starts_with("         t")).map(mask).collect();
-    let golden = std::fs::read_to_string("tests/data/smallest-request.trace").unwrap_or_default();
-    if std::env::var_os("UPDATE_TRACE").is_some() {
-        std::fs::write("tests/data/smallest-request.trace", masked.join("\n") + "\n").unwrap();
-        return;
+    for (name, trace) in [("story", Trace::terminal()), ("all", Trace::terminal().all())] {
+        let shown = watched(trace, |connection| {
+            connection.send(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
+            connection.half_close();
+        });
+        let lines = shown.lines().skip_while(|line| !line.trim_start().starts_with("t conn"));
+        // How long the machine took between two lines is its own business.
+        let masked: Vec<_> = lines.filter(|line| !line.trim_start().starts_with("+ ")).map(mask).collect();
+        let file = format!("tests/data/smallest-request-{name}.trace");
+        if std::env::var_os("UPDATE_TRACE").is_some() {
+            std::fs::write(file, masked.join("\n") + "\n").unwrap();
+            continue;
+        }
+        let golden = std::fs::read_to_string(file).unwrap_or_default();
+        assert_eq!(masked.join("\n") + "\n", golden, "UPDATE_TRACE=1 writes it anew");
     }
-    assert_eq!(masked.join("\n") + "\n", golden, "UPDATE_TRACE=1 writes it anew");
 }
 
-/// Dots for the time, and for the second that Date shows.
+/// Dots for times, for the second that Date shows, and for the lines of this file.
 fn mask(line: &str) -> String {
-    let line = match line.split_once(" ms  #") {
-        Some((_, rest)) => format!("       .... ms  #{rest}"),
-        None => line.to_owned(),
+    let (clock, rest) = if line.get(7..9) == Some("ms") { ("  .... ms", &line[9..]) } else { ("", line) };
+    let mut words: Vec<_> = rest.split(' ').map(str::to_owned).collect();
+    for at in 1..words.len() {
+        if ["ns", "µs", "ms", "s"].contains(&words[at].trim_end_matches([',', ')'])) {
+            let before = words[at - 1].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            (words[at - 1], words[at]) = (format!("{before}…"), words[at].replace(['n', 'µ', 'm'], ""));
+        }
+    }
+    let line = clock.to_owned() + &words.join(" ");
+    match (line.split_once("Date:"), line.split_once(concat!(file!(), ":"))) {
+        (Some((before, _)), _) => format!("{before}Date:…"),
+        (None, Some((before, after))) => {
+            format!("{before}HERE{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        (None, None) => line,
+    }
+}
+
+/// Only what may show why no route answers is shown: the router tries none of the others.
+#[test]
+fn routes_that_nearly_match_are_shown_where_none_does() {
+    let mut app = app();
+    app.delete("/users/{id:int}", |_| "");
+    app.get("/users/{id:int}/posts", |_| "");
+    app.get("/users/{id:int}/posts/{post:int}", |_| "");
+    let routing = |method: &str, path: &str, trace: Trace| -> Vec<String> {
+        let message = GET.replace("GET", method).replace("/plaintext", path);
+        let shown = watched_on(&app, trace.only(["route"]), |connection| connection.send(message.as_bytes()));
+        let lines = shown.lines().filter_map(|line| line.split_once(" route      "));
+        lines.map(|(_, text)| mask(text).split(" (1 of").next().unwrap().to_owned()).collect()
     };
-    match line.split_once("Date:") {
-        Some((before, _)) => format!("{before}Date:…"),
-        None => line.replace(file!(), "HERE").split(" HERE:").next().unwrap().to_owned(),
+    for (method, path, expected) in [
+        ("GET", "/users/abc", &["not GET /users/{id:int}: 'abc' is not an int", NONE][..]),
+        ("GET", "/users/", &["not GET /users/{id:int}: '' is not an int", NONE]),
+        ("GET", "/users/7/", &["not GET /users/{id:int}: the path has an extra trailing slash", NONE]),
+        (
+            "PUT",
+            "/users/7",
+            &[
+                "not GET /users/{id:int}: another method",
+                "not DELETE /users/{id:int}: another method",
+                "none for this method; the path has GET, HEAD, DELETE, OPTIONS",
+            ],
+        ),
+        ("GET", "/users/7/posts/8/9", &["not GET /users/{id:int}/posts/{post:int}: the path has 1 more segment", NONE]),
+        ("GET", "/elsewhere", &["none of 11 routes has this path; 11 have another first segment"]),
+    ] {
+        assert_eq!(routing(method, path, Trace::terminal()), expected, "{method} {path}");
+    }
+    let found = routing("GET", "/users/7", Trace::terminal());
+    assert_eq!(found.last().unwrap(), "/users/{id:int}  id=7");
+    let all = events(|connection| connection.send(GET.replace("/plaintext", "/users/abc").as_bytes()));
+    let near = named(&all, "route.try").iter().filter(|tried| tried["near"] == true).count();
+    assert_eq!((near, named(&all, "route.try").len()), (1, 8), "a program gets the whole table");
+}
+
+const NONE: &str = "none of 11 routes has this path; 7 have another first segment";
+
+/// A change of state is told where it happens: the machines' steps come in the order that their rules leave them.
+#[test]
+fn states_are_told_in_the_order_in_which_they_change() {
+    let mut deliveries: Vec<_> = messages();
+    deliveries.push(GET.repeat(3));
+    deliveries.push(GET.replace("/plaintext", "/stream"));
+    for message in deliveries {
+        for size in [1, 9, message.len()] {
+            let all = events(|connection| {
+                message.as_bytes().chunks(size).for_each(|piece| connection.send(piece));
+                connection.half_close();
+            });
+            let (mut client, mut server) = ("recv.Idle".to_owned(), "send.Idle".to_owned());
+            for event in &all {
+                let (from, to) = (event["from"].as_str().unwrap_or_default(), event["to"].as_str().unwrap_or_default());
+                match event["e"].as_str().unwrap() {
+                    "parse.try" => assert_ne!(client, "recv.Idle", "a head was read before it began: {message:?}"),
+                    "conn.state" if from.starts_with("recv") => {
+                        assert_eq!(client, from, "{message:?}");
+                        client = to.to_owned();
+                        match to {
+                            "recv.Body" | "recv.Done" => assert_ne!(server, "send.Idle", "{message:?}"),
+                            "recv.Idle" => assert_eq!(server, "send.Done", "the answer is out first: {message:?}"),
+                            _ => {}
+                        }
+                    }
+                    "conn.state" => {
+                        assert_eq!(server, from, "{message:?}");
+                        server = to.to_owned();
+                        match to {
+                            "send.Respond" => assert_ne!(client, "recv.Idle", "{message:?}"),
+                            "send.Done" => assert_eq!(client, "recv.Done", "{message:?}"),
+                            "send.Idle" => assert_eq!(client, "recv.Idle", "{message:?}"),
+                            _ => {}
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
@@ -400,6 +496,7 @@ fn secrets_are_hidden_unless_asked_for() {
             for (hide, trace) in [
                 (true, Trace::json()),
                 (true, Trace::terminal()),
+                (true, Trace::terminal().all().columns(Some(60))),
                 (false, Trace::json().secrets()),
                 (false, Trace::terminal().secrets()),
             ] {
@@ -433,8 +530,10 @@ proptest! {
             connection.send(&bytes);
             connection.half_close();
         };
-        let shown = watched(Trace::terminal(), drive);
-        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        for trace in [Trace::terminal(), Trace::terminal().all()] {
+            let shown = watched(trace, drive);
+            prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        }
         prop_assert!(watched(Trace::json(), drive).bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
     }
 }

@@ -97,12 +97,16 @@ fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
     let server = Running::start(wirelight(&["--trace", "--workers", "2"]));
     server.ask(1);
     let (_, trace) = server.stop();
-    for said in
-        ["step  1  socket", "step 10  keep-alive", "accept4() = fd ", "GET /hello HTTP/1.1, 2 fields", "•••(6 bytes)"]
-    {
+    for said in [
+        "step 1  socket  TCP socket",
+        "4 to 10 serve   accept; ",
+        "accept4() = fd ",
+        "GET /hello HTTP/1.1, 2 fields",
+        "•••(6 bytes)",
+    ] {
         assert!(trace.contains(said), "{said}: {trace}");
     }
-    assert!(trace.contains("FIN: the client closed first"), "{trace}");
+    assert!(trace.contains("close      the client closed first"), "{trace}");
     assert!(!trace.contains("s3cr3t") && !trace.contains('\x1b') && !trace.contains("epoll_wait() ="), "{trace}");
 }
 
@@ -125,7 +129,10 @@ fn a_unix_socket_is_told_as_one() {
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     let output = leash.output(child);
     let trace = String::from_utf8(output.stderr).unwrap();
-    assert!(trace.contains("unix socket: done") && trace.contains(&format!("to unix:{}", socket.display())), "{trace}");
+    assert!(
+        trace.contains("socket  unix socket") && trace.contains(&format!("to unix:{}", socket.display())),
+        "{trace}"
+    );
     let start = &events(&fs::read_to_string(&record).unwrap())[0];
     assert!(start["addr"].as_str().unwrap().starts_with("unix:/"), "{start}");
     let replayed = bounded::output(Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record));
@@ -138,8 +145,11 @@ fn topics_bytes_and_colours_are_chosen() {
     let server = Running::start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));
     server.ask(1);
     let (_, trace) = server.stop();
-    assert!(trace.contains("GET\n") && trace.contains(" bytes more") && trace.contains("/hello  yes"), "{trace}");
-    assert!(trace.contains("\x1b[36mrecv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
+    assert!(
+        trace.contains("GET\n") && trace.contains(" more bytes") && trace.contains("/hello (1 of 14 routes, "),
+        "{trace}"
+    );
+    assert!(trace.contains("\x1b[36m→ recv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
 
     let file = file("record");
     let server = Running::start(wirelight(&["--record", file.to_str().unwrap()]));

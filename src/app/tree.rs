@@ -78,8 +78,18 @@ pub(crate) struct Try {
     pub(crate) matched: bool,
     /// Which segment of the path decided against it, from 1.
     pub(crate) segment: Option<usize>,
+    /// Whether one thing alone did, a segment more or less or the type of a parameter, or nothing but the method can.
+    pub(crate) near: bool,
     /// What decided it; the method is no part of this.
     pub(crate) reason: String,
+}
+
+/// What decided against every route below a node.
+#[derive(Clone, Copy)]
+struct Verdict<'v> {
+    reason: &'v str,
+    segment: usize,
+    near: bool,
 }
 
 impl Default for Tree {
@@ -198,12 +208,13 @@ impl Tree {
         self.methods.contains(&method)
     }
 
-    /// Holds a raw path against every route, in the order in which [`Tree::find`] would, and says what decided each.
+    /// Compares a raw path with every route, in the order of the tree, and says what decided each. For readers of a trace:
+    /// [`Tree::find`] never looks at most of them.
     pub(crate) fn explain(&self, path: &[u8]) -> Vec<Try> {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
             None if path.is_empty() => (path, None),
-            None => (path, Some(("the path does not begin with '/'", 1))),
+            None => (path, Some(Verdict { reason: "the path does not begin with '/'", segment: 1, near: false })),
         };
         let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
         let mut tries = Vec::new();
@@ -244,32 +255,37 @@ impl Tree {
         node: u32,
         path: &[Cow<'_, [u8]>],
         depth: usize,
-        verdict: Option<(&str, usize)>,
+        verdict: Option<Verdict<'_>>,
         tries: &mut Vec<Try>,
     ) {
         let node = &self.nodes[node as usize];
         let left = path.get(depth..).unwrap_or_default();
         for route in node.get.iter().chain(node.others.iter().map(|(_, route)| route)) {
             let (reason, segment) = match (verdict, left) {
-                (Some((reason, segment)), _) => (reason.to_owned(), Some(segment)),
+                (Some(Verdict { reason, segment, .. }), _) => (reason.to_owned(), Some(segment)),
                 (None, []) => (String::new(), None),
-                (None, [last]) if last.is_empty() => ("a trailing slash more in the path".to_owned(), Some(depth + 1)),
-                (None, [_]) => ("1 segment more in the path".to_owned(), Some(depth + 1)),
-                (None, more) => (format!("{} segments more in the path", more.len()), Some(depth + 1)),
+                (None, [last]) if last.is_empty() => {
+                    ("the path has an extra trailing slash".to_owned(), Some(depth + 1))
+                }
+                (None, [_]) => ("the path has 1 more segment".to_owned(), Some(depth + 1)),
+                (None, more) => (format!("the path has {} more segments", more.len()), Some(depth + 1)),
             };
-            tries.push(Try { route: *route, matched: segment.is_none(), segment, reason });
+            let near = verdict.map_or(left.len() < 2, |verdict| verdict.near && left.is_empty());
+            tries.push(Try { route: *route, matched: segment.is_none(), segment, near, reason });
         }
-        let mut descend = |child: u32, below: usize, against: Option<String>| {
-            self.judge(child, path, below, verdict.or(against.as_deref().map(|reason| (reason, depth + 1))), tries);
+        let mut descend = |child: u32, below: usize, against: Option<String>, near: bool| {
+            let own = against.as_deref().map(|reason| Verdict { reason, segment: depth + 1, near });
+            let first = verdict.map(|first| Verdict { near: first.near && own.is_none(), ..first });
+            self.judge(child, path, below, first.or(own), tries);
         };
         for (literal, child) in node.literals.iter() {
-            descend(child, depth + 1, against_literal(literal, left));
+            descend(child, depth + 1, against_literal(literal, left), left.is_empty());
         }
         for (kind, child) in &node.params {
             let rest = (*kind == Kind::Rest && !left.is_empty()).then(|| left.join(&b'/'));
             let value = rest.as_deref().or(left.first().map(|segment| &**segment));
             let depth = if *kind == Kind::Rest { path.len() } else { depth + 1 };
-            descend(*child, depth, against_kind(*kind, value));
+            descend(*child, depth, against_kind(*kind, value), true);
         }
     }
 }
@@ -316,9 +332,9 @@ fn against_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
     let literal_text = String::from_utf8_lossy(literal);
     match left.first() {
         Some(segment) if **segment == *literal => None,
-        None if literal.is_empty() => Some("no trailing slash in the path".into()),
+        None if literal.is_empty() => Some("the path has no trailing slash".into()),
         None => Some(format!("the path ends before '{literal_text}'")),
-        Some(_) if literal.is_empty() => Some("the path goes on behind the slash".into()),
+        Some(_) if literal.is_empty() => Some("the path continues after the slash".into()),
         Some(segment) => Some(format!("'{}' is not '{literal_text}'", String::from_utf8_lossy(segment))),
     }
 }
@@ -579,12 +595,21 @@ mod tests {
         let guilty = |path: &str| tree.explain(path.as_bytes()).iter().map(|t| t.segment).collect::<Vec<_>>();
         assert_eq!(guilty("/users/abc"), [Some(2), Some(2), Some(2), Some(2), Some(2), None, None]);
         assert_eq!(guilty("/posts/1/a")[0..5], [Some(1); 5]);
+        let near = |path: &str| -> Vec<u32> {
+            tree.explain(path.as_bytes()).iter().filter(|t| t.near).map(|t| t.route).collect()
+        };
+        // The order of the tree: /users/{name} comes before /{path:rest}.
+        assert_eq!(near("/users"), [0, 1, 2, 3, 6, 5]);
+        assert_eq!(near("/users/abc"), [0, 2, 3, 6, 5]);
+        assert_eq!(near("/users/1/a"), [2, 3, 6, 5]);
+        assert_eq!(near("/users/abc/posts"), [4, 6, 5]);
+        assert_eq!(near("/posts/1/a"), [5]);
         assert_eq!(guilty("/users/1/a")[0..5], [Some(2), Some(2), Some(3), Some(3), Some(3)]);
         assert_eq!(
             told("/users/abc"),
             [
-                "0 1 segment more in the path",
-                "1 the path goes on behind the slash",
+                "0 the path has 1 more segment",
+                "1 the path continues after the slash",
                 "2 'abc' is not an int",
                 "3 'abc' is not an int",
                 "4 'abc' is not an int",
@@ -596,7 +621,7 @@ mod tests {
             told("/users"),
             [
                 "0 fits",
-                "1 no trailing slash in the path",
+                "1 the path has no trailing slash",
                 "2 the path ends before an int",
                 "3 the path ends before an int",
                 "4 the path ends before an int",
@@ -604,8 +629,8 @@ mod tests {
                 "5 fits",
             ]
         );
-        assert_eq!(told("/users/%31/")[2], "2 a trailing slash more in the path");
-        assert_eq!(told("/users/1/a/b")[2], "2 2 segments more in the path");
+        assert_eq!(told("/users/%31/")[2], "2 the path has an extra trailing slash");
+        assert_eq!(told("/users/1/a/b")[2], "2 the path has 2 more segments");
         assert_eq!(told("/us%65rs/1/b")[4], "4 'b' is not 'posts'");
         assert_eq!(told("/../b")[6], "5 '../b' is not a rest");
         assert_eq!(told("*")[6], "5 the path does not begin with '/'");

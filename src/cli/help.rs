@@ -20,7 +20,7 @@ Options:
   -V, --version    print the version
 
 Start here:
-  wirelight --trace                every byte, state and decision of a server
+  wirelight --trace                the story of each request, with its bytes
   wirelight poke --experiment      the list of experiments";
 
 const SERVE: &str = "\
@@ -32,8 +32,9 @@ Options win over the environment variables in brackets:
   --workers N        threads that accept and answer, 1 to 256 [WORKERS, 1]
   --shutdown TIME    limit for a graceful stop; what is cut then makes the exit
                      code 1 [30s]
-  --trace[=TOPICS]   show what happens on the wire: conn,parse,route,…; all; or
-                     json, one object a line on stdout
+  --trace[=TOPICS]   show the story of each request; all: every event; topics:
+                     conn,parse,route,…; json: one object a line on stdout.
+                     It goes to stderr; to stdout if only that is a pipe
   --trace-bytes N    bytes of each read and write to show, or all [1024]
   --trace-src        with each event, the line of source that reports it
   --record FILE      write the whole trace to FILE, as --trace=json does

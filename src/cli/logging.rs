@@ -20,13 +20,19 @@ enum Message {
 
 struct Queue(SyncSender<Message>);
 
-/// Logs to stderr, coloured only where a terminal shows it.
-pub(super) fn start() -> Logging {
+/// Logs to stderr. `color`: `None` means on a terminal, unless NO_COLOR is set. `quiet`: without RUST_LOG, only warnings and errors,
+/// since a trace shows the rest.
+pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     let (queue, lines) = sync_channel(MOST);
-    let colored = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let style = if colored { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
+    let shown = || io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style =
+        if color.unwrap_or_else(shown) { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
     let mut builder = env_logger::Builder::new();
-    builder.write_style(style).parse_env(env_logger::Env::default().default_filter_or("wirelight=info"));
+    builder.write_style(style).parse_env(env_logger::Env::default().default_filter_or(if quiet {
+        "wirelight=warn"
+    } else {
+        "wirelight=info"
+    }));
     let writer = std::thread::Builder::new().name("wirelight-log".to_owned()).spawn(move || write(&lines));
     if writer.is_ok() {
         builder.target(env_logger::Target::Pipe(Box::new(Queue(queue.clone()))));

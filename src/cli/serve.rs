@@ -20,7 +20,8 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
 }
 
 fn serve(settings: Settings) -> Result<(), Failure> {
-    let _logging = logging::start();
+    let watched = settings.traces.for_people;
+    let _logging = logging::start(settings.traces.color, watched);
     let tell = if settings.traces.take_stdout { tell_beside } else { tell };
     let server = match &settings.place {
         Place::Ports(addresses) => Server::bind(&addresses[..]),
@@ -32,7 +33,7 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );
-    tell(welcome(&settings.place, server.local_addr(), settings.workers));
+    tell(welcome(&settings.place, server.local_addr(), settings.workers, watched));
     let began = Instant::now();
     server.run(demo::app()).map_err(Failure::runtime)?;
     tell(format!("stopped after {} s", began.elapsed().as_secs()));
@@ -61,7 +62,8 @@ fn patiently(tell: impl FnOnce() + Send + 'static) {
 }
 
 /// Where the server listens, and what to do with it. The commands work as they stand when they are pasted into a shell.
-fn welcome(place: &Place, address: SocketAddr, workers: usize) -> String {
+/// `watched`: a trace follows on the same screen, so it is short.
+fn welcome(place: &Place, address: SocketAddr, workers: usize, watched: bool) -> String {
     let plural = if workers == 1 { "" } else { "s" };
     let (at, curl, url) = match place {
         Place::Ports(_) => (format!("http://{address}"), "curl".to_owned(), format!("http://{}", reachable(address))),
@@ -71,13 +73,17 @@ fn welcome(place: &Place, address: SocketAddr, workers: usize) -> String {
             (format!("unix:{path}"), format!("curl --unix-socket '{quoted}'"), "http://localhost".to_owned())
         }
     };
+    let listening = format!("listening on {at} with {workers} worker{plural}; Ctrl-C stops it");
+    if watched {
+        return format!("{listening}\nTry, in another terminal:  {curl} -i '{url}/hello?name=Ada'\n");
+    }
     let load = match place {
         Place::Ports(_) => format!("  wrk -t2 -c64 -d10s {url}/hello\n"),
         Place::Unix(_) => String::new(), // it knows no unix sockets
     };
     format!(
         "\
-listening on {at} with {workers} worker{plural}; Ctrl-C stops it
+{listening}
 
 Try, in another terminal:
   {curl} -i {url}/health

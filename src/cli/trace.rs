@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 
 use wirelight::{Server, Trace};
 
-use super::Failure;
+use super::{Failure, screen};
 
 /// What the topics of `--trace` may be: what stands before the dot of an event's name.
 const TOPICS: &[&str] = &[
@@ -46,6 +46,10 @@ pub(super) struct Options {
 #[derive(Default)]
 pub(super) struct Wanted {
     traces: Vec<Trace>,
+    /// One of them is for people: it tells what the log would.
+    pub(super) for_people: bool,
+    /// `--color`: `None` is auto.
+    pub(super) color: Option<bool>,
     /// One of them is written to stdout, a line for each event: nothing else may stand there.
     pub(super) take_stdout: bool,
 }
@@ -67,14 +71,15 @@ impl Options {
         if let Some((name, _, needed)) = idle.iter().find(|(_, idle, _)| *idle) {
             return Err(Failure::usage(format!("{name} does nothing without {needed}")));
         }
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted { color: color(self.color)?, ..Wanted::default() };
         let bytes = self.bytes.map(|bytes| number(&bytes)).transpose()?;
         if let Some(trace) = self.trace {
             wanted.take_stdout = trace == "json";
             let trace = match trace.to_str() {
                 Some("json") => Trace::json(),
-                topics => terminal(topics.unwrap_or("\u{fffd}"), self.color)?,
+                topics => terminal(topics.unwrap_or("\u{fffd}"), wanted.color)?,
             };
+            wanted.for_people = !wanted.take_stdout;
             wanted.traces.push(bytes.into_iter().fold(trace, Trace::bytes));
         }
         if let Some(path) = self.record {
@@ -126,22 +131,31 @@ impl Write for Recording {
     }
 }
 
-fn terminal(topics: &str, color: Option<OsString>) -> Result<Trace, Failure> {
+fn terminal(topics: &str, color: Option<bool>) -> Result<Trace, Failure> {
     let topics: Vec<_> = topics.split(',').filter(|topic| !topic.is_empty()).collect();
     let known = |topic: &&str| TOPICS.contains(&topic.split('.').next().unwrap_or(topic));
     if let Some(unknown) = topics.iter().find(|topic| !known(topic)) {
         return Err(Failure::usage(format!("--trace knows no {unknown:?}; it knows json, {}", TOPICS.join(", "))));
     }
-    let trace = Trace::terminal();
-    let trace = match &*topics {
-        [] => trace,
-        ["all"] => trace.only(TOPICS.iter().copied()),
-        topics => trace.only(topics.iter().copied()),
+    // `wirelight --trace | less`: a pipe on stdout and a terminal on stderr mean that the pipe's reader is to have it.
+    let piped = !io::stdout().is_terminal() && io::stderr().is_terminal();
+    let trace = match piped {
+        true => Trace::terminal().to(io::stdout()).columns(screen::columns(&io::stdout())),
+        false => Trace::terminal().columns(screen::columns(&io::stderr())),
     };
-    match color.as_ref().map(|color| color.to_str()) {
-        None | Some(Some("auto")) => Ok(trace),
-        Some(Some("always")) => Ok(trace.color(true)),
-        Some(Some("never")) => Ok(trace.color(false)),
+    let trace = color.into_iter().fold(trace, Trace::color);
+    Ok(match &*topics {
+        [] => trace,
+        topics if topics.contains(&"all") => trace.all(),
+        topics => trace.only(topics.iter().copied()),
+    })
+}
+
+fn color(when: Option<OsString>) -> Result<Option<bool>, Failure> {
+    match when.as_ref().map(|when| when.to_str()) {
+        None | Some(Some("auto")) => Ok(None),
+        Some(Some("always")) => Ok(Some(true)),
+        Some(Some("never")) => Ok(Some(false)),
         Some(_) => Err(Failure::usage("--color is auto, always or never")),
     }
 }

@@ -49,7 +49,7 @@ pub fn trace(data: &[u8]) {
     if !expects(input) {
         assert_eq!(meaning(&pieces), meaning(&whole));
     }
-    let terminal = watched(Trace::terminal(), input, usize::from(step).max(1));
+    let terminal = watched(Trace::terminal().all(), input, usize::from(step).max(1));
     let terminal = String::from_utf8_lossy(&terminal);
     assert!(terminal.chars().all(|c| c == '\n' || !c.is_control()), "{terminal:?}");
 }

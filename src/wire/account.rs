@@ -3,14 +3,16 @@
 //! Most of it cannot be asked of the connection afterwards: its buffers move, chunks are decoded in place, states pass in one call. So
 //! the account keeps the raw bytes of the request at hand. What it says of a message does not depend on where the network cut it.
 
+mod steps;
+
 use std::collections::VecDeque;
 
-use super::probe::{Due, Ending, Event, Outcome, Reason, Timer};
+use super::probe::{Due, Ending, Event, Handler, Outcome, Reason, Timer};
 use super::spans::{Chunks, Kind};
 use crate::http1::fault::{Fault, Reject};
 use crate::http1::framing::Body;
 use crate::http1::head::Head;
-use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS, Transition};
+use crate::http1::states::{Recv, Send as Sending};
 use crate::http1::target::lone_percent;
 use crate::http1::version::Version;
 
@@ -49,6 +51,8 @@ pub(crate) struct Account {
     finished: bool,
     refused: Option<Fault>,
     closing: Option<&'static str>,
+    /// The handler that started last.
+    handler: Option<Handler>,
     /// When the last event was told: what runs in between is what the next one measures.
     last: u64,
     /// The answer that is being made, and those whose last byte is not out.
@@ -107,7 +111,14 @@ impl Account {
             Event::HookRan { phase, name, place, number, stopped } => {
                 say(self.here(0), Event::HookRun { phase, name, place, number, stopped, ns })
             }
-            Event::HandlerRan { panicked } => say(self.here(0), Event::HandlerEnd { panicked, ns }),
+            Event::HandlerStart { handler, .. } => {
+                self.handler = Some(handler);
+                say(self.here(0), event);
+            }
+            Event::HandlerRan { panicked, ns: measured } => {
+                let (handler, ns) = (self.handler, measured.unwrap_or(ns));
+                say(self.here(0), Event::HandlerEnd { handler, panicked, ns });
+            }
             Event::RespHead { waiting, .. } => {
                 let start = self.sent + waiting as u64;
                 self.answer = Answer { request: self.done + 1, start, end: u64::MAX, began: now, first: None };
@@ -134,6 +145,11 @@ impl Account {
             Event::Stand { recv, send } => self.stood = Some((recv, send)),
             event => self.enter(now, event, &mut |_, _| {}),
         }
+    }
+
+    /// Nanoseconds from the first event of the connection, its accept, to `now`.
+    pub(crate) fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.opened)
     }
 
     /// A place in the request at hand.
@@ -173,18 +189,12 @@ impl Account {
         }
     }
 
-    /// Several steps may lie between two looks: the table tells which.
     fn stand(&mut self, recv: Recv, send: Sending, say: Say<'_>) {
-        let (old_recv, old_send) = self.stood.replace((recv, send)).unwrap_or((Recv::Idle, Sending::Idle));
-        for (from, to) in [(State::Recv(old_recv), State::Recv(recv)), (State::Send(old_send), State::Send(send))] {
-            let mut steps = Vec::new();
-            if from != to && (1..=4).any(|most| way(from, to, most, &mut steps)) {
-                // Behind the last request there is none that the step could belong to.
-                let over = recv == Recv::Closed || send == Sending::Closed;
-                let place = if over { Place::default() } else { self.here(0) };
-                steps.iter().rev().for_each(|step| say(place, Event::ConnState(step)));
-            }
-        }
+        let before = self.stood.replace((recv, send)).unwrap_or((Recv::Idle, Sending::Idle));
+        // After the last request there is none that a step could belong to.
+        let over = recv == Recv::Closed || send == Sending::Closed;
+        let place = if over { Place::default() } else { self.here(0) };
+        steps::between(before, (recv, send)).iter().for_each(|step| say(place, Event::ConnState(step)));
     }
 
     /// A deadline that only moves is no news.
@@ -315,7 +325,7 @@ impl Account {
     fn reason(&self, keep: bool, last: bool, closes: bool) -> Reason {
         match self.asked {
             _ if let Some(fault) = self.refused => {
-                Reason { why: "behind a refused request nothing can be trusted", rfc: fault.row().rfc }
+                Reason { why: "after a refused request nothing that follows can be trusted", rfc: fault.row().rfc }
             }
             Some(Asked { old: true, .. }) if keep => Reason { why: "HTTP/1.0 asked to keep it", rfc: "RFC 9112 §9.3" },
             _ if keep => Reason { why: "HTTP/1.1 keeps it by default", rfc: "RFC 9112 §9.3" },
@@ -331,17 +341,20 @@ impl Account {
         let why = match (ending, self.fired, self.closing) {
             (Ending::Broken, ..) => "the socket failed",
             (Ending::Lost, ..) => "its worker died",
-            (Ending::Switched, ..) => "another protocol goes on with it",
+            (Ending::Switched, ..) => "another protocol continues on it",
             (Ending::Reset, Some(Timer::Write), _) => "the client took the answer too slowly",
             (Ending::Reset, ..) => "the answer broke off",
             (_, Some(Timer::Idle), None) => "idle for too long",
             (_, _, Some(why)) => why,
             _ if self.eof => "the client closed first",
-            _ => "the place was needed",
+            _ => "the connection limit was reached",
         };
         let by = if self.finished || !self.eof { "server" } else { "client" };
+        // Linux: close() with unread bytes sends a RST, and so does SO_LINGER 0.
+        let reset = ending == Ending::Reset || (unread > 0 && matches!(ending, Ending::Fin | Ending::Staged));
         let event = Event::ConnClose {
             ending,
+            reset,
             by,
             why,
             unread,
@@ -359,13 +372,28 @@ const LONE_PERCENT: Reason =
     Reason { why: "a % without two hexadecimal digits stands for itself in a query", rfc: "RFC 3986 §2.1" };
 const HIGHER_MINOR: Reason = Reason { why: "a higher minor version is served as HTTP/1.1", rfc: "RFC 9110 §2.5" };
 
-/// The shortest way from one state to another in the table, at most so many steps, last step first.
-fn way(from: State, to: State, most: usize, steps: &mut Vec<&'static Transition>) -> bool {
-    for row in TRANSITIONS.iter().filter(|row| row.from == from) {
-        if row.to == to || (most > 1 && way(row.to, to, most - 1, steps)) {
-            steps.push(row);
-            return true;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A close with unread bytes is a RST on the wire, however politely it began.
+    #[test]
+    fn a_close_with_unread_bytes_is_a_reset() {
+        for (ending, unread, expected) in [
+            (Ending::Fin, 0, false),
+            (Ending::Fin, 1, true),
+            (Ending::Staged, 0, false),
+            (Ending::Staged, 32_768, true),
+            (Ending::Reset, 0, true),
+            (Ending::Switched, 5, false),
+        ] {
+            let mut told = None;
+            Account::default().enter(0, Event::Closed { ending, unread }, &mut |_, event| {
+                if let Event::ConnClose { reset, .. } = event {
+                    told = Some(reset);
+                }
+            });
+            assert_eq!(told, Some(expected), "{ending:?}, {unread} bytes unread");
         }
     }
-    false
 }

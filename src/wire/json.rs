@@ -158,9 +158,10 @@ fn fields(json: &mut Object<'_>, event: Event<'_>) -> Option<()> {
             }
         }
         Event::ConnHalfClose => {}
-        Event::ConnClose { ending, by, why, unread, received, sent, requests, ns } => {
+        Event::ConnClose { ending, reset, by, why, unread, received, sent, requests, ns } => {
             json.word("by", by);
             json.word("how", ending.name());
+            json.flag("reset", reset);
             json.text("why", why);
             let numbers =
                 [("unread", unread as u64), ("in", received), ("out", sent), ("reqs", requests.into()), ("ns", ns)];
@@ -214,12 +215,12 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
             json.flag("short_circuit", stopped);
             json.number("ns", ns);
         }
-        Event::HandlerStart { name, place, blocking } => {
-            json.text("name", name);
+        Event::HandlerStart { handler, blocking } => {
+            json.text("name", handler.name);
             json.flag("blocking", blocking);
-            json.source(place);
+            json.source(handler.place);
         }
-        Event::HandlerEnd { panicked, ns } => {
+        Event::HandlerEnd { panicked, ns, .. } => {
             json.flag("panic", panicked);
             json.number("ns", ns);
         }
@@ -241,7 +242,7 @@ fn rest(json: &mut Object<'_>, event: Event<'_>) {
 /// How a request finds its route.
 fn routing(json: &mut Object<'_>, event: Event<'_>) {
     match event {
-        Event::RouteTry { id, method, pattern, matched, segment, reason } => {
+        Event::RouteTry { id, method, pattern, matched, segment, reason, near, .. } => {
             json.number("id", u64::from(id));
             json.text("method", method);
             json.text("pattern", pattern);
@@ -249,6 +250,7 @@ fn routing(json: &mut Object<'_>, event: Event<'_>) {
             if let Some(segment) = segment {
                 json.number("segment", segment as u64);
             }
+            json.flag("near", near);
             json.text("reason", reason);
         }
         Event::RouteMatch { id, pattern, place, params, search } => {

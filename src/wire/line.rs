@@ -12,6 +12,8 @@ pub(crate) struct Line<'a> {
     pub(crate) sequence: u64,
     /// Nanoseconds since the server began.
     pub(crate) time: u64,
+    /// Nanoseconds since the connection's accept.
+    pub(crate) age: u64,
     pub(crate) worker: u32,
     pub(crate) connection: u64,
     pub(crate) place: Place,

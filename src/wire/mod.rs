@@ -12,6 +12,7 @@ mod ring;
 mod secret;
 pub(crate) mod spans;
 pub(crate) mod start;
+mod story;
 mod terminal;
 pub(crate) mod trace;
 pub(crate) mod tracer;

@@ -117,12 +117,21 @@ pub(crate) enum Phase {
     After,
 }
 
+/// A handler: its function's path as the compiler writes it, and where the program added its route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handler {
+    pub(crate) name: &'static str,
+    pub(crate) place: &'static Location<'static>,
+}
+
 /// What finding a route took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
     /// Routes in the table that the path was held against.
     pub(crate) tried: usize,
-    /// What the router took: it needs to try no route that the path cannot mean.
+    /// Those of them whose first segment is another one.
+    pub(crate) elsewhere: usize,
+    /// How long the router took: it never looks at a route that the path cannot mean.
     pub(crate) ns: u64,
 }
 
@@ -175,8 +184,10 @@ pub(crate) enum Event<'a> {
     },
     /// Our FIN.
     ConnHalfClose,
+    /// `reset`: what the client gets is a RST.
     ConnClose {
         ending: Ending,
+        reset: bool,
         by: &'static str,
         why: &'static str,
         unread: usize,
@@ -229,7 +240,8 @@ pub(crate) enum Event<'a> {
     ReqContinue {
         sent: bool,
     },
-    /// `id`: the route's place in the table. `segment`: which one of the path decided against it, from 1.
+    /// `id`: the route's place in the table. `segment`: which one of the path decided against it, from 1. `near`: one thing alone
+    /// did. `telling`: no route answers, and this is one of the first few near ones.
     RouteTry {
         id: u32,
         method: &'a str,
@@ -237,6 +249,8 @@ pub(crate) enum Event<'a> {
         matched: bool,
         segment: Option<usize>,
         reason: &'a str,
+        near: bool,
+        telling: bool,
     },
     RouteMatch {
         id: u32,
@@ -260,11 +274,11 @@ pub(crate) enum Event<'a> {
         ns: u64,
     },
     HandlerStart {
-        name: &'a str,
-        place: &'a Location<'a>,
+        handler: Handler,
         blocking: bool,
     },
     HandlerEnd {
+        handler: Option<Handler>,
         panicked: bool,
         ns: u64,
     },
@@ -336,9 +350,10 @@ pub(crate) enum Event<'a> {
         number: usize,
         stopped: bool,
     },
-    /// `handler.end`.
+    /// `handler.end`. `ns`: how long it ran, if another thread measured it.
     HandlerRan {
         panicked: bool,
+        ns: Option<u64>,
     },
     /// An answer is complete, `pending` bytes of output wait: `keepalive`, `pipeline`. `last`: the server wanted it to be the last;
     /// `closes`: the response said so itself.

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::names::{state_name, state_names};
 use super::object::Object;
 use super::probe::nanoseconds;
-use super::terminal::HEADING;
+use super::terminal::{HEADING, Look};
+use super::wrap::wrap;
 use crate::http1::head::MAX_FIELDS;
 use crate::http1::limits::Limits;
 use crate::http1::states::TRANSITIONS;
@@ -69,31 +70,26 @@ impl Start<'_> {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Appends the ten steps, those that are done and those to come. Writing into memory cannot fail.
-    pub(crate) fn terminal(&self, out: &mut Vec<u8>) {
+    /// Appends the ten steps, those that are done and those to come, and the heading of the columns. Writing into memory cannot
+    /// fail.
+    pub(crate) fn terminal(&self, out: &mut Vec<u8>, look: Look) {
         let Start { addresses, backlog, workers, .. } = self;
         let unix = addresses.iter().filter(|address| address.starts_with("unix:")).count();
         let kind = [(addresses.len() > unix, "TCP"), (unix > 0, "unix")];
         let kind: Vec<_> = kind.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
-        let steps = [
-            ("socket", format!("{} socket: done", kind.join(" and "))),
-            ("bind", format!("to {}: done", addresses.join(" and "))),
-            (
-                "listen",
-                format!(
-                    "up to {backlog} clients may wait in the kernel: done; {workers} worker(s) sleep in epoll_wait()"
-                ),
-            ),
-            ("accept", "a client gets a socket of its own".to_owned()),
-            ("recv", "its bytes come, in pieces of the network's choice".to_owned()),
-            ("parse", "bytes become a request, or a refusal with its reason".to_owned()),
-            ("route", format!("one of {} routes, by path and method", self.routes.len())),
-            ("handler", "the program answers, with hooks before and after".to_owned()),
-            ("send", "the answer becomes bytes".to_owned()),
-            ("keep-alive", "the connection waits for its next request, or closes".to_owned()),
-        ];
-        for (number, (step, text)) in steps.iter().enumerate() {
-            let _ = writeln!(out, "step {:>2}  {step:<12}{text}", number + 1);
+        let (routes, plural) = (self.routes.len(), if *workers == 1 { " sleeps" } else { "s sleep" });
+        let next = format!(
+            "accept; for each request: recv, parse, route (one of {routes}), handler, send; keep-alive or close"
+        );
+        let queue = format!("up to {backlog} clients wait in the kernel; {workers} worker{plural} in epoll_wait()");
+        for (number, step, text) in [
+            ("step 1", "socket", format!("{} socket", kind.join(" and "))),
+            ("step 2", "bind", format!("to {}", addresses.join(" and "))),
+            ("step 3", "listen", queue),
+            ("4 to 10", "serve", next),
+        ] {
+            let head = format!("{number:<7} {step:<7} ");
+            let _ = writeln!(out, "{head}{}", wrap(&text, head.len(), look.columns));
         }
         let _ = write!(out, "\n{HEADING}");
     }

@@ -6,6 +6,8 @@ use super::terminal::Look;
 
 /// Bytes of each read and write that a terminal shows.
 const SHOWN: usize = 1024;
+/// The width of a terminal that the library does not ask.
+const COLUMNS: usize = 80;
 
 /// Shows what happens on the wire: bytes, system calls, states, routes, hooks, and the reason for every decision.
 ///
@@ -26,8 +28,18 @@ const SHOWN: usize = 1024;
 pub struct Trace {
     pub(super) form: Form,
     pub(super) to: Box<dyn Write + Send>,
-    pub(super) topics: Vec<String>,
+    pub(super) choice: Choice,
     pub(super) look: Look,
+}
+
+/// Which events are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// Those that tell what became of a request.
+    Story,
+    Everything,
+    /// Those of these names, or with these names before their dot.
+    Topics(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +49,25 @@ pub(super) enum Form {
 }
 
 impl Trace {
-    /// One aligned line for each event, for people, to stderr; in colour when that is a terminal and `NO_COLOR` is not set.
+    /// For people, to stderr: the story of each request in about nine lines, and the bytes of each read and write. [`all`](Trace::all)
+    /// shows every event.
+    ///
+    /// The clock of a connection counts from its accept, and a pause of more than 1 ms has a line of its own. On a terminal, lines
+    /// have colours unless `NO_COLOR` is set, and are wrapped at words to 80 columns; [`columns`](Trace::columns) changes that.
     ///
     /// A reader of stderr that stalls holds up whatever else the program writes there itself, its log for one; the server it does not.
     pub fn terminal() -> Trace {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let color = wanted && io::stderr().is_terminal();
-        let look = Look { color, hide: true, sources: false, most: SHOWN };
-        Trace { form: Form::Terminal, to: Box::new(io::stderr()), topics: Vec::new(), look }
+        let terminal = io::stderr().is_terminal();
+        let (color, columns) = (wanted && terminal, terminal.then_some(COLUMNS));
+        let look = Look { color, hide: true, sources: false, most: SHOWN, columns, brief: true };
+        Trace { form: Form::Terminal, to: Box::new(io::stderr()), choice: Choice::Story, look }
     }
 
-    /// One JSON object a line (NDJSON), with all bytes, to stdout: the capture format, schema 1.
+    /// One JSON object a line (NDJSON), with every event and all bytes, to stdout: the capture format, schema 1.
     pub fn json() -> Trace {
-        let look = Look { color: false, hide: true, sources: false, most: usize::MAX };
-        Trace { form: Form::Json, to: Box::new(io::stdout()), topics: Vec::new(), look }
+        let look = Look { color: false, hide: true, sources: false, most: usize::MAX, columns: None, brief: false };
+        Trace { form: Form::Json, to: Box::new(io::stdout()), choice: Choice::Everything, look }
     }
 
     /// Writes there instead, from a thread of its own.
@@ -62,14 +79,34 @@ impl Trace {
     #[must_use]
     pub fn to(mut self, writer: impl Write + Send + 'static) -> Trace {
         self.to = Box::new(writer);
-        self.color(false)
+        self.color(false).columns(None)
     }
 
-    /// Only events of these topics: the names of the schema (`route.try`) or what stands before their dot (`conn`, `parse`,
-    /// `route`). Without a call a terminal leaves out `poll`.
+    /// Shows every event: states, timers, hooks, readiness, and each wake of the worker too.
+    ///
+    /// ```no_run
+    /// let trace = wirelight::Trace::terminal().all();
+    /// ```
     #[must_use]
-    pub fn only<'t>(mut self, topics: impl IntoIterator<Item = &'t str>) -> Trace {
-        self.topics = topics.into_iter().map(str::to_owned).collect();
+    pub fn all(mut self) -> Trace {
+        (self.choice, self.look.brief) = (Choice::Everything, false);
+        self
+    }
+
+    /// Shows only events of these topics, and all of them: the names of the schema (`route.match`) or the part before their dot
+    /// (`conn`, `parse`, `route`). Without a topic it is every event, as after [`all`](Trace::all).
+    #[must_use]
+    pub fn only<'t>(self, topics: impl IntoIterator<Item = &'t str>) -> Trace {
+        let topics: Vec<_> = topics.into_iter().map(str::to_owned).collect();
+        let choice = if topics.is_empty() { Choice::Everything } else { Choice::Topics(topics) };
+        Trace { choice, ..self.all() }
+    }
+
+    /// Wraps lines for people at words, to this width. `None`: they are not wrapped, which is the default where they do not go to a
+    /// terminal.
+    #[must_use]
+    pub fn columns(mut self, columns: Option<usize>) -> Trace {
+        self.look.columns = columns;
         self
     }
 

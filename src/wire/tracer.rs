@@ -15,8 +15,9 @@ use super::probe::{Event, Probe, nanoseconds};
 use super::ring::{Batch, Lost, Ring};
 use super::secret::Secrets;
 use super::start::Start;
+use super::story;
 use super::terminal::{self, Look};
-use super::trace::{Form, Trace};
+use super::trace::{Choice, Form, Trace};
 
 /// A batch this large is passed on before the worker rests.
 const BATCH: usize = 64 * 1024;
@@ -35,7 +36,7 @@ pub(crate) struct Tracing {
 /// One trace that runs.
 struct Output {
     form: Form,
-    topics: Vec<String>,
+    choice: Choice,
     look: Look,
     ring: Ring,
 }
@@ -67,8 +68,16 @@ struct Pen {
     /// This turn goes untold.
     silent: bool,
     untold: u64,
-    /// Each output with what is to be passed on to it; none: its reader has gone.
-    pages: Vec<(Arc<Output>, Option<Batch>)>,
+    pages: Vec<Page>,
+}
+
+/// What one worker has written for one output.
+struct Page {
+    output: Arc<Output>,
+    /// What is to be passed on; none: its reader has gone.
+    batch: Option<Batch>,
+    /// The connection of the last line, and its time.
+    last: (u64, u64),
 }
 
 impl Tracing {
@@ -78,12 +87,12 @@ impl Tracing {
     /// When the system has no thread for us.
     pub(crate) fn start(traces: Vec<Trace>, start: &Start<'_>) -> io::Result<Tracing> {
         let mut outputs = Vec::new();
-        for Trace { form, to, topics, look } in traces {
-            let output = Arc::new(Output { form, topics, look, ring: Ring::default() });
+        for Trace { form, to, choice, look } in traces {
+            let output = Arc::new(Output { form, choice, look, ring: Ring::default() });
             let mut text = Vec::new();
             match form {
                 Form::Json => start.json(&mut text),
-                Form::Terminal => start.terminal(&mut text),
+                Form::Terminal => start.terminal(&mut text, look),
             }
             output.ring.push(&mut Batch { text, events: 1 });
             let writer = output.clone();
@@ -97,7 +106,8 @@ impl Tracing {
 
     /// The listener for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
-        let pages = self.outputs.iter().map(|output| (output.clone(), Some(Batch::default()))).collect();
+        let page = |output: &Arc<Output>| Page { output: output.clone(), batch: Some(Batch::default()), last: (0, 0) };
+        let pages = self.outputs.iter().map(page).collect();
         let pen = Pen {
             worker,
             sequence: 0,
@@ -120,25 +130,29 @@ impl Tracing {
 }
 
 impl Output {
-    /// Whether events of this name are wanted.
-    fn wants(&self, name: &str) -> bool {
-        if self.topics.is_empty() && self.form == Form::Json {
-            return true;
-        }
+    fn wants(&self, event: &Event<'_>) -> bool {
+        // To a person a list of all routes would say that the router goes through it.
+        let far = matches!(event, Event::RouteTry { near: false, .. });
+        let topics = match &self.choice {
+            _ if far && self.form == Form::Terminal => return false,
+            Choice::Everything => return true,
+            Choice::Story => return story::has(event),
+            Choice::Topics(topics) => topics,
+        };
+        let name = event.name();
         let topic = name.split_once('.').map_or(name, |(topic, _)| topic);
-        match self.topics.is_empty() {
-            true => topic != "poll",
-            false => self.topics.iter().any(|wanted| wanted == name || wanted == topic),
-        }
+        topics.iter().any(|wanted| wanted == name || wanted == topic)
     }
 
     fn complaint(&self, lost: Lost) -> Vec<u8> {
         let Lost { events, bytes } = lost;
-        let text = match self.form {
-            Form::Json => format!("{{\"e\":\"probe.drop\",\"events\":{events},\"bytes\":{bytes}}}\n"),
-            Form::Terminal => format!("{:>36}{events} events were lost: there is more than can be read\n", ""),
-        };
-        text.into_bytes()
+        if self.form == Form::Json {
+            return format!("{{\"e\":\"probe.drop\",\"events\":{events},\"bytes\":{bytes}}}\n").into_bytes();
+        }
+        let mut text = Vec::new();
+        let sentence = format!("{events} events were lost: there is more than can be read");
+        terminal::note(&mut text, &sentence, self.look);
+        text
     }
 }
 
@@ -155,7 +169,7 @@ impl Probe for Tracer {
         }
         (self.pen.time, self.pen.code) = (self.now(), Location::caller());
         if connection == 0 {
-            return self.pen.write(0, Place::default(), event);
+            return self.pen.write((0, 0), Place::default(), event);
         }
         let Tracer { connections, pen, .. } = self;
         let Connection { account, incoming, outgoing } = known(connections, connection, pen.time);
@@ -165,7 +179,8 @@ impl Probe for Tracer {
             Event::ConnSend { data, .. } => outgoing.find(data, &mut pen.secrets),
             _ => {}
         }
-        account.enter(pen.time, event, &mut |place, event| pen.write(connection, place, event));
+        let clock = (connection, account.age(pen.time));
+        account.enter(pen.time, event, &mut |place, event| pen.write(clock, place, event));
         if let Event::Closed { .. } = event {
             connections.remove(&connection);
         }
@@ -221,7 +236,7 @@ impl Pen {
     fn confess(&mut self) {
         let lost = Lost { events: std::mem::take(&mut self.untold), bytes: 0 };
         if lost.events > 0 {
-            for (output, batch) in &mut self.pages {
+            for Page { output, batch, .. } in &mut self.pages {
                 for batch in batch.iter_mut() {
                     batch.text.extend(output.complaint(lost));
                     batch.events += lost.events; // should it be dropped itself, they are still lost
@@ -230,19 +245,22 @@ impl Pen {
         }
     }
 
-    fn write(&mut self, connection: u64, place: Place, event: Event<'_>) {
+    /// Writes an event of a connection, of which the number and the age are given.
+    fn write(&mut self, (connection, age): (u64, u64), place: Place, event: Event<'_>) {
         self.sequence += 1;
         let Pen { worker, sequence, time, code, .. } = *self;
-        let line = Line { sequence, time, worker, connection, place, event, code, secrets: &self.secrets };
+        let line = Line { sequence, time, age, worker, connection, place, event, code, secrets: &self.secrets };
         for page in &mut self.pages {
-            let (output, Some(batch)) = page else { continue };
-            if !output.wants(event.name()) {
+            let Page { output, batch: Some(batch), last } = page else { continue };
+            if !output.wants(&event) {
                 continue;
             }
             let before = batch.text.len();
+            let (about, then) = std::mem::replace(last, (connection, time));
+            let pause = if about == connection && connection > 0 { time.saturating_sub(then) } else { 0 };
             match output.form {
                 Form::Json => json::write(&mut batch.text, &line, output.look),
-                Form::Terminal => terminal::write(&mut batch.text, &line, output.look),
+                Form::Terminal => terminal::write(&mut batch.text, &line, pause, output.look),
             }
             batch.events += 1;
             self.allowance -= (batch.text.len() - before) as i64;
@@ -284,7 +302,7 @@ impl Hasher for Counted {
     }
 }
 
-fn pass_on((output, batch): &mut (Arc<Output>, Option<Batch>)) {
+fn pass_on(Page { output, batch, .. }: &mut Page) {
     if let Some(full) = batch
         && !full.text.is_empty()
         && !output.ring.push(full)
@@ -340,7 +358,7 @@ mod tests {
         let mut tracer = tracing.tracer(0);
         tracer.pen.untold = 7;
         tracer.pen.confess();
-        assert_eq!(tracer.pen.pages[0].1.as_ref().unwrap().events, 7);
+        assert_eq!(tracer.pen.pages[0].batch.as_ref().unwrap().events, 7);
     }
 
     #[test]

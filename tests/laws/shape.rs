@@ -16,7 +16,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// Http1 came to frame responses without content. Net, app and middleware took in the end of each exchange: whatever the program
 /// does, one answer and one line of the log. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_050), ("net", 4_000), ("app", 5_300), ("middleware", 1_560), ("wire", 3_700)];
+    &[("http1", 2_050), ("net", 4_000), ("app", 5_300), ("middleware", 1_560), ("wire", 3_850)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {

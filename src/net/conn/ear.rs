@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::app::error::Error;
 use crate::app::hook::Origin;
 use crate::app::told::{Listener, Step};
-use crate::wire::probe::{Event, Phase, Probe, nanoseconds};
+use crate::wire::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
 pub(super) struct Ear<'p, P> {
@@ -36,10 +36,10 @@ impl<P: Probe> Ear<'_, P> {
             Step::After { origin, number } => (ran(Phase::After, origin, number, false), None),
             Step::Handler(route) => {
                 let Origin { name, place } = route.origin;
-                (Event::HandlerStart { name, place, blocking: false }, None)
+                (Event::HandlerStart { handler: Handler { name, place }, blocking: false }, None)
             }
-            Step::Handled => (Event::HandlerRan { panicked: false }, None),
-            Step::Panicked => (Event::HandlerRan { panicked: true }, None),
+            Step::Handled => (Event::HandlerRan { panicked: false, ns: None }, None),
+            Step::Panicked => (Event::HandlerRan { panicked: true, ns: None }, None),
         };
         self.probe.event(self.connection, event);
         if let Some((which, rate)) = answer.and_then(|error| Some((error.message(), error.used_up()?))) {
@@ -118,7 +118,7 @@ pub(super) fn read_out<P: Probe>(notes: &[Note], connection: u64, probe: &mut P)
             Note::Limited { which, value, retry_after } => {
                 Event::RateLimited { which, value: *value, retry_after: *retry_after }
             }
-            Note::Handler { panicked, ns } => Event::HandlerEnd { panicked: *panicked, ns: *ns },
+            Note::Handler { panicked, ns } => Event::HandlerRan { panicked: *panicked, ns: Some(*ns) },
         };
         probe.event(connection, event);
     }

@@ -11,15 +11,20 @@ use crate::app::hook::Origin;
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Route;
+use crate::app::tree::Try;
 use crate::http1::connection::Event as Received;
 use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
-use crate::http1::states::Recv;
+use crate::http1::method::Method;
+use crate::http1::states::{Recv, Send};
 use crate::net::deadline::{Millis, NEVER};
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
-use crate::wire::probe::{Due, Ending, Event, Found, Probe, Search, nanoseconds};
+use crate::wire::probe::{Due, Ending, Event, Found, Handler, Probe, Search, nanoseconds};
+
+/// Near misses that a request without a route shows at most: a table may have hundreds.
+const NEAR_MISSES: usize = 5;
 
 impl<S: Socket> Conn<S> {
     /// What a read came to.
@@ -69,6 +74,8 @@ impl<S: Socket> Conn<S> {
             Err(_) => Found::Error,
         };
         if matches!(before, Recv::Idle | Recv::Head) && !bytes.is_empty() {
+            // The head had begun before anything was found in it.
+            probe.event(self.id, Event::Stand { recv: Recv::Head, send: Send::Idle });
             probe.event(self.id, Event::Looked { have: bytes.len(), found });
         }
         match received {
@@ -105,12 +112,12 @@ impl<S: Socket> Conn<S> {
         let handled = context.app.handle_told(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Origin { name, place } = route.origin;
-            probe.event(self.id, Event::HandlerStart { name, place, blocking: true });
+            probe.event(self.id, Event::HandlerStart { handler: Handler { name, place }, blocking: true });
         }
         handled
     }
 
-    /// Which routes the path was held against, and which one it is. The router itself looks at fewer: it is timed alone.
+    /// Which route it is, and for a reader what speaks against each of the others. The router tries none of those: it is timed alone.
     #[track_caller]
     fn tell_routing<'a, P: Probe>(
         &self,
@@ -122,18 +129,24 @@ impl<S: Socket> Conn<S> {
         let found = context.app.find(request);
         let ns = nanoseconds(began.elapsed());
         let tries = context.app.explain(request);
-        let (search, mut id) = (Search { tried: tries.len(), ns }, 0);
+        let elsewhere = tries.iter().filter(|told| told.segment == Some(1) && !told.near).count();
+        let (search, mut id, mut shown) = (Search { tried: tries.len(), elsewhere, ns }, 0, 0);
         for told in &tries {
             let Some(route) = context.app.route_at(told.route) else { continue };
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
-            let fits = is_it || route.method == request.method();
+            let method = request.method();
+            let fits = route.method == method || (method == Method::HEAD && route.method == Method::GET);
             let reason = if told.matched && !fits { "another method" } else { told.reason.as_str() };
             let (method, pattern, matched) = (route.method.as_str(), route.pattern.text(), told.matched && fits);
+            let near = !is_it && told.near && (fits || told.matched);
+            let telling = near && found.is_err() && shown < NEAR_MISSES;
+            shown += usize::from(telling);
+            let Try { route: number, segment, .. } = *told;
             probe.event(
                 self.id,
-                Event::RouteTry { id: told.route, method, pattern, matched, segment: told.segment, reason },
+                Event::RouteTry { id: number, method, pattern, matched, segment, reason, near, telling },
             );
-            id = if is_it { told.route } else { id };
+            id = if is_it { number } else { id };
         }
         match found {
             Ok(route) => {
