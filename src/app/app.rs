@@ -2,10 +2,11 @@
 
 use super::conditional;
 use super::error::{Error, Result};
+use super::hook::Before;
 use super::into_response::IntoResponse;
-use super::request::Request;
+use super::request::{Admitted, Request};
 use super::response::Response;
-use super::router::{Route, Router};
+use super::router::{Route, Router, Scope};
 use super::shared::Shared;
 use super::told::{Listener, Step};
 use super::tree::{Found, Params};
@@ -53,12 +54,12 @@ impl std::ops::DerefMut for App {
 
 /// What the application says of a request whose body is still to come.
 pub(crate) enum Admission {
-    /// Up to this many bytes; none: the server's limit.
-    Body(Option<u64>),
+    /// Up to this many bytes; none: the server's limit. The hooks and guards that decide on the head have run, if there are any.
+    Body(Option<u64>, Option<Admitted>),
     /// The handler reads it while it comes; up to this many bytes, or any number.
     Streamed(Option<u64>),
-    /// No handler will read it.
-    Unwanted,
+    /// No handler will read it: the response is complete.
+    Answered,
 }
 
 impl App {
@@ -119,6 +120,7 @@ impl App {
                 response.fail(error);
             }
         });
+        request.leave_ahead();
         if !back {
             listener.hear(Step::Panicked);
         }
@@ -144,13 +146,44 @@ impl App {
         self.finish(scope, request, response, listener);
     }
 
-    /// Looks ahead at a request whose body is still to come.
-    pub(crate) fn admit<'a>(&'a self, mut request: Request<'a>) -> Admission {
-        match self.find(&mut request) {
-            Ok(route) if route.streaming => Admission::Streamed(route.max_body),
-            Ok(route) => Admission::Body(route.max_body),
-            Err(_) => Admission::Unwanted,
+    /// Whether there is something to decide on the head that may run on the loop.
+    pub(crate) fn decides_ahead(&self, found: std::result::Result<&Route, Found>) -> bool {
+        match found {
+            Ok(route) => !route.blocking && (self.router.hooked || !route.is_bare()),
+            Err(_) => true,
         }
+    }
+
+    /// Decides on the head of a request whose body is still to come: before hooks and guards run, and what they refuse, or what no
+    /// route is for, is answered. What may block does so on the pool: a streaming route's hooks and guards run there, before its
+    /// handler asks for the body.
+    pub(crate) fn admit<'a>(
+        &'a self,
+        found: std::result::Result<&Route, Found>,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut impl Listener,
+    ) -> Admission {
+        let scope = match found {
+            Ok(route) if route.streaming => return Admission::Streamed(route.max_body),
+            Ok(route) if !self.decides_ahead(found) => return Admission::Body(route.max_body, None),
+            Ok(route) => route.scope,
+            Err(miss) => self.scope_of(miss, request),
+        };
+        let mut passed = None;
+        let back = caught(response, |response| match self.look(found, scope, request, response, listener) {
+            Ok(route) => passed = route,
+            Err(error) => response.fail(error),
+        });
+        request.leave_ahead();
+        if !back {
+            listener.hear(Step::Panicked);
+        }
+        if let Some(route) = passed {
+            return Admission::Body(route.max_body, Some(request.take_admitted()));
+        }
+        self.finish(scope, request, response, listener);
+        Admission::Answered
     }
 
     pub(crate) fn shared_state(&self) -> &Shared {
@@ -181,20 +214,41 @@ impl App {
         response: &mut Response,
         listener: &mut impl Listener,
     ) -> Result<()> {
-        self.run_before(scope, request, listener)?;
         let route = match found {
-            Ok(route) => route,
-            Err(miss) => return self.miss(miss, request, response),
+            Ok(route) if request.is_admitted() => Some(route),
+            found => self.look(found, scope, request, response, listener)?,
         };
-        for (number, guard) in route.guards.iter().enumerate() {
-            let passed = (guard.run)(request);
-            listener.hear(Step::Guard { origin: guard.origin, number, answer: passed.as_ref().err() });
-            passed?;
-        }
+        let Some(route) = route else { return Ok(()) };
+        self.run_before(|scope| &scope.before_with_body, scope, request, listener)?;
         listener.hear(Step::Handler(route));
         (route.handler)(request, response);
         listener.hear(Step::Handled);
         Ok(())
+    }
+
+    /// What is decided on the head: before hooks, then the route or the answer where there is none, then its guards. They see no body,
+    /// here or not, so that a client learns what they say before it sends one. Returns the route whose handler is to run.
+    fn look<'r>(
+        &self,
+        found: std::result::Result<&'r Route, Found>,
+        scope: usize,
+        request: &mut Request<'_>,
+        response: &mut Response,
+        listener: &mut impl Listener,
+    ) -> Result<Option<&'r Route>> {
+        request.ahead(|request| {
+            self.run_before(|scope| &scope.before, scope, request, listener)?;
+            let route = match found {
+                Ok(route) => route,
+                Err(miss) => return self.miss(miss, request, response).map(|()| None),
+            };
+            for (number, guard) in route.guards.iter().enumerate() {
+                let passed = (guard.run)(request);
+                listener.hear(Step::Guard { origin: guard.origin, number, answer: passed.as_ref().err() });
+                passed?;
+            }
+            Ok(Some(route))
+        })
     }
 
     /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6, §15.6.2).
@@ -255,13 +309,19 @@ impl App {
         names.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The before hooks of a router and of those it is nested in, outermost first.
-    fn run_before(&self, scope: usize, request: &mut Request<'_>, listener: &mut impl Listener) -> Result<()> {
+    /// The before hooks of a router and of those it is nested in, outermost first. `hooks`: which of the two kinds.
+    fn run_before(
+        &self,
+        hooks: fn(&Scope) -> &[Before],
+        scope: usize,
+        request: &mut Request<'_>,
+        listener: &mut impl Listener,
+    ) -> Result<()> {
         let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
         if let Some(parent) = scope.parent {
-            self.run_before(parent, request, listener)?;
+            self.run_before(hooks, parent, request, listener)?;
         }
-        for (number, hook) in scope.before.iter().enumerate() {
+        for (number, hook) in hooks(scope).iter().enumerate() {
             let passed = (hook.run)(request);
             listener.hear(Step::Before { origin: hook.origin, number, answer: passed.as_ref().err() });
             passed?;

@@ -1,4 +1,4 @@
-//! A function that a program hands to us, with what it is called and where that happened; runs nothing.
+//! Functions that a program adds around its handlers, with what each is called and where that happened; runs none of them.
 
 use std::any::type_name_of_val;
 use std::panic::Location;

@@ -2,6 +2,7 @@
 
 #[expect(clippy::module_inception, reason = "the file is named after the type it holds")]
 pub(crate) mod app;
+mod around;
 pub(crate) mod body;
 pub(crate) mod caching;
 pub(crate) mod client;

@@ -32,8 +32,16 @@ pub struct Request<'a> {
     route: Option<&'a Route>,
     params: Params,
     storage: Option<Box<Storage>>,
+    /// What runs now decides on the head alone.
+    ahead: bool,
+    /// The hooks and guards that decide on the head have run.
+    admitted: bool,
     decoded_path: OnceCell<String>,
 }
+
+/// The evidence that the hooks and guards which decide on the head have let a request pass, with the values that they left.
+#[derive(Default)]
+pub(crate) struct Admitted(Option<Box<Storage>>);
 
 impl<'a> Request<'a> {
     #[inline]
@@ -53,6 +61,8 @@ impl<'a> Request<'a> {
             route: None,
             params: Params::default(),
             storage: None,
+            ahead: false,
+            admitted: false,
             decoded_path: OnceCell::new(),
         }
     }
@@ -168,9 +178,18 @@ impl<'a> Request<'a> {
         *self.peer
     }
 
-    /// The body, decoded, whole.
+    /// Returns the body, decoded, whole. An after hook or error page of a request that was answered before its body came sees none.
+    ///
+    /// # Panics
+    /// In a [`before`](crate::Router::before) hook or a guard, when there is a body: they decide on the head, and the body may not have
+    /// been sent yet. It is a mistake of the program, answered with 500 and logged with the line that asked.
+    /// [`before_with_body`](crate::Router::before_with_body) is for hooks that read it.
     #[inline]
+    #[track_caller]
     pub fn body(&self) -> &[u8] {
+        if self.ahead {
+            self.refuse_ahead();
+        }
         self.body
     }
 
@@ -178,8 +197,12 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// 400 when it is no UTF-8.
+    ///
+    /// # Panics
+    /// As [`body`](Request::body).
+    #[track_caller]
     pub fn text_body(&self) -> Result<&str> {
-        std::str::from_utf8(self.body)
+        std::str::from_utf8(self.body())
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
@@ -250,6 +273,45 @@ impl<'a> Request<'a> {
     /// A value that a hook left, to change it.
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         self.storage.as_mut().and_then(|storage| storage.get_mut())
+    }
+
+    #[cold]
+    #[track_caller]
+    fn refuse_ahead(&self) {
+        let declared = self.head.notes.content_length.is_some() || self.head.notes.codings > 0;
+        #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
+        if declared {
+            panic!(
+                "before hooks and guards run before the body is here: read it in the handler, or in before_with_body(…)"
+            );
+        }
+    }
+
+    /// Runs what decides on the head alone.
+    pub(crate) fn ahead<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.ahead = true;
+        let decided = run(self);
+        self.ahead = false;
+        decided
+    }
+
+    /// What decided on the head did not come back: the body is there for what follows.
+    pub(crate) fn leave_ahead(&mut self) {
+        self.ahead = false;
+    }
+
+    /// The hooks and guards that decide on the head have run, and left these values.
+    pub(crate) fn admit(&mut self, admitted: Admitted) {
+        (self.storage, self.admitted) = (admitted.0, true);
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.admitted
+    }
+
+    /// What those hooks and guards left, for the time when the body is here.
+    pub(crate) fn take_admitted(&mut self) -> Admitted {
+        Admitted(self.storage.take())
     }
 
     /// Finds the route of this request, and notes its pattern's parameters here.

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::{Error, Result};
-use super::hook::{self, After, Before, ErrorPage, Guard, Handler, Hook, Origin};
+use super::hook::{self, After, Before, ErrorPage, Guard, Handler, Origin};
 use super::into_response::IntoResponse;
 use super::pattern::Pattern;
 use super::request::Request;
-use super::response::Response;
 use super::slashes::Slashes;
 use super::tree::Tree;
 use crate::http1::method::Method;
@@ -41,7 +40,7 @@ pub struct Router {
     /// Whether any scope has a hook.
     pub(crate) hooked: bool,
     /// The first guards of every route of this router.
-    guards: Vec<Guard>,
+    pub(super) guards: Vec<Guard>,
 }
 
 /// One route, returned when it is added so that its options stand on the same line.
@@ -84,6 +83,7 @@ pub(crate) struct Scope {
     /// The scope that this one is nested in; only the outermost has none.
     pub(crate) parent: Option<usize>,
     pub(crate) before: Vec<Before>,
+    pub(crate) before_with_body: Vec<Before>,
     pub(crate) after: Vec<After>,
     pub(crate) pages: Vec<(StatusCode, ErrorPage)>,
     pub(crate) any_page: Option<ErrorPage>,
@@ -202,47 +202,6 @@ impl Router {
             }
             self.add(route);
         }
-    }
-
-    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it, added earlier or later. `Err`
-    /// answers at once.
-    ///
-    /// All before hooks run first, then the guards of the outermost router, then inwards, those of the route last. A path or
-    /// method without a route meets no guard; a [`before`](Router::before) hook meets everything.
-    ///
-    /// ```
-    /// use wirelight::{App, Error, Router};
-    ///
-    /// let mut admin = Router::new();
-    /// admin.require(|req| if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::unauthorized("Key", "")) });
-    /// admin.get("/stats", |_| "stats");
-    ///
-    /// let mut app = App::new();
-    /// app.nest("/admin", admin);
-    /// assert_eq!(app.test().get("/admin/stats").send().status(), 401);
-    /// assert_eq!(app.test().get("/admin/stats").header("X-Key", "k").send().text(), "stats");
-    /// ```
-    #[track_caller]
-    pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        let guard = Guard { origin: Origin::of(&guard), run: Arc::new(guard) };
-        for route in &mut self.routes {
-            route.guards.insert(self.guards.len(), guard.clone());
-        }
-        self.guards.push(guard);
-    }
-
-    /// Runs `hook` before every route of this router, in the order added. `Err` answers at once.
-    #[track_caller]
-    pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        self.hooked = true;
-        self.own().before.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
-    }
-
-    /// Runs `hook` on every answer, errors included, in the order added.
-    #[track_caller]
-    pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
-        self.hooked = true;
-        self.own().after.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
     }
 
     /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own.

@@ -115,6 +115,15 @@ impl Connection {
         }
     }
 
+    /// As [`admit`](Connection::admit) where no more than `max_body` bytes are announced; otherwise nothing changes.
+    pub(crate) fn admit_if_short(&mut self, max_body: u64) -> bool {
+        let short = !matches!(self.framing.body(), Body::Length(length) if length > max_body);
+        if short {
+            self.max_body = max_body;
+        }
+        short
+    }
+
     /// Whether the client waits for `100 Continue` before it sends its body: it asked to, there is one, and none of it is here.
     pub(crate) fn awaits_continue(&self, input: &[u8], head: &Head) -> bool {
         let waits = self.recv == Recv::Body && head.notes.expect_continue && input.len() == self.body_start;

@@ -9,9 +9,10 @@
 //!
 //! # Order
 //! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that everything later has the id and a
-//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. What is refused on the wire passes the after hooks
-//! alone: those of its route when the head was read (a body too long, too slow or broken), with the request as it came, though without
-//! body; else those of the app, with a request that has no target and no fields.
+//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. Before hooks decide on the head of a request, before
+//! its body is read. What is refused on the wire passes the after hooks: those of its route when the head was read (a body too long, too
+//! slow or broken), with the request as it came and the values that before hooks left, though without body; else those of the app, with
+//! a request that has no target and no fields.
 //!
 //! ```
 //! use wirelight::App;
@@ -210,7 +211,8 @@ mod tests {
             ("POST", item, format!("{chunked}1\r\n1\r\n0\r\nbad name: x\r\n\r\n"), 400),
             ("POST", item, "Content-Length: 4\r\n\r\n12".to_owned(), 400),
             ("POST", item, "Expect: x\r\nContent-Length: 1\r\n\r\n1".to_owned(), 417),
-            ("PUT", ("/in/7", "PUT /in/7 None"), format!("{chunked}x\r\n"), 400),
+            // What the head decided stands, whatever comes after it.
+            ("PUT", ("/in/7", "PUT /in/7 None"), format!("{chunked}x\r\n"), 405),
             (
                 "POST",
                 ("/in/stream", "POST /in/stream Some(\"/in/stream\")"),

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::deadline::{Millis, Transfer};
-use super::desk::{Context, Desk, Tools};
+use super::desk::{Context, Desk, Tools, Verdict};
 use super::socket::Socket;
 use super::watch;
 use crate::app::body::Switch;
@@ -107,6 +107,8 @@ struct Held {
     stream: Option<Stream>,
     /// The body of a request whose handler reads it while it comes.
     intake: Option<Intake>,
+    /// What was decided on the head of a request whose body is still to come.
+    verdict: Option<Verdict>,
     /// The request that the pool has, and until when, if there is a limit.
     away: Option<(Arc<Exchange>, Millis)>,
     /// The socket's next owner.
@@ -209,15 +211,17 @@ impl<S: Socket> Conn<S> {
             if taken < fresh.len() {
                 let mut held = Box::new(Held::of(fresh.get(taken..).unwrap_or_default()));
                 if self.http.is_unfinished() {
-                    held.head = head.kept();
+                    (held.head, held.verdict) = (head.kept(), tools.verdict.take());
                 }
                 self.hold(held);
             }
             return;
         };
         held.append(fresh);
+        tools.verdict = held.verdict.take();
         let Held { input, at, head, .. } = &mut *held;
         *at += self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
+        held.verdict = tools.verdict.take();
         self.hold(held);
     }
 
@@ -236,9 +240,8 @@ impl<S: Socket> Conn<S> {
             let bytes = input.get_mut(taken..).unwrap_or_default();
             let next = match self.receive(bytes, head, context, probe) {
                 Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
-                    Ok(true) => continue,
-                    Ok(false) => self.answer(bytes, head, tools, context, probe),
-                    Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
+                    Some(answered) => answered,
+                    None => continue,
                 },
                 Ok(Event::Head | Event::End) => self.answer(bytes, head, tools, context, probe),
                 Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.settings.limits) {
@@ -275,6 +278,11 @@ impl<S: Socket> Conn<S> {
     ) -> Option<usize> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
+        match tools.verdict.take() {
+            None => {}
+            Some(Verdict::Passed(admitted)) => request.admit(admitted),
+            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
+        }
         tools.response.reset();
         let handled = match P::ON && probe.hears() {
             true => self.handle_told(&mut request, &mut tools.response, context, probe),
@@ -282,6 +290,7 @@ impl<S: Socket> Conn<S> {
             false => context.app.handle(&mut request, &mut tools.response),
         };
         if !handled {
+            tools.verdict = request.is_admitted().then(|| Verdict::Passed(request.take_admitted()));
             self.stage = Stage::Postponed;
             return None;
         }
@@ -316,6 +325,11 @@ impl<S: Socket> Conn<S> {
         let blank = Head::default();
         let head = if self.http.keeps_head() { head } else { &blank };
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        match tools.verdict.take() {
+            None => {}
+            Some(Verdict::Passed(admitted)) => request.admit(admitted),
+            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
+        }
         tools.response.reset();
         context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
         self.encode(tools, true, context, probe)
@@ -330,7 +344,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        let Tools { response, output, opening } = tools;
+        let Tools { response, output, opening, .. } = tools;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();

@@ -7,6 +7,7 @@ use super::office::Office;
 use super::slots::Key;
 use super::tls::Cover;
 use crate::app::app::App;
+use crate::app::request::Admitted;
 use crate::app::response::Response;
 use crate::http1::encode::Opening;
 use crate::http1::head::Head;
@@ -31,6 +32,16 @@ pub(crate) struct Tools {
     pub(crate) response: Response,
     pub(crate) output: Vec<u8>,
     pub(crate) opening: Opening,
+    /// What was decided on the head of the request at hand, while its body is received.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+/// What the application decided on a head.
+pub(crate) enum Verdict {
+    /// The handler may run, with the values that hooks and guards left.
+    Passed(Admitted),
+    /// This response stands, and the rest of a small body is discarded before it leaves, so that the connection may stay.
+    Answered(Box<Response>),
 }
 
 /// What a connection has to know and cannot change.
@@ -87,6 +98,7 @@ impl Desk {
             response: Response::with_room(),
             output: Vec::with_capacity(OUTPUT),
             opening: Opening::at(SystemTime::now()),
+            verdict: None,
         };
         Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
     }

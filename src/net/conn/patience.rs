@@ -206,6 +206,7 @@ impl<S: Socket> Conn<S> {
     /// 408, if the client began to speak at all.
     fn too_late<P: Probe>(&mut self, late: Fault, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
         let mut held = self.held.take().unwrap_or_default();
+        desk.tools.verdict = held.verdict.take();
         let Held { input, at, head, .. } = &mut *held;
         let bytes = input.get(*at..).unwrap_or_default();
         let Some(reject) = self.http.expire(bytes, head, &context.settings.limits, late) else {

@@ -108,7 +108,8 @@ impl<S: Socket> Conn<S> {
         context: &Context<'a>,
         probe: &mut P,
     ) -> bool {
-        let found = self.tell_routing(request, context, probe);
+        let told = request.is_admitted(); // when the head was here
+        let found = if told { None } else { self.tell_routing(request, context, probe) };
         let handled = context.app.handle_told(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Origin { name, place } = route.origin;
@@ -119,7 +120,7 @@ impl<S: Socket> Conn<S> {
 
     /// Which route it is, and for a reader what speaks against each of the others. The router tries none of those: it is timed alone.
     #[track_caller]
-    fn tell_routing<'a, P: Probe>(
+    pub(super) fn tell_routing<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
         context: &Context<'a>,

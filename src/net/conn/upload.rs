@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::ear::Ear;
 use super::later::Exchange;
 use super::{Conn, Fate, Stage};
 use crate::app::app::Admission;
@@ -12,11 +13,13 @@ use crate::app::upload::Pipe;
 use crate::http1::encode;
 use crate::http1::fault::{Fault, Reject};
 use crate::http1::head::Head;
-use crate::net::desk::{Context, Desk, Tools};
+use crate::net::desk::{Context, Desk, Tools, Verdict};
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Event, Probe};
 
+/// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
+const SMALL_BODY: u64 = 64 * 1024;
 /// Reads of one connection before the others get their turn.
 const READS_A_TURN: usize = 8;
 
@@ -49,8 +52,8 @@ impl Intake {
 }
 
 impl<S: Socket> Conn<S> {
-    /// The head is whole, the body is to come: how much of it does the resource take, and does the client wait for our word?
-    /// `false`: nobody will read it, and the client has not sent it yet, or the handler will read it while it comes: go on at once.
+    /// The head is whole, the body is to come: the application decides on the head. `None`: receive on. Otherwise there was an answer,
+    /// or the handler reads the body while it comes, and the value is what [`answer`](Conn::answer) returns.
     #[cold]
     pub(super) fn admit<P: Probe>(
         &mut self,
@@ -59,30 +62,70 @@ impl<S: Socket> Conn<S> {
         tools: &mut Tools,
         context: &Context<'_>,
         probe: &mut P,
-    ) -> Result<bool, Reject> {
+    ) -> Option<Option<usize>> {
         let waits = self.http.awaits_continue(bytes, head);
-        let request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
-        let admission = context.app.admit(request);
-        if P::ON && waits && !matches!(admission, Admission::Streamed(_)) {
-            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Unwanted) });
+        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        tools.response.reset();
+        let found = context.app.find(&mut request);
+        if P::ON && probe.hears() && context.app.decides_ahead(found) {
+            self.tell_routing(&mut request, context, probe);
         }
-        let limit = match admission {
-            Admission::Unwanted if waits => return Ok(false),
-            Admission::Unwanted => None,
-            Admission::Body(limit) => limit,
-            Admission::Streamed(limit) => {
-                self.http.admit(limit.unwrap_or(u64::MAX), head)?;
-                if context.office.elsewhere.is_some() {
-                    return Ok(false);
-                }
-                limit.or(Some(u64::MAX)) // a test without threads: the whole body first
+        let mut ear = Ear { connection: self.id, probe: &mut *probe };
+        let admission = context.app.admit(found, &mut request, &mut tools.response, &mut ear);
+        if P::ON && waits && !matches!(admission, Admission::Streamed(_)) {
+            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Answered) });
+        }
+        let (limit, streams) = match admission {
+            Admission::Answered => return self.answer_early(waits, tools, context, probe),
+            Admission::Body(limit, admitted) => {
+                tools.verdict = admitted.map(Verdict::Passed);
+                (limit.unwrap_or(context.settings.limits.body), false)
             }
+            // In a test without threads the whole body comes first.
+            Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.office.elsewhere.is_some()),
         };
-        self.http.admit(limit.unwrap_or(context.settings.limits.body), head)?;
+        if let Err(reject) = self.http.admit(limit, head) {
+            return Some(self.refuse(reject, head, bytes, tools, context, probe));
+        }
+        if streams {
+            return Some(self.answer(bytes, head, tools, context, probe));
+        }
         if waits {
             tools.output.extend_from_slice(encode::CONTINUE);
         }
-        Ok(true)
+        None
+    }
+
+    /// The response stands before the body is here. A small body that the client sends anyway is received first and discarded, and
+    /// the connection may stay. No other is waited for: this response is the last (RFC 9112 §9.3), and the client may send on while it
+    /// reads it (§9.6).
+    fn answer_early<P: Probe>(
+        &mut self,
+        waits: bool,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<Option<usize>> {
+        if !waits && self.http.admit_if_short(SMALL_BODY) {
+            tools.verdict = Some(Verdict::Answered(Box::new(std::mem::take(&mut tools.response))));
+            return None;
+        }
+        Some(self.encode(tools, false, context, probe))
+    }
+
+    /// A response that stood when the head was here leaves when the body is, or will not be.
+    #[cold]
+    pub(super) fn answer_late<P: Probe>(
+        &mut self,
+        response: Response,
+        bytes: &[u8],
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<usize> {
+        tools.response = response;
+        let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
+        self.encode(tools, last, context, probe)
     }
 
     /// Moves what is here into the pipe, and reads on while there is room in it.
