@@ -215,5 +215,7 @@ fn a_stop_without_grace_ends_them_too() {
     let mut client = upgraded(&server);
     server.handle.stop_now();
     bounded::joined(server.thread.take().unwrap()).unwrap().unwrap();
-    assert_eq!(client.0.read(&mut [0; 1]).unwrap(), 0);
+    // A reset where the socket was still on its way to its thread.
+    let end = client.0.read(&mut [0; 1]).map_err(|error| error.kind());
+    assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");
 }
