@@ -69,12 +69,15 @@ fn first_to_fix(judged: &[(Experiment, Verdict)]) -> String {
     if let Some((experiment, _)) = URGENT.iter().find_map(wrong) {
         return format!("{} ({})", experiment.text("title"), experiment.texts("rfc").join(", "));
     }
-    let reasons: Vec<_> = judged
-        .iter()
-        .filter_map(|(_, verdict)| if let Verdict::Tolerated(reason) = verdict { Some(reason) } else { None })
-        .collect();
-    let times = |reason: &&&String| reasons.iter().filter(|other| *other == *reason).count();
-    reasons.iter().max_by_key(times).map_or_else(|| "nothing".to_owned(), |reason| (*reason).clone())
+    // A habit shows in several experiments.
+    let tolerated: Vec<_> = judged.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Tolerated(_))).collect();
+    let times = |one: &(Experiment, Verdict)| tolerated.iter().filter(|(_, other)| *other == one.1).count();
+    match tolerated.iter().copied().reduce(|most, one| if times(one) > times(most) { one } else { most }) {
+        Some((experiment, Verdict::Tolerated(reason))) => {
+            format!("nothing is wrong; of what is tolerated, {}. {reason}", experiment.text("title"))
+        }
+        _ => "nothing".to_owned(),
+    }
 }
 
 fn play(experiment: &Experiment, server: SocketAddr) -> Result<Outcome, Failure> {

@@ -164,9 +164,10 @@ fn phrase(statuses: &[u16], ending: Ending) -> String {
 /// What the rule asks for, in a few words: `400`, `408, then it closes`.
 pub(super) fn rule(experiment: &Experiment) -> String {
     let right = experiment.right_outcomes().unwrap_or_default();
-    let words = |statuses: &str| match statuses.replace("ok", "a valid response").replace(' ', ", ") {
+    let word = |status: &str| if status == "ok" { "a valid response".to_owned() } else { status.to_owned() };
+    let words = |statuses: &str| match statuses.split(' ').map(word).collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => "no response yet".to_owned(),
-        words => words.replace("valid response, a valid", "valid response, another valid"),
+        words => words,
     };
     let mut wanted: Vec<(String, Vec<&str>)> = Vec::new();
     for (statuses, end) in right.iter().map(|outcome| outcome.rsplit_once(' ').unwrap_or(("", outcome))) {
