@@ -10,7 +10,7 @@ use std::io::Read;
 use lexopt::Arg::{Long, Short, Value};
 use wirelight::wire;
 
-use super::{Failure, confused, help, say, screen};
+use super::{Failure, confused, help, paste, say, screen};
 use page::{Style, page};
 
 /// More than this is no message that a person reads.
@@ -20,24 +20,30 @@ const MOST_MESSAGES: usize = 100;
 
 /// Explains the file that the arguments name, `-` being the standard input.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
-    let mut style = Style { spans: false, show_secrets: false, columns: screen::columns(&std::io::stdout()) };
+    let mut style =
+        Style { spans: false, show_secrets: false, brief: false, columns: screen::columns(&std::io::stdout()) };
     let mut flags = [("show-secrets", &mut style.show_secrets), ("spans", &mut style.spans)];
     let Some(file) = one_file(arguments, "explain", &mut flags)? else { return Ok(()) };
     let bytes = read(file)?;
-    let mut explanation = wire::explain_pasted(&bytes);
-    for _ in 0..MOST_MESSAGES {
-        say(page(&explanation, &style));
-        if explanation.rest().is_empty() || !explanation.continues() {
-            return Ok(());
-        }
-        explanation = if explanation.was_pasted() {
-            wire::explain_pasted(explanation.rest())
-        } else {
-            wire::explain(explanation.rest())
-        };
-        say("\nand after it:\n");
+    let paste = paste::recognise(&bytes);
+    if !paste.note.is_empty() {
+        say(wire::wrap(&paste.note, 0, style.columns) + if paste.parts.is_empty() { "" } else { "\n" });
     }
-    say(format_args!("\n{} bytes more are not shown", explanation.rest().len()));
+    style.brief = paste.foreign;
+    let mut shown = 0;
+    for part in paste.parts {
+        let mut part = Some(part);
+        while let Some(message) = part {
+            if shown == MOST_MESSAGES {
+                say("\nThe messages after these are not shown.");
+                return Ok(());
+            }
+            let explanation = message.explain();
+            say(format_args!("{}{}", if shown == 0 { "" } else { "\nand after it: " }, page(&explanation, &style)));
+            shown += 1;
+            part = explanation.continues().then(|| message.rest(&explanation)).flatten();
+        }
+    }
     Ok(())
 }
 

@@ -74,8 +74,13 @@ wirelight explain: take a raw request or response apart
 Usage: wirelight explain FILE [options]
        … | wirelight explain -
 
+FILE is a message, or several in a row, as it was on the wire or copied from a
+page; the output of curl -v, --trace or --trace-ascii; DevTools' HTTP/2 fields;
+a hex dump, base64, or one line with \\r\\n in it.
+
 Prints each line with its meaning, every mistake with its byte and RFC section,
-and what a server or client makes of the message.
+and what a server or client makes of the message; of a refused one, how other
+readers would cut it.
 
   --spans          a row for each part of a line, too
   --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too";

@@ -10,6 +10,7 @@ mod glyphs;
 mod help;
 mod lab;
 mod logging;
+mod paste;
 mod poke;
 mod replay;
 mod routes;

@@ -10,11 +10,11 @@ mod faults;
 mod paste;
 mod query;
 mod readings;
+mod shown;
 mod verdict;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::http1::fault::Fault;
 use crate::wire::secret::Secrets;
@@ -22,14 +22,12 @@ use crate::wire::spans::{self, Span};
 use body::Measured;
 pub use readings::{Reading, ReadingEnd};
 use readings::{Refused, readings};
+pub use shown::Shown;
 
 /// A message taken apart. From [`explain`] and [`explain_pasted`].
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// A text, shared by the messages in it.
-    text: Arc<[u8]>,
-    /// The bytes of the text from the first byte of this message on.
-    here: Range<usize>,
+    bytes: Vec<u8>,
     spans: Vec<Span>,
     secrets: Vec<Range<usize>>,
     request: bool,
@@ -79,7 +77,7 @@ pub struct Finding {
 /// assert!(explanation.verdict().contains("400 Bad Request"));
 /// ```
 pub fn explain(bytes: &[u8]) -> Explanation {
-    taken_apart(bytes.into(), 0, false)
+    taken_apart(bytes.into(), false, Shown::Wire)
 }
 
 /// As [`explain`], for text that was copied from a page: without a single CR LF, each line of the head is read as if it had one, and
@@ -91,35 +89,49 @@ pub fn explain(bytes: &[u8]) -> Explanation {
 /// ```
 pub fn explain_pasted(text: &[u8]) -> Explanation {
     let (text, pasted) = paste::with_line_ends(text);
-    taken_apart(text.into(), 0, pasted)
+    taken_apart(text, pasted, Shown::Wire)
 }
 
-/// Takes apart the message of `text` that begins at `start`.
-fn taken_apart(text: Arc<[u8]>, start: usize, pasted: bool) -> Explanation {
-    let bytes = text.get(start..).unwrap_or_default();
-    let mut spans = spans::head_spans(bytes);
+/// As [`explain`], for a message that a tool wrote down: its bodies are what the tool shows of them, so their lengths are not faults.
+///
+/// ```
+/// use wirelight::wire::{Shown, explain_shown};
+///
+/// let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+/// let explanation = explain_shown(&[&head[..], b"not in chunks"].concat(), Shown::Content { hidden: None });
+/// assert!(explanation.findings().is_empty() && explanation.body().ends_with("the paste holds 13 bytes."));
+/// ```
+pub fn explain_shown(bytes: &[u8], shown: Shown) -> Explanation {
+    taken_apart(bytes.into(), false, shown)
+}
+
+fn taken_apart(mut bytes: Vec<u8>, pasted: bool, shown: Shown) -> Explanation {
+    let mut spans = spans::head_spans(&bytes);
     let head_end = spans.last().map_or(0, |span| span.end);
-    let request = !start_line(bytes).starts_with(b"HTTP/");
+    let request = !start_line(&bytes).starts_with(b"HTTP/");
     let mut examined = faults::examine(bytes.get(..head_end).unwrap_or_default(), request);
-    let body = Measured::of(bytes.get(head_end..).unwrap_or_default(), head_end, &examined, pasted);
-    let bytes = bytes.get(..bytes.len() - body.surplus).unwrap_or_default();
+    let body = Measured::of(bytes.get(head_end..).unwrap_or_default(), head_end, &examined, pasted, shown);
+    bytes.truncate(bytes.len() - body.surplus);
     if let Some(length) = body.spans {
-        spans.extend(spans::body_spans(bytes, head_end, length));
+        spans.extend(spans::body_spans(&bytes, head_end, length));
     }
     examined.findings.extend(body.finding.clone());
-    examined.findings.extend(query::findings(bytes, &spans));
-    examined.findings.extend(date::findings(bytes, &spans));
+    examined.findings.extend(query::findings(&bytes, &spans));
+    examined.findings.extend(date::findings(&bytes, &spans));
     let end = spans.last().map_or(0, |span| span.end);
     let fate = verdict::fate(&examined, &body, request, Lengths { head: head_end, message: end, all: bytes.len() });
     let mut secrets = Vec::new();
     Secrets::default().find(bytes.get(..end).unwrap_or_default(), &mut secrets);
     let readings = match fate.refused && !examined.unfinished && head_end < bytes.len() {
-        true => readings(&Refused { bytes, request, in_chunks: body.reject.map(|(fault, _)| fault) }, &mut secrets),
+        true => {
+            let in_chunks = body.reject.map(|(fault, _)| fault);
+            readings(&Refused { bytes: &bytes, request, in_chunks }, &mut secrets)
+        }
         false => Vec::new(),
     };
     secrets.retain(|secret| secret.start < end);
     Explanation {
-        here: start..start + bytes.len(),
+        bytes,
         spans,
         secrets,
         request,
@@ -131,7 +143,6 @@ fn taken_apart(text: Arc<[u8]>, start: usize, pasted: bool) -> Explanation {
         unread: fate.unread,
         continues: fate.continues,
         end,
-        text,
     }
 }
 
@@ -155,11 +166,10 @@ impl Explanation {
 
     /// The message cut into pieces: no byte is left out, none is shown twice.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let bytes = self.bytes();
-        self.spans.iter().map(move |span| Piece {
+        self.spans.iter().map(|span| Piece {
             at: span.start,
             kind: span.kind.name(),
-            bytes: bytes.get(span.start..span.end).unwrap_or_default(),
+            bytes: self.bytes.get(span.start..span.end).unwrap_or_default(),
         })
     }
 
@@ -218,12 +228,7 @@ impl Explanation {
 
     /// The bytes after the message. They are the next one if the connection [continues](Self::continues).
     pub fn rest(&self) -> &[u8] {
-        self.bytes().get(self.end..).unwrap_or_default()
-    }
-
-    /// The bytes from the first byte of the message on.
-    fn bytes(&self) -> &[u8] {
-        self.text.get(self.here.clone()).unwrap_or_default()
+        self.bytes.get(self.end..).unwrap_or_default()
     }
 }
 

@@ -18,5 +18,5 @@ pub(crate) mod trace;
 pub(crate) mod tracer;
 mod wrap;
 
-pub use explain::{Explanation, Finding, Piece, Reading, ReadingEnd, explain, explain_pasted};
+pub use explain::{Explanation, Finding, Piece, Reading, ReadingEnd, Shown, explain, explain_pasted, explain_shown};
 pub use wrap::{display_width, wrap};

@@ -206,6 +206,9 @@ impl Chunks {
     }
 }
 
+/// Runs of valid and invalid bytes that one part of a line is cut into: a line of noise must not fill the memory with spans.
+const MAX_RUNS: usize = 64;
+
 /// Whether a field line stands before this one already.
 fn field_begun(spans: &[Span]) -> bool {
     spans.last().is_some_and(|span| span.index.is_some())
@@ -239,14 +242,16 @@ impl<'b> Tiles<'b> {
         }
     }
 
-    /// Each byte of `part` is of this kind if `fits`, else junk.
+    /// Each byte of `part` is of this kind if `fits`, else junk. A part that changes too often is noise, and the rest of it junk.
     fn push_each(&mut self, kind: Kind, part: &[u8], fits: fn(u8) -> bool) {
         let mut rest = part;
-        while let Some(&first) = rest.first() {
+        for _ in 0..MAX_RUNS {
+            let Some(&first) = rest.first() else { return };
             let length = rest.iter().take_while(|byte| fits(**byte) == fits(first)).count();
             self.push(if fits(first) { kind } else { Kind::Junk }, length);
             rest = rest.get(length..).unwrap_or_default();
         }
+        self.push(Kind::Junk, rest.len());
     }
 
     /// The current line, and the length of its end: CR LF, LF, or a CR or nothing where the bytes stop.

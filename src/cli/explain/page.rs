@@ -22,30 +22,36 @@ pub(super) struct Style {
     /// A row for each span, not for each line.
     pub(super) spans: bool,
     pub(super) show_secrets: bool,
+    /// The bytes are not HTTP: a few rows of them are enough.
+    pub(super) brief: bool,
     /// Columns of the terminal; `None`: no line is wrapped.
     pub(super) columns: Option<usize>,
 }
 
 /// Returns everything about one message.
 pub(super) fn page(explanation: &Explanation, style: &Style) -> String {
-    let mut lines = vec![wire::wrap(&heading(explanation), 0, style.columns), String::new()];
+    let mut lines = vec![wire::wrap(&heading(explanation, style), 0, style.columns), String::new()];
     lines.extend(table(explanation, style));
     lines.push(String::new());
     let mut sentence = |label: &str, text: &str| {
         lines.push(format!("{label:<SENTENCES$}{}", wire::wrap(text, SENTENCES, style.columns)));
     };
-    match explanation.findings() {
-        [] => sentence("wrong:", "nothing"),
-        findings => grouped(findings).iter().for_each(|text| sentence("wrong:", text)),
+    if !style.brief {
+        match explanation.findings() {
+            [] => sentence("wrong:", "nothing"),
+            findings => grouped(findings).iter().for_each(|text| sentence("wrong:", text)),
+        }
+        sentence("body:", explanation.body());
     }
-    sentence("body:", explanation.body());
     sentence(if explanation.is_request() { "server:" } else { "client:" }, explanation.verdict());
-    if !explanation.unread().is_empty() {
+    if !explanation.unread().is_empty() && !style.brief {
         sentence("after:", explanation.unread());
     }
     match explanation.readings() {
         [] => {}
+        [only] if style.brief && !only.reader.starts_with("speaks") => {}
         [only] => sentence("", &format!("{only}.")),
+        _ if style.brief => {}
         readings => {
             sentence("", "Readers that forgive the fault end the message at different bytes (RFC 9112 §11.2):");
             for reading in readings {
@@ -57,7 +63,10 @@ pub(super) fn page(explanation: &Explanation, style: &Style) -> String {
     lines.join("\n")
 }
 
-fn heading(explanation: &Explanation) -> String {
+fn heading(explanation: &Explanation, style: &Style) -> String {
+    if style.brief {
+        return "What a server of HTTP/1.1 makes of it:".to_owned();
+    }
     let what = if explanation.is_request() { "a request" } else { "a response" };
     let pasted = ", pasted: its lines end with LF alone and are read, and counted, as CR LF. Sent as it is, a strict reader refuses it \
                   (RFC 9112 §2.2).";
@@ -91,8 +100,8 @@ fn grouped(findings: &[Finding]) -> Vec<String> {
 
 /// The rows: offset, bytes, meaning. A `!` marks a row with a fault.
 fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
-    let pieces: Vec<Piece<'_>> = explanation.pieces().collect();
-    let rows = if style.spans { rows::spans(&pieces) } else { rows::lines(&pieces) };
+    let pieces = explanation.pieces();
+    let rows = if style.spans { rows::spans(pieces) } else { rows::lines(pieces, style.brief) };
     let secrets = if style.show_secrets { &[] } else { explanation.secrets() };
     let mut in_chunks = false;
     let mut table = Vec::new();
@@ -105,13 +114,16 @@ fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
             }
             Row::Pieces(pieces) => {
                 in_chunks |= pieces.iter().any(|piece| piece.kind == "chunk-size");
-                let place = place(pieces, explanation.findings());
-                match pieces {
+                let place = place(&pieces, explanation.findings());
+                match pieces.as_slice() {
                     [piece] if style.spans => {
                         let meaning = meanings::of_piece(piece).to_owned();
-                        (format!("{place}  {:<10}", piece.kind), text(pieces, secrets), meaning)
+                        (format!("{place}  {:<10}", piece.kind), text(&pieces, secrets), meaning)
                     }
-                    line => (place, text(pieces, secrets), meanings::of_line(line, in_chunks)),
+                    line => {
+                        let meaning = if style.brief { String::new() } else { meanings::of_line(line, in_chunks) };
+                        (place, text(&pieces, secrets), meaning)
+                    }
                 }
             }
         });

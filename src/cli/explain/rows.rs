@@ -1,18 +1,24 @@
 //! The rows that a message is shown in: one a line of the message, or one a span; long runs of like rows are folded.
 
+use std::collections::VecDeque;
+
 use wirelight::wire::Piece;
 
 /// Rows of one message; a browser's request has about thirty.
 const MAX_ROWS: usize = 60;
+/// Rows of bytes that are not HTTP.
+const BRIEF: usize = 4;
+/// Rows of one message when each span has its own.
+const MAX_SPANS: usize = 1_000;
 /// Rows that stay at the end when the middle is folded.
-const TAIL: usize = 4;
+const TAIL: usize = 2;
 /// Like rows next to each other that are shown before the rest is folded.
-const ALIKE: usize = 3;
+const ALIKE: usize = 6;
 
 /// What one row shows.
-pub(super) enum Row<'p, 'e> {
-    Pieces(&'p [Piece<'e>]),
-    /// This many rows, and their bytes, are left out.
+pub(super) enum Row<'e> {
+    Pieces(Vec<Piece<'e>>),
+    /// Rows that are left out.
     Folded {
         rows: usize,
         bytes: usize,
@@ -20,67 +26,100 @@ pub(super) enum Row<'p, 'e> {
     },
 }
 
-/// One row a line of the message; the content in rows of its own.
-pub(super) fn lines<'p, 'e>(pieces: &'p [Piece<'e>]) -> Vec<Row<'p, 'e>> {
-    let ends = |piece: &Piece<'_>| matches!(piece.kind, "crlf" | "lf-bare" | "blank" | "body");
-    let mut lines = Vec::new();
-    let mut start = 0;
-    for (index, piece) in pieces.iter().enumerate() {
-        // The CR of an unfinished end and its LF are one piece, but two ends are two.
-        if ends(piece) || pieces.get(index + 1).is_none_or(|next| next.kind == "body") {
-            lines.push(pieces.get(start..=index).unwrap_or_default());
-            start = index + 1;
+/// One row a line of the message; the content in rows of its own. `brief`: the first rows are enough.
+pub(super) fn lines<'e>(pieces: impl Iterator<Item = Piece<'e>>, brief: bool) -> Vec<Row<'e>> {
+    let mut folder = Folder { max: if brief { BRIEF } else { MAX_ROWS }, ..Folder::default() };
+    let mut line = Vec::new();
+    for piece in pieces {
+        if piece.kind == "body" && !line.is_empty() {
+            folder.line(std::mem::take(&mut line));
+        }
+        let ends = matches!(piece.kind, "crlf" | "lf-bare" | "blank" | "body");
+        line.push(piece);
+        if ends {
+            folder.line(std::mem::take(&mut line));
         }
     }
-    folded(lines)
+    if !line.is_empty() {
+        folder.line(line);
+    }
+    folder.finish()
 }
 
 /// One row a span.
-pub(super) fn spans<'p, 'e>(pieces: &'p [Piece<'e>]) -> Vec<Row<'p, 'e>> {
-    let shown = pieces.len().min(MAX_ROWS * 20);
-    let mut rows: Vec<Row<'p, 'e>> = pieces.chunks(1).take(shown).map(Row::Pieces).collect();
-    let left = pieces.get(shown..).unwrap_or_default();
-    if !left.is_empty() {
-        rows.push(Row::Folded { rows: left.len(), bytes: length(left), alike: false });
+pub(super) fn spans<'e>(mut pieces: impl Iterator<Item = Piece<'e>>) -> Vec<Row<'e>> {
+    let mut rows: Vec<Row<'e>> = pieces.by_ref().take(MAX_SPANS).map(|piece| Row::Pieces(vec![piece])).collect();
+    let (count, bytes) = pieces.fold((0, 0), |(count, bytes), piece| (count + 1, bytes + piece.bytes.len()));
+    if count > 0 {
+        rows.push(Row::Folded { rows: count, bytes, alike: false });
     }
     rows
 }
 
-/// Folds runs of like lines first, then the middle of what is still too long.
-fn folded<'p, 'e>(lines: Vec<&'p [Piece<'e>]>) -> Vec<Row<'p, 'e>> {
-    let mut rows = Vec::new();
-    for run in lines.chunk_by(|a, b| alike(a).is_some() && alike(a) == alike(b)) {
-        let shown = if run.len() > 2 * ALIKE { ALIKE } else { run.len() };
-        let (shown, left) = run.split_at(shown);
-        rows.extend(shown.iter().copied().map(Row::Pieces));
-        if !left.is_empty() {
-            let bytes = left.iter().map(|line| length(line)).sum();
-            rows.push(Row::Folded { rows: left.len(), bytes, alike: true });
+/// Keeps the first rows and the last ones, and of runs of like lines the first few.
+#[derive(Default)]
+struct Folder<'e> {
+    max: usize,
+    first: Vec<Row<'e>>,
+    last: VecDeque<Row<'e>>,
+    /// Rows that were left out between the two, and their bytes.
+    middle: (usize, usize),
+    run: (Option<&'static str>, usize),
+}
+
+impl<'e> Folder<'e> {
+    fn line(&mut self, line: Vec<Piece<'e>>) {
+        let kind = alike(&line);
+        let length = if kind.is_some() && kind == self.run.0 { self.run.1 + 1 } else { 1 };
+        self.run = (kind, length);
+        if kind.is_none() || length <= ALIKE {
+            return self.push(Row::Pieces(line));
+        }
+        let added = self::length(&line);
+        let newest = if self.last.is_empty() { self.first.last_mut() } else { self.last.back_mut() };
+        match newest {
+            Some(Row::Folded { rows, bytes, alike: true }) => (*rows, *bytes) = (*rows + 1, *bytes + added),
+            _ => self.push(Row::Folded { rows: 1, bytes: added, alike: true }),
         }
     }
-    if rows.len() > MAX_ROWS {
-        let middle: Vec<_> = rows.splice(MAX_ROWS - TAIL..rows.len() - TAIL, []).collect();
-        let counted = middle.iter().map(|row| match row {
-            Row::Pieces(pieces) => (1, length(pieces)),
-            Row::Folded { rows, bytes, .. } => (*rows, *bytes),
-        });
-        let (count, bytes) = counted.fold((0, 0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
-        rows.insert(MAX_ROWS - TAIL, Row::Folded { rows: count, bytes, alike: false });
+
+    fn push(&mut self, row: Row<'e>) {
+        if self.first.len() < self.max - TAIL {
+            return self.first.push(row);
+        }
+        self.last.push_back(row);
+        if self.last.len() > TAIL
+            && let Some(row) = self.last.pop_front()
+        {
+            let (rows, bytes) = match row {
+                Row::Pieces(pieces) => (1, length(&pieces)),
+                Row::Folded { rows, bytes, .. } => (rows, bytes),
+            };
+            self.middle = (self.middle.0 + rows, self.middle.1 + bytes);
+        }
     }
-    rows
+
+    fn finish(self) -> Vec<Row<'e>> {
+        let mut rows = self.first;
+        if self.middle.0 > 0 {
+            rows.push(Row::Folded { rows: self.middle.0, bytes: self.middle.1, alike: false });
+        }
+        rows.extend(self.last);
+        rows
+    }
 }
 
 /// What a line is, if many of it tell no more than a few do.
 fn alike(line: &[Piece<'_>]) -> Option<&'static str> {
     match line.first()?.kind {
         "chunk-size" | "chunk-data" => Some("chunk"),
-        kind @ ("junk" | "crlf" | "lf-bare" | "ows") => Some(kind),
+        kind @ ("junk" | "crlf" | "lf-bare" | "ows" | "trailer") => Some(kind),
         _ if line.iter().any(|piece| piece.kind == "junk") => Some("junk"),
-        kind @ "trailer" => Some(kind),
         _ => None,
     }
 }
 
+/// How many bytes these pieces hold.
 pub(super) fn length(pieces: &[Piece<'_>]) -> usize {
     pieces.iter().map(|piece| piece.bytes.len()).sum()
 }

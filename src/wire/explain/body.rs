@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::faults::Examined;
+use super::shown::Shown;
 use crate::http1::chunked::{Decoder, Progress};
 use crate::http1::fault::Fault;
 use crate::http1::framing::Body;
@@ -29,7 +30,7 @@ pub(super) struct Measured {
 
 impl Measured {
     /// `here`: the bytes after the head, which ends at `start`.
-    pub(super) fn of(here: &[u8], start: usize, examined: &Examined, pasted: bool) -> Measured {
+    pub(super) fn of(here: &[u8], start: usize, examined: &Examined, pasted: bool, shown: Shown) -> Measured {
         let measured = |sentence, spans| Measured {
             sentence,
             spans,
@@ -52,6 +53,9 @@ impl Measured {
             _ if examined.boundless => {
                 measured("Unknown: what the fields say about its end is invalid (RFC 9112 §6.3).".into(), to_the_end)
             }
+            body if shown != Shown::Wire && (body != Some(Body::Absent) || !here.trim_ascii().is_empty()) => {
+                Measured::shown(here, body, shown, measured(String::new(), to_the_end))
+            }
             Some(Body::Absent) => {
                 let blank = pasted && here.iter().all(u8::is_ascii_whitespace);
                 let surplus = if blank { here.len() } else { 0 };
@@ -64,9 +68,27 @@ impl Measured {
                 ),
                 to_the_end,
             ),
+            Some(_) if examined.expects && here.is_empty() => Measured {
+                finding: Some(Finding {
+                    at: start,
+                    name: "body-short",
+                    rfc: "RFC 9110 §10.1.1",
+                    sentence: "The body is not here: the client waits for 100 Continue before it sends it".into(),
+                }),
+                waits: true,
+                ..measured("It follows after 100 Continue (RFC 9110 §10.1.1).".into(), Some(Body::Absent))
+            },
             Some(Body::Length(length)) => Measured::counted(here, start, length, pasted),
             Some(Body::Chunked) => Measured::chunked(here, start),
         }
+    }
+
+    /// A body of which the source does not show the bytes of the wire.
+    fn shown(here: &[u8], body: Option<Body>, shown: Shown, measured: Measured) -> Measured {
+        // The line feed after the last line is the text's, unless the length counts it.
+        let counted = matches!(body, Some(Body::Length(length)) if length == here.len() as u64);
+        let surplus = usize::from(here.ends_with(b"\n") && !counted);
+        Measured { sentence: shown.body_sentence(body, here.len() - surplus), surplus, ..measured }
     }
 
     fn counted(here: &[u8], start: usize, length: u64, pasted: bool) -> Measured {

@@ -3,6 +3,8 @@
 use crate::http1::grammar::is_tchar;
 use crate::wire::escape;
 
+/// Lines of one kind that are looked at; a reader takes the first or the last, and there are enough of both.
+const MAX_CLAIMS: usize = 32;
 /// Bytes of a value that a sentence quotes.
 const QUOTED: usize = 40;
 
@@ -122,7 +124,9 @@ impl Claims {
             (Some(kind), ..) => {
                 let misspelled = !name.iter().all(|byte| is_tchar(*byte));
                 let value = value.get(1..).unwrap_or_default().trim_ascii().to_vec();
-                self.claims(kind).push(Claim { value, misspelled });
+                if self.claims(kind).len() < MAX_CLAIMS {
+                    self.claims(kind).push(Claim { value, misspelled });
+                }
                 Some(kind)
             }
             (None, true, Some(last)) => {

@@ -29,6 +29,8 @@ pub(super) struct Examined {
     pub(super) no_body: &'static str,
     /// Whether the connection stays (RFC 9112 §9.3).
     pub(super) persists: bool,
+    /// The client waits for 100 before it sends the body (RFC 9110 §10.1.1).
+    pub(super) expects: bool,
 }
 
 /// Looks for every fault in the head that fills `bytes`.
@@ -42,6 +44,7 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
         body: Some(Body::Absent),
         no_body: NO_BODY,
         persists: false,
+        expects: false,
     };
     let mut mended = Mended { bytes: bytes.to_vec(), changes: Vec::new() };
     let status = if request { None } else { mended.take_status_line(&mut found.findings) };
@@ -51,6 +54,7 @@ pub(super) fn examine(bytes: &[u8], request: bool) -> Examined {
             Ok(Some(framing)) => {
                 found.persists = !head.notes.close && (head.version == Version::Http11 || head.notes.keep_alive);
                 found.body = Some(framing.body());
+                found.expects = request && head.notes.expect_continue && head.version == Version::Http11;
                 break;
             }
             Ok(None) if found.unfinished => break, // not even with an end: nothing more can be said

@@ -145,9 +145,9 @@ proptest! {
         let explanation = explain(&bytes);
         let _ = explain_pasted(&bytes);
         let shown: Vec<u8> = explanation.pieces().flat_map(|piece| piece.bytes.to_vec()).collect();
-        prop_assert_eq!(&[&shown[..], explanation.rest()].concat(), &explanation.bytes());
+        prop_assert_eq!(&[&shown[..], explanation.rest()].concat(), &explanation.bytes);
         for finding in explanation.findings() {
-            prop_assert!(finding.at <= explanation.bytes().len(), "{}", finding);
+            prop_assert!(finding.at <= explanation.bytes.len(), "{}", finding);
         }
         for reading in explanation.readings() {
             prop_assert!(reading.body.start <= reading.body.end && reading.body.end <= bytes.len(), "{}", reading);

@@ -58,6 +58,11 @@ fn answer(row: Option<&FaultRow>, examined: &Examined, body: &Measured) -> Strin
     if let Some(row) = row {
         return format!("{}, and closes the connection: {} ({}).", row.status, row.sentence, row.rfc);
     }
+    if examined.expects && body.bare {
+        return "100 Continue if its routes want the body; otherwise what they say, at once, and the client need not send it (RFC 9110 \
+                §10.1.1)."
+            .into();
+    }
     if examined.unfinished || body.waits {
         return "Nothing yet: it waits for the rest, and answers 408 Request Timeout when its time is up (RFC 9110 §15.5.9), or 400 Bad \
                 Request when the connection closes first (RFC 9112 §8)."
