@@ -1,11 +1,18 @@
 //! What is decided on the head of a request, before its body is read and before `100 Continue`: who may, how often, and for what.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "support/bounded.rs"]
+mod bounded;
+#[path = "support/running.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod running;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use wirelight::{App, Error, Request, Result, TestConnection};
+use running::Running;
+use wirelight::{App, Error, Request, Result, Route, TestConnection};
 
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 const NEXT: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -33,6 +40,11 @@ fn count(counter: &AtomicUsize) {
 struct User(String);
 
 fn app() -> (App, Arc<Ran>) {
+    with(|_| ())
+}
+
+/// The application, whose `/private` has these options too.
+fn with(options: impl FnOnce(&mut Route)) -> (App, Arc<Ran>) {
     let ran = Arc::<Ran>::default();
     let mut app = App::new();
     let counts = ran.clone();
@@ -53,12 +65,11 @@ fn app() -> (App, Arc<Ran>) {
         if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::unauthorized("Key", "A key is needed.")) }
     };
     let counts = ran.clone();
-    app.post("/private", move |req: &Request| {
+    let route = app.post("/private", move |req: &Request| {
         count(&counts.handler);
         format!("{} from {}", req.body().len(), req.get::<User>().unwrap().0)
-    })
-    .max_body(50 << 20)
-    .require(key);
+    });
+    options(route.max_body(50 << 20).require(key));
     app.get("/", |_| "next");
     (app, ran)
 }
@@ -256,4 +267,79 @@ fn hooks_that_need_the_body_run_when_it_is_here() {
         assert!(!connection.is_closed());
         assert_eq!(ran.take(), [1, 1, handled, 1]);
     }
+}
+
+/// On a route whose handler may block, hooks and guards may too: they run on the pool, and so does what they decide on the head.
+#[test]
+fn a_blocking_route_decides_on_the_head_too() {
+    let (app, ran) = with(|route| _ = route.blocking());
+    let server = Running::start(app);
+    for fields in ["Content-Length: 50000000", "Transfer-Encoding: chunked\r\nExpect: 100-continue"] {
+        let mut client = server.connect();
+        client.send(head("/private", fields));
+        let answer = client.head();
+        assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        assert_eq!(ran.take(), [1, 1, 0, 1], "{fields}");
+    }
+    let mut client = server.connect();
+    for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
+        let body = if framing.starts_with('C') { "hello" } else { "5\r\nhello\r\n0\r\n\r\n" };
+        // Told to send, sent at once in two parts, sent at once in one.
+        client.send(head("/private", &format!("X-Key: k\r\nExpect: 100-continue\r\n{framing}")));
+        assert_eq!(client.head(), CONTINUE);
+        assert_eq!(ran.take(), [1, 1, 0, 0]);
+        client.send(body);
+        assert_eq!(client.reply(), (200, "5 from zoe".to_owned()));
+        assert_eq!(ran.take(), [0, 0, 1, 1]);
+        client.send(head("/private", &format!("X-Key: k\r\n{framing}")) + &body[..2]);
+        client.send(&body[2..]);
+        assert_eq!(client.reply(), (200, "5 from zoe".to_owned()));
+        assert_eq!(ran.take(), [1, 1, 1, 1]);
+        client.send(head("/private", &format!("X-Key: k\r\n{framing}")) + body + NEXT);
+        assert_eq!(client.reply(), (200, "5 from zoe".to_owned()));
+        assert_eq!(client.reply(), (200, "next".to_owned()));
+        assert_eq!(ran.take(), [2, 1, 1, 2]);
+        // Refused: what is small is received, and the connection stays.
+        client.send(head("/private", framing) + &body[..2]);
+        client.send(body[2..].to_owned() + NEXT);
+        assert_eq!(client.reply().0, 401);
+        assert_eq!(client.reply(), (200, "next".to_owned()));
+        assert_eq!(ran.take(), [2, 1, 0, 2]);
+    }
+    // Too large for the route, though it may.
+    client.send(head("/private", "X-Key: k\r\nContent-Length: 99999999999\r\nExpect: 100-continue"));
+    assert_eq!(client.reply().0, 413);
+    assert_eq!(ran.take(), [1, 1, 0, 1]);
+}
+
+#[test]
+fn a_test_without_threads_sees_the_same() {
+    let (app, ran) = with(|route| _ = route.blocking());
+    let client = app.test();
+    let mut connection = client.connect();
+    connection.send(head("/private", "Content-Length: 5\r\nExpect: 100-continue").as_bytes());
+    last(&mut connection, "401");
+    assert_eq!(ran.take(), [1, 1, 0, 1]);
+    let mut connection = client.connect();
+    connection.send(head("/private", "X-Key: k\r\nContent-Length: 5\r\nExpect: 100-continue").as_bytes());
+    assert_eq!(received(&mut connection), CONTINUE);
+    connection.send(b"hello");
+    assert!(received(&mut connection).ends_with("5 from zoe"));
+    assert_eq!(ran.take(), [1, 1, 1, 1]);
+}
+
+#[test]
+fn a_streaming_route_decides_before_it_asks_for_the_body() {
+    let mut app = App::new();
+    app.post("/", |req: &Request| std::io::copy(&mut req.body_reader(), &mut std::io::sink()).unwrap().to_string())
+        .require(|req| if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::forbidden("")) })
+        .streaming();
+    let server = Running::start(app);
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nX-Key: k\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.head(), CONTINUE);
+    client.send("hello");
+    assert_eq!(client.reply(), (200, "5".to_owned()));
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.reply().0, 403);
 }

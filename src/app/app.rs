@@ -60,6 +60,8 @@ pub(crate) enum Admission {
     Streamed(Option<u64>),
     /// No handler will read it: the response is complete.
     Answered,
+    /// What decides on the head may block: the pool is to be asked.
+    Ask(Option<u64>),
 }
 
 impl App {
@@ -146,17 +148,16 @@ impl App {
         self.finish(scope, request, response, listener);
     }
 
-    /// Whether there is something to decide on the head that may run on the loop.
+    /// Whether there is something to decide on the head before the handler is called.
     pub(crate) fn decides_ahead(&self, found: std::result::Result<&Route, Found>) -> bool {
         match found {
-            Ok(route) => !route.blocking && (self.router.hooked || !route.is_bare()),
+            Ok(route) => !route.streaming && (self.router.hooked || !route.guards.is_empty()),
             Err(_) => true,
         }
     }
 
-    /// Decides on the head of a request whose body is still to come: before hooks and guards run, and what they refuse, or what no
-    /// route is for, is answered. What may block does so on the pool: a streaming route's hooks and guards run there, before its
-    /// handler asks for the body.
+    /// Looks at the head of a request whose body is still to come. What may block does so on the pool; a streaming route's hooks and
+    /// guards run there in one go with its handler, before that asks for the body.
     pub(crate) fn admit<'a>(
         &'a self,
         found: std::result::Result<&Route, Found>,
@@ -164,12 +165,23 @@ impl App {
         response: &mut Response,
         listener: &mut impl Listener,
     ) -> Admission {
-        let scope = match found {
-            Ok(route) if route.streaming => return Admission::Streamed(route.max_body),
-            Ok(route) if !self.decides_ahead(found) => return Admission::Body(route.max_body, None),
-            Ok(route) => route.scope,
-            Err(miss) => self.scope_of(miss, request),
-        };
+        match found {
+            Ok(route) if route.streaming => Admission::Streamed(route.max_body),
+            Ok(route) if !self.decides_ahead(found) => Admission::Body(route.max_body, None),
+            Ok(route) if route.blocking => Admission::Ask(route.max_body),
+            found => self.decide(found, request, response, listener),
+        }
+    }
+
+    /// Decides on the head alone: before hooks and guards run, and what they refuse, or what no route is for, is answered.
+    pub(super) fn decide<'a>(
+        &'a self,
+        found: std::result::Result<&Route, Found>,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut impl Listener,
+    ) -> Admission {
+        let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
         let mut passed = None;
         let back = caught(response, |response| match self.look(found, scope, request, response, listener) {
             Ok(route) => passed = route,

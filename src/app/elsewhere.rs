@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::app::App;
+use super::app::{Admission, App};
 use super::error::Error;
 use super::request::Request;
 use super::response::Response;
@@ -16,16 +16,33 @@ impl App {
         request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
-    ) {
+    ) -> Option<Admission> {
         self.handle_around(self.find(request), request, response, listener);
+        None
+    }
+
+    /// Decides on the head of one request, on a thread that may block.
+    pub(crate) fn decide_blocking<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) -> Option<Admission> {
+        Some(self.decide(self.find(request), request, response, listener))
     }
 
     /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
     #[cold]
-    pub(crate) fn too_busy<L: Listener>(&self, request: &mut Request<'_>, response: &mut Response, listener: &mut L) {
+    pub(crate) fn too_busy<L: Listener>(
+        &self,
+        request: &mut Request<'_>,
+        response: &mut Response,
+        listener: &mut L,
+    ) -> Option<Admission> {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
         self.finish(0, request, response, listener);
+        None
     }
 
     /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
@@ -35,10 +52,11 @@ impl App {
         request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
-    ) {
+    ) -> Option<Admission> {
         let scope = self.find(request).map_or(0, |route| route.scope);
         response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
         self.finish(scope, request, response, listener);
+        None
     }
 
     /// Answers one request that a thread of the pool took and lost.
@@ -48,10 +66,11 @@ impl App {
         request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
-    ) {
+    ) -> Option<Admission> {
         let scope = self.find(request).map_or(0, |route| route.scope);
         response.fail(Error::internal("a thread of the pool lost the request"));
         self.finish(scope, request, response, listener);
+        None
     }
 
     /// How long the pool may take for this request.

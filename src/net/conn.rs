@@ -4,6 +4,7 @@
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
 mod arrive;
+mod ask;
 mod ear;
 mod later;
 mod leave;
@@ -84,6 +85,8 @@ enum Stage {
     Open,
     /// The request at hand is for the pool, as soon as the answers before it have left.
     Postponed,
+    /// Its head is, which decides whether the body is received.
+    Undecided,
     /// The request at hand is with the pool.
     Away,
     /// The answer at hand is made while it is sent.

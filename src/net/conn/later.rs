@@ -2,20 +2,20 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ear::{self, Note, Record};
 use super::upload::Intake;
 use super::{Conn, Fate, Stage};
-use crate::app::app::App;
-use crate::app::request::Request;
+use crate::app::app::{Admission, App};
+use crate::app::request::{Admitted, Request};
 use crate::app::response::Response;
 use crate::app::upload::Pipe;
 use crate::guard::panics::catch;
 use crate::http1::head::Head;
 use crate::http1::status::StatusCode;
 use crate::net::deadline::millis;
-use crate::net::desk::{Context, Desk};
+use crate::net::desk::{Context, Desk, Verdict};
 use crate::net::office::{Letter, Mailbox};
 use crate::net::slots::Key;
 use crate::net::socket::Socket;
@@ -29,13 +29,20 @@ pub(crate) struct Exchange {
     peer: Option<std::net::SocketAddr>,
     /// Where the body comes from that is not here yet.
     pipe: Option<Arc<Pipe>>,
+    /// What hooks and guards left that have run already.
+    admitted: Mutex<Option<Admitted>>,
 }
 
 /// What comes back: the response, and what ran for it.
 pub(crate) struct Answer {
-    response: Response,
-    notes: Vec<Note>,
+    pub(super) response: Response,
+    pub(super) notes: Vec<Note>,
+    /// There is no answer yet: the head was decided on.
+    pub(super) admission: Option<Admission>,
 }
+
+/// What a job of the pool does with its request.
+type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> Option<Admission>;
 
 /// Where the answer of a request that the pool has is expected.
 struct Reply {
@@ -72,29 +79,41 @@ impl<P: Probe> Drop for Promise<'_, P> {
     fn drop(&mut self) {
         let Some(reply) = self.reply.take() else { return };
         let failed = catch(|| self.exchange.run::<P>(self.app, App::lost));
-        let plain = || Answer { response: Response::new(StatusCode::INTERNAL_SERVER_ERROR), notes: Vec::new() };
+        let plain = || Answer {
+            response: Response::new(StatusCode::INTERNAL_SERVER_ERROR),
+            notes: Vec::new(),
+            admission: None,
+        };
         reply.post(failed.unwrap_or_else(|_| plain()));
     }
 }
 
 impl Exchange {
+    /// A head alone.
+    pub(super) fn of_head(bytes: Vec<u8>, head: Head, peer: Option<std::net::SocketAddr>) -> Exchange {
+        Exchange { bytes, head, body: 0..0, peer, pipe: None, admitted: Mutex::default() }
+    }
+
     fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
         let body = self.bytes.get(self.body.clone()).unwrap_or_default();
         Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state())
     }
 
-    fn run<'a, P: Probe>(
+    pub(super) fn run<'a, P: Probe>(
         &'a self,
         app: &'a App,
-        answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut Record<P>),
+        answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut Record<P>) -> Option<Admission>,
     ) -> Answer {
         let mut request = self.request(app);
+        if let Some(admitted) = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            request.admit(admitted);
+        }
         if let Some(pipe) = &self.pipe {
             request.set(pipe.clone());
         }
         let (mut response, mut record) = (Response::default(), Record::begin());
-        answer(app, &mut request, &mut response, &mut record);
-        Answer { response, notes: record.end() }
+        let admission = answer(app, &mut request, &mut response, &mut record);
+        Answer { response, notes: record.end(), admission }
     }
 }
 
@@ -110,6 +129,7 @@ impl<S: Socket> Conn<S> {
         match self.stage {
             Stage::Lingering => self.linger(desk, context, probe),
             Stage::Postponed => self.hand_over(desk, context, probe),
+            Stage::Undecided => self.ask(desk, context, probe),
             Stage::Streaming => match self.take_in(desk, context, probe) {
                 Fate::Gone(ending) => Fate::Gone(ending),
                 taken => match self.stream(context, probe) {
@@ -128,19 +148,32 @@ impl<S: Socket> Conn<S> {
     pub(super) fn hand_over<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
         let exchange = self.take_exchange(context);
         self.stage = Stage::Away;
-        let Some(elsewhere) = &context.office.elsewhere else {
+        if context.office.elsewhere.is_none() {
             let answer = exchange.run::<P>(context.app, App::handle_blocking);
             return self.complete(answer, desk, context, probe);
-        };
-        let (exchange, key) = (Arc::new(exchange), context.key);
+        }
+        let exchange = Arc::new(exchange);
         if let Some(intake) = self.held.as_mut().and_then(|held| held.intake.as_mut()) {
             intake.exchange = Some(exchange.clone());
         }
+        self.submit(exchange, App::handle_blocking, desk, context, probe)
+    }
+
+    /// Gives the pool a job, whose answer comes by mail.
+    pub(super) fn submit<P: Probe>(
+        &mut self,
+        exchange: Arc<Exchange>,
+        work: Work<Record<P>>,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        let Some(elsewhere) = &context.office.elsewhere else { return Fate::Wait };
         let (job, app, mailbox) = (exchange.clone(), elsewhere.app.clone(), context.office.mailbox.clone());
-        let reply = Reply { mailbox, key, number: self.requests };
+        let reply = Reply { mailbox, key: context.key, number: self.requests };
         let job = move || {
             let promise = Promise::<P> { exchange: &job, app: &app, reply: Some(reply), probe: PhantomData };
-            promise.keep(job.run::<P>(&app, App::handle_blocking));
+            promise.keep(job.run::<P>(&app, work));
         };
         match elsewhere.pool.submit(Box::new(job)) {
             Ok(()) => {
@@ -173,7 +206,10 @@ impl<S: Socket> Conn<S> {
         if self.stage != Stage::Away || self.requests != number {
             return Fate::Wait;
         }
-        self.complete(answer, desk, context, probe)
+        match answer.admission {
+            Some(_) => self.decided(answer, desk, context, probe),
+            None => self.complete(answer, desk, context, probe),
+        }
     }
 
     /// The pool took too long.
@@ -247,7 +283,12 @@ impl<S: Socket> Conn<S> {
         held.at = 0;
         let pipe = held.intake.as_ref().map(|intake| intake.pipe.clone());
         let body = if streams { length..length } else { self.http.body() };
-        let exchange = Exchange { bytes, head: std::mem::take(&mut held.head), body, peer: self.peer, pipe };
+        let admitted = match held.verdict.take() {
+            Some(Verdict::Passed(admitted)) => Some(admitted),
+            _ => None,
+        };
+        let (head, admitted) = (std::mem::take(&mut held.head), Mutex::new(admitted));
+        let exchange = Exchange { bytes, head, body, peer: self.peer, pipe, admitted };
         if streams {
             self.http.head_moved();
         } else {

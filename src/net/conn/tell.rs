@@ -109,7 +109,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> bool {
         let told = request.is_admitted(); // when the head was here
-        let found = if told { None } else { self.tell_routing(request, context, probe) };
+        let found = if told { context.app.find(request).ok() } else { self.tell_routing(request, context, probe) };
         let handled = context.app.handle_told(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Origin { name, place } = route.origin;

@@ -72,10 +72,30 @@ impl<S: Socket> Conn<S> {
         }
         let mut ear = Ear { connection: self.id, probe: &mut *probe };
         let admission = context.app.admit(found, &mut request, &mut tools.response, &mut ear);
-        if P::ON && waits && !matches!(admission, Admission::Streamed(_)) {
+        self.follow(admission, waits, bytes, head, tools, context, probe)
+    }
+
+    /// Does what the application said of the head.
+    #[expect(clippy::too_many_arguments, reason = "those of `admit`, and what came of it")]
+    pub(super) fn follow<P: Probe>(
+        &mut self,
+        admission: Admission,
+        waits: bool,
+        bytes: &[u8],
+        head: &Head,
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<Option<usize>> {
+        if P::ON && waits && matches!(admission, Admission::Body(..) | Admission::Answered) {
             probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Answered) });
         }
         let (limit, streams) = match admission {
+            Admission::Ask(_) if !self.body_is_here(bytes) => {
+                self.stage = Stage::Undecided;
+                return Some(None);
+            }
+            Admission::Ask(limit) => (limit.unwrap_or(context.settings.limits.body), false),
             Admission::Answered => return self.answer_early(waits, tools, context, probe),
             Admission::Body(limit, admitted) => {
                 tools.verdict = admitted.map(Verdict::Passed);
