@@ -193,6 +193,24 @@ fn another_server_is_judged_by_what_came_from_it() {
     }
 }
 
+/// A client that is busy sending sees the reset when it writes; a read after that looks like an ordinary end.
+#[test]
+fn a_reset_is_called_one() {
+    let address = bad_server(|stream| {
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    });
+    let text = printed(&poke(&["--experiment", "early-refusal", &address.to_string()]));
+    for line in [
+        "→  POST /echo",
+        "the server stopped reading: ",
+        "server RST after ",
+        "then it resets the connection. wirelight: 413",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
 /// What a learner pastes into a shell sends what the experiment sent, and the same responses come.
 #[test]
 fn every_command_to_change_works() {

@@ -87,7 +87,8 @@ fn play(experiment: &Experiment, server: SocketAddr) -> Result<Outcome, Failure>
     let answers = experiment.right_outcomes().unwrap_or_default().iter().all(|outcome| outcome.contains(' '));
     let first = if answers { Duration::from_secs(5) } else { moment };
     let most = (256 * 1024, Duration::from_secs(10));
-    let options = Options { patience: moment, first, hold: moment, most, ..Options::default() };
+    let busy = experiment.is_busy();
+    let options = Options { busy, patience: moment, first, hold: moment, most, ..Options::default() };
     let (transcript, other) = guided::with_other(experiment, &experiment.steps(), server, &options, &());
     let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
     let answers = answers::read(&received, &answers::heads(&experiment.sent()));
