@@ -69,7 +69,7 @@ fn what_chromium_sends_is_served() {
         .unwrap();
     let report = reports.recv_timeout(bounded::BOUND);
     let _ = browser.kill(); // it may have ended by itself
-    let _ = browser.wait();
+    bounded::exited(&mut browser);
     let _ = std::fs::remove_dir_all(&profile);
     assert_eq!(report.as_deref(), Ok("[]"));
 }
