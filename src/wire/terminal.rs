@@ -32,6 +32,8 @@ pub(crate) struct Look {
     pub(crate) sources: bool,
     /// Bytes of data shown of each read and write.
     pub(crate) most: usize,
+    /// Bytes of each line of that data: a body of one long line does not fill the screen.
+    pub(crate) line: usize,
     /// The width to wrap lines to. `None`: they are not wrapped.
     pub(crate) columns: Option<usize>,
     /// Whether a text leaves out what the story of a request does not need.
@@ -94,15 +96,18 @@ fn bytes(out: &mut Vec<u8>, data: &[u8], line: &Line<'_>, look: Look) {
     let shown = data.get(..look.most).unwrap_or(data);
     let mut at = 0;
     for piece in shown.split_inclusive(|byte| *byte == b'\n') {
+        let part = piece.get(..look.line).unwrap_or(piece);
         let mut text = String::new();
-        masked(&mut text, piece, at, if look.hide { line.secrets } else { &[] });
+        masked(&mut text, part, at, if look.hide { line.secrets } else { &[] });
+        let end = if at + piece.len() == shown.len() { data.len() } else { at + piece.len() };
+        if at + part.len() < end {
+            // Writing into memory cannot fail.
+            _ = write!(text, " … {} more bytes", end - at - part.len());
+        }
         let offset = line.place.offset + at as u64;
         let text = wrap(&text, TEXT, look.columns);
         out.extend_from_slice(format!("{offset:>0$} {text}\n", TEXT - 1).as_bytes());
         at += piece.len();
-    }
-    if shown.len() < data.len() && look.most > 0 {
-        note(out, &format!("… {} more bytes", data.len() - shown.len()), look);
     }
 }
 
@@ -130,7 +135,7 @@ mod tests {
     use std::panic::Location;
 
     fn shown(line: &Line<'_>, pause: u64, columns: Option<usize>) -> String {
-        let look = Look { color: false, hide: true, sources: false, most: 1024, columns, brief: true };
+        let look = Look { color: false, hide: true, sources: false, most: 1024, line: 40, columns, brief: true };
         let mut out = Vec::new();
         write(&mut out, line, pause, look);
         String::from_utf8(out).unwrap()
@@ -186,5 +191,10 @@ mod tests {
             "                       44 A:␠b␍␊",
         ];
         assert_eq!(shown(&line(event, 0), 0, Some(54)).lines().collect::<Vec<_>>(), expected);
+        let data = [b"A: b\r\n", &b"x".repeat(2_000)[..]].concat();
+        let event = Event::ConnRecv { outcome: Outcome::Bytes(data.len()), data: &data };
+        let text = shown(&line(event, 0), 0, None);
+        let folded = format!("                       13 {} … 1960 more bytes", "x".repeat(40));
+        assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), ["                        7 A:␠b␍␊", &folded]);
     }
 }

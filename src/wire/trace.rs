@@ -6,6 +6,8 @@ use super::terminal::Look;
 
 /// Bytes of each read and write that a terminal shows.
 const SHOWN: usize = 1024;
+/// Bytes of each line of them, in a story.
+const LINE: usize = 160;
 /// The width of a terminal that the library does not ask.
 const COLUMNS: usize = 80;
 
@@ -60,13 +62,21 @@ impl Trace {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let terminal = io::stderr().is_terminal();
         let (color, columns) = (wanted && terminal, terminal.then_some(COLUMNS));
-        let look = Look { color, hide: true, sources: false, most: SHOWN, columns, brief: true };
+        let look = Look { color, hide: true, sources: false, most: SHOWN, line: LINE, columns, brief: true };
         Trace { form: Form::Terminal, to: Box::new(io::stderr()), choice: Choice::Story, look }
     }
 
     /// One JSON object a line (NDJSON), with every event and all bytes, to stdout: the capture format, schema 1.
     pub fn json() -> Trace {
-        let look = Look { color: false, hide: true, sources: false, most: usize::MAX, columns: None, brief: false };
+        let look = Look {
+            color: false,
+            hide: true,
+            sources: false,
+            most: usize::MAX,
+            line: usize::MAX,
+            columns: None,
+            brief: false,
+        };
         Trace { form: Form::Json, to: Box::new(io::stdout()), choice: Choice::Everything, look }
     }
 
@@ -89,7 +99,7 @@ impl Trace {
     /// ```
     #[must_use]
     pub fn all(mut self) -> Trace {
-        (self.choice, self.look.brief) = (Choice::Everything, false);
+        (self.choice, self.look.brief, self.look.line) = (Choice::Everything, false, usize::MAX);
         self
     }
 
@@ -110,10 +120,11 @@ impl Trace {
         self
     }
 
-    /// Shows so many bytes of each read and write; 1,024 on a terminal and all in JSON without a call.
+    /// Shows at most `most` bytes of each read and write. Without a call it is 1,024 on a terminal, in a story 160 of each of their
+    /// lines, and all in JSON.
     #[must_use]
     pub fn bytes(mut self, most: usize) -> Trace {
-        self.look.most = most;
+        (self.look.most, self.look.line) = (most, usize::MAX);
         self
     }
 

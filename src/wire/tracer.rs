@@ -15,7 +15,7 @@ use super::probe::{Event, Probe, nanoseconds};
 use super::ring::{Batch, Lost, Ring};
 use super::secret::Secrets;
 use super::start::Start;
-use super::story;
+use super::story::{self, Row};
 use super::terminal::{self, Look};
 use super::trace::{Choice, Form, Trace};
 
@@ -78,6 +78,7 @@ struct Page {
     batch: Option<Batch>,
     /// The connection of the last line, and its time.
     last: (u64, u64),
+    row: Row,
 }
 
 impl Tracing {
@@ -106,7 +107,12 @@ impl Tracing {
 
     /// The listener for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
-        let page = |output: &Arc<Output>| Page { output: output.clone(), batch: Some(Batch::default()), last: (0, 0) };
+        let page = |output: &Arc<Output>| Page {
+            output: output.clone(),
+            batch: Some(Batch::default()),
+            last: (0, 0),
+            row: Row::default(),
+        };
         let pages = self.outputs.iter().map(page).collect();
         let pen = Pen {
             worker,
@@ -251,14 +257,20 @@ impl Pen {
         let Pen { worker, sequence, time, code, .. } = *self;
         let line = Line { sequence, time, age, worker, connection, place, event, code, secrets: &self.secrets };
         for page in &mut self.pages {
-            let Page { output, batch: Some(batch), last } = page else { continue };
+            let Page { output, batch: Some(batch), last, row } = page else { continue };
             if !output.wants(&event) {
                 continue;
             }
             let before = batch.text.len();
             let (about, then) = std::mem::replace(last, (connection, time));
             let pause = if about == connection && connection > 0 { time.saturating_sub(then) } else { 0 };
+            let (hidden, note) = match output.choice {
+                Choice::Story => row.next(connection, pause, &event),
+                _ => (false, None),
+            };
+            note.iter().for_each(|note| terminal::note(&mut batch.text, note, output.look));
             match output.form {
+                _ if hidden => {}
                 Form::Json => json::write(&mut batch.text, &line, output.look),
                 Form::Terminal => terminal::write(&mut batch.text, &line, pause, output.look),
             }
@@ -313,6 +325,11 @@ fn pass_on(Page { output, batch, .. }: &mut Page) {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
+        for Page { output, batch, row, .. } in &mut self.pen.pages {
+            if let (Some(batch), Some(note)) = (batch, row.end()) {
+                terminal::note(&mut batch.text, &note, output.look);
+            }
+        }
         self.pen.confess();
         self.pen.pages.iter_mut().for_each(pass_on);
     }

@@ -214,7 +214,7 @@ fn elsewhere(text: &mut String, search: Search) {
 /// What the application and the response are at.
 fn around(event: Event<'_>) -> Option<String> {
     Some(match event {
-        Event::LimitHit { which, value } => format!("{which}: at most {value}, and that is reached"),
+        Event::LimitHit { which, value } => format!("{which}: the limit is {value}"),
         Event::RateLimited { which, value, retry_after } => {
             let mut text = String::new();
             escape::text(&mut text, which);
