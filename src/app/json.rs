@@ -36,7 +36,7 @@ impl Request<'_> {
         if !self.is_json() {
             return Err(Error::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Did not attempt to load JSON data because the request Content-Type was not 'application/json'.",
+                "The Content-Type of the body is not application/json.",
             ));
         }
         serde_json::from_slice(self.json_text()).map_err(|error| match error.classify() {
@@ -88,7 +88,7 @@ impl Request<'_> {
 
 /// The place is a detail: the page that shows it is the default one.
 fn no_json(error: &serde_json::Error) -> Error {
-    Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
+    Error::bad_request("").with_details(format!("The body is not valid JSON: {error}.").into())
 }
 
 /// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of it.

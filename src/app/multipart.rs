@@ -303,7 +303,7 @@ fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
 
 /// What is wrong is a detail, as with JSON.
 pub(super) fn malformed(why: impl Display) -> Error {
-    Error::bad_request("").with_details(format!("The body is no multipart form: {why}.").into())
+    Error::bad_request("").with_details(format!("The body is not a multipart form: {why}.").into())
 }
 
 fn too_large(why: String) -> Error {
@@ -323,7 +323,7 @@ mod tests {
             None => format!("{}={}", part.name(), part.bytes().escape_ascii()),
         };
         let why = |error: Error| match error.details().and_then(|details| details.as_str()) {
-            Some(details) => details.replace("The body is no multipart form: ", ""),
+            Some(details) => details.replace("The body is not a multipart form: ", ""),
             None => format!("{} {}", error.status().as_u16(), error.message()),
         };
         parts("x", body).map(|parts| parts.into_iter().map(show).collect()).map_err(why)

@@ -203,7 +203,7 @@ impl<'a> Request<'a> {
     #[track_caller]
     pub fn text_body(&self) -> Result<&str> {
         std::str::from_utf8(self.body())
-            .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
+            .map_err(|error| Error::bad_request(format!("The body is not UTF-8: byte {}.", error.valid_up_to())))
     }
 
     /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.
