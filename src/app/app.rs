@@ -139,7 +139,7 @@ impl App {
         response: &mut Response,
         listener: &mut impl Listener,
     ) {
-        response.fail(Error::refused(reject));
+        response.fail(Error::refused(reject, request.input()));
         let scope = match (!request.target().is_empty()).then(|| self.find(request)) {
             Some(Ok(route)) => route.scope,
             Some(Err(miss)) => self.scope_of(miss, request),

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::error::Error;
+use super::pairs::{Pairs, SHORT};
 use super::request::Request;
 use super::response::Response;
 
@@ -161,7 +162,10 @@ impl Response {
 impl Request<'_> {
     /// The value of the first cookie of this name, without the quotes around it, otherwise as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value)
+        if self.field_values("cookie").map(<[u8]>::len).sum::<usize>() <= SHORT {
+            return self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value);
+        }
+        self.parsed().cookies.get_or_init(|| Pairs::read(self.cookies())).first(name)
     }
 
     /// All cookies in the order they came. What is no `name=value`, or no UTF-8, is passed over.

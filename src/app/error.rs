@@ -9,7 +9,6 @@ use super::response::Response;
 use super::sentences::sentence;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
-use crate::http1::fault::Reject;
 use crate::http1::status::StatusCode;
 
 /// What handlers and hooks return.
@@ -165,12 +164,6 @@ impl Error {
     /// What caused it: for the log, never for the client.
     pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.0.source.as_deref()
-    }
-
-    /// The peer's fault in the application's words, so that one set of error pages serves both.
-    pub(crate) fn refused(reject: Reject) -> Error {
-        let row = reject.fault.row();
-        Error::new(row.status, row.sentence)
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -4,19 +4,30 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::error::{Error, Result};
-use super::multipart::{self, Part};
-use super::request::{Request, lenient, media_type};
+use super::multipart::{self, Part, Parts, Refusal};
+use super::pairs::Urlencoded;
+use super::request::{Request, lenient};
 use crate::http1::status::StatusCode;
+
+/// The reading of a multipart form: none when the body is not one.
+pub(super) type Multipart = Option<std::result::Result<Parts, Refusal>>;
 
 impl Request<'_> {
     /// The first value of a field of a form, urlencoded or multipart; none when the body is no form.
+    ///
+    /// The body is read once, by the first call that asks for a part of it; later calls look up what was read. A body with a
+    /// Content-Encoding is not read: the request is answered with 415, whatever the handler returns.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.form_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
+        match self.sound_parts() {
+            Some(parts) => parts.named(name, self.body()).find(Part::is_field).map(|part| part.text()),
+            None => self.urlencoded().first(name),
+        }
     }
 
     /// All values of a field of a form, in order.
     pub fn form_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
-        self.form_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
+        let parts = self.sound_parts().into_iter().flat_map(move |parts| parts.named(name, self.body()));
+        self.urlencoded().values(name).chain(parts.filter(Part::is_field).map(|part| part.text()))
     }
 
     /// A field of a form as a value of another type, or `default` when it is missing **or does not parse**.
@@ -34,9 +45,7 @@ impl Request<'_> {
     /// All fields of a form, in order, decoded; nothing when the body is of another type, or a multipart form with a mistake in it.
     /// Files are no fields.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let urlencoded = if self.is_media_type("application/x-www-form-urlencoded") { self.body() } else { b"" };
-        let fields = self.sound_parts().filter(|part| part.filename().is_none());
-        form_urlencoded::parse(urlencoded).chain(fields.map(Part::into_field))
+        self.urlencoded().pairs().chain(self.all_parts().filter(Part::is_field).map(Part::into_field))
     }
 
     /// The first file of a multipart form that was sent under this name: Flask's `request.files.get(name)`. None when there is none, or
@@ -57,30 +66,33 @@ impl Request<'_> {
     /// assert_eq!(reply.text(), "a.png has 3 bytes");
     /// ```
     pub fn file(&self, name: &str) -> Option<Part<'_>> {
-        self.files().find(|part| part.name() == name)
+        self.sound_parts()?.named(name, self.body()).find(|part| !part.is_field())
     }
 
     /// All files of a multipart form, in order; nothing when it has a mistake in it.
     pub fn files(&self) -> impl Iterator<Item = Part<'_>> {
-        self.sound_parts().filter(|part| part.filename().is_some())
+        self.all_parts().filter(|part| !part.is_field())
     }
 
-    /// The parts of a multipart form (RFC 7578), fields and files, in order. Nothing is copied; each call reads the body anew, as
-    /// [`form`](Request::form) and [`file`](Request::file) do, so one call is best for many parts.
+    /// The parts of a multipart form (RFC 7578), fields and files, in order. Their data is not copied.
     ///
     /// The form is whole in memory: [`max_body`](crate::Route::max_body) bounds it. What is larger is better sent as a body of its
     /// own, to a [`streaming`](crate::Route::streaming) route.
     ///
     /// # Errors
-    /// 415 when the Content-Type is not `multipart/form-data` with a boundary; 400 when the body is no such form, with the reason in
-    /// [`details`](Error::details); 413 when it has more than 1,000 parts, or a part's head more than 8 KiB.
+    /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32 parameters), or when the body has a
+    /// Content-Encoding; 400 when the body is no such form, with the reason in [`details`](Error::details); 413 when it has more than
+    /// 1,000 parts, or a part's head more than 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
-        self.multipart().unwrap_or_else(|| {
-            Err(Error::new(
+        self.uncoded_body()?;
+        match self.multipart() {
+            Some(Ok(parts)) => Ok(parts.iter(self.body()).collect()),
+            Some(Err(refusal)) => Err(refusal.error()),
+            None => Err(Error::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The Content-Type is not multipart/form-data with a boundary.",
-            ))
-        })
+            )),
+        }
     }
 
     /// Whether the Content-Type is that of a form: urlencoded, or multipart with a boundary.
@@ -88,22 +100,38 @@ impl Request<'_> {
         self.is_media_type("application/x-www-form-urlencoded") || self.boundary().is_some()
     }
 
+    fn urlencoded(&self) -> Urlencoded<'_> {
+        let body = if self.is_media_type("application/x-www-form-urlencoded") { self.uncoded_form() } else { b"" };
+        Urlencoded::new(body, || &self.parsed().form)
+    }
+
     /// The parts, or what is wrong with them; none when the body is of another type, which most are: that is no error to make.
-    fn multipart(&self) -> Option<Result<Vec<Part<'_>>>> {
-        self.boundary().map(|boundary| multipart::parts(&boundary, self.body()))
+    fn multipart(&self) -> Option<&std::result::Result<Parts, Refusal>> {
+        if !self.is_media_type("multipart/form-data") {
+            return None;
+        }
+        let read = || self.boundary().map(|boundary| Parts::read(&boundary, self.uncoded_form()));
+        self.parsed().multipart.get_or_init(read).as_ref()
     }
 
     /// The parts, if nothing is wrong with them.
-    fn sound_parts(&self) -> impl Iterator<Item = Part<'_>> {
-        self.multipart().and_then(Result::ok).unwrap_or_default().into_iter()
+    fn sound_parts(&self) -> Option<&Parts> {
+        self.multipart()?.as_ref().ok()
+    }
+
+    fn all_parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.sound_parts().into_iter().flat_map(|parts| parts.iter(self.body()))
     }
 
     fn boundary(&self) -> Option<Cow<'_, str>> {
         self.content_type().filter(|_| self.is_media_type("multipart/form-data")).and_then(multipart::boundary)
     }
 
+    /// Compares what is before the parameters, however many there are: this is asked at each call.
     fn is_media_type(&self, name: &str) -> bool {
-        self.content_type().is_some_and(|kind| media_type(kind).eq_ignore_ascii_case(name))
+        let Some(value) = self.field_values("content-type").next() else { return false };
+        let (start, rest) = value.split_at_checked(name.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(name.as_bytes()) && matches!(rest.trim_ascii_start(), [] | [b';', ..])
     }
 }
 

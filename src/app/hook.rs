@@ -51,7 +51,10 @@ where
             handler(request).into_response(response);
             response.describe_get();
         }),
-        _ => Box::new(move |request, response| handler(request).into_response(response)),
+        _ => Box::new(move |request, response| {
+            handler(request).into_response(response);
+            request.refuse_coding(response);
+        }),
     }
 }
 

@@ -15,7 +15,7 @@ impl Request<'_> {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 415 when the Content-Type is neither `application/json` nor `…+json`; 400 when the body is no JSON, with the place in
+    /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in
     /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and objects may be 127 deep.
     ///
     /// ```
@@ -36,10 +36,10 @@ impl Request<'_> {
         if !self.is_json() {
             return Err(Error::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The Content-Type of the body is not application/json.",
+                "Did not attempt to load JSON data because the request Content-Type was not 'application/json'.",
             ));
         }
-        serde_json::from_slice(self.json_text()).map_err(|error| match error.classify() {
+        serde_json::from_slice(self.json_text()?).map_err(|error| match error.classify() {
             Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
             _ => no_json(&error),
         })
@@ -65,10 +65,10 @@ impl Request<'_> {
     /// what we read (RFC 8259 §4).
     ///
     /// # Errors
-    /// 415 when the Content-Type is not JSON's; 400 when the body is no JSON, with the place in [`details`](Error::details).
+    /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in [`details`](Error::details).
     pub fn json_value(&self) -> Result<Value> {
         let value = self.json()?;
-        serde_json::from_slice::<UniqueNames>(self.json_text()).map_err(|error| no_json(&error))?;
+        serde_json::from_slice::<UniqueNames>(self.json_text()?).map_err(|error| no_json(&error))?;
         Ok(value)
     }
 
@@ -81,14 +81,15 @@ impl Request<'_> {
     }
 
     /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us ignore.
-    fn json_text(&self) -> &[u8] {
-        self.body().strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.body())
+    fn json_text(&self) -> Result<&[u8]> {
+        let body = self.uncoded_body()?;
+        Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
     }
 }
 
 /// The place is a detail: the page that shows it is the default one.
 fn no_json(error: &serde_json::Error) -> Error {
-    Error::bad_request("").with_details(format!("The body is not valid JSON: {error}.").into())
+    Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
 }
 
 /// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of it.

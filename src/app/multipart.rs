@@ -4,12 +4,14 @@
 //! a filter: bare LF, folded lines, names given twice and codings that nobody decodes are refused.
 
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::cell::OnceCell;
+use std::ops::Range;
 
 use memchr::memmem::{self, Finder};
 use percent_encoding::percent_decode_str;
 
-use super::error::{Error, Result};
+use super::error::Error;
+use super::pairs::NameIndex;
 use crate::http1::grammar::{is_field_value, is_tchar};
 use crate::http1::status::StatusCode;
 
@@ -18,6 +20,9 @@ const MAX_PARTS: usize = 1_000;
 
 /// Bytes of the head of one part, at most: 413. busboy takes 16 KiB, Go 10 MB for all heads together, werkzeug what the body may have.
 const MAX_HEAD: usize = 8 * 1024;
+
+/// Parameters of a media type or a disposition, at most. Clients send three; each is compared with those before it.
+const MAX_PARAMETERS: usize = 32;
 
 /// RFC 2046 §5.1.1.
 const MAX_BOUNDARY: usize = 70;
@@ -88,27 +93,107 @@ impl<'r> Part<'r> {
         String::from_utf8_lossy(self.bytes)
     }
 
+    /// Whether it is a field; else it is a file.
+    pub(super) fn is_field(&self) -> bool {
+        self.filename.is_none()
+    }
+
     pub(super) fn into_field(self) -> (Cow<'r, str>, Cow<'r, str>) {
         let text = self.text();
         (self.name, text)
     }
 }
 
-/// All parts of a body, in order, or what is wrong with it.
-pub(super) fn parts<'r>(boundary: &str, body: &'r [u8]) -> Result<Vec<Part<'r>>> {
-    let mark = format!("--{boundary}");
-    let mut marks = Marks { finder: Finder::new(&mark), body, at: 0, from: 0 };
-    let mut mark = marks.next().ok_or_else(|| malformed("it does not hold its boundary"))?;
-    let mut parts = Vec::new();
-    while !mark.last {
-        let next = marks.next().ok_or_else(|| malformed("its last boundary is missing"))?;
-        if parts.len() == MAX_PARTS {
-            return Err(too_large(format!("A form has {MAX_PARTS} parts at most.")));
+/// The parts of a body that was read once. The body is not in it: whoever asks has it.
+pub(super) struct Parts {
+    all: Vec<Place>,
+    index: OnceCell<NameIndex>,
+}
+
+/// What the head of a part says, and where its data lies in the body.
+struct Place {
+    name: String,
+    filename: Option<String>,
+    content_type: Option<String>,
+    data: Range<usize>,
+}
+
+/// Why a body is not a form that can be read.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Malformed(&'static str),
+    TooLarge(String),
+}
+
+type Result<T> = std::result::Result<T, Refusal>;
+
+impl Parts {
+    /// Reads all parts of a body, in order.
+    pub(super) fn read(boundary: &str, body: &[u8]) -> Result<Parts> {
+        let mark = format!("--{boundary}");
+        let mut marks = Marks { finder: Finder::new(&mark), body, at: 0, from: 0 };
+        let mut mark = marks.next().ok_or(Refusal::Malformed("it does not hold its boundary"))?;
+        let mut all = Vec::new();
+        while !mark.last {
+            let next = marks.next().ok_or(Refusal::Malformed("its last boundary is missing"))?;
+            if all.len() == MAX_PARTS {
+                return Err(Refusal::TooLarge(format!("A form has {MAX_PARTS} parts at most.")));
+            }
+            let part = part(body.get(mark.end..next.start).unwrap_or_default())?;
+            all.push(Place::of(&part, next.start));
+            mark = next;
         }
-        parts.push(part(body.get(mark.end..next.start).unwrap_or_default())?);
-        mark = next;
+        Ok(Parts { all, index: OnceCell::new() })
     }
-    Ok(parts)
+
+    /// All parts, in order. `body` is the one that was read.
+    pub(super) fn iter<'p>(&'p self, body: &'p [u8]) -> impl Iterator<Item = Part<'p>> {
+        self.all.iter().map(move |place| place.part(body))
+    }
+
+    /// The parts of this name, in order.
+    pub(super) fn named<'p, 'n>(
+        &'p self,
+        name: &'n str,
+        body: &'p [u8],
+    ) -> impl Iterator<Item = Part<'p>> + use<'p, 'n> {
+        let index = self.index.get_or_init(|| NameIndex::of(self.all.iter().map(|place| &place.name)));
+        let places = index.positions(name).filter_map(|position| self.all.get(position));
+        places.filter(move |place| place.name == name).map(move |place| place.part(body))
+    }
+}
+
+impl Place {
+    /// `end`: where the part's data ends in the body.
+    fn of(part: &Part<'_>, end: usize) -> Place {
+        Place {
+            name: part.name.to_string(),
+            filename: part.filename.as_deref().map(str::to_owned),
+            content_type: part.content_type.map(str::to_owned),
+            data: end - part.bytes.len()..end,
+        }
+    }
+
+    fn part<'p>(&'p self, body: &'p [u8]) -> Part<'p> {
+        Part {
+            name: Cow::Borrowed(&self.name),
+            filename: self.filename.as_deref().map(Cow::Borrowed),
+            content_type: self.content_type.as_deref(),
+            bytes: body.get(self.data.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Refusal {
+    /// What a client is told; what is wrong with the form is a detail, as with JSON.
+    pub(super) fn error(&self) -> Error {
+        match self {
+            Refusal::Malformed(why) => {
+                Error::bad_request("").with_details(format!("The body is no multipart form: {why}.").into())
+            }
+            Refusal::TooLarge(why) => Error::new(StatusCode::PAYLOAD_TOO_LARGE, why.clone()),
+        }
+    }
 }
 
 /// The boundary of a media type; none when it has none that RFC 2046 §5.1.1 allows.
@@ -177,23 +262,23 @@ impl Marks<'_, '_> {
 
 fn part(content: &[u8]) -> Result<Part<'_>> {
     let (head, bytes) = split(content)?;
-    let head = std::str::from_utf8(head).map_err(|_| malformed("the head of a part is no UTF-8"))?;
+    let head = std::str::from_utf8(head).map_err(|_| Refusal::Malformed("the head of a part is no UTF-8"))?;
     let (mut disposition, mut content_type) = (None, None);
     for line in head.split("\r\n") {
-        let (name, value) = field(line).ok_or_else(|| malformed("a line in the head of a part is no field"))?;
+        let (name, value) = field(line).ok_or(Refusal::Malformed("a line in the head of a part is no field"))?;
         let again = match name.to_ascii_lowercase().as_str() {
             "content-disposition" => disposition.replace(value).is_some(),
             "content-type" => content_type.replace(value).is_some(),
             "content-transfer-encoding" if !is_plain(value) => {
-                return Err(malformed("a part has a transfer encoding, which RFC 7578 §4.7 does away with"));
+                return Err(Refusal::Malformed("a part has a transfer encoding, which RFC 7578 §4.7 does away with"));
             }
             _ => false,
         };
         if again {
-            return Err(malformed("a part says twice what it is"));
+            return Err(Refusal::Malformed("a part says twice what it is"));
         }
     }
-    let (name, filename) = disposition.and_then(names).ok_or_else(|| malformed("a part has no name of its own"))?;
+    let (name, filename) = disposition.and_then(names).ok_or(Refusal::Malformed("a part has no name of its own"))?;
     Ok(Part { name, filename, content_type, bytes })
 }
 
@@ -204,9 +289,9 @@ fn split(content: &[u8]) -> Result<(&[u8], &[u8])> {
         return Ok((content.get(..end).unwrap_or_default(), content.get(end + 4..).unwrap_or_default()));
     }
     if search.len() < content.len() {
-        return Err(too_large(format!("The head of a part has {MAX_HEAD} bytes at most.")));
+        return Err(Refusal::TooLarge(format!("The head of a part has {MAX_HEAD} bytes at most.")));
     }
-    let head = content.strip_suffix(b"\r\n").ok_or_else(|| malformed("the head of a part has no end"))?;
+    let head = content.strip_suffix(b"\r\n").ok_or(Refusal::Malformed("the head of a part has no end"))?;
     Ok((head, &[]))
 }
 
@@ -248,8 +333,8 @@ fn decoded(value: &str) -> Option<String> {
     charset.eq_ignore_ascii_case("utf-8").then(|| text.into_owned())
 }
 
-/// The parameters behind the first semicolon, each name once. A value without quotes ends at the next semicolon, whatever it holds:
-/// Java's boundaries have a `=` in them.
+/// The parameters after the first semicolon, at most [`MAX_PARAMETERS`] and each name once. A value without quotes ends at the next
+/// semicolon, whatever it holds: Java's boundaries have a `=` in them.
 fn parameters(mut rest: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
     let mut found: Vec<(&str, Cow<'_, str>)> = Vec::new();
     loop {
@@ -263,7 +348,7 @@ fn parameters(mut rest: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
             None => bare(behind)?,
         };
         let again = found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-        if name.is_empty() || !name.bytes().all(is_tchar) || again {
+        if name.is_empty() || !name.bytes().all(is_tchar) || again || found.len() == MAX_PARAMETERS {
             return None;
         }
         found.push((name, value));
@@ -301,15 +386,6 @@ fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     Some((Cow::Owned(value.replace("%22", "\"")), rest))
 }
 
-/// What is wrong is a detail, as with JSON.
-pub(super) fn malformed(why: impl Display) -> Error {
-    Error::bad_request("").with_details(format!("The body is not a multipart form: {why}.").into())
-}
-
-fn too_large(why: String) -> Error {
-    Error::new(StatusCode::PAYLOAD_TOO_LARGE, why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,11 +398,11 @@ mod tests {
             Some(file) => format!("{}@{file}={}", part.name(), part.bytes().escape_ascii()),
             None => format!("{}={}", part.name(), part.bytes().escape_ascii()),
         };
-        let why = |error: Error| match error.details().and_then(|details| details.as_str()) {
-            Some(details) => details.replace("The body is not a multipart form: ", ""),
-            None => format!("{} {}", error.status().as_u16(), error.message()),
+        let why = |refusal: Refusal| match refusal.error().details().and_then(|details| details.as_str()) {
+            Some(details) => details.replace("The body is no multipart form: ", ""),
+            None => format!("{} {}", refusal.error().status().as_u16(), refusal.error().message()),
         };
-        parts("x", body).map(|parts| parts.into_iter().map(show).collect()).map_err(why)
+        Parts::read("x", body).map(|parts| parts.iter(body).map(show).collect()).map_err(why)
     }
 
     fn good(body: &str, expected: &[&str]) {
@@ -482,6 +558,11 @@ mod tests {
         ] {
             assert_eq!(boundary(content_type).as_deref(), expected, "{content_type}");
         }
+        let many = |count: usize| {
+            let others: String = (1..count).map(|number| format!("; p{number}=v")).collect();
+            format!("multipart/form-data{others}; boundary=x")
+        };
+        assert_eq!([32, 33, 5_000].map(|count| boundary(&many(count)).is_some()), [true, false, false]);
         let long = |length: usize| format!("multipart/form-data; boundary={}", "b".repeat(length));
         assert_eq!([70, 71].map(|length| boundary(&long(length)).is_some()), [true, false]);
     }
@@ -548,9 +629,9 @@ mod tests {
             let escapes = fields.iter().any(|(name, ..)| name.contains("%22"));
             let holds_boundary = fields.iter().any(|(.., data)| data.windows(3).any(|bytes| bytes == b"--x"));
             prop_assume!(!escapes && !holds_boundary);
-            let read = parts("x", &body).map_err(|error| TestCaseError::fail(error.to_string()))?;
-            prop_assert_eq!(read.len(), fields.len());
-            for (part, (name, file, data)) in read.iter().zip(&fields) {
+            let read = Parts::read("x", &body).map_err(|refusal| TestCaseError::fail(refusal.error().to_string()))?;
+            prop_assert_eq!(read.iter(&body).count(), fields.len());
+            for (part, (name, file, data)) in read.iter(&body).zip(&fields) {
                 prop_assert_eq!((part.name(), part.filename(), part.bytes()), (&**name, file.as_deref(), &**data));
             }
         }
@@ -560,8 +641,8 @@ mod tests {
             "--x", "--", "\r\n", "\n", "\r", "Content-Disposition: form-data; name=a", "; filename=", "\"", "\\", "%", " ", ":", "\u{e9}", "y",
         ]), 0..40)) {
             let body = pieces.concat();
-            if let Ok(parts) = parts("x", body.as_bytes()) {
-                prop_assert!(parts.iter().map(|part| part.bytes().len() + part.name().len()).sum::<usize>() <= body.len());
+            if let Ok(parts) = Parts::read("x", body.as_bytes()) {
+                prop_assert!(parts.iter(body.as_bytes()).map(|part| part.bytes().len() + part.name().len()).sum::<usize>() <= body.len());
             }
             let _ = boundary(&body);
         }

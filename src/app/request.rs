@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use percent_encoding::percent_decode;
 
 use super::error::{Error, Result};
+use super::parsed::Parsed;
 use super::router::Route;
 use super::shared::Shared;
 use super::storage::Storage;
@@ -36,7 +37,7 @@ pub struct Request<'a> {
     ahead: bool,
     /// The hooks and guards that decide on the head have run.
     admitted: bool,
-    decoded_path: OnceCell<String>,
+    parsed: OnceCell<Box<Parsed>>,
 }
 
 /// The evidence that the hooks and guards which decide on the head have let a request pass, with the values that they left.
@@ -63,7 +64,7 @@ impl<'a> Request<'a> {
             storage: None,
             ahead: false,
             admitted: false,
-            decoded_path: OnceCell::new(),
+            parsed: OnceCell::new(),
         }
     }
 
@@ -90,7 +91,8 @@ impl<'a> Request<'a> {
         match self.head.target.escaped {
             false => self.raw_path(),
             true => self
-                .decoded_path
+                .parsed()
+                .path
                 .get_or_init(|| percent_decode(self.raw_path().as_bytes()).decode_utf8_lossy().into_owned()),
         }
     }
@@ -103,41 +105,6 @@ impl<'a> Request<'a> {
     /// What stands behind the first `?`, undecoded; empty when there is none.
     pub fn query_string(&self) -> &str {
         self.head.target.query.map_or("", |query| self.text(query))
-    }
-
-    /// The first value of a query parameter, decoded (`+` and `%XX`). `?name=` gives the empty string.
-    ///
-    /// ```
-    /// use wirelight::App;
-    ///
-    /// let mut app = App::new();
-    /// app.get("/hello", |req| format!("Hello, {}!", req.query("name").unwrap_or("World".into())));
-    /// assert_eq!(app.test().get("/hello?name=Zo%C3%AB+B").send().text(), "Hello, Zoë B!");
-    /// ```
-    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    /// All values of a query parameter, in order.
-    pub fn query_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
-        self.query_pairs().filter(move |(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    /// All query parameters, in order, decoded.
-    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.query_string().as_bytes())
-    }
-
-    /// A query parameter as a value of another type, or `default` when it is missing **or does not parse**, as Flask's
-    /// `args.get(name, default, type=int)` has it. Space around a number does not matter: `?page=+5` is ` 5`.
-    ///
-    /// ```
-    /// # let mut app = wirelight::App::new();
-    /// app.get("/", |req| req.query_or("page", 1_u32).to_string());
-    /// assert_eq!(app.test().get("/?page=x").send().text(), "1");
-    /// ```
-    pub fn query_or<T: FromStr>(&self, name: &str, default: T) -> T {
-        self.query(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
     /// The first value of a header field, if it is UTF-8; names are compared without case.
@@ -178,7 +145,7 @@ impl<'a> Request<'a> {
         *self.peer
     }
 
-    /// Returns the body, decoded, whole. An after hook or error page of a request that was answered before its body came sees none.
+    /// Returns the body, whole, without its transfer coding. A Content-Encoding is not undone: these are the bytes that were sent. An after hook or error page of a request that was answered before its body came sees none.
     ///
     /// # Panics
     /// In a [`before`](crate::Router::before) hook or a guard, when there is a body: they decide on the head, and the body may not have
@@ -193,17 +160,28 @@ impl<'a> Request<'a> {
         self.body
     }
 
+    /// Where readings of this request are kept.
+    pub(super) fn parsed(&self) -> &Parsed {
+        self.parsed.get_or_init(Box::default)
+    }
+
+    /// The readings, when some reader has kept one.
+    #[inline]
+    pub(super) fn parsed_already(&self) -> Option<&Parsed> {
+        self.parsed.get().map(|parsed| &**parsed)
+    }
+
     /// The body as text.
     ///
     /// # Errors
-    /// 400 when it is no UTF-8.
+    /// 400 when it is not UTF-8, 415 when it has a Content-Encoding.
     ///
     /// # Panics
     /// As [`body`](Request::body).
     #[track_caller]
     pub fn text_body(&self) -> Result<&str> {
-        std::str::from_utf8(self.body())
-            .map_err(|error| Error::bad_request(format!("The body is not UTF-8: byte {}.", error.valid_up_to())))
+        std::str::from_utf8(self.uncoded_body()?)
+            .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
     /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.
@@ -339,6 +317,11 @@ impl<'a> Request<'a> {
 
     pub(crate) fn head(&self) -> &'a Head {
         self.head
+    }
+
+    /// The bytes that the request begins, as far as they are here.
+    pub(super) fn input(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The parameter with this index as it was sent, for the trace.

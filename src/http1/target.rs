@@ -149,6 +149,26 @@ pub(crate) fn is_escape(text: &[u8]) -> bool {
     matches!(text, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
+/// Percent-encodes what may not stand in a path and query, a `%` that begins no escape too.
+pub(crate) fn escaped(target: &[u8]) -> String {
+    let query = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let mut text = String::with_capacity(target.len());
+    for (at, &byte) in target.iter().enumerate() {
+        let class = if at < query { PATH } else { QUERY };
+        let fits = if byte == b'%' {
+            is_escape(target.get(at..).unwrap_or_default())
+        } else {
+            CLASS[usize::from(byte)] & class != 0
+        };
+        if fits {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(percent_encoding::percent_encode_byte(byte));
+        }
+    }
+    text
+}
+
 /// `http://host[:port][/path][?query]`; https too, as a proxy that ends the TLS passes it on so (RFC 9112 §3.2.2).
 fn absolute_form(text: &[u8], target: Target) -> Result<Target, Reject> {
     let start = target.whole.start as usize;

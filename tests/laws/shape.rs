@@ -11,13 +11,13 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// requests, ranges, cookies, negotiation, proxies, checks, pages and multipart forms; middleware the rate limits, those in Redis,
 /// gzip, and log lines spelled by hand (a third of the instructions). Each is a file or two of its own. Wire had 1,800, and took in the explanation of any
 /// message, pasted ones too, and every fact of the schema, refused heads included; then the wrapping of lines and the story of
-/// a request; then the readings of a smuggling attempt, and what tools show of a body. App came to read preferences with mistakes in them, and to keep forms,
-/// queries and cookies that were read once, with an index.
-/// Http1 came to frame responses without content. Net, app and middleware took in the end of each exchange: whatever the program
-/// does, one answer and one line of the log. App decides on heads before their bodies.
-/// No budget here is spare room: whoever needs more says what moved in.
+/// a request; then the readings of a smuggling attempt, and what tools show of a body. App came to read preferences with mistakes in
+/// them, and to keep forms, queries and cookies that were read once, with an index. Http1 came to frame responses without content, and
+/// to say how a target should have been sent. Net, app and middleware took in the end of each exchange: whatever the program
+/// does, one answer and one line of the log. App decides on
+/// heads before their bodies. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_050), ("net", 4_000), ("app", 5_400), ("middleware", 1_560), ("wire", 4_050)];
+    &[("http1", 2_120), ("net", 4_000), ("app", 5_750), ("middleware", 1_560), ("wire", 4_050)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
@@ -97,8 +97,8 @@ fn barks_at_long_files_and_full_folders() {
     let file = |lines: usize| Source::all([("src/http1/a.rs", "f();\n".repeat(lines) + tests)]);
     assert_eq!(long_files(&file(400)), [""; 0]);
     assert_eq!(long_files(&file(401)), ["src/http1/a.rs: 401 lines before its tests, of 400"]);
-    assert_eq!(over_budget(&file(2_050)), [""; 0]);
-    assert_eq!(over_budget(&file(2_051)), ["src/http1: 2051 lines of code, of 2050"]);
+    assert_eq!(over_budget(&file(2_120)), [""; 0]);
+    assert_eq!(over_budget(&file(2_121)), ["src/http1: 2121 lines of code, of 2120"]);
 }
 
 #[test]
