@@ -197,7 +197,9 @@ impl Broadcast {
         let mut log = self.0.lock();
         log.subscribers += 1;
         log.counted += 1;
-        let next = request.header("last-event-id").map_or(log.next(), |id| self.0.behind(id, &log));
+        // An empty id is none: a browser without a last id sends no field (WHATWG HTML §9.2.4).
+        let last = request.header("last-event-id").filter(|id| !id.is_empty());
+        let next = last.map_or(log.next(), |id| self.0.behind(id, &log));
         let greeting = self.0.retry.map(|time| Event::default().retry(time).to_string()).unwrap_or_default();
         EventStream { hub: self.0.clone(), number: log.counted, next, greeting, wake: None }
     }
@@ -373,6 +375,22 @@ mod tests {
             .split_once("\r\n\r\n")
             .map_or(&*text, |(head, body)| if head.starts_with("HTTP") { body } else { &text });
         body.split("\r\n").skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn an_empty_last_id_is_none() {
+        let hub = Broadcast::new();
+        let app = app(&hub);
+        hub.send(Event::data("old"));
+        let client = app.test();
+        for field in ["", "Last-Event-ID:\r\n", "Last-Event-ID: \t\r\n"] {
+            let mut connection = client.connect();
+            connection.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n").as_bytes());
+            let _ = connection.take_received();
+            hub.send(Event::data("new"));
+            let text = String::from_utf8_lossy(connection.take_received()).into_owned();
+            assert!(text.contains("data: new") && !text.contains("data: old"), "{field:?}: {text}");
+        }
     }
 
     #[test]
