@@ -1,7 +1,9 @@
 //! Error pages by status and one for the rest, for errors of every origin; run with `cargo run --example errors`; try:
 //! `curl http://127.0.0.1:8000/nothing`, `…/abort/409`, `…/boom`, `curl http://127.0.0.1:8000/json -d '{'`
-use serde_json::Value;
-use wirelight::{App, abort, json};
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use wirelight::{App, Json, abort, json};
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
@@ -13,7 +15,7 @@ fn main() -> std::io::Result<()> {
 
     app.get("/ok", |_| json!({ "ok": true }));
     app.get("/abort/{code:int}", |req| abort::<()>(req.param("code").unwrap_or(0))); // no status: 500
-    app.post("/json", |req| req.json::<Value>().map(|got| json!({ "got": got })));
+    app.post("/json", |req| req.json::<Box<RawValue>>().map(|got| Json(BTreeMap::from([("got", got)]))));
     app.get("/boom", |req| json!(1 / req.body().len())); // divides by zero: a panic, which stays here
     app.run_from_env()
 }

@@ -1,7 +1,9 @@
 //! Everything a request tells: query, JSON, form, headers, URL, address; run with `cargo run --example request_demo`; try:
 //! `curl 'http://127.0.0.1:8000/demo?page=2&limit=x&tag=a&tag=b' -H 'Content-Type: application/json' -d '{"a": 1}'`
-use serde_json::Value;
-use wirelight::{App, Request, json};
+use std::collections::BTreeMap;
+
+use serde_json::value::{RawValue, to_raw_value as raw};
+use wirelight::{App, Json, Request, Result};
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
@@ -10,23 +12,24 @@ fn main() -> std::io::Result<()> {
     app.run_from_env()
 }
 
-fn demo(req: &Request) -> Value {
+/// `RawValue` instead of `json!`: what came as JSON goes back as it is, numbers of any length too.
+fn demo(req: &Request) -> Result<Json<BTreeMap<&'static str, Box<RawValue>>>> {
     // Flask's `request.data` is what no form parser took.
     let data = if req.is_form() { b"" } else { req.body() };
-    json!({
-        "page": req.query_or("page", 1), // the default when it is missing or not a number
-        "limit": req.query_or("limit", 10),
-        "tags": req.query_all("tag").collect::<Vec<_>>(),
-        "json": req.json_opt::<Value>(), // null instead of an error
-        "username": req.form("username"),
-        "raw_len": data.len(),
-        "content_type": req.content_type(),
-        "method": req.method().as_str(),
-        "url": req.url(),
-        "base_url": req.base_url(),
-        "host": req.host(),
-        "path": req.path(),
-        "remote_addr": req.remote_addr().map(|peer| peer.ip()),
-        "authorization": req.header("Authorization"),
-    })
+    Ok(Json(BTreeMap::from([
+        ("page", raw(&req.query_or("page", 1_i128))?), // missing or no number: the default
+        ("limit", raw(&req.query_or("limit", 10_i128))?),
+        ("tags", raw(&req.query_all("tag").collect::<Vec<_>>())?),
+        ("json", raw(&req.json_opt::<Box<RawValue>>())?), // none instead of an error
+        ("username", raw(&req.form("username"))?),
+        ("raw_len", raw(&data.len())?),
+        ("content_type", raw(&req.content_type())?),
+        ("method", raw(req.method().as_str())?),
+        ("url", raw(&req.url())?),
+        ("base_url", raw(&req.base_url())?),
+        ("host", raw(&req.host())?),
+        ("path", raw(req.path())?),
+        ("remote_addr", raw(&req.remote_addr().map(|peer| peer.ip()))?),
+        ("authorization", raw(&req.header("Authorization"))?),
+    ])))
 }

@@ -1,33 +1,20 @@
 //! The full CRUD pattern over a map in memory; run with `cargo run --example users`; try:
-//! `curl http://127.0.0.1:8000/users -H 'Content-Type: application/json' -d '{"name": "Zoë", "email": "zoe@example.org"}'`,
+//! `curl http://127.0.0.1:8000/users -H 'Content-Type: application/json' -d '{"name": "Venki", "email": "v@example.com"}'`,
 //! `curl http://127.0.0.1:8000/users/1`, and the same path with `-X PATCH`, `-X PUT` and `-X DELETE`
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use wirelight::{App, Error, Json, Request, Result, StatusCode, json};
 
-#[derive(Clone, Serialize)]
+/// Fields of any type, as they were sent: a number of 30 digits stays what it is, as in Python.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Clone, serde::Serialize)]
 struct User {
     id: u64,
-    name: String,
-    email: String,
-}
-
-/// What a client sends: both fields for a new user, any of them for a change.
-#[derive(Deserialize)]
-struct Fields {
-    name: Option<String>,
-    email: Option<String>,
-}
-
-impl Fields {
-    fn into_user(self, id: u64) -> Result<User> {
-        match (self.name, self.email) {
-            (Some(name), Some(email)) => Ok(User { id, name, email }),
-            _ => Err(Error::bad_request("name and email are required")),
-        }
-    }
+    name: Box<RawValue>,
+    email: Box<RawValue>,
 }
 
 #[derive(Default)]
@@ -35,6 +22,8 @@ struct Users {
     last_id: u64,
     by_id: BTreeMap<u64, User>,
 }
+
+const MISSING: &str = "name and email are required";
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
@@ -46,14 +35,14 @@ fn main() -> std::io::Result<()> {
     app.patch("/users/{id:int}", update);
     app.delete("/users/{id:int}", remove);
     app.on_error(400, |_, error| json!({ "error": error.message() }));
-    app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": "name and email must be strings" })));
+    app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": MISSING }))); // JSON, but no object
     app.run_from_env()
 }
 
 fn create(req: &Request) -> Result<(StatusCode, Json<User>)> {
-    let fields: Fields = req.json()?;
+    let fields = req.json()?;
     let mut users = req.lock::<Users>();
-    let user = fields.into_user(users.last_id + 1)?;
+    let user = user(users.last_id + 1, fields)?;
     users.last_id = user.id;
     users.by_id.insert(user.id, user.clone());
     Ok((StatusCode::CREATED, Json(user)))
@@ -64,25 +53,33 @@ fn show(req: &Request) -> Result<Option<Json<User>>> {
 }
 
 fn replace(req: &Request) -> Result<Json<User>> {
-    let mut users = req.lock::<Users>();
-    let user = users.by_id.get_mut(&req.param("id")?).ok_or(Error::not_found(""))?;
-    *user = req.json::<Fields>()?.into_user(user.id)?;
-    Ok(Json(user.clone()))
+    let (id, mut users) = (req.param("id")?, req.lock::<Users>());
+    let old = users.by_id.get_mut(&id).ok_or(Error::not_found(""))?;
+    *old = user(id, req.json()?)?;
+    Ok(Json(old.clone()))
 }
 
 fn update(req: &Request) -> Result<Json<User>> {
     let mut users = req.lock::<Users>();
     let user = users.by_id.get_mut(&req.param("id")?).ok_or(Error::not_found(""))?;
-    let Fields { name, email } = req.json()?;
-    if let Some(name) = name {
-        user.name = name;
-    }
-    if let Some(email) = email {
-        user.email = email;
+    let mut fields: Fields = req.json()?;
+    // Only update fields that were provided.
+    for (field, name) in [(&mut user.name, "name"), (&mut user.email, "email")] {
+        if let Some(value) = fields.remove(name) {
+            *field = value;
+        }
     }
     Ok(Json(user.clone()))
 }
 
 fn remove(req: &Request) -> Result<Option<()>> {
     Ok(req.lock::<Users>().by_id.remove(&req.param("id")?).map(|_| ()))
+}
+
+/// A user made of the fields that a body must have.
+fn user(id: u64, mut fields: Fields) -> Result<User> {
+    match (fields.remove("name"), fields.remove("email")) {
+        (Some(name), Some(email)) => Ok(User { id, name, email }),
+        _ => Err(Error::bad_request(MISSING)),
+    }
 }

@@ -151,9 +151,9 @@ fn an_empty_line_begins_a_head() {
 #[test]
 fn a_late_head_that_was_wrong_all_along_gets_the_better_answer() {
     for (bytes, sentence) in [
-        (&b"GET / HTTP/1.1\r\nHost : a\r\n"[..], "There is whitespace between a field name and its colon"),
+        (&b"GET / HTTP/1.1\r\nHost : a\r\n"[..], "Whitespace stands between a field name and its colon"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nx", ""),
-        (b"G\0T / HTTP/1.1\r\n", "The method contains a byte that is not allowed in a method name"),
+        (b"G\0T / HTTP/1.1\r\n", "The method holds a byte that no method name may hold"),
     ] {
         let app = app();
         let client = app.test();

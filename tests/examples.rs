@@ -148,19 +148,18 @@ fn users() {
     users.get("/users").is(200, json!([venki]));
     let renamed = json!({ "id": 1, "name": "Venkatesh", "email": "v@example.com" });
     users.json("PATCH", "/users/1", r#"{"name": "Venkatesh"}"#).is(200, renamed);
-    let replaced = json!({ "id": 1, "name": "Ada", "email": "" });
-    users.json("PUT", "/users/1", r#"{"name": "Ada", "email": "", "id": 7}"#).is(200, replaced.clone());
+    let replaced = json!({ "id": 1, "name": null, "email": ["any"] });
+    users.json("PUT", "/users/1", r#"{"name": null, "email": ["any"], "id": 7}"#).is(200, replaced.clone());
     let incomplete = json!({ "error": "name and email are required" });
-    for body in ["{}", r#"{"name": "x"}"#, r#"{"name": "x", "email": null}"#, r#"{"mail": "x"}"#] {
+    for body in ["{}", "null", "[]", "7", "\"name email\"", r#"{"name": "x"}"#, r#"["name", "email"]"#] {
         users.json("POST", "/users", body).is(400, incomplete.clone());
         users.json("PUT", "/users/1", body).is(400, incomplete.clone());
     }
-    let misshapen = json!({ "error": "name and email must be strings" });
-    for body in ["null", "[]", "7", "\"name email\"", r#"{"name": 7}"#, r#"{"email": ["x"]}"#] {
-        for (method, path) in [("POST", "/users"), ("PUT", "/users/1"), ("PATCH", "/users/1")] {
-            users.json(method, path, body).is(400, misshapen.clone());
-        }
-    }
+    let number = "123456789012345678901234567890";
+    let large = users.json("PATCH", "/users/1", &format!("{{\"name\": {number}}}"));
+    assert_eq!(large.text, format!("{{\"id\":1,\"name\":{number},\"email\":[\"any\"]}}"), "as Python keeps it");
+    users.json("PUT", "/users/1", r#"{"name": null, "email": ["any"]}"#).is(200, replaced.clone());
+    assert_eq!(users.json("PATCH", "/users/1", "[1]").status, 400);
     assert_eq!(users.json("PATCH", "/users/1", "{").status, 400);
     assert_eq!(users.ask("POST", "/users", &[("Content-Type", "text/plain")], "{}").status, 415);
     users.get("/users/1").is(200, replaced);
@@ -197,11 +196,10 @@ fn request_demo() {
     assert_eq!(told, [json!("Zoë B"), json!("Bearer x"), json!(0), json!(1), json!([])]);
     assert_eq!(demo.get("/demo?page=-3&limit=+5").json["page"], -3);
     assert_eq!(demo.get("/demo?page=-3&limit=+5").json["limit"], 5, "a plus is a space");
-    let large = demo.json("POST", "/demo?page=99999999999999999999", "[18446744073709551615]");
-    assert_eq!(
-        (&large.json["page"], &large.json["json"]),
-        (&json!(1), &json!([u64::MAX])),
-        "too large is not a number"
+    let large = demo.json("POST", "/demo?page=99999999999999999999", "-18446744073709551617").text;
+    assert!(
+        large.contains("\"page\":99999999999999999999,") && large.contains("\"json\":-18446744073709551617,"),
+        "{large}"
     );
     assert_eq!(demo.ask("POST", "/demo", &[form], "&&").json["raw_len"], 0, "a form without fields is a form");
 }
@@ -221,6 +219,12 @@ fn errors() {
     errors.get("/abort/418").is(418, teapot);
     assert_eq!(errors.ask("POST", "/json", &[("Content-Type", "text/plain")], "{}").json["status_code"], 415);
     errors.json("POST", "/json", "[1]").is(200, json!({ "got": [1] }));
+    // Whole numbers of any length, and what no float holds, come back as they went in.
+    for number in
+        ["18446744073709551616", "-123456789012345678901234567890", "1e400", "3.141592653589793238462643383279"]
+    {
+        assert_eq!(errors.json("POST", "/json", number).text, format!("{{\"got\":{number}}}"));
+    }
     for code in ["0", "200", "599", "65536", "18446744073709551616", &"9".repeat(300)] {
         assert_eq!(errors.get(&format!("/abort/{code}")).status, 500, "{code} is no status of an error");
     }
@@ -410,58 +414,7 @@ fn websocket() {
     }
     socket.close(None).unwrap();
     assert!((0..100).any(|_| socket.read().is_err()), "it sends on after the close");
-    let plain = echo.get("/echo");
-    assert_eq!((plain.status, plain.field("upgrade")), (426, "websocket"));
-    echo.stop();
-}
-
-/// The status and the head of the response to an opening handshake.
-fn handshake(address: &str, fields: &str) -> (u16, String) {
-    let mut stream = bounded::connect(address);
-    let start = "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
-    std::io::Write::write_all(&mut stream, format!("{start}{fields}\r\n").as_bytes()).unwrap();
-    let lines = BufReader::new(stream).lines().map(Result::unwrap);
-    let head: String = lines.take(100).take_while(|line| !line.is_empty()).map(|line| line + "\n").collect();
-    (head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{head}")), head)
-}
-
-#[test]
-fn websocket_handshakes() {
-    let echo = Example::run("websocket");
-    let address = echo.url.strip_prefix("http://").unwrap();
-    let sample = "dGhlIHNhbXBsZSBub25jZQ=="; // of RFC 6455 §1.3
-    for (key, status) in [
-        (sample, 101),
-        ("AAAAAAAAAAAAAAAAAAAAAA==", 101),
-        ("", 400),
-        ("x", 400),
-        ("dGhlIHNhbXBsZSBub25jZQ", 400),   // without its padding
-        ("dGhlIHNhbXBsZSBub25jZR==", 400), // with bits behind the last byte
-        ("dGhlIHNhbXBsZSBub25j", 400),     // 15 bytes
-        ("dGhlIHNhbXBsZSBub25jZWU=", 400), // 17 bytes
-        ("dGhlIHNhbXBsZSBub25j-Q==", 400), // another alphabet
-    ] {
-        let (got, head) = handshake(address, &format!("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"));
-        assert_eq!(got, status, "{key}: {head}");
-    }
-    let key = format!("Sec-WebSocket-Key: {sample}\r\n");
-    let (status, head) = handshake(address, &format!("Sec-WebSocket-Version: 13\r\n{key}{key}"));
-    assert_eq!(status, 400, "two keys: {head}");
-    for version in ["", "Sec-WebSocket-Version: 12\r\n", "Sec-WebSocket-Version: 8, 13\r\n"] {
-        let (status, head) = handshake(address, &format!("{version}{key}"));
-        assert!(status == 426 && head.contains("Sec-WebSocket-Version: 13\n"), "{version}: {head}");
-        assert!(head.contains("Upgrade: websocket\nConnection: Upgrade\n"), "{version}: {head}");
-    }
-    for (offers, chosen) in [
-        ("", None),
-        ("Sec-WebSocket-Protocol: chat, echo\r\n", Some("echo")),
-        ("Sec-WebSocket-Protocol: chat\r\n", None),
-    ] {
-        let (status, head) = handshake(address, &format!("Sec-WebSocket-Version: 13\r\n{key}{offers}"));
-        assert!(status == 101 && head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n"), "{head}");
-        let said = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Protocol: "));
-        assert_eq!(said, chosen, "{offers}");
-    }
+    assert_eq!(echo.get("/echo").status, 400);
     echo.stop();
 }
 

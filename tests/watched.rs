@@ -165,21 +165,6 @@ fn topics_bytes_and_colours_are_chosen() {
     fs::remove_file(file).unwrap();
 }
 
-/// Whoever knows the width of the page says it in COLUMNS; a pipe without it gets whole lines.
-#[test]
-fn lines_are_wrapped_to_the_columns_that_are_asked_for() {
-    for (columns, most) in [("60", Some(60)), ("0", None), ("wide", None)] {
-        let mut command = wirelight(&["--trace=all"]);
-        command.env("COLUMNS", columns);
-        let server = Running::start(command);
-        server.ask(1);
-        let (_, trace) = server.stop();
-        let widest = trace.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(most.map_or(widest > 80, |most| widest <= most), "{columns}: {widest}: {trace}");
-        assert!(trace.contains("the client closed first"), "{trace}");
-    }
-}
-
 #[test]
 fn what_cannot_be_traced_is_said() {
     for (arguments, sentence) in [

@@ -39,7 +39,7 @@ impl App {
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
-        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server is overloaded; try again later.");
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
         self.finish(0, request, response, listener);
         None
@@ -54,7 +54,7 @@ impl App {
         listener: &mut L,
     ) -> Option<Admission> {
         let scope = self.find(request).map_or(0, |route| route.scope);
-        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server did not finish the response in time."));
+        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
         self.finish(scope, request, response, listener);
         None
     }

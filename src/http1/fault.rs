@@ -45,55 +45,55 @@ faults! {
     // behind it may be anything, a smuggled request included (RFC 9112 §11.2).
     // variant, name, status, close, source, sentence
     BareCr "bare-cr" BAD_REQUEST true "RFC 9112 §2.2"
-        "A carriage return is not followed by a line feed";
+        "A carriage return stands without the line feed that must follow it";
     BareLf "bare-lf" BAD_REQUEST true "RFC 9112 §2.2"
-        "A line ends with a line feed alone; lines of HTTP end with CR LF";
+        "A line ends with a line feed alone; HTTP ends its lines with CR LF";
     EmptyLines "empty-lines" BAD_REQUEST true "RFC 9112 §2.2"
-        "There is more than one empty line before the request line";
+        "More than one empty line stands before the request line";
     LeadingSpace "leading-space" BAD_REQUEST true "RFC 9112 §2.2"
-        "There is whitespace before the request line or before the first field";
+        "Whitespace stands before the request line or before the first field";
     RequestLine "request-line" BAD_REQUEST true "RFC 9112 §3"
         "The first line is not a method, a target and a version with one space between them";
     MethodToken "method-token" BAD_REQUEST true "RFC 9110 §9.1"
-        "The method contains a byte that is not allowed in a method name";
+        "The method holds a byte that no method name may hold";
     MethodTooLong "method-too-long" NOT_IMPLEMENTED true "RFC 9112 §3"
         "The method is longer than any that this server knows";
     TargetTooLong "target-too-long" URI_TOO_LONG true "RFC 9112 §3"
-        "The request target is longer than this server accepts";
+        "The request target is longer than this server reads";
     TargetForm "target-form" BAD_REQUEST true "RFC 9112 §3.2"
-        "The target has none of the forms that this method allows: /path, http://host/path or *";
+        "The target is none of the forms that this method may ask for: /path, http://host/path or *";
     TargetByte "target-byte" BAD_REQUEST true "RFC 9112 §3.2"
-        "The target contains a byte that must be percent-encoded";
+        "The target holds a byte that must be percent-encoded there";
     TargetEscape "target-escape" BAD_REQUEST true "RFC 3986 §2.1"
         "A percent sign in the target is not followed by two hexadecimal digits";
     Connect "connect" NOT_IMPLEMENTED true "RFC 9110 §9.3.6"
-        "CONNECT asks for a tunnel, which an origin server does not open";
+        "CONNECT asks for a tunnel, and an origin server opens none";
     VersionMalformed "version-malformed" BAD_REQUEST true "RFC 9112 §2.3"
-        "The version is not HTTP/ with one digit, a dot and one digit";
+        "The version is not written as HTTP/ with one digit, a dot and one digit";
     VersionUnsupported "version-unsupported" HTTP_VERSION_NOT_SUPPORTED true "RFC 9110 §15.6.6"
-        "This server supports HTTP/1.0 and HTTP/1.1 only";
+        "This server speaks HTTP/1.0 and HTTP/1.1 only";
     HostMissing "host-missing" BAD_REQUEST true "RFC 9112 §3.2"
-        "An HTTP/1.1 request needs a Host field";
+        "An HTTP/1.1 request must name its host in a Host field";
     HostRepeated "host-repeated" BAD_REQUEST true "RFC 9112 §3.2"
-        "A request may have only one Host field";
+        "A request may have one Host field only";
     HostInvalid "host-invalid" BAD_REQUEST true "RFC 9112 §3.2"
         "The Host field is not a host name or an address with an optional port";
     FieldName "field-name" BAD_REQUEST true "RFC 9112 §5"
-        "A field name is empty or contains a byte that is not allowed in a field name";
+        "A field name is empty or holds a byte that no field name may hold";
     SpaceBeforeColon "space-before-colon" BAD_REQUEST true "RFC 9112 §5.1"
-        "There is whitespace between a field name and its colon";
+        "Whitespace stands between a field name and its colon";
     ColonMissing "colon-missing" BAD_REQUEST true "RFC 9112 §5"
         "A field line has no colon";
     FieldValue "field-value" BAD_REQUEST true "RFC 9110 §5.5"
-        "A field value contains a control character";
+        "A field value holds a control character";
     ObsFold "obs-fold" BAD_REQUEST true "RFC 9112 §5.2"
-        "A field value continues on a second line, which HTTP/1.1 no longer allows";
+        "A field value goes on in a second line, which HTTP/1.1 has given up";
     FieldsTooMany "fields-too-many" REQUEST_HEADER_FIELDS_TOO_LARGE true "RFC 6585 §5"
-        "The request has more fields than this server accepts";
+        "The request has more fields than this server reads";
     HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE true "RFC 6585 §5"
-        "The head of the request is larger than this server accepts";
+        "The head of the request is larger than this server reads";
     LengthAndCoding "length-and-coding" BAD_REQUEST true "RFC 9112 §6.1"
-        "The request has both Content-Length and Transfer-Encoding, so the body could end in two places";
+        "Content-Length and Transfer-Encoding stand together, so the body could end in two places";
     LengthInvalid "length-invalid" BAD_REQUEST true "RFC 9112 §6.3"
         "Content-Length is not a plain decimal number";
     LengthRepeated "length-repeated" BAD_REQUEST true "RFC 9112 §6.3"
@@ -101,31 +101,31 @@ faults! {
     LengthOverflow "length-overflow" BAD_REQUEST true "RFC 9112 §6.3"
         "Content-Length is larger than a 64-bit number can hold";
     CodingUnknown "coding-unknown" NOT_IMPLEMENTED true "RFC 9112 §6.1"
-        "Transfer-Encoding names a coding that this server does not support";
+        "Transfer-Encoding names a coding that this server does not know";
     CodingNotFinal "coding-not-final" BAD_REQUEST true "RFC 9112 §6.3"
-        "Transfer-Encoding must end with chunked, once; otherwise the end of the body is unknown";
+        "Transfer-Encoding must end with chunked, once; otherwise nothing says where the body ends";
     CodingInOldVersion "coding-in-old-version" BAD_REQUEST true "RFC 9112 §6.1"
-        "HTTP/1.0 does not have Transfer-Encoding";
+        "HTTP/1.0 has no Transfer-Encoding";
     ChunkSize "chunk-size" BAD_REQUEST true "RFC 9112 §7.1"
-        "A chunk does not begin with its size in hexadecimal digits";
+        "A chunk does not start with its size in hexadecimal digits";
     ChunkSizeOverflow "chunk-size-overflow" BAD_REQUEST true "RFC 9112 §7.1"
-        "The size of a chunk is larger than any body can be";
+        "A chunk claims to be larger than any body can be";
     ChunkExtension "chunk-extension" BAD_REQUEST true "RFC 9112 §7.1.1"
-        "A chunk extension does not have the form ;name or ;name=value";
+        "A chunk extension is not written as ;name or ;name=value";
     ChunkExtensionTooLong "chunk-extension-too-long" BAD_REQUEST true "RFC 9112 §7.1.1"
-        "The chunk extensions are longer than this server accepts";
+        "The chunk extensions are longer than this server reads";
     ChunkLineEnd "chunk-line-end" BAD_REQUEST true "RFC 9112 §7.1"
-        "The line with the size of a chunk does not end with CR LF";
+        "The line with a chunk's size does not end with CR LF";
     ChunkDelimiter "chunk-delimiter" BAD_REQUEST true "RFC 9112 §7.1"
         "The data of a chunk is not followed by CR LF, so its size cannot be right";
     TrailerInvalid "trailer-invalid" BAD_REQUEST true "RFC 9112 §7.1.2"
-        "A line after the last chunk is not a valid field line";
+        "A line behind the last chunk is not a valid field line";
     TrailersTooLarge "trailers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE true "RFC 9112 §7.1.2"
-        "The trailer section is larger than this server accepts";
+        "The trailer section is larger than this server reads";
     BodyTooLarge "body-too-large" PAYLOAD_TOO_LARGE true "RFC 9110 §15.5.14"
         "The body is larger than this resource accepts";
     ExpectationUnknown "expectation-unknown" EXPECTATION_FAILED true "RFC 9110 §10.1.1"
-        "The only expectation that this server supports is 100-continue";
+        "The only expectation that this server can meet is 100-continue";
     HeadTimeout "head-timeout" REQUEST_TIMEOUT true "RFC 9110 §15.5.9"
         "The head of the request did not arrive in time";
     BodyTimeout "body-timeout" REQUEST_TIMEOUT true "RFC 9110 §15.5.9"
@@ -135,9 +135,9 @@ faults! {
     EndedEarly "ended-early" BAD_REQUEST true "RFC 9112 §8"
         "The connection was closed before the request was complete";
     TlsOnPlainPort "tls-on-plain-port" BAD_REQUEST true "RFC 9112 §3"
-        "This looks like a TLS ClientHello on a port without TLS; use http://, not https://";
+        "This looks like a TLS ClientHello on a plain port; use http://, not https://";
     Overloaded "overloaded" SERVICE_UNAVAILABLE true "RFC 9110 §15.6.4"
-        "The server is overloaded; try again later";
+        "The server has more work than it can take; try again later";
 }
 
 /// What one [`Fault`] means and how it is answered.
@@ -241,7 +241,7 @@ mod tests {
     fn a_reject_says_what_where_and_why() {
         assert_eq!(
             Fault::SpaceBeforeColon.at(20).to_string(),
-            "400 Bad Request: There is whitespace between a field name and its colon (byte 20, RFC 9112 §5.1)"
+            "400 Bad Request: Whitespace stands between a field name and its colon (byte 20, RFC 9112 §5.1)"
         );
     }
 }

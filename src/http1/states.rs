@@ -68,7 +68,7 @@ pub(crate) const TRANSITIONS: &[Transition] = &[
     send(Send::Respond, Send::Body, "the head of the answer is out"),
     send(Send::Respond, Send::Done, "the answer is out whole and the connection stays"),
     send(Send::Respond, Send::MustClose, "the answer is out whole and was the last one"),
-    send(Send::Respond, Send::Switched, "101 is out: what follows is not HTTP"),
+    send(Send::Respond, Send::Switched, "101 is out: what follows is no HTTP"),
     send(Send::Body, Send::Done, "the last byte of the answer, and the connection stays"),
     send(Send::Body, Send::MustClose, "the last byte of the answer, which was the last one"),
     send(Send::Done, Send::Idle, "both sides are done and the connection stays: next request"),

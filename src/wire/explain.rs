@@ -54,7 +54,7 @@ pub struct Piece<'e> {
 
 /// Something that is wrong with a message, and where.
 ///
-/// It displays as `byte 20: There is whitespace between a field name and its colon (RFC 9112 §5.1)`.
+/// It displays as `byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Offset of the guilty byte from the first byte of the message; for what is missing, of the place where it is missed.
