@@ -1,4 +1,4 @@
-//! What a server sent, read as answers, whatever it was; knows no socket and forgives nothing silently.
+//! Reads any bytes that a server sent as a sequence of responses.
 
 use wirelight::wire::{self, Explanation};
 
@@ -22,7 +22,7 @@ pub(super) struct Answer {
 /// Answers beyond this are not told apart.
 const MOST: usize = 10_000;
 
-/// Bytes of a message that are looked at first: many small ones behind each other must not be gone through for each.
+/// Bytes of a message that are looked at first: the rest of the bytes is not searched again for each of many small ones.
 const WINDOW: usize = 16 * 1024;
 
 /// Reads `bytes` as the answers to requests of which those at the places in `heads` asked for no body.

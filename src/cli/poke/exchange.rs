@@ -57,13 +57,13 @@ pub(super) enum Note<'a> {
     Ended(Ending, usize),
 }
 
-/// Who is told of the notes, from two threads.
+/// Receives the notes of an exchange, from two threads.
 pub(super) trait View: Sync {
     /// `at`: since the exchange began.
     fn note(&self, at: Duration, note: Note<'_>);
 }
 
-/// Nobody watches.
+/// For an exchange that is not shown.
 impl View for () {
     fn note(&self, _: Duration, _: Note<'_>) {}
 }
@@ -85,7 +85,7 @@ struct Shared<'v> {
 const TICK: Duration = Duration::from_millis(5);
 /// Silence after which a long wait is announced.
 const SILENT: Duration = Duration::from_millis(300);
-/// A shorter wait is over before anyone wonders.
+/// A shorter wait is not announced.
 const LONG: Duration = Duration::from_secs(2);
 
 impl Default for Options {

@@ -40,7 +40,7 @@ fn unknown(escape: &str) -> Failure {
     Failure::usage(format!("there is no escape {:?}; there are \\r \\n \\t \\0 \\xHH and \\\\", format!("\\{shown}")))
 }
 
-/// `bytes` cut behind so many bytes, with pauses of `gap` milliseconds.
+/// Cuts `bytes` at the offsets in `marks`, with pauses of `gap` milliseconds.
 pub(super) fn cut(bytes: &[u8], marks: &[usize], gap: u64) -> Vec<Step> {
     let (mut steps, mut from) = (Vec::new(), 0);
     for mark in marks.iter().copied().chain([bytes.len()]) {

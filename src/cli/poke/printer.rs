@@ -139,7 +139,7 @@ impl State {
     /// Prints what was folded.
     fn flush(&mut self, at: Duration) {
         match (std::mem::take(&mut self.alike), &self.before) {
-            // One is no flood.
+            // A single one is not a flood.
             (1, _) => {
                 self.rule();
                 let folded = std::mem::take(&mut self.folded);

@@ -20,8 +20,9 @@ impl TestServer {
     /// The application of the experiments, with shorter timeouts than usual, and with a trace if one is given.
     pub(super) fn start(trace: Option<Trace>) -> Result<TestServer, Failure> {
         let short = Duration::from_secs(2);
-        let timeouts =
-            Timeouts { head: short, body_idle: short, body_grace: short, keep_alive: short, ..Timeouts::default() };
+        // An idle connection must outlive the patience of poke, or it would seem that the server closes it after a response.
+        let keep_alive = Duration::from_secs(3);
+        let timeouts = Timeouts { head: short, body_idle: short, body_grace: short, keep_alive, ..Timeouts::default() };
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::runtime)?;
         let server = trace.into_iter().fold(server.signals(false).timeouts(timeouts), Server::trace);
         let (address, handle) = (server.local_addr(), server.handle());

@@ -16,7 +16,7 @@ use crate::cli::{say, screen};
 /// Columns of the time, and of the line between the two sides.
 const TIME: usize = 12;
 const RULE: &str = " │ ";
-/// Columns of a page: where there is no terminal, and at most.
+/// Columns of a page: without a terminal, and at most.
 const USUAL: usize = 80;
 const WIDEST: usize = 120;
 /// Lines of one piece that are shown.
