@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use wirelight::{App, Error, Redirect, Request, Response, Result, Router, Server, StatusCode, abort};
+use wirelight::middleware::Cors;
+use wirelight::{App, Error, Method, Redirect, Request, Response, Result, Router, Server, Slashes, StatusCode, abort};
 
 #[path = "support/bounded.rs"]
 mod bounded;
@@ -387,6 +388,36 @@ fn a_failed_bind_names_what_was_asked_for() {
     ] {
         assert!(sentence.starts_with(expected), "{sentence}");
     }
+}
+
+#[test]
+fn a_page_without_content_keeps_the_status_of_its_error_unless_it_says_204() {
+    let mut app = App::new();
+    app.on_error(404, |_, _| "");
+    app.on_error(405, |_, _| ());
+    app.get("/", |_| "get");
+    let missing = get(&app, "/missing");
+    assert!(
+        missing.starts_with("HTTP/1.1 404 Not Found\r\n") && missing.ends_with("Content-Length: 0\r\n\r\n"),
+        "{missing}"
+    );
+    assert!(raw(&app, "PUT / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 204 No Content\r\n"));
+}
+
+#[test]
+fn a_preflight_of_a_path_without_its_slash_is_answered_and_its_request_redirected() {
+    let mut app = App::new();
+    app.slashes(Slashes::Redirect);
+    Cors::new(["https://b"]).methods([Method::PUT]).add_to(&mut app);
+    app.put("/dir/", |_| "put");
+    let fields = "Host: a\r\nOrigin: https://b\r\n";
+    let preflight = raw(&app, &format!("OPTIONS /dir HTTP/1.1\r\n{fields}Access-Control-Request-Method: PUT\r\n\r\n"));
+    assert!(preflight.starts_with("HTTP/1.1 204 "), "{preflight}");
+    assert_eq!(values(&preflight, "Access-Control-Allow-Methods"), ["PUT"]);
+    let request = raw(&app, &format!("PUT /dir HTTP/1.1\r\n{fields}Content-Length: 0\r\n\r\n"));
+    assert!(request.starts_with("HTTP/1.1 308 "), "{request}");
+    assert_eq!(values(&request, "Location"), ["/dir/"]);
+    assert_eq!(values(&request, "Access-Control-Allow-Origin"), ["https://b"]);
 }
 
 #[test]
