@@ -28,6 +28,10 @@ pub fn explanation(data: &[u8]) {
         let told = explanation.findings().iter().find(|finding| finding.name == reject.fault.row().name);
         assert_eq!(told.map(|finding| finding.at), Some(reject.at), "{reject:?}: {explanation:?}");
     }
+    for reading in explanation.readings() {
+        assert!(reading.body.start <= reading.body.end && reading.body.end <= data.len(), "{explanation:?}");
+        assert!(!explanation.continues(), "nothing is the next message after a refusal: {explanation:?}");
+    }
     let pasted = explain_pasted(data);
     // A CR in front of each LF at most.
     sane(&pasted, 2 * data.len());
@@ -36,7 +40,8 @@ pub fn explanation(data: &[u8]) {
 fn sane(explanation: &Explanation, length: usize) {
     assert!(explanation.findings().iter().all(|finding| finding.at <= length), "{explanation:?}");
     let findings = explanation.findings().iter().map(ToString::to_string).collect::<String>();
-    for text in [&findings, explanation.verdict(), explanation.body()] {
+    let readings = explanation.readings().iter().map(ToString::to_string).collect::<String>();
+    for text in [&findings, &readings, explanation.verdict(), explanation.body(), explanation.unread()] {
         assert!(!text.contains(char::is_control), "{text:?}");
     }
 }

@@ -74,10 +74,15 @@ impl Secrets {
         match self.place {
             Place::Plain => {}
             Place::Name if self.name.is_empty() && !data.first().copied().is_some_and(is_blank) => {
-                let end = memchr::memchr3(b':', b'\r', b'\n', data)?;
-                let name = data.get(..end)?;
-                if data.get(end) == Some(&b':') && is_secret(name) {
-                    return None;
+                let end = memchr::memchr3(b':', b'\r', b'\n', data);
+                let name = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
+                let at_colon = end.is_some_and(|end| data.get(end) == Some(&b':'));
+                if end.is_none() || (at_colon && is_secret(name)) {
+                    // All of it at once: a search for each byte of a name that does not end would take quadratic time.
+                    for byte in name {
+                        self.step(*byte); // before the colon, no byte is secret
+                    }
+                    return (!name.is_empty()).then_some(name.len());
                 }
             }
             _ => return None,
@@ -148,6 +153,18 @@ mod tests {
             );
         }
         shown
+    }
+
+    /// Four megabytes of a name take no longer than four of a value: quadratic time would be hours.
+    #[test]
+    fn a_name_without_an_end_is_read_once() {
+        let name = vec![0; 4 << 20];
+        for end in [&b""[..], b"cookie: x", b"cookie\r\n"] {
+            let mut found = Vec::new();
+            Secrets::default().find(&[&name, end].concat(), &mut found);
+            let at = name.len() + 8;
+            assert_eq!(found, if end.ends_with(b"x") { vec![at..at + 1] } else { vec![] }, "{}", end.escape_ascii());
+        }
     }
 
     proptest! {
