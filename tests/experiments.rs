@@ -114,7 +114,7 @@ fn is_subsequence(expected: &[&str], events: &[String]) -> bool {
 /// The faults that the answers tell of.
 fn told(answers: &[Answer]) -> BTreeSet<&'static str> {
     let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
-    let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}\"", row.sentence))));
+    let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}", row.sentence))));
     row.map(|row| row.name).collect()
 }
 
