@@ -98,6 +98,7 @@ pub use app::redirect::Redirect;
 pub use app::request::Request;
 pub use app::response::Response;
 pub use app::router::{Route, Router};
+pub use app::sent::Sent;
 pub use app::slashes::Slashes;
 pub use app::stream::{Sender, stream};
 pub use app::table::{RouteInfo, Routes};

@@ -15,7 +15,7 @@ use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Fate};
-use crate::net::deadline::{Millis, Timeouts};
+use crate::net::deadline::{Millis, Timeouts, millis};
 use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::net::office::{Letter, Office};
 use crate::net::slots::Key;
@@ -299,7 +299,7 @@ impl TestConnection<'_> {
 
     /// Lets time pass; deadlines fire.
     pub fn advance(&mut self, time: Duration) {
-        let until = self.now + time.as_millis() as Millis;
+        let until = self.now.saturating_add(millis(time));
         while !self.over && self.deadline <= until {
             self.set_time(self.deadline.max(self.now));
             self.work(Work::Expire);
@@ -388,6 +388,9 @@ impl TestConnection<'_> {
             None => work.run(conn, desk, &context, &mut NoProbe),
         };
         self.over = matches!(fate, Fate::Gone(_));
+        if self.over {
+            self.conn.end(&context);
+        }
         self.deadline = self.conn.deadline(&context);
     }
 }

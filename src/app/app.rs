@@ -7,9 +7,10 @@ use super::into_response::IntoResponse;
 use super::request::{Admitted, Request};
 use super::response::Response;
 use super::router::{Route, Router, Scope};
+use super::sent::OnSent;
 use super::shared::Shared;
 use super::told::{Listener, Step};
-use super::tree::{Found, Params};
+use super::tree::Found;
 use crate::guard::panics::catch;
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
@@ -107,7 +108,8 @@ impl App {
         }
     }
 
-    /// The whole way: before hooks, guards, handler or miss, error page, after hooks.
+    /// The whole way: before hooks, guards, handler or miss, error page, after hooks. If the request was answered in the handler's place
+    /// meanwhile, its answer goes no further: pages and after hooks do not run, and the response is empty.
     #[inline(never)]
     pub(super) fn handle_around(
         &self,
@@ -116,7 +118,7 @@ impl App {
         response: &mut Response,
         listener: &mut impl Listener,
     ) {
-        let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
+        let scope = found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope);
         let back = caught(response, |response| {
             if let Err(error) = self.dispatch(found, scope, request, response, listener) {
                 response.fail(error);
@@ -126,7 +128,14 @@ impl App {
         if !back {
             listener.hear(Step::Panicked);
         }
-        self.finish(scope, request, response, listener);
+        if request.claim() {
+            return self.finish(scope, request, response, listener);
+        }
+        if let Some(error) = response.take_error() {
+            let level = if back { log::Level::Debug } else { log::Level::Error };
+            report!(level, "{} {}: {error}; it was answered already", request.method(), request.path());
+        }
+        response.reset();
     }
 
     /// Answers what was no request, or too much of one, with the error pages and after hooks of its route. A request whose head could
@@ -140,11 +149,7 @@ impl App {
         listener: &mut impl Listener,
     ) {
         response.fail(Error::refused(reject, request.input()));
-        let scope = match (!request.target().is_empty()).then(|| self.find(request)) {
-            Some(Ok(route)) => route.scope,
-            Some(Err(miss)) => self.scope_of(miss, request),
-            None => 0,
-        };
+        let scope = if request.target().is_empty() { 0 } else { self.scope(request) };
         self.finish(scope, request, response, listener);
     }
 
@@ -181,7 +186,7 @@ impl App {
         response: &mut Response,
         listener: &mut impl Listener,
     ) -> Admission {
-        let scope = found.map_or_else(|miss| self.scope_of(miss, request), |route| route.scope);
+        let scope = found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope);
         let mut passed = None;
         let back = caught(response, |response| match self.look(found, scope, request, response, listener) {
             Ok(route) => passed = route,
@@ -289,18 +294,6 @@ impl App {
         }
     }
 
-    /// The router whose path was asked with another method than its routes have: its hooks see preflights and wrong methods too.
-    #[cold]
-    fn scope_of(&self, miss: Found, request: &Request<'_>) -> usize {
-        let Found::Methods(methods) = miss else { return 0 };
-        let Some(known) = self.router.tree.methods(methods).next() else { return 0 };
-        let (path, escaped) = (request.raw_path().as_bytes(), request.head().target.escaped);
-        match self.router.tree.find(known, path, escaped, &mut Params::default()) {
-            Found::Route(number) => self.router.routes.get(number as usize).map_or(0, |route| route.scope),
-            Found::Methods(_) | Found::Slash { .. } | Found::Nothing => 0,
-        }
-    }
-
     /// 405 with what the path allows, without which it would be no answer (RFC 9110 §15.5.6).
     pub(super) fn method_not_allowed(&self, node: u32) -> Error {
         let allow = self.allow(self.router.tree.methods(node));
@@ -355,13 +348,19 @@ impl App {
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
             for (number, hook) in scope.after.iter().enumerate() {
+                // Kept apart: a hook may put another response in the place of this one.
+                let on_sent = response.take_on_sent();
                 caught(response, |response| (hook.run)(request, response));
+                *response.on_sent_mut() = OnSent::joined(on_sent, response.take_on_sent());
                 listener.hear(Step::After { origin: hook.origin, number });
                 if response.is_unfinished() {
                     self.complete(0, request, response);
                 }
             }
             next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+        }
+        if let (Some(on_sent), Some(began)) = (response.on_sent_mut(), request.began()) {
+            on_sent.began(began);
         }
     }
 

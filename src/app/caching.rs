@@ -1,13 +1,11 @@
 //! What a response says about being kept and asked for again: validators and cache rules as fields; judges no request.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::error::Error;
 use super::response::Response;
+use crate::http1::date;
 use crate::http1::head::list;
-
-/// The last second that an IMF-fixdate can name: its year has four digits.
-const YEAR_9999: u64 = 253_402_300_799;
 
 impl Response {
     /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another text for every other
@@ -49,8 +47,8 @@ impl Response {
     /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is not.
     pub fn last_modified(&mut self, time: SystemTime) {
         let time = time.min(SystemTime::now());
-        if time.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() <= YEAR_9999) {
-            self.header("Last-Modified", httpdate::fmt_http_date(time));
+        if date::clamped(time) == time {
+            self.header("Last-Modified", date::format(time));
         }
     }
 
@@ -102,6 +100,7 @@ pub(crate) fn is_validator(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

@@ -31,17 +31,32 @@ impl App {
         Some(self.decide(self.find(request), request, response, listener))
     }
 
+    /// Runs the after hooks of a request whose client has left before its response began: what they register with
+    /// [`Response::on_sent`] is told so.
+    #[cold]
+    pub(crate) fn client_left<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        listener: &mut L,
+    ) -> Option<Admission> {
+        let scope = self.scope(request);
+        self.finish(scope, request, response, listener);
+        None
+    }
+
     /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
     #[cold]
-    pub(crate) fn too_busy<L: Listener>(
-        &self,
-        request: &mut Request<'_>,
+    pub(crate) fn too_busy<'a, L: Listener>(
+        &'a self,
+        request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
         response.fail(error.with_header("Retry-After", "1"));
-        self.finish(0, request, response, listener);
+        let scope = self.scope(request);
+        self.finish(scope, request, response, listener);
         None
     }
 
@@ -53,7 +68,7 @@ impl App {
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
-        let scope = self.find(request).map_or(0, |route| route.scope);
+        let scope = self.scope(request);
         response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
         self.finish(scope, request, response, listener);
         None
@@ -67,7 +82,7 @@ impl App {
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
-        let scope = self.find(request).map_or(0, |route| route.scope);
+        let scope = self.scope(request);
         response.fail(Error::internal("a thread of the pool lost the request"));
         self.finish(scope, request, response, listener);
         None

@@ -6,13 +6,19 @@ use super::app::{App, caught};
 use super::error::Error;
 use super::request::Request;
 use super::response::Response;
+use super::sent::OnSent;
 use crate::guard::logging::Chain;
-use crate::http1::status::StatusCode;
 
 impl App {
     /// Draws the page of an error: the one for its status, else the catch-all, from the inside out; else ours.
     #[cold]
-    pub(super) fn draw(&self, scope: usize, mut error: Error, request: &Request<'_>, response: &mut Response) {
+    pub(super) fn draw(&self, scope: usize, error: Error, request: &Request<'_>, response: &mut Response) {
+        let earlier = response.take_on_sent();
+        self.draw_page(scope, error, request, response);
+        *response.on_sent_mut() = OnSent::joined(earlier, response.take_on_sent());
+    }
+
+    fn draw_page(&self, scope: usize, mut error: Error, request: &Request<'_>, response: &mut Response) {
         response.reset();
         if let Some(answer) = error.take_answer() {
             *response = answer;
@@ -25,7 +31,7 @@ impl App {
             error!("{} {}: {}", request.method(), request.path(), Chain(source));
         }
         caught(response, |response| self.page(scope, &error, request, response));
-        if response.status() == StatusCode::OK {
+        if !response.has_status() {
             response.set_status(error.status());
         }
         if !response.is_final() {

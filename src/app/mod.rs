@@ -33,6 +33,8 @@ mod refused;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod router;
+mod scope;
+pub(crate) mod sent;
 mod sentences;
 pub(crate) mod shared;
 pub(crate) mod slashes;

@@ -1,12 +1,17 @@
 //! A request as the application reads it: a borrowed view of the bytes that came, nothing copied; knows no socket.
 
+mod carried;
+
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use percent_encoding::percent_decode;
+
+pub(crate) use carried::{Admitted, Ledger};
 
 use super::error::{Error, Result};
 use super::parsed::Parsed;
@@ -38,11 +43,10 @@ pub struct Request<'a> {
     /// The hooks and guards that decide on the head have run.
     admitted: bool,
     parsed: OnceCell<Box<Parsed>>,
+    /// Since when the exchange lasts, if anybody asked.
+    began: Option<Instant>,
+    ledger: Option<&'a Arc<Ledger>>,
 }
-
-/// The evidence that the hooks and guards which decide on the head have let a request pass, with the values that they left.
-#[derive(Default)]
-pub(crate) struct Admitted(Option<Box<Storage>>);
 
 impl<'a> Request<'a> {
     #[inline]
@@ -65,6 +69,8 @@ impl<'a> Request<'a> {
             ahead: false,
             admitted: false,
             parsed: OnceCell::new(),
+            began: None,
+            ledger: None,
         }
     }
 
@@ -276,20 +282,6 @@ impl<'a> Request<'a> {
     /// What decided on the head did not come back: the body is there for what follows.
     pub(crate) fn leave_ahead(&mut self) {
         self.ahead = false;
-    }
-
-    /// The hooks and guards that decide on the head have run, and left these values.
-    pub(crate) fn admit(&mut self, admitted: Admitted) {
-        (self.storage, self.admitted) = (admitted.0, true);
-    }
-
-    pub(crate) fn is_admitted(&self) -> bool {
-        self.admitted
-    }
-
-    /// What those hooks and guards left, for the time when the body is here.
-    pub(crate) fn take_admitted(&mut self) -> Admitted {
-        Admitted(self.storage.take())
     }
 
     /// Finds the route of this request, and notes its pattern's parameters here.

@@ -10,6 +10,7 @@ use serde_core::Serialize;
 
 use super::body::{BodySource, Pieces, Reader, Source};
 use super::error::Error;
+use super::sent::OnSent;
 use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
 
@@ -34,7 +35,8 @@ use crate::http1::status::StatusCode;
 /// ```
 #[derive(Debug, Default)]
 pub struct Response {
-    status: StatusCode,
+    /// None: the program has set none, and 200 goes out.
+    status: Option<StatusCode>,
     /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they refuse CR, LF and NUL.
     fields: Vec<u8>,
     /// The field line for the media type of the body, unless `fields` holds one.
@@ -48,6 +50,7 @@ pub struct Response {
     /// A field was set by which conditional and range requests are answered.
     conditional: bool,
     error: Option<Error>,
+    on_sent: Option<Box<OnSent>>,
 }
 
 /// Where the bytes of the body are.
@@ -75,22 +78,27 @@ const BYTES: &str = "Content-Type: application/octet-stream\r\n";
 impl Response {
     /// Returns an empty response with this status.
     pub fn new(status: StatusCode) -> Response {
-        Response { status, ..Response::default() }
+        Response { status: Some(status), ..Response::default() }
     }
 
     /// The status.
     #[inline]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.status.unwrap_or_default()
+    }
+
+    /// Whether the program has set a status.
+    pub(crate) fn has_status(&self) -> bool {
+        self.status.is_some()
     }
 
     /// Sets the status. An upgrade whose 101 is replaced does not happen.
     #[inline]
     pub fn set_status(&mut self, status: StatusCode) {
-        if self.status.is_informational() && self.is_final() {
+        if self.status().is_informational() && self.is_final() {
             self.body = Body::Empty;
         }
-        self.status = status;
+        self.status = Some(status);
     }
 
     /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
@@ -241,13 +249,13 @@ impl Response {
     /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.conditional || self.error.is_some() || self.status.is_informational()
+        self.conditional || self.error.is_some() || self.status().is_informational()
     }
 
     /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
     pub(crate) fn is_final(&self) -> bool {
         let switches = || matches!(&self.body, Body::Source(source, _) if source.switches());
-        !self.status.is_informational() || (self.status == StatusCode::SWITCHING_PROTOCOLS && switches())
+        !self.status().is_informational() || (self.status() == StatusCode::SWITCHING_PROTOCOLS && switches())
     }
 
     /// Whether there is something to compare with the request's conditions; asked once.
@@ -273,7 +281,7 @@ impl Response {
     /// Ready for the next answer; the buffers stay.
     #[inline]
     pub(crate) fn reset(&mut self) {
-        self.status = StatusCode::OK;
+        self.status = None;
         self.fields.clear();
         self.media_type = "";
         self.body = Body::Empty;
@@ -281,9 +289,20 @@ impl Response {
         self.declared_length = None;
         self.conditional = false;
         self.error = None;
+        self.on_sent = None;
         if self.scratch.capacity() > SCRATCH_KEPT {
             self.scratch = Vec::new();
         }
+    }
+
+    pub(super) fn on_sent_mut(&mut self) -> &mut Option<Box<OnSent>> {
+        &mut self.on_sent
+    }
+
+    /// Who is to be told when this response is out.
+    #[inline]
+    pub(crate) fn take_on_sent(&mut self) -> Option<Box<OnSent>> {
+        self.on_sent.take()
     }
 
     /// The one that a worker uses again and again: with room for usual answers, so that it need not grow amid a crowd.

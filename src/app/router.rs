@@ -204,7 +204,7 @@ impl Router {
         }
     }
 
-    /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own.
+    /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own, 200 included.
     ///
     /// # Panics
     /// When `status` is not between 400 and 599.

@@ -63,21 +63,30 @@ impl App {
         Err(Error::not_found(""))
     }
 
+    /// The route that a path is about which differs from its own by slashes, if its router redirects.
+    pub(super) fn mended_route(&self, request: &Request<'_>) -> Option<&Route> {
+        let merged = merged(request.raw_path());
+        let paths = [format!("{merged}/"), merged];
+        let mut routes = paths.iter().filter(|path| **path != request.raw_path());
+        routes.find_map(|path| self.redirecting_route(path, request))
+    }
+
     /// What the tree says of a mended path, if the router of its route redirects.
     fn mended(&self, path: &str, request: &Request<'_>) -> Found {
-        let escaped = request.head().target.escaped;
-        let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
-        let found = find(request.method());
-        let any = match found {
-            Found::Methods(node) => self.tree.methods(node).next().map_or(Found::Nothing, find),
-            found => found,
-        };
-        let route = if let Found::Route(number) = any { self.routes.get(number as usize) } else { None };
-        let redirects = |route: &Route| match self.policy(route.scope) {
+        match self.redirecting_route(path, request) {
+            Some(_) => {
+                let escaped = request.head().target.escaped;
+                self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default())
+            }
+            None => Found::Nothing,
+        }
+    }
+
+    fn redirecting_route(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
+        self.any_route(path, request).filter(|route| match self.policy(route.scope) {
             Slashes::Redirect => true,
             Slashes::Strict => route.directory && path.strip_suffix('/') == Some(request.raw_path()),
-        };
-        if route.is_some_and(redirects) { found } else { Found::Nothing }
+        })
     }
 
     /// The word of the innermost router that has one.

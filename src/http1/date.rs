@@ -6,6 +6,19 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
+/// The last second that a date can say: 9999-12-31T23:59:59Z.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+/// The nearest time that a date can say, from 1970 to 9999. A wall clock may show any other: it is set from outside.
+pub(crate) fn clamped(time: SystemTime) -> SystemTime {
+    time.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST)
+}
+
+/// Writes a time as an IMF-fixdate.
+pub(crate) fn format(time: SystemTime) -> String {
+    httpdate::fmt_http_date(clamped(time))
+}
+
 /// Reads a date; what keeps none of the three forms is none.
 ///
 /// The day of the week need not be the one that day had, and the year may lie before 1970: nginx and Go take both. To ignore such

@@ -5,6 +5,7 @@
 
 use std::time::SystemTime;
 
+use super::date;
 use super::status::StatusCode;
 
 /// How nearly every response of this second begins: the status line of a 200 and the Date field, rendered once a second.
@@ -17,9 +18,9 @@ impl Opening {
     /// Renders the opening for a time, as an IMF-fixdate (RFC 9110 §5.6.7, §6.6.1).
     pub(crate) fn at(time: SystemTime) -> Opening {
         let mut bytes = *b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        // Always 29 bytes: httpdate refuses years beyond 9999.
+        // Always 29 bytes: no year beyond 9999 is written.
         if let Some(date) = bytes.get_mut(OK_LINE + 6..OK_LINE + 6 + 29) {
-            date.copy_from_slice(httpdate::fmt_http_date(time).as_bytes());
+            date.copy_from_slice(date::format(time).as_bytes());
         }
         Opening(bytes)
     }

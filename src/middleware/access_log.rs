@@ -1,23 +1,27 @@
-//! One line for every answer, in four formats; whatever a client sent is escaped, so nobody writes lines or terminal codes but us.
+//! One line for every response, when it is out, in four formats; whatever a client sent is escaped, so nobody writes lines or terminal codes but us.
 
 mod line;
+mod pen;
 
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::clock;
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Router;
-use line::{Entry, Stamp};
+use crate::app::sent::Sent;
+use line::{Draft, Entry, Stamp};
+use pen::Pen;
 
 /// The logger's target, for filters: `RUST_LOG=access=info`.
 const TARGET: &str = "access";
-/// A line's room above this is given back: one long target does not cost its room for ever.
-const LINE_KEPT: usize = 8 * 1024;
 
-/// Logs every answer, those to broken requests too. Add it behind other middleware, so that it sees the answer as it leaves.
+/// Logs every response, those to broken requests too: one line when its last byte is with the kernel, or when its connection ends before
+/// that. So the status is the one that was sent, the bytes are those of the content that left, and the time is the client's: from the first
+/// byte of a request that came in parts, until the last byte was sent. A client that left before its response began has the status 499, as
+/// in nginx's logs. Add it behind [`RequestId`](super::RequestId), whose id it writes.
 ///
 /// Lines go to the `log` crate with target `access`, or to a writer. Query strings stand in the log as they were sent: keep secrets
 /// out of them.
@@ -32,11 +36,7 @@ const LINE_KEPT: usize = 8 * 1024;
 /// app.get("/hello", |_| "Hello!");
 /// app.test().get("/hello").send();
 /// ```
-pub struct AccessLog {
-    format: Format,
-    writes: bool,
-    pen: Mutex<Pen>,
-}
+pub struct AccessLog(Log);
 
 /// What a line looks like. Times are UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,64 +47,63 @@ pub enum Format {
     Common,
     /// Common with the fields `Referer` and `User-Agent` behind it, nginx's default.
     Combined,
-    /// An object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`, `status`, `bytes` (of the body),
-    /// `duration_ms`, `request_id`, `referer`, `user_agent`. What is not known is `null`.
+    /// An object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`, `status`, `bytes` (of the content that left),
+    /// `duration_ms`, `complete` (whether all of the response left), `request_id`, `referer`, `user_agent`. What is not known is `null`.
     Json,
 }
 
-/// What all workers write with, one after the other. A line is made under the lock too: that takes a tenth of the time of the write
-/// behind it, and one buffer serves all.
-#[derive(Default)]
-struct Pen {
-    writer: Option<Box<dyn Write + Send>>,
-    line: Vec<u8>,
-    stamp: Stamp,
-    /// A full disk is reported once, not with every request.
-    complained: bool,
+/// What the lines of all workers go through.
+struct Log {
+    format: Format,
+    stamp: Mutex<Stamp>,
+    /// None: the `log` crate.
+    pen: Option<Mutex<Pen>>,
 }
 
 impl AccessLog {
     /// Through the `log` crate, level info, target `access`.
     pub fn new(format: Format) -> AccessLog {
-        AccessLog { format, writes: false, pen: Mutex::default() }
+        AccessLog(Log { format, stamp: Mutex::default(), pen: None })
     }
 
-    /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that somebody reads.
+    /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that somebody reads. A writer that fails is
+    /// reported to the `log` crate at once, then once a minute with the number of lines that are lost.
     #[must_use]
     pub fn to(self, writer: impl Write + Send + 'static) -> AccessLog {
-        let pen = Pen { writer: Some(Box::new(writer)), ..Pen::default() };
-        AccessLog { writes: true, pen: Mutex::new(pen), ..self }
+        AccessLog(Log { pen: Some(Mutex::new(Pen::new(writer))), ..self.0 })
     }
 
     /// Installs it.
+    #[track_caller]
     pub fn add_to(self, router: &mut Router) {
+        let log = Arc::new(self.0);
         router.before(clock::begin);
-        router.after(move |request, response| self.log(request, response));
+        router.after(move |request, response| {
+            if log.is_on() {
+                let (draft, log) = (log.draft(request, response), log.clone());
+                response.on_sent(move |sent| log.write(&draft, sent));
+            }
+        });
+    }
+}
+
+impl Log {
+    fn is_on(&self) -> bool {
+        self.pen.is_some() || log::log_enabled!(target: TARGET, log::Level::Info)
     }
 
-    fn log(&self, request: &Request<'_>, response: &Response) {
-        if !self.writes && !log::log_enabled!(target: TARGET, log::Level::Info) {
-            return;
+    /// What is known before the response is out. The request is gone by then.
+    fn draft(&self, request: &Request<'_>, response: &Response) -> Draft {
+        let entry = Entry { request, response, now: SystemTime::now() };
+        entry.draft(self.format, &mut self.stamp.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, draft: &Draft, sent: &Sent) {
+        let line = draft.completed(sent);
+        match &self.pen {
+            Some(pen) => pen.lock().unwrap_or_else(PoisonError::into_inner).write(line),
+            None => report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line)),
         }
-        let took = clock::elapsed(request);
-        let entry = Entry { request, response, took, now: SystemTime::now().max(UNIX_EPOCH) };
-        let mut pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Pen { writer, line, stamp, complained } = &mut *pen;
-        line.clear();
-        line.shrink_to(LINE_KEPT);
-        entry.write(self.format, line, stamp);
-        if let Some(writer) = writer {
-            line.push(b'\n');
-            if let Err(error) = writer.write_all(line)
-                && !std::mem::replace(complained, true)
-            {
-                error!("the access log cannot be written: {error}");
-            }
-            return;
-        }
-        let line = std::mem::take(line);
-        drop(pen); // whoever hears the log may take their time
-        report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line));
     }
 }
 
@@ -164,9 +163,10 @@ mod tests {
         assert!(combined.ends_with(r#" HTTP/1.1" 200 12 "https://a/" "a \"b\" \\ c""#), "{combined}");
         let mut json: Value = serde_json::from_str(&line(Format::Json)).unwrap();
         assert!(json["duration_ms"].take().is_f64() && json["time"].take().is_string());
+        assert_eq!(json["complete"].take(), true);
         let expected = json!({
             "time": null, "client": "192.0.2.7", "user": "Jane Doe", "method": "GET", "target": "/users/7?a=%22b%22",
-            "route": "/users/{id:int}", "version": "HTTP/1.1", "status": 200, "bytes": 12, "duration_ms": null,
+            "route": "/users/{id:int}", "version": "HTTP/1.1", "status": 200, "bytes": 12, "duration_ms": null, "complete": null,
             "request_id": "r-1", "referer": "https://a/", "user_agent": "a \"b\" \\ c",
         });
         assert_eq!(json, expected);

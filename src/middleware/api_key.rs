@@ -113,7 +113,7 @@ impl ApiKey {
             let user = key.and_then(|key| (keys.lookup)(key));
             // One sentence for no key and a wrong one: who guesses learns nothing.
             let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
-            request.set(user.ok_or_else(refused)?);
+            request.set_carried(user.ok_or_else(refused)?);
             Ok(())
         }
     }

@@ -1,24 +1,19 @@
-//! When the first middleware saw a request, for all that want to know how long it took; knows nothing of the time before.
+//! Since when an exchange lasts: from the first middleware, or from the first byte where the request had to wait for its rest.
 
 use std::time::{Duration, Instant};
 
 use crate::app::error::Result;
 use crate::app::request::Request;
 
-/// One for all of them: reading the clock twice costs more than looking.
-struct Began(Instant);
-
-/// A before hook that starts the clock, unless an earlier middleware did. Never fails.
+/// A before hook that starts the clock, unless it runs already. Never fails.
 pub(super) fn begin(request: &mut Request<'_>) -> Result<()> {
-    if request.get::<Began>().is_none() {
-        request.set(Began(Instant::now()));
-    }
+    request.begin(Instant::now());
     Ok(())
 }
 
 /// The time since; zero when no hook saw the request because it was refused on the wire or answered by an earlier hook.
 pub(super) fn elapsed(request: &Request<'_>) -> Duration {
-    request.get::<Began>().map_or(Duration::ZERO, |began| began.0.elapsed())
+    request.began().map_or(Duration::ZERO, |began| began.elapsed())
 }
 
 /// Appends milliseconds with one decimal: `1.3ms`.

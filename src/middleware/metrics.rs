@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::{clock, is_refused, sent_bytes};
+use super::{clock, is_refused};
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Router;
@@ -55,7 +55,7 @@ pub struct Metrics(Arc<Board>);
 #[derive(Default)]
 struct Board {
     /// By route, then by method. Written to when a pair is first seen; later requests share the lock and add to atomics.
-    series: RwLock<BTreeMap<String, BTreeMap<&'static str, Series>>>,
+    series: RwLock<BTreeMap<String, BTreeMap<&'static str, Arc<Series>>>>,
     in_flight: AtomicU64,
 }
 
@@ -68,7 +68,7 @@ struct Series {
     bytes: AtomicU64,
 }
 
-/// Lives as long as its request, however that ends.
+/// Lives until the response of its request is out, however that ends.
 struct InFlight(Arc<Board>);
 
 impl Metrics {
@@ -83,10 +83,16 @@ impl Metrics {
         let (before, after) = (self.0.clone(), self.0.clone());
         router.before(move |request| {
             before.in_flight.fetch_add(1, Ordering::Relaxed);
-            request.set(InFlight(before.clone()));
+            request.set(Arc::new(InFlight(before.clone())));
             clock::begin(request)
         });
-        router.after(move |request, response| after.count(request, response));
+        router.after(move |request, response| {
+            let (series, in_flight) = (after.series(request), request.get::<Arc<InFlight>>().cloned());
+            response.on_sent(move |sent| {
+                series.add(sent.status(), sent.duration(), sent.bytes());
+                drop(in_flight);
+            });
+        });
     }
 
     /// A handler that shows the figures: `app.get("/metrics", metrics.handler())`. They tell much about a service: show them
@@ -109,18 +115,17 @@ impl Drop for InFlight {
 }
 
 impl Board {
-    fn count(&self, request: &Request<'_>, response: &Response) {
+    fn series(&self, request: &Request<'_>) -> Arc<Series> {
         let route = request.route().unwrap_or(UNKNOWN);
         let known = METHODS.into_iter().find(|name| request.method() == *name && !is_refused(request));
         let method = known.unwrap_or(UNKNOWN);
-        let (took, bytes) = (clock::elapsed(request), sent_bytes(request, response));
         let shared = self.series.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = shared.get(route).and_then(|methods| methods.get(method)) {
-            return series.add(response.status(), took, bytes);
+            return series.clone();
         }
         drop(shared);
         let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
-        series.entry(route.to_owned()).or_default().entry(method).or_default().add(response.status(), took, bytes);
+        series.entry(route.to_owned()).or_default().entry(method).or_default().clone()
     }
 }
 
@@ -162,15 +167,15 @@ impl fmt::Display for Board {
                 writeln!(f, "http_requests_total{{{labels},status=\"{class}\"}} {}", read(count))?;
             }
         }
-        family(f, "http_request_duration_seconds", "histogram", "From the first middleware to the answer.")?;
+        family(f, "http_request_duration_seconds", "histogram", "Until the last byte of the response was sent.")?;
         for (labels, series) in all() {
             series.histogram(f, &labels)?;
         }
-        family(f, "http_response_body_bytes_total", "counter", "Bytes of bodies sent.")?;
+        family(f, "http_response_body_bytes_total", "counter", "Bytes of response content sent.")?;
         for (labels, series) in all() {
             writeln!(f, "http_response_body_bytes_total{{{labels}}} {}", read(&series.bytes))?;
         }
-        family(f, "http_requests_in_flight", "gauge", "Requests that are being answered, this one too.")?;
+        family(f, "http_requests_in_flight", "gauge", "Requests whose response is not out, this one too.")?;
         writeln!(f, "http_requests_in_flight {}", read(&self.in_flight))
     }
 }

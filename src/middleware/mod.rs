@@ -9,10 +9,10 @@
 //!
 //! # Order
 //! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that everything later has the id and a
-//! start to count from; [`AccessLog`] last, that it sees the answer as it leaves. Before hooks decide on the head of a request, before
-//! its body is read. What is refused on the wire passes the after hooks: those of its route when the head was read (a body too long, too
-//! slow or broken), with the request as it came and the values that before hooks left, though without body; else those of the app, with
-//! a request that has no target and no fields.
+//! start to count from. [`AccessLog`] and [`Metrics`] tell of a response when it is out, and the log writes the id: so it comes behind.
+//! Before hooks decide on the head of a request, before its body is read. What is refused on the wire passes the after hooks: those of
+//! its route when the head was read (a body too long, too slow or broken), with the request as it came and the values that before hooks
+//! left, though without body; else those of the app, with a request that has no target and no fields.
 //!
 //! ```
 //! use wirelight::App;
@@ -43,8 +43,6 @@ mod response_time;
 use std::fmt;
 
 use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::http1::method::Method;
 
 pub use access_log::{AccessLog, Format};
 pub use api_key::{ApiKey, ApiUser};
@@ -77,14 +75,6 @@ fn only_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
     let mut values = request.field_values(name);
     let only = values.next().filter(|_| values.next().is_none())?;
     std::str::from_utf8(only).ok()
-}
-
-/// Bytes of the body that leave.
-fn sent_bytes(request: &Request<'_>, response: &Response) -> u64 {
-    match request.method() == Method::HEAD || response.status().forbids_body() {
-        true => 0,
-        false => response.body().len() as u64,
-    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ pub struct RequestId {
 type Trusted = dyn Fn(&Request<'_>) -> bool + Send + Sync;
 
 /// What a request carries.
+#[derive(Clone)]
 enum Id {
     Ours(Uuid),
     Theirs(String),
@@ -76,7 +77,7 @@ impl RequestId {
         router.before(move |request| {
             let trusted = self.trusted.as_ref().is_some_and(|trusted| trusted(request));
             let theirs = if trusted { sent(request) } else { None };
-            request.set(theirs.map_or_else(|| Id::Ours(source.next()), Id::Theirs));
+            request.set_carried(theirs.map_or_else(|| Id::Ours(source.next()), Id::Theirs));
             clock::begin(request)
         });
         router.after(move |request, response| match request.get::<Id>() {

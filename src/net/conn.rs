@@ -5,10 +5,12 @@
 
 mod arrive;
 mod ask;
+mod completion;
 mod ear;
 mod later;
 mod leave;
 mod patience;
+mod refuse;
 mod stream;
 mod switch;
 mod tell;
@@ -26,10 +28,10 @@ use crate::app::body::Switch;
 use crate::app::request::Request;
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
-use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
-use ear::Ear;
+pub(crate) use completion::Completion;
+use completion::note_begin;
 pub(crate) use later::Answer;
 use later::Exchange;
 use stream::Stream;
@@ -106,13 +108,17 @@ struct Held {
     head: Head,
     output: Vec<u8>,
     sent: usize,
+    /// The responses in `output`, and the one that is being made, as far as somebody wants to know when they are out.
+    completions: Vec<Completion>,
+    /// When the first byte of the current request was read.
+    began: Millis,
     /// The rest of an answer that is made while it is sent.
     stream: Option<Stream>,
     /// The body of a request whose handler reads it while it comes.
     intake: Option<Intake>,
     /// What was decided on the head of a request whose body is still to come.
     verdict: Option<Verdict>,
-    /// The request that the pool has, and until when, if there is a limit.
+    /// The request that the pool has, and until when.
     away: Option<(Arc<Exchange>, Millis)>,
     /// The socket's next owner.
     switch: Option<Switch>,
@@ -181,7 +187,7 @@ impl<S: Socket> Conn<S> {
                 Err(_) => return Fate::Gone(Ending::Broken),
             };
             self.work(fresh, desk, context, probe);
-            if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
+            if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
                 return fate;
             }
             if self.stage != Stage::Open {
@@ -213,6 +219,7 @@ impl<S: Socket> Conn<S> {
             let taken = self.drive(fresh, head, tools, context, probe);
             if taken < fresh.len() {
                 let mut held = Box::new(Held::of(fresh.get(taken..).unwrap_or_default()));
+                held.began = context.moment.now;
                 if self.http.is_unfinished() {
                     (held.head, held.verdict) = (head.kept(), tools.verdict.take());
                 }
@@ -221,10 +228,13 @@ impl<S: Socket> Conn<S> {
             return;
         };
         held.append(fresh);
-        tools.verdict = held.verdict.take();
-        let Held { input, at, head, .. } = &mut *held;
-        *at += self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
-        held.verdict = tools.verdict.take();
+        (tools.verdict, tools.began) = (held.verdict.take(), Some(held.began));
+        let Held { input, at, head, began, .. } = &mut *held;
+        let taken = self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
+        if taken > 0 {
+            (*at, *began) = (*at + taken, context.moment.now);
+        }
+        (held.verdict, tools.began) = (tools.verdict.take(), None);
         self.hold(held);
     }
 
@@ -281,6 +291,9 @@ impl<S: Socket> Conn<S> {
     ) -> Option<usize> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
+        if let Some(began) = tools.began.take() {
+            note_begin(&mut request, began, context);
+        }
         match tools.verdict.take() {
             None => {}
             Some(Verdict::Passed(admitted)) => request.admit(admitted),
@@ -309,35 +322,6 @@ impl<S: Socket> Conn<S> {
         self.opened < context.moment.oldest && (behind == 0 || context.moment.draining.is_none())
     }
 
-    /// Answers what was no request, or too much of one, through the application's error pages, and ends the connection (it will not be
-    /// trusted again). Hooks see the head, if it stands: whose page may read a 413 hangs on its fields.
-    #[cold]
-    fn refuse<P: Probe>(
-        &mut self,
-        reject: Reject,
-        head: &Head,
-        bytes: &[u8],
-        tools: &mut Tools,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<usize> {
-        if P::ON {
-            self.tell_refused(reject, context, probe);
-        }
-        debug!("step 6, parse: connection {} is refused, {reject}", self.id);
-        let blank = Head::default();
-        let head = if self.http.keeps_head() { head } else { &blank };
-        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
-        match tools.verdict.take() {
-            None => {}
-            Some(Verdict::Passed(admitted)) => request.admit(admitted),
-            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
-        }
-        tools.response.reset();
-        context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
-        self.encode(tools, true, context, probe)
-    }
-
     /// Hop 8: one append for the head, one for the body. Gives the bytes of input that are done with, when another request may follow.
     #[inline(always)]
     fn encode<P: Probe>(
@@ -347,7 +331,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        let Tools { response, output, opening, .. } = tools;
+        let Tools { response, output, opening, completions, .. } = tools;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
@@ -357,8 +341,15 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             self.tell_head(output, before, length, response, probe);
         }
-        if self.http.sends_body(status) {
+        let (content, sends) = (output.len(), self.http.sends_body(status));
+        if sends {
             output.extend_from_slice(body);
+        }
+        if let Some(on_sent) = response.take_on_sent() {
+            let ends = !sends || !response.is_stream();
+            completions.push(Completion::new(on_sent, status, content..output.len(), ends));
+        }
+        if sends {
             if let Some(source) = response.take_source() {
                 self.http.body_begins();
                 if P::ON {

@@ -146,8 +146,16 @@ impl Transfer {
     }
 }
 
+/// Milliseconds, rounded up; what is beyond [`NEVER`] is never.
 pub(crate) fn millis(duration: Duration) -> Millis {
-    duration.as_millis() as Millis
+    let parts = Millis::from(duration.subsec_nanos()).div_ceil(1_000_000);
+    duration.as_secs().saturating_mul(1000).saturating_add(parts).min(NEVER)
+}
+
+/// When `wait` from `now` on is over: later than now even if it is zero, so that time goes on, and never later than [`NEVER`].
+#[inline]
+pub(crate) fn after(now: Millis, wait: Duration) -> Millis {
+    now.saturating_add(millis(wait).max(1)).min(NEVER)
 }
 
 /// One slot's width: deadlines fire up to this much late, never early.
@@ -327,6 +335,20 @@ mod tests {
         wheel.retain(|index| index % 100 == 7);
         assert_eq!((wheel.entries.len(), wheel.entries.capacity()), (50, ROOM));
         assert!(due(&mut wheel, 200_000).into_iter().eq((7..5000).step_by(100)));
+    }
+
+    #[test]
+    fn times_at_both_ends_keep_their_order() {
+        let cases =
+            [(Duration::ZERO, 0), (Duration::from_nanos(1), 1), (Duration::from_millis(7), 7), (Duration::MAX, NEVER)];
+        for (duration, expected) in cases {
+            assert_eq!(millis(duration), expected);
+            for now in [0, 1000, NEVER] {
+                assert!(after(now, duration) > now.min(NEVER - 1) && after(now, duration) <= NEVER);
+            }
+        }
+        let pace = Pace { idle: Duration::MAX, rate: u64::MAX, grace: Duration::MAX };
+        assert!(Transfer::begin(u64::MAX, 1000, pace).deadline(pace) >= NEVER);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::deadline::{Millis, Timeouts, millis};
+use super::conn::Completion;
+use super::deadline::{Millis, Timeouts, after, millis};
 use super::office::Office;
 use super::slots::Key;
 use super::tls::Cover;
@@ -34,6 +35,10 @@ pub(crate) struct Tools {
     pub(crate) opening: Opening,
     /// What was decided on the head of the request at hand, while its body is received.
     pub(crate) verdict: Option<Verdict>,
+    /// The responses in `output`, as far as somebody wants to know when they are out.
+    pub(crate) completions: Vec<Completion>,
+    /// Since when the request at hand has been on its way, if it came in parts.
+    pub(crate) began: Option<Millis>,
 }
 
 /// What the application decided on a head.
@@ -83,9 +88,9 @@ impl Moment {
     /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
     pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> Moment {
         let idle_until = match draining {
-            Some(began) => began + millis(timeouts.drain_idle),
-            None if crowded => now + millis(timeouts.keep_alive_crowded),
-            None => now + millis(timeouts.keep_alive),
+            Some(began) => after(began, timeouts.drain_idle),
+            None if crowded => after(now, timeouts.keep_alive_crowded),
+            None => after(now, timeouts.keep_alive),
         };
         let oldest = if draining.is_some() { Millis::MAX } else { now.saturating_sub(millis(timeouts.max_age)) };
         Moment { now, idle_until, oldest, draining, watching: false }
@@ -99,6 +104,8 @@ impl Desk {
             output: Vec::with_capacity(OUTPUT),
             opening: Opening::at(SystemTime::now()),
             verdict: None,
+            completions: Vec::new(),
+            began: None,
         };
         Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
     }

@@ -42,6 +42,8 @@ const WAKER: Token = Token(usize::MAX - 1);
 
 /// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
 const EVENTS: usize = 1024;
+/// The loop looks at its deadlines this often at least, in milliseconds: what the kernel takes as a timeout has 32 bits.
+const LONGEST_SLEEP: Millis = 3_600_000;
 /// Connections accepted before the others get their turn. Each is read and answered at once, and under TLS that is a handshake.
 const ACCEPTS_A_TURN: usize = 16;
 /// Connections of `again` that work before the poll is asked for new events; as many as there were events, when those are more.
@@ -184,7 +186,7 @@ impl<P: Probe> Worker<P> {
         }
         let tidy = self.conns.is_sparse().then(|| self.moment.now / 1000 * 1000 + 1000);
         let next = [self.wheel.next(), accept, self.drain_due(), tidy].into_iter().flatten().min()?;
-        Some(Duration::from_millis(next.saturating_sub(self.moment.now)))
+        Some(Duration::from_millis(next.saturating_sub(self.moment.now).min(LONGEST_SLEEP)))
     }
 
     /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
@@ -350,6 +352,8 @@ impl<P: Probe> Worker<P> {
     fn remove(&mut self, key: Key, ending: Ending) {
         let Some(mut entry) = self.conns.remove(key) else { return };
         debug!("step 10, close: connection {} after {} requests ({ending:?})", entry.conn.id, entry.conn.requests());
+        let (app, office, settings) = (&self.app, &self.office, &self.settings);
+        entry.conn.end(&Context { app, key, office, settings, moment: &self.moment });
         self.tell_close(&mut entry, ending);
         self.doors.try_again();
     }

@@ -17,7 +17,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// does, one answer and one line of the log. App decides on
 /// heads before their bodies. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_120), ("net", 4_000), ("app", 5_750), ("middleware", 1_560), ("wire", 4_050)];
+    &[("http1", 2_120), ("net", 4_150), ("app", 6_050), ("middleware", 1_580), ("wire", 4_050)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {

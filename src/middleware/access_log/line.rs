@@ -2,22 +2,34 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Format;
 use crate::app::request::Request;
 use crate::app::response::Response;
+use crate::app::sent::Sent;
+use crate::http1::date;
 use crate::middleware::api_key::ApiUser;
-use crate::middleware::{clock, is_refused, sent_bytes};
+use crate::middleware::{clock, is_refused};
 
+/// Room for a usual line, and for the figures in it.
+const ROOM: usize = 256;
+const FIGURES: usize = 96;
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// What a line is made of.
 pub(super) struct Entry<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) response: &'a Response,
-    pub(super) took: Duration,
     pub(super) now: SystemTime,
+}
+
+/// A line without what is known only when the response is out.
+pub(super) struct Draft {
+    format: Format,
+    text: Vec<u8>,
+    /// Where in the text the figures belong.
+    figures: usize,
 }
 
 /// The text of a second, in a format's spelling: made once for all of its requests.
@@ -27,22 +39,66 @@ pub(super) struct Stamp {
     text: String,
 }
 
+impl Draft {
+    /// The line, without its end.
+    pub(super) fn completed(&self, sent: &Sent) -> Vec<u8> {
+        let (before, after) = self.text.split_at_checked(self.figures).unwrap_or_default();
+        let mut line = Vec::with_capacity(self.text.len() + FIGURES);
+        line.extend(before);
+        match self.format {
+            Format::Dev => {
+                number(&mut line, sent.status().as_u16());
+                line.push(b' ');
+                number(&mut line, sent.bytes());
+                line.extend(b" B (");
+                clock::write_milliseconds(&mut line, sent.duration());
+                line.push(b')');
+            }
+            Format::Common | Format::Combined => {
+                number(&mut line, sent.status().as_u16());
+                line.push(b' ');
+                number(&mut line, sent.bytes());
+            }
+            Format::Json => {
+                line.extend(b",\"status\":");
+                number(&mut line, sent.status().as_u16());
+                line.extend(b",\"bytes\":");
+                number(&mut line, sent.bytes());
+                line.extend(b",\"duration_ms\":");
+                let micros = u64::try_from(sent.duration().as_micros()).unwrap_or(u64::MAX);
+                number(&mut line, micros / 1000);
+                decimals(&mut line, (micros % 1000) as u32);
+                line.extend(b",\"complete\":");
+                line.extend(if sent.is_complete() { b"true".as_slice() } else { b"false" });
+            }
+        }
+        line.extend(after);
+        line
+    }
+}
+
 impl Entry<'_> {
-    /// Appends the line, without its end.
-    pub(super) fn write(&self, format: Format, line: &mut Vec<u8>, stamp: &mut Stamp) {
+    pub(super) fn draft(&self, format: Format, stamp: &mut Stamp) -> Draft {
+        let (mut before, mut after) = (Vec::with_capacity(ROOM), Vec::new());
         match format {
-            Format::Dev => self.dev(line),
-            Format::Common => self.common(line, stamp),
+            Format::Dev => self.dev(&mut before),
+            Format::Common => self.common(&mut before, stamp),
             Format::Combined => {
-                self.common(line, stamp);
+                self.common(&mut before, stamp);
                 for name in ["referer", "user-agent"] {
-                    line.extend(b" \"");
-                    escape(line, self.field(name).unwrap_or(b"-"));
-                    line.push(b'"');
+                    after.extend(b" \"");
+                    escape(&mut after, self.field(name).unwrap_or(b"-"));
+                    after.push(b'"');
                 }
             }
-            Format::Json => self.json(line, stamp),
+            Format::Json => {
+                self.json(&mut before, stamp);
+                self.json_rest(&mut after);
+            }
         }
+        let figures = before.len();
+        before.append(&mut after);
+        Draft { format, text: before, figures }
     }
 
     fn dev(&self, line: &mut Vec<u8>) {
@@ -53,12 +109,6 @@ impl Entry<'_> {
         }
         self.asked(line, "");
         line.push(b' ');
-        number(line, self.response.status().as_u16());
-        line.push(b' ');
-        number(line, sent_bytes(self.request, self.response));
-        line.extend(b" B (");
-        clock::write_milliseconds(line, self.took);
-        line.push(b')');
     }
 
     /// Spaces separate the fields, so a user's become `\x20`.
@@ -79,20 +129,11 @@ impl Entry<'_> {
         line.extend(b" +0000] \"");
         self.asked(line, self.request.version().as_str());
         line.extend(b"\" ");
-        number(line, self.response.status().as_u16());
-        line.push(b' ');
-        number(line, sent_bytes(self.request, self.response));
     }
 
     fn json(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
         let request = self.request;
         let read = (!is_refused(request)).then_some(request);
-        let text = |line: &mut Vec<u8>, name: &str, value: Option<&[u8]>| {
-            line.extend(b",\"");
-            line.extend(name.as_bytes());
-            line.extend(b"\":");
-            string(line, value);
-        };
         line.extend(b"{\"time\":\"");
         line.extend(stamp.at(self.now, rfc3339).as_bytes());
         let millis = self.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
@@ -112,14 +153,9 @@ impl Entry<'_> {
         text(line, "target", read.map(|request| request.target().as_bytes()));
         text(line, "route", request.route().map(str::as_bytes));
         text(line, "version", read.map(|request| request.version().as_str().as_bytes()));
-        line.extend(b",\"status\":");
-        number(line, self.response.status().as_u16());
-        line.extend(b",\"bytes\":");
-        number(line, sent_bytes(request, self.response));
-        line.extend(b",\"duration_ms\":");
-        let micros = u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX);
-        number(line, micros / 1000);
-        decimals(line, (micros % 1000) as u32);
+    }
+
+    fn json_rest(&self, line: &mut Vec<u8>) {
         text(line, "request_id", self.id().map(str::as_bytes));
         text(line, "referer", self.field("referer"));
         text(line, "user_agent", self.field("user-agent"));
@@ -177,9 +213,17 @@ fn rfc3339(time: SystemTime) -> String {
 
 /// Day, month, year and time of day: `06`, `Nov`, `1994`, `08:49:37`.
 fn date_words(time: SystemTime) -> [String; 4] {
-    let text = httpdate::fmt_http_date(time);
+    let text = date::format(time);
     let mut words = text.split(' ').skip(1).map(str::to_owned);
     std::array::from_fn(|_| words.next().unwrap_or_default())
+}
+
+/// A member of an object, behind another one.
+fn text(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+    line.extend(b",\"");
+    line.extend(name.as_bytes());
+    line.extend(b"\":");
+    string(line, value);
 }
 
 fn number(line: &mut Vec<u8>, number: impl itoa::Integer) {
@@ -247,6 +291,7 @@ fn split(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
 mod tests {
     use super::*;
     use serde_json::Value;
+    use std::time::Duration;
 
     #[test]
     fn dates_in_two_spellings() {

@@ -1,9 +1,10 @@
 //! Asks the pool about the head of a request, where the hooks and guards of a blocking route decide before its body is read.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::later::{Answer, Exchange};
-use super::{Conn, Fate, Held, Stage, ear};
+use super::{Conn, Fate, Held, Stage, completion, ear};
 use crate::app::app::{Admission, App};
 use crate::http1::framing::Body;
 use crate::net::desk::{Context, Desk};
@@ -22,7 +23,8 @@ impl<S: Socket> Conn<S> {
         let Some(held) = &self.held else { return Fate::Wait };
         let (from, to) = (held.at, held.at + self.http.body_start());
         let bytes = held.input.get(from..to).unwrap_or_default().to_vec();
-        let exchange = Exchange::of_head(bytes, held.head.clone(), self.peer);
+        let began = completion::instant(held.began, context.moment.now).unwrap_or_else(Instant::now);
+        let exchange = Exchange::of_head(bytes, held.head.clone(), self.peer, began);
         self.stage = Stage::Away;
         if context.office.elsewhere.is_none() {
             let answer = exchange.run::<P>(context.app, App::decide_blocking);
@@ -34,7 +36,7 @@ impl<S: Socket> Conn<S> {
     /// The pool has decided: the body is received, or the response goes out.
     pub(super) fn decided<P: Probe>(
         &mut self,
-        answer: Answer,
+        mut answer: Answer,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -48,15 +50,15 @@ impl<S: Socket> Conn<S> {
         let Held { input, at, head, .. } = &mut *held;
         let bytes = input.get(*at..).unwrap_or_default();
         let waits = self.http.awaits_continue(bytes, head);
-        desk.tools.response = answer.response;
-        let admission = answer.admission.unwrap_or(Admission::Answered);
+        desk.tools.response = std::mem::take(&mut answer.response);
+        let admission = answer.admission.take().unwrap_or(Admission::Answered);
         let answered = self.follow(admission, waits, bytes, head, &mut desk.tools, context, probe);
         if answered.is_none() {
             held.verdict = desk.tools.verdict.take();
             self.held = Some(held);
             self.more = true;
         }
-        if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
+        if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
             return fate;
         }
         self.after_answer(context, probe)

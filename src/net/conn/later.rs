@@ -3,18 +3,19 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::ear::{self, Note, Record};
 use super::upload::Intake;
-use super::{Conn, Fate, Stage};
+use super::{Conn, Fate, Stage, completion};
 use crate::app::app::{Admission, App};
-use crate::app::request::{Admitted, Request};
+use crate::app::request::{Admitted, Ledger, Request};
 use crate::app::response::Response;
 use crate::app::upload::Pipe;
 use crate::guard::panics::catch;
 use crate::http1::head::Head;
 use crate::http1::status::StatusCode;
-use crate::net::deadline::millis;
+use crate::net::deadline::{NEVER, after};
 use crate::net::desk::{Context, Desk, Verdict};
 use crate::net::office::{Letter, Mailbox};
 use crate::net::slots::Key;
@@ -31,6 +32,10 @@ pub(crate) struct Exchange {
     pipe: Option<Arc<Pipe>>,
     /// What hooks and guards left that have run already.
     admitted: Mutex<Option<Admitted>>,
+    /// When its first byte was read.
+    began: Instant,
+    /// What it has in common with whatever answers in its handler's place.
+    ledger: Arc<Ledger>,
 }
 
 /// What comes back: the response, and what ran for it.
@@ -43,6 +48,15 @@ pub(crate) struct Answer {
 
 /// What a job of the pool does with its request.
 type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> Option<Admission>;
+
+/// Nobody took it: the client has left before.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(on_sent) = self.response.take_on_sent() {
+            on_sent.tell_left();
+        }
+    }
+}
 
 /// Where the answer of a request that the pool has is expected.
 struct Reply {
@@ -90,13 +104,27 @@ impl<P: Probe> Drop for Promise<'_, P> {
 
 impl Exchange {
     /// A head alone.
-    pub(super) fn of_head(bytes: Vec<u8>, head: Head, peer: Option<std::net::SocketAddr>) -> Exchange {
-        Exchange { bytes, head, body: 0..0, peer, pipe: None, admitted: Mutex::default() }
+    pub(super) fn of_head(bytes: Vec<u8>, head: Head, peer: Option<std::net::SocketAddr>, began: Instant) -> Exchange {
+        let (admitted, ledger) = (Mutex::default(), Arc::default());
+        Exchange { bytes, head, body: 0..0, peer, pipe: None, admitted, began, ledger }
     }
 
     fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
         let body = self.bytes.get(self.body.clone()).unwrap_or_default();
-        Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state())
+        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state());
+        request.begin(self.began);
+        request.share(&self.ledger);
+        request
+    }
+
+    /// Whether the caller is the first who wants to decide the answer, and so does.
+    pub(super) fn claim(&self) -> bool {
+        self.ledger.claim()
+    }
+
+    /// Its client has left while its handler runs.
+    pub(super) fn client_left<P: Probe>(&self, app: &App) {
+        drop(self.run::<P>(app, App::client_left));
     }
 
     pub(super) fn run<'a, P: Probe>(
@@ -177,10 +205,9 @@ impl<S: Socket> Conn<S> {
         };
         match elsewhere.pool.submit(Box::new(job)) {
             Ok(()) => {
-                if let Some(time) = context.app.deadline(exchange.request(context.app)) {
-                    let until = context.moment.now + millis(time);
-                    self.held.get_or_insert_default().away = Some((exchange, until));
-                }
+                let limit = context.app.deadline(exchange.request(context.app));
+                let until = limit.map_or(NEVER, |limit| after(context.moment.now, limit));
+                self.held.get_or_insert_default().away = Some((exchange, until));
                 self.take_in(desk, context, probe)
             }
             Err(_) => {
@@ -212,9 +239,14 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The pool took too long.
+    /// The pool took too long. A handler that is through meanwhile has its answer on the way.
     pub(super) fn give_up<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        let Some((exchange, _)) = self.held.as_mut().and_then(|held| held.away.take()) else { return Fate::Wait };
+        let Some((exchange, until)) = self.held.as_mut().and_then(|held| held.away.as_mut()) else { return Fate::Wait };
+        if !exchange.claim() {
+            *until = NEVER;
+            return Fate::Wait;
+        }
+        let exchange = exchange.clone();
         let answer = exchange.run::<P>(context.app, App::too_slow);
         self.complete(answer, desk, context, probe)
     }
@@ -222,7 +254,7 @@ impl<S: Socket> Conn<S> {
     /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
     pub(crate) fn complete<P: Probe>(
         &mut self,
-        answer: Answer,
+        mut answer: Answer,
         desk: &mut Desk,
         context: &Context<'_>,
         probe: &mut P,
@@ -237,14 +269,19 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             ear::read_out(&answer.notes, self.id, probe);
         }
-        desk.tools.response = answer.response;
-        match refused {
-            Some((reject, exchange)) => {
-                let (head, bytes) = (&exchange.head, &exchange.bytes);
-                _ = self.refuse(reject, head, bytes, &mut desk.tools, context, probe);
+        let last = refused.is_some() || self.is_last(behind, context);
+        if let Some((reject, exchange)) = refused {
+            if P::ON {
+                self.tell_refused(reject, context, probe);
             }
-            None => _ = self.encode(&mut desk.tools, self.is_last(behind, context), context, probe),
+            answer = exchange.run::<P>(context.app, |app, request, response, record| {
+                app.refuse(reject, request, response, record);
+                None
+            });
+            ear::read_out(&answer.notes, self.id, probe);
         }
+        desk.tools.response = std::mem::take(&mut answer.response);
+        _ = self.encode(&mut desk.tools, last, context, probe);
         if reads_on && self.stage != Stage::Streaming {
             self.end_intake(context); // a status without a body
         }
@@ -252,7 +289,7 @@ impl<S: Socket> Conn<S> {
         if behind == 0 && self.stage == Stage::Open {
             self.held = None;
         }
-        if let Some(fate) = self.flush(&mut desk.tools.output, context, probe) {
+        if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
             return fate;
         }
         self.after_answer(context, probe)
@@ -283,12 +320,22 @@ impl<S: Socket> Conn<S> {
         held.at = 0;
         let pipe = held.intake.as_ref().map(|intake| intake.pipe.clone());
         let body = if streams { length..length } else { self.http.body() };
-        let admitted = match held.verdict.take() {
+        let mut admitted = match held.verdict.take() {
             Some(Verdict::Passed(admitted)) => Some(admitted),
             _ => None,
         };
-        let (head, admitted) = (std::mem::take(&mut held.head), Mutex::new(admitted));
-        let exchange = Exchange { bytes, head, body, peer: self.peer, pipe, admitted };
+        let began = completion::instant(held.began, context.moment.now).unwrap_or_else(Instant::now);
+        let exchange = Exchange {
+            bytes,
+            head: std::mem::take(&mut held.head),
+            body,
+            peer: self.peer,
+            pipe,
+            began,
+            ledger: admitted.as_mut().and_then(Admitted::take_ledger).unwrap_or_default(),
+            admitted: Mutex::new(admitted),
+        };
+        held.began = context.moment.now;
         if streams {
             self.http.head_moved();
         } else {

@@ -2,9 +2,9 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Fate, HIGH_WATER, Stage};
+use super::{Conn, Fate, HIGH_WATER, Stage, completion};
 use crate::http1::connection::Waiting;
-use crate::net::desk::{Context, Desk};
+use crate::net::desk::{Context, Desk, Tools};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Event, Probe};
 
@@ -14,16 +14,16 @@ const READS_A_TURN: usize = 8;
 impl<S: Socket> Conn<S> {
     /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
     #[inline(always)]
-    pub(super) fn flush<P: Probe>(
-        &mut self,
-        output: &mut Vec<u8>,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Fate> {
+    pub(super) fn flush<P: Probe>(&mut self, tools: &mut Tools, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
+        let Tools { output, completions, .. } = tools;
         if output.is_empty() {
             return None;
         }
-        match self.write(output, probe) {
+        let result = self.write(output, probe);
+        if !completions.is_empty() {
+            self.settle(completions, *result.as_ref().unwrap_or(&0));
+        }
+        match result {
             Ok(n) if n == output.len() && n <= HIGH_WATER => {
                 output.clear();
                 None
@@ -67,6 +67,7 @@ impl<S: Socket> Conn<S> {
         let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
         let written = *result.as_ref().unwrap_or(&0);
         held.sent += written;
+        completion::settle(&mut held.completions, held.sent - written, held.sent);
         let left = held.output.len() - held.sent;
         if left == 0 {
             (held.output, held.sent) = (Vec::new(), 0);

@@ -3,7 +3,7 @@
 use super::{Conn, Fate, Held, Stage};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
-use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, millis};
+use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, after, millis};
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::{Due, Ending, Event, Probe, Timer};
@@ -37,7 +37,7 @@ impl<S: Socket> Conn<S> {
     /// A connection that has not said anything yet is held to the deadline of heads.
     #[inline(never)]
     fn idle_deadline(&self, context: &Context<'_>) -> Millis {
-        let first_byte = self.opened + millis(context.settings.timeouts.head);
+        let first_byte = after(self.opened, context.settings.timeouts.head);
         if self.requests == 0 { first_byte.min(context.moment.idle_until) } else { context.moment.idle_until }
     }
 
@@ -46,13 +46,11 @@ impl<S: Socket> Conn<S> {
         let (transfer, timeouts) = (&held.transfer, &context.settings.timeouts);
         match self.timer() {
             Timer::Idle => self.idle_deadline(context),
-            Timer::Head => transfer.since + millis(timeouts.head),
+            Timer::Head => after(transfer.since, timeouts.head),
             Timer::Body => transfer.deadline(timeouts.body_pace()),
             Timer::Write => transfer.deadline(timeouts.write_pace()),
-            Timer::Linger => {
-                transfer.deadline(timeouts.linger_pace()).min(transfer.since.saturating_add(millis(timeouts.linger)))
-            }
-            Timer::Beat => transfer.last + millis(timeouts.heartbeat),
+            Timer::Linger => transfer.deadline(timeouts.linger_pace()).min(after(transfer.since, timeouts.linger)),
+            Timer::Beat => after(transfer.last, timeouts.heartbeat),
             Timer::Application => held.away.as_ref().map_or(NEVER, |(_, until)| *until),
         }
     }
@@ -198,22 +196,22 @@ impl<S: Socket> Conn<S> {
     }
 
     fn paused(&self, context: &Context<'_>) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|held| context.moment.now >= held.transfer.last + millis(context.settings.timeouts.body_idle))
+        self.held.as_ref().is_some_and(|held| {
+            context.moment.now >= held.transfer.last.saturating_add(millis(context.settings.timeouts.body_idle))
+        })
     }
 
     /// 408, if the client began to speak at all.
     fn too_late<P: Probe>(&mut self, late: Fault, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
         let mut held = self.held.take().unwrap_or_default();
-        desk.tools.verdict = held.verdict.take();
+        (desk.tools.verdict, desk.tools.began) = (held.verdict.take(), Some(held.began));
         let Held { input, at, head, .. } = &mut *held;
         let bytes = input.get(*at..).unwrap_or_default();
         let Some(reject) = self.http.expire(bytes, head, &context.settings.limits, late) else {
             return Fate::Gone(Ending::Fin);
         };
         self.refuse(reject, head, bytes, &mut desk.tools, context, probe);
-        match self.flush(&mut desk.tools.output, context, probe) {
+        match self.flush(&mut desk.tools, context, probe) {
             Some(fate) => fate,
             None => self.finish(context, probe),
         }

@@ -1,8 +1,9 @@
 //! Bodies that are made while they are sent: pulled from their source a piece at a time, framed, and written as the client reads.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Conn, Fate, Held, Stage};
+use super::{Conn, Fate, Held, Stage, completion};
 use crate::app::body::{Pull, Source};
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
@@ -26,6 +27,8 @@ pub(super) struct Stream {
     length: Length,
     /// What a known length still promises.
     left: u64,
+    /// Where the content of the piece at hand lies in the output, between what frames it.
+    content: Range<usize>,
 }
 
 impl<S: Socket> Conn<S> {
@@ -35,7 +38,7 @@ impl<S: Socket> Conn<S> {
         let (mailbox, key) = (context.office.mailbox.clone(), context.key);
         source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
         let left = if let Length::Known(length) = length { length } else { u64::MAX };
-        self.held.get_or_insert_default().stream = Some(Stream { source, length, left });
+        self.held.get_or_insert_default().stream = Some(Stream { source, length, left, content: 0..0 });
         self.stage = Stage::Streaming;
     }
 
@@ -47,6 +50,9 @@ impl<S: Socket> Conn<S> {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
             let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
             let pulled = stream.pull(&mut held.output);
+            if let Some(completion) = held.completions.last_mut() {
+                completion.content(stream.content.clone());
+            }
             sent += held.output.len().max(PULL);
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
@@ -103,6 +109,12 @@ impl<S: Socket> Conn<S> {
         let taken = taken.unwrap_or_default();
         if let Some(held) = &mut self.held {
             (held.stream, held.intake) = (None, None);
+            if let Some(completion) = held.completions.last_mut() {
+                completion.ends_at(held.output.len());
+            }
+            if held.output.is_empty() {
+                completion::settle(&mut held.completions, 0, 0);
+            }
             held.at += taken;
             self.more = held.at < held.input.len() || self.eof;
         }
@@ -117,10 +129,13 @@ impl<S: Socket> Conn<S> {
 
     /// Nothing was sent for a while: a sign of life, where the stream has one.
     pub(super) fn beat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        if let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+        if let Some(Held { stream: Some(stream), output, completions, .. }) = self.held.as_deref_mut()
             && let Some(beat) = stream.source.heartbeat()
         {
             stream.frame(beat, output);
+            if let Some(completion) = completions.last_mut() {
+                completion.content(stream.content.clone());
+            }
         }
         let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
         self.note_progress(1, context);
@@ -154,11 +169,19 @@ impl Stream {
         }
     }
 
-    fn frame(&self, piece: &[u8], output: &mut Vec<u8>) {
-        match self.length {
-            Length::Chunked => chunked::encode_chunk(output, piece),
-            _ => output.extend_from_slice(piece),
-        }
+    fn frame(&mut self, piece: &[u8], output: &mut Vec<u8>) {
+        let behind = match self.length {
+            Length::Chunked => {
+                chunked::encode_chunk(output, piece);
+                "\r\n".len()
+            }
+            _ => {
+                output.extend_from_slice(piece);
+                0
+            }
+        };
+        let end = output.len().saturating_sub(behind);
+        self.content = end.saturating_sub(piece.len())..end;
     }
 
     fn frame_end(&self, output: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::completion::note_begin;
 use super::ear::Ear;
 use super::later::Exchange;
 use super::{Conn, Fate, Stage};
@@ -65,6 +66,9 @@ impl<S: Socket> Conn<S> {
     ) -> Option<Option<usize>> {
         let waits = self.http.awaits_continue(bytes, head);
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        if let Some(began) = tools.began {
+            note_begin(&mut request, began, context);
+        }
         tools.response.reset();
         let found = context.app.find(&mut request);
         if P::ON && probe.hears() && context.app.decides_ahead(found) {
@@ -209,12 +213,15 @@ impl<S: Socket> Conn<S> {
         Fate::Wait
     }
 
-    /// The rest will not come: the handler's next read says so, and its answer will be the refusal.
+    /// The rest will not come: the handler's next read says so, and its answer will be the refusal, unless it has given another one
+    /// already.
     fn break_intake(&mut self, reject: Reject) {
         let Some(held) = &mut self.held else { return };
         (held.input, held.at) = (Vec::new(), 0);
         let Some(intake) = &mut held.intake else { return };
-        intake.refused = Some(reject);
+        if intake.exchange.as_ref().is_some_and(|exchange| exchange.claim()) {
+            intake.refused = Some(reject);
+        }
         let kind = match reject.fault {
             Fault::EndedEarly => ErrorKind::UnexpectedEof,
             Fault::BodyTimeout | Fault::BodyTooSlow => ErrorKind::TimedOut,

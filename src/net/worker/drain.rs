@@ -2,8 +2,8 @@
 
 use crate::net::conn::Conn;
 use crate::net::control::Phase;
-use crate::net::deadline::{Millis, millis};
-use crate::net::desk::Moment;
+use crate::net::deadline::{Millis, after, millis};
+use crate::net::desk::{Context, Moment};
 use crate::net::entry::Entry;
 use crate::net::slots::Key;
 use crate::net::socket::Socket;
@@ -31,7 +31,7 @@ impl<P: Probe> Worker<P> {
             (Phase::Draining, None) => self.begin_drain(),
             (Phase::Draining, Some(_)) => self.look_a_last_time(),
         }
-        let limit = self.moment.draining.unwrap_or_default() + millis(self.settings.timeouts.shutdown);
+        let limit = after(self.moment.draining.unwrap_or_default(), self.settings.timeouts.shutdown);
         let over = self.conns.len() == 0 && self.upgraded().count() == 0;
         over || self.moment.now >= limit
     }
@@ -40,9 +40,9 @@ impl<P: Probe> Worker<P> {
     pub(super) fn drain_due(&self) -> Option<Millis> {
         let timeouts = &self.settings.timeouts;
         match (self.moment.draining, self.drain.announced) {
-            (Some(began), _) if self.drain.looked => Some(began + millis(timeouts.shutdown)),
-            (Some(began), _) => Some(began + millis(timeouts.drain_idle.min(timeouts.shutdown))),
-            (None, announced) => announced.map(|announced| announced + millis(self.settings.lame_duck)),
+            (Some(began), _) if self.drain.looked => Some(after(began, timeouts.shutdown)),
+            (Some(began), _) => Some(after(began, timeouts.drain_idle.min(timeouts.shutdown))),
+            (None, announced) => announced.map(|announced| after(announced, self.settings.lame_duck)),
         }
     }
 
@@ -56,6 +56,8 @@ impl<P: Probe> Worker<P> {
         for key in &keys {
             if let Some(entry) = self.conns.get_mut(*key) {
                 entry.conn.socket().reset_on_close();
+                let (app, office, settings) = (&self.app, &self.office, &self.settings);
+                entry.conn.end(&Context { app, key: *key, office, settings, moment: &self.moment });
             }
         }
         self.conns = crate::net::slots::Slots::new();
@@ -65,7 +67,7 @@ impl<P: Probe> Worker<P> {
     /// Load balancers ask `/health` now and then: until they have heard, everything goes on. A successor makes that needless.
     fn is_lame_duck(&mut self) -> bool {
         let announced = *self.drain.announced.get_or_insert(self.moment.now);
-        !self.control.has_successor() && self.moment.now < announced + millis(self.settings.lame_duck)
+        !self.control.has_successor() && self.moment.now < announced.saturating_add(millis(self.settings.lame_duck))
     }
 
     fn begin_drain(&mut self) {

@@ -1,0 +1,44 @@
+//! Refusals: the answer to what is no request, or too much of one, and the end of its connection.
+
+use super::Conn;
+use super::completion::note_begin;
+use super::ear::Ear;
+use crate::app::request::Request;
+use crate::http1::fault::Reject;
+use crate::http1::head::Head;
+use crate::net::desk::{Context, Tools, Verdict};
+use crate::net::socket::Socket;
+use crate::wire::probe::Probe;
+
+impl<S: Socket> Conn<S> {
+    /// Answers what was no request, or too much of one, through the application's error pages, and ends the connection (it will not be
+    /// trusted again). Hooks see the head, if it stands: whose page may read a 413 hangs on its fields.
+    #[cold]
+    pub(super) fn refuse<P: Probe>(
+        &mut self,
+        reject: Reject,
+        head: &Head,
+        bytes: &[u8],
+        tools: &mut Tools,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<usize> {
+        if P::ON {
+            self.tell_refused(reject, context, probe);
+        }
+        debug!("step 6, parse: connection {} is refused, {reject}", self.id);
+        let blank = Head::default();
+        let head = if self.http.keeps_head() { head } else { &blank };
+        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        let began = tools.began.take().unwrap_or(context.moment.now);
+        note_begin(&mut request, began, context);
+        match tools.verdict.take() {
+            None => {}
+            Some(Verdict::Passed(admitted)) => request.admit(admitted),
+            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
+        }
+        tools.response.reset();
+        context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
+        self.encode(tools, true, context, probe)
+    }
+}

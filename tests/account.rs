@@ -1,0 +1,291 @@
+//! A client's account of a mixed run, held against the access log and the metrics: one line a request, with the status, the bytes and the
+//! id that the client saw.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read, Write};
+use std::net::Shutdown;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use wirelight::middleware::{AccessLog, Format, Metrics, RequestId};
+use wirelight::{App, Request, Response, Result, Server, StatusCode};
+
+#[path = "support/bounded.rs"]
+mod bounded;
+#[path = "support/running.rs"]
+#[expect(dead_code, reason = "this test reads answers in its own way")]
+mod running;
+
+use running::{Client, Running};
+
+/// Where the access log goes.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn lines(&self) -> Vec<Value> {
+        let bytes = self.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The only line of this target.
+    fn line(&self, target: &str) -> Value {
+        bounded::eventually("a line of the access log", || {
+            let lines = self.lines();
+            let mut found = lines.iter().filter(|line| line["target"] == target);
+            let line = found.next().cloned().ok_or_else(|| format!("no {target} in {lines:#?}"));
+            assert_eq!(found.next(), None, "a second line for {target}");
+            line
+        })
+    }
+}
+
+/// What is open until the test lets go.
+#[derive(Clone)]
+struct Gate(Arc<Mutex<mpsc::Receiver<()>>>);
+
+impl Gate {
+    fn new() -> (Gate, mpsc::Sender<()>) {
+        let (sender, receiver) = mpsc::channel();
+        (Gate(Arc::new(Mutex::new(receiver))), sender)
+    }
+
+    fn pass(&self) {
+        _ = self.0.lock().unwrap().recv_timeout(bounded::BOUND); // an end of the test is one too
+    }
+}
+
+fn app(paper: &Paper, metrics: &Metrics, gate: &Gate) -> App {
+    let mut app = App::new();
+    RequestId::new().add_to(&mut app);
+    AccessLog::new(Format::Json).to(paper.clone()).add_to(&mut app);
+    metrics.add_to(&mut app);
+    app.get("/text/{n:int}", |_| "twelve bytes");
+    app.get("/empty", |_| StatusCode::NO_CONTENT);
+    app.get("/tagged", |_| tagged("tagged"));
+    app.get("/pieces", |_| with(|response| response.pieces((0..100).map(|n| format!("piece {n}\n")))));
+    app.get("/known", |_| with(|response| response.reader(io::repeat(b'x').take(1_000_000), Some(1_000_000))));
+    app.get("/endless", |_| with(|response| response.reader(io::repeat(b'x'), None)));
+    app.get("/broken", |_| with(|response| response.reader(io::repeat(b'x').take(1000), Some(2000))));
+    app.get("/stream", |_| {
+        let (sender, response) = wirelight::stream(10_000);
+        std::thread::spawn(move || (0..1000).try_for_each(|n| sender.send(format!("{n},"))));
+        response
+    });
+    app.get("/panic", |_| -> &'static str { std::panic::resume_unwind(Box::new("on purpose")) });
+    let slow = gate.clone();
+    app.get("/slow", move |_| slow.pass()).blocking().deadline(Duration::ZERO);
+    app.post("/upload", |req: &Request| -> Result<String> {
+        Ok(io::copy(&mut req.body_reader(), &mut io::sink())?.to_string())
+    })
+    .streaming()
+    .max_body(1000);
+    app.post("/body", |req: &Request| req.body().len().to_string());
+    app.files("/files", "tests/corpus");
+    app
+}
+
+fn with(set: impl FnOnce(&mut Response)) -> Response {
+    let mut response = Response::default();
+    set(&mut response);
+    response
+}
+
+fn tagged(text: &str) -> Response {
+    with(|response| {
+        response.etag("1");
+        response.text(text);
+    })
+}
+
+/// What a client got.
+#[derive(Debug)]
+struct Got {
+    status: u64,
+    bytes: u64,
+    id: String,
+}
+
+/// Reads one answer to its end.
+fn got(client: &mut Client, method: &str) -> Got {
+    let head = client.head().to_ascii_lowercase();
+    let field =
+        |name: &str| head.split_once(&format!("\r\n{name}: ")).map(|(_, rest)| rest.split("\r\n").next().unwrap());
+    let status = head[9..12].parse().unwrap();
+    let bytes = match (method, status, field("content-length")) {
+        ("HEAD", ..) | (_, 204 | 304, _) => 0,
+        (.., Some(length)) => io::copy(&mut client.0.by_ref().take(length.parse().unwrap()), &mut io::sink()).unwrap(),
+        _ => chunks(client),
+    };
+    Got { status, bytes, id: field("x-request-id").unwrap_or_default().to_owned() }
+}
+
+/// Bytes of content in the chunks that follow.
+fn chunks(client: &mut Client) -> u64 {
+    let mut total = 0;
+    loop {
+        let mut size = String::new();
+        client.0.read_line(&mut size).unwrap();
+        let size = u64::from_str_radix(size.trim_end(), 16).unwrap();
+        io::copy(&mut client.0.by_ref().take(size + 2), &mut io::sink()).unwrap();
+        total += size;
+        if size == 0 {
+            return total;
+        }
+    }
+}
+
+fn agrees(paper: &Paper, target: &str, got: &Got) {
+    let line = paper.line(target);
+    let seen = (got.status, got.bytes, true, got.id.as_str());
+    let logged = (
+        line["status"].as_u64().unwrap(),
+        line["bytes"].as_u64().unwrap(),
+        line["complete"].as_bool().unwrap(),
+        line["request_id"].as_str().unwrap(),
+    );
+    assert_eq!(logged, seen, "{target}");
+}
+
+#[test]
+fn the_log_says_what_the_client_saw() {
+    let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
+    let server = Running::with(app(&paper, &metrics, &gate), |server: Server| server);
+    let size = std::fs::metadata("tests/corpus/public.json").unwrap().len();
+    assert!(size > 100_000, "more than one write's worth");
+    let cases = [
+        ("GET", "/text/1", "", ""),
+        ("HEAD", "/text/2", "", ""),
+        ("GET", "/empty", "", ""),
+        ("GET", "/tagged?a", "", ""),
+        ("GET", "/tagged?b", "If-None-Match: \"1\"\r\n", ""),
+        ("GET", "/pieces", "", ""),
+        ("HEAD", "/pieces?head", "", ""),
+        ("GET", "/known", "", ""),
+        ("GET", "/stream", "", ""),
+        ("GET", "/panic", "", ""),
+        ("GET", "/nothing", "", ""),
+        ("PUT", "/text/3", "", ""),
+        ("GET", "/files/public.json", "", ""),
+        ("GET", "/files/public.json?part", "Range: bytes=10-99999\r\n", ""),
+        ("GET", "/slow", "", ""),
+        ("POST", "/body", "Content-Length: 5\r\n", "hello"),
+        ("POST", "/upload", "Content-Length: 5\r\n", "hello"),
+        ("POST", "/upload?large", "Content-Length: 5000\r\n", ""),
+        ("POST", "/upload?malformed", "Transfer-Encoding: chunked\r\n", "nonsense\r\n"),
+    ];
+    for (method, target, fields, body) in cases {
+        let mut client = server.connect();
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}"));
+        let got = got(&mut client, method);
+        assert!(!got.id.is_empty(), "{target}");
+        agrees(&paper, target, &got);
+    }
+    let statuses: BTreeMap<_, _> =
+        cases.iter().map(|(_, target, ..)| (*target, paper.line(target)["status"].as_u64().unwrap())).collect();
+    for (target, status) in [
+        ("/tagged?b", 304),
+        ("/panic", 500),
+        ("/slow", 503),
+        ("/files/public.json?part", 206),
+        ("/upload", 200),
+        ("/upload?large", 413),
+        ("/upload?malformed", 400),
+    ] {
+        assert_eq!(statuses[target], status, "{target}");
+    }
+    assert_eq!(paper.line("/files/public.json")["bytes"].as_u64(), Some(size));
+    assert_eq!(paper.lines().len(), cases.len(), "one line each");
+}
+
+#[test]
+fn pipelined_answers_have_a_line_each() {
+    let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
+    let server = Running::start(app(&paper, &metrics, &gate));
+    let mut client = server.connect();
+    let requests: String = (0..50).map(|n| format!("GET /text/{n} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    client.send(requests);
+    for n in 0..50 {
+        let got = got(&mut client, "GET");
+        agrees(&paper, &format!("/text/{n}"), &got);
+    }
+    assert_eq!(paper.lines().len(), 50);
+}
+
+#[test]
+fn departures_are_told_as_what_they_are() {
+    let (paper, metrics, (gate, open)) = (Paper::default(), Metrics::new(), Gate::new());
+    let server = Running::start(app(&paper, &metrics, &gate));
+
+    // In the middle of a body: the status that was sent, and fewer bytes than there were to be.
+    let mut client = server.connect();
+    client.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.head();
+    client.0.read_exact(&mut [0; 1000]).unwrap();
+    client.0.get_ref().shutdown(Shutdown::Both).unwrap();
+    drop(client);
+    let line = paper.line("/endless");
+    assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(200), Some(false)));
+    assert!(line["bytes"].as_u64() >= Some(900), "{line}");
+
+    // A body that breaks off: the bytes that left.
+    let mut client = server.connect();
+    client.send("GET /broken HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.head();
+    _ = client.0.read_to_end(&mut Vec::new()); // a reset
+    let line = paper.line("/broken");
+    assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(200), Some(false)));
+
+    // Half-way through an upload, by FIN: the refusal was sent, and it is the client's.
+    let mut client = server.connect();
+    client.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf");
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    let refused = got(&mut client, "POST");
+    assert_eq!(refused.status, 400);
+    agrees(&paper, "/upload", &refused);
+
+    // While its handler waits for more of the upload, by a reset: nothing was sent.
+    let mut client = server.connect();
+    client.send("POST /upload?reset HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 100 "), "its handler reads");
+    socket2::SockRef::from(client.0.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    let line = paper.line("/upload?reset");
+    assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(499), Some(false)));
+    assert_eq!(line["request_id"].as_str().map(str::len), Some(36));
+
+    open.send(()).unwrap();
+    let mut client = server.connect();
+    client.send("GET /text/1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(got(&mut client, "GET").status, 200);
+    paper.line("/text/1");
+    assert_eq!(paper.lines().len(), 5);
+    let shown = bounded::eventually("the metrics", || {
+        let request = metrics.handler();
+        let mut app = App::new();
+        app.get("/", request);
+        let text = app.test().get("/").send().text().to_owned();
+        if text.contains("\nhttp_requests_in_flight 0\n") { Ok(text) } else { Err(text) }
+    });
+    for line in [
+        "http_requests_total{method=\"POST\",route=\"/upload\",status=\"4xx\"} 2\n",
+        "http_requests_total{method=\"GET\",route=\"/endless\",status=\"2xx\"} 1\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("5xx"), "what a client did is no failure of ours: {shown}");
+}
