@@ -59,7 +59,8 @@
 //!
 //! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
 //! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` follows an error from the bytes to the page,
-//! `defaults.md` lists what is on and how to change it, and `architecture.md` is a tour of the source.
+//! `defaults.md` lists what is on and how to change it, `readers.md` what each reader of a request takes, bounds and costs, and
+//! `architecture.md` is a tour of the source.
 //!
 //! # Features and versions
 //!
