@@ -104,7 +104,7 @@ impl Files {
         }
         let mut segments: Vec<&str> = rest.split('/').collect();
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
-        let path = match (self.root.find(&segments), &self.index) {
+        let path = match (self.root.find(&segments)?, &self.index) {
             (Some(Found::File(path)), _) if !slash => path,
             (Some(Found::Directory), Some(_)) if !slash => {
                 let mut response = Response::default();
@@ -114,7 +114,7 @@ impl Files {
             }
             (Some(Found::Directory), Some(index)) => {
                 segments.push(index);
-                match self.root.find(&segments) {
+                match self.root.find(&segments)? {
                     Some(Found::File(path)) => path,
                     _ => return Err(Error::not_found("")),
                 }

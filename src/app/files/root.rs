@@ -28,29 +28,33 @@ impl Root {
     /// Each step is looked at without following it: a plain name cannot lead out, and what a link leads to is compared with the
     /// root, both fully resolved. Who may write into the directory can swap a file for a link between this look and the opening;
     /// closing that gap takes `openat2`, which only Linux has.
-    pub(super) fn find(&self, segments: &[&str]) -> Option<Found> {
+    ///
+    /// # Errors
+    /// When the system cannot tell, for want of descriptors for instance: that says nothing of the file.
+    pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Found>> {
+        self.look_for(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
+    }
+
+    fn look_for(&self, segments: &[&str]) -> io::Result<Option<Found>> {
         let mut path = self.directory.clone();
         let mut linked = false;
         for segment in segments {
             if !self.shows(segment) {
-                return None;
+                return Ok(None);
             }
             path.push(segment);
-            linked |= fs::symlink_metadata(&path).ok()?.is_symlink();
+            linked |= fs::symlink_metadata(&path)?.is_symlink();
         }
-        if linked
-            && !self.links_out
-            && !fs::canonicalize(&path).ok()?.starts_with(fs::canonicalize(&self.directory).ok()?)
-        {
-            return None;
+        if linked && !self.links_out && !fs::canonicalize(&path)?.starts_with(fs::canonicalize(&self.directory)?) {
+            return Ok(None);
         }
-        let kind = fs::metadata(&path).ok()?.file_type();
-        match () {
+        let kind = fs::metadata(&path)?.file_type();
+        Ok(match () {
             () if kind.is_dir() => Some(Found::Directory),
             // A pipe would block whoever opens it, a device may do anything.
             () if kind.is_file() => Some(Found::File(path)),
             () => None,
-        }
+        })
     }
 
     /// One segment must be one plain name, on any platform: no `..`, no separator, no drive.
@@ -64,6 +68,17 @@ impl Root {
     }
 }
 
+/// Whether an error says that no file of this name can be had, now or later.
+fn is_absence(error: &io::Error) -> bool {
+    let kind = error.kind();
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied)
+        || matches!(kind, ErrorKind::InvalidFilename | ErrorKind::InvalidInput)
+        || error.raw_os_error() == Some(LOOP)
+}
+
+/// ELOOP: links that lead in a circle. The standard library has a name for it that is not stable.
+const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+
 /// What stands beside a file that was found: a regular file, no link.
 pub(super) fn look(path: &Path) -> Option<Metadata> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file)
@@ -72,7 +87,7 @@ pub(super) fn look(path: &Path) -> Option<Metadata> {
 /// Opens a regular file. `None`: it went away meanwhile, or we may not read it.
 pub(super) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let file = match File::open(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => return Ok(None),
+        Err(error) if is_absence(&error) => return Ok(None),
         file => file?,
     };
     let metadata = file.metadata()?;
