@@ -418,3 +418,41 @@ fn blocking_handlers_run_side_by_side() {
     let leaders = clients.iter_mut().map(Client::reply).filter(|(_, leads)| leads == "true").count();
     assert_eq!(leaders, 1);
 }
+
+/// Reads when the test lets it.
+struct Gated(Receiver<&'static str>, Sender<()>);
+
+impl Read for Gated {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.1.send(()).unwrap();
+        self.0.recv_timeout(bounded::BOUND).unwrap_or_default().as_bytes().read(out)
+    }
+}
+
+#[test]
+fn the_body_of_a_blocking_handler_waits_on_the_pool() {
+    let (open, gate) = mpsc::channel();
+    let (told, reading) = mpsc::channel();
+    let reader = Mutex::new(Some(Gated(gate, told)));
+    let mut app = App::new();
+    app.get("/slow", move |_| {
+        let mut response = Response::new(StatusCode::OK);
+        response.reader(reader.lock().unwrap().take().unwrap(), None);
+        response
+    })
+    .blocking();
+    app.get("/quick", |_| "quick");
+    let server = Running::start(app);
+    let (mut slow, mut quick) = (server.connect(), server.connect());
+    slow.send(get("/slow"));
+    slow.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap(); // half a close is no departure
+    bounded::received(&reading);
+    for piece in ["one", "two"] {
+        assert_eq!(quick.get("/quick"), (200, "quick".into()), "the loop is free while the body waits");
+        open.send(piece).unwrap();
+        bounded::received(&reading);
+    }
+    drop(open);
+    slow.head();
+    assert_eq!([slow.chunk(), slow.chunk(), slow.chunk()], [Some(b"one".to_vec()), Some(b"two".to_vec()), None]);
+}

@@ -32,6 +32,11 @@ pub(crate) trait BodySource: Send {
         None
     }
 
+    /// Whether a pull may wait for something: code of the program makes the bytes.
+    fn blocks(&self) -> bool {
+        false
+    }
+
     /// Whether its bytes come when they like; then those that are here must not wait in a coder for more.
     #[cfg(feature = "gzip")]
     fn may_wait(&self) -> bool {
@@ -61,6 +66,10 @@ impl Source {
         if let Some(source) = self.0.get_mut() {
             source.attach(wake);
         }
+    }
+
+    pub(crate) fn blocks(&self) -> bool {
+        self.0.get().is_some_and(|source| source.blocks())
     }
 
     pub(crate) fn switch(&mut self) -> Option<Switch> {
@@ -105,6 +114,10 @@ pub(crate) enum Pull {
 pub(crate) struct Pieces<I>(pub(crate) I);
 
 impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for Pieces<I> {
+    fn blocks(&self) -> bool {
+        true
+    }
+
     fn pull(&mut self, out: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
         match self.0.next() {
             Some(piece) => {
@@ -120,6 +133,10 @@ impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for Pieces<I> {
 pub(crate) struct Reader<R>(pub(crate) R);
 
 impl<R: io::Read + Send> BodySource for Reader<R> {
+    fn blocks(&self) -> bool {
+        true
+    }
+
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
         let start = out.len();
         out.resize(start + room, 0);

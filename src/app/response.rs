@@ -149,7 +149,7 @@ impl Response {
     }
 
     /// A body whose pieces are taken from an iterator while it is sent, as fast as the client reads. The iterator runs in the event
-    /// loop: what blocks belongs on a thread that feeds a [`stream`](crate::stream).
+    /// loop, or on the pool if the route is [`blocking`](crate::Route::blocking).
     ///
     /// ```
     /// use wirelight::{App, Response, StatusCode};
@@ -169,8 +169,8 @@ impl Response {
         self.set_source(Pieces(pieces.into_iter()), None);
     }
 
-    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop:
-    /// give it what answers at once, such as a file.
+    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop,
+    /// which needs what answers at once, such as a file, or on the pool if the route is [`blocking`](crate::Route::blocking).
     pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
         self.set_source(Reader(reader), length);
     }
@@ -188,6 +188,15 @@ impl Response {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// Puts another source in the place of one that may block.
+    pub(crate) fn unblock(&mut self, unblocked: impl FnOnce(Source) -> Source) {
+        if matches!(&self.body, Body::Source(source, _) if source.blocks())
+            && let Body::Source(source, length) = std::mem::take(&mut self.body)
+        {
+            self.body = Body::Source(unblocked(source), length);
         }
     }
 

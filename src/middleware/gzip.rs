@@ -173,6 +173,10 @@ struct Coded {
 }
 
 impl BodySource for Coded {
+    fn blocks(&self) -> bool {
+        self.plain.blocks()
+    }
+
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
         let mut piece = Vec::new();
         let mut pulled = self.plain.pull(&mut piece, room)?;

@@ -10,6 +10,7 @@ mod ear;
 mod later;
 mod leave;
 mod patience;
+mod pooled;
 mod refuse;
 mod stream;
 mod switch;

@@ -45,9 +45,18 @@ impl Pool {
 
     /// Runs the job on a thread of the pool; gives it back when the queue is full or no thread can be had.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        self.queue(job, self.0.bound)
+    }
+
+    /// As [`submit`](Pool::submit), for the rest of something that was let in: no bound holds for it.
+    pub(crate) fn resume(&self, job: Job) -> Result<(), Job> {
+        self.queue(job, usize::MAX)
+    }
+
+    fn queue(&self, job: Job, bound: usize) -> Result<(), Job> {
         let mut state = self.0.lock();
         let free = state.idle + (self.0.threads - state.running);
-        if state.queue.len() >= self.0.bound + free {
+        if state.queue.len() >= bound.saturating_add(free) {
             return Err(job);
         }
         state.queue.push_back(job);

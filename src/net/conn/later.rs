@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::ear::{self, Note, Record};
+use super::pooled::Pooled;
 use super::upload::Intake;
 use super::{Conn, Fate, Stage, completion};
 use crate::app::app::{Admission, App};
+use crate::app::body::Source;
 use crate::app::request::{Admitted, Ledger, Request};
 use crate::app::response::Response;
 use crate::app::upload::Pipe;
@@ -279,6 +281,9 @@ impl<S: Socket> Conn<S> {
                 None
             });
             ear::read_out(&answer.notes, self.id, probe);
+        }
+        if let Some(elsewhere) = &context.office.elsewhere {
+            answer.response.unblock(|source| Source::new(Pooled::new(source, elsewhere.pool.clone())));
         }
         desk.tools.response = std::mem::take(&mut answer.response);
         _ = self.encode(&mut desk.tools, last, context, probe);

@@ -15,7 +15,7 @@ use crate::net::socket::Socket;
 use crate::wire::probe::{Ending, Probe};
 
 /// What is asked of a source at once: one write's worth.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 /// What a stream sends before the other connections get their turn.
 const STREAM_A_TURN: usize = 256 * 1024;
 /// What a pull counts as at least: making bytes takes time too, even if few come of it (a coder's), or none (an empty piece).
@@ -79,7 +79,10 @@ impl<S: Socket> Conn<S> {
     /// never end by themselves, so a graceful stop ends them: their clients connect again, to whoever serves then.
     fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
-        if self.hangup && !uploads {
+        // A body that the pool makes comes to an end: then writing it shows who is there.
+        let pooled =
+            self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(|stream| stream.source.blocks());
+        if self.hangup && !uploads && !pooled {
             return Fate::Gone(Ending::Broken);
         }
         if context.moment.draining.is_some()

@@ -1,0 +1,88 @@
+//! The body of a blocking route: its source is pulled on the pool, one piece ahead of the client, and never on the event loop.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::app::body::{BodySource, Pull, Source, Wake};
+use crate::net::pool::Pool;
+
+/// A source whose pulls wait for a thread instead of for what the source waits for.
+pub(super) struct Pooled {
+    shared: Arc<Shared>,
+    pool: Pool,
+}
+
+struct Shared(Mutex<State>);
+
+struct State {
+    /// Away while a thread pulls.
+    source: Option<Source>,
+    piece: Vec<u8>,
+    /// What the last pull came to, with its bytes in `piece`.
+    pulled: Option<io::Result<Pull>>,
+    wake: Option<Wake>,
+}
+
+impl Pooled {
+    pub(super) fn new(source: Source, pool: Pool) -> Pooled {
+        let state = State { source: Some(source), piece: Vec::new(), pulled: None, wake: None };
+        Pooled { shared: Arc::new(Shared(Mutex::new(state))), pool }
+    }
+
+    /// Lets a thread make the next piece.
+    fn begin(&self, room: usize) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let job = move || shared.pull(room);
+        self.pool.resume(Box::new(job)).map_err(|_| io::Error::other("no thread can be had for the body"))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// On the pool. The lock is free meanwhile: the loop looks in whenever its client is ready.
+    fn pull(&self, room: usize) {
+        let Some(mut source) = self.lock().source.take() else { return };
+        let mut piece = Vec::new();
+        let pulled = source.pull(&mut piece, room);
+        let mut state = self.lock();
+        (state.source, state.piece, state.pulled) = (Some(source), piece, Some(pulled));
+        let wake = state.wake.clone();
+        drop(state);
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+}
+
+impl BodySource for Pooled {
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let mut state = self.shared.lock();
+        match state.pulled.take() {
+            Some(Ok(pulled)) => {
+                out.append(&mut state.piece);
+                drop(state);
+                if pulled != Pull::End {
+                    self.begin(room)?;
+                }
+                Ok(pulled)
+            }
+            Some(Err(error)) => Err(error),
+            None => Ok(Pull::Wait),
+        }
+    }
+
+    /// The first piece is made as soon as somebody can be told of it.
+    fn attach(&mut self, wake: Wake) {
+        self.shared.lock().wake = Some(wake);
+        if let Err(error) = self.begin(super::stream::PIECE) {
+            self.shared.lock().pulled = Some(Err(error));
+        }
+    }
+}
