@@ -29,6 +29,7 @@ const TIGHT: Limits = Limits {
     request_line: 128,
     fields: 8,
     body: 256,
+    bodies: u64::MAX,
     chunk_extension: 8,
     chunk_extensions: 12,
     trailers: 32,

@@ -412,6 +412,27 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_body_may_have_to_go_and_hears_why() {
+        let mut app = App::new();
+        app.post("/", |_| "ok");
+        let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n";
+        // What came after the first six seconds, and whether the place is given to a newcomer.
+        for (rest, goes) in [(&b""[..], true), (b"x", true), (&[b'x'; 4000], false), (&[b'x'; 36_000], false)] {
+            let client = app.test();
+            let mut connection = client.connect();
+            connection.send(head);
+            connection.send(&[b'x'; 4000]);
+            connection.advance(Duration::from_secs(6));
+            connection.conn.socket().incoming.extend_from_slice(rest);
+            let fate = asked_to_go(&mut connection);
+            assert_eq!(fate == Fate::Gone(Ending::Fin), goes, "{} bytes: {fate:?}", rest.len());
+            let status = if goes { "503" } else { "200" };
+            let answered = connection.received().starts_with(format!("HTTP/1.1 {status} ").as_bytes());
+            assert_eq!(answered, goes || rest.len() == 36_000);
+        }
+    }
+
+    #[test]
     fn who_has_to_go_is_looked_at_a_last_time() {
         let mut app = App::new();
         app.get("/", |_| "ok");

@@ -3,6 +3,7 @@
 
 use super::error::Error;
 use crate::http1::fault::{Fault, Reject};
+use crate::http1::status::StatusCode;
 use crate::http1::target::escaped;
 
 /// Bytes of a target that are shown.
@@ -15,6 +16,9 @@ impl Error {
         let repairable = matches!(reject.fault, Fault::TargetByte | Fault::TargetEscape | Fault::RequestLine);
         match target(input).filter(|_| repairable).and_then(repaired) {
             Some(target) => Error::new(row.status, format!("{}; send it as {target}", row.sentence)),
+            None if row.status == StatusCode::SERVICE_UNAVAILABLE => {
+                Error::new(row.status, row.sentence).with_header("Retry-After", "1")
+            }
             None => Error::new(row.status, row.sentence),
         }
     }

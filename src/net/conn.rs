@@ -21,6 +21,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::bodies::Share;
 use super::deadline::{Millis, Transfer};
 use super::desk::{Context, Desk, Tools, Verdict};
 use super::socket::Socket;
@@ -29,12 +30,14 @@ use crate::app::body::Switch;
 use crate::app::request::Request;
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
+use crate::http1::fault::Fault;
 use crate::http1::head::Head;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
 pub(crate) use completion::Completion;
 use completion::note_begin;
 pub(crate) use later::Answer;
 use later::Exchange;
+pub(crate) use patience::Expendable;
 use stream::Stream;
 use upload::Intake;
 
@@ -119,6 +122,8 @@ struct Held {
     intake: Option<Intake>,
     /// What was decided on the head of a request whose body is still to come.
     verdict: Option<Verdict>,
+    /// What this has in the sum of all bodies.
+    share: Option<Share>,
     /// The request that the pool has, and until when.
     away: Option<(Arc<Exchange>, Millis)>,
     /// The socket's next owner.
@@ -200,7 +205,9 @@ impl<S: Socket> Conn<S> {
             if self.more {
                 return Fate::Again;
             }
-            self.note_read(fresh, context);
+            if !self.note_read(fresh, context) {
+                return self.too_late(Fault::Overloaded, desk, context, probe);
+            }
             if !self.readable {
                 return Fate::Wait;
             }

@@ -1,5 +1,6 @@
 //! Sockets, readiness, time and threads; knows no route.
 
+pub(crate) mod bodies;
 pub(crate) mod conn;
 pub(crate) mod control;
 pub(crate) mod deadline;

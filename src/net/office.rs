@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use mio::Waker;
 
+use super::bodies::Bodies;
 use super::conn::Answer;
 use super::pool::Pool;
 use super::slots::Key;
@@ -35,6 +36,8 @@ pub(crate) struct Office {
     /// None in tests: there, blocking handlers run at once, on the calling thread.
     pub(crate) elsewhere: Option<Elsewhere>,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// What request bodies hold of the worker's memory.
+    pub(crate) bodies: Arc<Bodies>,
 }
 
 /// The pool, and the application that its threads answer for.

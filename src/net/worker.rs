@@ -8,6 +8,7 @@
 
 mod drain;
 mod mail;
+mod room;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,8 @@ pub(crate) struct Worker<P> {
     control: Arc<Control>,
     /// For the probe.
     queues: Queues,
+    /// When to look again for slow bodies, while there is little room for more.
+    next_look: Option<Millis>,
     probe: P,
 }
 
@@ -107,7 +110,7 @@ impl<P: Probe> Worker<P> {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         control.add(waker.clone());
         let elsewhere = Some(Elsewhere { pool, app: app.clone() });
-        let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker.clone())) };
+        let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker.clone())), bodies: Arc::default() };
         Ok(Worker {
             poll,
             waker,
@@ -129,6 +132,7 @@ impl<P: Probe> Worker<P> {
             office,
             control,
             queues: Queues::default(),
+            next_look: None,
             probe,
         })
     }
@@ -175,6 +179,7 @@ impl<P: Probe> Worker<P> {
         self.run_again(served);
         self.accept();
         self.expire();
+        self.make_room_for_bodies();
         Ok(self.stopping())
     }
 
@@ -185,7 +190,7 @@ impl<P: Probe> Worker<P> {
             return Some(Duration::ZERO);
         }
         let tidy = self.conns.is_sparse().then(|| self.moment.now / 1000 * 1000 + 1000);
-        let next = [self.wheel.next(), accept, self.drain_due(), tidy].into_iter().flatten().min()?;
+        let next = [self.wheel.next(), accept, self.drain_due(), tidy, self.next_look].into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.moment.now).min(LONGEST_SLEEP)))
     }
 
@@ -338,15 +343,6 @@ impl<P: Probe> Worker<P> {
             }
         }
         false
-    }
-
-    /// Of the kind that goes first the connection whose patience ends first: it has been idle, unfinished or slow for longest.
-    fn victim(&self) -> Option<Key> {
-        let expendable = self.conns.iter().filter_map(|(key, entry)| {
-            let kind = entry.conn.expendable(self.moment.now, &self.settings.timeouts)?;
-            Some((key, kind, entry.deadline))
-        });
-        expendable.min_by_key(|(_, kind, deadline)| (*kind, *deadline)).map(|(key, ..)| key)
     }
 
     fn remove(&mut self, key: Key, ending: Ending) {

@@ -16,6 +16,7 @@ impl Connection {
             Fault::FieldsTooMany => ("fields", limits.fields.min(MAX_FIELDS) as u64),
             Fault::HeadTooLarge => ("head", limits.head as u64),
             Fault::BodyTooLarge => ("body", self.max_body),
+            Fault::Overloaded => ("bodies", limits.bodies),
             Fault::ChunkExtensionTooLong if self.decoder.extension() > limits.chunk_extension => {
                 ("chunk_extension", limits.chunk_extension as u64)
             }

@@ -130,6 +130,7 @@ const LIMITS: Limits = Limits {
     request_line: 128,
     fields: 8,
     body: 64,
+    bodies: u64::MAX,
     chunk_extension: 16,
     chunk_extensions: 32,
     trailers: 64,

@@ -17,6 +17,7 @@ use crate::app::upload::Pipe;
 use crate::guard::panics::catch;
 use crate::http1::head::Head;
 use crate::http1::status::StatusCode;
+use crate::net::bodies::Share;
 use crate::net::deadline::{NEVER, after};
 use crate::net::desk::{Context, Desk, Verdict};
 use crate::net::office::{Letter, Mailbox};
@@ -38,6 +39,8 @@ pub(crate) struct Exchange {
     began: Instant,
     /// What it has in common with whatever answers in its handler's place.
     ledger: Arc<Ledger>,
+    /// What it has in the sum of all bodies.
+    _share: Option<Share>,
 }
 
 /// What comes back: the response, and what ran for it.
@@ -108,7 +111,7 @@ impl Exchange {
     /// A head alone.
     pub(super) fn of_head(bytes: Vec<u8>, head: Head, peer: Option<std::net::SocketAddr>, began: Instant) -> Exchange {
         let (admitted, ledger) = (Mutex::default(), Arc::default());
-        Exchange { bytes, head, body: 0..0, peer, pipe: None, admitted, began, ledger }
+        Exchange { bytes, head, body: 0..0, peer, pipe: None, admitted, began, ledger, _share: None }
     }
 
     fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
@@ -339,6 +342,7 @@ impl<S: Socket> Conn<S> {
             began,
             ledger: admitted.as_mut().and_then(Admitted::take_ledger).unwrap_or_default(),
             admitted: Mutex::new(admitted),
+            _share: held.share.take(),
         };
         held.began = context.moment.now;
         if streams {

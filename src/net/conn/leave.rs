@@ -133,7 +133,7 @@ impl<S: Socket> Conn<S> {
             if self.eof {
                 return Fate::Gone(Ending::Staged);
             }
-            self.note_read(fresh, context);
+            self.note_read(fresh, context); // nothing is kept
             if !self.readable {
                 return Fate::Wait;
             }

@@ -3,6 +3,7 @@
 use super::{Conn, Fate, Held, Stage};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
+use crate::net::bodies::Share;
 use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, after, millis};
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
@@ -121,7 +122,23 @@ impl<S: Socket> Conn<S> {
         let before = standing(self);
         self.wake(false);
         match self.turn(desk, context, probe) {
-            Fate::Wait if standing(self) == before => Fate::Gone(Ending::Fin),
+            Fate::Wait if standing(self) == before => {
+                if before.1 == Some(Expendable::Body) {
+                    self.too_late(Fault::Overloaded, desk, context, probe); // as far as it leaves at once
+                }
+                Fate::Gone(Ending::Fin)
+            }
+            fate => fate,
+        }
+    }
+
+    /// The worker has little room left for bodies, and this one is slow.
+    pub(crate) fn give_up_body<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        self.wake(false);
+        match self.turn(desk, context, probe) {
+            Fate::Wait if self.stage == Stage::Open && self.http.expects_body() => {
+                self.too_late(Fault::Overloaded, desk, context, probe)
+            }
             fate => fate,
         }
     }
@@ -146,16 +163,34 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Notes that `fresh` bytes were read. Under TLS the socket counts: bytes arrive as they like, and are deciphered a record at a time.
+    /// `false`: what is held of a body is more than the worker has room for.
     #[inline]
-    pub(super) fn note_read(&mut self, fresh: usize, context: &Context<'_>) {
+    pub(super) fn note_read(&mut self, fresh: usize, context: &Context<'_>) -> bool {
         if self.held.is_some() {
             let arrived = self.socket.arrived(fresh);
             self.note_in_held(arrived, context);
-        } else if fresh == 0 && self.requests > 0 && self.socket.holds_part() {
+            return self.body_fits(context);
+        }
+        if fresh == 0 && self.requests > 0 && self.socket.holds_part() {
             // A part of a record is the beginning of a head, and has the time of one.
             self.held = Some(Box::default());
             self.note_in_held(0, context);
         }
+        true
+    }
+
+    /// Counts what is held of a body, if this is one that is received as a whole.
+    #[inline(never)]
+    fn body_fits(&mut self, context: &Context<'_>) -> bool {
+        let receives = self.stage == Stage::Open && self.http.expects_body();
+        let Some(held) = &mut self.held else { return true };
+        if !receives {
+            held.share = None;
+            return true;
+        }
+        let bytes = held.input.len().saturating_sub(held.at) as u64;
+        let share = held.share.get_or_insert_with(|| Share::of(&context.office.bodies));
+        share.set(bytes, context.settings.limits.bodies)
     }
 
     /// Notes that `written` bytes left.
@@ -201,8 +236,14 @@ impl<S: Socket> Conn<S> {
         })
     }
 
-    /// 408, if the client began to speak at all.
-    fn too_late<P: Probe>(&mut self, late: Fault, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+    /// Refuses what did not come in time, or what there is no room for, if the client began to speak at all.
+    pub(super) fn too_late<P: Probe>(
+        &mut self,
+        late: Fault,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
         let mut held = self.held.take().unwrap_or_default();
         (desk.tools.verdict, desk.tools.began) = (held.verdict.take(), Some(held.began));
         let Held { input, at, head, .. } = &mut *held;

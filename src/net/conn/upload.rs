@@ -173,7 +173,7 @@ impl<S: Socket> Conn<S> {
             }
             let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
             self.feed(desk.scratch.get(..fresh).unwrap_or_default(), context);
-            self.note_read(fresh, context);
+            self.note_read(fresh, context); // bounded by its pipe
             if !self.readable && self.http.expects_body() {
                 return Fate::Wait;
             }
