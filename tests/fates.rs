@@ -368,3 +368,45 @@ fn what_a_client_sent_is_escaped_in_the_log_and_every_cause_is_there() {
     let expected = "POST /chain: no such name: a\\r\\n[ERROR] forged \\u{1b}[2J\\u{202e}: the disk\\tis gone";
     assert_eq!(line, expected);
 }
+
+#[test]
+fn what_answers_in_a_handlers_place_has_the_scope_of_its_route() {
+    let mut inner = Router::new();
+    inner.slashes(wirelight::Slashes::Redirect);
+    inner.after(|_, response| response.header("X-Scope", "inner"));
+    inner.on_error(503, |_, _| "busy inside");
+    inner.get("/list/", |_| "list");
+    inner.get("/slow", |_| "slow").blocking();
+    let mut app = App::new();
+    app.nest("/in", inner);
+    let server = Running::with(app, |server| server.pool(1, 0));
+    let scope = |head: &str| head.to_ascii_lowercase().contains("\r\nx-scope: inner\r\n");
+    for (method, target, status) in [
+        ("GET", "/in/list", "308"),
+        ("POST", "/in/list/", "405"),
+        ("OPTIONS", "/in/slow", "200"),
+        ("OPTIONS", "/in/list", "308"),
+    ] {
+        let mut client = server.connect();
+        client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let head = client.head();
+        assert!(head.contains(status) && scope(&head), "{method} {target}: {head}");
+    }
+    let mut client = server.connect();
+    client.send("GET /in/none HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(!scope(&client.head()), "what is about no route belongs to the app");
+}
+
+#[test]
+fn a_page_that_says_200_is_obeyed_and_one_that_says_nothing_keeps_the_errors_status() {
+    let mut app = App::new();
+    app.on_error(404, |req, _| (StatusCode::OK, if req.path() == "/" { "root" } else { "fallback" }));
+    app.on_error(405, |_, _| "no status of its own");
+    app.get("/get", |_| "get");
+    let client = app.test();
+    assert_eq!(
+        (client.get("/none").send().status().as_u16(), client.get("/none").send().text().to_owned()),
+        (200, "fallback".into())
+    );
+    assert_eq!(client.post("/get").send().status(), 405);
+}

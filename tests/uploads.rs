@@ -388,7 +388,18 @@ fn a_handler_that_holds_the_loop_is_named_once() {
     // It is the time that is tested: a handler that computes this long.
     app.get("/busy/{id:int}", |_| std::thread::sleep(Duration::from_millis(12)));
     app.get("/fast", |_| "fast");
+    app.get("/body", |_| {
+        let mut response = Response::new(wirelight::StatusCode::OK);
+        response.pieces((0..30).map(|_| {
+            std::thread::sleep(Duration::from_millis(12));
+            vec![b'x'; 64 * 1024]
+        }));
+        response
+    });
     let server = Running::start(app);
+    let mut streamed = server.connect();
+    streamed.send("GET /body HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    std::io::copy(&mut streamed.0, &mut std::io::sink()).unwrap();
     let mut client = server.connect();
     for _ in 0..4 {
         client.send(get("/busy/7") + &get("/fast"));
@@ -398,7 +409,8 @@ fn a_handler_that_holds_the_loop_is_named_once() {
     let about_it = |line: &&String| line.contains("held the event loop");
     let lines: Vec<_> = told.0.lock().unwrap().iter().filter(about_it).cloned().collect();
     assert!(
-        matches!(&lines[..], [line] if line.starts_with("GET /busy/{id:int} held") && line.contains(".blocking()")),
+        matches!(&lines[..], [body, line] if line.starts_with("GET /busy/{id:int} held") && line.contains(".blocking()")
+            && body.starts_with("the body of GET /body held")),
         "{lines:?}"
     );
 }

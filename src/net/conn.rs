@@ -318,6 +318,9 @@ impl<S: Socket> Conn<S> {
             self.stage = Stage::Postponed;
             return None;
         }
+        if tools.response.is_stream() {
+            tools.maker = request.matched_route().map(|route| route.origin);
+        }
         let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
         self.encode(tools, last, context, probe)
     }
@@ -339,7 +342,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        let Tools { response, output, opening, completions, .. } = tools;
+        let Tools { response, output, opening, completions, maker, .. } = tools;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
@@ -363,7 +366,7 @@ impl<S: Socket> Conn<S> {
                 if P::ON {
                     self.tell_stand(probe);
                 }
-                self.begin_stream(source, length, context);
+                self.begin_stream(source, length, maker.take(), context);
                 return None;
             }
         } else if self.begins_switch(response, status) {

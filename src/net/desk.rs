@@ -8,6 +8,7 @@ use super::office::Office;
 use super::slots::Key;
 use super::tls::Cover;
 use crate::app::app::App;
+use crate::app::hook::Origin;
 use crate::app::request::Admitted;
 use crate::app::response::Response;
 use crate::http1::encode::Opening;
@@ -37,6 +38,8 @@ pub(crate) struct Tools {
     pub(crate) verdict: Option<Verdict>,
     /// The responses in `output`, as far as somebody wants to know when they are out.
     pub(crate) completions: Vec<Completion>,
+    /// The handler whose response has a body that is made while it is sent.
+    pub(crate) maker: Option<Origin>,
     /// Since when the request at hand has been on its way, if it came in parts.
     pub(crate) began: Option<Millis>,
 }
@@ -106,6 +109,7 @@ impl Desk {
             verdict: None,
             completions: Vec::new(),
             began: None,
+            maker: None,
         };
         Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
     }

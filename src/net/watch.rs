@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::Millis;
 use crate::app::app::App;
+use crate::app::hook::Origin;
 use crate::app::request::Request;
 use crate::app::response::Response;
 
@@ -59,6 +60,23 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
         );
     }
     handled
+}
+
+/// Says once for the route whose handler has this origin that the body which it returned took too long to make a piece.
+#[cold]
+pub(crate) fn body(app: &App, origin: Option<Origin>, time: Duration) {
+    let route = app.routes.iter().find(|route| Some(route.origin) == origin);
+    if time >= LONG
+        && let Some(route) = route
+        && route.is_first_complaint()
+    {
+        warn!(
+            "the body of {} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
+            route.method,
+            route.pattern.text(),
+            time.as_millis()
+        );
+    }
 }
 
 #[cfg(test)]

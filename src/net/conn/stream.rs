@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Conn, Fate, Held, Stage, completion};
 use crate::app::body::{Pull, Source};
+use crate::app::hook::Origin;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
@@ -12,6 +14,7 @@ use crate::http1::encode::Length;
 use crate::net::desk::Context;
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
+use crate::net::watch;
 use crate::wire::probe::{Ending, Probe};
 
 /// What is asked of a source at once: one write's worth.
@@ -27,6 +30,8 @@ pub(super) struct Stream {
     length: Length,
     /// What a known length still promises.
     left: u64,
+    /// The handler that returned it, where it runs on the loop.
+    maker: Option<Origin>,
     /// Where the content of the piece at hand lies in the output, between what frames it.
     content: Range<usize>,
 }
@@ -34,11 +39,17 @@ pub(super) struct Stream {
 impl<S: Socket> Conn<S> {
     /// The head of the answer is in the output; its body follows from `source`, piece by piece.
     #[cold]
-    pub(super) fn begin_stream(&mut self, mut source: Source, length: Length, context: &Context<'_>) {
+    pub(super) fn begin_stream(
+        &mut self,
+        mut source: Source,
+        length: Length,
+        maker: Option<Origin>,
+        context: &Context<'_>,
+    ) {
         let (mailbox, key) = (context.office.mailbox.clone(), context.key);
         source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
         let left = if let Length::Known(length) = length { length } else { u64::MAX };
-        self.held.get_or_insert_default().stream = Some(Stream { source, length, left, content: 0..0 });
+        self.held.get_or_insert_default().stream = Some(Stream { source, length, left, maker, content: 0..0 });
         self.stage = Stage::Streaming;
     }
 
@@ -49,7 +60,11 @@ impl<S: Socket> Conn<S> {
         while sent < STREAM_A_TURN {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
             let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
+            let began = context.moment.watching.then(Instant::now);
             let pulled = stream.pull(&mut held.output);
+            if let Some(began) = began {
+                watch::body(context.app, stream.maker, began.elapsed());
+            }
             if let Some(completion) = held.completions.last_mut() {
                 completion.content(stream.content.clone());
             }
