@@ -1,5 +1,6 @@
 //! A client without a socket: real bytes through the real connection code, in virtual time, on the calling thread.
 
+mod depart;
 mod script;
 mod watch;
 
@@ -287,16 +288,6 @@ impl TestConnection<'_> {
         self.work(Work::Turn);
     }
 
-    /// Delivers the client's FIN.
-    pub fn half_close(&mut self) {
-        if self.over {
-            return;
-        }
-        self.conn.socket().fin = true;
-        self.conn.wake(true);
-        self.work(Work::Turn);
-    }
-
     /// Lets time pass; deadlines fire.
     pub fn advance(&mut self, time: Duration) {
         let until = self.now.saturating_add(millis(time));
@@ -458,6 +449,17 @@ mod tests {
         }
     }
 
+    /// What one turn makes of these bytes.
+    fn one_turn(connection: &mut TestConnection<'_>, bytes: &[u8], paced: bool) -> Fate {
+        connection.conn.socket().incoming.extend_from_slice(bytes);
+        connection.conn.wake(false);
+        let settings = &connection.client.settings;
+        let moment = Moment { paced, ..Moment::at(0, None, false, &settings.timeouts) };
+        let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
+        let context = Context { app, key, office, settings, moment: &moment };
+        connection.conn.turn(&mut connection.desk, &context, &mut NoProbe)
+    }
+
     /// How many bytes one turn of a connection reads of these, when the client has sent 1 MiB of them.
     fn read_in_one_turn(request: &[u8]) -> usize {
         let mut app = App::new();
@@ -466,14 +468,7 @@ mod tests {
         let client = app.test().limits(Limits { body: 2 << 20, ..Limits::default() });
         let mut connection = client.connect();
         let sent = request.repeat((1 << 20) / request.len());
-        connection.conn.socket().incoming.extend_from_slice(&sent);
-        connection.conn.wake(false);
-        let settings = &client.settings;
-        let moment = Moment::at(0, None, false, &settings.timeouts);
-        let (app, key, office) = (&app, Key { index: 0, generation: 0 }, &connection.office);
-        let context = Context { app, key, office, settings, moment: &moment };
-        let fate = connection.conn.turn(&mut connection.desk, &context, &mut NoProbe);
-        assert_eq!(fate, Fate::Again, "the rest is for another turn");
+        assert_eq!(one_turn(&mut connection, &sent, false), Fate::Again, "the rest is for another turn");
         let read = sent.len() - connection.conn.socket().incoming.len();
         connection.work(Work::Turn);
         let answers = connection.received().windows(15).filter(|head| head == b"HTTP/1.1 200 OK").count();
@@ -500,5 +495,20 @@ mod tests {
             assert_eq!(read_in_one_turn(request.as_bytes()), 64 * 1024, "requests of {} bytes", request.len());
         }
         assert_eq!(read_in_one_turn(head(0).as_bytes()), 32 * 1024, "many small ones: one read, and 32 of them");
+    }
+
+    #[test]
+    fn handlers_that_take_long_end_a_turn_sooner() {
+        let mut app = App::new();
+        app.get("/", |_| std::thread::sleep(Duration::from_millis(1)));
+        let client = app.test();
+        let mut connection = client.connect();
+        assert_eq!(one_turn(&mut connection, &GET.repeat(100), true), Fate::Again);
+        let answered = |connection: &mut TestConnection<'_>| {
+            connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count()
+        };
+        assert_eq!(answered(&mut connection), 16, "the clock is looked at behind the 8th and the 16th");
+        connection.work(Work::Turn);
+        assert_eq!(answered(&mut connection), 100);
     }
 }

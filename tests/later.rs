@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{self, BufRead, Read};
+use std::net::Shutdown;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
@@ -405,6 +406,68 @@ fn a_producer_learns_that_its_client_left() {
     client.chunk();
     drop(client);
     assert_eq!(received(&learns), io::ErrorKind::BrokenPipe);
+}
+
+/// RFC 9112 §9.6: a FIN says that the client sends no more. Whatever makes the response, all of it is sent.
+#[test]
+fn a_client_that_half_closes_gets_the_whole_response() {
+    let (slow, begins, open) = gate();
+    let (opened, opens) = mpsc::channel();
+    let opened = Mutex::new(opened);
+    let mut app = App::new();
+    app.get("/pool", slow).blocking();
+    app.get("/pieces", |_| pieces(None, &["one", "two"]));
+    app.get("/stream", move |_| {
+        let (sender, response) = wirelight::stream(1024);
+        opened.lock().unwrap().send(sender).unwrap();
+        response
+    });
+    let server = Running::start(app);
+    let half_closed = |target: &str| {
+        let mut client = server.connect();
+        client.send(get(target));
+        client.0.get_mut().shutdown(Shutdown::Write).unwrap();
+        client
+    };
+    let rest = |mut client: Client| {
+        let mut text = String::new();
+        client.0.read_to_string(&mut text).unwrap();
+        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    };
+    assert_eq!(rest(half_closed("/pieces")), "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n");
+
+    let client = half_closed("/pool");
+    received(&begins);
+    open.send("slow").unwrap();
+    assert_eq!(rest(client), "slow");
+
+    let mut client = half_closed("/stream");
+    let sender: wirelight::Sender = received(&opens);
+    client.head();
+    for piece in ["one", "two"] {
+        sender.send(piece).unwrap();
+        assert_eq!(client.chunk().unwrap(), piece.as_bytes());
+    }
+    drop(sender);
+    assert_eq!(client.chunk(), None);
+    assert_eq!(client.0.read(&mut [0]).unwrap(), 0);
+}
+
+/// They would never end, and their clients come back by themselves: a reset tells those that still read that events may be missing.
+#[test]
+fn an_event_stream_ends_with_a_reset_when_its_client_half_closes() {
+    let hub = Broadcast::new();
+    let mut app = App::new();
+    app.state(hub.clone());
+    app.get("/events", |req: &Request| req.state::<Broadcast>().subscribe(req));
+    let server = Running::start(app);
+    let mut client = server.connect();
+    client.send(get("/events"));
+    client.head();
+    client.0.get_mut().shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.0.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    let none_left = || if hub.subscribers() == 0 { Ok(()) } else { Err("still subscribed".to_owned()) };
+    bounded::eventually("the subscriber is forgotten", none_left);
 }
 
 #[test]

@@ -150,6 +150,36 @@ fn bodies_larger_than_every_buffer() {
     }
 }
 
+/// Each direction closes by itself (RFC 8446 §6.1, RFC 9112 §9.6): after a close_notify, and after a FIN behind it, the response still comes.
+#[test]
+fn a_client_that_half_closes_gets_the_whole_response() {
+    let (opened, opens) = std::sync::mpsc::channel();
+    let opened = std::sync::Mutex::new(opened);
+    let mut app = App::new();
+    app.get("/", move |_| {
+        let (sender, response) = wirelight::stream(1024);
+        opened.lock().expect("no panic").send(sender).expect("a test that waits");
+        response
+    });
+    let server = serve(app);
+    for fin in [false, true] {
+        let mut client = client(connect(&server));
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+        client.conn.send_close_notify();
+        client.flush().expect("a close_notify");
+        if fin {
+            client.sock.shutdown(std::net::Shutdown::Write).expect("a FIN");
+        }
+        let sender: wirelight::Sender = bounded::received(&opens);
+        let mut first = [0; 12];
+        client.read_exact(&mut first).expect("a head");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        sender.send("late").expect("a client that reads");
+        drop(sender);
+        assert!(rest(&mut client).ends_with(b"\r\n\r\n4\r\nlate\r\n0\r\n\r\n"), "FIN: {fin}");
+    }
+}
+
 #[test]
 fn a_request_knows_that_it_came_by_tls_unless_a_proxy_knows_better() {
     let server = server();

@@ -37,12 +37,21 @@ pub(crate) trait BodySource: Send {
         false
     }
 
+    /// What a pull counts as at least, in bytes sent: making bytes takes time too, even if few come of it, or none. After
+    /// [`A_TURN`] the other connections get their turn.
+    fn weight(&self) -> usize {
+        16 * 1024
+    }
+
     /// Whether its bytes come when they like; then those that are here must not wait in a coder for more.
     #[cfg(feature = "gzip")]
     fn may_wait(&self) -> bool {
         false
     }
 }
+
+/// What a body sends before the other connections get their turn.
+pub(crate) const A_TURN: usize = 256 * 1024;
 
 /// Takes a socket over, with the bytes that were read from it already.
 pub(crate) type Switch = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
@@ -82,6 +91,10 @@ impl Source {
 
     pub(crate) fn heartbeat(&self) -> Option<&'static [u8]> {
         self.0.get()?.heartbeat()
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.0.get().map_or(A_TURN, |source| source.weight())
     }
 
     #[cfg(feature = "gzip")]

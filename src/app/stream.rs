@@ -296,11 +296,50 @@ mod tests {
         connection.send(GET);
         let sender = take(&place);
         assert!(!sender.is_closed());
-        connection.half_close();
+        connection.disconnect();
         assert!(connection.is_over());
         drop(connection);
         assert!(sender.is_closed());
         assert_eq!(sender.send("x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    /// RFC 9112 §9.6: a FIN says that the client sends no more, not that it reads no more.
+    #[test]
+    fn a_client_that_half_closes_gets_the_whole_answer() {
+        let (app, place) = app(100);
+        for early in [false, true] {
+            let client = app.test();
+            let mut connection = client.connect();
+            if early {
+                connection.half_close_behind(GET);
+            } else {
+                connection.send(GET);
+                connection.half_close();
+            }
+            let sender = take(&place);
+            sender.send("one").unwrap();
+            assert!(connection.received().ends_with(b"\r\n\r\n3\r\none\r\n"));
+            sender.send("two").unwrap();
+            drop(sender);
+            assert!(connection.received().ends_with(b"3\r\ntwo\r\n0\r\n\r\n"));
+            assert!(connection.is_over() && !connection.is_reset());
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_gone_is_found_by_a_write() {
+        let (app, place) = app(100);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        connection.half_close();
+        let sender = take(&place);
+        connection.lose_silently();
+        sender.send("x").unwrap();
+        connection.received();
+        assert!(connection.is_over());
+        drop(connection);
+        assert!(sender.is_closed());
     }
 
     #[test]

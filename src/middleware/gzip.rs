@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::mistake;
-use crate::app::body::{BodySource, Pull, Source};
+use crate::app::body::{A_TURN, BodySource, Pull, Source};
 use crate::app::error::Error;
 use crate::app::etag;
 use crate::app::request::Request;
@@ -195,6 +195,11 @@ impl BodySource for Coded {
         }
         out.append(self.encoder.get_mut());
         Ok(pulled)
+    }
+
+    /// One piece a turn: to code 64 KiB takes up to a millisecond.
+    fn weight(&self) -> usize {
+        A_TURN
     }
 }
 

@@ -9,6 +9,7 @@ mod completion;
 mod ear;
 mod later;
 mod leave;
+mod pace;
 mod patience;
 mod pooled;
 mod refuse;
@@ -37,15 +38,16 @@ pub(crate) use completion::Completion;
 use completion::note_begin;
 pub(crate) use later::Answer;
 use later::Exchange;
+use pace::Pace;
 pub(crate) use patience::Expendable;
 use stream::Stream;
 use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
-/// Bytes read of one connection before the others get their turn. Large requests fill a read long before there are
-/// [`REQUESTS_A_TURN`] of them.
-const READ_A_TURN: usize = 64 * 1024;
+/// Reads of one connection, 32 KiB each, before the others get their turn: large requests fill them long before there are
+/// [`REQUESTS_A_TURN`].
+const READS_A_TURN: usize = 2;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
 
@@ -80,6 +82,8 @@ pub(crate) struct Conn<S> {
     hangup: bool,
     /// The peer's FIN was read.
     eof: bool,
+    /// The socket is closed in both directions: the peer has reset it, or the kernel has given it up.
+    lost: bool,
     stage: Stage,
     held: Option<Box<Held>>,
 }
@@ -146,6 +150,7 @@ impl<S: Socket> Conn<S> {
             more: false,
             hangup: false,
             eof: false,
+            lost: false,
             stage: Stage::Open,
             held: None,
         }
@@ -164,6 +169,12 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn wake(&mut self, hangup: bool) {
         self.readable = true;
         self.hangup |= hangup;
+    }
+
+    /// The socket is closed in both directions: nothing that is written arrives.
+    #[cold]
+    pub(crate) fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
@@ -186,8 +197,8 @@ impl<S: Socket> Conn<S> {
         {
             return fate;
         }
-        let (answered, mut read) = (self.requests, 0);
-        loop {
+        let answered = self.requests;
+        for _ in 0..READS_A_TURN {
             let fresh = match self.fill(desk, probe) {
                 Ok(fresh) => fresh,
                 Err(_) => return Fate::Gone(Ending::Broken),
@@ -211,11 +222,11 @@ impl<S: Socket> Conn<S> {
             if !self.readable {
                 return Fate::Wait;
             }
-            read += fresh;
-            if read >= READ_A_TURN || self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
-                return Fate::Again;
+            if self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
+                break;
             }
         }
+        Fate::Again
     }
 
     /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
@@ -255,9 +266,9 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> usize {
-        let mut taken = 0;
+        let (mut taken, mut pace) = (0, Pace::default());
         self.more = false;
-        for _ in 0..REQUESTS_A_TURN {
+        for number in 1..=REQUESTS_A_TURN {
             let bytes = input.get_mut(taken..).unwrap_or_default();
             let next = match self.receive(bytes, head, context, probe) {
                 Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
@@ -279,7 +290,7 @@ impl<S: Socket> Conn<S> {
             if taken >= input.len() && !self.eof {
                 return taken;
             }
-            if tools.output.len() > HIGH_WATER {
+            if tools.output.len() > HIGH_WATER || (context.moment.paced && pace.is_over(number)) {
                 break;
             }
         }

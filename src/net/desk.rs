@@ -85,6 +85,8 @@ pub(crate) struct Moment {
     pub(crate) draining: Option<Millis>,
     /// Whether the handlers of this turn are timed.
     pub(crate) watching: bool,
+    /// Whether bursts of requests are bounded by time too. Not in virtual time.
+    pub(crate) paced: bool,
 }
 
 impl Moment {
@@ -96,7 +98,7 @@ impl Moment {
             None => after(now, timeouts.keep_alive),
         };
         let oldest = if draining.is_some() { Millis::MAX } else { now.saturating_sub(millis(timeouts.max_age)) };
-        Moment { now, idle_until, oldest, draining, watching: false }
+        Moment { now, idle_until, oldest, draining, watching: false, paced: false }
     }
 }
 

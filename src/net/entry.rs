@@ -6,7 +6,8 @@ use std::io;
 use mio::{Interest, Poll, Token};
 
 use super::conn::Conn;
-use super::deadline::Millis;
+use super::deadline::{Millis, SLOT, Wheel};
+use super::desk::Context;
 use super::slots::Key;
 use super::socket::Stream;
 
@@ -29,6 +30,15 @@ impl Entry {
     /// A connection that the poll does not know yet.
     pub(crate) fn new(conn: Conn<Stream>) -> Entry {
         Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, queued: false, registered: false }
+    }
+
+    /// Sets its deadline, and an alarm where there is none in time.
+    #[inline]
+    pub(crate) fn set_alarm(&mut self, context: &Context<'_>, wheel: &mut Wheel) {
+        self.deadline = self.conn.deadline(context);
+        if self.deadline.saturating_add(SLOT) <= self.alarm {
+            self.alarm = wheel.schedule(context.key.index, self.deadline);
+        }
     }
 
     /// Puts it at the end of the queue of connections that have more to do, unless it stands there already: a connection that is in it

@@ -33,6 +33,11 @@ pub(crate) trait Socket: Read + Write {
     fn holds_part(&self) -> bool {
         false
     }
+
+    /// Whether there may be more to read, although the last read came back short or empty.
+    fn holds_more(&self) -> bool {
+        false
+    }
 }
 
 /// What a listener gave, under TLS or as it is. Two kinds in one type cost a predicted branch a call; a worker generic in its
@@ -160,6 +165,10 @@ impl Socket for Stream {
 
     fn holds_part(&self) -> bool {
         matches!(self, Stream::Tls(stream) if stream.holds_part())
+    }
+
+    fn holds_more(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.holds_more())
     }
 }
 

@@ -21,6 +21,10 @@ use blocking::Blocking;
 /// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.
 const RECORD: usize = 16 * 1024;
 
+/// Reads of the socket for one read of what is deciphered; each is some kilobytes. A record may carry one byte, or none, and costs as much
+/// as a whole one: 32 KiB of such are 32,768 records.
+const RECEIVES_A_READ: usize = 16;
+
 /// For who speaks HTTP without TLS here; nginx says it too.
 const IN_PLAIN: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n\
@@ -86,6 +90,7 @@ impl Cover {
             fresh: true,
             over: false,
             part: false,
+            more: false,
             arrived: 0,
             departed: 0,
         }))))
@@ -106,6 +111,8 @@ struct Inner {
     over: bool,
     /// Bytes came behind the last ones that could be deciphered.
     part: bool,
+    /// The last read ended at its budget, or before the close_notify, not because the socket was empty.
+    more: bool,
     /// Bytes that came off the socket, and that the socket took, since somebody asked.
     arrived: usize,
     departed: usize,
@@ -128,14 +135,24 @@ impl TlsStream {
 
 impl Read for TlsStream {
     /// A short read means, as on a plain socket, that there is no more: neither in the socket, whose edge is spent, nor deciphered.
+    /// Unless it ended early ([`Socket::holds_more`]).
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut n = 0;
+        let (mut n, mut receives) = (0, 0);
+        self.0.more = false;
         while let Some(room) = into.get_mut(n..).filter(|room| !room.is_empty()) {
             match self.0.tls.reader().read(room) {
-                Ok(0) => break,
+                // The close_notify came with the last bytes: no edge of the socket tells of it, the next read does.
+                Ok(0) => {
+                    self.0.more = n > 0;
+                    break;
+                }
                 Ok(more) => (n, self.0.part) = (n + more, false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && receives == RECEIVES_A_READ => {
+                    self.0.more = true;
+                    return if n > 0 { Ok(n) } else { Err(error) };
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => match self.0.receive() {
-                    Ok(()) => {}
+                    Ok(()) => receives += 1,
                     Err(_) if n > 0 => break,
                     Err(error) => return Err(error),
                 },
@@ -195,6 +212,10 @@ impl Socket for TlsStream {
 
     fn holds_part(&self) -> bool {
         self.0.part
+    }
+
+    fn holds_more(&self) -> bool {
+        self.0.more
     }
 }
 

@@ -22,7 +22,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::conn::{Conn, Fate};
 use super::control::Control;
-use super::deadline::{Millis, SLOT, Wheel};
+use super::deadline::{Millis, Wheel};
 use super::desk::{Context, Desk, Moment, Settings};
 use super::doors::{Doors, Listener, Newcomer};
 use super::entry::Entry;
@@ -202,7 +202,7 @@ impl<P: Probe> Worker<P> {
         let ended = rested.map(|rested| rested.duration_since(self.began).as_millis() as Millis);
         let watching = self.watch.turn(self.moment.now, ended, now);
         self.moment = Moment::at(now, self.moment.draining, crowded, &self.settings.timeouts);
-        self.moment.watching = watching;
+        (self.moment.watching, self.moment.paced) = (watching, true);
         let second = now / 1000;
         if self.dated != Some(second) {
             self.dated = Some(second);
@@ -233,6 +233,9 @@ impl<P: Probe> Worker<P> {
         if event.is_readable() || hangup {
             entry.conn.wake(hangup);
         }
+        if hangup && (event.is_error() || event.is_write_closed()) {
+            entry.conn.lose();
+        }
         if !entry.queued {
             self.turn(key, Conn::turn::<P>);
         }
@@ -258,11 +261,8 @@ impl<P: Probe> Worker<P> {
             }
             entry.conn.tell_interest(!entry.blocked, &mut self.probe);
         }
-        entry.deadline = entry.conn.deadline(&context);
+        entry.set_alarm(&context, &mut self.wheel);
         entry.conn.tell_timer(entry.deadline, self.moment.now, &mut self.probe);
-        if entry.deadline.saturating_add(SLOT) <= entry.alarm {
-            entry.alarm = self.wheel.schedule(key.index, entry.deadline);
-        }
     }
 
     /// Lets those who yielded work on, the longest waiting first. After `served` events as many of them get their turn, so that

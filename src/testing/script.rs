@@ -13,6 +13,8 @@ pub(super) struct Script {
     pub(super) room: usize,
     /// The client's FIN is behind `incoming`.
     pub(super) fin: bool,
+    /// The client is gone: reads and writes fail.
+    pub(super) gone: bool,
     /// The server's FIN is behind `outgoing`.
     pub(super) finished: bool,
     pub(super) reset: bool,
@@ -25,6 +27,7 @@ impl Script {
             outgoing: Vec::new(),
             room: usize::MAX,
             fin: false,
+            gone: false,
             finished: false,
             reset: false,
         }
@@ -33,6 +36,9 @@ impl Script {
 
 impl Read for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.gone {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
         if self.incoming.is_empty() {
             return if self.fin { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
@@ -44,6 +50,9 @@ impl Read for Script {
 
 impl Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         if self.room == 0 && !bytes.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }

@@ -27,11 +27,11 @@ impl<S: Socket> Conn<S> {
                     Ok(0)
                 }
                 Ok(n) => {
-                    self.readable = n == desk.scratch.len() || self.hangup;
+                    self.readable = n == desk.scratch.len() || self.hangup || self.socket.holds_more();
                     Ok(n)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.readable = false;
+                    self.readable = self.socket.holds_more();
                     Ok(0)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -144,8 +144,7 @@ impl<S: Socket> Conn<S> {
     }
 
     fn stream_timer(&self) -> Timer {
-        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(|stream| stream.beats());
-        if beats { Timer::Beat } else { Timer::Application }
+        if self.beats() { Timer::Beat } else { Timer::Application }
     }
 
     /// Which deadline runs.

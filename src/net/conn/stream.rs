@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Conn, Fate, Held, Stage, completion};
-use crate::app::body::{Pull, Source};
+use crate::app::body::{A_TURN, Pull, Source};
 use crate::app::hook::Origin;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
@@ -19,10 +19,6 @@ use crate::wire::probe::{Ending, Probe};
 
 /// What is asked of a source at once: one write's worth.
 pub(super) const PIECE: usize = 64 * 1024;
-/// What a stream sends before the other connections get their turn.
-const STREAM_A_TURN: usize = 256 * 1024;
-/// What a pull counts as at least: making bytes takes time too, even if few come of it (a coder's), or none (an empty piece).
-const PULL: usize = 16 * 1024;
 
 /// A body on its way out.
 pub(super) struct Stream {
@@ -57,7 +53,7 @@ impl<S: Socket> Conn<S> {
     pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         self.forget_request();
         let mut sent = 0;
-        while sent < STREAM_A_TURN {
+        while sent < A_TURN {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
             let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
             let began = context.moment.watching.then(Instant::now);
@@ -68,7 +64,7 @@ impl<S: Socket> Conn<S> {
             if let Some(completion) = held.completions.last_mut() {
                 completion.content(stream.content.clone());
             }
-            sent += held.output.len().max(PULL);
+            sent += held.output.len().max(stream.source.weight());
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
                 Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),
@@ -89,16 +85,18 @@ impl<S: Socket> Conn<S> {
         Fate::Again
     }
 
-    /// The source has nothing now and will call. Who has hung up meanwhile has left, as Go sees it too: a stream that may be silent
-    /// for hours would never find out by writing. Behind a body that is still read, a FIN says only that it is whole. Event streams
-    /// never end by themselves, so a graceful stop ends them: their clients connect again, to whoever serves then.
+    /// The source has nothing now and will call. The peer's FIN says that it sends no more, not that it reads no more (RFC 9112 §9.6):
+    /// the response goes on until a write fails, or until the kernel says that the socket is closed both ways, which its keep-alive
+    /// probes find out while the source is silent. Event streams never end by themselves: they end with the peer's FIN, by a reset, so
+    /// that a client which still reads sees that something is missing, and at a graceful stop. Their clients connect again.
     fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
-        // A body that the pool makes comes to an end: then writing it shows who is there.
-        let pooled =
-            self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(|stream| stream.source.blocks());
-        if self.hangup && !uploads && !pooled {
+        if self.lost {
             return Fate::Gone(Ending::Broken);
+        }
+        if self.hangup && !uploads && self.beats() {
+            self.socket.reset_on_close();
+            return Fate::Gone(Ending::Reset);
         }
         if context.moment.draining.is_some()
             && let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
@@ -113,8 +111,12 @@ impl<S: Socket> Conn<S> {
 
     /// Whether the connection waits for a body that another thread feeds, and that has an end.
     pub(crate) fn is_fed(&self) -> bool {
-        let beats = self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats);
-        self.stage == Stage::Streaming && !self.owes_output() && !beats
+        self.stage == Stage::Streaming && !self.owes_output() && !self.beats()
+    }
+
+    /// Whether the response at hand is an event stream.
+    pub(super) fn beats(&self) -> bool {
+        self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats)
     }
 
     fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
@@ -208,7 +210,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn beats(&self) -> bool {
+    fn beats(&self) -> bool {
         self.source.heartbeat().is_some()
     }
 }

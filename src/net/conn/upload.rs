@@ -22,7 +22,7 @@ use crate::wire::probe::{Ending, Event, Probe};
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
 const SMALL_BODY: u64 = 64 * 1024;
 /// Reads of one connection before the others get their turn.
-const READS_A_TURN: usize = 8;
+const READS_A_TURN: usize = 4;
 
 /// A body on its way in.
 pub(super) struct Intake {

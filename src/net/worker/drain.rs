@@ -16,9 +16,14 @@ use super::Worker;
 pub(super) struct Drain {
     /// Since when load balancers have been told, while everything goes on.
     announced: Option<Millis>,
-    /// Idle connections have had their time and their last look.
+    /// Idle connections have had their time.
     looked: bool,
+    /// Those of them that still get their last look.
+    idle: Vec<Key>,
 }
+
+/// Idle connections that get their last look before the others get their turn.
+const LOOKS_A_TURN: usize = 64;
 
 impl<P: Probe> Worker<P> {
     /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
@@ -31,8 +36,9 @@ impl<P: Probe> Worker<P> {
             (Phase::Draining, None) => self.begin_drain(),
             (Phase::Draining, Some(_)) => self.look_a_last_time(),
         }
+        let closed = self.close_doors();
         let limit = after(self.moment.draining.unwrap_or_default(), self.settings.timeouts.shutdown);
-        let over = self.conns.len() == 0 && self.upgraded().count() == 0;
+        let over = closed && self.conns.len() == 0 && self.upgraded().count() == 0;
         over || self.moment.now >= limit
     }
 
@@ -40,6 +46,7 @@ impl<P: Probe> Worker<P> {
     pub(super) fn drain_due(&self) -> Option<Millis> {
         let timeouts = &self.settings.timeouts;
         match (self.moment.draining, self.drain.announced) {
+            (Some(_), _) if !self.drain.idle.is_empty() => Some(self.moment.now),
             (Some(began), _) if self.drain.looked => Some(after(began, timeouts.shutdown)),
             (Some(began), _) => Some(after(began, timeouts.drain_idle.min(timeouts.shutdown))),
             (None, announced) => announced.map(|announced| after(announced, self.settings.lame_duck)),
@@ -74,31 +81,41 @@ impl<P: Probe> Worker<P> {
         // First: what newcomers ask is answered with the close already.
         self.moment = Moment::at(self.moment.now, Some(self.moment.now), false, &self.settings.timeouts);
         self.doors.last_call(!self.control.has_successor());
-        while self.doors.due().is_some_and(|due| due <= self.moment.now) {
-            self.accept(); // who is in the kernel's queue is connected: closing the listener would reset them
+        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
+        let (app, office, settings, moment) = (&self.app, &self.office, &self.settings, &self.moment);
+        for key in keys {
+            let Some(entry) = self.conns.get_mut(key) else { continue };
+            entry.set_alarm(&Context { app, key, office, settings, moment }, &mut self.wheel);
+            entry.queue(key, &mut self.again); // event streams end in their turn
+        }
+    }
+
+    /// Clients in the kernel's queue are connected: closing the listener would reset them. The loop accepts them, a few a turn; then
+    /// the doors close. Returns whether they have.
+    fn close_doors(&mut self) -> bool {
+        if self.doors.due().is_some_and(|due| due <= self.moment.now) {
+            return false;
         }
         if let Ok(Some(guest)) = self.doors.next() {
             self.open(guest); // one connection more than there are places is less harm than one request lost
         }
         self.doors.close();
-        let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.turn(key, Conn::turn::<P>); // nothing to do but to set the new deadline
-        }
+        true
     }
 
     /// All idle connections end at one moment: it need not wait for the wheel, which is a slot's width late. The clients of upgraded
     /// ones are not heard any more.
     fn look_a_last_time(&mut self) {
         let due = |worker: &Self| worker.drain_due().is_some_and(|due| due <= worker.moment.now);
-        if self.drain.looked || !due(self) {
-            return;
+        if !self.drain.looked && due(self) {
+            self.drain.looked = true;
+            self.upgraded().end_reading();
+            let now = self.moment.now;
+            let idle = self.conns.iter().filter(|(_, entry)| entry.deadline <= now);
+            self.drain.idle = idle.map(|(key, _)| key).collect();
         }
-        self.drain.looked = true;
-        self.upgraded().end_reading();
-        let now = self.moment.now;
-        let idle: Vec<Key> = self.conns.iter().filter(|(_, entry)| entry.deadline <= now).map(|(key, _)| key).collect();
-        for key in idle {
+        for _ in 0..LOOKS_A_TURN {
+            let Some(key) = self.drain.idle.pop() else { return };
             self.turn(key, Conn::expire::<P>);
         }
     }

@@ -56,6 +56,10 @@ struct Loop {
 
 impl Loop {
     fn new(app: App) -> Loop {
+        Loop::with(app, Settings::default())
+    }
+
+    fn with(app: App, settings: Settings) -> Loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -63,7 +67,7 @@ impl Loop {
         let estate =
             Estate { listeners: vec![Listener::Tcp { listener, lent: false }], opened: 0, probe: Count::default() };
         let (app, control) = (Arc::new(app), Arc::new(Control::default()));
-        let worker = Worker::new(estate, app, Settings::default(), 1_000, Pool::new(1, 8), control).unwrap();
+        let worker = Worker::new(estate, app, settings, 1_000, Pool::new(1, 8), control).unwrap();
         Loop { worker, events: Events::with_capacity(EVENTS), address }
     }
 
@@ -224,4 +228,59 @@ fn an_event_for_a_crowd_is_sent_a_few_subscribers_at_a_time() {
             text += std::str::from_utf8(&bytes[..n]).unwrap();
         }
     }
+}
+
+/// A record costs the same whatever it carries: a read of such bytes ends after so many of them, and the rest waits for its turn.
+#[cfg(feature = "tls")]
+#[test]
+fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
+    let mut app = App::new();
+    app.post("/", |req| req.body().len().to_string());
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
+    let tls = crate::Tls::from_pem(format!("{folder}/cert.pem"), format!("{folder}/key.pem")).unwrap();
+    let cover = crate::net::tls::Cover(Some(tls));
+    let mut looped = Loop::with(app, Settings { cover, ..Settings::default() });
+    let mut greedy = looped.client();
+    let mut client = tls_client(folder);
+    for _ in 0..PATIENCE {
+        if !client.is_handshaking() {
+            break;
+        }
+        while client.wants_write() {
+            client.write_tls(&mut greedy).unwrap();
+        }
+        looped.step();
+        if client.read_tls(&mut greedy).is_ok() {
+            client.process_new_packets().unwrap();
+        }
+    }
+    assert!(!client.is_handshaking());
+    let body = "x".repeat(20_000);
+    let mut records = Vec::new();
+    for byte in format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).bytes() {
+        client.writer().write_all(&[byte]).unwrap();
+        while client.wants_write() {
+            client.write_tls(&mut records).unwrap();
+        }
+    }
+    assert!(records.len() > 20 * body.len(), "a record a byte");
+    let sent = greedy.write(&records).unwrap();
+    assert_eq!(sent, records.len(), "the socket has room for all of it");
+    let (answered, before) = (looped.traffic(1).writes, looped.traffic(1).read);
+    looped.step();
+    let first = looped.traffic(1).read - before;
+    assert!((1..=12_000).contains(&first), "{first} of {} bytes in the first turn", body.len());
+    looped.until("the answer", |worker| worker.probe.0[1].writes > answered);
+}
+
+#[cfg(feature = "tls")]
+fn tls_client(folder: &str) -> rustls::ClientConnection {
+    use rustls::pki_types::pem::PemObject;
+    let mut roots = rustls::RootCertStore::empty();
+    let certificate = rustls::pki_types::CertificateDer::from_pem_file(format!("{folder}/cert.pem")).unwrap();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap()
 }
