@@ -245,7 +245,7 @@ fn the_tags_of_precompressed_siblings_name_one_state() {
 
 #[test]
 fn gzip_codes_files_and_their_conditions_hold() {
-    let folder = Folder::new().with("public/a.txt", &"again and ".repeat(1_000));
+    let folder = Folder::new().with("public/a.txt", "again and ".repeat(1_000));
     let mut app = serve(folder.public());
     wirelight::middleware::Gzip::new().add_to(&mut app);
     let ask = |field: &str, value: &str| {

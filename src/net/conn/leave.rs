@@ -119,10 +119,11 @@ impl<S: Socket> Conn<S> {
             self.tell_stand(probe);
             probe.event(self.id, Event::ConnHalfClose);
         }
-        (self.stage, self.readable, self.more) = (Stage::Lingering, true, false);
+        (self.stage, self.more) = (Stage::Lingering, false);
         self.held = Some(Box::default());
         self.note_progress(0, context);
-        Fate::Again
+        // Mostly the socket was read to its end: then the next readiness says when there is something to discard.
+        if self.readable { Fate::Again } else { Fate::Wait }
     }
 
     /// Reads and discards what comes after our FIN: a client that still sends its body reads the answer when it is done, or when it
