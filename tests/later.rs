@@ -83,20 +83,24 @@ fn answers_keep_their_order_behind_a_slow_one() {
 fn a_client_that_leaves_while_its_handler_runs_harms_nobody() {
     let (slow, begins, open) = gate();
     let mut app = App::new();
-    app.get("/slow", slow).blocking();
+    app.get("/slow", move |req| {
+        slow(req); // whichever of the words that open the gate it takes
+        req.target().to_owned()
+    })
+    .blocking();
     let server = Running::start(app);
     for _ in 0..3 {
         let mut client = server.connect();
-        client.send(get("/slow"));
+        client.send(get("/slow?for=nobody"));
         received(&begins);
         drop(client);
-        open.send("for nobody").unwrap();
+        open.send("open").unwrap();
     }
     let mut client = server.connect();
-    client.send(get("/slow"));
+    client.send(get("/slow?for=me"));
     received(&begins);
-    open.send("for me").unwrap();
-    assert_eq!(client.reply().1, "for me");
+    open.send("open").unwrap();
+    assert_eq!(client.reply().1, "/slow?for=me");
 }
 
 #[test]

@@ -45,8 +45,7 @@ use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
-/// Reads of one connection, 32 KiB each, before the others get their turn: large requests fill them long before there are
-/// [`REQUESTS_A_TURN`].
+/// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
 const READS_A_TURN: usize = 2;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
@@ -82,7 +81,7 @@ pub(crate) struct Conn<S> {
     hangup: bool,
     /// The peer's FIN was read.
     eof: bool,
-    /// The socket is closed in both directions: the peer has reset it, or the kernel has given it up.
+    /// The socket is closed in both directions.
     lost: bool,
     stage: Stage,
     held: Option<Box<Held>>,
@@ -169,12 +168,6 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn wake(&mut self, hangup: bool) {
         self.readable = true;
         self.hangup |= hangup;
-    }
-
-    /// The socket is closed in both directions: nothing that is written arrives.
-    #[cold]
-    pub(crate) fn lose(&mut self) {
-        self.lost = true;
     }
 
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.

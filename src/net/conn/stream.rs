@@ -109,6 +109,11 @@ impl<S: Socket> Conn<S> {
         Fate::Wait
     }
 
+    /// The peer has reset the connection, or the kernel has given it up: nothing that is written arrives.
+    pub(crate) fn lose(&mut self) {
+        self.lost = true;
+    }
+
     /// Whether the connection waits for a body that another thread feeds, and that has an end.
     pub(crate) fn is_fed(&self) -> bool {
         self.stage == Stage::Streaming && !self.owes_output() && !self.beats()
