@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wirelight::{App, Request, TestConnection};
+use wirelight::{App, Request, TestConnection, Timeouts};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -604,4 +604,46 @@ fn time_that_passes_in_one_step_is_the_same_as_in_many() {
     c.advance(seconds(3600));
     assert_too_late(&mut c, SLOW);
     assert!(c.is_over());
+}
+
+/// Every time of [`Timeouts`] at both ends of what a `Duration` can say.
+#[test]
+fn times_without_end_and_without_length_neither_wrap_nor_panic() {
+    let fields: [fn(&mut Timeouts) -> &mut Duration; 13] = [
+        |timeouts| &mut timeouts.head,
+        |timeouts| &mut timeouts.body_idle,
+        |timeouts| &mut timeouts.write_idle,
+        |timeouts| &mut timeouts.body_grace,
+        |timeouts| &mut timeouts.write_grace,
+        |timeouts| &mut timeouts.keep_alive,
+        |timeouts| &mut timeouts.keep_alive_crowded,
+        |timeouts| &mut timeouts.max_age,
+        |timeouts| &mut timeouts.linger,
+        |timeouts| &mut timeouts.linger_idle,
+        |timeouts| &mut timeouts.heartbeat,
+        |timeouts| &mut timeouts.drain_idle,
+        |timeouts| &mut timeouts.shutdown,
+    ];
+    let mut app = App::new();
+    app.post("/", |req: &wirelight::Request| req.body().len().to_string());
+    for (number, field) in fields.into_iter().enumerate() {
+        for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+            let mut timeouts = Timeouts::default();
+            *field(&mut timeouts) = time;
+            let client = app.test().timeouts(timeouts);
+            let mut c = client.connect();
+            for _ in 0..2 {
+                c.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+                assert!(c.take_received().ends_with(b"4"), "field {number}, {time:?}");
+            }
+            if time == Duration::MAX {
+                c.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
+                c.advance(Duration::from_secs(1));
+                c.send(b"dy");
+                assert!(c.take_received().ends_with(b"4"), "never is not at once: field {number}");
+            } else {
+                c.advance(Duration::from_secs(1));
+            }
+        }
+    }
 }

@@ -410,3 +410,50 @@ fn a_page_that_says_200_is_obeyed_and_one_that_says_nothing_keeps_the_errors_sta
     );
     assert_eq!(client.post("/get").send().status(), 405);
 }
+
+/// How long `mixed_traffic_with_panics_at_random` runs, in seconds; for a moment when it is not set.
+const MIXED: &str = "WIRELIGHT_MIXED_SECONDS";
+
+/// All places at once, by several clients that leave as they like. `WIRELIGHT_MIXED_SECONDS=900` makes a quarter of an hour of it.
+#[test]
+fn mixed_traffic_with_panics_at_random() {
+    listen_to_the_log();
+    let server = Running::start(app());
+    let seconds: u64 = std::env::var(MIXED).map_or(0, |text| text.parse().unwrap());
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    let targets =
+        ["/fine", "/loop/handler", "/pool/handler", "/pool/payload", "/loop/pieces-and-drop", "/pool/pieces-and-drop"];
+    let more = [
+        "/loop/reader-and-drop",
+        "/loop/drop-of-pieces",
+        "/pool/around/values",
+        "/loop/around/after",
+        "/pool/around/before",
+    ];
+    let targets: Vec<_> = targets.into_iter().chain(more).collect();
+    std::thread::scope(|scope| {
+        for seed in 1..5_u64 {
+            let (server, targets) = (&server, &targets);
+            scope.spawn(move || {
+                let (mut state, mut neighbour) = (seed, Neighbour(server.connect()));
+                for round in 0_u64.. {
+                    if round >= 100 && std::time::Instant::now() >= until {
+                        break;
+                    }
+                    // Knuth's MMIX: the upper bits are random enough, and a seed tells the run.
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let target = targets[(state >> 33) as usize % targets.len()];
+                    if state >> 62 == 0 {
+                        let mut client = server.connect();
+                        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+                    } else {
+                        fate(server, target);
+                    }
+                    assert!(neighbour.is_served(), "seed {seed}, round {round}, {target}");
+                }
+            });
+        }
+    });
+    let lines = LINES.0.lock().unwrap();
+    assert!(!lines.iter().any(|(_, line)| line.contains("a worker died")), "{lines:#?}");
+}
