@@ -18,7 +18,7 @@ const DRIVE: (&str, &str, usize) = ("src/net/conn.rs", "drive", 40);
 /// heads before their bodies. Net then took in
 /// what each turn of its loop may cost. No budget here is spare room: whoever needs more says what moved in.
 const BUDGET: &[(&str, usize)] =
-    &[("http1", 2_120), ("net", 4_300), ("app", 6_050), ("middleware", 1_580), ("wire", 4_050)];
+    &[("http1", 2_120), ("net", 4_350), ("app", 6_050), ("middleware", 1_580), ("wire", 4_050)];
 
 /// Files that do not start with a sentence in `//!`.
 pub fn first_sentence(sources: &[Source]) -> Vec<String> {
