@@ -61,26 +61,32 @@ impl UpgradedConnections {
     /// Ends the reading side of all of them: a thread that waits for its client learns that nothing more will come, and may still
     /// say goodbye.
     pub(crate) fn end_reading(&self) {
-        self.shut(Shutdown::Read);
+        let mut open = self.lock();
+        let left: Vec<_> = open.sockets.values().filter_map(Weak::upgrade).collect();
+        open.shut_all(Shutdown::Read, &left);
     }
 
     /// Shuts down all that are left, and returns their number. Those that it returned once are not counted again.
     pub(crate) fn cut(&self) -> usize {
-        self.shut(Shutdown::Both);
         let mut open = self.lock();
-        std::mem::take(&mut open.sockets).into_values().filter(|socket| socket.strong_count() > 0).count()
-    }
-
-    fn shut(&self, how: Shutdown) {
-        let mut open = self.lock();
-        open.shut = Some(how);
-        for socket in open.sockets.values().filter_map(Weak::upgrade) {
-            let _ = socket.socket().shutdown(how); // fails where the client was faster
-        }
+        let left: Vec<_> =
+            std::mem::take(&mut open.sockets).into_values().filter_map(|socket| socket.upgrade()).collect();
+        open.shut_all(Shutdown::Both, &left);
+        left.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Shuts these down, and those that come late.
+    fn shut_all(&mut self, how: Shutdown, sockets: &[Arc<dyn Duplex>]) {
+        self.shut = Some(how);
+        for socket in sockets {
+            let _ = socket.socket().shutdown(how); // fails where the client was faster
+        }
     }
 }
 
