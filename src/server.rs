@@ -50,6 +50,9 @@ use handle::stop;
 use notify::notify;
 use places::{Address, Place};
 
+/// How long the end of the server waits for the reader of a trace that may have stalled, batch by batch.
+const STALLED_READER: Duration = Duration::from_secs(1);
+
 /// Connections of one worker at most, if the descriptors of the process allow it.
 const MAX_CONNECTIONS: usize = 10_000;
 /// Upgraded connections of all workers at most: each has a thread, whose stack is mostly a promise, and a descriptor.
@@ -280,7 +283,7 @@ impl Server {
         }
         let tracing = Tracing::start(traces, &self.start(&app))?;
         let result = self.serve(app, |worker| tracing.tracer(worker));
-        tracing.finish();
+        tracing.finish(STALLED_READER);
         result
     }
 

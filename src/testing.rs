@@ -23,7 +23,7 @@ use crate::net::slots::Key;
 use crate::wire::probe::NoProbe;
 use crate::wire::tracer::{Tracer, Tracing};
 
-/// How long a test client waits for another thread that feeds a body.
+/// How long a test client waits for another thread: one that feeds a body, or writes a trace.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks an [`App`] without any network. From [`App::test`].

@@ -27,10 +27,10 @@ impl<'a> TestClient<'a> {
 }
 
 impl Drop for TestClient<'_> {
-    /// What was told is written when the client goes.
+    /// What was told is written when the client goes: a test reads all of it, however loaded the machine is.
     fn drop(&mut self) {
         if let Some(tracing) = self.tracing.take() {
-            tracing.finish();
+            tracing.finish(super::PATIENCE);
         }
     }
 }

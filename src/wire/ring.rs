@@ -9,8 +9,6 @@ use std::time::Duration;
 const CAPACITY: usize = 8 * 1024 * 1024;
 /// Batches whose memory is used again.
 const SPARE: usize = 16;
-/// How long the end of the server waits for a reader that may have stalled, batch by batch.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lines of text on their way to a reader.
 pub(crate) struct Ring {
@@ -98,14 +96,14 @@ impl Ring {
         }
     }
 
-    /// Nothing more will come: waits until all is written, as long as each batch takes the reader less than a second.
-    pub(crate) fn finish(&self) {
+    /// Nothing more will come: waits until all is written, as long as each batch takes the reader less than `patience`.
+    pub(crate) fn finish(&self, patience: Duration) {
         let mut state = self.lock();
         state.over = true;
         self.changed.notify_all();
         while state.writing || !state.waiting.is_empty() {
-            let (woken, patience) = self.changed.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            if patience.timed_out() {
+            let (woken, waited) = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
                 return;
             }
             state = woken;

@@ -163,7 +163,8 @@ mod tests {
             let mut found = Vec::new();
             Secrets::default().find(&[&name, end].concat(), &mut found);
             let at = name.len() + 8;
-            assert_eq!(found, if end.ends_with(b"x") { vec![at..at + 1] } else { vec![] }, "{}", end.escape_ascii());
+            let value = end.ends_with(b"x").then_some(at..at + 1);
+            assert_eq!(found, Vec::from_iter(value), "{}", end.escape_ascii());
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::{Account, Place};
 use super::json;
@@ -129,9 +129,9 @@ impl Tracing {
         Tracer { connections: HashMap::default(), pen, began: self.began }
     }
 
-    /// The server has ended: lets the threads write what is left, for a second at most.
-    pub(crate) fn finish(self) {
-        self.outputs.iter().for_each(|output| output.ring.finish());
+    /// The server has ended: lets the threads write what is left, as long as each batch takes less than `patience`.
+    pub(crate) fn finish(self, patience: Duration) {
+        self.outputs.iter().for_each(|output| output.ring.finish(patience));
     }
 }
 
@@ -360,7 +360,7 @@ mod tests {
             tracer.event(1, Event::ConnRecv { outcome, data: data.as_bytes() });
         }
         drop(tracer);
-        tracing.finish();
+        tracing.finish(Duration::from_secs(60));
         let mut text = String::new();
         page.read_to_string(&mut text).unwrap();
         text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
