@@ -6,7 +6,7 @@ mod watch;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use script::Script;
+pub(crate) use script::Script;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 use watch::Work;

@@ -5,23 +5,23 @@ use std::io::{self, ErrorKind, Read, Write};
 use crate::net::socket::Socket;
 
 /// Two buffers, and what became of the connection.
-pub(super) struct Script {
+pub(crate) struct Script {
     /// What the client sent and nobody read.
-    pub(super) incoming: Vec<u8>,
-    pub(super) outgoing: Vec<u8>,
+    pub(crate) incoming: Vec<u8>,
+    pub(crate) outgoing: Vec<u8>,
     /// Bytes that `outgoing` may still grow by.
-    pub(super) room: usize,
+    pub(crate) room: usize,
     /// The client's FIN is behind `incoming`.
-    pub(super) fin: bool,
+    pub(crate) fin: bool,
     /// The client is gone: reads and writes fail.
-    pub(super) gone: bool,
+    pub(crate) gone: bool,
     /// The server's FIN is behind `outgoing`.
-    pub(super) finished: bool,
-    pub(super) reset: bool,
+    pub(crate) finished: bool,
+    pub(crate) reset: bool,
 }
 
 impl Script {
-    pub(super) fn new() -> Script {
+    pub(crate) fn new() -> Script {
         Script {
             incoming: Vec::new(),
             outgoing: Vec::new(),

@@ -171,6 +171,8 @@ impl<S: Socket> Conn<S> {
                     return fate;
                 }
             }
+            // Before it is fed, while what came with the head is still here to be counted.
+            self.note_progress(0, context);
             let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
             self.feed(desk.scratch.get(..fresh).unwrap_or_default(), context);
             self.note_read(fresh, context); // bounded by its pipe
@@ -263,5 +265,101 @@ impl<S: Socket> Conn<S> {
     pub(super) fn flows_in(&self) -> bool {
         let intake = self.held.as_ref().and_then(|held| held.intake.as_ref());
         matches!(self.stage, Stage::Away | Stage::Streaming) && intake.is_some_and(|intake| intake.flows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::App;
+    use crate::net::deadline::{Millis, after};
+    use crate::net::desk::{Moment, Settings};
+    use crate::net::office::{Elsewhere, Office};
+    use crate::net::pool::Pool;
+    use crate::net::slots::Key;
+    use crate::testing::Script;
+    use crate::wire::probe::NoProbe;
+
+    /// Turns and waits until the test fails.
+    const TURNS: usize = 10;
+    const BOUND: Duration = Duration::from_secs(60);
+
+    /// A connection whose `.streaming()` handler waits for a body that never ends. The pool is real, the time is not.
+    struct Upload {
+        conn: Conn<Script>,
+        desk: Desk,
+        office: Office,
+        settings: Settings,
+    }
+
+    impl Upload {
+        fn new() -> Upload {
+            let mut app = App::new();
+            app.post("/", |req: &Request<'_>| {
+                std::io::copy(&mut req.body_reader(), &mut std::io::sink()).is_ok().to_string()
+            })
+            .streaming();
+            let elsewhere = Some(Elsewhere { pool: Pool::new(1, 1), app: Arc::new(app) });
+            let office = Office { elsewhere, ..Office::default() };
+            Upload {
+                conn: Conn::new(Script::new(), 1, None, 0),
+                desk: Desk::new(),
+                office,
+                settings: Settings::default(),
+            }
+        }
+
+        /// Sends bytes at this time; returns when the connection's patience ends.
+        fn send(&mut self, now: Millis, bytes: &[u8]) -> Millis {
+            self.conn.socket().incoming.extend_from_slice(bytes);
+            self.conn.wake(false);
+            let Upload { conn, desk, office, settings } = self;
+            let app = office.elsewhere.as_ref().unwrap().app.clone();
+            let moment = Moment::at(now, None, false, &settings.timeouts);
+            let key = Key { index: 0, generation: 0 };
+            let context = Context { app: &app, key, office, settings, moment: &moment };
+            for _ in 0..TURNS {
+                if conn.turn(desk, &context, &mut NoProbe) == Fate::Wait && conn.flows_in() {
+                    return conn.deadline(&context);
+                }
+                if conn.stage == Stage::Away && !conn.flows_in() {
+                    // Nothing is read before the handler asks for it, and a letter tells of that.
+                    assert!(office.mailbox.wait(Instant::now() + BOUND), "the handler does not read");
+                    office.mailbox.take();
+                }
+            }
+            panic!("it does not come to rest: {:?}", conn.stage);
+        }
+    }
+
+    const LENGTH: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+    const CHUNKED: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    /// When patience with a body ends that began at 1 s and of which so many bytes are here, by default 500 a second.
+    fn paid(bytes: u64) -> Millis {
+        (1_000 + 2 * bytes).max(after(1_000, Settings::default().timeouts.body_grace))
+    }
+
+    #[test]
+    fn the_part_of_a_streamed_body_that_came_with_its_head_counts() {
+        for (head, size) in [(LENGTH, &b""[..]), (CHUNKED, b"1000\r\n")] {
+            let mut upload = Upload::new();
+            let part = [size, &vec![b'x'; 4_000 - size.len()]].concat();
+            assert_eq!(upload.send(1_000, &[head, &part].concat()), paid(4_000));
+            // And so does what comes later, once.
+            assert_eq!(upload.send(2_000, &[b'x'; 50]), paid(4_050));
+            assert_eq!(upload.send(2_500, &[b'x'; 1]), paid(4_051));
+        }
+    }
+
+    #[test]
+    fn a_streamed_body_that_comes_apart_from_its_head_counts_once() {
+        let mut upload = Upload::new();
+        assert_eq!(upload.send(1_000, LENGTH), paid(0));
+        assert_eq!(upload.send(2_000, &[b'x'; 4_000]), paid(4_000));
+        // A burst pays for one pause and no more.
+        assert_eq!(upload.send(2_500, &[b'x'; 30_000]), after(2_500, Duration::from_secs(10)));
     }
 }
