@@ -16,7 +16,7 @@ use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Conn, Fate};
-use crate::net::deadline::{Millis, Timeouts, millis};
+use crate::net::deadline::{Millis, NEVER, Timeouts, millis};
 use crate::net::desk::{Context, Desk, Moment, Settings};
 use crate::net::office::{Letter, Office};
 use crate::net::slots::Key;
@@ -291,7 +291,7 @@ impl TestConnection<'_> {
     /// Lets time pass; deadlines fire.
     pub fn advance(&mut self, time: Duration) {
         let until = self.now.saturating_add(millis(time));
-        while !self.over && self.deadline <= until {
+        while !self.over && self.deadline <= until && self.deadline < NEVER {
             self.set_time(self.deadline.max(self.now));
             self.work(Work::Expire);
         }

@@ -476,6 +476,35 @@ fn a_client_that_stops_or_dawdles_after_our_fin_is_left() {
     assert!(c.is_over() && !c.is_reset());
 }
 
+#[test]
+fn a_linger_without_end_or_length_is_what_it_says() {
+    let app = app();
+    let instant = [Duration::ZERO, Duration::from_nanos(1)];
+    let instants = instant.map(|time| [(time, seconds(2), MOMENT), (seconds(30), time, MOMENT)]).into_iter().flatten();
+    let endless = [(Duration::MAX, seconds(2), seconds(2)), (seconds(30), Duration::MAX, seconds(30))];
+    for (linger, linger_idle, lasts) in instants.chain(endless) {
+        let client = app.test().timeouts(Timeouts { linger, linger_idle, ..Timeouts::default() });
+        let mut c = client.connect();
+        c.send(b"BAD\r\n\r\n");
+        assert_answer(&mut c, "400 Bad Request\r\n", false);
+        if lasts > MOMENT {
+            c.advance(lasts - MOMENT);
+            assert!(!c.is_over(), "{linger:?}, {linger_idle:?}");
+        }
+        c.advance(MOMENT);
+        assert!(c.is_over() && !c.is_reset(), "{linger:?}, {linger_idle:?}");
+    }
+    let client =
+        app.test().timeouts(Timeouts { linger: Duration::MAX, linger_idle: Duration::MAX, ..Timeouts::default() });
+    let mut c = client.connect();
+    c.send(b"BAD\r\n\r\n");
+    assert_answer(&mut c, "400 Bad Request\r\n", false);
+    c.advance(Duration::MAX);
+    assert!(!c.is_over(), "never is never");
+    c.half_close();
+    assert!(c.is_over() && !c.is_reset());
+}
+
 // Answers.
 
 #[test]

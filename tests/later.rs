@@ -104,6 +104,32 @@ fn a_client_that_leaves_while_its_handler_runs_harms_nobody() {
 }
 
 #[test]
+fn a_deadline_may_be_at_once_or_never() {
+    let (slow, begins, open) = gate();
+    let slow = Arc::new(slow);
+    let mut app = App::new();
+    for (path, time) in [("/zero", Duration::ZERO), ("/moment", Duration::from_nanos(1)), ("/never", Duration::MAX)] {
+        let slow = slow.clone();
+        app.get(path, move |req: &Request| slow(req)).blocking().deadline(time);
+    }
+    let server = Running::start(app);
+    let mut patient = server.connect();
+    patient.send(get("/never"));
+    received(&begins);
+    // These are given up while their handlers wait behind the first one, and that one is not.
+    assert_eq!(server.connect().get("/zero").0, 503);
+    assert_eq!(server.connect().get("/moment").0, 503);
+    let client = patient.0.get_ref();
+    client.set_nonblocking(true).unwrap();
+    assert_eq!(client.peek(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    client.set_nonblocking(false).unwrap();
+    for word in ["patience", "too late", "too late"] {
+        open.send(word).unwrap();
+    }
+    assert_eq!(patient.reply(), (200, "patience".to_owned()));
+}
+
+#[test]
 fn a_panic_on_the_pool_is_a_500_and_its_thread_lives() {
     let mut app = App::new();
     app.get("/panic", |_| -> String { std::panic::resume_unwind(Box::new("silently")) }).blocking();

@@ -206,6 +206,27 @@ fn a_lame_duck_says_so_and_serves_on() {
     bounded::joined(running).unwrap().unwrap();
 }
 
+#[test]
+fn a_lame_duck_may_be_one_for_no_time_or_for_ever() {
+    for time in [Duration::ZERO, Duration::from_nanos(1)] {
+        let (handle, running) = run(Server::bind("127.0.0.1:0").unwrap().lame_duck(time));
+        handle.stop();
+        bounded::joined(running).unwrap().unwrap();
+    }
+    let server = Server::bind("127.0.0.1:0").unwrap().lame_duck(Duration::MAX);
+    let address = server.local_addr();
+    let (handle, running) = run(server);
+    let mut kept = connect(address);
+    assert!(ask_on(&mut kept, "/").ends_with("ok"));
+    handle.stop();
+    for _ in 0..3 {
+        assert!(!ask_on(&mut kept, "/").contains("Connection: close"));
+        assert!(ask(connect(address), "/health").starts_with("HTTP/1.1 503 "));
+    }
+    handle.stop_now();
+    bounded::joined(running).unwrap().unwrap();
+}
+
 /// The only server of this program that hears signals: they come to the whole process.
 #[test]
 fn usr1_opens_the_logs_anew_and_ends_nothing() {

@@ -125,6 +125,33 @@ fn a_place_is_free_again_however_the_upgrade_ends() {
 }
 
 #[test]
+fn times_without_end_and_without_length_hold_for_upgraded_connections_too() {
+    // What there is no room for: the client reads nothing before it is told to.
+    const MUCH: usize = 32 << 20;
+    for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let (told, tells) = channel();
+        let app = app(move |mut socket| {
+            let read = socket.read_exact(&mut [0; 4]).map_err(|error| error.kind());
+            told.send(("read", read)).unwrap();
+            let written = socket.write_all(&vec![b'x'; MUCH]).map_err(|error| error.kind());
+            told.send(("written", written)).unwrap();
+        });
+        let times = Timeouts { upgraded_read: time, upgraded_write: time, ..Timeouts::default() };
+        let server = Running::with(app, |server| server.timeouts(times));
+        let mut client = upgraded(&server);
+        let expected = if time == Duration::MAX { Ok(()) } else { Err(ErrorKind::WouldBlock) };
+        if expected.is_ok() {
+            client.send("read");
+        }
+        assert_eq!(bounded::received(&tells), ("read", expected), "{time:?}");
+        if expected.is_ok() {
+            client.0.read_exact(&mut vec![0; MUCH]).unwrap();
+        }
+        assert_eq!(bounded::received(&tells), ("written", expected), "{time:?}");
+    }
+}
+
+#[test]
 fn a_clone_that_outlives_the_thread_keeps_its_place() {
     let kept = std::sync::Arc::new(Mutex::new(None));
     let keep = kept.clone();

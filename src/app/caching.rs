@@ -1,6 +1,6 @@
 //! What a response says about being kept and asked for again: validators and cache rules as fields; judges no request.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::error::Error;
 use super::response::Response;
@@ -92,6 +92,12 @@ impl Response {
     }
 }
 
+/// Returns a lifetime in whole seconds, as `max-age` and its like say it: at most 2³¹, which is what a recipient takes for a number that
+/// it cannot represent (RFC 9111 §1.2.2).
+pub(crate) fn delta_seconds(time: Duration) -> u64 {
+    time.as_secs().min(1 << 31)
+}
+
 /// The fields whose presence makes a response answer conditional and range requests.
 pub(crate) fn is_validator(name: &str) -> bool {
     ["etag", "last-modified", "accept-ranges"].iter().any(|field| name.eq_ignore_ascii_case(field))
@@ -99,7 +105,6 @@ pub(crate) fn is_validator(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
     use std::time::UNIX_EPOCH;
 
     use super::*;

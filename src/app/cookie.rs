@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::caching::delta_seconds;
 use super::error::Error;
 use super::pairs::{Pairs, SHORT};
 use super::request::Request;
@@ -84,7 +85,7 @@ impl Cookie {
         self
     }
 
-    /// How long the client keeps it, in whole seconds. Zero takes away an earlier cookie of the same name, path and domain.
+    /// How long the client keeps it, in whole seconds, at most 2³¹ of them. Zero takes away an earlier cookie of the same name, path and domain.
     pub fn max_age(mut self, age: Duration) -> Cookie {
         self.max_age = Some(age);
         self
@@ -133,7 +134,7 @@ impl Cookie {
         let mut text = format!("{}={}; Path={}", self.name, self.value, self.path);
         // Writing to a String cannot fail.
         let _ = self.domain.as_ref().map_or(Ok(()), |domain| write!(text, "; Domain={domain}"));
-        let _ = self.max_age.map_or(Ok(()), |age| write!(text, "; Max-Age={}", age.as_secs()));
+        let _ = self.max_age.map_or(Ok(()), |age| write!(text, "; Max-Age={}", delta_seconds(age)));
         text.push_str(if self.secure { "; Secure" } else { "" });
         text.push_str(if self.http_only { "; HttpOnly" } else { "" });
         text.push_str(match self.same_site {
@@ -225,7 +226,9 @@ mod tests {
             (plain().path("/x y"), Some("a=1; Path=/x y")),
             (plain().domain("example.org"), Some("a=1; Path=/; Domain=example.org")),
             (plain().max_age(Duration::ZERO), Some("a=1; Path=/; Max-Age=0")),
+            (plain().max_age(Duration::from_nanos(1)), Some("a=1; Path=/; Max-Age=0")),
             (plain().max_age(Duration::from_millis(1_999)), Some("a=1; Path=/; Max-Age=1")),
+            (plain().max_age(Duration::MAX), Some("a=1; Path=/; Max-Age=2147483648")),
             (plain().same_site(SameSite::None).secure(), Some("a=1; Path=/; Secure; SameSite=None")),
             (plain().same_site(SameSite::Strict).http_only(), Some("a=1; Path=/; HttpOnly; SameSite=Strict")),
             (Cookie::new("__Host-a", "1").secure(), Some("__Host-a=1; Path=/; Secure")),

@@ -56,7 +56,7 @@ impl Event {
         self
     }
 
-    /// How long the client waits before it connects again; browsers choose 3 to 5 s.
+    /// How long the client waits before it connects again, in whole milliseconds, at most 24 days; browsers choose 3 to 5 s.
     #[must_use]
     pub fn retry(mut self, time: Duration) -> Event {
         self.retry = Some(time);
@@ -71,7 +71,7 @@ impl std::fmt::Display for Event {
             writeln!(f, ": {line}")?;
         }
         if let Some(retry) = self.retry {
-            writeln!(f, "retry: {}", retry.as_millis())?;
+            writeln!(f, "retry: {}", retry.as_millis().min(LONGEST_RETRY))?;
         }
         if let Some(id) = &self.id {
             writeln!(f, "id: {id}")?;
@@ -147,6 +147,8 @@ struct Log {
 const EVENTS: usize = 1024;
 /// And their bytes at most, all together.
 const BYTES: usize = 1024 * 1024;
+/// The longest wait that a timer of JavaScript can count, in milliseconds: with a longer one it fires at once.
+const LONGEST_RETRY: u128 = i32::MAX as u128;
 
 impl Default for Broadcast {
     fn default() -> Self {
@@ -403,6 +405,9 @@ mod tests {
             (Event::data("a").event("x\ny").id("1\r\n2\0"), "id: 12\nevent: xy\ndata: a\n\n"),
             (Event::comment("hi\nthere"), ": hi\n: there\n\n"),
             (Event::default().retry(Duration::from_secs(2)), "retry: 2000\n\n"),
+            (Event::default().retry(Duration::ZERO), "retry: 0\n\n"),
+            (Event::default().retry(Duration::from_nanos(1)), "retry: 0\n\n"),
+            (Event::default().retry(Duration::MAX), "retry: 2147483647\n\n"),
         ] {
             assert_eq!(event.to_string(), text);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mistake;
+use crate::app::caching::delta_seconds;
 use crate::app::error::{Error, Result};
 use crate::app::request::Request;
 use crate::app::response::Response;
@@ -119,7 +120,7 @@ impl Cors {
     /// How long a browser may remember the answer to a preflight. Without it 5 s; Chrome remembers 2 h at most, Firefox 24 h.
     #[must_use]
     pub fn max_age(mut self, time: Duration) -> Cors {
-        self.max_age = Some(time.as_secs().to_string());
+        self.max_age = Some(delta_seconds(time).to_string());
         self
     }
 
@@ -260,6 +261,20 @@ mod tests {
             let reply = ask(&app(full()), "OPTIONS", path, &fields);
             assert_eq!((reply.status().as_u16(), reply.body()), (204, &b""[..]), "{path}");
             assert_eq!(marks(&reply), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn any_time_can_be_remembered() {
+        let fields = [("Origin", PAGE), ("Access-Control-Request-Method", "GET")];
+        for (time, text) in [
+            (Duration::ZERO, "0"),
+            (Duration::from_nanos(1), "0"),
+            (Duration::from_secs(600), "600"),
+            (Duration::MAX, "2147483648"),
+        ] {
+            let reply = ask(&app(Cors::any().max_age(time)), "OPTIONS", "/", &fields);
+            assert_eq!(reply.header("Access-Control-Max-Age"), Some(text), "{time:?}");
         }
     }
 

@@ -273,7 +273,7 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// Whole seconds, so that who waits for them does not come too early.
 fn seconds(time: Duration) -> u64 {
-    time.as_millis().div_ceil(1000) as u64
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 impl Standing {
@@ -286,7 +286,8 @@ impl Standing {
         };
         response.header(&format!("{prefix}RateLimit-Limit"), limit.to_string());
         response.header(&format!("{prefix}RateLimit-Remaining"), remaining.to_string());
-        response.header(&format!("{prefix}RateLimit-Reset"), seconds(from + self.verdict.reset).to_string());
+        response
+            .header(&format!("{prefix}RateLimit-Reset"), seconds(from.saturating_add(self.verdict.reset)).to_string());
     }
 }
 
@@ -310,6 +311,7 @@ fn parsed(rates: &str) -> Vec<Rate> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -529,6 +531,59 @@ mod tests {
             match self.open {
                 true => Ok(Verdict { used: 0, reset: Duration::ZERO }),
                 false => Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_header("Retry-After", "1")),
+            }
+        }
+    }
+
+    /// A store that says how long its windows last.
+    struct Lasting(Duration);
+
+    impl LimitStore for Lasting {
+        fn hit(&self, _: &LimitKey<'_>, _now: Duration) -> Result<Verdict> {
+            Ok(Verdict { used: 2, reset: self.0 })
+        }
+    }
+
+    #[test]
+    fn windows_without_end_and_without_length_are_said_as_they_are() {
+        let end = u64::MAX.to_string();
+        for (reset, retry_after, left) in [
+            (Duration::ZERO, "1", "0"),
+            (Duration::from_nanos(1), "1", "1"),
+            (Duration::from_millis(1_001), "2", "2"),
+            (Duration::MAX, &*end, &*end),
+        ] {
+            for (fields, name) in
+                [(LimitFields::RateLimit, "RateLimit-Reset"), (LimitFields::XRateLimit, "X-RateLimit-Reset")]
+            {
+                let mut app = App::new();
+                app.limit_store(Lasting(reset));
+                app.limit_fields(fields);
+                app.get("/", |_| "").limit("1/minute");
+                let reply = app.test().get("/").send();
+                assert_eq!((reply.status().as_u16(), field(&reply, "Retry-After")), (429, retry_after), "{reset:?}");
+                match fields {
+                    LimitFields::RateLimit => assert_eq!(field(&reply, name), left, "{reset:?}"),
+                    LimitFields::XRateLimit => {
+                        assert!(field(&reply, name).parse::<u64>().is_ok_and(|at| at > 1_700_000_000))
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_at_either_end_of_time_counts_on() {
+        for rate in ["1/second", "1 per 138 year"] {
+            let (mut app, now) = (App::new(), Arc::new(Mutex::new(Duration::ZERO)));
+            let clock = Arc::clone(&now);
+            app.limit_clock(move || *clock.lock().unwrap());
+            app.get("/", |_| "").limit(rate);
+            for (time, status) in
+                [(Duration::ZERO, 200), (Duration::from_nanos(1), 429), (Duration::MAX, 200), (Duration::ZERO, 429)]
+            {
+                *now.lock().unwrap() = time;
+                assert_eq!([ask(&app, "/"), ask(&app, "/")], [status, 429], "{rate} at {time:?}");
             }
         }
     }

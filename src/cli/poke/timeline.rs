@@ -137,7 +137,7 @@ impl Timeline {
         let mut server = ServerSide::default();
         let mut entries = locked(&self.notes).entries.clone();
         entries.extend(events.iter().filter_map(|event| {
-            let wall = Duration::from_nanos(events.first()?["unix_ns"].as_u64()? + event["t"].as_u64()?);
+            let wall = Duration::from_nanos(events.first()?["unix_ns"].as_u64()?.saturating_add(event["t"].as_u64()?));
             let began = self.began_wall.duration_since(SystemTime::UNIX_EPOCH).ok()?;
             server.entry(wall.saturating_sub(began), event)
         }));
