@@ -123,6 +123,26 @@ fn validators_follow_the_file() {
     }
 }
 
+/// A file system keeps the nearest of these times that it can; any of them is a time.
+#[test]
+fn a_file_of_any_age_is_served() {
+    let folder = Folder::new().with("public/old.txt", "old");
+    let app = serve(folder.public());
+    for seconds in [-i64::from(i32::MIN) as u64, 1, 253_402_300_799, 253_402_300_800, 300_000_000_000] {
+        let age = Duration::from_secs(seconds);
+        for time in [SystemTime::UNIX_EPOCH.checked_sub(age), SystemTime::UNIX_EPOCH.checked_add(age)] {
+            folder.touch("public/old.txt", time.expect("a time"));
+            let reply = get(&app, "/static/old.txt", &[]);
+            assert_eq!((reply.status().as_u16(), reply.text()), (200, "old"), "{time:?}");
+            let tag = reply.header("etag").expect("a tag");
+            assert_eq!(get(&app, "/static/old.txt", &[("If-None-Match", tag)]).status(), 304, "{time:?}");
+            let since = "Fri, 31 Dec 9999 23:59:59 GMT";
+            let fields = [("If-Modified-Since", since), ("Range", "bytes=0-0"), ("If-Range", since)];
+            assert!([200, 206, 304].contains(&get(&app, "/static/old.txt", &fields).status().as_u16()), "{time:?}");
+        }
+    }
+}
+
 #[test]
 fn parts() {
     let folder = Folder::new().with("public/a.txt", "0123456789").with("public/empty", "");

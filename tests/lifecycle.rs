@@ -317,6 +317,36 @@ mod command {
         Path::new(env!("CARGO_BIN_EXE_wirelight"))
     }
 
+    /// A wall clock is set from outside. With `faketime`, where it is installed.
+    #[test]
+    fn a_clock_before_1970_or_after_9999_stops_neither_a_server_nor_its_successor() {
+        let found = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
+        let Some(found) = found.ok().filter(|output| output.status.success()) else {
+            println!("skipped: faketime is not installed");
+            return;
+        };
+        let library = String::from_utf8(found.stdout).unwrap();
+        for (clock, date) in [
+            ("@1969-12-31 00:00:00", "Thu, 01 Jan 1970 00:00:00 GMT"),
+            ("@9999-12-31 23:59:59", "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            let mut server = Running::start(wirelight(), |command| {
+                command.env("LD_PRELOAD", library.trim()).env("FAKETIME", clock).env("TZ", "UTC");
+                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("RUST_LOG", "wirelight=debug");
+            });
+            let mut kept = connect(server.address);
+            assert!(ask_on(&mut kept, "/hello").contains(&format!("\r\nDate: {date}\r\n")));
+            server.signal("-HUP");
+            let line = server.log("serves; this one finishes");
+            let successor = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+            drop(kept);
+            assert_eq!(bounded::exited(&mut server.child).code(), Some(0), "{clock}");
+            assert!(ask(connect(server.address), "/hello").contains(&format!("\r\nDate: {date}\r\n")));
+            kill("-TERM", successor);
+            assert_eq!(server.ended(), Some(0), "{clock}");
+        }
+    }
+
     #[test]
     fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
         for signal in ["-HUP", "-USR2"] {

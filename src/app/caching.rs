@@ -137,7 +137,11 @@ mod tests {
         };
         assert_eq!(date(UNIX_EPOCH).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
         assert_eq!(date(UNIX_EPOCH - day), None);
-        for time in [far(100_000), far(4_000_000)].into_iter().flatten() {
+        let end = Duration::from_secs(i64::MAX as u64);
+        for time in [Duration::from_nanos(1), end].map(|before| UNIX_EPOCH.checked_sub(before)) {
+            assert_eq!(date(time.unwrap()), None, "{time:?}");
+        }
+        for time in [far(100_000), far(4_000_000), UNIX_EPOCH.checked_add(end)].into_iter().flatten() {
             let cut = date(time).and_then(|date| httpdate::parse_http_date(&date).ok());
             assert!(cut.is_some_and(|cut| cut <= SystemTime::now()));
         }

@@ -1,8 +1,11 @@
 //! Log lines on their way to stderr, which nobody waits for: whoever reads it may have stopped, and the server must not stop with them.
 
+use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
+
+use env_logger::fmt::style::{AnsiColor, Style};
 
 /// Lines that wait for a slow reader; what comes on top of them is lost.
 const MOST: usize = 4_096;
@@ -25,9 +28,15 @@ struct Queue(SyncSender<Message>);
 pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     let (queue, lines) = sync_channel(MOST);
     let shown = || io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let style =
-        if color.unwrap_or_else(shown) { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
+    let colored = color.unwrap_or_else(shown);
+    let style = if colored { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
     let mut builder = env_logger::Builder::new();
+    builder.format(move |out, record| {
+        let (time, level, bracket) =
+            (spelled(out.timestamp()), out.default_level_style(record.level()), bracket(colored));
+        write!(out, "{bracket}[{bracket:#}{time} {level}{:<5}{level:#} ", record.level())?;
+        writeln!(out, "{}{bracket}]{bracket:#} {}", record.target(), record.args())
+    });
     builder.write_style(style).parse_env(env_logger::Env::default().default_filter_or(if quiet {
         "wirelight=warn"
     } else {
@@ -40,6 +49,19 @@ pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     // Fails only when a logger is there already, and then that one serves.
     let _ = builder.try_init();
     Logging(queue)
+}
+
+/// The time of a line. After 9999 it has no text: the line is written all the same.
+fn spelled(time: impl Display) -> String {
+    let mut text = String::new();
+    if write!(text, "{time}").is_err() {
+        text.replace_range(.., "-");
+    }
+    text
+}
+
+fn bracket(colored: bool) -> Style {
+    if colored { AnsiColor::BrightBlack.on_default() } else { Style::new() }
 }
 
 fn write(lines: &Receiver<Message>) {
@@ -69,5 +91,25 @@ impl Drop for Logging {
         if self.0.try_send(Message::End(answer)).is_ok() {
             let _ = answered.recv_timeout(PATIENCE);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Timeless;
+
+    impl Display for Timeless {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("+10000-")?;
+            Err(std::fmt::Error)
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_text_costs_no_line() {
+        assert_eq!(spelled("1994-11-06T08:49:37Z"), "1994-11-06T08:49:37Z");
+        assert_eq!(spelled(Timeless), "-");
     }
 }

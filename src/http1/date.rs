@@ -133,6 +133,29 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_no_date_can_say_becomes_the_nearest_that_one_can() {
+        let second = Duration::from_secs(1);
+        let end = Duration::from_secs(i64::MAX as u64);
+        let (first, last) = ("Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT");
+        for (time, text) in [
+            (UNIX_EPOCH.checked_sub(end), first),
+            (UNIX_EPOCH.checked_sub(second), first),
+            (UNIX_EPOCH.checked_sub(Duration::from_nanos(1)), first),
+            (Some(UNIX_EPOCH), first),
+            (UNIX_EPOCH.checked_add(second), "Thu, 01 Jan 1970 00:00:01 GMT"),
+            (UNIX_EPOCH.checked_add(LAST - second), "Fri, 31 Dec 9999 23:59:58 GMT"),
+            (UNIX_EPOCH.checked_add(LAST), last),
+            (UNIX_EPOCH.checked_add(LAST + Duration::from_nanos(999_999_999)), last),
+            (UNIX_EPOCH.checked_add(LAST + second), last),
+            (UNIX_EPOCH.checked_add(end), last),
+        ] {
+            let time = time.unwrap();
+            assert_eq!(format(time), text, "{time:?}");
+            assert_eq!(parse(&format(time)), Some(whole_seconds(clamped(time))), "{time:?}");
+        }
+    }
+
+    #[test]
     fn the_three_forms_mean_the_same_second() {
         for (text, expected) in [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),

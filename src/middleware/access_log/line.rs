@@ -315,6 +315,22 @@ mod tests {
         assert_eq!(stamp.at(UNIX_EPOCH, |_| "not asked".into()), "1970-01-01T00:00:00");
     }
 
+    /// A wall clock is set from outside.
+    #[test]
+    fn a_clock_before_1970_or_after_9999_is_spelled_as_the_nearest_time() {
+        let end = Duration::from_secs(i64::MAX as u64);
+        let mut stamp = Stamp::default();
+        for (time, text) in [
+            (UNIX_EPOCH.checked_sub(end), "01/Jan/1970:00:00:00"),
+            (UNIX_EPOCH.checked_add(end), "31/Dec/9999:23:59:59"),
+            (UNIX_EPOCH.checked_sub(Duration::from_nanos(1)), "01/Jan/1970:00:00:00"),
+            (UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_800)), "31/Dec/9999:23:59:59"),
+        ] {
+            assert_eq!(stamp.at(time.unwrap(), ncsa), text, "{time:?}");
+            assert!(rfc3339(time.unwrap()).ends_with(&text[text.len() - 8..]), "{time:?}");
+        }
+    }
+
     #[test]
     fn strings_are_json_and_ascii() {
         for text in ["", "plain", "\"", "a\\b", "\n\r\t\u{8}\u{c}\0\u{7f}", "é\u{2028}\u{1f600}x", "a\u{9b}"] {
