@@ -1,5 +1,6 @@
 //! Where a worker's connections send what takes longer than a turn, and where the results come back; knows no protocol.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Instant;
@@ -18,8 +19,11 @@ const RINGS: usize = 3;
 
 /// Wakes an event loop; whether that worked.
 pub(crate) fn wake(waker: &Waker) -> bool {
-    let mut rings = (0..RINGS).map(|_| waker.wake());
-    rings.any(|rung| rung.inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
+    rings(|| waker.wake())
+}
+
+fn rings(mut ring: impl FnMut() -> io::Result<()>) -> bool {
+    (0..RINGS).any(|_| ring().inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
 }
 
 /// What comes back to a worker from other threads.
@@ -65,6 +69,23 @@ enum Bell {
     Loop(Arc<Waker>),
     /// A thread that sleeps in [`Mailbox::wait`]: a test.
     Thread(Thread),
+    #[cfg(test)]
+    Test(tests::Bell),
+}
+
+impl Bell {
+    /// Returns whether the reader will know.
+    fn ring(&self) -> bool {
+        match self {
+            Bell::Loop(waker) => wake(waker),
+            Bell::Thread(thread) => {
+                thread.unpark();
+                true
+            }
+            #[cfg(test)]
+            Bell::Test(bell) => rings(|| bell.ring()),
+        }
+    }
 }
 
 impl Default for Mailbox {
@@ -86,13 +107,8 @@ impl Mailbox {
         inbox.letters.push(letter);
         let rung = std::mem::replace(&mut inbox.rung, true);
         drop(inbox);
-        if rung {
-            return;
-        }
-        match &self.bell {
-            Bell::Loop(waker) if !wake(waker) => self.lock().rung = false,
-            Bell::Loop(_) => {}
-            Bell::Thread(thread) => thread.unpark(),
+        if !rung && !self.bell.ring() {
+            self.lock().rung = false;
         }
     }
 
@@ -111,5 +127,67 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A bell that fails so many times before it rings.
+    #[derive(Default)]
+    pub(super) struct Bell {
+        failures: AtomicUsize,
+        rung: AtomicUsize,
+    }
+
+    impl Bell {
+        pub(super) fn ring(&self) -> io::Result<()> {
+            let fails = self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            match fails {
+                Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
+                Err(_) => {
+                    self.rung.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// Posts letters by number through a bell that fails so often; returns how often it has rung after each of them, and the letters.
+    fn posted(failures: usize, letters: u32) -> (Vec<usize>, Vec<u32>) {
+        let bell = Bell { failures: AtomicUsize::new(failures), rung: AtomicUsize::new(0) };
+        let mailbox = Mailbox { state: Mutex::default(), bell: super::Bell::Test(bell) };
+        let post = |index| {
+            mailbox.post(Letter::More(Key { index, generation: 0 }));
+            let super::Bell::Test(bell) = &mailbox.bell else { panic!("another bell") };
+            bell.rung.load(Ordering::Relaxed)
+        };
+        let mut rung: Vec<_> = (0..letters).map(post).collect();
+        let taken = mailbox.take();
+        rung.push(post(letters)); // the box was emptied: this one rings again
+        let number = |letter| match letter {
+            Letter::More(key) => key.index,
+            Letter::Answer(..) => panic!("nobody posted an answer"),
+        };
+        (rung, taken.into_iter().map(number).collect())
+    }
+
+    #[test]
+    fn one_ring_is_enough_for_all_letters() {
+        assert_eq!(posted(0, 3), (vec![1, 1, 1, 2], vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn a_ring_that_fails_is_tried_again() {
+        assert_eq!(posted(RINGS - 1, 3), (vec![1, 1, 1, 2], vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn a_bell_that_failed_is_rung_by_the_next_letter_and_none_is_lost() {
+        assert_eq!(posted(RINGS, 3), (vec![0, 1, 1, 2], vec![0, 1, 2]));
+        assert_eq!(posted(2 * RINGS + 1, 3), (vec![0, 0, 1, 2], vec![0, 1, 2]));
     }
 }
