@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// How many payloads are dropped of which each panics with the next one. The chain could be without an end.
+const PAYLOADS: usize = 16;
+
 /// A panic that was caught, with its message.
 #[derive(Debug)]
 pub(crate) struct Panicked(Cow<'static, str>);
@@ -36,10 +39,10 @@ pub(crate) fn discard<T>(value: T) {
 }
 
 impl Panicked {
-    /// Takes the message out of the payload of a panic. The payload is a value of the program too, and its `Drop` may panic; what that
-    /// second panic carries is leaked, since a third one could follow it.
+    /// Takes the message out of the payload of a panic. The payload is a value of the program too, and its `Drop` may panic with
+    /// another payload, and so on: the last of [`PAYLOADS`] is leaked.
     #[cold]
-    fn new(payload: Box<dyn Any + Send>) -> Panicked {
+    fn new(mut payload: Box<dyn Any + Send>) -> Panicked {
         let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
             Cow::Borrowed(*text)
         } else if let Some(text) = payload.downcast_ref::<String>() {
@@ -47,9 +50,13 @@ impl Panicked {
         } else {
             Cow::Borrowed("a value that is not text")
         };
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
+        for _ in 0..PAYLOADS {
+            match catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+                Ok(()) => return Panicked(message),
+                Err(next) => payload = next,
+            }
         }
+        std::mem::forget(payload);
         Panicked(message)
     }
 }
@@ -116,6 +123,27 @@ pub(crate) mod tests {
         assert_eq!(message(|| resume_unwind(Box::new("owned".to_owned()))), "panicked: owned");
         assert_eq!(message(|| resume_unwind(Box::new(7))), "panicked: a value that is not text");
         assert_eq!(message(|| panic_any("with the hook")), "panicked: with the hook");
+    }
+
+    /// Panics when it is dropped, with the next one as the payload; all of them share a value.
+    struct Chain(u32, std::sync::Arc<()>);
+
+    impl Drop for Chain {
+        fn drop(&mut self) {
+            if let Some(left) = self.0.checked_sub(1) {
+                resume_unwind(Box::new(Chain(left, self.1.clone())));
+            }
+        }
+    }
+
+    #[test]
+    fn payloads_whose_drops_panic_are_dropped_until_there_are_too_many() {
+        for (length, kept) in [(0, 0), (1, 0), (PAYLOADS as u32 - 1, 0), (PAYLOADS as u32, 1), (10_000, 1)] {
+            let shared = std::sync::Arc::new(());
+            let first = Chain(length, shared.clone());
+            assert_eq!(message(|| resume_unwind(Box::new(first))), "panicked: a value that is not text");
+            assert_eq!(std::sync::Arc::strong_count(&shared) - 1, kept, "{length}");
+        }
     }
 
     #[test]
