@@ -318,16 +318,17 @@ impl Server {
             restart::on_signal(&mut ears, &listeners, &control, limit)?;
         }
         let shared = control.clone();
+        let ears = Arc::new(ears);
         let worker = move |estate| {
             let (app, settings, pool, control) = (app.clone(), settings.clone(), pool.clone(), shared.clone());
             Worker::new(estate, app, settings, connections, pool, control)
         };
         let mut listeners = listeners.into_iter();
         let first = listeners.next().unwrap_or_default();
-        let here = worker(Estate { listeners: first, opened: 0, probe: probe(0) })?;
+        let here = worker(Estate { listeners: first, opened: 0, signals: ears.clone(), probe: probe(0) })?;
         let mut others = Vec::new();
         for (number, listeners) in (1..).zip(listeners) {
-            let estate = Estate { listeners, opened: 0, probe: probe(number) };
+            let estate = Estate { listeners, opened: 0, signals: ears.clone(), probe: probe(number) };
             let (renew, worker) = (worker.clone(), worker(estate)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
             others.push(thread.spawn(move || crew::keep(worker, renew))?);

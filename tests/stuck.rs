@@ -1,4 +1,4 @@
-//! A handler that never returns, on the only event loop there is: signals are heard all the same, and the process ends.
+//! A handler that never returns on its event loop: signals are heard all the same, and the process ends.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -13,6 +13,7 @@ use wirelight::{App, Server, Timeouts};
 
 /// Set for the copy of this test's program that is the server: its limit for a graceful stop, in milliseconds.
 const LIMIT: &str = "WIRELIGHT_TEST_LIMIT_MS";
+const WORKERS: &str = "WIRELIGHT_TEST_WORKERS";
 
 /// A process whose one worker is in a handler that never returns.
 struct Stuck {
@@ -22,9 +23,12 @@ struct Stuck {
 
 impl Stuck {
     /// Runs `test` once more, as the server.
-    fn start(test: &str, limit: Duration) -> Stuck {
+    fn start(test: &str, workers: usize, limit: Duration) -> Stuck {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture"]).env(LIMIT, limit.as_millis().to_string());
+        command
+            .args(["--exact", test, "--nocapture"])
+            .env(LIMIT, limit.as_millis().to_string())
+            .env(WORKERS, workers.to_string());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut client = bounded::connect(said(&mut lines, "listens on "));
@@ -68,22 +72,25 @@ fn serve_if_asked() {
     });
     let server = Server::bind("127.0.0.1:0").unwrap().timeouts(Timeouts { shutdown, ..Timeouts::default() });
     println!("listens on {}", server.local_addr());
-    server.run(app).unwrap();
+    let workers = std::env::var(WORKERS).unwrap().parse().unwrap();
+    server.workers(workers).run(app).unwrap();
 }
 
+/// Another loop hears the signal, and the stop has its limit.
 #[test]
 fn the_first_signal_keeps_its_limit() {
     serve_if_asked();
-    let stuck = Stuck::start("the_first_signal_keeps_its_limit", Duration::from_millis(100));
+    let stuck = Stuck::start("the_first_signal_keeps_its_limit", 2, Duration::from_millis(100));
     stuck.signal("-TERM");
     assert_eq!(stuck.exit_code(), Some(1));
 }
 
+/// Also where no loop hears the first.
 #[test]
 fn the_second_signal_ends_the_process_at_once() {
     serve_if_asked();
-    for second in ["-TERM", "-INT"] {
-        let stuck = Stuck::start("the_second_signal_ends_the_process_at_once", Duration::MAX);
+    for (workers, second) in [(1, "-TERM"), (1, "-INT"), (2, "-TERM")] {
+        let stuck = Stuck::start("the_second_signal_ends_the_process_at_once", workers, Duration::MAX);
         stuck.signal("-TERM");
         stuck.signal(second);
         assert_eq!(stuck.exit_code(), Some(1));

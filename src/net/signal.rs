@@ -1,25 +1,39 @@
-//! Signals as bytes on pipes, each pipe with a thread that does what the signal asks for; knows no server.
+//! Signals as bytes on pipes. An event loop sees that the first one came, and starts the threads that hear it and all that follow.
 //!
-//! A signal handler may do next to nothing. This one writes one byte; the rest happens on the thread. It is not the event loop's
-//! thread: a handler that never returns must not keep the process from hearing that it is to stop.
+//! A signal handler may do next to nothing: this one writes one byte. The rest happens on threads, which a handler of the program that
+//! never returns cannot keep from hearing. They begin with the first signal, because a process with a second thread pays for it: the C
+//! library then takes about a hundred instructions more for the two system calls of a request.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use signal_hook::SigId;
 
 use crate::guard::panics::catch;
 
+/// What is done when so many signals came. It returns after how long it is to be called again if none comes meanwhile, then with 0.
+type Action = Box<dyn FnMut(usize) -> Option<Duration> + Send>;
+
 /// The ways that signals come in, open until this is dropped.
 #[derive(Default)]
-pub(crate) struct Signals(Vec<UnixStream>);
+pub(crate) struct Signals {
+    pipes: Vec<UnixStream>,
+    /// The ends of the pipes that no thread reads yet, each with what its signals ask for.
+    unheard: Mutex<Vec<(UnixStream, Action)>>,
+    registered: Vec<SigId>,
+}
 
 impl Signals {
-    /// Takes these signals over for the whole process. `action` is called with the number of them that came, on a thread of its own;
-    /// what it returns is after how long it is to be called again if none comes meanwhile, then with 0.
+    /// Takes these signals over for the whole process.
     ///
     /// # Errors
-    /// When a pipe, a signal handler or a thread cannot be had.
+    /// When a pipe or a signal handler cannot be had.
     pub(crate) fn on(
         &mut self,
         signals: &[i32],
@@ -27,23 +41,47 @@ impl Signals {
     ) -> io::Result<()> {
         let (reader, writer) = UnixStream::pair()?;
         for signal in signals {
-            signal_hook::low_level::pipe::register(*signal, writer.try_clone()?)?;
+            self.registered.push(signal_hook::low_level::pipe::register(*signal, writer.try_clone()?)?);
         }
-        self.0.push(reader.try_clone()?);
-        std::thread::Builder::new().name("wirelight-signal".into()).spawn(move || hear(&reader, action)).map(drop)
+        self.pipes.push(reader.try_clone()?);
+        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).push((reader, Box::new(action)));
+        Ok(())
+    }
+
+    /// Another thing that a signal does, until this is dropped.
+    pub(crate) fn keep(&mut self, registered: SigId) {
+        self.registered.push(registered);
+    }
+
+    /// Wakes a loop when the first signal comes. Every loop waits for it: one may be in a handler that does not return.
+    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+        let register =
+            |pipe: &UnixStream| registry.register(&mut SourceFd(&pipe.as_raw_fd()), token, Interest::READABLE);
+        self.pipes.iter().try_for_each(register)
+    }
+
+    /// Starts the threads that hear, if none has yet.
+    pub(crate) fn listen(&self) {
+        for (pipe, action) in std::mem::take(&mut *self.unheard.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let thread = std::thread::Builder::new().name("wirelight-signal".into());
+            if let Err(error) = thread.spawn(move || hear(&pipe, action)) {
+                error!("a signal cannot be heard: {error}");
+            }
+        }
     }
 }
 
 impl Drop for Signals {
     /// The threads read the end of their pipes, and end.
     fn drop(&mut self) {
-        for pipe in &self.0 {
+        self.registered.drain(..).for_each(|id| _ = signal_hook::low_level::unregister(id));
+        for pipe in &self.pipes {
             _ = pipe.shutdown(Shutdown::Both); // fails for a pipe that is shut already, which is as good
         }
     }
 }
 
-fn hear(mut pipe: &UnixStream, mut action: impl FnMut(usize) -> Option<Duration>) {
+fn hear(mut pipe: &UnixStream, mut action: Action) {
     let mut bytes = [0; 16];
     loop {
         let came = match pipe.read(&mut bytes) {

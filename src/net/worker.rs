@@ -29,6 +29,7 @@ use super::entry::Entry;
 use super::office::{Elsewhere, Letter, Mailbox, Office};
 use super::pool::Pool;
 use super::queue::Queues;
+use super::signal::Signals;
 use super::slots::{Key, Slots};
 use super::socket::Stream;
 use super::watch::Watch;
@@ -40,6 +41,7 @@ use drain::Drain;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
+const SIGNALS: Token = Token(usize::MAX - 2);
 
 /// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
 const EVENTS: usize = 1024;
@@ -59,6 +61,7 @@ pub(crate) struct Estate<P> {
     pub(crate) listeners: Vec<Listener>,
     /// Connections so far: their numbers are never used again.
     pub(crate) opened: u64,
+    pub(crate) signals: Arc<Signals>,
     pub(crate) probe: P,
 }
 
@@ -75,6 +78,7 @@ pub(crate) struct Worker<P> {
     /// What other threads have sent and is not looked at yet.
     mail: VecDeque<Letter>,
     drain: Drain,
+    signals: Arc<Signals>,
     opened: u64,
     began: Instant,
     /// The time of this turn: read once, used by all.
@@ -103,11 +107,12 @@ impl<P: Probe> Worker<P> {
         pool: Pool,
         control: Arc<Control>,
     ) -> io::Result<Worker<P>> {
-        let Estate { listeners, opened, probe } = estate;
+        let Estate { listeners, opened, signals, probe } = estate;
         let poll = Poll::new()?;
         let mut doors = Doors::new(listeners);
         doors.register(poll.registry(), LISTENER)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        signals.register(poll.registry(), SIGNALS)?;
         control.add(waker.clone());
         let elsewhere = Some(Elsewhere { pool, app: app.clone() });
         let office = Office { elsewhere, mailbox: Arc::new(Mailbox::new(waker.clone())), bodies: Arc::default() };
@@ -121,6 +126,7 @@ impl<P: Probe> Worker<P> {
             again: VecDeque::new(),
             mail: VecDeque::new(),
             drain: Drain::default(),
+            signals,
             opened,
             began: Instant::now(),
             moment: Moment::default(),
@@ -142,7 +148,7 @@ impl<P: Probe> Worker<P> {
         self.tell_lost();
         self.control.remove(&self.waker);
         let listeners = self.doors.rescue(self.poll.registry());
-        Estate { listeners, opened: self.opened, probe: self.probe }
+        Estate { listeners, opened: self.opened, signals: self.signals, probe: self.probe }
     }
 
     /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.
@@ -171,6 +177,7 @@ impl<P: Probe> Worker<P> {
             match event.token() {
                 LISTENER => self.doors.ring(),
                 WAKER => self.fetch_mail(),
+                SIGNALS => self.signals.listen(),
                 token => self.ready(key(token), event),
             }
         }

@@ -1,10 +1,12 @@
-//! What signals ask of a server, and the end of one whose workers do not come back; blocks no loop and is blocked by none.
+//! What signals ask of a server, and the end of one whose workers do not come back; blocks no loop.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
 
 use super::stop;
 use crate::net::control::{Control, Phase};
@@ -18,11 +20,18 @@ const LAST_LINE: Duration = Duration::from_millis(100);
 const FAILURE: i32 = 1;
 
 /// TERM and INT stop: the first gracefully, within `limit`, the second at once. Workers that run a handler which does not return cannot
-/// do either; then the process ends here.
+/// do either; then the process ends here. Where no loop is left to hear the first signal, the second one ends the process.
 pub(super) fn on_stop(signals: &mut Signals, control: &Arc<Control>, limit: Duration) -> io::Result<()> {
     let control = control.clone();
     let mut watch = StopWatch::new(limit);
+    let unheard = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order: a signal ends the process if the one before it was not heard.
+        signals.keep(flag::register_conditional_shutdown(signal, FAILURE, unheard.clone())?);
+        signals.keep(flag::register(signal, unheard.clone())?);
+    }
     signals.on(&[SIGTERM, SIGINT], move |came| {
+        unheard.store(false, Ordering::SeqCst);
         for _ in 0..came {
             match control.phase() {
                 Phase::Running => stop(&control),

@@ -64,8 +64,12 @@ impl Loop {
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = mio::net::TcpListener::from_std(listener);
-        let estate =
-            Estate { listeners: vec![Listener::Tcp { listener, lent: false }], opened: 0, probe: Count::default() };
+        let estate = Estate {
+            listeners: vec![Listener::Tcp { listener, lent: false }],
+            opened: 0,
+            signals: Arc::default(),
+            probe: Count::default(),
+        };
         let (app, control) = (Arc::new(app), Arc::new(Control::default()));
         let worker = Worker::new(estate, app, settings, 1_000, Pool::new(1, 8), control).unwrap();
         Loop { worker, events: Events::with_capacity(EVENTS), address }
