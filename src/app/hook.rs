@@ -46,16 +46,14 @@ where
     F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
     R: IntoResponse,
 {
-    match method {
-        Method::HEAD => Box::new(move |request, response| {
-            handler(request).into_response(response);
-            response.describe_get();
-        }),
-        _ => Box::new(move |request, response| {
-            handler(request).into_response(response);
-            request.refuse_coding(response);
-        }),
-    }
+    let describes_get = method == Method::HEAD;
+    Box::new(move |request, response| {
+        handler(request).into_response(response);
+        match describes_get {
+            true => response.describe_get(),
+            false => request.refuse_coding(response),
+        }
+    })
 }
 
 pub(crate) fn error_page<R: IntoResponse>(

@@ -258,7 +258,7 @@ impl Response {
     /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
     #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
-        self.conditional || self.error.is_some() || self.status().is_informational()
+        self.conditional || self.error.is_some() || self.status.is_some_and(StatusCode::is_informational)
     }
 
     /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
@@ -293,12 +293,20 @@ impl Response {
         self.status = None;
         self.fields.clear();
         self.media_type = "";
-        self.body = Body::Empty;
         self.close = false;
         self.declared_length = None;
         self.conditional = false;
-        self.error = None;
-        self.on_sent = None;
+        let owns = !matches!(self.body, Body::Empty | Body::Static(_) | Body::Scratch);
+        if owns || self.error.is_some() || self.on_sent.is_some() || self.scratch.capacity() > SCRATCH_KEPT {
+            self.drop_parts();
+        }
+        // Owns nothing by now, and so has nothing to drop.
+        std::mem::forget(std::mem::replace(&mut self.body, Body::Empty));
+    }
+
+    #[cold]
+    fn drop_parts(&mut self) {
+        (self.body, self.error, self.on_sent) = (Body::Empty, None, None);
         if self.scratch.capacity() > SCRATCH_KEPT {
             self.scratch = Vec::new();
         }

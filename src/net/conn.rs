@@ -35,7 +35,7 @@ use crate::http1::fault::Fault;
 use crate::http1::head::Head;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
 pub(crate) use completion::Completion;
-use completion::note_begin;
+use completion::take_up;
 pub(crate) use later::Answer;
 use later::Exchange;
 use pace::Pace;
@@ -191,35 +191,44 @@ impl<S: Socket> Conn<S> {
             return fate;
         }
         let answered = self.requests;
-        for _ in 0..READS_A_TURN {
-            let fresh = match self.fill(desk, probe) {
-                Ok(fresh) => fresh,
-                Err(_) => return Fate::Gone(Ending::Broken),
-            };
-            self.work(fresh, desk, context, probe);
-            if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
-                return fate;
-            }
-            if self.stage != Stage::Open {
-                return Fate::Again;
-            }
-            if self.http.waiting() == Waiting::Close {
-                return self.finish(context, probe);
-            }
-            if self.more {
-                return Fate::Again;
-            }
-            if !self.note_read(fresh, context) {
-                return self.too_late(Fault::Overloaded, desk, context, probe);
-            }
-            if !self.readable {
-                return Fate::Wait;
-            }
+        self.pass(desk, context, probe).unwrap_or_else(|| self.read_on(answered, desk, context, probe))
+    }
+
+    /// The socket holds more than one read: reads on, within the budget of a turn. `answered`: requests before this turn.
+    #[cold]
+    fn read_on<P: Probe>(&mut self, answered: u32, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
+        for _ in 1..READS_A_TURN {
             if self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
                 break;
             }
+            if let Some(fate) = self.pass(desk, context, probe) {
+                return fate;
+            }
         }
         Fate::Again
+    }
+
+    /// Fill, drive, flush. `None`: the socket may hold more.
+    #[inline(always)]
+    fn pass<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
+        let Ok(fresh) = self.fill(desk, probe) else { return Some(Fate::Gone(Ending::Broken)) };
+        self.work(fresh, desk, context, probe);
+        if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
+            return Some(fate);
+        }
+        if self.stage != Stage::Open {
+            return Some(Fate::Again);
+        }
+        if self.http.waiting() == Waiting::Close {
+            return Some(self.finish(context, probe));
+        }
+        if self.more {
+            return Some(Fate::Again);
+        }
+        if !self.note_read(fresh, context) {
+            return Some(self.too_late(Fault::Overloaded, desk, context, probe));
+        }
+        (!self.readable).then_some(Fate::Wait)
     }
 
     /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
@@ -261,7 +270,7 @@ impl<S: Socket> Conn<S> {
     ) -> usize {
         let (mut taken, mut pace) = (0, Pace::default());
         self.more = false;
-        for number in 1..=REQUESTS_A_TURN {
+        for number in 1..REQUESTS_A_TURN + 1 {
             let bytes = input.get_mut(taken..).unwrap_or_default();
             let next = match self.receive(bytes, head, context, probe) {
                 Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
@@ -303,13 +312,10 @@ impl<S: Socket> Conn<S> {
     ) -> Option<usize> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
-        if let Some(began) = tools.began.take() {
-            note_begin(&mut request, began, context);
-        }
-        match tools.verdict.take() {
-            None => {}
-            Some(Verdict::Passed(admitted)) => request.admit(admitted),
-            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
+        if (tools.began.is_some() || tools.verdict.is_some())
+            && let Some(response) = take_up(&mut request, tools, context)
+        {
+            return self.answer_late(response, bytes, tools, context, probe);
         }
         tools.response.reset();
         let handled = match P::ON && probe.hears() {

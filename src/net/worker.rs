@@ -232,29 +232,32 @@ impl<P: Probe> Worker<P> {
     /// Hop 1: a connection's socket is ready. One that stands in `again` gets its turn there, and no second one for the event.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
-        let Some(entry) = self.conns.get_mut(key) else { return };
-        if P::ON {
-            self.probe.event(entry.conn.id, tell::ready(event));
-        }
-        let hangup = event.is_read_closed() || event.is_error();
-        if event.is_readable() || hangup {
-            entry.conn.wake(hangup);
-        }
-        if hangup && (event.is_error() || event.is_write_closed()) {
-            entry.conn.lose();
-        }
-        if !entry.queued {
-            self.turn(key, Conn::turn::<P>);
-        }
+        self.visit(key, |entry, desk, context, probe| {
+            if P::ON {
+                probe.event(entry.conn.id, tell::ready(event));
+            }
+            if event.is_read_closed() || event.is_error() {
+                hang_up(&mut entry.conn, event);
+            } else if event.is_readable() {
+                entry.conn.wake(false);
+            }
+            // One that has yielded waits for its next run.
+            if entry.queued { Fate::Wait } else { entry.conn.turn(desk, context, probe) }
+        });
     }
 
     /// Lets one connection work and settles what became of it.
     #[inline]
     fn turn(&mut self, key: Key, work: impl FnOnce(&mut Conn<Stream>, &mut Desk, &Context<'_>, &mut P) -> Fate) {
+        self.visit(key, |entry, desk, context, probe| work(&mut entry.conn, desk, context, probe));
+    }
+
+    #[inline]
+    fn visit(&mut self, key: Key, work: impl FnOnce(&mut Entry, &mut Desk, &Context<'_>, &mut P) -> Fate) {
         let Some(entry) = self.conns.get_mut(key) else { return };
         let context =
             Context { app: &self.app, key, office: &self.office, settings: &self.settings, moment: &self.moment };
-        let fate = work(&mut entry.conn, &mut self.desk, &context, &mut self.probe);
+        let fate = work(entry, &mut self.desk, &context, &mut self.probe);
         match fate {
             Fate::Wait => {}
             Fate::Again => entry.queue(key, &mut self.again),
@@ -378,6 +381,15 @@ impl<P: Probe> Worker<P> {
                 self.turn(key, Conn::expire::<P>);
             }
         }
+    }
+}
+
+/// The peer has closed its side, and perhaps both.
+#[cold]
+fn hang_up(conn: &mut Conn<Stream>, event: &mio::event::Event) {
+    conn.wake(true);
+    if event.is_error() || event.is_write_closed() {
+        conn.lose();
     }
 }
 

@@ -41,6 +41,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Keeps what is unfinished, if anything is.
+    #[inline(never)]
     pub(super) fn hold(&mut self, mut held: Box<Held>) {
         // A stream that began meanwhile has its own claim to what is held, and so has the socket's next owner.
         if let Some(begun) = self.held.take() {

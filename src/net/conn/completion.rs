@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::Conn;
 use crate::app::request::Request;
+use crate::app::response::Response;
 use crate::app::sent::OnSent;
 use crate::http1::status::StatusCode;
 use crate::net::deadline::Millis;
-use crate::net::desk::{Context, Verdict};
+use crate::net::desk::{Context, Tools, Verdict};
 use crate::net::socket::Socket;
 use crate::wire::probe::NoProbe;
 
@@ -89,6 +90,21 @@ pub(super) fn instant(began: Millis, now: Millis) -> Option<Instant> {
 pub(super) fn note_begin(request: &mut Request<'_>, began: Millis, context: &Context<'_>) {
     if let Some(began) = instant(began, context.moment.now) {
         request.begin(began);
+    }
+}
+
+/// Takes up a request that came in parts: since when, and what was decided on its head. Returns the response if that was one.
+#[cold]
+pub(super) fn take_up(request: &mut Request<'_>, tools: &mut Tools, context: &Context<'_>) -> Option<Response> {
+    if let Some(began) = tools.began.take() {
+        note_begin(request, began, context);
+    }
+    match tools.verdict.take()? {
+        Verdict::Passed(admitted) => {
+            request.admit(admitted);
+            None
+        }
+        Verdict::Answered(response) => Some(*response),
     }
 }
 

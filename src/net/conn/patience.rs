@@ -236,6 +236,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Refuses what did not come in time, or what there is no room for, if the client began to speak at all.
+    #[cold]
     pub(super) fn too_late<P: Probe>(
         &mut self,
         late: Fault,

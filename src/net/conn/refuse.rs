@@ -1,12 +1,12 @@
 //! Refusals: the answer to what is no request, or too much of one, and the end of its connection.
 
 use super::Conn;
-use super::completion::note_begin;
+use super::completion::take_up;
 use super::ear::Ear;
 use crate::app::request::Request;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
-use crate::net::desk::{Context, Tools, Verdict};
+use crate::net::desk::{Context, Tools};
 use crate::net::socket::Socket;
 use crate::wire::probe::Probe;
 
@@ -30,12 +30,9 @@ impl<S: Socket> Conn<S> {
         let blank = Head::default();
         let head = if self.http.keeps_head() { head } else { &blank };
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
-        let began = tools.began.take().unwrap_or(context.moment.now);
-        note_begin(&mut request, began, context);
-        match tools.verdict.take() {
-            None => {}
-            Some(Verdict::Passed(admitted)) => request.admit(admitted),
-            Some(Verdict::Answered(response)) => return self.answer_late(*response, bytes, tools, context, probe),
+        tools.began.get_or_insert(context.moment.now);
+        if let Some(response) = take_up(&mut request, tools, context) {
+            return self.answer_late(response, bytes, tools, context, probe);
         }
         tools.response.reset();
         context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
