@@ -45,8 +45,6 @@ use upload::Intake;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
 const REQUESTS_A_TURN: usize = 32;
-/// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
-const READS_A_TURN: usize = 2;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
 
@@ -192,20 +190,6 @@ impl<S: Socket> Conn<S> {
         }
         let answered = self.requests;
         self.pass(desk, context, probe).unwrap_or_else(|| self.read_on(answered, desk, context, probe))
-    }
-
-    /// The socket holds more than one read: reads on, within the budget of a turn. `answered`: requests before this turn.
-    #[cold]
-    fn read_on<P: Probe>(&mut self, answered: u32, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        for _ in 1..READS_A_TURN {
-            if self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
-                break;
-            }
-            if let Some(fate) = self.pass(desk, context, probe) {
-                return fate;
-            }
-        }
-        Fate::Again
     }
 
     /// Fill, drive, flush. `None`: the socket may hold more.

@@ -2,11 +2,14 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Held};
+use super::{Conn, Fate, Held, REQUESTS_A_TURN};
 use crate::http1::connection::Waiting;
-use crate::net::desk::Desk;
+use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
 use crate::wire::probe::Probe;
+
+/// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
+const READS_A_TURN: usize = 2;
 
 impl<S: Socket> Conn<S> {
     /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
@@ -38,6 +41,26 @@ impl<S: Socket> Conn<S> {
                 Err(error) => Err(error),
             };
         }
+    }
+
+    /// The socket holds more than one read: reads on, within the budget of a turn. `answered`: requests before this turn.
+    #[cold]
+    pub(super) fn read_on<P: Probe>(
+        &mut self,
+        answered: u32,
+        desk: &mut Desk,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Fate {
+        for _ in 1..READS_A_TURN {
+            if self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
+                break;
+            }
+            if let Some(fate) = self.pass(desk, context, probe) {
+                return fate;
+            }
+        }
+        Fate::Again
     }
 
     /// Keeps what is unfinished, if anything is.
