@@ -64,8 +64,8 @@
 //!
 //! # Features and versions
 //!
-//! `cli` (on by default) builds the `wirelight` command; a library user writes `default-features = false`. `redis` counts rate
-//! limits in a Redis that several machines share. Rust 1.88 is the oldest that will do.
+//! No feature is on by default. `gzip` adds `middleware::Gzip`; `redis` counts rate limits in a Redis that several machines share;
+//! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
 #[macro_use]

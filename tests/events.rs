@@ -1,5 +1,4 @@
 //! The page of the schema and the trace agree: `docs/events.md` lists what occurs, and what it lists occurs, with its types and words.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +13,7 @@ use wirelight::{App, Error, Response, Server, TestConnection, Trace};
 mod bounded;
 #[path = "support/glass.rs"]
 mod glass;
-#[path = "../src/cli/lab.rs"]
+#[path = "../cli/src/lab.rs"]
 mod lab;
 #[path = "support/messages.rs"]
 mod messages;
@@ -149,7 +148,7 @@ fn watched(app: &App, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
 
 /// All guided experiments and extras, each on a connection of its own.
 fn of_experiments() -> String {
-    let file: Value = serde_json::from_str(include_str!("experiments.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../cli/src/experiments.json")).unwrap();
     let experiments = ["experiments", "extras"].into_iter().flat_map(|list| file[list].as_array().unwrap());
     let app = lab::app(Duration::ZERO);
     experiments

@@ -6,25 +6,20 @@ use std::fmt::Display;
 use serde_json::Value;
 
 // The reader and the writers of the command, which is no library.
-#[path = "../../src/cli/answers.rs"]
+#[path = "../../cli/src/answers.rs"]
 mod answers;
-#[path = "../../src/cli/capture.rs"]
+#[path = "../../cli/src/capture.rs"]
 #[allow(dead_code, reason = "the command opens files with it")]
 mod capture;
-#[path = "../../src/cli/glyphs.rs"]
+#[path = "../../cli/src/glyphs.rs"]
 #[allow(dead_code, reason = "other commands draw more with it")]
 mod glyphs;
-#[path = "../../src/cli/export/har.rs"]
+#[path = "../../cli/src/export/har.rs"]
 mod har;
-#[path = "../../src/cli/export/pcap.rs"]
+#[path = "../../cli/src/export/pcap.rs"]
 mod pcap;
-#[path = "../../src/cli/export/transcript.rs"]
+#[path = "../../cli/src/export/transcript.rs"]
 mod transcript;
-
-/// The paths by which they know each other.
-mod cli {
-    pub(crate) use crate::{answers, capture, glyphs};
-}
 
 /// Why a capture is refused.
 struct Failure(String);

@@ -8,7 +8,7 @@ const CRATES: usize = 20;
 
 /// The crates that a user of the library without default features builds beside ours, one line each, as `cargo tree` prints them.
 pub fn tree() -> String {
-    cargo(&["tree", "--edges", "normal", "--no-default-features", "--prefix", "none"])
+    cargo(&["tree", "--package", "wirelight", "--edges", "normal", "--no-default-features", "--prefix", "none"])
 }
 
 /// `(package, oldest Rust it states)` for every package of the lock file that this platform uses.

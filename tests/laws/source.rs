@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// One file under `src/`.
+/// One file under `src/` or `cli/src/`.
 pub struct Source {
     /// Path from the repository's root, with `/`.
     pub path: String,
@@ -28,11 +28,12 @@ pub struct Function<'a> {
 }
 
 impl Source {
-    /// Every file under `src/` that is compiled outside tests, sorted by path.
+    /// Every file under `src/` and `cli/src/` that is compiled outside tests, sorted by path.
     pub fn tree() -> Vec<Source> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut paths = Vec::new();
         walk(&root.join("src"), &mut paths);
+        walk(&root.join("cli/src"), &mut paths);
         paths.sort();
         let texts = paths.into_iter().map(|path| {
             let text = fs::read_to_string(root.join(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));

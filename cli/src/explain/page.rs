@@ -1,0 +1,197 @@
+//! One message on the screen: its rows, what is wrong, where the body ends, what a server or client makes of it, and what follows.
+
+use std::ops::Range;
+
+use wirelight::wire::{self, Explanation, Finding, Piece};
+
+use super::meanings;
+use super::rows::{self, Row};
+use crate::glyphs;
+
+/// Characters of a piece that a row shows.
+const SHOWN: usize = 40;
+/// The widest row that still has its meaning beside it.
+const WIDEST: usize = 44;
+/// The column where the sentences begin.
+const SENTENCES: usize = 9;
+/// Places of one fault that are listed.
+const PLACES: usize = 3;
+
+/// How a message is shown.
+pub(super) struct Style {
+    /// A row for each span, not for each line.
+    pub(super) spans: bool,
+    pub(super) show_secrets: bool,
+    /// The bytes are not HTTP: a few rows of them are enough.
+    pub(super) brief: bool,
+    /// Columns of the terminal; `None`: no line is wrapped.
+    pub(super) columns: Option<usize>,
+}
+
+/// Returns everything about one message.
+pub(super) fn page(explanation: &Explanation, style: &Style) -> String {
+    let mut lines = vec![wire::wrap(&heading(explanation, style), 0, style.columns), String::new()];
+    lines.extend(table(explanation, style));
+    lines.push(String::new());
+    let mut sentence = |label: &str, text: &str| {
+        lines.push(format!("{label:<SENTENCES$}{}", wire::wrap(text, SENTENCES, style.columns)));
+    };
+    if !style.brief {
+        match explanation.findings() {
+            [] => sentence("wrong:", "nothing"),
+            findings => grouped(findings).iter().for_each(|text| sentence("wrong:", text)),
+        }
+        sentence("body:", explanation.body());
+    }
+    sentence(if explanation.is_request() { "server:" } else { "client:" }, explanation.verdict());
+    if !explanation.unread().is_empty() && !style.brief {
+        sentence("after:", explanation.unread());
+    }
+    match explanation.readings() {
+        [] => {}
+        [only] if style.brief && !only.reader.starts_with("speaks") => {}
+        [only] => sentence("", &format!("{only}.")),
+        _ if style.brief => {}
+        readings => {
+            sentence("", "Readers that forgive the fault end the message at different bytes (RFC 9112 §11.2):");
+            for reading in readings {
+                let indented = wire::wrap(&format!("{reading}."), SENTENCES + 2, style.columns);
+                lines.push(format!("{:SENTENCES$}- {indented}", ""));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+fn heading(explanation: &Explanation, style: &Style) -> String {
+    if style.brief {
+        return "What a server of HTTP/1.1 makes of it:".to_owned();
+    }
+    let what = if explanation.is_request() { "a request" } else { "a response" };
+    let pasted = ", pasted: its lines end with LF alone and are read, and counted, as CR LF. Sent as it is, a strict reader refuses it \
+                  (RFC 9112 §2.2).";
+    format!("{what}{}", if explanation.was_pasted() { pasted } else { "" })
+}
+
+/// The findings in their order; the same fault at many bytes is one line.
+fn grouped(findings: &[Finding]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, finding) in findings.iter().enumerate() {
+        let same = |other: &&Finding| other.sentence == finding.sentence;
+        if findings.iter().take(index).any(|other| same(&other)) {
+            continue;
+        }
+        let places: Vec<usize> = findings.iter().filter(same).map(|finding| finding.at).collect();
+        let listed: Vec<String> = places.iter().take(PLACES).map(ToString::to_string).collect();
+        lines.push(match places.len() {
+            1 => finding.to_string(),
+            2 | PLACES => format!("bytes {}: {} ({})", listed.join(", "), finding.sentence, finding.rfc),
+            count => format!(
+                "bytes {} and {} more: {} ({})",
+                listed.join(", "),
+                count - PLACES,
+                finding.sentence,
+                finding.rfc
+            ),
+        });
+    }
+    lines
+}
+
+/// The rows: offset, bytes, meaning. A `!` marks a row with a fault.
+fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
+    let pieces = explanation.pieces();
+    let rows = if style.spans { rows::spans(pieces) } else { rows::lines(pieces, style.brief) };
+    let secrets = if style.show_secrets { &[] } else { explanation.secrets() };
+    let mut in_chunks = false;
+    let mut table = Vec::new();
+    for row in rows {
+        table.push(match row {
+            Row::Folded { rows, bytes, alike } => {
+                let (what, like) =
+                    (if style.spans { "pieces" } else { "lines" }, if alike { " like them" } else { "" });
+                (String::new(), format!("… {rows} more {what}{like} ({bytes} bytes)"), String::new())
+            }
+            Row::Pieces(pieces) => {
+                in_chunks |= pieces.iter().any(|piece| piece.kind == "chunk-size");
+                let place = place(&pieces, explanation.findings());
+                match pieces.as_slice() {
+                    [piece] if style.spans => {
+                        let meaning = meanings::of_piece(piece).to_owned();
+                        (format!("{place}  {:<10}", piece.kind), text(&pieces, secrets), meaning)
+                    }
+                    line => {
+                        let meaning = if style.brief { String::new() } else { meanings::of_line(line, in_chunks) };
+                        (place, text(&pieces, secrets), meaning)
+                    }
+                }
+            }
+        });
+    }
+    let width = |(_, text, _): &(String, String, String)| wire::display_width(text);
+    let widest = table.iter().map(width).filter(|width| *width <= WIDEST).max().unwrap_or(0);
+    let first = table.iter().map(|(place, ..)| place.len()).max().unwrap_or(0) + 2;
+    table.iter().map(|(place, text, meaning)| line((place, first), (text, widest), meaning, style.columns)).collect()
+}
+
+/// The offset of a row, and whether something is wrong in it.
+fn place(pieces: &[Piece<'_>], findings: &[Finding]) -> String {
+    let Some(start) = pieces.first().map(|piece| piece.at) else { return String::new() };
+    let bytes = start..start + rows::length(pieces);
+    let mark = if findings.iter().any(|finding| bytes.contains(&finding.at)) { '!' } else { ' ' };
+    format!("{mark}{start:>6}")
+}
+
+/// One row: a place, and the column where the bytes begin; the bytes, and how wide they may be; the meaning, which stands below them
+/// where there is no room beside them.
+fn line(place: (&str, usize), text: (&str, usize), meaning: &str, columns: Option<usize>) -> String {
+    let ((place, first), (text, widest)) = (place, text);
+    let bytes = wire::wrap(text, first, columns);
+    let line = format!("{place:<0$}{bytes}", first);
+    if meaning.is_empty() {
+        return line;
+    }
+    let (used, indent) = (wire::display_width(line.lines().last().unwrap_or_default()) + 2, first + widest + 2);
+    let (gap, at) = match used <= indent {
+        true => (" ".repeat(indent + 2 - used), indent),
+        false if columns.is_none() => ("  ".to_owned(), used),
+        false => (format!("\n{}", " ".repeat(indent)), indent),
+    };
+    format!("{line}{gap}{}", wire::wrap(meaning, at, columns))
+}
+
+/// The bytes of a row, with its line end apart: `Host: a ␍␊`.
+fn text(pieces: &[Piece<'_>], secrets: &[Range<usize>]) -> String {
+    let mut text = String::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let plain_space = piece.bytes == b" " && pieces.get(index + 1).is_some_and(|next| next.kind != "crlf");
+        match piece.kind {
+            "sp" | "ows" if plain_space && pieces.len() > 1 && index > 0 => text.push(' '),
+            "sp" | "ows" | "junk" => text += &glyphs::shortened(piece.bytes, SHOWN).replace(' ', "␠"),
+            "crlf" | "lf-bare" | "blank" => {
+                text += if index > 0 { " " } else { "" };
+                text += &glyphs::visible(piece.bytes);
+            }
+            _ => text += &masked(piece, secrets).unwrap_or_else(|| glyphs::shortened(piece.bytes, SHOWN)),
+        }
+        if index == SHOWN && pieces.len() > SHOWN + 1 {
+            return format!("{text}… ({} bytes)", rows::length(pieces));
+        }
+    }
+    text
+}
+
+/// The piece with `•••(22 bytes)` for what is secret in it; `None` if nothing is.
+fn masked(piece: &Piece<'_>, secrets: &[Range<usize>]) -> Option<String> {
+    let end = piece.at + piece.bytes.len();
+    let own = secrets.get(secrets.partition_point(|secret| secret.end <= piece.at)..).unwrap_or_default();
+    let (mut text, mut from) = (Vec::new(), 0);
+    for secret in own.iter().take_while(|secret| secret.start < end) {
+        let (start, stop) = (secret.start.saturating_sub(piece.at).max(from), secret.end.min(end) - piece.at);
+        text.extend_from_slice(piece.bytes.get(from..start).unwrap_or_default());
+        text.extend(format!("•••({} bytes)", stop - start).into_bytes());
+        from = stop;
+    }
+    text.extend_from_slice(piece.bytes.get(from..).unwrap_or_default());
+    (from > 0).then(|| glyphs::shortened(&text, SHOWN * 2))
+}

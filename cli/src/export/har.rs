@@ -1,0 +1,195 @@
+//! A capture as HAR 1.2 for developer tools: only exchanges in good order fit into it; what does not is listed in its comment.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use wirelight::wire::{self, Explanation};
+
+use crate::answers::{self, Answer};
+use crate::capture::{Capture, Connection, Number};
+
+/// Messages of a connection that are looked at.
+const MOST: usize = 10_000;
+
+/// The file.
+pub(super) fn write(capture: &Capture) -> Vec<u8> {
+    let (mut entries, mut left_out) = (Vec::new(), Vec::new());
+    for (number, connection) in &capture.connections {
+        exchanges(capture, *number, connection, &mut entries, &mut left_out);
+    }
+    let comment = match left_out.len() {
+        0 => "All exchanges of the capture.".to_owned(),
+        _ => format!("HAR can only hold well-formed exchanges. Left out: {}.", left_out.join("; ")),
+    };
+    let comment = capture.gaps().into_iter().fold(comment, |comment, gaps| format!("{comment} {gaps}"));
+    let creator = json!({ "name": "wirelight", "version": env!("CARGO_PKG_VERSION") });
+    let log = json!({ "log": { "version": "1.2", "creator": creator, "entries": entries, "comment": comment } });
+    let mut text = serde_json::to_vec_pretty(&log).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+fn exchanges(
+    capture: &Capture,
+    number: Number,
+    connection: &Connection,
+    entries: &mut Vec<Value>,
+    left_out: &mut Vec<String>,
+) {
+    if connection.missing > 0 {
+        left_out.push(format!("connection {number}: {} of its bytes were not recorded", connection.missing));
+        return;
+    }
+    let (asked, sent) = (connection.stream(true), connection.stream(false));
+    let answers = answers::read(&sent, &answers::heads(&asked));
+    let (mut from, mut answered) = (0, 0);
+    let mut answers = answers.into_iter();
+    for _ in 0..MOST {
+        let Some(rest) = asked.get(from..).filter(|rest| !rest.is_empty()) else { return };
+        let (explanation, length) = answers::message(rest);
+        // A wrong day of the week in a date spoils no exchange.
+        if let Some(finding) = explanation.findings().iter().find(|finding| finding.name != "date") {
+            left_out.push(format!("connection {number} from byte {from} on: {finding}"));
+            return;
+        }
+        let end = from + length.max(1);
+        let begins = answered;
+        let answer = answers.by_ref().inspect(|answer| answered += answer.length).find(Answer::is_final);
+        let Some(answer) = answer.filter(|answer| answer.whole) else {
+            left_out.push(format!("connection {number}, the request at byte {from}: no whole answer"));
+            return;
+        };
+        let times = [
+            connection.time_of(true, from),
+            connection.time_of(true, end.saturating_sub(1)),
+            connection.time_of(false, begins),
+            connection.time_of(false, answered.saturating_sub(1)),
+        ];
+        entries.push(entry(capture, number, &explanation, &answer, times));
+        from = end;
+    }
+}
+
+/// `times`: first and last byte of the request, first and last byte of the answer.
+fn entry(capture: &Capture, number: Number, request: &Explanation, answer: &Answer, times: [u64; 4]) -> Value {
+    let [began, asked, answers, ended] = times;
+    let span = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
+    let (send, wait, receive) = (span(began, asked), span(asked, answers), span(answers, ended));
+    json!({
+        "startedDateTime": date(capture.began.saturating_add(began)),
+        "time": send + wait + receive,
+        "request": asked_for(request),
+        "response": response(answer),
+        "cache": {},
+        "timings": { "send": send, "wait": wait, "receive": receive },
+        "connection": number.to_string(),
+    })
+}
+
+fn asked_for(request: &Explanation) -> Value {
+    let fields = fields(request);
+    let target = [piece(request, "target"), piece(request, "query")].concat();
+    let host = value(&fields, "host").unwrap_or("localhost".into());
+    // RFC 9112 §3.3: the server as a whole has the URL of its authority.
+    let url = match target.as_str() {
+        "*" => format!("http://{host}"),
+        path if path.starts_with('/') => format!("http://{host}{path}"),
+        _ => target.clone(),
+    };
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let query: Vec<_> = pairs.map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let body = content(request);
+    let mut json = json!({
+        "method": piece(request, "method"),
+        "url": url,
+        "httpVersion": piece(request, "version"),
+        "cookies": [],
+        "headers": fields,
+        "queryString": query,
+        "headersSize": head_size(request),
+        "bodySize": body.len(),
+    });
+    if !body.is_empty() {
+        let media_type = value(&fields, "content-type").unwrap_or_default();
+        json["postData"] = json!({ "mimeType": media_type, "params": [], "text": String::from_utf8_lossy(&body) });
+    }
+    json
+}
+
+fn response(answer: &Answer) -> Value {
+    let head = wire::explain(&answer.head);
+    let fields = fields(&head);
+    json!({
+        "status": answer.status,
+        "statusText": piece(&head, "reason"),
+        "httpVersion": piece(&head, "version"),
+        "cookies": [],
+        "headers": fields,
+        "content": {
+            "size": answer.body.len(),
+            "mimeType": value(&fields, "content-type").unwrap_or_default(),
+            "text": String::from_utf8_lossy(&answer.body),
+        },
+        "redirectURL": value(&fields, "location").unwrap_or_default(),
+        "headersSize": answer.head.len(),
+        "bodySize": answer.length - answer.head.len(),
+    })
+}
+
+fn piece(message: &Explanation, kind: &str) -> String {
+    let found = message.pieces().find(|piece| piece.kind == kind);
+    found.map_or_else(String::new, |piece| String::from_utf8_lossy(piece.bytes).into_owned())
+}
+
+fn content(message: &Explanation) -> Vec<u8> {
+    let data = message.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
+    data.flat_map(|piece| piece.bytes.to_vec()).collect()
+}
+
+fn head_size(message: &Explanation) -> usize {
+    message.pieces().find(|piece| piece.kind == "blank").map_or(0, |piece| piece.at + piece.bytes.len())
+}
+
+/// The field lines: a name begins one, values go to the last name.
+fn fields(message: &Explanation) -> Vec<Value> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for piece in message.pieces() {
+        let text = String::from_utf8_lossy(piece.bytes);
+        match piece.kind {
+            "name" => fields.push((text.into_owned(), String::new())),
+            "value" => fields.last_mut().into_iter().for_each(|(_, value)| value.push_str(&text)),
+            _ => {}
+        }
+    }
+    fields.into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
+fn value(fields: &[Value], name: &str) -> Option<String> {
+    let same = |field: &&Value| field["name"].as_str().is_some_and(|other| other.eq_ignore_ascii_case(name));
+    fields.iter().find(same).and_then(|field| field["value"].as_str()).map(str::to_owned)
+}
+
+/// ISO 8601, by way of the form of dates that HTTP uses: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn date(nanoseconds: u64) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // Formatting ends with the year 9999; a capture may claim any.
+    let time = Duration::from_nanos(nanoseconds).min(Duration::from_secs(253_402_300_799));
+    let http = httpdate::fmt_http_date(UNIX_EPOCH + time);
+    let parts: Vec<_> = http.split(' ').collect();
+    let [_, day, month, year, clock, _] = parts[..] else { return http };
+    let month = MONTHS.iter().position(|name| *name == month).unwrap_or(0) + 1;
+    format!("{year}-{month:02}-{day}T{clock}.{:03}Z", time.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_iso_8601() {
+        assert_eq!(date(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(date(784_111_777_012_345_678), "1994-11-06T08:49:37.012Z");
+        assert!(date(u64::MAX).ends_with('Z'));
+    }
+}

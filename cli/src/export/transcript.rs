@@ -1,0 +1,47 @@
+//! A capture as text for reading and for reports: times, offsets, directions, line ends drawn; secrets are masked already.
+
+use std::fmt::Write;
+
+use crate::capture::{Capture, Connection, Number};
+use crate::glyphs;
+
+/// The transcript, connection by connection.
+pub(super) fn write(capture: &Capture) -> Vec<u8> {
+    let mut out = String::from(
+        "wirelight transcript, times in ms since the server began; → client to server, ← server to client\n",
+    );
+    if let Some(gaps) = capture.gaps() {
+        out.push_str(&gaps);
+        out.push('\n');
+    }
+    for (number, connection) in &capture.connections {
+        // Writing into memory cannot fail.
+        let _ = one(&mut out, *number, connection);
+    }
+    out.into_bytes()
+}
+
+fn one(out: &mut String, number: Number, connection: &Connection) -> std::fmt::Result {
+    let peer = connection.peer.map_or_else(|| "somebody".to_owned(), |peer| peer.to_string());
+    writeln!(out, "\n#{number} from {peer}\n{}  open", stamp(connection.opened))?;
+    for transfer in &connection.transfers {
+        let arrow = if transfer.from_client { '→' } else { '←' };
+        let (mut time, mut offset) = (stamp(transfer.time), transfer.offset);
+        for line in transfer.bytes.split_inclusive(|byte| *byte == b'\n') {
+            writeln!(out, "{time}  {arrow} {offset:>7}  {}", glyphs::visible(line))?;
+            offset = offset.saturating_add(line.len() as u64);
+            time = " ".repeat(time.len());
+        }
+    }
+    if connection.missing > 0 {
+        writeln!(out, "{} bytes were not recorded", connection.missing)?;
+    }
+    match connection.closed {
+        Some(time) => writeln!(out, "{}  close, {}", stamp(time), glyphs::visible(connection.how.as_bytes())),
+        None => writeln!(out, "not closed when the capture ended"),
+    }
+}
+
+fn stamp(time: u64) -> String {
+    format!("{:>12.3}", time as f64 / 1e6)
+}

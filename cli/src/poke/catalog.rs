@@ -1,0 +1,54 @@
+//! The list of experiments on three shelves: which one a name means, and which one comes next.
+
+use std::io::{IsTerminal, Write};
+
+use super::target::Target;
+use crate::experiment::{self, Experiment};
+use crate::{Failure, say};
+
+const SHELVES: [(&str, &str); 3] = [("first", "First"), ("break", "Break it"), ("attack", "Attack it")];
+/// Columns of one of the two entries of a row.
+const COLUMN: usize = 38;
+
+/// Returns the experiment of this name or number, and its place, from 0.
+pub(super) fn find(name: &str) -> Result<(usize, Experiment), Failure> {
+    let by_number = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let mut all = experiment::list("experiments").into_iter().enumerate();
+    let found = all.find(|(index, one)| Some(*index) == by_number || one.text("name") == name);
+    found.ok_or_else(|| {
+        // A person sees which ones there are; a script gets the one sentence that it gets for every mistake.
+        if std::io::stderr().is_terminal() {
+            let _ = writeln!(std::io::stderr(), "{}\n", list());
+        }
+        Failure::usage(format!("there is no experiment {name:?}; `wirelight poke --experiment` lists them"))
+    })
+}
+
+/// All experiments, with their numbers and titles; fits 80 columns and 24 lines.
+pub(super) fn list() -> String {
+    let all = experiment::list("experiments");
+    let mut text = String::new();
+    for (shelf, heading) in SHELVES {
+        let on_it = all.iter().enumerate().filter(|(_, one)| one.text("shelf") == shelf);
+        let entries: Vec<_> = on_it.map(|(index, one)| format!("{:>4}  {}", index + 1, one.text("title"))).collect();
+        text += &format!("{heading}\n");
+        let (left, right) = entries.split_at(entries.len().div_ceil(2));
+        for (index, entry) in left.iter().enumerate() {
+            let row = format!("{entry:COLUMN$}{}", right.get(index).map_or("", String::as_str));
+            text += &format!("{}\n", row.trim_end());
+        }
+    }
+    text + "\nPlay one with `wirelight poke --experiment NUMBER`."
+}
+
+/// Says what to play after the experiment at this place.
+pub(super) fn say_next(index: usize, target: Target) {
+    let at = if target == Target::Demo { String::new() } else { format!(" {target}") };
+    match experiment::list("experiments").get(index + 1) {
+        Some(next) => {
+            let title = next.text("title");
+            say(format_args!("Next: wirelight poke --experiment {}{at}   ({title})", index + 2));
+        }
+        None => say(format_args!("That was the last one. Next: wirelight poke --suite {target}")),
+    }
+}

@@ -1,0 +1,154 @@
+//! One experiment as a lesson: a question, a prediction, the bytes, and what came of it; plays on any server of this machine.
+
+use std::io::{BufRead, IsTerminal};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::exchange::{self, Note, Options, Transcript, View};
+use super::printer::Printer;
+use super::server::{self, TestServer};
+use super::target::Target;
+use super::timeline::Timeline;
+use super::{catalog, verdict};
+use crate::answers;
+use crate::experiment::{Experiment, Step};
+use crate::{Failure, say, say_hanging};
+
+/// Bytes read at most, and how long to listen.
+const MOST: (usize, Duration) = (4 * 1024 * 1024, Duration::from_secs(60));
+
+/// What a person at the terminal says to a question.
+enum Prediction {
+    Choice(usize),
+    None,
+    Quit,
+}
+
+/// Plays the experiment of this name or number. `both`: with the server's side on the same axis.
+pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bool) -> Result<(), Failure> {
+    let (index, experiment) = catalog::find(name)?;
+    let experiment = experiment.in_run(unique());
+    let choices = experiment.texts("choices");
+    if predicted.is_some_and(|number| number > choices.len()) {
+        return Err(Failure::usage(format!("--predict must be a number from 1 to {} here", choices.len())));
+    }
+    say(format_args!("{}. {}\n\n{}", index + 1, experiment.text("title"), experiment.delivery()));
+    say_hanging("", experiment.text("question"));
+    say("");
+    for (number, choice) in choices.iter().enumerate() {
+        say_hanging(&format!("  {}  ", number + 1), choice);
+    }
+    let predicted = match predicted.map_or_else(|| ask(choices.len()), Prediction::Choice) {
+        Prediction::Choice(number) => Some(number),
+        Prediction::None => None,
+        Prediction::Quit => return Ok(()),
+    };
+    say("");
+    let outcome = play(&experiment, target, both)?;
+    say("");
+    verdict::reveal(&experiment, predicted, &outcome);
+    say("");
+    say_hanging("Change it: ", experiment.text("change"));
+    let both = if both { " --both" } else { "" };
+    say(format_args!("  {}{both}", experiment.command(&target.to_string())));
+    catalog::say_next(index, target);
+    Ok(())
+}
+
+/// No two plays within one limit's window have the same.
+fn unique() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}
+
+/// Asks a person at the terminal: a prediction made is remembered, one that was only read is not.
+fn ask(choices: usize) -> Prediction {
+    if !std::io::stdin().is_terminal() {
+        return Prediction::None;
+    }
+    say(format_args!("\nWhat do you think? 1 to {choices}; Enter just shows it, q leaves:"));
+    loop {
+        let mut line = String::new();
+        if std::io::stdin().lock().read_line(&mut line).is_err() {
+            return Prediction::None;
+        }
+        match line.trim() {
+            "" => return Prediction::None,
+            "q" | "Q" | "quit" | "exit" => return Prediction::Quit,
+            text => match text.parse() {
+                Ok(number) if (1..=choices).contains(&number) => return Prediction::Choice(number),
+                _ => say(format_args!("A number from 1 to {choices}, Enter or q:")),
+            },
+        }
+    }
+}
+
+fn play(experiment: &Experiment, target: Target, both: bool) -> Result<verdict::Outcome, Failure> {
+    let (steps, heads) = (experiment.steps(), answers::heads(&experiment.sent()));
+    let mut own = None;
+    let timeline = both.then(|| Timeline::new(heads.clone()));
+    let server = match (experiment.answer(), target) {
+        (Some(response), _) => server::respond_with(response)?,
+        (None, Target::Address(server)) => server,
+        (None, Target::Demo) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
+    };
+    let printer = Printer::new(heads.clone());
+    let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
+    // Two seconds of 1 KiB/s show what there is to see; then the rest at full speed.
+    let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
+    let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
+    let options = Options { slow, most: MOST, busy: experiment.is_busy(), began, ..Options::default() };
+    let (transcript, other) = with_other(experiment, &steps, server, &options, view);
+    finish(own, timeline);
+    let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
+    Ok(verdict::Outcome { answers: answers::read(&received, &heads), ending, other })
+}
+
+/// Stops the server, and prints its side beside the client's if that was asked for.
+pub(super) fn finish(server: Option<TestServer>, timeline: Option<Timeline>) {
+    timeline.iter().for_each(Timeline::wait_for_the_end);
+    drop(server);
+    timeline.iter().for_each(Timeline::print);
+}
+
+/// Runs the exchange; where the experiment is about others, another client asks meanwhile, and its status comes back too.
+pub(super) fn with_other(
+    experiment: &Experiment,
+    steps: &[Step],
+    server: SocketAddr,
+    options: &Options,
+    view: &dyn View,
+) -> (std::io::Result<Transcript>, Option<u16>) {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| exchange::run(server, steps, options, view));
+        let other = experiment.statuses("other").and_then(|_| other(server, options.began, view));
+        let broken = |_| Err(std::io::Error::other("the exchange broke off"));
+        (first.join().unwrap_or_else(broken), other)
+    })
+}
+
+/// What another client gets in the meantime.
+fn other(server: SocketAddr, began: Instant, view: &dyn View) -> Option<u16> {
+    std::thread::sleep(Duration::from_millis(100)); // so that the first one is there first
+    let asked = began.elapsed();
+    let request = Step::Send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec());
+    let options = Options { most: (64 * 1024, Duration::from_secs(5)), began, ..Options::default() };
+    let clock = FirstByte::default();
+    let transcript = exchange::run(server, &[request], &options, &clock);
+    let answer = transcript.ok().and_then(|transcript| answers::read(&transcript.received, &[]).pop());
+    let status = answer.map(|answer| answer.status);
+    let took = clock.0.get().copied().unwrap_or(began.elapsed()).saturating_sub(asked);
+    view.note(asked, Note::Other(status, took));
+    status
+}
+
+/// When the first byte of a response came.
+#[derive(Default)]
+struct FirstByte(std::sync::OnceLock<Duration>);
+
+impl View for FirstByte {
+    fn note(&self, at: Duration, note: Note<'_>) {
+        if let Note::Received(_) = note {
+            self.0.get_or_init(|| at);
+        }
+    }
+}

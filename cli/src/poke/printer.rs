@@ -1,0 +1,192 @@
+//! An exchange as it happens, line by line: times, both directions, a rule between responses; floods are folded.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use wirelight::wire;
+
+use super::exchange::{Ending, Note, View, locked};
+use super::fold;
+use super::seams::Seams;
+use crate::answers::Answer;
+use crate::{say, screen};
+
+/// The column at which text begins, after the time and the arrow.
+const MARGIN: usize = 15;
+/// Bytes after which a side has shown enough.
+const SHOWN: usize = 8 * 1024;
+/// Lines of one piece that are shown.
+const LINES: usize = 200;
+
+/// Prints notes at once.
+pub(super) struct Printer(Mutex<State>);
+
+struct State {
+    columns: Option<usize>,
+    seams: Seams,
+    /// Responses that have begun.
+    number: usize,
+    /// The last complete response, how many like it followed and were not printed, and the first of these.
+    before: Option<Answer>,
+    alike: usize,
+    folded: Vec<u8>,
+    /// The last byte that came, and the reads and bytes of nothing else that followed and were not printed.
+    last: Option<u8>,
+    run: (usize, usize),
+    /// Bytes printed of what the client sent, and of what the server sent.
+    shown: [usize; 2],
+}
+
+impl Printer {
+    /// `heads`: see [`crate::answers::heads`].
+    pub(super) fn new(heads: Vec<bool>) -> Printer {
+        Printer(Mutex::new(State {
+            columns: screen::columns(&std::io::stdout()),
+            seams: Seams::new(heads),
+            number: 0,
+            before: None,
+            alike: 0,
+            folded: Vec::new(),
+            last: None,
+            run: (0, 0),
+            shown: [0; 2],
+        }))
+    }
+}
+
+impl View for Printer {
+    fn note(&self, at: Duration, note: Note<'_>) {
+        let mut state = locked(&self.0);
+        if let Note::Received(bytes) = note {
+            return state.received(at, bytes);
+        }
+        state.flush(at);
+        match note {
+            Note::Sent(bytes) => match fold::repetition(bytes) {
+                Some((unit, count)) => {
+                    state.bytes(at, '→', unit);
+                    state.text(at, '→', &format!("… {} more like it", count - 1));
+                }
+                None => state.bytes(at, '→', bytes),
+            },
+            note => state.text(at, ' ', &sentence(&note)),
+        }
+    }
+}
+
+/// What a note without bytes says.
+pub(super) fn sentence(note: &Note<'_>) -> String {
+    match note {
+        Note::Connected(server) => format!("connected to {server}"),
+        Note::Sent(bytes) | Note::Received(bytes) => format!("{} bytes", bytes.len()),
+        Note::HalfClosed => "we close our side".to_owned(),
+        Note::Stopped(kind) => format!("the server stopped reading: {kind}"),
+        Note::Waiting(time) => {
+            format!("…  waiting for the server (it may take {} s; Ctrl-C stops)", time.as_secs())
+        }
+        Note::Other(Some(status), took) => {
+            format!("another client asks meanwhile, and has its {status} {:.1} ms later", took.as_secs_f64() * 1_000.0)
+        }
+        Note::Other(None, took) => {
+            format!("another client asks meanwhile, and has nothing after {} ms", took.as_millis())
+        }
+        Note::Ended(Ending::Fin, length) => format!("server FIN after {length} bytes"),
+        Note::Ended(Ending::Reset, length) => format!("server RST after {length} bytes"),
+        Note::Ended(Ending::Open, 0) => {
+            "nothing came, the server kept the connection open; poke closes it (--hold TIME waits longer)".to_owned()
+        }
+        Note::Ended(Ending::Open, length) => {
+            format!("{length} bytes came, the server kept the connection open; poke closes it")
+        }
+    }
+}
+
+impl State {
+    fn received(&mut self, at: Duration, bytes: &[u8]) {
+        let mut from = 0;
+        for part in self.seams.push(bytes) {
+            let piece = bytes.get(from..from + part.length).unwrap_or_default();
+            from += part.length;
+            if part.begins && part.completes.as_ref().is_some_and(|answer| self.has_seen(answer)) {
+                if self.alike == 0 {
+                    self.folded = piece.to_vec();
+                }
+                self.alike += 1;
+                continue;
+            }
+            if !part.begins && fold::is_uniform(piece) && piece.last().copied() == self.last {
+                self.run = (self.run.0 + 1, self.run.1 + piece.len());
+            } else {
+                self.flush(at);
+                if part.begins {
+                    self.rule();
+                }
+                self.bytes(at, '←', piece);
+            }
+            self.last = piece.last().copied();
+            self.before = part.completes.or(self.before.take());
+        }
+    }
+
+    /// Whether `answer` differs from the one before it in digits alone: a date, a count.
+    fn has_seen(&self, answer: &Answer) -> bool {
+        let words = |head: &[u8]| head.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
+        self.before.as_ref().is_some_and(|before| {
+            (before.status, &before.body) == (answer.status, &answer.body) && words(&before.head) == words(&answer.head)
+        })
+    }
+
+    /// Prints what was folded.
+    fn flush(&mut self, at: Duration) {
+        match (std::mem::take(&mut self.alike), &self.before) {
+            // A single one is not a flood.
+            (1, _) => {
+                self.rule();
+                let folded = std::mem::take(&mut self.folded);
+                self.bytes(at, '←', &folded);
+            }
+            (alike @ 2.., Some(before)) => {
+                let line = format!("… {alike} more like it ({})", before.status);
+                self.number += alike;
+                self.text(at, '←', &line);
+            }
+            _ => {}
+        }
+        if let (reads @ 1.., length) = std::mem::take(&mut self.run) {
+            let byte = fold::line(&[self.last.unwrap_or_default()]);
+            self.text(at, '←', &format!("… {reads} more reads: {length} × {byte}"));
+        }
+    }
+
+    /// Between two responses.
+    fn rule(&mut self) {
+        self.number += 1;
+        if self.number > 1 {
+            say(format_args!("{:MARGIN$}── response {} {}", "", self.number, "─".repeat(24)));
+        }
+    }
+
+    fn bytes(&mut self, at: Duration, arrow: char, bytes: &[u8]) {
+        let [client, server] = &mut self.shown;
+        let shown = if arrow == '→' { client } else { server };
+        if *shown > SHOWN {
+            return;
+        }
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let text: Vec<_> = lines.by_ref().take(LINES).map(fold::line).collect();
+        let text = text.join("\n");
+        *shown += text.len();
+        let enough = *shown > SHOWN || lines.next().is_some();
+        self.text(at, arrow, &text);
+        if enough {
+            self.text(at, arrow, "and so on: the rest is not shown");
+        }
+    }
+
+    fn text(&self, at: Duration, arrow: char, text: &str) {
+        let stamp = format!("{:>7.1} ms  {arrow}  ", at.as_secs_f64() * 1_000.0);
+        // Further lines, wrapped or not, begin under the text.
+        let text = wire::wrap(text, MARGIN, self.columns);
+        say(format_args!("{stamp}{text}"));
+    }
+}

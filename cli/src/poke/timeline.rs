@@ -1,0 +1,320 @@
+//! Both sides of an exchange on one axis: the client's notes on the left, the events of the server's trace on the right.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use wirelight::{Trace, wire};
+
+use super::exchange::{Ending, Note, View, locked};
+use super::seams::Seams;
+use super::server_side::ServerSide;
+use super::{fold, printer};
+use crate::{say, screen};
+
+/// Columns of the time, and of the line between the two sides.
+const TIME: usize = 12;
+const RULE: &str = " │ ";
+/// Columns of a page: without a terminal, and at most.
+const USUAL: usize = 80;
+const WIDEST: usize = 120;
+/// Lines of one piece that are shown.
+const LINES: usize = 6;
+/// Bytes of each read and write that the server reports.
+const DATA: usize = 4 * 1024;
+/// The longest pattern of entries whose repetition is recognized, and the repetitions from which on it is folded.
+const PATTERN: usize = 12;
+const TIMES: usize = 4;
+
+/// Collects what both sides report, until [`Timeline::print`].
+pub(super) struct Timeline {
+    /// One moment on two clocks: the client's notes go by the first, the server's trace by the second.
+    pub(super) began: Instant,
+    began_wall: SystemTime,
+    notes: Mutex<Notes>,
+    trace: Arc<Mutex<Vec<u8>>>,
+}
+
+/// What one side does at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Since the timeline began.
+    pub(super) at: Duration,
+    pub(super) side: Side,
+    pub(super) arrow: char,
+    pub(super) text: String,
+    /// All bytes that this side has sent or received so far, and one more for the end of the stream; 0 where nothing moves.
+    pub(super) moved: usize,
+}
+
+/// The client's side so far.
+struct Notes {
+    entries: Vec<Entry>,
+    seams: Seams,
+    sent: usize,
+    received: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Client,
+    Server,
+}
+
+impl Entry {
+    fn receives(&self) -> bool {
+        self.arrow == if self.side == Side::Client { '←' } else { '→' }
+    }
+}
+
+/// Where the trace goes.
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        locked(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl View for Timeline {
+    fn note(&self, at: Duration, note: Note<'_>) {
+        let notes = &mut *locked(&self.notes);
+        let mut push = |arrow, text, moved| notes.entries.push(Entry { at, side: Side::Client, arrow, text, moved });
+        match note {
+            Note::Sent(bytes) => {
+                notes.sent += bytes.len();
+                push('→', drawn(bytes), notes.sent);
+            }
+            Note::Received(bytes) => {
+                let mut from = 0;
+                for part in notes.seams.push(bytes) {
+                    let piece = bytes.get(from..from + part.length).unwrap_or_default();
+                    from += part.length;
+                    notes.received += part.length;
+                    push('←', first_line(piece), notes.received);
+                }
+            }
+            Note::Waiting(_) => say(printer::sentence(&note)),
+            // The end of a stream comes after its last byte.
+            Note::HalfClosed | Note::Ended(Ending::Open, _) => push(' ', brief(&note), notes.sent + 1),
+            note => push(' ', brief(&note), 0),
+        }
+    }
+}
+
+impl Timeline {
+    /// `heads`: see [`crate::answers::heads`].
+    pub(super) fn new(heads: Vec<bool>) -> Timeline {
+        let notes = Notes { entries: Vec::new(), seams: Seams::new(heads), sent: 0, received: 0 };
+        let (began, began_wall) = (Instant::now(), SystemTime::now());
+        Timeline { began, began_wall, notes: Mutex::new(notes), trace: Arc::default() }
+    }
+
+    /// The trace that a server must have to be on this timeline.
+    pub(super) fn trace(&self) -> Trace {
+        Trace::json().to(Lines(Arc::clone(&self.trace))).bytes(DATA)
+    }
+
+    /// Waits until the server has closed its first connection, but not for ever: it may have lost the event.
+    pub(super) fn wait_for_the_end(&self) {
+        let until = Instant::now() + Duration::from_secs(1);
+        let closed = |event: &Value| event["e"] == "conn.close" && event["c"] == 1;
+        while Instant::now() < until && !self.events().iter().any(closed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Prints both sides.
+    pub(super) fn print(&self) {
+        let width = screen::columns(&io::stdout()).unwrap_or(USUAL).min(WIDEST);
+        let events = self.events();
+        let mut server = ServerSide::default();
+        let mut entries = locked(&self.notes).entries.clone();
+        entries.extend(events.iter().filter_map(|event| {
+            let wall = Duration::from_nanos(events.first()?["unix_ns"].as_u64()?.saturating_add(event["t"].as_u64()?));
+            let began = self.began_wall.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            server.entry(wall.saturating_sub(began), event)
+        }));
+        page(merged(entries), width).iter().for_each(say);
+    }
+
+    fn events(&self) -> Vec<Value> {
+        let text = locked(&self.trace).clone();
+        text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+}
+
+/// What happened, in the width of a column.
+fn brief(note: &Note<'_>) -> String {
+    match note {
+        Note::Connected(_) => "connected".to_owned(),
+        Note::Ended(Ending::Fin, length) => format!("FIN after {length} bytes"),
+        Note::Ended(Ending::Reset, length) => format!("RST after {length} bytes"),
+        Note::Ended(Ending::Open, length) => format!("poke closes, after {length} bytes"),
+        Note::Other(Some(status), took) => {
+            format!("another client asks, and has its {status} {:.1} ms later", took.as_secs_f64() * 1_000.0)
+        }
+        note => printer::sentence(note),
+    }
+}
+
+/// The first line of a piece, and how long it is.
+fn first_line(bytes: &[u8]) -> String {
+    let line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let rest = if line.len() < bytes.len() { format!("\n… {} bytes", bytes.len()) } else { String::new() };
+    format!("{}{rest}", fold::line(line))
+}
+
+/// A few lines of a piece.
+fn drawn(bytes: &[u8]) -> String {
+    if let Some((unit, count)) = fold::repetition(bytes) {
+        return format!("{}\n({count} times in a row)", drawn(unit));
+    }
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let mut shown: Vec<_> = lines.by_ref().take(LINES).map(fold::line).collect();
+    let rest = lines.count();
+    if rest > 0 {
+        shown.push(format!("… {rest} more lines, {} bytes in all", bytes.len()));
+    }
+    shown.join("\n")
+}
+
+/// In the order of time. The two clocks differ by the moments between their readings: what arrives was sent before.
+fn merged(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let moves = |side, receives| {
+        let own = entries.iter().filter(move |one| one.side == side && one.receives() == receives && one.moved > 0);
+        own.cloned().collect::<Vec<_>>()
+    };
+    let after = |sent: &[Entry], moved| {
+        let cause = sent.iter().find(|one| one.moved >= moved);
+        cause.map_or(Duration::ZERO, |cause| cause.at + Duration::from_nanos(1))
+    };
+    let (asked, mut answered) = (moves(Side::Client, false), moves(Side::Server, false));
+    let late = moves(Side::Server, true).iter().map(|read| after(&asked, read.moved).saturating_sub(read.at)).max();
+    let late = late.unwrap_or_default();
+    answered.iter_mut().for_each(|entry| entry.at += late);
+    let mut now = Duration::ZERO;
+    for entry in &mut entries {
+        match (entry.side, entry.arrow) {
+            (Side::Server, _) => entry.at += late,
+            (Side::Client, '←') => now = now.max(after(&answered, entry.moved)),
+            (Side::Client, _) => {}
+        }
+        if entry.side == Side::Client {
+            entry.at = entry.at.max(now);
+        }
+    }
+    entries.sort_by_key(|entry| entry.at);
+    let first = entries.first().map_or(Duration::ZERO, |entry| entry.at);
+    entries.iter_mut().for_each(|entry| entry.at -= first);
+    entries
+}
+
+/// The lines of the page, repetitions folded.
+fn page(entries: Vec<Entry>, width: usize) -> Vec<String> {
+    let left = (width.saturating_sub(TIME + RULE.chars().count())) * 3 / 7;
+    let right = width.saturating_sub(TIME + RULE.chars().count() + left);
+    let mut lines = vec![format!("{:TIME$}{:left$}{RULE}server", "", "client")];
+    lines.push(format!("{:TIME$}{}─┼─{}", "", "─".repeat(left), "─".repeat(right)));
+    let mut at = 0;
+    while let Some(entry) = entries.get(at) {
+        let (length, times) = repetition(entries.get(at..).unwrap_or_default());
+        lines.extend(row(entry, left, right));
+        at += 1;
+        if times >= TIMES {
+            let shown = at - 1 + length;
+            lines.extend(entries.get(at..shown).unwrap_or_default().iter().flat_map(|entry| row(entry, left, right)));
+            lines.push(format!("{:>TIME$}{} more like it", "…  ", times - 1));
+            at = shown + length * (times - 1);
+        }
+    }
+    lines
+}
+
+/// How many entries the pattern has that `entries` begin with, and how often it occurs in a row; numbers do not matter.
+fn repetition(entries: &[Entry]) -> (usize, usize) {
+    let alike = |a: &Entry, b: &Entry| a.side == b.side && a.arrow == b.arrow && shape(a) == shape(b);
+    let times = |length: usize| {
+        let pattern = entries.get(..length).unwrap_or_default();
+        // Where both sides take part, a repetition is easier to read if it begins with the client.
+        let mixed = pattern.iter().any(|one| one.side == Side::Client);
+        if mixed && pattern.first().is_some_and(|one| one.side == Side::Server) {
+            return 1;
+        }
+        let is_like = |one: &&[Entry]| one.len() == length && one.iter().zip(pattern).all(|(a, b)| alike(a, b));
+        entries.chunks(length).take_while(is_like).count()
+    };
+    (1..=PATTERN.min(entries.len()))
+        .map(|length| (length, times(length)))
+        .find(|(_, times)| *times >= TIMES)
+        .unwrap_or((1, 1))
+}
+
+/// The text without what differs between repetitions: numbers, and the byte of a piece that is one byte.
+fn shape(entry: &Entry) -> String {
+    let single = entry.side == Side::Client && entry.arrow == '→' && entry.text.chars().count() == 1;
+    if single { String::new() } else { entry.text.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect() }
+}
+
+/// The lines of one entry, on its side.
+fn row(entry: &Entry, left: usize, right: usize) -> Vec<String> {
+    let columns = if entry.side == Side::Client { left } else { right };
+    let text = format!("{} {}", entry.arrow, wire::wrap(&entry.text, 2, Some(columns)));
+    let mut stamp = format!("{:>7.1} ms  ", entry.at.as_secs_f64() * 1_000.0);
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let cell = match entry.side {
+            Side::Client => {
+                let padding = " ".repeat(left.saturating_sub(wire::display_width(line)));
+                format!("{line}{padding}{}", RULE.trim_end())
+            }
+            Side::Server => format!("{:left$}{RULE}{line}", ""),
+        };
+        lines.push(format!("{stamp}{cell}").trim_end().to_owned());
+        stamp = " ".repeat(TIME);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(at: u64, side: Side, arrow: char, text: &str, moved: usize) -> Entry {
+        Entry { at: Duration::from_millis(at), side, arrow, text: text.to_owned(), moved }
+    }
+
+    #[test]
+    fn nothing_arrives_before_it_was_sent() {
+        let order = |entries: Vec<Entry>| merged(entries).iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+        let entries = vec![
+            entry(10, Side::Client, '→', "ask", 3),
+            entry(9, Side::Server, ' ', "accept", 0),
+            entry(9, Side::Server, '→', "read", 3),
+            entry(11, Side::Client, '←', "answer", 5),
+            entry(12, Side::Server, '←', "write", 5),
+            entry(13, Side::Client, ' ', "close", 0),
+        ];
+        assert_eq!(order(entries), ["ask", "accept", "read", "write", "answer", "close"]);
+    }
+
+    #[test]
+    fn a_page_is_no_wider_than_the_screen_and_repetitions_fold() {
+        let long = "a sentence that is much longer than half of a narrow screen has columns";
+        let mut entries = vec![entry(0, Side::Client, ' ', long, 0), entry(1, Side::Server, '→', long, 0)];
+        for at in 2..12 {
+            entries.push(entry(at, Side::Client, '→', "G", 0));
+            entries.push(entry(at, Side::Server, '→', &format!("recv(): {at} bytes"), 0));
+        }
+        let lines = page(entries, 60);
+        assert!(lines.iter().all(|line| wire::display_width(line) <= 60), "{lines:#?}");
+        assert!(lines.contains(&"         …  9 more like it".to_owned()), "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.contains("recv()")).count(), 1, "{lines:#?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! What an experiment came to: judged by what came from the server, and by what the RFC asks for and allows.
+
+use wirelight::FAULTS;
+
+use super::exchange::Ending;
+use crate::answers::Answer;
+use crate::experiment::Experiment;
+use crate::say_hanging;
+
+/// What came from a server.
+pub(super) struct Outcome {
+    pub(super) answers: Vec<Answer>,
+    pub(super) ending: Ending,
+    /// The status that another client got meanwhile.
+    pub(super) other: Option<u16>,
+}
+
+/// How an outcome is to be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Right,
+    /// With the reason.
+    Tolerated(String),
+    Wrong,
+}
+
+/// Judges the outcome of an experiment by rules that hold for any server. `None`: there are none, it needs a route of the demo.
+pub(super) fn judge(experiment: &Experiment, outcome: &Outcome) -> Option<Verdict> {
+    let right = experiment.right_outcomes()?;
+    if experiment.statuses("other").is_some() && outcome.other.is_none() {
+        return Some(Verdict::Wrong);
+    }
+    if right.iter().any(|expected| outcome.fits(expected)) {
+        return Some(Verdict::Right);
+    }
+    let tolerated = experiment.tolerated_outcomes().into_iter().find(|(expected, _)| outcome.fits(expected));
+    Some(tolerated.map_or(Verdict::Wrong, |(_, reason)| Verdict::Tolerated(reason)))
+}
+
+/// Prints what came, whether the prediction was right, and why it is so.
+pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome) {
+    let sections = experiment.texts("rfc").join(", ");
+    let expected = outcome.is_the_expected_one(experiment);
+    if expected {
+        say_hanging("", &compared(experiment, predicted));
+    } else {
+        differs(experiment, predicted, outcome, &sections);
+    }
+    say_hanging("Why: ", &format!("{} ({sections})", experiment.text("why")));
+    if expected && !experiment.text("policy").is_empty() {
+        say_hanging("     ", experiment.text("policy"));
+    }
+    // Only a server that says so is known to have found this fault.
+    for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
+        if outcome.answers.iter().any(|answer| String::from_utf8_lossy(&answer.body).contains(row.sentence)) {
+            let place = experiment.number("at").map_or(String::new(), |at| format!(", byte {at}"));
+            say_hanging("The fault: ", &format!("{}{place} ({}).", row.sentence, row.rfc));
+        }
+    }
+    outcome.incomplete().iter().for_each(|text| say_hanging("", text));
+}
+
+/// The prediction beside what came, which is what the experiment says.
+fn compared(experiment: &Experiment, predicted: Option<usize>) -> String {
+    let right = experiment.number("right").unwrap_or(0) as usize;
+    let truth = experiment.texts("choices").get(right).copied().unwrap_or_default().to_owned();
+    match predicted {
+        Some(number) if number == right + 1 => format!("You said {number}, and so it is: {truth}."),
+        Some(number) if experiment.allowed().contains(&(number - 1)) => {
+            format!("You said {number}. The RFC allows that as well; here it is {}: {truth}.", right + 1)
+        }
+        Some(number) => format!("You said {number}. It is {}: {truth}.", right + 1),
+        None => format!("It is {}: {truth}.", right + 1),
+    }
+}
+
+/// What came is not what the experiment says: nothing is known of the prediction, but what the rule says of the server.
+fn differs(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome, sections: &str) {
+    let choice = predicted.and_then(|number| Some((number, *experiment.texts("choices").get(number - 1)?)));
+    let said = choice.map_or(String::new(), |(number, choice)| format!("You said {number}: {choice}. "));
+    let ours = experiment.statuses("statuses").unwrap_or_default();
+    let end = if experiment.text("end") == "open" { Ending::Open } else { Ending::Fin };
+    say_hanging("", &format!("{said}Here: {}. wirelight: {}.", outcome.phrase(), phrase(&ours, end)));
+    match judge(experiment, outcome) {
+        Some(Verdict::Right) => say_hanging("", &format!("This is right as well ({sections}).")),
+        Some(Verdict::Tolerated(reason)) => say_hanging("", &format!("This is tolerated. {reason}")),
+        Some(Verdict::Wrong) => {
+            say_hanging("", &format!("The rule asks for {} ({sections}).", rule(experiment)));
+        }
+        None => {}
+    }
+    if outcome.answers.iter().any(|answer| answer.status == 404) {
+        let more = "this server may not have the path. Without an address the experiment starts a server that has it.";
+        say_hanging("404: ", more);
+    }
+}
+
+impl Outcome {
+    /// Whether everything came that the experiment says.
+    fn is_the_expected_one(&self, experiment: &Experiment) -> bool {
+        let last = self.answers.last().map_or("".into(), |answer| String::from_utf8_lossy(&answer.head));
+        let last = last.to_ascii_lowercase();
+        let has = |field: &&str| last.contains(&format!("\r\n{}:", field.to_ascii_lowercase()));
+        let mut bodies = self.answers.iter().zip(experiment.texts("bodies"));
+        if experiment.answer().is_some() {
+            return self.answers.iter().any(|answer| !answer.whole) && self.ending == Ending::Open;
+        }
+        Some(self.statuses()) == experiment.statuses("statuses")
+            && self.ending.name() == experiment.text("end")
+            && self.answers.iter().all(|answer| answer.whole)
+            && experiment.texts("headers").iter().all(has)
+            && bodies.all(|(answer, words)| String::from_utf8_lossy(&answer.body).contains(words))
+            && experiment.statuses("other").is_none_or(|statuses| self.other == statuses.first().copied())
+    }
+
+    /// Whether it is `ok 400 close`: the statuses of the responses in order, and the end.
+    fn fits(&self, expected: &str) -> bool {
+        let words: Vec<_> = expected.split(' ').collect();
+        let Some((end, statuses)) = words.split_last() else { return false };
+        let fits = |(word, answer): (&&str, &Answer)| {
+            answer.whole && if *word == "ok" { is_accepted(answer.status) } else { *word == answer.status.to_string() }
+        };
+        *end == self.ending.name()
+            && statuses.len() == self.answers.len()
+            && statuses.iter().zip(&self.answers).all(fits)
+    }
+
+    fn statuses(&self) -> Vec<u16> {
+        self.answers.iter().map(|answer| answer.status).collect()
+    }
+
+    /// What came, in a few words: `404, then it closes`.
+    fn phrase(&self) -> String {
+        phrase(&self.statuses(), self.ending)
+    }
+
+    /// How much of a response that did not end is there.
+    pub(super) fn incomplete(&self) -> Option<String> {
+        let answer = self.answers.iter().find(|answer| !answer.whole && answer.status != 0)?;
+        let announced = answer.announced.map_or(String::new(), |length| format!(" of {length}"));
+        Some(format!("The client has {}{announced} bytes of the body and waits for more.", answer.body.len()))
+    }
+}
+
+fn phrase(statuses: &[u16], ending: Ending) -> String {
+    let words: Vec<_> = statuses
+        .chunk_by(|a, b| a == b)
+        .map(|equal| match (equal, equal.len()) {
+            ([0, ..], _) => "bytes that are not HTTP".to_owned(),
+            ([status, ..], 1) => status.to_string(),
+            ([status, ..], count) => format!("{count} × {status}"),
+            ([], _) => String::new(),
+        })
+        .collect();
+    let came = if words.is_empty() { "no response".to_owned() } else { words.join(", ") };
+    let end = match ending {
+        Ending::Fin => "then it closes",
+        Ending::Reset => "then it resets the connection",
+        Ending::Open => "and the connection stays open",
+    };
+    format!("{came}, {end}")
+}
+
+/// What the rule asks for, in a few words: `400`, `408, then it closes`.
+pub(super) fn rule(experiment: &Experiment) -> String {
+    let right = experiment.right_outcomes().unwrap_or_default();
+    let word = |status: &str| if status == "ok" { "a valid response".to_owned() } else { status.to_owned() };
+    let words = |statuses: &str| match statuses.split(' ').map(word).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "no response yet".to_owned(),
+        words => words,
+    };
+    let mut wanted: Vec<(String, Vec<&str>)> = Vec::new();
+    for (statuses, end) in right.iter().map(|outcome| outcome.rsplit_once(' ').unwrap_or(("", outcome))) {
+        match wanted.iter_mut().find(|(known, _)| *known == words(statuses)) {
+            Some((_, ends)) => ends.push(end),
+            None => wanted.push((words(statuses), vec![end])),
+        }
+    }
+    let one = |(statuses, ends): &(String, Vec<&str>)| match &**ends {
+        ["close"] => format!("{statuses} and close"),
+        ["open"] => format!("{statuses} and an open connection"),
+        _ => statuses.clone(),
+    };
+    wanted.iter().map(one).collect::<Vec<_>>().join(", or ")
+}
+
+/// Whether the server took the request for a valid one, whatever it thinks of its target, method or media type.
+fn is_accepted(status: u16) -> bool {
+    matches!(status, 200..=399 | 401 | 403..=407 | 409..=411 | 415 | 422 | 426 | 429)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_said_in_a_few_words() {
+        for (statuses, ending, words) in [
+            (&[404][..], Ending::Fin, "404, then it closes"),
+            (&[], Ending::Open, "no response, and the connection stays open"),
+            (&[200, 200, 429], Ending::Open, "2 × 200, 429, and the connection stays open"),
+            (&[0], Ending::Reset, "bytes that are not HTTP, then it resets the connection"),
+        ] {
+            assert_eq!(phrase(statuses, ending), words);
+        }
+    }
+}

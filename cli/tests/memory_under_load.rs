@@ -1,0 +1,160 @@
+//! The server among crowds: what it costs in memory and descriptors, seen from outside its process.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[path = "../../tests/support/bounded.rs"]
+mod bounded;
+
+/// The command on a free port, with at most this many descriptors.
+struct Running {
+    child: Child,
+    address: String,
+    _leash: bounded::Leash,
+}
+
+impl Running {
+    fn start(descriptors: usize) -> Running {
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" --host 127.0.0.1 --port 0 --workers 1");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "warn");
+        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
+        Running { child, address, _leash: leash }
+    }
+
+    /// From here on it may have so many descriptors more, whatever it was told at its start. The limit is one of numbers, and the
+    /// lowest free number is the next: what it has inherited somewhere above does not matter.
+    fn leave(&self, descriptors: usize) {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let taken: Vec<usize> = open.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        let last = (0..).filter(|number| !taken.contains(number)).nth(descriptors).unwrap();
+        let (process, limit) = (self.child.id().to_string(), format!("--nofile={last}"));
+        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap().success());
+    }
+
+    fn connect(&self) -> TcpStream {
+        bounded::connect(&self.address)
+    }
+
+    /// Bytes of memory that the server's process holds.
+    fn resident(&self) -> usize {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * page_size()
+    }
+}
+
+impl Running {
+    /// Whether the server takes less than a fifth of a second of the processor's time. Whoever waits for 50 full sockets has nothing to
+    /// do; a loop that is told "readable" at every turn would take all of it, every second anew.
+    fn rests(&self) -> bool {
+        let before = self.processor_ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        self.processor_ticks() - before < 20
+    }
+
+    /// The processor's time that the server took, in the kernel's ticks of 10 ms: user and system, fields 14 and 15.
+    fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only where it has ended by itself, which the test has noticed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// From the kernel's own arithmetic: the same memory in pages and in kilobytes.
+fn page_size() -> usize {
+    let status = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let line = status.lines().find(|line| line.starts_with("KernelPageSize:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// One request on a connection that stays, and the status of its answer.
+fn get(stream: &mut TcpStream) -> String {
+    stream.write_all(GET).unwrap();
+    let mut buffer = [0; 1024];
+    let n = stream.read(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[9.min(n)..12.min(n)]).into_owned()
+}
+
+/// Fills every connection with whole requests until the server takes no more from any of them; gives the bytes it took.
+fn flood(streams: &mut [TcpStream]) -> usize {
+    let requests = GET.repeat(1000);
+    let mut sent = vec![0; streams.len()];
+    let mut moved = Instant::now();
+    let end = Instant::now() + bounded::BOUND;
+    // Half a second without room on any of the connections: the server has stopped reading all of them.
+    while moved.elapsed() < Duration::from_millis(500) {
+        assert!(Instant::now() < end, "it reads on: {sent:?} bytes so far");
+        for (stream, sent) in streams.iter_mut().zip(&mut sent) {
+            match stream.write(&requests[*sent % GET.len()..]) {
+                Ok(n) => (*sent, moved) = (*sent + n, Instant::now()),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+    sent.iter().sum()
+}
+
+#[test]
+fn clients_that_send_and_never_read_cost_64_kib_each_at_most() {
+    let server = Running::start(1024);
+    let mut probe = server.connect();
+    assert_eq!(get(&mut probe), "200");
+    let mut clients: Vec<_> = (0..50).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(get(client), "200");
+        client.set_nonblocking(true).unwrap();
+    }
+    let before = server.resident();
+    let sent = flood(&mut clients);
+    assert!(sent > clients.len() * 256 * 1024, "{sent} bytes are no flood");
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown <= clients.len() * 64 * 1024, "{} bytes a client", grown / clients.len());
+    assert!((0..20).any(|_| server.rests()), "busy for 20 s, while every client is blocked");
+    assert_eq!(get(&mut probe), "200");
+    assert_eq!(get(&mut server.connect()), "200");
+}
+
+#[test]
+fn a_server_with_few_descriptors_serves_a_crowd() {
+    // 32 of them are spared for listeners, logs and files: 8 connections at a time.
+    let server = Running::start(40);
+    let mut crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    for client in &mut crowd {
+        assert_eq!(get(client), "200");
+    }
+    assert_eq!(get(&mut server.connect()), "200");
+}
+
+#[test]
+fn when_the_descriptors_run_out_clients_wait_and_are_served() {
+    let mut server = Running::start(1024);
+    assert_eq!(get(&mut server.connect()), "200");
+    server.leave(8); // it reckons with 992 connections: not its limit is reached, but the system's
+    let mut crowd: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    let mut line = String::new();
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    log.read_line(&mut line).unwrap();
+    assert!(line.contains("cannot accept: Too many open files"), "{line}");
+    for mut client in crowd.drain(..) {
+        assert_eq!(get(&mut client), "200"); // and leaves, for whoever waits
+    }
+    assert_eq!(get(&mut server.connect()), "200");
+}

@@ -1,0 +1,344 @@
+//! The command while it is watched: real sockets, real readers, readers that stall, and the kernel's own account of what was called.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+#[path = "../../tests/support/bounded.rs"]
+mod bounded;
+
+const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: s3cr3t\r\n\r\n";
+
+/// A running server, killed when the test fails before it stopped it.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    address: String,
+    _leash: bounded::Leash,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Running {
+        command.env("RUST_LOG", "off");
+        Running::start_loud(command)
+    }
+
+    /// With the log that the command says.
+    fn start_loud(mut command: Command) -> Running {
+        let piped = command.env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut child, leash) = bounded::leashed(piped);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened");
+        let address = match serde_json::from_str::<Value>(&line) {
+            Ok(start) => start["addr"].as_str().unwrap().to_owned(),
+            Err(_) => line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned(),
+        };
+        Running { child, stdout, address, _leash: leash }
+    }
+
+    /// So many requests on one connection, each answered before the next is sent, and the client closes.
+    fn ask(&self, times: usize) {
+        let mut stream = bounded::connect(&self.address);
+        for _ in 0..times {
+            stream.write_all(REQUEST.as_bytes()).unwrap();
+            let mut answer = [0; 4096];
+            let n = stream.read(&mut answer).unwrap();
+            assert!(answer[..n].starts_with(b"HTTP/1.1 200 OK"));
+        }
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    }
+
+    fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Stops it; what it had to say on both streams.
+    fn stop(mut self) -> (String, String) {
+        self.terminate();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert!(bounded::exited(&mut self.child).success(), "{err}");
+        (out, err)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wirelight(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(["--port", "0"]).args(arguments);
+    command
+}
+
+/// A file of this test's own.
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()))
+}
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
+    let server = Running::start(wirelight(&["--trace", "--workers", "2"]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    for said in [
+        "step 1  socket  TCP socket",
+        "4 to 10 serve   accept; ",
+        "accept4() = fd ",
+        "GET /hello HTTP/1.1, 2 fields",
+        "•••(6 bytes)",
+    ] {
+        assert!(trace.contains(said), "{said}: {trace}");
+    }
+    assert!(trace.contains("close      the client closed first"), "{trace}");
+    assert!(!trace.contains("s3cr3t") && !trace.contains('\x1b') && !trace.contains("epoll_wait() ="), "{trace}");
+}
+
+/// A server behind a proxy may have no port: its trace names the file, and its capture is as good as any.
+#[test]
+fn a_unix_socket_is_told_as_one() {
+    let (socket, record) = (file("socket"), file("unix-record"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(["--trace", "--record", record.to_str().unwrap(), "--host", &format!("unix:{}", socket.display())]);
+    let piped = command.env("RUST_LOG", "off").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, leash) = bounded::leashed(piped);
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    assert_ne!(out.read_line(&mut String::new()).unwrap(), 0);
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
+    stream.write_all(REQUEST.replace("Host", "Connection: close\r\nHost").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = leash.output(child);
+    let trace = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        trace.contains("socket  unix socket") && trace.contains(&format!("to unix:{}", socket.display())),
+        "{trace}"
+    );
+    let start = &events(&fs::read_to_string(&record).unwrap())[0];
+    assert!(start["addr"].as_str().unwrap().starts_with("unix:/"), "{start}");
+    let replayed = bounded::output(Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record));
+    assert!(String::from_utf8_lossy(&replayed.stdout).contains("1 connections, 1 events the same, 0 otherwise"));
+    fs::remove_file(record).unwrap();
+}
+
+#[test]
+fn topics_bytes_and_colours_are_chosen() {
+    let server = Running::start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    assert!(
+        trace.contains("GET … ") && trace.contains(" more bytes\n") && trace.contains("/hello (1 of 14 routes, "),
+        "{trace}"
+    );
+    assert!(trace.contains("\x1b[36m→ recv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
+
+    let file = file("record");
+    let server = Running::start(wirelight(&["--record", file.to_str().unwrap()]));
+    server.ask(2);
+    let (_, trace) = server.stop();
+    assert_eq!(trace, "");
+    let all = events(&fs::read_to_string(&file).unwrap());
+    assert_eq!(
+        all.iter().map(|event| event["q"].as_u64().unwrap()).collect::<Vec<_>>(),
+        (0..all.len() as u64).collect::<Vec<_>>()
+    );
+    assert_eq!(all.iter().filter(|event| event["e"] == "resp.done").count(), 2);
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    for (arguments, sentence) in [
+        (&["--trace=conn,nonsense"][..], "--trace knows no \"nonsense\""),
+        (&["--trace", "--trace-bytes=many"], "--trace-bytes is a number of bytes, or all"),
+        (&["--trace", "--color=sometimes"], "--color is auto, always or never"),
+        (&["--trace-bytes", "5"], "--trace-bytes does nothing without --trace"),
+        (&["--show-secrets"], "--show-secrets does nothing without --trace or --record"),
+        (&["--trace-src"], "--trace-src does nothing without --trace or --record"),
+        (&["--record", "/none/such"], "--record cannot write /none/such"),
+    ] {
+        let output = bounded::output(wirelight(arguments).env("RUST_LOG", "off"));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(sentence), "{said}");
+    }
+}
+
+/// T14, as far as a test goes that measures no time: nobody reads the trace, and every request is answered. Then the reader comes,
+/// and is told how much it missed.
+#[test]
+fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
+    let server = Running::start(wirelight(&["--trace=json"]));
+    server.ask(5_000);
+    let (trace, _) = server.stop();
+    let all = events(&trace);
+    let (drops, told): (Vec<_>, Vec<_>) = all.iter().partition(|event| event["e"] == "probe.drop");
+    let lost: u64 = drops.iter().map(|drop| drop["events"].as_u64().unwrap()).sum();
+    let numbers: Vec<_> = told.iter().map(|event| event["q"].as_u64().unwrap()).collect();
+    let gaps: u64 = numbers.windows(2).map(|pair| pair[1] - pair[0] - 1).sum();
+    assert!(lost > 0, "{} events are too few to lose some", all.len());
+    assert_eq!(lost, gaps);
+}
+
+/// Nobody reads stdout, nobody reads stderr, and both pipes are full: it answers all the same, logs included, and ends when told to.
+#[test]
+fn a_reader_that_stalls_keeps_nobody_from_leaving() {
+    for watched in ["--trace=json", "--trace"] {
+        let mut command = wirelight(&[watched]);
+        command.env("RUST_LOG", "debug");
+        let mut server = Running::start_loud(command);
+        (0..400).for_each(|_| server.ask(1));
+        server.terminate();
+        assert!(bounded::exited(&mut server.child).success(), "{watched}");
+    }
+}
+
+/// Each line is an event, the first one included: what is meant for people is said on stderr.
+#[test]
+fn events_on_stdout_stand_alone() {
+    let server = Running::start(wirelight(&["--trace=json"]));
+    server.ask(1);
+    let (trace, said) = server.stop();
+    assert!(trace.lines().all(|line| line.starts_with('{')), "{trace}");
+    assert!(said.contains("listening on http://") && said.contains("stopped after"), "{said}");
+}
+
+#[test]
+fn secrets_are_shown_to_who_asks() {
+    let record = file("secrets");
+    let server = Running::start(wirelight(&["--trace", "--show-secrets", "--record", record.to_str().unwrap()]));
+    server.ask(1);
+    let (_, trace) = server.stop();
+    assert!(trace.contains("s3cr3t") && fs::read_to_string(&record).unwrap().contains("s3cr3t"), "{trace}");
+    fs::remove_file(record).unwrap();
+}
+
+/// A recording that cannot go on says so; the server goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let mut command = wirelight(&["--record", "/dev/full"]);
+    command.env("RUST_LOG", "error");
+    let server = Running::start_loud(command);
+    server.ask(2);
+    let (_, said) = server.stop();
+    assert!(said.contains("a trace cannot go on: No space left"), "{said}");
+}
+
+/// A pipe with a name that nobody reads: the recording waits for its reader, the server does not.
+#[test]
+fn a_pipe_without_a_reader_holds_nobody_up() {
+    let pipe = file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut server = Running::start(wirelight(&["--record", pipe.to_str().unwrap()]));
+    server.ask(1);
+    server.terminate();
+    assert!(bounded::exited(&mut server.child).success());
+    fs::remove_file(pipe).unwrap();
+}
+
+/// T7: what the trace says was called is what strace says was called, in the same order: for a request, and for a refusal whose
+/// connection is closed in stages.
+#[test]
+fn the_calls_of_one_request_are_those_that_strace_sees() {
+    if !Command::new("strace").args(["-D", "true"]).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: strace is not here, or may not trace");
+        return;
+    }
+    let answered = traced(|server| server.ask(1));
+    assert!(["epoll_wait", "recvfrom", "sendto", "close"].iter().all(|call| answered.contains(&(*call).to_owned())));
+    let refused = traced(|server| {
+        let mut stream = bounded::connect(&server.address);
+        stream.write_all(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n").unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap(); // up to its FIN; ours goes with the stream
+    });
+    assert!(refused.contains(&"shutdown".to_owned()), "{refused:?}");
+}
+
+/// The calls about one connection, which both have in the same order.
+fn traced(talk: impl FnOnce(&Running)) -> Vec<String> {
+    let (log, record) = (file("strace"), file("strace-record"));
+    let mut command = Command::new("strace");
+    // -D: strace is the child, so that the signals and the exit code are the server's.
+    command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,epoll_wait,close", "-o", log.to_str().unwrap()]);
+    command.args([env!("CARGO_BIN_EXE_wirelight"), "--port", "0", "--record", record.to_str().unwrap()]);
+    let server = Running::start(command);
+    let process = server.child.id().to_string();
+    talk(&server);
+    server.stop();
+    // strace writes its last line after the server's end, and pads the process id.
+    let ended = |line: &str| line.split_whitespace().take(3).eq([&*process, "+++", "exited"]);
+    let seen = bounded::eventually("the last line of strace", || match fs::read_to_string(&log) {
+        Ok(seen) if seen.lines().any(ended) => Ok(seen),
+        Ok(seen) => Err(seen),
+        Err(error) => Err(error.to_string()),
+    });
+    let mut told = Vec::new();
+    for event in events(&fs::read_to_string(&record).unwrap()) {
+        let own = event["c"] == 1 || (event["e"] == "poll.wake" && !told.is_empty());
+        told.extend(event["sys"].as_str().filter(|_| own).map(str::to_owned));
+        if event["e"] == "conn.close" {
+            break;
+        }
+    }
+    assert_eq!(calls(&seen), told, "{seen}");
+    fs::remove_file(log).unwrap();
+    fs::remove_file(record).unwrap();
+    told
+}
+
+/// The calls about the first connection's socket, and the waits of its thread. To look at a socket (its address, what is unread) is
+/// not told.
+fn calls(seen: &str) -> Vec<String> {
+    let lines: Vec<_> = seen
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(thread, call)| (thread, call.trim_start()))
+        .collect();
+    // A call that another thread's line came into the middle of is told in two halves.
+    let whole = |(index, (thread, call)): (usize, &(_, &str))| {
+        let mut later = lines.iter().skip(index).filter(|(by, call)| by == thread && call.starts_with("<... "));
+        let rest = if call.ends_with("<unfinished ...>") { later.next().map_or("", |(_, rest)| *rest) } else { "" };
+        (*thread, format!("{call}{rest}"))
+    };
+    let mut lines = lines
+        .iter()
+        .enumerate()
+        .map(whole)
+        .skip_while(|(_, call)| !call.starts_with("accept4(") || call.contains("= -1"));
+    let (thread, accept) = lines.next().unwrap();
+    let fd = accept.rsplit("= ").next().unwrap().trim();
+    let about = |(by, line): (&str, String)| {
+        let (call, arguments) = line.split_once('(')?;
+        let mut arguments = arguments.split([',', ')']).map(str::trim);
+        let subject = if call == "epoll_ctl" { arguments.nth(2) } else { arguments.next() };
+        (subject == Some(fd) || (call == "epoll_wait" && by == thread)).then(|| call.to_owned())
+    };
+    let told = lines.filter(|(_, line)| !line.contains("MSG_PEEK") && !line.starts_with("getsockname"));
+    let mut calls = vec!["accept4".to_owned()];
+    for call in told.filter_map(about) {
+        calls.push(call);
+        if calls.last().is_some_and(|call| call == "close") {
+            break;
+        }
+    }
+    calls
+}
