@@ -87,20 +87,20 @@ fn release(version: &str) -> (u32, u32, u32) {
 }
 
 #[test]
-fn barks_at_the_21st_crate() {
+fn detects_the_21st_crate() {
     let tree = |n: usize| (0..n).fold("wirelight v0.1.0\n".to_owned(), |t, i| t + &format!("crate{i} v1.0.0\n"));
     assert_eq!(too_many_crates(&(tree(20) + "crate1 v1.0.0 (*)\n")), [""; 0]);
     assert_eq!(too_many_crates(&tree(21)).len(), 1);
 }
 
 #[test]
-fn barks_at_unsorted_dependencies() {
+fn detects_unsorted_dependencies() {
     assert_eq!(unsorted("[features]\nb = 1\na = 1\n[dependencies]\na = 1\n# why\nb = 1\n"), [""; 0]);
     assert_eq!(unsorted("x\n[dev-dependencies]\nb = 1\na = 1\n"), ["b stands before a"]);
 }
 
 #[test]
-fn barks_at_versions_that_disagree() {
+fn detects_versions_that_disagree() {
     let with = |cargo: &str, clippy: &str, readme: &str, needs: &str| {
         oldest_rust(cargo, clippy, readme, &[("dep".into(), needs.into())]).len()
     };

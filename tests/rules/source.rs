@@ -1,10 +1,10 @@
-//! A Rust file as the laws see it: its text, and its code with comments, literals and test items blanked out, line for line.
+//! A Rust file as the rules see it: its text, and its code with comments, literals and test items blanked out, line for line.
 
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// One file under `src/` or `cli/src/`.
+/// A source file.
 pub struct Source {
     /// Path from the repository's root, with `/`.
     pub path: String,
@@ -28,7 +28,7 @@ pub struct Function<'a> {
 }
 
 impl Source {
-    /// Every file under `src/` and `cli/src/` that is compiled outside tests, sorted by path.
+    /// Every file of the library and of the command that is compiled outside tests, sorted by path.
     pub fn tree() -> Vec<Source> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut paths = Vec::new();
@@ -40,6 +40,11 @@ impl Source {
             (path, text)
         });
         Source::all(texts)
+    }
+
+    /// The files of the library alone.
+    pub fn library() -> Vec<Source> {
+        Source::tree().into_iter().filter(|source| source.path.starts_with("src/")).collect()
     }
 
     /// A tree made of `(path, text)` pairs, without the files that only `#[cfg(test)] mod …;` declares.
@@ -71,7 +76,7 @@ impl Source {
 
     /// The path of its module below the crate root: `["http1", "head"]`.
     pub fn module(&self) -> Vec<&str> {
-        let inside = self.path.trim_start_matches("src/").trim_end_matches(".rs");
+        let inside = self.path.trim_start_matches("cli/").trim_start_matches("src/").trim_end_matches(".rs");
         inside.split('/').filter(|part| !["mod", "lib", "main"].contains(part)).collect()
     }
 

@@ -66,7 +66,7 @@ fn walk(folder: &Path, found: &mut Vec<String>) {
 }
 
 #[test]
-fn barks_at_paths_of_a_machine() {
+fn detects_paths_of_a_machine() {
     for folder in MACHINE {
         let with = |line: String, allowed| machine_paths(&[("README.md".into(), line)], allowed).len();
         assert_eq!(with(format!("see /{folder}/notes"), &[]), 1);

@@ -1,6 +1,6 @@
 //! The public API as text: what `lib.rs` shows, and every signature a user of those names can reach.
 //!
-//! A change of it shows up in review as a change of `tests/laws/public-api.txt`; `UPDATE_API=1 cargo test --test laws` rewrites it.
+//! A change of it shows up in review as a change of `tests/rules/public-api.txt`; `UPDATE_API=1 cargo test --test rules` rewrites it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::{env, fs};
 use super::source::{Source, closing, find_outside, identifier, words};
 
 const NAMES: usize = 60;
-const SNAPSHOT: &str = "tests/laws/public-api.txt";
+const SNAPSHOT: &str = "tests/rules/public-api.txt";
 
 /// More than [`NAMES`] names at the crate root; ten are better than a hundred.
 pub fn too_many_names(sources: &[Source]) -> Vec<String> {
@@ -29,7 +29,7 @@ pub fn compare_with_snapshot(sources: &[Source]) {
     }
     let agreed = fs::read_to_string(path).unwrap_or_default();
     let changes = difference(&agreed, &now);
-    let advice = "the public API changed; if it should, run `UPDATE_API=1 cargo test --test laws` and commit the file";
+    let advice = "the public API changed; if it should, run `UPDATE_API=1 cargo test --test rules` and commit the file";
     assert!(changes.is_empty(), "{advice}\n{}\n", changes.join("\n"));
 }
 
@@ -346,7 +346,7 @@ verbs!
 }
 
 #[test]
-fn barks_at_a_change_and_at_the_61st_name() {
+fn detects_a_change_and_at_the_61st_name() {
     assert_eq!(difference("a\nb\n", "a\nc\n"), ["-b", "+c"]);
     let lib = |n: usize| (0..n).fold(String::new(), |text, i| text + &format!("pub use app::Name{i};\n"));
     assert_eq!(too_many_names(&Source::all([("src/lib.rs", lib(60))])), [""; 0]);

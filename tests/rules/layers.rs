@@ -22,7 +22,7 @@ pub fn complaints(sources: &[Source]) -> Vec<String> {
 
 fn upward(source: &Source) -> Vec<String> {
     let Some((_, allowed)) = DOWN.iter().find(|(layer, _)| *layer == source.layer()) else {
-        return vec![format!("{}: belongs to no layer; tests/laws/layers.rs lists them", source.path)];
+        return vec![format!("{}: belongs to no layer; tests/rules/layers.rs lists them", source.path)];
     };
     let from_root = words(&source.code, "crate::")
         .filter(|at| !source.code[..*at].ends_with('$')) // `$crate` names the user's view of us
@@ -67,7 +67,7 @@ fn first_segments(path: &str) -> Vec<&str> {
 }
 
 #[test]
-fn barks_at_arrows_that_point_up() {
+fn detects_arrows_that_point_up() {
     let cases: &[(&str, &str, usize)] = &[
         ("src/http1/head.rs", "use crate::http1::fault::Reject;", 0),
         ("src/http1/head.rs", "use super::fault::Reject;", 0),
