@@ -1,6 +1,6 @@
 //! Routes in modules of their own, nested under a prefix; run with `cargo run --example blueprints`; try:
 //! `curl http://127.0.0.1:8000/users/`, `…/users/7`, `curl -i http://127.0.0.1:8000/products` (308 to `/products/`)
-use wirelight::{App, Slashes};
+use wirelight::{App, TrailingSlash};
 
 /// routes/users.rs
 mod users {
@@ -38,7 +38,7 @@ mod products {
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
-    app.slashes(Slashes::Redirect);
+    app.trailing_slash(TrailingSlash::Redirect);
     app.nest("/users/", users::router());
     app.nest("/products/", products::router());
     app.run_from_env()

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use serde_json::Value;
-use wirelight::{App, Checks, Error, Page, Request, Result, Router, StatusCode, json};
+use wirelight::{App, Error, Page, Request, Result, Router, StatusCode, Validator, json};
 
 type Users = Vec<Value>;
 
@@ -30,10 +30,10 @@ fn list(req: &Request) -> Value {
 
 fn create(req: &Request) -> Result<(StatusCode, Value)> {
     let body: Value = req.json_opt().flatten().ok_or(Error::bad_request("Request body must be valid JSON"))?;
-    let mut check = Checks::new(&body);
+    let mut check = Validator::new(&body);
     let name = check.string("name");
     let email = body["email"].as_str().unwrap_or_default();
-    check.that("email", email.contains('@'), "Required, must be a valid email");
+    check.check("email", email.contains('@'), "Required, must be a valid email");
     check.finish()?;
 
     let mut users = req.lock::<Users>();

@@ -13,7 +13,7 @@ pub use glass::{explanation, trace};
 use crate::app::app::App;
 use crate::app::pattern::Pattern;
 use crate::app::request::Request;
-use crate::app::tree::{Found, Params, Tree};
+use crate::app::tree::{Match, Params, Tree};
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
 use crate::http1::connection::{Connection, Event};
 use crate::http1::encode::Content;
@@ -43,7 +43,7 @@ const ROUTES: &[&str] = &[
     "/users/me/posts/",
     "/items/{id:uuid}",
     "/prices/{price:float}",
-    "/files/{path:rest}",
+    "/files/{path:path}",
     "/café/{x}",
 ];
 
@@ -133,9 +133,9 @@ pub fn router(data: &[u8]) {
     assert!((0..params.len()).all(|at| params.span(at).is_some_and(|span| span.range().end <= path.len())));
     let matched: Vec<u32> = tree.explain(path).into_iter().filter(|told| told.matched).map(|told| told.route).collect();
     match found {
-        Found::Route(route) => assert!(matched.contains(&route), "{route} of {matched:?}"),
-        Found::Methods(_) => assert!(!matched.is_empty()),
-        Found::Slash { .. } | Found::Nothing => assert_eq!(matched, [0; 0]),
+        Match::Route(route) => assert!(matched.contains(&route), "{route} of {matched:?}"),
+        Match::Methods(_) => assert!(!matched.is_empty()),
+        Match::Slash { .. } | Match::None => assert_eq!(matched, [0; 0]),
     }
 }
 
@@ -145,14 +145,14 @@ pub fn urlencoded(data: &[u8]) {
     let mut head = Head::default();
     assert_eq!(head.parse(bytes, &Limits::default()), Ok(true));
     let app = App::new();
-    let request = Request::new(&head, bytes, data, &None, app.shared_state());
+    let request = Request::new(&head, bytes, data, &None, app.app_state());
     let pairs: Vec<_> = request.form_pairs().collect();
     for (name, _) in &pairs {
         let first = pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
         assert_eq!(request.form(name), first);
     }
     let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
-    let again = Request::new(&head, bytes, written.as_bytes(), &None, app.shared_state());
+    let again = Request::new(&head, bytes, written.as_bytes(), &None, app.app_state());
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
@@ -163,7 +163,7 @@ pub fn multipart(data: &[u8]) {
     let mut head = Head::default();
     assert_eq!(head.parse(bytes, &Limits::default()), Ok(true));
     let app = App::new();
-    let request = Request::new(&head, bytes, data, &None, app.shared_state());
+    let request = Request::new(&head, bytes, data, &None, app.app_state());
     let parts = request.parts().unwrap_or_default();
     let mut behind = 0;
     for part in &parts {

@@ -84,7 +84,7 @@ pub mod wire;
 
 /// Server-Sent Events (WHATWG HTML §9.2).
 pub mod events {
-    pub use crate::app::events::{Broadcast, Event, EventStream, Slow};
+    pub use crate::app::events::{Broadcast, Event, EventStream, SlowSubscriber};
 }
 
 pub use app::app::App;
@@ -100,12 +100,12 @@ pub use app::request::Request;
 pub use app::response::Response;
 pub use app::router::{Route, Router};
 pub use app::sent::Sent;
-pub use app::slashes::Slashes;
+pub use app::slashes::TrailingSlash;
 pub use app::stream::{Sender, stream};
 pub use app::table::{RouteInfo, Routes};
 pub use app::upgrade::Upgraded;
 pub use app::upload::BodyReader;
-pub use app::validate::Checks;
+pub use app::validate::Validator;
 pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};
 pub use http1::limits::Limits;
 pub use http1::method::{InvalidMethod, Method};

@@ -276,7 +276,7 @@ impl Server {
     pub fn run(mut self, mut app: App) -> io::Result<()> {
         let life = self.control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
-        app.shared_state_mut().by_tls = self.settings.cover.is_on();
+        app.app_state_mut().is_tls = self.settings.cover.is_on();
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);
@@ -306,7 +306,7 @@ impl Server {
         } = self;
         let pool = Pool::new(threads, queue);
         let connections = max_connections.min(descriptors::of_a_worker(workers)).max(1);
-        app.shared_state_mut().upgraded = upgraded(max_upgraded.min((connections / 2).max(1)), &control);
+        app.app_state_mut().upgraded = upgraded(max_upgraded.min((connections / 2).max(1)), &control);
         let app = Arc::new(app);
         let mut listeners: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
         places.into_iter().try_for_each(|place| place.deal(&mut listeners))?;
@@ -350,7 +350,7 @@ impl Server {
             id,
             method: route.method.to_string(),
             pattern: route.pattern,
-            source: format!("{}:{}", route.place.file(), route.place.line()),
+            source: format!("{}:{}", route.location.file(), route.location.line()),
         };
         Start {
             addresses: self.addresses(),

@@ -77,7 +77,7 @@ fn app(paper: &Paper, metrics: &Metrics, gate: &Gate) -> App {
     app.get("/text/{n:int}", |_| "twelve bytes");
     app.get("/empty", |_| StatusCode::NO_CONTENT);
     app.get("/tagged", |_| tagged("tagged"));
-    app.get("/pieces", |_| with(|response| response.pieces((0..100).map(|n| format!("piece {n}\n")))));
+    app.get("/pieces", |_| with(|response| response.chunks((0..100).map(|n| format!("piece {n}\n")))));
     app.get("/known", |_| with(|response| response.reader(io::repeat(b'x').take(1_000_000), Some(1_000_000))));
     app.get("/endless", |_| with(|response| response.reader(io::repeat(b'x'), None)));
     app.get("/broken", |_| with(|response| response.reader(io::repeat(b'x').take(1000), Some(2000))));

@@ -43,7 +43,7 @@ fn app(report: Sender<String>) -> App {
     let mut app = App::new();
     app.get("/", |_| Html(PAGE));
     app.get("/query", |req| req.query("value").unwrap_or_default().into_owned());
-    app.get("/path/{text:rest}", |_| "served");
+    app.get("/path/{text:path}", |_| "served");
     app.post("/report", move |req: &Request| report.lock().unwrap().send(req.text_body().unwrap().to_owned()).unwrap());
     app
 }

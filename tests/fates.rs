@@ -58,7 +58,7 @@ fn a_client_that_leaves_a_body_whose_drop_panics_takes_nobody_along() {
     let mut app = app();
     app.get("/endless", |_| {
         let bomb = Bomb("an endless iterator left alone");
-        with(|response| response.pieces(std::iter::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &bomb)))
+        with(|response| response.chunks(std::iter::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &bomb)))
     });
     let server = Running::start(app);
     let mut neighbour = Neighbour(server.connect());
@@ -137,7 +137,7 @@ fn what_a_client_sent_is_escaped_in_the_log_and_every_cause_is_there() {
 #[test]
 fn what_answers_in_a_handlers_place_has_the_scope_of_its_route() {
     let mut inner = Router::new();
-    inner.slashes(wirelight::Slashes::Redirect);
+    inner.trailing_slash(wirelight::TrailingSlash::Redirect);
     inner.after(|_, response| response.header("X-Scope", "inner"));
     inner.on_error(503, |_, _| "busy inside");
     inner.get("/list/", |_| "list");

@@ -7,7 +7,9 @@ use std::sync::Mutex;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use wirelight::middleware::Cors;
-use wirelight::{App, Error, Method, Redirect, Request, Response, Result, Router, Server, Slashes, StatusCode, abort};
+use wirelight::{
+    App, Error, Method, Redirect, Request, Response, Result, Router, Server, StatusCode, TrailingSlash, abort,
+};
 
 #[path = "support/bounded.rs"]
 mod bounded;
@@ -73,10 +75,10 @@ fn an_interim_status_is_a_500_and_one_line_in_the_log() {
         app.get("/tuple", move |_| (status(code), "text"));
         app.get("/response", move |_| Response::new(status(code)));
         app.get("/error", move |_| Error::new(status(code), "text"));
-        app.get("/answer", move |_| Error::answer(Response::new(status(code))));
+        app.get("/answer", move |_| Error::response(Response::new(status(code))));
         app.get("/pieces", move |_| {
             let mut response = Response::new(status(code));
-            response.pieces(["a", "b"]);
+            response.chunks(["a", "b"]);
             response
         });
         app.get("/page", |_| abort::<()>(418));
@@ -115,7 +117,7 @@ fn a_status_without_content_has_none_however_it_is_made() {
         app.get("/tuple", move |_| (status(code), "text"));
         app.get("/pieces", move |_| {
             let mut response = Response::new(status(code));
-            response.pieces(["a", "b"]);
+            response.chunks(["a", "b"]);
             response
         });
         app.get("/reader", move |_| {
@@ -407,7 +409,7 @@ fn a_page_without_content_keeps_the_status_of_its_error_unless_it_says_204() {
 #[test]
 fn a_preflight_of_a_path_without_its_slash_is_answered_and_its_request_redirected() {
     let mut app = App::new();
-    app.slashes(Slashes::Redirect);
+    app.trailing_slash(TrailingSlash::Redirect);
     Cors::new(["https://b"]).methods([Method::PUT]).add_to(&mut app);
     app.put("/dir/", |_| "put");
     let fields = "Host: a\r\nOrigin: https://b\r\n";

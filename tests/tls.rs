@@ -57,7 +57,7 @@ fn server() -> Running {
     });
     app.get("/pieces", |_| {
         let mut response = wirelight::Response::default();
-        response.pieces((0..200).map(|n| vec![n as u8; 50_000]));
+        response.chunks((0..200).map(|n| vec![n as u8; 50_000]));
         response
     });
     serve(app)

@@ -27,7 +27,7 @@ pub(super) fn play(app: &mut App, pause: Duration) {
     app.get("/big", |_| vec![b'x'; 1024 * 1024]);
     app.get("/stream", |_| {
         let mut response = Response::default();
-        response.pieces((1..=3).map(|number| format!("piece {number}\n")));
+        response.chunks((1..=3).map(|number| format!("piece {number}\n")));
         response
     });
     app.get("/limited", |_| "one of ten\n").limit("10 per minute");

@@ -7,10 +7,10 @@ use super::into_response::IntoResponse;
 use super::request::{Admitted, Request};
 use super::response::Response;
 use super::router::{Route, Router, Scope};
-use super::sent::OnSent;
-use super::shared::Shared;
-use super::told::{Listener, Step};
-use super::tree::Found;
+use super::sent::SentCallbacks;
+use super::shared::AppState;
+use super::told::{HandlerEvent, Observer};
+use super::tree::Match;
 use crate::guard::panics::catch;
 use crate::http1::fault::Reject;
 use crate::http1::method::Method;
@@ -36,7 +36,7 @@ use crate::http1::target::Form;
 #[derive(Default)]
 pub struct App {
     router: Router,
-    state: Shared,
+    state: AppState,
 }
 
 impl std::ops::Deref for App {
@@ -56,13 +56,13 @@ impl std::ops::DerefMut for App {
 /// What the application says of a request whose body is still to come.
 pub(crate) enum Admission {
     /// Up to this many bytes; none: the server's limit. The hooks and guards that decide on the head have run, if there are any.
-    Body(Option<u64>, Option<Admitted>),
+    Buffered(Option<u64>, Option<Admitted>),
     /// The handler reads it while it comes; up to this many bytes, or any number.
     Streamed(Option<u64>),
     /// No handler will read it: the response is complete.
-    Answered,
+    Responded,
     /// What decides on the head may block: the pool is to be asked.
-    Ask(Option<u64>),
+    Offload(Option<u64>),
 }
 
 impl App {
@@ -93,16 +93,16 @@ impl App {
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
         match self.find(request) {
             // Most routes of most programs have nothing around them: their way is short.
-            Ok(route) if !self.router.hooked && route.is_bare() => {
-                caught(response, |response| (route.handler)(request, response));
-                if response.is_unfinished() {
+            Ok(route) if !self.router.has_hooks && route.is_bare() => {
+                catch_panic(response, |response| (route.handler)(request, response));
+                if response.needs_finishing() {
                     self.complete(route.scope, request, response);
                 }
                 true
             }
             Ok(route) if route.blocking => false,
             found => {
-                self.handle_around(found, request, response, &mut ());
+                self.handle_with_hooks(found, request, response, &mut ());
                 true
             }
         }
@@ -111,22 +111,22 @@ impl App {
     /// The whole way: before hooks, guards, handler or miss, error page, after hooks. If the request was answered in the handler's place
     /// meanwhile, its answer goes no further: pages and after hooks do not run, and the response is empty.
     #[inline(never)]
-    pub(super) fn handle_around(
+    pub(super) fn handle_with_hooks(
         &self,
-        found: std::result::Result<&Route, Found>,
+        found: std::result::Result<&Route, Match>,
         request: &mut Request<'_>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) {
         let scope = found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope);
-        let back = caught(response, |response| {
+        let back = catch_panic(response, |response| {
             if let Err(error) = self.dispatch(found, scope, request, response, listener) {
                 response.fail(error);
             }
         });
-        request.leave_ahead();
+        request.end_head_only();
         if !back {
-            listener.hear(Step::Panicked);
+            listener.observe(HandlerEvent::Panicked);
         }
         if request.claim() {
             return self.finish(scope, request, response, listener);
@@ -141,22 +141,22 @@ impl App {
     /// Answers what was no request, or too much of one, with the error pages and after hooks of its route. A request whose head could
     /// not be read has no target and no fields.
     #[cold]
-    pub(crate) fn refuse<'a>(
+    pub(crate) fn reject<'a>(
         &'a self,
         reject: Reject,
         request: &mut Request<'a>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) {
-        response.fail(Error::refused(reject, request.input()));
+        response.fail(Error::protocol(reject, request.input()));
         let scope = if request.target().is_empty() { 0 } else { self.scope(request) };
         self.finish(scope, request, response, listener);
     }
 
     /// Whether there is something to decide on the head before the handler is called.
-    pub(crate) fn decides_ahead(&self, found: std::result::Result<&Route, Found>) -> bool {
+    pub(crate) fn has_head_hooks(&self, found: std::result::Result<&Route, Match>) -> bool {
         match found {
-            Ok(route) => !route.streaming && (self.router.hooked || !route.guards.is_empty()),
+            Ok(route) => !route.streaming && (self.router.has_hooks || !route.guards.is_empty()),
             Err(_) => true,
         }
     }
@@ -165,58 +165,59 @@ impl App {
     /// guards run there in one go with its handler, before that asks for the body.
     pub(crate) fn admit<'a>(
         &'a self,
-        found: std::result::Result<&Route, Found>,
+        found: std::result::Result<&Route, Match>,
         request: &mut Request<'a>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) -> Admission {
         match found {
             Ok(route) if route.streaming => Admission::Streamed(route.max_body),
-            Ok(route) if !self.decides_ahead(found) => Admission::Body(route.max_body, None),
-            Ok(route) if route.blocking => Admission::Ask(route.max_body),
-            found => self.decide(found, request, response, listener),
+            Ok(route) if !self.has_head_hooks(found) => Admission::Buffered(route.max_body, None),
+            Ok(route) if route.blocking => Admission::Offload(route.max_body),
+            found => self.check_head(found, request, response, listener),
         }
     }
 
     /// Decides on the head alone: before hooks and guards run, and what they refuse, or what no route is for, is answered.
-    pub(super) fn decide<'a>(
+    pub(super) fn check_head<'a>(
         &'a self,
-        found: std::result::Result<&Route, Found>,
+        found: std::result::Result<&Route, Match>,
         request: &mut Request<'a>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) -> Admission {
         let scope = found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope);
         let mut passed = None;
-        let back = caught(response, |response| match self.look(found, scope, request, response, listener) {
-            Ok(route) => passed = route,
-            Err(error) => response.fail(error),
-        });
-        request.leave_ahead();
+        let back =
+            catch_panic(response, |response| match self.run_head_hooks(found, scope, request, response, listener) {
+                Ok(route) => passed = route,
+                Err(error) => response.fail(error),
+            });
+        request.end_head_only();
         if !back {
-            listener.hear(Step::Panicked);
+            listener.observe(HandlerEvent::Panicked);
         }
         if let Some(route) = passed {
-            return Admission::Body(route.max_body, Some(request.take_admitted()));
+            return Admission::Buffered(route.max_body, Some(request.take_admitted()));
         }
         self.finish(scope, request, response, listener);
-        Admission::Answered
+        Admission::Responded
     }
 
-    pub(crate) fn shared_state(&self) -> &Shared {
+    pub(crate) fn app_state(&self) -> &AppState {
         &self.state
     }
 
-    pub(crate) fn shared_state_mut(&mut self) -> &mut Shared {
+    pub(crate) fn app_state_mut(&mut self) -> &mut AppState {
         &mut self.state
     }
 
     #[inline]
-    pub(crate) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Found> {
-        match request.find_in(&self.router.tree) {
-            Found::Route(number) => {
-                let route = self.router.routes.get(number as usize).ok_or(Found::Nothing)?;
-                request.matched(route);
+    pub(crate) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Match> {
+        match request.find_route(&self.router.tree) {
+            Match::Route(number) => {
+                let route = self.router.routes.get(number as usize).ok_or(Match::None)?;
+                request.set_route(route);
                 Ok(route)
             }
             other => Err(other),
@@ -225,35 +226,35 @@ impl App {
 
     fn dispatch(
         &self,
-        found: std::result::Result<&Route, Found>,
+        found: std::result::Result<&Route, Match>,
         scope: usize,
         request: &mut Request<'_>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) -> Result<()> {
         let route = match found {
             Ok(route) if request.is_admitted() => Some(route),
-            found => self.look(found, scope, request, response, listener)?,
+            found => self.run_head_hooks(found, scope, request, response, listener)?,
         };
         let Some(route) = route else { return Ok(()) };
         self.run_before(|scope| &scope.before_with_body, scope, request, listener)?;
-        listener.hear(Step::Handler(route));
+        listener.observe(HandlerEvent::HandlerStart(route));
         (route.handler)(request, response);
-        listener.hear(Step::Handled);
+        listener.observe(HandlerEvent::HandlerEnd);
         Ok(())
     }
 
     /// What is decided on the head: before hooks, then the route or the answer where there is none, then its guards. They see no body,
     /// here or not, so that a client learns what they say before it sends one. Returns the route whose handler is to run.
-    fn look<'r>(
+    fn run_head_hooks<'r>(
         &self,
-        found: std::result::Result<&'r Route, Found>,
+        found: std::result::Result<&'r Route, Match>,
         scope: usize,
         request: &mut Request<'_>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) -> Result<Option<&'r Route>> {
-        request.ahead(|request| {
+        request.with_head_only(|request| {
             self.run_before(|scope| &scope.before, scope, request, listener)?;
             let route = match found {
                 Ok(route) => route,
@@ -261,7 +262,7 @@ impl App {
             };
             for (number, guard) in route.guards.iter().enumerate() {
                 let passed = (guard.run)(request);
-                listener.hear(Step::Guard { origin: guard.origin, number, answer: passed.as_ref().err() });
+                listener.observe(HandlerEvent::Guard { origin: guard.callsite, number, answer: passed.as_ref().err() });
                 passed?;
             }
             Ok(Some(route))
@@ -270,25 +271,27 @@ impl App {
 
     /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6, §15.6.2).
     #[cold]
-    fn miss(&self, miss: Found, request: &Request<'_>, response: &mut Response) -> Result<()> {
-        if !request.method().is_standard() && !self.router.tree.knows(request.method()) {
+    fn miss(&self, miss: Match, request: &Request<'_>, response: &mut Response) -> Result<()> {
+        if !request.method().is_standard() && !self.router.tree.has_method(request.method()) {
             // §9.1: unlike a 405, it tells the client that no other path has the method either.
             return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
         }
         let options = request.method() == Method::OPTIONS;
         match miss {
-            Found::Nothing if options && request.head().target.form == Form::Asterisk => {
-                response.header("Allow", self.allow(self.router.routes.iter().map(|route| route.method)));
+            Match::None if options && request.head().target.form == Form::Asterisk => {
+                response.header("Allow", self.allow_value(self.router.routes.iter().map(|route| route.method)));
                 Ok(())
             }
-            Found::Methods(node) if options => {
-                response.header("Allow", self.allow(self.router.tree.methods(node)));
+            Match::Methods(node) if options => {
+                response.header("Allow", self.allow_value(self.router.tree.methods(node)));
                 Ok(())
             }
-            Found::Methods(node) => Err(self.method_not_allowed(node)),
-            Found::Slash { add: true } => self.mend_slashes(request).map(|redirect| redirect.into_response(response)),
+            Match::Methods(node) => Err(self.method_not_allowed(node)),
+            Match::Slash { add: true } => {
+                self.redirect_slashes(request).map(|redirect| redirect.into_response(response))
+            }
             _ if options || request.raw_path().contains("//") => {
-                self.mend_slashes(request).map(|redirect| redirect.into_response(response))
+                self.redirect_slashes(request).map(|redirect| redirect.into_response(response))
             }
             _ => Err(Error::not_found("")),
         }
@@ -296,12 +299,12 @@ impl App {
 
     /// 405 with what the path allows, without which it would be no answer (RFC 9110 §15.5.6).
     pub(super) fn method_not_allowed(&self, node: u32) -> Error {
-        let allow = self.allow(self.router.tree.methods(node));
+        let allow = self.allow_value(self.router.tree.methods(node));
         Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow)
     }
 
     /// The value of Allow: what was declared, with the HEAD and OPTIONS that come by themselves.
-    pub(super) fn allow(&self, declared: impl Iterator<Item = Method>) -> String {
+    pub(super) fn allow_value(&self, declared: impl Iterator<Item = Method>) -> String {
         let mut names: Vec<Method> = Vec::new();
         for method in declared.chain([Method::OPTIONS]) {
             let implied = (method == Method::GET).then_some(Method::HEAD);
@@ -320,7 +323,7 @@ impl App {
         hooks: fn(&Scope) -> &[Before],
         scope: usize,
         request: &mut Request<'_>,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) -> Result<()> {
         let Some(scope) = self.router.scopes.get(scope) else { return Ok(()) };
         if let Some(parent) = scope.parent {
@@ -328,7 +331,7 @@ impl App {
         }
         for (number, hook) in hooks(scope).iter().enumerate() {
             let passed = (hook.run)(request);
-            listener.hear(Step::Before { origin: hook.origin, number, answer: passed.as_ref().err() });
+            listener.observe(HandlerEvent::Before { origin: hook.callsite, number, answer: passed.as_ref().err() });
             passed?;
         }
         Ok(())
@@ -340,9 +343,9 @@ impl App {
         scope: usize,
         request: &Request<'_>,
         response: &mut Response,
-        listener: &mut impl Listener,
+        listener: &mut impl Observer,
     ) {
-        if response.is_unfinished() {
+        if response.needs_finishing() {
             self.complete(scope, request, response);
         }
         let mut next = self.router.scopes.get(scope);
@@ -350,17 +353,17 @@ impl App {
             for (number, hook) in scope.after.iter().enumerate() {
                 // Kept apart: a hook may put another response in the place of this one.
                 let on_sent = response.take_on_sent();
-                caught(response, |response| (hook.run)(request, response));
-                *response.on_sent_mut() = OnSent::joined(on_sent, response.take_on_sent());
-                listener.hear(Step::After { origin: hook.origin, number });
-                if response.is_unfinished() {
+                catch_panic(response, |response| (hook.run)(request, response));
+                *response.on_sent_mut() = SentCallbacks::merge(on_sent, response.take_on_sent());
+                listener.observe(HandlerEvent::After { origin: hook.callsite, number });
+                if response.needs_finishing() {
                     self.complete(0, request, response);
                 }
             }
             next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
         }
-        if let (Some(on_sent), Some(began)) = (response.on_sent_mut(), request.began()) {
-            on_sent.began(began);
+        if let (Some(on_sent), Some(began)) = (response.on_sent_mut(), request.started_at()) {
+            on_sent.started_at(began);
         }
     }
 
@@ -369,25 +372,23 @@ impl App {
     #[cold]
     fn complete(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
         if let Some(error) = response.take_error() {
-            self.draw(scope, error, request, response);
+            self.render(scope, error, request, response);
         }
-        conditional::settle(request, response);
+        conditional::apply(request, response);
         if !response.is_final() {
             // RFC 9110 §15.2: a client takes it for the announcement of a response, and the next one for this request's.
-            response.fail(Error::internal(format!(
-                "{} cannot end a request: a final status is 2xx to 5xx",
-                response.status()
-            )));
+            let status = response.status();
+            response.fail(Error::internal(format!("{status} cannot end a request: a final status is 2xx to 5xx")));
         }
         if let Some(error) = response.take_error() {
-            self.draw(scope, error, request, response);
+            self.render(scope, error, request, response);
         }
     }
 }
 
 /// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives, and so does the connection.
 #[inline]
-pub(super) fn caught(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
+pub(super) fn catch_panic(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
     match catch(|| run(&mut *response)) {
         Ok(()) => true,
         Err(panicked) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Result;
-use super::hook::{Guard, Hook, Origin};
+use super::hook::{Callsite, Guard, Hook};
 use super::request::Request;
 use super::response::Response;
 use super::router::Router;
@@ -32,7 +32,7 @@ impl Router {
     /// ```
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        let guard = Guard { origin: Origin::of(&guard), run: Arc::new(guard) };
+        let guard = Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) };
         for route in &mut self.routes {
             route.guards.insert(self.guards.len(), guard.clone());
         }
@@ -43,8 +43,8 @@ impl Router {
     /// the body may not have been sent yet, and [`Request::body`] panics.
     #[track_caller]
     pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        self.hooked = true;
-        self.own().before.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
+        self.has_hooks = true;
+        self.own_scope().before.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
     /// Runs `hook` before the handlers of this router when the body is here, after all hooks and guards that decide on the head; in the
@@ -64,14 +64,14 @@ impl Router {
     /// ```
     #[track_caller]
     pub fn before_with_body(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
-        self.hooked = true;
-        self.own().before_with_body.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
+        self.has_hooks = true;
+        self.own_scope().before_with_body.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
     /// Runs `hook` on every answer, errors included, in the order added.
     #[track_caller]
     pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
-        self.hooked = true;
-        self.own().after.push(Hook { origin: Origin::of(&hook), run: Box::new(hook) });
+        self.has_hooks = true;
+        self.own_scope().after.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 }

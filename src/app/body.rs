@@ -18,12 +18,12 @@ pub(crate) trait BodySource: Send {
     fn attach(&mut self, _wake: Wake) {}
 
     /// Who takes the socket over, when this is no body at all but the end of HTTP on this connection.
-    fn switch(&mut self) -> Option<Switch> {
+    fn take_upgrade(&mut self) -> Option<UpgradeCallback> {
         None
     }
 
-    /// Returns whether [`switch`](Self::switch) returns a new owner.
-    fn switches(&self) -> bool {
+    /// Returns whether [`take_upgrade`](Self::take_upgrade) returns a new owner.
+    fn is_upgrade(&self) -> bool {
         false
     }
 
@@ -38,31 +38,31 @@ pub(crate) trait BodySource: Send {
     }
 
     /// What a pull counts as at least, in bytes sent: making bytes takes time too, even if few come of it, or none. After
-    /// [`A_TURN`] the other connections get their turn.
-    fn weight(&self) -> usize {
+    /// [`MAX_BYTES_PER_TICK`] the other connections get their turn.
+    fn cost(&self) -> usize {
         16 * 1024
     }
 
     /// Whether its bytes come when they like; then those that are here must not wait in a coder for more.
     #[cfg(feature = "gzip")]
-    fn may_wait(&self) -> bool {
+    fn is_push(&self) -> bool {
         false
     }
 }
 
 /// What a body sends before the other connections get their turn.
-pub(crate) const A_TURN: usize = 256 * 1024;
+pub(crate) const MAX_BYTES_PER_TICK: usize = 256 * 1024;
 
 /// Takes a socket over, with the bytes that were read from it already.
-pub(crate) type Switch = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
+pub(crate) type UpgradeCallback = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
 
 /// A body source as connections hold it. Iterators, readers and their destructors are the program's: a panic in one breaks off this
 /// body and nothing else.
-pub(crate) struct Source(Guarded<Box<dyn BodySource>>);
+pub(crate) struct GuardedSource(Guarded<Box<dyn BodySource>>);
 
-impl Source {
-    pub(crate) fn new(source: impl BodySource + 'static) -> Source {
-        Source(Guarded::new(Box::new(source)))
+impl GuardedSource {
+    pub(crate) fn new(source: impl BodySource + 'static) -> GuardedSource {
+        GuardedSource(Guarded::new(Box::new(source)))
     }
 
     /// As [`BodySource::pull`]. After an error nothing more is to be asked of it.
@@ -81,29 +81,29 @@ impl Source {
         self.0.get().is_some_and(|source| source.blocks())
     }
 
-    pub(crate) fn switch(&mut self) -> Option<Switch> {
-        self.0.get_mut()?.switch()
+    pub(crate) fn take_upgrade(&mut self) -> Option<UpgradeCallback> {
+        self.0.get_mut()?.take_upgrade()
     }
 
-    pub(crate) fn switches(&self) -> bool {
-        self.0.get().is_some_and(|source| source.switches())
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.0.get().is_some_and(|source| source.is_upgrade())
     }
 
     pub(crate) fn heartbeat(&self) -> Option<&'static [u8]> {
         self.0.get()?.heartbeat()
     }
 
-    pub(crate) fn weight(&self) -> usize {
-        self.0.get().map_or(A_TURN, |source| source.weight())
+    pub(crate) fn cost(&self) -> usize {
+        self.0.get().map_or(MAX_BYTES_PER_TICK, |source| source.cost())
     }
 
     #[cfg(feature = "gzip")]
-    pub(crate) fn may_wait(&self) -> bool {
-        self.0.get().is_some_and(|source| source.may_wait())
+    pub(crate) fn is_push(&self) -> bool {
+        self.0.get().is_some_and(|source| source.is_push())
     }
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for GuardedSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Source")
     }
@@ -124,9 +124,9 @@ pub(crate) enum Pull {
 }
 
 /// A body whose pieces come from an iterator.
-pub(crate) struct Pieces<I>(pub(crate) I);
+pub(crate) struct IteratorSource<I>(pub(crate) I);
 
-impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for Pieces<I> {
+impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for IteratorSource<I> {
     fn blocks(&self) -> bool {
         true
     }
@@ -143,9 +143,9 @@ impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for Pieces<I> {
 }
 
 /// A body that is read from somewhere: a file, a decompressor.
-pub(crate) struct Reader<R>(pub(crate) R);
+pub(crate) struct ReaderSource<R>(pub(crate) R);
 
-impl<R: io::Read + Send> BodySource for Reader<R> {
+impl<R: io::Read + Send> BodySource for ReaderSource<R> {
     fn blocks(&self) -> bool {
         true
     }

@@ -33,13 +33,13 @@ impl Response {
     /// assert_eq!(client.get("/").header("If-Match", "\"v2\"").send().status(), 412);
     /// ```
     pub fn etag(&mut self, tag: impl AsRef<str>) {
-        self.tagged("", tag.as_ref());
+        self.set_etag("", tag.as_ref());
     }
 
     /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a page with another date on it):
     /// good for 304, not for ranges nor `If-Match` (RFC 9110 §8.8.1).
     pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
-        self.tagged("W/", tag.as_ref());
+        self.set_etag("W/", tag.as_ref());
     }
 
     /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional requests are answered by it.
@@ -64,7 +64,7 @@ impl Response {
 
     /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
     pub fn vary(&mut self, field: &str) {
-        if self.lists("vary", field) {
+        if self.has_list_member("vary", field) {
             return;
         }
         let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).map(|(_, value)| value);
@@ -73,7 +73,7 @@ impl Response {
     }
 
     /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without regard to case.
-    pub(crate) fn lists(&self, field: &str, member: &str) -> bool {
+    pub(crate) fn has_list_member(&self, field: &str, member: &str) -> bool {
         let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
         lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
@@ -83,7 +83,7 @@ impl Response {
         self.header("Accept-Ranges", "bytes");
     }
 
-    fn tagged(&mut self, weak: &str, tag: &str) {
+    fn set_etag(&mut self, weak: &str, tag: &str) {
         // etagc, RFC 9110 §8.8.3: no space, no quote, no control character.
         if tag.bytes().any(|byte| byte <= b' ' || byte == b'"' || byte == 0x7f) {
             return self.fail(Error::internal(format!("an entity tag was refused: {tag:?}")));

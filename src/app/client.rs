@@ -14,19 +14,19 @@ const MAX_HOPS: usize = 32;
 pub struct TrustedProxies {
     networks: Vec<Network>,
     unix: bool,
-    dialect: Dialect,
+    header: ForwardedHeader,
     host: bool,
 }
 
 /// Which fields the proxies are known to set. Only these are read: a proxy passes the others on as the client forged them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+enum ForwardedHeader {
     XForwarded,
     Rfc7239,
 }
 
 /// Finds the address in an entry.
-type Reader = fn(&[u8]) -> Option<IpAddr>;
+type AddressParser = fn(&[u8]) -> Option<IpAddr>;
 
 /// A range of addresses of one family.
 struct Network {
@@ -36,7 +36,7 @@ struct Network {
 }
 
 /// What the believed part of a forwarding list came to.
-struct Walk<'r> {
+struct ForwardedChain<'r> {
     client: Option<IpAddr>,
     /// The entry at which it ended: written by a proxy of ours, about its own peer.
     entry: Option<&'r [u8]>,
@@ -64,7 +64,7 @@ impl App {
     #[track_caller]
     pub fn trusted_proxies<T: AsRef<str>>(&mut self, proxies: impl IntoIterator<Item = T>) -> &mut TrustedProxies {
         let mut trusted =
-            TrustedProxies { networks: Vec::new(), unix: false, dialect: Dialect::XForwarded, host: false };
+            TrustedProxies { networks: Vec::new(), unix: false, header: ForwardedHeader::XForwarded, host: false };
         for proxy in proxies {
             let text = proxy.as_ref();
             match Network::parse(text) {
@@ -76,7 +76,7 @@ impl App {
                 ),
             }
         }
-        self.shared_state_mut().proxies.insert(trusted)
+        self.app_state_mut().proxies.insert(trusted)
     }
 }
 
@@ -84,7 +84,7 @@ impl TrustedProxies {
     /// Reads `Forwarded` (RFC 7239) and not the `X-Forwarded-…` fields. For proxies that are known to set it: one that only knows
     /// `X-Forwarded-For` passes a forged `Forwarded` on, so the two are never mixed.
     pub fn forwarded(&mut self) -> &mut TrustedProxies {
-        self.dialect = Dialect::Rfc7239;
+        self.header = ForwardedHeader::Rfc7239;
         self
     }
 
@@ -104,13 +104,13 @@ impl TrustedProxies {
     }
 
     /// From the nearest hop outwards, for as long as those who wrote the entries are ours (RFC 7239 §8.1: the rest is hearsay).
-    fn walk<'r>(&self, request: &'r Request<'_>) -> Walk<'r> {
-        let (name, address): (_, Reader) = match self.dialect {
-            Dialect::XForwarded => ("x-forwarded-for", bare_node),
-            Dialect::Rfc7239 => ("forwarded", |entry| node(&parameter(entry, "for")?)),
+    fn chain<'r>(&self, request: &'r Request<'_>) -> ForwardedChain<'r> {
+        let (name, address): (_, AddressParser) = match self.header {
+            ForwardedHeader::XForwarded => ("x-forwarded-for", xff_node),
+            ForwardedHeader::Rfc7239 => ("forwarded", |entry| node(&parameter(entry, "for")?)),
         };
-        let mut walk = Walk { client: peer_of(request), entry: None };
-        for entry in backwards(request, name).take(MAX_HOPS).filter(|entry| !entry.is_empty()) {
+        let mut walk = ForwardedChain { client: peer_of(request), entry: None };
+        for entry in reversed_entries(request, name).take(MAX_HOPS).filter(|entry| !entry.is_empty()) {
             walk.entry = Some(entry);
             // `unknown`, `_hidden` and garbage end the walk: the last address that one of ours vouched for is as far as we know.
             let Some(address) = address(entry) else { break };
@@ -131,39 +131,39 @@ impl Request<'_> {
     /// left. `unknown`, an obfuscated name or garbage ends the walk at the proxy that reported it. An IPv4 address in IPv6 clothes
     /// (`::ffff:192.0.2.7`) is an IPv4 address.
     pub fn client_addr(&self) -> Option<IpAddr> {
-        self.believed().map_or_else(|| peer_of(self), |trusted| trusted.walk(self).client)
+        self.trusted().map_or_else(|| peer_of(self), |trusted| trusted.chain(self).client)
     }
 
     /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it (`X-Forwarded-Proto`, or `proto=` of the
     /// entry about the client), or else whether this server speaks TLS itself. `wss` and `ws`, which some proxies write for a
     /// WebSocket, count as `https` and `http`.
     pub fn scheme(&self) -> &'static str {
-        let said = self.believed().and_then(|trusted| match trusted.dialect {
+        let said = self.trusted().and_then(|trusted| match trusted.header {
             // The last one is by the nearest proxy, who either overwrites the field or knows why not.
-            Dialect::XForwarded => last_member(self, "x-forwarded-proto"),
-            Dialect::Rfc7239 => trusted.walk(self).entry.and_then(|entry| parameter(entry, "proto")),
+            ForwardedHeader::XForwarded => last_member(self, "x-forwarded-proto"),
+            ForwardedHeader::Rfc7239 => trusted.chain(self).entry.and_then(|entry| parameter(entry, "proto")),
         });
         match said.map(|said| said.to_ascii_lowercase()).as_deref() {
             Some("https" | "wss") => "https",
             Some("http" | "ws") => "http",
-            _ if self.shared_state().by_tls => "https",
+            _ if self.app_state().is_tls => "https",
             _ => "http",
         }
     }
 
     /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`] lets a proxy say another.
     pub fn client_host(&self) -> Option<Cow<'_, str>> {
-        let said = self.believed().filter(|trusted| trusted.host).and_then(|trusted| match trusted.dialect {
-            Dialect::XForwarded => last_member(self, "x-forwarded-host"),
-            Dialect::Rfc7239 => trusted.walk(self).entry.and_then(|entry| parameter(entry, "host")),
+        let said = self.trusted().filter(|trusted| trusted.host).and_then(|trusted| match trusted.header {
+            ForwardedHeader::XForwarded => last_member(self, "x-forwarded-host"),
+            ForwardedHeader::Rfc7239 => trusted.chain(self).entry.and_then(|entry| parameter(entry, "host")),
         });
         said.filter(|host| !host.is_empty() && check_host(host.as_bytes()).is_ok())
             .or_else(|| self.host().map(Cow::Borrowed))
     }
 
     /// The setting, if this request's peer is one to believe.
-    fn believed(&self) -> Option<&TrustedProxies> {
-        self.shared_state().proxies.as_ref().filter(|trusted| trusted.trusts_peer(self.remote_addr()))
+    fn trusted(&self) -> Option<&TrustedProxies> {
+        self.app_state().proxies.as_ref().filter(|trusted| trusted.trusts_peer(self.remote_addr()))
     }
 }
 
@@ -178,17 +178,17 @@ impl Network {
             Some(_) => return None,
         };
         let mask = u128::MAX.checked_shl(u32::checked_sub(width, length)?).unwrap_or(0);
-        let base = number(address);
+        let base = as_bits(address);
         (base & !mask == 0).then_some(Network { base, mask, v4: address.to_canonical().is_ipv4() })
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        address.is_ipv4() == self.v4 && number(address) & self.mask == self.base
+        address.is_ipv4() == self.v4 && as_bits(address) & self.mask == self.base
     }
 }
 
 /// Both families in one space (RFC 4291 §2.5.5.2).
-fn number(address: IpAddr) -> u128 {
+fn as_bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
@@ -200,13 +200,13 @@ fn peer_of(request: &Request<'_>) -> Option<IpAddr> {
 }
 
 /// All lines of a list field as one list (RFC 9110 §5.3), last entry first.
-fn backwards<'r>(request: &'r Request<'_>, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
+fn reversed_entries<'r>(request: &'r Request<'_>, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
     request.field_values(name).rev().flat_map(|value| entries(value, b','))
 }
 
 /// The last member of a list field. Empty members are not members (RFC 9110 §5.6.1.2): `https,` ends with `https`.
 fn last_member<'r>(request: &'r Request<'_>, name: &'static str) -> Option<Cow<'r, str>> {
-    backwards(request, name).find(|member| !member.is_empty()).and_then(text)
+    reversed_entries(request, name).find(|member| !member.is_empty()).and_then(text)
 }
 
 /// The entries of a list from right to left. In this direction an open quote that a client sent cannot swallow what our proxy added.
@@ -262,7 +262,7 @@ fn text(entry: &[u8]) -> Option<Cow<'_, str>> {
 }
 
 /// An entry of X-Forwarded-For: an address, or a node with a port as some clouds write it.
-fn bare_node(entry: &[u8]) -> Option<IpAddr> {
+fn xff_node(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?;
     entry.parse().ok().map(|address: IpAddr| address.to_canonical()).or_else(|| node(entry))
 }
@@ -296,10 +296,10 @@ mod tests {
     use super::*;
 
     /// What an application that trusts these reads of a request with these fields, in its `X-Forwarded-For` and `Forwarded` dialects.
-    fn asked(dialect: Dialect, fields: &[(&str, &str)]) -> (String, String, String) {
+    fn asked(dialect: ForwardedHeader, fields: &[(&str, &str)]) -> (String, String, String) {
         let mut app = App::new();
         let trusted = app.trusted_proxies(["unix", "10.0.0.0/8", "2001:db8:f::/48", "192.0.2.1"]).host();
-        trusted.dialect = dialect;
+        trusted.header = dialect;
         app.get("/", |req: &Request| {
             let client = req.client_addr().map_or("none".to_owned(), |address| address.to_string());
             format!("{client} {} {}", req.scheme(), req.client_host().unwrap_or_default())
@@ -314,12 +314,12 @@ mod tests {
 
     fn client_by_x_forwarded_for(lines: &[&str]) -> String {
         let fields: Vec<_> = lines.iter().map(|line| ("X-Forwarded-For", *line)).collect();
-        asked(Dialect::XForwarded, &fields).0
+        asked(ForwardedHeader::XForwarded, &fields).0
     }
 
     fn client_by_forwarded(lines: &[&str]) -> String {
         let fields: Vec<_> = lines.iter().map(|line| ("Forwarded", *line)).collect();
-        asked(Dialect::Rfc7239, &fields).0
+        asked(ForwardedHeader::Rfc7239, &fields).0
     }
 
     #[test]
@@ -382,15 +382,15 @@ mod tests {
     #[test]
     fn only_the_dialect_of_the_proxy_counts() {
         let both = [("Forwarded", "for=6.6.6.6;proto=https"), ("X-Forwarded-For", "203.0.113.9")];
-        assert_eq!(asked(Dialect::XForwarded, &both).0, "203.0.113.9");
-        assert_eq!(asked(Dialect::XForwarded, &both).1, "http");
-        assert_eq!(asked(Dialect::Rfc7239, &both).0, "6.6.6.6");
-        assert_eq!(asked(Dialect::Rfc7239, &both).1, "https");
+        assert_eq!(asked(ForwardedHeader::XForwarded, &both).0, "203.0.113.9");
+        assert_eq!(asked(ForwardedHeader::XForwarded, &both).1, "http");
+        assert_eq!(asked(ForwardedHeader::Rfc7239, &both).0, "6.6.6.6");
+        assert_eq!(asked(ForwardedHeader::Rfc7239, &both).1, "https");
     }
 
     #[test]
     fn scheme_and_host_come_with_the_client() {
-        let x = |name, value| asked(Dialect::XForwarded, &[("Host", "inner"), (name, value)]);
+        let x = |name, value| asked(ForwardedHeader::XForwarded, &[("Host", "inner"), (name, value)]);
         for (value, scheme) in [
             ("https", "https"),
             ("http, HTTPS", "https"),
@@ -405,7 +405,8 @@ mod tests {
             (",", "http"),
         ] {
             assert_eq!(x("X-Forwarded-Proto", value).1, scheme, "{value}");
-            let quoted = asked(Dialect::Rfc7239, &[("Forwarded", &format!("for=203.0.113.9;proto=\"{value}\""))]);
+            let quoted =
+                asked(ForwardedHeader::Rfc7239, &[("Forwarded", &format!("for=203.0.113.9;proto=\"{value}\""))]);
             assert!(value.contains(',') || quoted.1 == scheme, "{value}");
         }
         for (value, host) in [
@@ -421,16 +422,16 @@ mod tests {
             assert_eq!(x("X-Forwarded-Host", value).2, host, "{value}");
         }
         let lines = [("Host", "inner"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "")];
-        assert_eq!(asked(Dialect::XForwarded, &lines).1, "https");
+        assert_eq!(asked(ForwardedHeader::XForwarded, &lines).1, "https");
         for value in ["proto=wss", ";proto=wss;", "for=203.0.113.9;proto=https, ,"] {
-            assert_eq!(asked(Dialect::Rfc7239, &[("Forwarded", value)]).1, "https", "{value}");
+            assert_eq!(asked(ForwardedHeader::Rfc7239, &[("Forwarded", value)]).1, "https", "{value}");
         }
         let line = "for=6.6.6.6;proto=http;host=forged, for=203.0.113.9;proto=https;host=\"a.example:80\", for=10.0.0.1;proto=http;host=b";
         assert_eq!(
-            asked(Dialect::Rfc7239, &[("Forwarded", line)]),
+            asked(ForwardedHeader::Rfc7239, &[("Forwarded", line)]),
             ("203.0.113.9".into(), "https".into(), "a.example:80".into())
         );
-        let hidden = asked(Dialect::Rfc7239, &[("Forwarded", "for=_hidden;proto=https")]);
+        let hidden = asked(ForwardedHeader::Rfc7239, &[("Forwarded", "for=_hidden;proto=https")]);
         assert_eq!(hidden.1, "https");
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use super::error::{Error, Result};
-use super::etag::{Tag, tags};
+use super::etag::{EntityTag, parse_tags};
 use super::range;
 use super::request::Request;
 use super::response::Response;
@@ -14,24 +14,24 @@ use crate::http1::status::StatusCode;
 
 /// What a resource is like now.
 #[derive(Default)]
-struct Current<'a> {
+struct Validators<'a> {
     exists: bool,
-    tag: Option<Tag<'a>>,
+    tag: Option<EntityTag<'a>>,
     modified: Option<SystemTime>,
 }
 
 /// What the preconditions come to.
 #[derive(PartialEq, Eq, Debug)]
-enum Verdict {
+enum Precondition {
     Holds,
     /// 304: the client has it already, under this tag if it named one.
-    Unchanged(Option<Vec<u8>>),
+    NotModified(Option<Vec<u8>>),
     /// 412: the client knows another state.
     Failed,
 }
 
 impl Request<'_> {
-    /// Checks `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and `modified` are those of the
+    /// Validator `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and `modified` are those of the
     /// resource as it is, both `None` when it does not exist yet. Lost updates end here: the second of two editors gets a 412.
     ///
     /// Responses to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
@@ -53,17 +53,17 @@ impl Request<'_> {
     /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only where there is nothing
     /// ```
     pub fn precondition(&self, etag: Option<&str>, modified: Option<SystemTime>) -> Result<()> {
-        let tag = etag.map(|etag| Tag { weak: false, opaque: etag.as_bytes() });
+        let tag = etag.map(|etag| EntityTag { weak: false, opaque: etag.as_bytes() });
         let modified = modified.map(date::whole_seconds);
-        match judge(self, &Current { exists: tag.is_some() || modified.is_some(), tag, modified }) {
-            Verdict::Holds => Ok(()),
-            Verdict::Unchanged(_) | Verdict::Failed => Err(failed()),
+        match evaluate(self, &Validators { exists: tag.is_some() || modified.is_some(), tag, modified }) {
+            Precondition::Holds => Ok(()),
+            Precondition::NotModified(_) | Precondition::Failed => Err(precondition_failed()),
         }
     }
 }
 
 /// Answers a conditional or range request out of the response that a plain one would get.
-pub(crate) fn settle(request: &Request<'_>, response: &mut Response) {
+pub(crate) fn apply(request: &Request<'_>, response: &mut Response) {
     if !response.take_conditional() {
         return;
     }
@@ -71,59 +71,61 @@ pub(crate) fn settle(request: &Request<'_>, response: &mut Response) {
         response.remove_header("Accept-Ranges"); // what is made while it is sent has no parts to choose from
     }
     let length = response.body().len();
-    match part(request, response, length as u64) {
+    match select_range(request, response, length as u64) {
         None => response.clear_body(),
         Some(part) if part == (0..length as u64) => {}
-        Some(part) => response.cut(part.start as usize..part.end as usize),
+        Some(part) => response.slice(part.start as usize..part.end as usize),
     }
 }
 
 /// The part of a body of `length` bytes that is to be sent, when any is. Status and fields are set accordingly.
-pub(crate) fn part(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
+pub(crate) fn select_range(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
     // §13.2.1: only what would have been a success. Methods that change something have done so by now: they ask beforehand.
     if !response.status().is_success() || !is_read(request) {
         return Some(0..length);
     }
-    let current = Current {
+    let current = Validators {
         exists: true,
-        tag: response.header_value("etag").and_then(|value| tags(value.as_bytes()).next()),
+        tag: response.header_value("etag").and_then(|value| parse_tags(value.as_bytes()).next()),
         modified: response.header_value("last-modified").and_then(date::parse),
     };
-    match judge(request, &current) {
-        Verdict::Failed => response.fail(failed()),
-        Verdict::Unchanged(tag) => unchanged(response, tag),
-        Verdict::Holds => {
-            let whole = request.method() != Method::GET || !range_applies(request, &current);
-            return if whole { Some(0..length) } else { range::part(request, response, length) };
+    match evaluate(request, &current) {
+        Precondition::Failed => response.fail(precondition_failed()),
+        Precondition::NotModified(tag) => not_modified(response, tag),
+        Precondition::Holds => {
+            let whole = request.method() != Method::GET || !if_range(request, &current);
+            return if whole { Some(0..length) } else { range::apply(request, response, length) };
         }
     }
     None
 }
 
 /// The order of RFC 9110 §13.2.2: tags before dates, what must hold before what must not.
-fn judge(request: &Request<'_>, current: &Current<'_>) -> Verdict {
+fn evaluate(request: &Request<'_>, current: &Validators<'_>) -> Precondition {
     if has(request, "if-match") {
         // §13.1.1 compares strongly.
-        let same = |listed: Tag<'_>, own: Tag<'_>| !listed.weak && !own.weak && listed.is_state_of(own);
-        if !any(request, "if-match", current) && !listed(request, "if-match", current, same).any(|_| true) {
-            return Verdict::Failed;
+        let same = |listed: EntityTag<'_>, own: EntityTag<'_>| !listed.weak && !own.weak && listed.same_state(own);
+        if !matches_any(request, "if-match", current)
+            && !matching_tags(request, "if-match", current, same).any(|_| true)
+        {
+            return Precondition::Failed;
         }
     } else if let (Some(limit), Some(modified)) = (date(request, "if-unmodified-since"), current.modified)
         && modified > limit
     {
-        return Verdict::Failed;
+        return Precondition::Failed;
     }
     let unchanged = if has(request, "if-none-match") {
-        already_there(request, current)
+        if_none_match(request, current)
     } else {
         let since = date(request, "if-modified-since").filter(|_| is_read(request));
         let unchanged = matches!((since, current.modified), (Some(since), Some(modified)) if modified <= since);
         unchanged.then_some(None)
     };
     match unchanged {
-        None => Verdict::Holds,
-        Some(tag) if is_read(request) => Verdict::Unchanged(tag),
-        Some(_) => Verdict::Failed,
+        None => Precondition::Holds,
+        Some(tag) if is_read(request) => Precondition::NotModified(tag),
+        Some(_) => Precondition::Failed,
     }
 }
 
@@ -131,11 +133,11 @@ fn judge(request: &Request<'_>, current: &Current<'_>) -> Verdict {
 ///
 /// A change must not happen to a state that the client lists in any coding. A read is answered with the representation that the client
 /// likes best of those that it lists, as long as it takes that coding: a cache may list what it has for other clients.
-fn already_there(request: &Request<'_>, current: &Current<'_>) -> Option<Option<Vec<u8>>> {
-    if any(request, "if-none-match", current) {
+fn if_none_match(request: &Request<'_>, current: &Validators<'_>) -> Option<Option<Vec<u8>>> {
+    if matches_any(request, "if-none-match", current) {
         return Some(None);
     }
-    let same: Vec<Tag<'_>> = listed(request, "if-none-match", current, Tag::is_state_of).collect();
+    let same: Vec<EntityTag<'_>> = matching_tags(request, "if-none-match", current, EntityTag::same_state).collect();
     if !is_read(request) {
         return same.first().map(|_| None);
     }
@@ -146,21 +148,21 @@ fn already_there(request: &Request<'_>, current: &Current<'_>) -> Option<Option<
     let offers: Vec<_> = same.iter().map(|tag| tag.coding()).collect();
     let chosen = request.accepts_encoding(&offers)?;
     let tag = same.iter().find(|tag| tag.coding() == chosen)?;
-    Some(Some(Tag { weak: own.weak, ..*tag }.field_value()))
+    Some(Some(EntityTag { weak: own.weak, ..*tag }.field_value()))
 }
 
 /// Whether a part is of use: only to a client that has the rest of the same bytes. If-Range says so (RFC 9110 §13.1.5), and an If-Match
 /// that holds for another coding of the state says that it has others.
-fn range_applies(request: &Request<'_>, current: &Current<'_>) -> bool {
-    let same_bytes = || listed(request, "if-match", current, Tag::is).next().is_some();
-    if has(request, "if-match") && !any(request, "if-match", current) && !same_bytes() {
+fn if_range(request: &Request<'_>, current: &Validators<'_>) -> bool {
+    let same_bytes = || matching_tags(request, "if-match", current, EntityTag::strong_eq).next().is_some();
+    if has(request, "if-match") && !matches_any(request, "if-match", current) && !same_bytes() {
         return false;
     }
     if !has(request, "if-range") {
         return true;
     }
     let Some(value) = only(request, "if-range") else { return false };
-    let mut listed = tags(value);
+    let mut listed = parse_tags(value);
     if let Some(tag) = listed.next() {
         return !tag.weak && current.tag == Some(tag) && listed.next().is_none();
     }
@@ -171,27 +173,27 @@ fn range_applies(request: &Request<'_>, current: &Current<'_>) -> bool {
 }
 
 /// Whether the field is `*`, and there is something at all.
-fn any(request: &Request<'_>, field: &str, current: &Current<'_>) -> bool {
+fn matches_any(request: &Request<'_>, field: &str, current: &Validators<'_>) -> bool {
     current.exists && values(request, field).any(|value| value == b"*")
 }
 
 /// The tags in the field that `same` finds to be the current one.
-fn listed<'r>(
+fn matching_tags<'r>(
     request: &'r Request<'_>,
     field: &'r str,
-    current: &Current<'r>,
-    same: impl Fn(Tag<'r>, Tag<'r>) -> bool,
-) -> impl Iterator<Item = Tag<'r>> {
+    current: &Validators<'r>,
+    same: impl Fn(EntityTag<'r>, EntityTag<'r>) -> bool,
+) -> impl Iterator<Item = EntityTag<'r>> {
     let own = current.tag;
-    values(request, field).flat_map(tags).filter(move |tag| own.is_some_and(|own| same(*tag, own)))
+    values(request, field).flat_map(parse_tags).filter(move |tag| own.is_some_and(|own| same(*tag, own)))
 }
 
 /// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5). `tag`: of what it has, where that is
 /// another coding than the response at hand.
-fn unchanged(response: &mut Response, tag: Option<Vec<u8>>) {
+fn not_modified(response: &mut Response, tag: Option<Vec<u8>>) {
     response.set_status(StatusCode::NOT_MODIFIED);
     if let Some(tag) = tag {
-        response.retag(&tag);
+        response.replace_etag(&tag);
         response.vary("Accept-Encoding");
     }
     let described = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Accept-Ranges"];
@@ -201,7 +203,7 @@ fn unchanged(response: &mut Response, tag: Option<Vec<u8>>) {
     }
 }
 
-fn failed() -> Error {
+fn precondition_failed() -> Error {
     Error::new(StatusCode::PRECONDITION_FAILED, "The resource is not in the state that the request expects.")
 }
 

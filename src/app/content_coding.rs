@@ -12,30 +12,30 @@ impl Request<'_> {
     /// # Errors
     /// 415 when the body is coded.
     #[track_caller]
-    pub(super) fn uncoded_body(&self) -> Result<&[u8]> {
-        if self.is_coded() { Err(unsupported()) } else { Ok(self.body()) }
+    pub(super) fn unencoded_body(&self) -> Result<&[u8]> {
+        if self.is_encoded() { Err(unsupported()) } else { Ok(self.body()) }
     }
 
     /// The same for a reader that has no error to give: an empty body, and the response becomes a 415 whatever the handler returns.
     #[track_caller]
-    pub(super) fn uncoded_form(&self) -> &[u8] {
-        let coded = self.is_coded();
+    pub(super) fn unencoded_form(&self) -> &[u8] {
+        let coded = self.is_encoded();
         if coded {
-            self.parsed().refuses_coding.set(true);
+            self.cache().rejects_coding.set(true);
         }
         if coded { b"" } else { self.body() }
     }
 
     /// Makes the response of a handler that asked for a form which could not be read a 415.
     #[inline]
-    pub(super) fn refuse_coding(&self, response: &mut Response) {
-        if self.parsed_already().is_some_and(|parsed| parsed.refuses_coding.get()) {
+    pub(super) fn reject_coding(&self, response: &mut Response) {
+        if self.cache_if_used().is_some_and(|parsed| parsed.rejects_coding.get()) {
             response.fail(unsupported());
         }
     }
 
     /// `identity` is no coding; a request should not name it (RFC 9110 §8.4.1), and some do.
-    fn is_coded(&self) -> bool {
+    fn is_encoded(&self) -> bool {
         let mut codings = self.field_values("content-encoding").flat_map(list);
         codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
     }

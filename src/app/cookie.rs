@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::caching::delta_seconds;
 use super::error::Error;
-use super::pairs::{Pairs, SHORT};
+use super::pairs::{Pairs, UNCACHED_MAX};
 use super::request::Request;
 use super::response::Response;
 
@@ -110,20 +110,20 @@ impl Cookie {
     }
 
     /// Why the cookie would split the field or be dropped by the browser, if so.
-    fn fault(&self) -> Option<&'static str> {
+    fn invalid_reason(&self) -> Option<&'static str> {
         let attributes = [Some(&self.path), self.domain.as_ref()];
         let mut attributes = attributes.into_iter().flatten();
         let host_only = self.secure && self.domain.is_none() && self.path == "/";
         match () {
             () if self.name.is_empty() || !self.name.bytes().all(is_name) => Some("a character in its name"),
-            () if !self.value.bytes().all(is_value) => Some("a character in its value"),
-            () if !attributes.all(|text| text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_attribute)) => {
+            () if !self.value.bytes().all(is_cookie_octet) => Some("a character in its value"),
+            () if !attributes.all(|text| text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet)) => {
                 Some("its path or domain")
             }
             () if self.name.len() + self.value.len() > MAX_PAIR => Some("more than 4096 bytes"),
             () if self.same_site == Some(SameSite::None) && !self.secure => Some("SameSite=None without Secure"),
-            () if prefixed(&self.name, "__Secure-") && !self.secure => Some("__Secure- without Secure"),
-            () if prefixed(&self.name, "__Host-") && !host_only => {
+            () if has_prefix(&self.name, "__Secure-") && !self.secure => Some("__Secure- without Secure"),
+            () if has_prefix(&self.name, "__Host-") && !host_only => {
                 Some("__Host- without Secure, with a Domain or another Path")
             }
             () => None,
@@ -153,7 +153,7 @@ impl Response {
     /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None` without `Secure`, a broken
     /// `__Host-` promise, more than 4096 bytes) makes the answer a 500, and the log says why.
     pub fn set_cookie(&mut self, cookie: Cookie) {
-        match cookie.fault() {
+        match cookie.invalid_reason() {
             Some(fault) => self.fail(Error::internal(format!("the cookie {:?} was refused: {fault}", cookie.name))),
             None => self.append_header("Set-Cookie", cookie.field_value()),
         }
@@ -163,20 +163,20 @@ impl Response {
 impl Request<'_> {
     /// The value of the first cookie of this name, without the quotes around it, otherwise as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        if self.field_values("cookie").map(<[u8]>::len).sum::<usize>() <= SHORT {
+        if self.field_values("cookie").map(<[u8]>::len).sum::<usize>() <= UNCACHED_MAX {
             return self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value);
         }
-        self.parsed().cookies.get_or_init(|| Pairs::read(self.cookies())).first(name)
+        self.cache().cookies.get_or_init(|| Pairs::read(self.cookies())).first(name)
     }
 
     /// All cookies in the order they came. What is no `name=value`, or no UTF-8, is passed over.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.field_values("cookie").flat_map(|line| line.split(|&byte| byte == b';')).filter_map(pair)
+        self.field_values("cookie").flat_map(|line| line.split(|&byte| byte == b';')).filter_map(parse_pair)
     }
 }
 
 /// One pair, read as tolerantly as RFC 6265bis §5.6 lets browsers read theirs.
-fn pair(text: &[u8]) -> Option<(&str, &str)> {
+fn parse_pair(text: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(text).ok()?.split_once('=')?;
     let (name, value) = (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']));
     let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
@@ -184,7 +184,7 @@ fn pair(text: &[u8]) -> Option<(&str, &str)> {
 }
 
 /// Browsers compare the prefixes without case, and so an attacker may choose one.
-fn prefixed(name: &str, prefix: &str) -> bool {
+fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
@@ -194,12 +194,12 @@ fn is_name(byte: u8) -> bool {
 }
 
 /// A cookie-octet (RFC 6265 §4.1.1).
-fn is_value(byte: u8) -> bool {
+fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
 /// Any character but controls and the semicolon (RFC 6265 §4.1.1).
-fn is_attribute(byte: u8) -> bool {
+fn is_av_octet(byte: u8) -> bool {
     (b' '..0x7f).contains(&byte) && byte != b';'
 }
 
@@ -296,7 +296,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_have_an_answer(line in prop::collection::vec(any::<u8>(), 0..40)) {
-            for (name, value) in line.split(|&byte| byte == b';').filter_map(pair) {
+            for (name, value) in line.split(|&byte| byte == b';').filter_map(parse_pair) {
                 prop_assert!(!name.is_empty() && !name.contains('=') && !value.contains(';'));
             }
         }

@@ -6,35 +6,35 @@ use super::app::{Admission, App};
 use super::error::Error;
 use super::request::Request;
 use super::response::Response;
-use super::told::Listener;
+use super::told::Observer;
 use crate::http1::status::StatusCode;
 
 impl App {
     /// Answers one request on a thread that may block.
-    pub(crate) fn handle_blocking<'a, L: Listener>(
+    pub(crate) fn handle_blocking<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
-        self.handle_around(self.find(request), request, response, listener);
+        self.handle_with_hooks(self.find(request), request, response, listener);
         None
     }
 
     /// Decides on the head of one request, on a thread that may block.
-    pub(crate) fn decide_blocking<'a, L: Listener>(
+    pub(crate) fn check_head_blocking<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,
         listener: &mut L,
     ) -> Option<Admission> {
-        Some(self.decide(self.find(request), request, response, listener))
+        Some(self.check_head(self.find(request), request, response, listener))
     }
 
     /// Runs the after hooks of a request whose client has left before its response began: what they register with
     /// [`Response::on_sent`] is told so.
     #[cold]
-    pub(crate) fn client_left<'a, L: Listener>(
+    pub(crate) fn client_left<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,
@@ -47,7 +47,7 @@ impl App {
 
     /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
     #[cold]
-    pub(crate) fn too_busy<'a, L: Listener>(
+    pub(crate) fn overloaded<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,
@@ -62,7 +62,7 @@ impl App {
 
     /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
     #[cold]
-    pub(crate) fn too_slow<'a, L: Listener>(
+    pub(crate) fn timed_out<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,
@@ -76,7 +76,7 @@ impl App {
 
     /// Answers one request that a thread of the pool took and lost.
     #[cold]
-    pub(crate) fn lost<'a, L: Listener>(
+    pub(crate) fn worker_lost<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
         response: &mut Response,

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::response::Response;
-use super::sentences::sentence;
+use super::sentences::default_message;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::status::StatusCode;
@@ -39,8 +39,8 @@ struct Inner {
     details: Option<Value>,
     fields: Vec<(Cow<'static, str>, String)>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    answer: Option<Response>,
-    used_up: Option<UsedUp>,
+    response: Option<Response>,
+    rate_limit_exceeded: Option<RateLimitExceeded>,
 }
 
 /// The cause belongs to the program, and its `Drop` may panic.
@@ -54,7 +54,7 @@ impl Drop for Inner {
 
 /// What a limit says that refuses a request because too many came before it; the message names the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UsedUp {
+pub(crate) struct RateLimitExceeded {
     /// Requests in the rate's window.
     pub(crate) amount: u64,
     /// Seconds until the window ends.
@@ -70,8 +70,8 @@ impl Error {
             details: None,
             fields: Vec::new(),
             source: None,
-            answer: None,
-            used_up: None,
+            response: None,
+            rate_limit_exceeded: None,
         }))
     }
 
@@ -118,12 +118,12 @@ impl Error {
     /// use wirelight::{App, Error, Response, StatusCode};
     ///
     /// let mut app = App::new();
-    /// app.before(|_| Err(Error::answer(Response::new(StatusCode::NO_CONTENT))));
+    /// app.before(|_| Err(Error::response(Response::new(StatusCode::NO_CONTENT))));
     /// assert_eq!(app.test().get("/anything").send().status(), 204);
     /// ```
-    pub fn answer(response: Response) -> Error {
+    pub fn response(response: Response) -> Error {
         let mut error = Error::new(response.status(), "");
-        error.0.answer = Some(response);
+        error.0.response = Some(response);
         error
     }
 
@@ -153,7 +153,7 @@ impl Error {
 
     /// The words for the client; without words of its own, those that every error of this status has.
     pub fn message(&self) -> &str {
-        if self.0.message.is_empty() { sentence(self.0.status) } else { &self.0.message }
+        if self.0.message.is_empty() { default_message(self.0.status) } else { &self.0.message }
     }
 
     /// The structured details, when there are some.
@@ -171,17 +171,17 @@ impl Error {
     }
 
     /// Says which rate is used up: for who watches.
-    pub(crate) fn with_rate(mut self, used_up: UsedUp) -> Error {
-        self.0.used_up = Some(used_up);
+    pub(crate) fn with_rate_limit(mut self, used_up: RateLimitExceeded) -> Error {
+        self.0.rate_limit_exceeded = Some(used_up);
         self
     }
 
-    pub(crate) fn used_up(&self) -> Option<UsedUp> {
-        self.0.used_up
+    pub(crate) fn rate_limit_exceeded(&self) -> Option<RateLimitExceeded> {
+        self.0.rate_limit_exceeded
     }
 
-    pub(crate) fn take_answer(&mut self) -> Option<Response> {
-        self.0.answer.take()
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.0.response.take()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Bytes that differ have strong tags that differ (§8.8.3.3), yet a client that edits what it read in gzip means the state, not the
 //! coding. So the tag of a coded representation is the plain one's with the coding at its end: `"v7"` in gzip is `"v7-gzip"`. Whatever
-//! adds a coding makes that tag with [`coded`], and conditions know it for the same state. (Apache's suffix is the same idea; to
+//! adds a coding makes that tag with [`with_coding`], and conditions know it for the same state. (Apache's suffix is the same idea; to
 //! weaken the tag, as nginx does, would make `If-Match` fail for whoever took gzip.)
 
 /// What a coding is called, and what the tags of such representations end with.
@@ -10,24 +10,24 @@ const CODINGS: [(&str, &[u8]); 2] = [("br", b"-br"), ("gzip", b"-gzip")];
 
 /// An entity tag; the quotes are not in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Tag<'a> {
+pub(super) struct EntityTag<'a> {
     pub(super) weak: bool,
     pub(super) opaque: &'a [u8],
 }
 
-impl<'a> Tag<'a> {
+impl<'a> EntityTag<'a> {
     /// Returns the coding of the representation that it names: `identity` without one.
     pub(super) fn coding(self) -> &'static str {
         self.split().1
     }
 
     /// Compares strongly (RFC 9110 §8.8.3.2).
-    pub(super) fn is(self, other: Tag<'_>) -> bool {
+    pub(super) fn strong_eq(self, other: EntityTag<'_>) -> bool {
         !self.weak && self == other
     }
 
     /// Returns whether both name the same state of a resource, in whatever coding. Weakness is for the caller to consider.
-    pub(super) fn is_state_of(self, other: Tag<'_>) -> bool {
+    pub(super) fn same_state(self, other: EntityTag<'_>) -> bool {
         self.split().0 == other.split().0
     }
 
@@ -45,7 +45,7 @@ impl<'a> Tag<'a> {
 
 /// Returns the tags of one field line; reading ends at what is not a tag. Commas may stand inside the quotes, so nothing is split at
 /// them.
-pub(super) fn tags(mut rest: &[u8]) -> impl Iterator<Item = Tag<'_>> {
+pub(super) fn parse_tags(mut rest: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     std::iter::from_fn(move || {
         let start = rest.iter().position(|byte| !b" \t,".contains(byte))?;
         rest = rest.get(start..)?;
@@ -53,13 +53,13 @@ pub(super) fn tags(mut rest: &[u8]) -> impl Iterator<Item = Tag<'_>> {
         let quoted = stripped.unwrap_or(rest).strip_prefix(b"\"")?;
         let end = memchr::memchr(b'"', quoted)?;
         rest = quoted.get(end + 1..)?;
-        Some(Tag { weak: stripped.is_some(), opaque: quoted.get(..end)? })
+        Some(EntityTag { weak: stripped.is_some(), opaque: quoted.get(..end)? })
     })
 }
 
 /// Returns the value of an `ETag` field for the representation in this coding; `None` when the value is not one tag. A weak tag speaks
 /// of every coding and stays.
-pub(crate) fn coded(value: &[u8], coding: &str) -> Option<Vec<u8>> {
+pub(crate) fn with_coding(value: &[u8], coding: &str) -> Option<Vec<u8>> {
     let opaque = value.strip_prefix(b"W/").unwrap_or(value).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let suffix = CODINGS.iter().find(|(name, _)| *name == coding).map_or(b"".as_slice(), |(_, suffix)| suffix);
     match value.starts_with(b"W/") {
@@ -86,14 +86,14 @@ mod tests {
             ("W/v", "gzip", None),
             ("\"a\", \"b\"", "gzip", None),
         ] {
-            let coded = coded(value.as_bytes(), coding);
+            let coded = with_coding(value.as_bytes(), coding);
             assert_eq!(coded.as_deref(), expected.map(str::as_bytes), "{value} {coding}");
         }
     }
 
     #[test]
     fn one_state_in_several_codings() {
-        let tag = |opaque: &'static str| Tag { weak: false, opaque: opaque.as_bytes() };
+        let tag = |opaque: &'static str| EntityTag { weak: false, opaque: opaque.as_bytes() };
         for (a, b, same) in [
             ("v", "v", true),
             ("v", "v-gzip", true),
@@ -106,8 +106,8 @@ mod tests {
             ("", "-gzip", true),
             ("v-gzip", "v-gzip-gzip", false),
         ] {
-            assert_eq!(tag(a).is_state_of(tag(b)), same, "{a} {b}");
-            assert_eq!(tag(b).is_state_of(tag(a)), same, "{b} {a}");
+            assert_eq!(tag(a).same_state(tag(b)), same, "{a} {b}");
+            assert_eq!(tag(b).same_state(tag(a)), same, "{b} {a}");
         }
         assert_eq!(["v", "v-gzip", "v-br"].map(|opaque| tag(opaque).coding()), ["identity", "gzip", "br"]);
     }
@@ -121,7 +121,8 @@ mod tests {
             ("\"a", vec![]),
             ("", vec![]),
         ] {
-            let read: Vec<_> = tags(line.as_bytes()).map(|tag| String::from_utf8(tag.field_value()).unwrap()).collect();
+            let read: Vec<_> =
+                parse_tags(line.as_bytes()).map(|tag| String::from_utf8(tag.field_value()).unwrap()).collect();
             assert_eq!(read, expected, "{line}");
         }
     }

@@ -71,7 +71,7 @@ impl std::fmt::Display for Event {
             writeln!(f, ": {line}")?;
         }
         if let Some(retry) = self.retry {
-            writeln!(f, "retry: {}", retry.as_millis().min(LONGEST_RETRY))?;
+            writeln!(f, "retry: {}", retry.as_millis().min(MAX_RETRY))?;
         }
         if let Some(id) = &self.id {
             writeln!(f, "id: {id}")?;
@@ -88,7 +88,7 @@ impl std::fmt::Display for Event {
 
 /// What happens to a subscriber that reads so slowly that events it has not seen leave the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Slow {
+pub enum SlowSubscriber {
     /// It misses them, and goes on with the oldest that are there: for states, where the latest counts.
     #[default]
     Skip,
@@ -121,38 +121,38 @@ pub enum Slow {
 pub struct Broadcast(Arc<Hub>);
 
 struct Hub {
-    log: Mutex<Log>,
-    slow: Slow,
+    history: Mutex<History>,
+    slow: SlowSubscriber,
     retry: Option<Duration>,
     /// Part of the numbers we give: those of an earlier run of the program must not look like ours.
-    run: u64,
+    run_id: u64,
 }
 
-struct Log {
+struct History {
     /// The latest events, encoded, with the ids that the program chose.
     events: VecDeque<(Option<String>, String)>,
     /// The number of the first of them.
     first: u64,
     bytes: usize,
-    most_events: usize,
-    most_bytes: usize,
+    max_events: usize,
+    max_bytes: usize,
     /// Who has seen everything, by the subscriber's number.
     waiting: HashMap<u64, Wake>,
     subscribers: usize,
     /// Subscribers there ever were.
-    counted: u64,
+    last_number: u64,
 }
 
 /// Events that are kept for those who come back, and for those who read slowly.
-const EVENTS: usize = 1024;
+const DEFAULT_EVENTS: usize = 1024;
 /// And their bytes at most, all together.
-const BYTES: usize = 1024 * 1024;
+const DEFAULT_BYTES: usize = 1024 * 1024;
 /// The longest wait that a timer of JavaScript can count, in milliseconds: with a longer one it fires at once.
-const LONGEST_RETRY: u128 = i32::MAX as u128;
+const MAX_RETRY: u128 = i32::MAX as u128;
 
 impl Default for Broadcast {
     fn default() -> Self {
-        Broadcast::with(EVENTS, BYTES, Slow::default(), None)
+        Broadcast::with(DEFAULT_EVENTS, DEFAULT_BYTES, SlowSubscriber::default(), None)
     }
 }
 
@@ -164,19 +164,19 @@ impl Broadcast {
 
     /// A hub that keeps at most `events` events of at most `bytes` bytes in all (the latest one always), deals so with the slow,
     /// and tells clients how long to wait before they connect again.
-    pub fn with(events: usize, bytes: usize, slow: Slow, retry: Option<Duration>) -> Broadcast {
-        let log = Log {
+    pub fn with(events: usize, bytes: usize, slow: SlowSubscriber, retry: Option<Duration>) -> Broadcast {
+        let log = History {
             events: VecDeque::new(),
             first: 0,
             bytes: 0,
-            most_events: events.max(1),
-            most_bytes: bytes,
+            max_events: events.max(1),
+            max_bytes: bytes,
             waiting: HashMap::new(),
             subscribers: 0,
-            counted: 0,
+            last_number: 0,
         };
         let run = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_millis() as u64);
-        Broadcast(Arc::new(Hub { log: Mutex::new(log), slow, retry, run }))
+        Broadcast(Arc::new(Hub { history: Mutex::new(log), slow, retry, run_id: run }))
     }
 
     /// Sends an event to all subscribers, from any thread; never waits for one of them.
@@ -184,7 +184,7 @@ impl Broadcast {
         let mut log = self.0.lock();
         let chosen = event.id.clone();
         if chosen.is_none() && event.data.is_some() {
-            event.id = Some(self.0.name(log.next()));
+            event.id = Some(self.0.event_id(log.next()));
         }
         log.push(chosen, event.to_string());
         let waiting = std::mem::take(&mut log.waiting);
@@ -198,12 +198,12 @@ impl Broadcast {
     pub fn subscribe(&self, request: &Request<'_>) -> EventStream {
         let mut log = self.0.lock();
         log.subscribers += 1;
-        log.counted += 1;
+        log.last_number += 1;
         // An empty id is none: a browser without a last id sends no field (WHATWG HTML §9.2.4).
         let last = request.header("last-event-id").filter(|id| !id.is_empty());
-        let next = last.map_or(log.next(), |id| self.0.behind(id, &log));
+        let next = last.map_or(log.next(), |id| self.0.position_after(id, &log));
         let greeting = self.0.retry.map(|time| Event::default().retry(time).to_string()).unwrap_or_default();
-        EventStream { hub: self.0.clone(), number: log.counted, next, greeting, wake: None }
+        EventStream { hub: self.0.clone(), number: log.last_number, next, initial: greeting, wake: None }
     }
 
     /// How many subscribers there are.
@@ -213,19 +213,19 @@ impl Broadcast {
 }
 
 impl Hub {
-    fn lock(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The id of an event that has none of its own.
-    fn name(&self, number: u64) -> String {
-        format!("{:x}-{number}", self.run)
+    fn event_id(&self, number: u64) -> String {
+        format!("{:x}-{number}", self.run_id)
     }
 
     /// Where to go on behind this event. One that we do not know was long ago, or in another life: all we have may be news.
-    fn behind(&self, id: &str, log: &Log) -> u64 {
+    fn position_after(&self, id: &str, log: &History) -> u64 {
         let number = id.split_once('-').and_then(|(_, number)| number.parse().ok());
-        if let Some(number) = number.filter(|&number| log.holds(number) && self.name(number) == id) {
+        if let Some(number) = number.filter(|&number| log.holds(number) && self.event_id(number) == id) {
             return number + 1;
         }
         let back = log.events.iter().rev().position(|(chosen, _)| chosen.as_deref() == Some(id));
@@ -233,7 +233,7 @@ impl Hub {
     }
 }
 
-impl Log {
+impl History {
     fn next(&self) -> u64 {
         self.first + self.events.len() as u64
     }
@@ -245,7 +245,7 @@ impl Log {
     fn push(&mut self, id: Option<String>, text: String) {
         self.bytes += text.len();
         self.events.push_back((id, text));
-        while self.events.len() > self.most_events || (self.bytes > self.most_bytes && self.events.len() > 1) {
+        while self.events.len() > self.max_events || (self.bytes > self.max_bytes && self.events.len() > 1) {
             let Some((_, text)) = self.events.pop_front() else { break };
             self.bytes -= text.len();
             self.first += 1;
@@ -274,7 +274,7 @@ pub struct EventStream {
     number: u64,
     /// The number of the event to send next.
     next: u64,
-    greeting: String,
+    initial: String,
     wake: Option<Wake>,
 }
 
@@ -282,7 +282,7 @@ impl EventStream {
     /// Sends these events to this client alone, before all others: the state of things when it came.
     #[must_use]
     pub fn first(mut self, events: impl IntoIterator<Item = Event>) -> EventStream {
-        self.greeting.extend(events.into_iter().map(|event| event.to_string()));
+        self.initial.extend(events.into_iter().map(|event| event.to_string()));
         self
     }
 }
@@ -298,12 +298,12 @@ impl IntoResponse for EventStream {
 
 impl BodySource for EventStream {
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
-        if !self.greeting.is_empty() {
-            out.append(&mut std::mem::take(&mut self.greeting).into_bytes());
+        if !self.initial.is_empty() {
+            out.append(&mut std::mem::take(&mut self.initial).into_bytes());
         }
         let mut log = self.hub.lock();
         if self.next < log.first {
-            if self.hub.slow == Slow::Drop {
+            if self.hub.slow == SlowSubscriber::Drop {
                 return Err(io::Error::other("a subscriber reads too slowly"));
             }
             self.next = log.first;
@@ -327,7 +327,7 @@ impl BodySource for EventStream {
     }
 
     #[cfg(feature = "gzip")]
-    fn may_wait(&self) -> bool {
+    fn is_push(&self) -> bool {
         true
     }
 }
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn who_comes_back_gets_what_it_missed() {
-        let hub = Broadcast::with(3, 1000, Slow::Skip, None);
+        let hub = Broadcast::with(3, 1000, SlowSubscriber::Skip, None);
         let app = app(&hub);
         let client = app.test();
         let mut first = subscriber(&client, "");
@@ -470,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_history_has_an_end_in_bytes_too() {
-        let hub = Broadcast::with(100, 20, Slow::Skip, None);
+        let hub = Broadcast::with(100, 20, SlowSubscriber::Skip, None);
         for text in ["a", "b", "c"] {
             hub.send(Event::data(text).id(text));
         }
@@ -481,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_slow_subscriber_skips_or_is_cut() {
-        for (slow, cut) in [(Slow::Skip, false), (Slow::Drop, true)] {
+        for (slow, cut) in [(SlowSubscriber::Skip, false), (SlowSubscriber::Drop, true)] {
             let hub = Broadcast::with(2, 100_000, slow, None);
             let app = app(&hub);
             let client = app.test();
@@ -502,7 +502,7 @@ mod tests {
 
     #[test]
     fn silence_is_broken_by_comments() {
-        let hub = Broadcast::with(2, 100, Slow::Skip, Some(Duration::from_secs(9)));
+        let hub = Broadcast::with(2, 100, SlowSubscriber::Skip, Some(Duration::from_secs(9)));
         let app = app(&hub);
         let client = app.test();
         let mut connection = subscriber(&client, "");

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::root::{Found, Root};
+use self::root::{Entry, Root};
 use super::conditional;
 use super::error::{Error, Result};
 use super::etag;
@@ -24,7 +24,7 @@ use crate::http1::method::Method;
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
-const AT_ONCE: u64 = 64 * 1024;
+const MAX_BUFFERED: u64 = 64 * 1024;
 
 /// A directory whose files are answers. Any path does for [`Router::files`]; this type is there for the options.
 ///
@@ -52,7 +52,7 @@ impl Files {
         let directory = directory.as_ref();
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         Files {
-            root: Root { directory, dotfiles: false, links_out: false },
+            root: Root { directory, dotfiles: false, follow_external_links: false },
             index: None,
             cache_control: None,
             precompressed: false,
@@ -92,11 +92,11 @@ impl Files {
     /// Follows symbolic links that lead out of the directory. Those that stay inside are always followed.
     #[must_use]
     pub fn follow_links(mut self) -> Files {
-        self.root.links_out = true;
+        self.root.follow_external_links = true;
         self
     }
 
-    fn answer(&self, request: &Request<'_>) -> Result<Response> {
+    fn respond(&self, request: &Request<'_>) -> Result<Response> {
         let rest: String = request.param("path").unwrap_or_default();
         // `%2F` is no separator (RFC 3986 §2.2), and no name has a slash in it.
         if request.raw_path().as_bytes().windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
@@ -105,17 +105,17 @@ impl Files {
         let mut segments: Vec<&str> = rest.split('/').collect();
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
         let path = match (self.root.find(&segments)?, &self.index) {
-            (Some(Found::File(path)), _) if !slash => path,
-            (Some(Found::Directory), Some(_)) if !slash => {
+            (Some(Entry::File(path)), _) if !slash => path,
+            (Some(Entry::Directory), Some(_)) if !slash => {
                 let mut response = Response::default();
                 slashes::redirect(&format!("{}/", request.raw_path()), request.query_string())
                     .into_response(&mut response);
                 return Ok(response);
             }
-            (Some(Found::Directory), Some(index)) => {
+            (Some(Entry::Directory), Some(index)) => {
                 segments.push(index);
                 match self.root.find(&segments)? {
-                    Some(Found::File(path)) => path,
+                    Some(Entry::File(path)) => path,
                     _ => return Err(Error::not_found("")),
                 }
             }
@@ -149,7 +149,7 @@ impl Files {
             }
         }
         response.header("Content-Type", media_type(path));
-        response.header("ETag", etag::coded(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
+        response.header("ETag", etag::with_coding(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
         if let Ok(modified) = metadata.modified() {
             response.last_modified(modified);
         }
@@ -158,8 +158,8 @@ impl Files {
             response.cache_control(directives);
         }
         response.take_conditional(); // compared here already: only the part that is asked for is read
-        if let Some(part) = conditional::part(request, &mut response, metadata.len()) {
-            fill(&mut response, file, part, request.method() == Method::HEAD)?;
+        if let Some(part) = conditional::select_range(request, &mut response, metadata.len()) {
+            set_body(&mut response, file, part, request.method() == Method::HEAD)?;
         }
         Ok(response)
     }
@@ -200,9 +200,9 @@ impl Router {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if files.index.is_some() {
             let files = files.clone();
-            self.get(&format!("{prefix}/"), move |request| files.answer(request)).directory = true;
+            self.get(&format!("{prefix}/"), move |request| files.respond(request)).directory = true;
         }
-        self.get(&format!("{prefix}/{{path:rest}}"), move |request| files.answer(request));
+        self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request));
     }
 }
 
@@ -217,7 +217,7 @@ struct Sibling {
 fn siblings(path: &Path, metadata: &Metadata) -> Vec<Sibling> {
     let fresh = |(coding, suffix): &(&'static str, &str)| {
         let path = with_suffix(path, suffix);
-        let sibling = root::look(&path)?;
+        let sibling = root::file_metadata(&path)?;
         let is_fresh = sibling.modified().ok()? >= metadata.modified().ok()?;
         is_fresh.then_some(Sibling { coding, path, metadata: sibling })
     };
@@ -248,11 +248,11 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// The body: what fits one write is read at once, which spares the stream its turns; the rest is read while it is sent. A file that
 /// shrinks meanwhile breaks the answer off, one that grows is sent as long as it was (RFC 9112 §8).
-fn fill(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
+fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
     let length = part.end - part.start;
     file.seek(SeekFrom::Start(part.start))?;
     let mut file = file.take(length);
-    if length > AT_ONCE || head {
+    if length > MAX_BUFFERED || head {
         response.reader(file, Some(length));
         return Ok(());
     }

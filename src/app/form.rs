@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::error::{Error, Result};
-use super::multipart::{self, Part, Parts, Refusal};
+use super::multipart::{self, MultipartError, Part, Parts};
 use super::pairs::Urlencoded;
 use super::request::{Request, lenient};
 use crate::http1::status::StatusCode;
 
 /// The reading of a multipart form: none when the body is not one.
-pub(super) type Multipart = Option<std::result::Result<Parts, Refusal>>;
+pub(super) type Multipart = Option<std::result::Result<Parts, MultipartError>>;
 
 impl Request<'_> {
     /// The first value of a field of a form, urlencoded or multipart; none when the body is no form.
@@ -18,7 +18,7 @@ impl Request<'_> {
     /// The body is read once, by the first call that asks for a part of it; later calls look up what was read. A body with a
     /// Content-Encoding is not read: the request is answered with 415, whatever the handler returns.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
-        match self.sound_parts() {
+        match self.valid_parts() {
             Some(parts) => parts.named(name, self.body()).find(Part::is_field).map(|part| part.text()),
             None => self.urlencoded().first(name),
         }
@@ -26,7 +26,7 @@ impl Request<'_> {
 
     /// All values of a field of a form, in order.
     pub fn form_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
-        let parts = self.sound_parts().into_iter().flat_map(move |parts| parts.named(name, self.body()));
+        let parts = self.valid_parts().into_iter().flat_map(move |parts| parts.named(name, self.body()));
         self.urlencoded().values(name).chain(parts.filter(Part::is_field).map(|part| part.text()))
     }
 
@@ -66,7 +66,7 @@ impl Request<'_> {
     /// assert_eq!(reply.text(), "a.png has 3 bytes");
     /// ```
     pub fn file(&self, name: &str) -> Option<Part<'_>> {
-        self.sound_parts()?.named(name, self.body()).find(|part| !part.is_field())
+        self.valid_parts()?.named(name, self.body()).find(|part| !part.is_field())
     }
 
     /// All files of a multipart form, in order; nothing when it has a mistake in it.
@@ -84,7 +84,7 @@ impl Request<'_> {
     /// Content-Encoding; 400 when the body is no such form, with the reason in [`details`](Error::details); 413 when it has more than
     /// 1,000 parts, or a part's head more than 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
-        self.uncoded_body()?;
+        self.unencoded_body()?;
         match self.multipart() {
             Some(Ok(parts)) => Ok(parts.iter(self.body()).collect()),
             Some(Err(refusal)) => Err(refusal.error()),
@@ -101,26 +101,26 @@ impl Request<'_> {
     }
 
     fn urlencoded(&self) -> Urlencoded<'_> {
-        let body = if self.is_media_type("application/x-www-form-urlencoded") { self.uncoded_form() } else { b"" };
-        Urlencoded::new(body, || &self.parsed().form)
+        let body = if self.is_media_type("application/x-www-form-urlencoded") { self.unencoded_form() } else { b"" };
+        Urlencoded::new(body, || &self.cache().form)
     }
 
     /// The parts, or what is wrong with them; none when the body is of another type, which most are: that is no error to make.
-    fn multipart(&self) -> Option<&std::result::Result<Parts, Refusal>> {
+    fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
         if !self.is_media_type("multipart/form-data") {
             return None;
         }
-        let read = || self.boundary().map(|boundary| Parts::read(&boundary, self.uncoded_form()));
-        self.parsed().multipart.get_or_init(read).as_ref()
+        let read = || self.boundary().map(|boundary| Parts::read(&boundary, self.unencoded_form()));
+        self.cache().multipart.get_or_init(read).as_ref()
     }
 
     /// The parts, if nothing is wrong with them.
-    fn sound_parts(&self) -> Option<&Parts> {
+    fn valid_parts(&self) -> Option<&Parts> {
         self.multipart()?.as_ref().ok()
     }
 
     fn all_parts(&self) -> impl Iterator<Item = Part<'_>> {
-        self.sound_parts().into_iter().flat_map(|parts| parts.iter(self.body()))
+        self.valid_parts().into_iter().flat_map(|parts| parts.iter(self.body()))
     }
 
     fn boundary(&self) -> Option<Cow<'_, str>> {

@@ -11,7 +11,7 @@ use super::response::Response;
 use crate::http1::method::Method;
 
 pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
-pub(crate) type ErrorPage = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
+pub(crate) type ErrorHandler = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 pub(crate) type Before = Hook<Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
 /// Shared, because a router hands its guards to each of its routes.
 pub(crate) type Guard = Hook<Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
@@ -21,22 +21,22 @@ pub(crate) type After = Hook<Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sy
 #[derive(Clone)]
 pub(crate) struct Hook<F> {
     pub(crate) run: F,
-    pub(crate) origin: Origin,
+    pub(crate) callsite: Callsite,
 }
 
 /// What a function is called, and where the program added it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub(crate) struct Callsite {
     /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function that it stands in.
     pub(crate) name: &'static str,
-    pub(crate) place: &'static Location<'static>,
+    pub(crate) location: &'static Location<'static>,
 }
 
-impl Origin {
+impl Callsite {
     /// Of a function that is added by whoever called our caller.
     #[track_caller]
-    pub(crate) fn of<F>(function: &F) -> Origin {
-        Origin { name: type_name_of_val(function), place: Location::caller() }
+    pub(crate) fn of<F>(function: &F) -> Callsite {
+        Callsite { name: type_name_of_val(function), location: Location::caller() }
     }
 }
 
@@ -51,13 +51,13 @@ where
         handler(request).into_response(response);
         match describes_get {
             true => response.describe_get(),
-            false => request.refuse_coding(response),
+            false => request.reject_coding(response),
         }
     })
 }
 
-pub(crate) fn error_page<R: IntoResponse>(
+pub(crate) fn error_handler<R: IntoResponse>(
     page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static,
-) -> ErrorPage {
+) -> ErrorHandler {
     Box::new(move |request, error, response| page(request, error).into_response(response))
 }

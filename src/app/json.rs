@@ -41,7 +41,7 @@ impl Request<'_> {
         }
         serde_json::from_slice(self.json_text()?).map_err(|error| match error.classify() {
             Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
-            _ => no_json(&error),
+            _ => invalid_json(&error),
         })
     }
 
@@ -59,7 +59,7 @@ impl Request<'_> {
         self.json().ok()
     }
 
-    /// The body as JSON of any shape, to be looked at with [`Checks`](crate::Checks).
+    /// The body as JSON of any shape, to be looked at with [`Validator`](crate::Validator).
     ///
     /// It refuses an object that has one name twice: Flask takes the last, others the first, and what a proxy checked may not be
     /// what we read (RFC 8259 §4).
@@ -68,7 +68,7 @@ impl Request<'_> {
     /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in [`details`](Error::details).
     pub fn json_value(&self) -> Result<Value> {
         let value = self.json()?;
-        serde_json::from_slice::<UniqueNames>(self.json_text()?).map_err(|error| no_json(&error))?;
+        serde_json::from_slice::<UniqueNames>(self.json_text()?).map_err(|error| invalid_json(&error))?;
         Ok(value)
     }
 
@@ -82,13 +82,13 @@ impl Request<'_> {
 
     /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us ignore.
     fn json_text(&self) -> Result<&[u8]> {
-        let body = self.uncoded_body()?;
+        let body = self.unencoded_body()?;
         Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
     }
 }
 
 /// The place is a detail: the page that shows it is the default one.
-fn no_json(error: &serde_json::Error) -> Error {
+fn invalid_json(error: &serde_json::Error) -> Error {
     Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
 }
 

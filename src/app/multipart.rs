@@ -106,12 +106,12 @@ impl<'r> Part<'r> {
 
 /// The parts of a body that was read once. The body is not in it: whoever asks has it.
 pub(super) struct Parts {
-    all: Vec<Place>,
+    all: Vec<StoredPart>,
     index: OnceCell<NameIndex>,
 }
 
 /// What the head of a part says, and where its data lies in the body.
-struct Place {
+struct StoredPart {
     name: String,
     filename: Option<String>,
     content_type: Option<String>,
@@ -120,27 +120,27 @@ struct Place {
 
 /// Why a body is not a form that can be read.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum MultipartError {
     Malformed(&'static str),
     TooLarge(String),
 }
 
-type Result<T> = std::result::Result<T, Refusal>;
+type Result<T> = std::result::Result<T, MultipartError>;
 
 impl Parts {
     /// Reads all parts of a body, in order.
     pub(super) fn read(boundary: &str, body: &[u8]) -> Result<Parts> {
         let mark = format!("--{boundary}");
-        let mut marks = Marks { finder: Finder::new(&mark), body, at: 0, from: 0 };
-        let mut mark = marks.next().ok_or(Refusal::Malformed("it does not hold its boundary"))?;
+        let mut marks = Delimiters { finder: Finder::new(&mark), body, at: 0, from: 0 };
+        let mut mark = marks.next().ok_or(MultipartError::Malformed("it does not hold its boundary"))?;
         let mut all = Vec::new();
         while !mark.last {
-            let next = marks.next().ok_or(Refusal::Malformed("its last boundary is missing"))?;
+            let next = marks.next().ok_or(MultipartError::Malformed("its last boundary is missing"))?;
             if all.len() == MAX_PARTS {
-                return Err(Refusal::TooLarge(format!("A form has {MAX_PARTS} parts at most.")));
+                return Err(MultipartError::TooLarge(format!("A form has {MAX_PARTS} parts at most.")));
             }
             let part = part(body.get(mark.end..next.start).unwrap_or_default())?;
-            all.push(Place::of(&part, next.start));
+            all.push(StoredPart::of(&part, next.start));
             mark = next;
         }
         Ok(Parts { all, index: OnceCell::new() })
@@ -148,7 +148,7 @@ impl Parts {
 
     /// All parts, in order. `body` is the one that was read.
     pub(super) fn iter<'p>(&'p self, body: &'p [u8]) -> impl Iterator<Item = Part<'p>> {
-        self.all.iter().map(move |place| place.part(body))
+        self.all.iter().map(move |place| place.parse_part(body))
     }
 
     /// The parts of this name, in order.
@@ -159,14 +159,14 @@ impl Parts {
     ) -> impl Iterator<Item = Part<'p>> + use<'p, 'n> {
         let index = self.index.get_or_init(|| NameIndex::of(self.all.iter().map(|place| &place.name)));
         let places = index.positions(name).filter_map(|position| self.all.get(position));
-        places.filter(move |place| place.name == name).map(move |place| place.part(body))
+        places.filter(move |place| place.name == name).map(move |place| place.parse_part(body))
     }
 }
 
-impl Place {
+impl StoredPart {
     /// `end`: where the part's data ends in the body.
-    fn of(part: &Part<'_>, end: usize) -> Place {
-        Place {
+    fn of(part: &Part<'_>, end: usize) -> StoredPart {
+        StoredPart {
             name: part.name.to_string(),
             filename: part.filename.as_deref().map(str::to_owned),
             content_type: part.content_type.map(str::to_owned),
@@ -174,7 +174,7 @@ impl Place {
         }
     }
 
-    fn part<'p>(&'p self, body: &'p [u8]) -> Part<'p> {
+    fn parse_part<'p>(&'p self, body: &'p [u8]) -> Part<'p> {
         Part {
             name: Cow::Borrowed(&self.name),
             filename: self.filename.as_deref().map(Cow::Borrowed),
@@ -184,14 +184,14 @@ impl Place {
     }
 }
 
-impl Refusal {
+impl MultipartError {
     /// What a client is told; what is wrong with the form is a detail, as with JSON.
     pub(super) fn error(&self) -> Error {
         match self {
-            Refusal::Malformed(why) => {
+            MultipartError::Malformed(why) => {
                 Error::bad_request("").with_details(format!("The body is no multipart form: {why}.").into())
             }
-            Refusal::TooLarge(why) => Error::new(StatusCode::PAYLOAD_TOO_LARGE, why.clone()),
+            MultipartError::TooLarge(why) => Error::new(StatusCode::PAYLOAD_TOO_LARGE, why.clone()),
         }
     }
 }
@@ -206,14 +206,14 @@ pub(super) fn boundary(content_type: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A line that is a boundary, with the line end in front, which belongs to it (RFC 2046 §5.1.1).
-struct Mark {
+struct Delimiter {
     start: usize,
     end: usize,
     last: bool,
 }
 
 /// Finds the boundaries of a body, one after the other, in one pass.
-struct Marks<'f, 'r> {
+struct Delimiters<'f, 'r> {
     finder: Finder<'f>,
     body: &'r [u8],
     /// Where the search goes on.
@@ -222,23 +222,23 @@ struct Marks<'f, 'r> {
     from: usize,
 }
 
-impl Iterator for Marks<'_, '_> {
-    type Item = Mark;
+impl Iterator for Delimiters<'_, '_> {
+    type Item = Delimiter;
 
-    fn next(&mut self) -> Option<Mark> {
+    fn next(&mut self) -> Option<Delimiter> {
         loop {
             let found = self.at + self.finder.find(self.body.get(self.at..)?)?;
             self.at = found + self.finder.needle().len();
             let start = if found == 0 { Some(0) } else { self.line_start(found) };
             if let (Some(start), Some((end, last))) = (start, self.line_end(self.at)) {
                 (self.at, self.from) = (end, end);
-                return Some(Mark { start, end, last });
+                return Some(Delimiter { start, end, last });
             }
         }
     }
 }
 
-impl Marks<'_, '_> {
+impl Delimiters<'_, '_> {
     /// Where the CRLF in front begins, if there is one and it is not the end of the boundary before.
     fn line_start(&self, found: usize) -> Option<usize> {
         let start = found.checked_sub(2).filter(|start| *start >= self.from)?;
@@ -261,54 +261,58 @@ impl Marks<'_, '_> {
 }
 
 fn part(content: &[u8]) -> Result<Part<'_>> {
-    let (head, bytes) = split(content)?;
-    let head = std::str::from_utf8(head).map_err(|_| Refusal::Malformed("the head of a part is no UTF-8"))?;
+    let (head, bytes) = split_head(content)?;
+    let head = std::str::from_utf8(head).map_err(|_| MultipartError::Malformed("the head of a part is no UTF-8"))?;
     let (mut disposition, mut content_type) = (None, None);
     for line in head.split("\r\n") {
-        let (name, value) = field(line).ok_or(Refusal::Malformed("a line in the head of a part is no field"))?;
+        let (name, value) =
+            parse_field(line).ok_or(MultipartError::Malformed("a line in the head of a part is no field"))?;
         let again = match name.to_ascii_lowercase().as_str() {
             "content-disposition" => disposition.replace(value).is_some(),
             "content-type" => content_type.replace(value).is_some(),
-            "content-transfer-encoding" if !is_plain(value) => {
-                return Err(Refusal::Malformed("a part has a transfer encoding, which RFC 7578 §4.7 does away with"));
+            "content-transfer-encoding" if !is_identity(value) => {
+                return Err(MultipartError::Malformed(
+                    "a part has a transfer encoding, which RFC 7578 §4.7 does away with",
+                ));
             }
             _ => false,
         };
         if again {
-            return Err(Refusal::Malformed("a part says twice what it is"));
+            return Err(MultipartError::Malformed("a part says twice what it is"));
         }
     }
-    let (name, filename) = disposition.and_then(names).ok_or(Refusal::Malformed("a part has no name of its own"))?;
+    let (name, filename) =
+        disposition.and_then(parse_disposition).ok_or(MultipartError::Malformed("a part has no name of its own"))?;
     Ok(Part { name, filename, content_type, bytes })
 }
 
 /// Head and data of a part. A part without data may lack the empty line's own CRLF.
-fn split(content: &[u8]) -> Result<(&[u8], &[u8])> {
+fn split_head(content: &[u8]) -> Result<(&[u8], &[u8])> {
     let search = content.get(..MAX_HEAD + 4).unwrap_or(content);
     if let Some(end) = memmem::find(search, b"\r\n\r\n") {
         return Ok((content.get(..end).unwrap_or_default(), content.get(end + 4..).unwrap_or_default()));
     }
     if search.len() < content.len() {
-        return Err(Refusal::TooLarge(format!("The head of a part has {MAX_HEAD} bytes at most.")));
+        return Err(MultipartError::TooLarge(format!("The head of a part has {MAX_HEAD} bytes at most.")));
     }
-    let head = content.strip_suffix(b"\r\n").ok_or(Refusal::Malformed("the head of a part has no end"))?;
+    let head = content.strip_suffix(b"\r\n").ok_or(MultipartError::Malformed("the head of a part has no end"))?;
     Ok((head, &[]))
 }
 
 /// A field line: no blank in front, which would be a folded line, and none before the colon (RFC 9112 §5.1, §5.2).
-fn field(line: &str) -> Option<(&str, &str)> {
+fn parse_field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let sound = !name.is_empty() && name.bytes().all(is_tchar) && value.bytes().all(is_field_value);
     sound.then(|| (name, value.trim_matches([' ', '\t'])))
 }
 
-fn is_plain(coding: &str) -> bool {
+fn is_identity(coding: &str) -> bool {
     ["7bit", "8bit", "binary"].iter().any(|plain| coding.eq_ignore_ascii_case(plain))
 }
 
 /// The name, and the name of the file, of `form-data; name="…"; filename="…"` (RFC 7578 §4.2). `filename*` (RFC 8187) wins, as in RFC
 /// 6266 §4.3: browsers do not send it, other clients do.
-fn names(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+fn parse_disposition(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let (kind, rest) = disposition.split_once(';')?;
     if !kind.trim().eq_ignore_ascii_case("form-data") {
         return None;
@@ -318,7 +322,7 @@ fn names(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
         match key.to_ascii_lowercase().as_str() {
             "name" => name = Some(value),
             "filename" => filename = Some(value),
-            "filename*" => extended = Some(decoded(&value)?),
+            "filename*" => extended = Some(decode_ext_value(&value)?),
             _ => {}
         }
     }
@@ -326,7 +330,7 @@ fn names(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
 }
 
 /// `UTF-8'en'na%C3%AFve.txt`: RFC 8187 §3.2 knows no other charset.
-fn decoded(value: &str) -> Option<String> {
+fn decode_ext_value(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, text) = rest.split_once('\'')?;
     let text = percent_decode_str(text).decode_utf8().ok()?;
@@ -398,7 +402,7 @@ mod tests {
             Some(file) => format!("{}@{file}={}", part.name(), part.bytes().escape_ascii()),
             None => format!("{}={}", part.name(), part.bytes().escape_ascii()),
         };
-        let why = |refusal: Refusal| match refusal.error().details().and_then(|details| details.as_str()) {
+        let why = |refusal: MultipartError| match refusal.error().details().and_then(|details| details.as_str()) {
             Some(details) => details.replace("The body is no multipart form: ", ""),
             None => format!("{} {}", refusal.error().status().as_u16(), refusal.error().message()),
         };

@@ -11,23 +11,24 @@ use crate::http1::grammar::is_tchar;
 /// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and between two weights.
 type Weight = u16;
 
-const UNMENTIONED: Weight = 1;
-const LEAST: Weight = 2;
-const FULL: Weight = 2_000;
+const NOT_LISTED: Weight = 1;
+const MIN: Weight = 2;
+const MAX: Weight = 2_000;
 
 /// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do not.
-type Fit = fn(&[u8], &[u8]) -> Option<usize>;
+type Matcher = fn(&[u8], &[u8]) -> Option<usize>;
 
 /// A negotiation field: its name, which texts are its ranges, and how a range fits an offer.
-struct Field {
+struct Negotiation {
     name: &'static str,
     is_range: fn(&[u8]) -> bool,
-    fit: Fit,
+    matcher: Matcher,
 }
 
-const ACCEPT: Field = Field { name: "accept", is_range: is_media_range, fit: media_range };
-const ACCEPT_ENCODING: Field = Field { name: "accept-encoding", is_range: is_token, fit: coding };
-const ACCEPT_LANGUAGE: Field = Field { name: "accept-language", is_range: is_language_range, fit: language };
+const ACCEPT: Negotiation = Negotiation { name: "accept", is_range: is_media_range, matcher: match_media_range };
+const ACCEPT_ENCODING: Negotiation = Negotiation { name: "accept-encoding", is_range: is_token, matcher: match_coding };
+const ACCEPT_LANGUAGE: Negotiation =
+    Negotiation { name: "accept-language", is_range: is_language_range, matcher: match_language };
 
 impl Request<'_> {
     /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it likes two alike; the first
@@ -47,46 +48,50 @@ impl Request<'_> {
     /// assert_eq!(client.get("/").header("Accept", "text/*, */*;q=0.1").send().text(), "text/html");
     /// ```
     pub fn accepts<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        self.best(&ACCEPT, offers)
+        self.preferred(&ACCEPT, offers)
     }
 
     /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer `identity` too, last, for no coding.
     /// It is taken when the client says nothing, and always acceptable unless refused. `None`: only what is not offered will do.
     pub fn accepts_encoding<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { UNMENTIONED } else { 0 };
-        let weights = |offer: &'o str| (self.weight(&ACCEPT_ENCODING, offer).unwrap_or(unmentioned(offer)), offer);
-        heaviest(offers.iter().map(|offer| weights(offer)))
+        let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { NOT_LISTED } else { 0 };
+        let weights =
+            |offer: &'o str| (self.parse_weight(&ACCEPT_ENCODING, offer).unwrap_or(unmentioned(offer)), offer);
+        best(offers.iter().map(|offer| weights(offer)))
     }
 
     /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by `de-CH` and the other way
     /// round (RFC 4647 §3.3.1, §3.4). The first when the client does not say.
     pub fn accepts_language<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
-        self.best(&ACCEPT_LANGUAGE, offers)
+        self.preferred(&ACCEPT_LANGUAGE, offers)
     }
 
     /// The offer of the greatest weight; the first when the field is missing or has no member that can be understood.
-    fn best<'o>(&self, field: &Field, offers: &[&'o str]) -> Option<&'o str> {
-        let says = self.members(field).next().is_some();
-        let weight = |offer| if says { self.weight(field, offer).unwrap_or(0) } else { FULL };
-        heaviest(offers.iter().map(|offer| (weight(offer), *offer)))
+    fn preferred<'o>(&self, field: &Negotiation, offers: &[&'o str]) -> Option<&'o str> {
+        let says = self.entries(field).next().is_some();
+        let weight = |offer| if says { self.parse_weight(field, offer).unwrap_or(0) } else { MAX };
+        best(offers.iter().map(|offer| (weight(offer), *offer)))
     }
 
     /// The weight that the most specific member gives to the offer, if one fits it.
-    fn weight(&self, field: &Field, offer: &str) -> Option<Weight> {
-        weight_of(offer, field.fit, self.members(field))
+    fn parse_weight(&self, field: &Negotiation, offer: &str) -> Option<Weight> {
+        weight_of(offer, field.matcher, self.entries(field))
     }
 
     /// The members of the list with their weights, over all lines.
-    fn members<'r>(&'r self, field: &Field) -> impl Iterator<Item = (&'r [u8], Weight)> {
+    fn entries<'r>(&'r self, field: &Negotiation) -> impl Iterator<Item = (&'r [u8], Weight)> {
         let is_range = field.is_range;
         let lines = self.field_values(field.name);
-        lines.flat_map(|line| split_unquoted(line, b',')).filter_map(member).filter(move |(range, _)| is_range(range))
+        lines
+            .flat_map(|line| split_unquoted(line, b','))
+            .filter_map(parse_entry)
+            .filter(move |(range, _)| is_range(range))
     }
 }
 
 /// The weight that the most specific of these members gives to the offer. Of several whose parameters do not fit, the heaviest counts,
 /// half a thousandth less than one that fits would; a refusal of other parameters is no refusal of the offer.
-fn weight_of<'m>(offer: &str, fit: Fit, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
+fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
     let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
     let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
     match fitting.max_by_key(by_closeness)? {
@@ -96,11 +101,11 @@ fn weight_of<'m>(offer: &str, fit: Fit, members: impl Iterator<Item = (&'m [u8],
 }
 
 /// `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
-fn media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
-    let (range_type, parameters) = cut(range, b';');
-    let (offer_type, offered) = cut(offer, b';');
-    let (kind, subtype) = cut(range_type.trim_ascii(), b'/');
-    let (offer_kind, offer_subtype) = cut(offer_type.trim_ascii(), b'/');
+fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let (range_type, parameters) = split_at_byte(range, b';');
+    let (offer_type, offered) = split_at_byte(offer, b';');
+    let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
+    let (offer_kind, offer_subtype) = split_at_byte(offer_type.trim_ascii(), b'/');
     if kind == b"*" {
         return Some(1);
     }
@@ -126,8 +131,8 @@ fn media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
 
 /// `*`, which RFC 9110 §12.5.1 does not have and Java sends, and `type/subtype`.
 fn is_media_range(range: &[u8]) -> bool {
-    let (range_type, _) = cut(range, b';');
-    let (kind, subtype) = cut(range_type.trim_ascii(), b'/');
+    let (range_type, _) = split_at_byte(range, b';');
+    let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
     kind == b"*" && [&b""[..], b"*"].contains(&subtype) || kind != b"*" && is_token(kind) && is_token(subtype)
 }
 
@@ -145,7 +150,7 @@ fn is_token(text: &[u8]) -> bool {
 fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     split_unquoted(text, b';')
         .map(|parameter| {
-            let (name, value) = cut(parameter, b'=');
+            let (name, value) = split_at_byte(parameter, b'=');
             (name.trim_ascii(), without_quotes(value.trim_ascii()))
         })
         .filter(|(name, _)| !name.is_empty())
@@ -156,14 +161,14 @@ fn without_quotes(value: &[u8]) -> &[u8] {
 }
 
 /// `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
-fn coding(range: &[u8], offer: &[u8]) -> Option<usize> {
+fn match_coding(range: &[u8], offer: &[u8]) -> Option<usize> {
     let same = range.eq_ignore_ascii_case(offer)
         || (range.eq_ignore_ascii_case(b"x-gzip") && offer.eq_ignore_ascii_case(b"gzip"));
     if same { Some(2) } else { (range == b"*").then_some(1) }
 }
 
 /// `de_CH`, as programs name their locales, means `de-CH`.
-fn language(range: &[u8], offer: &[u8]) -> Option<usize> {
+fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
     let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b) || [*a, *b].iter().all(|byte| b"-_".contains(byte));
     let begins = |long: &[u8], short: &[u8]| {
         let start = long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| same(a, b));
@@ -178,46 +183,46 @@ fn language(range: &[u8], offer: &[u8]) -> Option<usize> {
 }
 
 /// The first of the heaviest, unless it weighs nothing.
-fn heaviest<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> {
+fn best<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> {
     let better = |best: (Weight, _), next: (Weight, _)| if next.0 > best.0 { next } else { best };
     offers.reduce(better).filter(|(weight, _)| *weight > 0).map(|(_, offer)| offer)
 }
 
 /// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is nothing since RFC 9110.
-fn member(text: &[u8]) -> Option<(&[u8], Weight)> {
+fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
     let text = text.trim_ascii();
     let mut end = 0;
     for parameter in split_unquoted(text, b';') {
-        let (name, value) = cut(parameter, b'=');
+        let (name, value) = split_at_byte(parameter, b'=');
         if end > 0 && name.trim_ascii().eq_ignore_ascii_case(b"q") {
             return Some((text.get(..end - 1)?.trim_ascii_end(), weight(without_quotes(value.trim_ascii()))));
         }
         end += parameter.len() + 1;
     }
-    if text.is_empty() { None } else { Some((text, FULL)) }
+    if text.is_empty() { None } else { Some((text, MAX)) }
 }
 
 /// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means the nearest of these, and what is not
 /// a number the least: the client did name what it takes.
 fn weight(text: &[u8]) -> Weight {
     let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
-    let (whole, decimals) = cut(digits, b'.');
+    let (whole, decimals) = split_at_byte(digits, b'.');
     let number = whole.iter().chain(decimals).all(u8::is_ascii_digit) && whole.len() + decimals.len() > 0;
     let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
     match () {
-        () if !number => LEAST,
+        () if !number => MIN,
         () if negative => 0,
-        () if !is_zero(whole) => FULL,
+        () if !is_zero(whole) => MAX,
         () if is_zero(decimals) => 0,
         () => {
             let thousandths = decimals.iter().chain(b"000").take(3);
-            LEAST.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
+            MIN.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
         }
     }
 }
 
 /// What stands before and after the first such byte; nothing after it when there is none.
-fn cut(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+fn split_at_byte(text: &[u8], at: u8) -> (&[u8], &[u8]) {
     let (before, after) = text.split_at(memchr::memchr(at, text).unwrap_or(text.len()));
     (before, after.get(1..).unwrap_or_default())
 }
@@ -278,10 +283,11 @@ mod tests {
     fn media_types() {
         // RFC 9110 §12.5.1, the last example, by weight
         let line = "text/*;q=0.3, text/plain;q=0.7, text/plain;format=flowed, text/plain;format=fixed;q=0.4, */*;q=0.5";
-        let by_line =
-            |offer: &str| weight_of(offer, media_range, split_unquoted(line.as_bytes(), b',').filter_map(member));
+        let by_line = |offer: &str| {
+            weight_of(offer, match_media_range, split_unquoted(line.as_bytes(), b',').filter_map(parse_entry))
+        };
         for (offer, expected) in [
-            ("text/plain;format=flowed", FULL),
+            ("text/plain;format=flowed", MAX),
             ("text/plain", 1_400),
             ("text/html", 600),
             ("image/jpeg", 1_000),
@@ -399,28 +405,28 @@ mod tests {
     fn weights() {
         for (text, expected) in [
             ("0", 0),
-            ("1", FULL),
+            ("1", MAX),
             ("0.", 0),
             ("0.5", 1_000),
             ("0.001", 2),
-            ("1.000", FULL),
+            ("1.000", MAX),
             // not by the grammar
             (".5", 1_000),
             ("0.12345", 246),
-            ("0.0001", LEAST),
+            ("0.0001", MIN),
             ("00.5", 1_000),
-            ("1.001", FULL),
-            ("2", FULL),
-            ("99999999999999999999", FULL),
+            ("1.001", MAX),
+            ("2", MAX),
+            ("99999999999999999999", MAX),
             ("-1", 0),
             ("-0.5", 0),
-            ("", LEAST),
-            (".", LEAST),
-            ("-", LEAST),
-            ("0.é", LEAST),
-            ("1e0", LEAST),
-            ("0.5.5", LEAST),
-            ("none", LEAST),
+            ("", MIN),
+            (".", MIN),
+            ("-", MIN),
+            ("0.é", MIN),
+            ("1e0", MIN),
+            ("0.5.5", MIN),
+            ("none", MIN),
         ] {
             assert_eq!(weight(text.as_bytes()), expected, "{text}");
         }
@@ -444,9 +450,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_has_an_answer(line in ".{0,40}", offer in ".{0,10}") {
-            for (range, weight) in split_unquoted(line.as_bytes(), b',').filter_map(member) {
-                prop_assert!(weight <= FULL);
-                for fit in [media_range as Fit, coding, language] {
+            for (range, weight) in split_unquoted(line.as_bytes(), b',').filter_map(parse_entry) {
+                prop_assert!(weight <= MAX);
+                for fit in [match_media_range as Matcher, match_coding, match_language] {
                     fit(range, offer.as_bytes());
                 }
             }
@@ -456,7 +462,7 @@ mod tests {
         #[test]
         fn a_member_beside_garbage_counts(garbage in "[a-z=;\"\\\\.*/ ]{0,12}") {
             let line = format!("{garbage}, text/html;q=0.7");
-            let weight = weight_of("text/html", media_range, split_unquoted(line.as_bytes(), b',').filter_map(member));
+            let weight = weight_of("text/html", match_media_range, split_unquoted(line.as_bytes(), b',').filter_map(parse_entry));
             prop_assert!(weight.is_some_and(|weight| weight > 0) || garbage.contains("q="), "{:?}", weight);
         }
     }

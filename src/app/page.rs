@@ -3,7 +3,7 @@
 use std::num::IntErrorKind;
 
 use super::request::Request;
-use super::url::on_this_host;
+use super::url::local_reference;
 
 /// One page of a list, as `?page=2&per_page=50` asks for it.
 ///
@@ -71,7 +71,7 @@ impl<'r> Page<'r> {
 
     /// Bytes of the request target need no escape here: `<`, `>`, `"` and controls are refused with the head.
     fn link(&self, number: u64) -> String {
-        let mut link = on_this_host(self.path) + "?";
+        let mut link = local_reference(self.path) + "?";
         for piece in self.query.split('&') {
             let name = form_urlencoded::parse(piece.as_bytes()).next().map(|(name, _)| name);
             if name.is_some_and(|name| name != "page" && name != "per_page") {
@@ -100,7 +100,7 @@ mod tests {
 
     fn app() -> App {
         let mut app = App::new();
-        app.get("/{path:rest}", |req| {
+        app.get("/{path:path}", |req| {
             let page = Page::from(req, 20, 100);
             format!("{} {} {} {}", page.number, page.per_page, page.offset(), page.links(95))
         });

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::hash::{BuildHasher, RandomState};
 
 /// A text of up to this many bytes is read anew for each question: that costs less than to keep what was read.
-pub(super) const SHORT: usize = 512;
+pub(super) const UNCACHED_MAX: usize = 512;
 
 /// Pairs of a name and a value, decoded, in order. 16 bytes a pair beside its text, and 16 more when one is looked up.
 pub(super) struct Pairs {
@@ -95,7 +95,7 @@ pub(super) struct Urlencoded<'r> {
 impl<'r> Urlencoded<'r> {
     /// `kept`: the place for a long text's pairs, asked for only when it is needed.
     pub(super) fn new(text: &'r [u8], kept: impl FnOnce() -> &'r OnceCell<Pairs>) -> Urlencoded<'r> {
-        let long = text.len() > SHORT;
+        let long = text.len() > UNCACHED_MAX;
         let kept = long.then(|| kept().get_or_init(|| Pairs::read(form_urlencoded::parse(text))));
         Urlencoded { text: if long { b"" } else { text }, kept }
     }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_kept_and_a_short_one_is_not() {
-        for (length, is_kept) in [(SHORT, false), (SHORT + 1, true)] {
+        for (length, is_kept) in [(UNCACHED_MAX, false), (UNCACHED_MAX + 1, true)] {
             let text = format!("a={}", "x".repeat(length - 2));
             let kept = OnceCell::new();
             let value = Urlencoded::new(text.as_bytes(), || &kept).first("a");

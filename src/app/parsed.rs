@@ -7,7 +7,7 @@ use super::pairs::Pairs;
 
 /// The readings of one request. Each is made by the reader that its name says.
 #[derive(Default)]
-pub(super) struct Parsed {
+pub(super) struct RequestCache {
     /// The decoded path.
     pub(super) path: OnceCell<String>,
     pub(super) query: OnceCell<Pairs>,
@@ -16,5 +16,5 @@ pub(super) struct Parsed {
     pub(super) form: OnceCell<Pairs>,
     pub(super) multipart: OnceCell<Multipart>,
     /// A form was asked for, and the body has a Content-Encoding.
-    pub(super) refuses_coding: Cell<bool>,
+    pub(super) rejects_coding: Cell<bool>,
 }

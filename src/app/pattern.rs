@@ -27,7 +27,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// What may stand in the value of a `rest` parameter: segments, and the slashes between them.
-const REST: &AsciiSet = &SEGMENT.remove(b'/');
+const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// One pattern, known to be well-formed.
 #[derive(Clone, Debug)]
@@ -42,12 +42,12 @@ pub(crate) struct Pattern {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
     Literal(Box<str>),
-    Param { name: Box<str>, kind: Kind },
+    Param { name: Box<str>, kind: ParamType },
 }
 
 /// What a parameter takes, in the order in which kinds are tried: the narrowest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ParamType {
     /// ASCII digits without a sign; `01` is one. As many as there are, as in Flask: whether they fit a type is for the handler's
     /// [`param`](super::request::Request::param) to say, so that an absurd number is a thing that is not there, and not another path.
     Int,
@@ -56,9 +56,9 @@ pub(crate) enum Kind {
     /// Digits, a point, digits.
     Float,
     /// One segment that is not empty.
-    Text,
+    String,
     /// Everything that is left, slashes included, but not nothing.
-    Rest,
+    Path,
 }
 
 impl Pattern {
@@ -67,7 +67,7 @@ impl Pattern {
         let fail = |at: usize, sentence: String| PatternError {
             column: text.get(..at).map_or(0, |before| before.chars().count()) + 1,
             text: text.to_owned(),
-            sentence,
+            message: sentence,
         };
         let Some(path) = text.strip_prefix('/') else {
             return Err(fail(0, "a pattern begins with '/'".into()));
@@ -117,7 +117,7 @@ impl Pattern {
     }
 
     /// The path that this pattern matches with these values: the opposite of matching, percent-encoded (RFC 3986 §2.1).
-    pub(crate) fn build(&self, values: &[(&str, &str)]) -> Result<String, BuildError> {
+    pub(crate) fn to_path(&self, values: &[(&str, &str)]) -> Result<String, BuildError> {
         if let Some((name, _)) = values.iter().find(|(name, _)| !self.params().any(|param| param == *name)) {
             return Err(BuildError::Unknown { name: (*name).into() });
         }
@@ -133,7 +133,7 @@ impl Pattern {
                     if !kind.accepts(value.as_bytes()) {
                         return Err(BuildError::Mismatch { name: name.clone(), kind: *kind, value: (*value).into() });
                     }
-                    path.extend(utf8_percent_encode(value, if *kind == Kind::Rest { REST } else { SEGMENT }));
+                    path.extend(utf8_percent_encode(value, if *kind == ParamType::Path { PATH } else { SEGMENT }));
                 }
             }
         }
@@ -141,28 +141,28 @@ impl Pattern {
     }
 }
 
-impl Kind {
+impl ParamType {
     /// Every kind, for messages.
-    const ALL: [Kind; 5] = [Kind::Int, Kind::Uuid, Kind::Float, Kind::Text, Kind::Rest];
+    const ALL: [ParamType; 5] = [ParamType::Int, ParamType::Uuid, ParamType::Float, ParamType::String, ParamType::Path];
 
     /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
-            Kind::Int => is_digits(value),
-            Kind::Uuid => is_uuid(value),
-            Kind::Float => is_float(value),
-            Kind::Text | Kind::Rest => is_text(value),
+            ParamType::Int => is_digits(value),
+            ParamType::Uuid => is_uuid(value),
+            ParamType::Float => is_float(value),
+            ParamType::String | ParamType::Path => is_text(value),
         }
     }
 
     /// The word for it in a pattern.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::Int => "int",
-            Kind::Uuid => "uuid",
-            Kind::Float => "float",
-            Kind::Text => "text",
-            Kind::Rest => "rest",
+            ParamType::Int => "int",
+            ParamType::Uuid => "uuid",
+            ParamType::Float => "float",
+            ParamType::String => "string",
+            ParamType::Path => "path",
         }
     }
 }
@@ -172,12 +172,12 @@ impl Kind {
 pub(crate) struct PatternError {
     text: String,
     column: usize,
-    sentence: String,
+    message: String,
 }
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pattern {:?}, column {}: {}", self.text, self.column, self.sentence)
+        write!(f, "pattern {:?}, column {}: {}", self.text, self.column, self.message)
     }
 }
 
@@ -188,7 +188,7 @@ impl std::error::Error for PatternError {}
 pub(crate) enum BuildError {
     Missing { name: Box<str> },
     Unknown { name: Box<str> },
-    Mismatch { name: Box<str>, kind: Kind, value: Box<str> },
+    Mismatch { name: Box<str>, kind: ParamType, value: Box<str> },
 }
 
 impl fmt::Display for BuildError {
@@ -206,9 +206,9 @@ impl fmt::Display for BuildError {
 impl std::error::Error for BuildError {}
 
 /// What is wrong, and how many bytes into the segment.
-type Complaint = (usize, String);
+type SegmentError = (usize, String);
 
-fn segment(piece: &str, last: bool) -> Result<Segment, Complaint> {
+fn segment(piece: &str, last: bool) -> Result<Segment, SegmentError> {
     if let Some(body) = piece.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         return param(body, last);
     }
@@ -233,20 +233,20 @@ fn segment(piece: &str, last: bool) -> Result<Segment, Complaint> {
 }
 
 /// Reads what stands between the braces.
-fn param(body: &str, last: bool) -> Result<Segment, Complaint> {
-    let (name, kind) = body.split_once(':').unwrap_or((body, "text"));
+fn param(body: &str, last: bool) -> Result<Segment, SegmentError> {
+    let (name, kind) = body.split_once(':').unwrap_or((body, "string"));
     let mut bytes = name.bytes();
     if !bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
     {
         return Err((1, "a parameter's name is letters, digits and '_', and begins with no digit".into()));
     }
-    let Some(kind) = Kind::ALL.into_iter().find(|known| known.name() == kind) else {
-        let known = Kind::ALL.map(Kind::name).join(", ");
+    let Some(kind) = ParamType::ALL.into_iter().find(|known| known.name() == kind) else {
+        let known = ParamType::ALL.map(ParamType::name).join(", ");
         return Err((name.len() + 2, format!("'{kind}' is no kind of parameter; the kinds are {known}")));
     };
-    if kind == Kind::Rest && !last {
-        return Err((0, "a rest parameter takes all that is left, so it stands last".into()));
+    if kind == ParamType::Path && !last {
+        return Err((0, "a path parameter matches the rest of the path, so it must be the last segment".into()));
     }
     Ok(Segment::Param { name: name.into(), kind })
 }
@@ -290,7 +290,7 @@ mod tests {
         Segment::Literal(text.into())
     }
 
-    fn param(name: &str, kind: Kind) -> Segment {
+    fn param(name: &str, kind: ParamType) -> Segment {
         Segment::Param { name: name.into(), kind }
     }
 
@@ -300,10 +300,10 @@ mod tests {
             ("/", vec![literal("")]),
             ("/users", vec![literal("users")]),
             ("/users/", vec![literal("users"), literal("")]),
-            ("/users/{id:int}", vec![literal("users"), param("id", Kind::Int)]),
-            ("/{slug}/{_2:text}", vec![param("slug", Kind::Text), param("_2", Kind::Text)]),
-            ("/{x:uuid}/{y:float}/", vec![param("x", Kind::Uuid), param("y", Kind::Float), literal("")]),
-            ("/f/{path:rest}", vec![literal("f"), param("path", Kind::Rest)]),
+            ("/users/{id:int}", vec![literal("users"), param("id", ParamType::Int)]),
+            ("/{slug}/{_2:string}", vec![param("slug", ParamType::String), param("_2", ParamType::String)]),
+            ("/{x:uuid}/{y:float}/", vec![param("x", ParamType::Uuid), param("y", ParamType::Float), literal("")]),
+            ("/f/{path:path}", vec![literal("f"), param("path", ParamType::Path)]),
             ("/café/a b", vec![literal("café"), literal("a b")]),
             ("/:id/*", vec![literal(":id"), literal("*")]),
         ] {
@@ -332,10 +332,10 @@ mod tests {
             ("/a/{a}{b}", 5, "a parameter's name"),
             ("/a/{i-d}", 5, "a parameter's name"),
             ("/a/{id:}", 8, "'' is no kind"),
-            ("/a/{id:path}", 8, "'path' is no kind of parameter; the kinds are int, uuid, float, text, rest"),
+            ("/a/{id:path}", 8, "'rest' is no kind of parameter; the kinds are int, uuid, float, string, path"),
             ("/a/{id:int:x}", 8, "'int:x' is no kind"),
-            ("/a/{p:rest}/b", 4, "stands last"),
-            ("/a/{p:rest}/", 4, "stands last"),
+            ("/a/{p:path}/b", 4, "stands last"),
+            ("/a/{p:path}/", 4, "stands last"),
             ("/{a}/{a:int}", 6, "'a' is used twice"),
             ("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 34, "at most 8 parameters"),
             ("/<int:id>", 2, "{name:kind}"),
@@ -345,8 +345,8 @@ mod tests {
             ("/a\nb", 3, "a control character"),
         ] {
             let error = Pattern::parse(text).unwrap_err();
-            assert!(error.column == column && error.sentence.contains(sentence), "{error}");
-            assert_eq!(error.to_string(), format!("pattern {text:?}, column {column}: {}", error.sentence));
+            assert!(error.column == column && error.message.contains(sentence), "{error}");
+            assert_eq!(error.to_string(), format!("pattern {text:?}, column {column}: {}", error.message));
         }
     }
 
@@ -354,14 +354,18 @@ mod tests {
     fn what_a_kind_takes() {
         let long = "1".repeat(8000);
         for (kind, yes, no) in [
-            (Kind::Int, vec!["0", "01", "42", &long], vec!["", "-1", "+1", "1.5", "1/", "abc", "1a", "\u{661}", " 1"]),
             (
-                Kind::Float,
+                ParamType::Int,
+                vec!["0", "01", "42", &long],
+                vec!["", "-1", "+1", "1.5", "1/", "abc", "1a", "\u{661}", " 1"],
+            ),
+            (
+                ParamType::Float,
                 vec!["0.0", "1.50", "00.1"],
                 vec!["", ".", "1", "1.", ".1", "-1.0", "1.0.0", "1e5", "1,5", "inf"],
             ),
             (
-                Kind::Uuid,
+                ParamType::Uuid,
                 vec!["01234567-89ab-CDEF-0123-456789abcdef"],
                 vec![
                     "",
@@ -370,8 +374,12 @@ mod tests {
                     "01234567_89ab-cdef-0123-456789abcdef",
                 ],
             ),
-            (Kind::Text, vec!["a", "a b", "é", "...", ".a", "a/b"], vec!["", ".", "..", "a/..", "../a", "a/./b"]),
-            (Kind::Rest, vec!["a", "a/b", "/a", "a/", "/", "a//b"], vec!["", ".", "..", "a/../b", "a/..", "./a"]),
+            (
+                ParamType::String,
+                vec!["a", "a b", "é", "...", ".a", "a/b"],
+                vec!["", ".", "..", "a/..", "../a", "a/./b"],
+            ),
+            (ParamType::Path, vec!["a", "a/b", "/a", "a/", "/", "a//b"], vec!["", ".", "..", "a/../b", "a/..", "./a"]),
         ] {
             for value in yes {
                 assert!(kind.accepts(value.as_bytes()), "{value:?} is {kind:?}");
@@ -404,13 +412,13 @@ mod tests {
     #[test]
     fn building() {
         let build = |pattern: &str, values: &[(&str, &str)]| {
-            Pattern::parse(pattern).unwrap().build(values).map_err(|error| error.to_string())
+            Pattern::parse(pattern).unwrap().to_path(values).map_err(|error| error.to_string())
         };
         assert_eq!(build("/", &[]).unwrap(), "/");
         assert_eq!(build("/café/", &[]).unwrap(), "/caf%C3%A9/");
         assert_eq!(build("/u/{id:int}", &[("id", "01")]).unwrap(), "/u/01");
         assert_eq!(build("/p/{a}/{b}", &[("b", "ü?#%"), ("a", "x/y z")]).unwrap(), "/p/x%2Fy%20z/%C3%BC%3F%23%25");
-        assert_eq!(build("/f/{p:rest}", &[("p", "a b/c:@&=+$,;~")]).unwrap(), "/f/a%20b/c:@&=+$,;~");
+        assert_eq!(build("/f/{p:path}", &[("p", "a b/c:@&=+$,;~")]).unwrap(), "/f/a%20b/c:@&=+$,;~");
         assert_eq!(build("/u/{id:int}", &[]).unwrap_err(), "the parameter 'id' has no value");
         assert_eq!(build("/u/{id:int}", &[("di", "1")]).unwrap_err(), "the pattern has no parameter 'di'");
         assert_eq!(
@@ -418,8 +426,8 @@ mod tests {
             "the parameter 'id' is of kind int, and \"x\" is not"
         );
         assert_eq!(
-            build("/f/{p:rest}", &[("p", "a/../b")]).unwrap_err(),
-            "the parameter 'p' is of kind rest, and \"a/../b\" is not"
+            build("/f/{p:path}", &[("p", "a/../b")]).unwrap_err(),
+            "the parameter 'p' is of kind path, and \"a/../b\" is not"
         );
     }
 

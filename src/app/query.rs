@@ -33,7 +33,7 @@ impl Request<'_> {
 
     fn urlencoded_query(&self) -> Urlencoded<'_> {
         let query = self.head().target.query.map_or(&b""[..], |query| query.of(self.input()));
-        Urlencoded::new(query, || &self.parsed().query)
+        Urlencoded::new(query, || &self.cache().query)
     }
 
     /// A query parameter as a value of another type, or `default` when it is missing **or does not parse**, as Flask's

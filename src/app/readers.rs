@@ -24,7 +24,7 @@ impl Request<'_> {
     /// assert_eq!(app.test().get("/?n=256").send().status(), 400);
     /// ```
     pub fn query_parse<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>> {
-        self.query(name).map(|value| parsed("query parameter", name, &value)).transpose()
+        self.query(name).map(|value| parse_value("query parameter", name, &value)).transpose()
     }
 
     /// A query parameter that must be there.
@@ -64,7 +64,7 @@ impl Request<'_> {
 }
 
 /// The words name the parameter, which the program chose, and never repeat the value, which anyone chose.
-fn parsed<T: FromStr<Err: Display>>(kind: &str, name: &str, value: &str) -> Result<T> {
+fn parse_value<T: FromStr<Err: Display>>(kind: &str, name: &str, value: &str) -> Result<T> {
     value.parse().map_err(|error| Error::bad_request(format!("The {kind} {name:?} is not valid: {error}.")))
 }
 

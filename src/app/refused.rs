@@ -7,14 +7,14 @@ use crate::http1::status::StatusCode;
 use crate::http1::target::escaped;
 
 /// Bytes of a target that are shown.
-const SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 impl Error {
     /// The peer's fault in the application's words, so that one set of error pages serves both. `input` begins with the request.
-    pub(super) fn refused(reject: Reject, input: &[u8]) -> Error {
+    pub(super) fn protocol(reject: Reject, input: &[u8]) -> Error {
         let row = reject.fault.row();
         let repairable = matches!(reject.fault, Fault::TargetByte | Fault::TargetEscape | Fault::RequestLine);
-        match target(input).filter(|_| repairable).and_then(repaired) {
+        match target(input).filter(|_| repairable).and_then(percent_encoded) {
             Some(target) => Error::new(row.status, format!("{}; send it as {target}", row.sentence)),
             None if row.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Error::new(row.status, row.sentence).with_header("Retry-After", "1")
@@ -34,13 +34,13 @@ fn target(input: &[u8]) -> Option<&[u8]> {
 }
 
 /// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes nothing.
-fn repaired(target: &[u8]) -> Option<String> {
+fn percent_encoded(target: &[u8]) -> Option<String> {
     let mut sent = escaped(target);
     if sent.as_bytes() == target {
         return None;
     }
-    if sent.len() > SHOWN {
-        sent.truncate(SHOWN); // ASCII: no half character
+    if sent.len() > MAX_SHOWN {
+        sent.truncate(MAX_SHOWN); // ASCII: no half character
         sent.push('…');
     }
     Some(sent)

@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use percent_encoding::percent_decode;
 
-pub(crate) use carried::{Admitted, Ledger};
+pub(crate) use carried::{Admitted, RequestContext};
 
 use super::error::{Error, Result};
-use super::parsed::Parsed;
+use super::parsed::RequestCache;
 use super::router::Route;
-use super::shared::Shared;
-use super::storage::Storage;
-use super::tree::{Found, Params, Tree};
+use super::shared::AppState;
+use super::storage::Extensions;
+use super::tree::{Match, Params, Tree};
 use crate::http1::head::{Field, Head};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
@@ -34,18 +34,18 @@ pub struct Request<'a> {
     bytes: &'a [u8],
     body: &'a [u8],
     peer: &'a Option<SocketAddr>,
-    state: &'a Shared,
+    app_state: &'a AppState,
     route: Option<&'a Route>,
     params: Params,
-    storage: Option<Box<Storage>>,
+    extensions: Option<Box<Extensions>>,
     /// What runs now decides on the head alone.
-    ahead: bool,
+    head_only: bool,
     /// The hooks and guards that decide on the head have run.
     admitted: bool,
-    parsed: OnceCell<Box<Parsed>>,
+    cache: OnceCell<Box<RequestCache>>,
     /// Since when the exchange lasts, if anybody asked.
-    began: Option<Instant>,
-    ledger: Option<&'a Arc<Ledger>>,
+    started_at: Option<Instant>,
+    context: Option<&'a Arc<RequestContext>>,
 }
 
 impl<'a> Request<'a> {
@@ -55,22 +55,22 @@ impl<'a> Request<'a> {
         bytes: &'a [u8],
         body: &'a [u8],
         peer: &'a Option<SocketAddr>,
-        state: &'a Shared,
+        state: &'a AppState,
     ) -> Request<'a> {
         Request {
             head,
             bytes,
             body,
             peer,
-            state,
+            app_state: state,
             route: None,
             params: Params::default(),
-            storage: None,
-            ahead: false,
+            extensions: None,
+            head_only: false,
             admitted: false,
-            parsed: OnceCell::new(),
-            began: None,
-            ledger: None,
+            cache: OnceCell::new(),
+            started_at: None,
+            context: None,
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Request<'a> {
         match self.head.target.escaped {
             false => self.raw_path(),
             true => self
-                .parsed()
+                .cache()
                 .path
                 .get_or_init(|| percent_decode(self.raw_path().as_bytes()).decode_utf8_lossy().into_owned()),
         }
@@ -160,21 +160,21 @@ impl<'a> Request<'a> {
     #[inline]
     #[track_caller]
     pub fn body(&self) -> &[u8] {
-        if self.ahead {
-            self.refuse_ahead();
+        if self.head_only {
+            self.panic_on_early_body();
         }
         self.body
     }
 
     /// Where readings of this request are kept.
-    pub(super) fn parsed(&self) -> &Parsed {
-        self.parsed.get_or_init(Box::default)
+    pub(super) fn cache(&self) -> &RequestCache {
+        self.cache.get_or_init(Box::default)
     }
 
     /// The readings, when some reader has kept one.
     #[inline]
-    pub(super) fn parsed_already(&self) -> Option<&Parsed> {
-        self.parsed.get().map(|parsed| &**parsed)
+    pub(super) fn cache_if_used(&self) -> Option<&RequestCache> {
+        self.cache.get().map(|parsed| &**parsed)
     }
 
     /// The body as text.
@@ -186,7 +186,7 @@ impl<'a> Request<'a> {
     /// As [`body`](Request::body).
     #[track_caller]
     pub fn text_body(&self) -> Result<&str> {
-        std::str::from_utf8(self.uncoded_body()?)
+        std::str::from_utf8(self.unencoded_body()?)
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
@@ -213,7 +213,7 @@ impl<'a> Request<'a> {
     /// names the type and the caller's line.
     #[track_caller]
     pub fn state<T: 'static>(&self) -> &T {
-        match self.state.values.get() {
+        match self.app_state.values.get() {
             Some(value) => value,
             // Not in a closure, where the caller's line would be lost.
             #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
@@ -246,22 +246,22 @@ impl<'a> Request<'a> {
 
     /// Leaves a value for later hooks and the handler; one of each type.
     pub fn set<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.storage.get_or_insert_default().insert(value);
+        self.extensions.get_or_insert_default().insert(value);
     }
 
     /// A value that a hook left.
     pub fn get<T: 'static>(&self) -> Option<&T> {
-        self.storage.as_ref().and_then(|storage| storage.get())
+        self.extensions.as_ref().and_then(|storage| storage.get())
     }
 
     /// A value that a hook left, to change it.
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
-        self.storage.as_mut().and_then(|storage| storage.get_mut())
+        self.extensions.as_mut().and_then(|storage| storage.get_mut())
     }
 
     #[cold]
     #[track_caller]
-    fn refuse_ahead(&self) {
+    fn panic_on_early_body(&self) {
         let declared = self.head.notes.content_length.is_some() || self.head.notes.codings > 0;
         #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
         if declared {
@@ -272,30 +272,30 @@ impl<'a> Request<'a> {
     }
 
     /// Runs what decides on the head alone.
-    pub(crate) fn ahead<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
-        self.ahead = true;
+    pub(crate) fn with_head_only<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        self.head_only = true;
         let decided = run(self);
-        self.ahead = false;
+        self.head_only = false;
         decided
     }
 
     /// What decided on the head did not come back: the body is there for what follows.
-    pub(crate) fn leave_ahead(&mut self) {
-        self.ahead = false;
+    pub(crate) fn end_head_only(&mut self) {
+        self.head_only = false;
     }
 
     /// Finds the route of this request, and notes its pattern's parameters here.
     #[inline]
-    pub(crate) fn find_in(&mut self, tree: &Tree) -> Found {
+    pub(crate) fn find_route(&mut self, tree: &Tree) -> Match {
         let target = &self.head.target;
         if target.form == Form::Asterisk {
-            return Found::Nothing;
+            return Match::None;
         }
         tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)
     }
 
     #[inline]
-    pub(crate) fn matched(&mut self, route: &'a Route) {
+    pub(crate) fn set_route(&mut self, route: &'a Route) {
         self.route = Some(route);
     }
 
@@ -303,8 +303,8 @@ impl<'a> Request<'a> {
         self.route
     }
 
-    pub(crate) fn shared_state(&self) -> &'a Shared {
-        self.state
+    pub(crate) fn app_state(&self) -> &'a AppState {
+        self.app_state
     }
 
     pub(crate) fn head(&self) -> &'a Head {

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use serde_core::Serialize;
 
-use super::body::{BodySource, Pieces, Reader, Source};
+use super::body::{BodySource, GuardedSource, IteratorSource, ReaderSource};
 use super::error::Error;
-use super::sent::OnSent;
+use super::sent::SentCallbacks;
 use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
 
@@ -50,7 +50,7 @@ pub struct Response {
     /// A field was set by which conditional and range requests are answered.
     conditional: bool,
     error: Option<Error>,
-    on_sent: Option<Box<OnSent>>,
+    on_sent: Option<Box<SentCallbacks>>,
 }
 
 /// Where the bytes of the body are.
@@ -62,9 +62,9 @@ enum Body {
     Scratch,
     Owned(Vec<u8>),
     /// Made while it is sent; of this length, if that is known.
-    Source(Source, Option<u64>),
+    Source(GuardedSource, Option<u64>),
     /// What only a GET sends; of this length, if the handler of the HEAD says so.
-    OfGet(Option<u64>),
+    HeadOnly(Option<u64>),
 }
 
 /// Scratch space above this is given back after the answer that needed it.
@@ -103,7 +103,7 @@ impl Response {
 
     /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
     pub fn text(&mut self, text: impl AsRef<str>) {
-        self.typed(TEXT);
+        self.default_content_type(TEXT);
         self.scratch.clear();
         self.scratch.extend_from_slice(text.as_ref().as_bytes());
         self.body = Body::Scratch;
@@ -112,12 +112,12 @@ impl Response {
     /// Sets an HTML body.
     pub fn html(&mut self, html: impl AsRef<str>) {
         self.text(html);
-        self.retype(TEXT, HTML);
+        self.replace_content_type(TEXT, HTML);
     }
 
     /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that cannot be serialised gives a 500.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
-        self.typed(JSON);
+        self.default_content_type(JSON);
         self.scratch.clear();
         self.body = Body::Scratch;
         if let Err(error) = serde_json::to_writer(&mut self.scratch, value) {
@@ -127,7 +127,7 @@ impl Response {
 
     /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type was set.
     pub fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
-        self.typed(BYTES);
+        self.default_content_type(BYTES);
         self.body = Body::Owned(bytes.into());
     }
 
@@ -144,7 +144,7 @@ impl Response {
             Body::Static(bytes) => bytes,
             Body::Scratch => &self.scratch,
             Body::Owned(bytes) => bytes,
-            Body::Source(..) | Body::OfGet(_) => &[],
+            Body::Source(..) | Body::HeadOnly(_) => &[],
         }
     }
 
@@ -157,31 +157,31 @@ impl Response {
     /// let mut app = App::new();
     /// app.get("/", |_| {
     ///     let mut response = Response::new(StatusCode::OK);
-    ///     response.pieces((0..3).map(|n| format!("chunk-{n}\n")));
+    ///     response.chunks((0..3).map(|n| format!("chunk-{n}\n")));
     ///     response
     /// });
     /// assert!(app.test().raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with(b"chunk-2\n\r\n0\r\n\r\n"));
     /// ```
-    pub fn pieces<I>(&mut self, pieces: I)
+    pub fn chunks<I>(&mut self, pieces: I)
     where
         I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send + 'static>,
     {
-        self.set_source(Pieces(pieces.into_iter()), None);
+        self.set_source(IteratorSource(pieces.into_iter()), None);
     }
 
     /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop,
     /// which needs what answers at once, such as a file, or on the pool if the route is [`blocking`](crate::Route::blocking).
     pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
-        self.set_source(Reader(reader), length);
+        self.set_source(ReaderSource(reader), length);
     }
 
     pub(crate) fn set_source(&mut self, source: impl BodySource + 'static, length: Option<u64>) {
-        self.typed(BYTES);
-        self.body = Body::Source(Source::new(source), length);
+        self.default_content_type(BYTES);
+        self.body = Body::Source(GuardedSource::new(source), length);
     }
 
     #[inline(always)]
-    pub(crate) fn take_source(&mut self) -> Option<Source> {
+    pub(crate) fn take_source(&mut self) -> Option<GuardedSource> {
         match self.body {
             Body::Source(..) => match std::mem::take(&mut self.body) {
                 Body::Source(source, _) => Some(source),
@@ -192,7 +192,7 @@ impl Response {
     }
 
     /// Puts another source in the place of one that may block.
-    pub(crate) fn unblock(&mut self, unblocked: impl FnOnce(Source) -> Source) {
+    pub(crate) fn replace_blocking_source(&mut self, unblocked: impl FnOnce(GuardedSource) -> GuardedSource) {
         if matches!(&self.body, Body::Source(source, _) if source.blocks())
             && let Body::Source(source, length) = std::mem::take(&mut self.body)
         {
@@ -220,7 +220,7 @@ impl Response {
     pub(crate) fn content(&self) -> Content {
         match &self.body {
             Body::Source(_, length) => length.map_or(Content::Streamed, Content::Length),
-            Body::OfGet(length) => length.map_or(Content::Undeclared, Content::Length),
+            Body::HeadOnly(length) => length.map_or(Content::Undeclared, Content::Length),
             _ => Content::Length(self.body().len() as u64),
         }
     }
@@ -228,42 +228,42 @@ impl Response {
     /// Marks the response of a HEAD route: without a body of its own it is about content that only a GET sends (RFC 9110 §8.6).
     pub(crate) fn describe_get(&mut self) {
         if let Body::Empty = self.body {
-            self.body = Body::OfGet(self.declared_length);
+            self.body = Body::HeadOnly(self.declared_length);
         }
     }
 
     /// Text that lives as long as the program: nothing is copied until it is sent.
     #[inline]
     pub(crate) fn static_text(&mut self, text: &'static str) {
-        self.typed(TEXT);
+        self.default_content_type(TEXT);
         self.body = Body::Static(text.as_bytes());
     }
 
     /// Bytes that live as long as the program.
     pub(crate) fn static_bytes(&mut self, bytes: &'static [u8]) {
-        self.typed(BYTES);
+        self.default_content_type(BYTES);
         self.body = Body::Static(bytes);
     }
 
     /// Leaves this part of a body that is here.
-    pub(crate) fn cut(&mut self, part: Range<usize>) {
+    pub(crate) fn slice(&mut self, part: Range<usize>) {
         match &mut self.body {
-            Body::Empty | Body::Source(..) | Body::OfGet(_) => {}
+            Body::Empty | Body::Source(..) | Body::HeadOnly(_) => {}
             Body::Static(bytes) => *bytes = bytes.get(part).unwrap_or_default(),
-            Body::Scratch => keep(&mut self.scratch, part),
-            Body::Owned(bytes) => keep(bytes, part),
+            Body::Scratch => slice_vec(&mut self.scratch, part),
+            Body::Owned(bytes) => slice_vec(bytes, part),
         }
     }
 
     /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
     #[inline]
-    pub(crate) fn is_unfinished(&self) -> bool {
+    pub(crate) fn needs_finishing(&self) -> bool {
         self.conditional || self.error.is_some() || self.status.is_some_and(StatusCode::is_informational)
     }
 
     /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
     pub(crate) fn is_final(&self) -> bool {
-        let switches = || matches!(&self.body, Body::Source(source, _) if source.switches());
+        let switches = || matches!(&self.body, Body::Source(source, _) if source.is_upgrade());
         !self.status().is_informational() || (self.status() == StatusCode::SWITCHING_PROTOCOLS && switches())
     }
 
@@ -312,18 +312,18 @@ impl Response {
         }
     }
 
-    pub(super) fn on_sent_mut(&mut self) -> &mut Option<Box<OnSent>> {
+    pub(super) fn on_sent_mut(&mut self) -> &mut Option<Box<SentCallbacks>> {
         &mut self.on_sent
     }
 
     /// Who is to be told when this response is out.
     #[inline]
-    pub(crate) fn take_on_sent(&mut self) -> Option<Box<OnSent>> {
+    pub(crate) fn take_on_sent(&mut self) -> Option<Box<SentCallbacks>> {
         self.on_sent.take()
     }
 
     /// The one that a worker uses again and again: with room for usual answers, so that it need not grow amid a crowd.
-    pub(crate) fn with_room() -> Response {
+    pub(crate) fn with_capacity() -> Response {
         Response { fields: Vec::with_capacity(512), scratch: Vec::with_capacity(1024), ..Response::default() }
     }
 
@@ -338,13 +338,13 @@ impl Response {
     }
 
     #[inline]
-    fn typed(&mut self, line: &'static str) {
+    fn default_content_type(&mut self, line: &'static str) {
         if self.fields.is_empty() || self.header_value("content-type").is_none() {
             self.media_type = line;
         }
     }
 
-    fn retype(&mut self, from: &'static str, to: &'static str) {
+    fn replace_content_type(&mut self, from: &'static str, to: &'static str) {
         if self.media_type == from {
             self.media_type = to;
         }
@@ -352,7 +352,7 @@ impl Response {
 }
 
 /// Leaves this part of the bytes.
-fn keep(bytes: &mut Vec<u8>, part: Range<usize>) {
+fn slice_vec(bytes: &mut Vec<u8>, part: Range<usize>) {
     bytes.truncate(part.end);
     bytes.drain(..part.start.min(bytes.len()));
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::error::{Error, Result};
-use super::hook::{self, After, Before, ErrorPage, Guard, Handler, Origin};
+use super::hook::{self, After, Before, Callsite, ErrorHandler, Guard, Handler};
 use super::into_response::IntoResponse;
 use super::pattern::Pattern;
 use super::request::Request;
-use super::slashes::Slashes;
+use super::slashes::TrailingSlash;
 use super::tree::Tree;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -38,7 +38,7 @@ pub struct Router {
     /// The first is this router's own; the others came with what was nested.
     pub(crate) scopes: Vec<Scope>,
     /// Whether any scope has a hook.
-    pub(crate) hooked: bool,
+    pub(crate) has_hooks: bool,
     /// The first guards of every route of this router.
     pub(super) guards: Vec<Guard>,
 }
@@ -57,23 +57,23 @@ pub struct Route {
     /// How long the pool may take.
     pub(crate) deadline: Option<Duration>,
     /// Whether the log has been told that the handler holds the event loop.
-    complained: AtomicBool,
+    warned: AtomicBool,
     pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
     pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) limited: Limited,
+    pub(crate) rate_limit: RateLimitPolicy,
     pub(crate) scope: usize,
     /// What the handler is called, and where the program added it: for conflicts, the route table and the trace.
-    pub(crate) origin: Origin,
+    pub(crate) callsite: Callsite,
 }
 
 /// Which rate limit holds for a route; the middleware that counts reads it.
 #[derive(Clone)]
-pub(crate) enum Limited {
+pub(crate) enum RateLimitPolicy {
     /// The default of the nearest router that has one, which is not known before all are nested.
     Default,
     /// This one, known by its identity.
-    By(Arc<str>),
+    Own(Arc<str>),
     Never,
 }
 
@@ -85,9 +85,9 @@ pub(crate) struct Scope {
     pub(crate) before: Vec<Before>,
     pub(crate) before_with_body: Vec<Before>,
     pub(crate) after: Vec<After>,
-    pub(crate) pages: Vec<(StatusCode, ErrorPage)>,
-    pub(crate) any_page: Option<ErrorPage>,
-    pub(crate) slashes: Option<Slashes>,
+    pub(crate) error_handlers: Vec<(StatusCode, ErrorHandler)>,
+    pub(crate) catch_all: Option<ErrorHandler>,
+    pub(crate) trailing_slash: Option<TrailingSlash>,
     /// The default rate limit of the routes, and which of the before hooks checks it.
     limit: Option<(Arc<str>, usize)>,
 }
@@ -98,7 +98,7 @@ impl Default for Router {
             routes: Vec::new(),
             tree: Tree::default(),
             scopes: vec![Scope::default()],
-            hooked: false,
+            has_hooks: false,
             guards: Vec::new(),
         }
     }
@@ -156,7 +156,7 @@ impl Router {
         F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
         R: IntoResponse,
     {
-        let origin = Origin::of(&handler);
+        let origin = Callsite::of(&handler);
         let handler = hook::handler(method, handler);
         let pattern = parse(pattern);
         let guards = self.guards.clone();
@@ -169,12 +169,12 @@ impl Router {
             streaming: false,
             directory: false,
             deadline: None,
-            complained: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
             max_body: None,
-            limited: Limited::Default,
+            rate_limit: RateLimitPolicy::Default,
             name: None,
             scope: 0,
-            origin,
+            callsite: origin,
         })
     }
 
@@ -185,7 +185,7 @@ impl Router {
     #[track_caller]
     pub fn nest(&mut self, prefix: &str, inner: Router) {
         let base = self.scopes.len();
-        self.hooked |= inner.hooked;
+        self.has_hooks |= inner.has_hooks;
         let default_limit =
             inner.scopes.first().and_then(|scope| scope.limit.as_ref()).map(|(text, _)| Arc::clone(text));
         for mut scope in inner.scopes {
@@ -197,8 +197,8 @@ impl Router {
             route.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.pattern.text()));
             route.scope += base;
             route.guards.splice(0..0, self.guards.iter().cloned());
-            if let (Limited::Default, Some(text)) = (&route.limited, &default_limit) {
-                route.limited = Limited::By(Arc::clone(text));
+            if let (RateLimitPolicy::Default, Some(text)) = (&route.rate_limit, &default_limit) {
+                route.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
             }
             self.add(route);
         }
@@ -221,22 +221,22 @@ impl Router {
                 panic!("on_error({status}): an error status is between 400 and 599")
             }
         };
-        self.own().pages.push((status, hook::error_page(page)));
+        self.own_scope().error_handlers.push((status, hook::error_handler(page)));
     }
 
     /// Draws the page of every error that has no page of its own.
     pub fn on_any_error<R: IntoResponse>(&mut self, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
-        self.own().any_page = Some(hook::error_page(page));
+        self.own_scope().catch_all = Some(hook::error_handler(page));
     }
 
     #[track_caller]
     fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
         if let Err(other) = self.tree.insert(&route.pattern, route.method, number as u32) {
-            let other = self.routes.get(other as usize).map(Route::described).unwrap_or_default();
+            let other = self.routes.get(other as usize).map(Route::describe).unwrap_or_default();
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {
-                panic!("two routes for {}: {}, and {other}", route.method, route.described())
+                panic!("two routes for {}: {}, and {other}", route.method, route.describe())
             }
         }
         self.routes.push(route);
@@ -244,9 +244,9 @@ impl Router {
     }
 
     /// Adds the hook that checks the default rate limit, or puts it in the place of the earlier one.
-    pub(crate) fn default_limit(&mut self, text: Arc<str>, hook: Before) {
-        self.hooked = true;
-        let scope = self.own();
+    pub(crate) fn set_default_limit(&mut self, text: Arc<str>, hook: Before) {
+        self.has_hooks = true;
+        let scope = self.own_scope();
         let at = scope.limit.take().map_or(scope.before.len(), |(_, at)| at);
         match scope.before.get_mut(at) {
             Some(earlier) => *earlier = hook,
@@ -255,7 +255,7 @@ impl Router {
         scope.limit = Some((text, at));
     }
 
-    pub(crate) fn own(&mut self) -> &mut Scope {
+    pub(crate) fn own_scope(&mut self) -> &mut Scope {
         &mut self.scopes[0] // made by `default`, and never taken away
     }
 }
@@ -308,8 +308,8 @@ impl Route {
     }
 
     /// Whether this is the first time that the log hears of the handler.
-    pub(crate) fn is_first_complaint(&self) -> bool {
-        !self.complained.swap(true, Ordering::Relaxed)
+    pub(crate) fn warn_once(&self) -> bool {
+        !self.warned.swap(true, Ordering::Relaxed)
     }
 
     /// Whether nothing stands between a request and the handler, as far as this route is concerned.
@@ -327,7 +327,7 @@ impl Route {
     /// Runs `guard` before the handler of this route alone, behind the hooks of its routers. `Err` answers at once.
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
-        self.guards.push(Guard { origin: Origin::of(&guard), run: Arc::new(guard) });
+        self.guards.push(Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) });
         self
     }
 
@@ -338,8 +338,8 @@ impl Route {
     }
 
     /// For messages about mistakes.
-    pub(crate) fn described(&self) -> String {
-        format!("{} at {}", self.pattern.text(), self.origin.place)
+    pub(crate) fn describe(&self) -> String {
+        format!("{} at {}", self.pattern.text(), self.callsite.location)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::request::Request;
 use super::router::Route;
-use super::tree::{Found, Params};
+use super::tree::{Match, Params};
 
 impl App {
     /// The scope of whatever answers this request, a handler or something in its place.
@@ -18,22 +18,22 @@ impl App {
     /// The scope of a request without a route: that of the routes which its path has for other methods, or of the route that a redirect
     /// leads to. A path that is about no route at all belongs to the app, as with Flask's blueprints.
     #[cold]
-    pub(super) fn scope_of_miss(&self, miss: Found, request: &Request<'_>) -> usize {
+    pub(super) fn scope_of_miss(&self, miss: Match, request: &Request<'_>) -> usize {
         let route = match miss {
-            Found::Methods(_) => self.any_route(request.raw_path(), request),
-            _ => self.mended_route(request),
+            Match::Methods(_) => self.route_for_any_method(request.raw_path(), request),
+            _ => self.redirecting_route_of(request),
         };
         route.map_or(0, |route| route.scope)
     }
 
     /// The route of this path for the method of the request, else for any.
-    pub(super) fn any_route(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
+    pub(super) fn route_for_any_method(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
         let escaped = request.head().target.escaped;
         let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
         let found = match find(request.method()) {
-            Found::Methods(node) => find(self.tree.methods(node).next()?),
+            Match::Methods(node) => find(self.tree.methods(node).next()?),
             found => found,
         };
-        if let Found::Route(number) = found { self.routes.get(number as usize) } else { None }
+        if let Match::Route(number) = found { self.routes.get(number as usize) } else { None }
     }
 }

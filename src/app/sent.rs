@@ -43,9 +43,9 @@ const CLIENT_LEFT: u16 = 499;
 type Callback = Box<dyn FnOnce(&Sent) + Send>;
 
 /// Who is to be told, and since when the exchange lasts.
-pub(crate) struct OnSent {
+pub(crate) struct SentCallbacks {
     callbacks: Vec<Guarded<Callback>>,
-    began: Instant,
+    started_at: Instant,
 }
 
 impl Response {
@@ -71,19 +71,23 @@ impl Response {
     /// ```
     pub fn on_sent(&mut self, tell: impl FnOnce(&Sent) + Send + 'static) {
         let callback = Guarded::new(Box::new(tell) as Callback);
-        let on_sent =
-            self.on_sent_mut().get_or_insert_with(|| Box::new(OnSent { callbacks: Vec::new(), began: Instant::now() }));
+        let on_sent = self
+            .on_sent_mut()
+            .get_or_insert_with(|| Box::new(SentCallbacks { callbacks: Vec::new(), started_at: Instant::now() }));
         on_sent.callbacks.push(callback);
     }
 }
 
-impl OnSent {
+impl SentCallbacks {
     /// Adds the callbacks of a response that replaces another one to those that it had.
-    pub(crate) fn joined(earlier: Option<Box<OnSent>>, later: Option<Box<OnSent>>) -> Option<Box<OnSent>> {
+    pub(crate) fn merge(
+        earlier: Option<Box<SentCallbacks>>,
+        later: Option<Box<SentCallbacks>>,
+    ) -> Option<Box<SentCallbacks>> {
         match (earlier, later) {
             (Some(mut earlier), Some(mut later)) => {
                 earlier.callbacks.append(&mut later.callbacks);
-                earlier.began = earlier.began.min(later.began);
+                earlier.started_at = earlier.started_at.min(later.started_at);
                 Some(earlier)
             }
             (earlier, later) => earlier.or(later),
@@ -91,13 +95,13 @@ impl OnSent {
     }
 
     /// The exchange lasts since then already.
-    pub(crate) fn began(&mut self, began: Instant) {
-        self.began = self.began.min(began);
+    pub(crate) fn started_at(&mut self, began: Instant) {
+        self.started_at = self.started_at.min(began);
     }
 
     /// Tells all. A callback that panics does not keep the others from being told.
-    pub(crate) fn tell(mut self, status: StatusCode, bytes: u64, complete: bool) {
-        let sent = Sent { status, bytes, duration: self.began.elapsed(), complete };
+    pub(crate) fn notify(mut self, status: StatusCode, bytes: u64, complete: bool) {
+        let sent = Sent { status, bytes, duration: self.started_at.elapsed(), complete };
         for mut callback in self.callbacks.drain(..) {
             let Some(callback) = callback.take() else { continue };
             if let Err(panicked) = catch(|| callback(&sent)) {
@@ -107,12 +111,12 @@ impl OnSent {
     }
 
     /// Tells all that the client left before its response began.
-    pub(crate) fn tell_left(self) {
-        self.tell(StatusCode::from_u16(CLIENT_LEFT).unwrap_or_default(), 0, false);
+    pub(crate) fn notify_client_left(self) {
+        self.notify(StatusCode::from_u16(CLIENT_LEFT).unwrap_or_default(), 0, false);
     }
 }
 
-impl std::fmt::Debug for OnSent {
+impl std::fmt::Debug for SentCallbacks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("OnSent")
     }

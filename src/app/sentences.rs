@@ -3,12 +3,12 @@
 use crate::http1::status::StatusCode;
 
 /// Returns the sentence for a status; its phrase, such as `Method Not Allowed`, where there is none.
-pub(crate) fn sentence(status: StatusCode) -> &'static str {
+pub(crate) fn default_message(status: StatusCode) -> &'static str {
     let code = status.as_u16();
-    SENTENCES.iter().find(|(known, _)| *known == code).map_or(status.reason(), |(_, sentence)| sentence)
+    DEFAULT_MESSAGES.iter().find(|(known, _)| *known == code).map_or(status.reason(), |(_, sentence)| sentence)
 }
 
-const SENTENCES: &[(u16, &str)] = &[
+const DEFAULT_MESSAGES: &[(u16, &str)] = &[
     (400, "The request is malformed. Check its syntax and its parameters."),
     (401, "This resource needs credentials that the server accepts."),
     (402, "This resource has to be paid for."),
@@ -60,18 +60,18 @@ mod tests {
         let errors = (400..600).filter_map(StatusCode::from_u16).filter(|status| !status.reason().is_empty());
         let mut seen = Vec::new();
         for status in errors {
-            let sentence = sentence(status);
+            let sentence = default_message(status);
             assert!(sentence.ends_with('.') && sentence != status.reason(), "{status}: {sentence}");
             assert!(sentence.len() <= 90 && !sentence.contains(['<', '"', '\n']), "{status}: {sentence}");
             assert!(!seen.contains(&sentence), "{status}: {sentence}");
             seen.push(sentence);
         }
-        assert_eq!(seen.len(), SENTENCES.len());
+        assert_eq!(seen.len(), DEFAULT_MESSAGES.len());
     }
 
     #[test]
     fn a_status_without_a_sentence_has_its_phrase() {
-        assert_eq!(sentence(StatusCode::OK), "OK");
-        assert_eq!(StatusCode::from_u16(499).map(sentence), Some(""));
+        assert_eq!(default_message(StatusCode::OK), "OK");
+        assert_eq!(StatusCode::from_u16(499).map(default_message), Some(""));
     }
 }

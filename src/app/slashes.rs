@@ -5,13 +5,13 @@ use super::error::{Error, Result};
 use super::redirect::Redirect;
 use super::request::Request;
 use super::router::{Route, Router};
-use super::tree::{Found, Params};
-use super::url::on_this_host;
+use super::tree::{Match, Params};
+use super::url::local_reference;
 use crate::http1::method::Method;
 
 /// What a path means that differs from a route's only by a missing slash at its end, or by repeated ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Slashes {
+pub enum TrailingSlash {
     /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with an index is redirected to all the same.)
     #[default]
     Strict,
@@ -25,17 +25,17 @@ impl Router {
     /// redirected like its GET, an OPTIONS like any method; a method without a route is not.
     ///
     /// ```
-    /// use wirelight::{App, Slashes};
+    /// use wirelight::{App, TrailingSlash};
     ///
     /// let mut app = App::new();
-    /// app.slashes(Slashes::Redirect);
+    /// app.trailing_slash(TrailingSlash::Redirect);
     /// app.get("/users/", |_| "all of them");
     /// let reply = app.test().get("/users?page=2").send();
     /// assert_eq!(reply.status(), 308);
     /// assert_eq!(reply.header("Location"), Some("/users/?page=2"));
     /// ```
-    pub fn slashes(&mut self, policy: Slashes) {
-        self.own().slashes = Some(policy);
+    pub fn trailing_slash(&mut self, policy: TrailingSlash) {
+        self.own_scope().trailing_slash = Some(policy);
     }
 }
 
@@ -46,66 +46,68 @@ impl App {
     /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
     /// this host whatever the client wrote.
     #[cold]
-    pub(crate) fn mend_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
-        let merged = merged(request.raw_path());
+    pub(crate) fn redirect_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
+        let merged = merge_slashes(request.raw_path());
         let with_slash = format!("{merged}/");
         for path in [&with_slash, &merged].into_iter().filter(|path| *path != request.raw_path()) {
-            match self.mended(path, request) {
-                Found::Route(_) => return Ok(redirect(path, request.query_string())),
-                Found::Methods(_) if request.method() == Method::OPTIONS => {
+            match self.find_redirect(path, request) {
+                Match::Route(_) => return Ok(redirect(path, request.query_string())),
+                Match::Methods(_) if request.method() == Method::OPTIONS => {
                     return Ok(redirect(path, request.query_string()));
                 }
                 // Flask says so of slashes too many, and 404 where one is missing.
-                Found::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
-                Found::Methods(_) | Found::Slash { .. } | Found::Nothing => {}
+                Match::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
+                Match::Methods(_) | Match::Slash { .. } | Match::None => {}
             }
         }
         Err(Error::not_found(""))
     }
 
     /// The route that a path is about which differs from its own by slashes, if its router redirects.
-    pub(super) fn mended_route(&self, request: &Request<'_>) -> Option<&Route> {
-        let merged = merged(request.raw_path());
+    pub(super) fn redirecting_route_of(&self, request: &Request<'_>) -> Option<&Route> {
+        let merged = merge_slashes(request.raw_path());
         let paths = [format!("{merged}/"), merged];
         let mut routes = paths.iter().filter(|path| **path != request.raw_path());
         routes.find_map(|path| self.redirecting_route(path, request))
     }
 
     /// What the tree says of a mended path, if the router of its route redirects.
-    fn mended(&self, path: &str, request: &Request<'_>) -> Found {
+    fn find_redirect(&self, path: &str, request: &Request<'_>) -> Match {
         match self.redirecting_route(path, request) {
             Some(_) => {
                 let escaped = request.head().target.escaped;
                 self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default())
             }
-            None => Found::Nothing,
+            None => Match::None,
         }
     }
 
     fn redirecting_route(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
-        self.any_route(path, request).filter(|route| match self.policy(route.scope) {
-            Slashes::Redirect => true,
-            Slashes::Strict => route.directory && path.strip_suffix('/') == Some(request.raw_path()),
+        self.route_for_any_method(path, request).filter(|route| match self.trailing_slash_of(route.scope) {
+            TrailingSlash::Redirect => true,
+            TrailingSlash::Strict => route.directory && path.strip_suffix('/') == Some(request.raw_path()),
         })
     }
 
     /// The word of the innermost router that has one.
-    fn policy(&self, scope: usize) -> Slashes {
-        let Some(scope) = self.scopes.get(scope) else { return Slashes::Strict };
-        scope.slashes.unwrap_or_else(|| scope.parent.map_or(Slashes::Strict, |parent| self.policy(parent)))
+    fn trailing_slash_of(&self, scope: usize) -> TrailingSlash {
+        let Some(scope) = self.scopes.get(scope) else { return TrailingSlash::Strict };
+        scope
+            .trailing_slash
+            .unwrap_or_else(|| scope.parent.map_or(TrailingSlash::Strict, |parent| self.trailing_slash_of(parent)))
     }
 }
 
 /// Returns the redirect to a path of this host, the query kept.
 pub(super) fn redirect(path: &str, query: &str) -> Redirect {
     Redirect::permanent(match query {
-        "" => on_this_host(path),
-        query => format!("{}?{query}", on_this_host(path)),
+        "" => local_reference(path),
+        query => format!("{}?{query}", local_reference(path)),
     })
 }
 
 /// One slash where several stand side by side.
-fn merged(path: &str) -> String {
+fn merge_slashes(path: &str) -> String {
     let mut merged = String::with_capacity(path.len() + 1);
     for character in path.chars() {
         if character != '/' || !merged.ends_with('/') {
@@ -121,13 +123,13 @@ mod tests {
 
     fn app() -> App {
         let mut strict = Router::new();
-        strict.slashes(Slashes::Strict);
+        strict.trailing_slash(TrailingSlash::Strict);
         strict.get("/dir/", |_| "dir");
         let mut silent = Router::new();
         silent.get("/dir/", |_| "dir");
         silent.nest("/strict", strict);
         let mut app = App::new();
-        app.slashes(Slashes::Redirect);
+        app.trailing_slash(TrailingSlash::Redirect);
         for pattern in ["/dir/", "/café/", "/int/{id:int}/"] {
             app.get(pattern, |_| "dir");
         }

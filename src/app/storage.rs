@@ -5,18 +5,18 @@ use std::any::{Any, TypeId};
 use crate::guard::panics::Guarded;
 
 /// At most one value of each type. A list, not a map: a program has a handful, and comparing five ids beats one hash.
-pub(crate) struct Storage {
+pub(crate) struct Extensions {
     entries: Vec<(TypeId, Guarded<Box<dyn Any + Send + Sync>>)>,
 }
 
 /// With room for as many values as most requests get.
-impl Default for Storage {
-    fn default() -> Storage {
-        Storage { entries: Vec::with_capacity(4) }
+impl Default for Extensions {
+    fn default() -> Extensions {
+        Extensions { entries: Vec::with_capacity(4) }
     }
 }
 
-impl Storage {
+impl Extensions {
     /// Puts a value in; the earlier one of its type goes out.
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         let id = TypeId::of::<T>();
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn one_value_of_each_type() {
-        let mut storage = Storage::default();
+        let mut storage = Extensions::default();
         storage.insert(1_u32);
         storage.insert("text");
         storage.insert(2_u32);

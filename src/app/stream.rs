@@ -48,7 +48,7 @@ impl Sender {
         let mut rest = bytes.as_ref();
         while !rest.is_empty() {
             let mut state = self.0.lock();
-            while !state.gone && state.bytes.len() >= self.0.bound {
+            while !state.closed && state.bytes.len() >= self.0.bound {
                 state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
             rest = rest.get(self.0.put(state, rest)?..).unwrap_or_default();
@@ -63,7 +63,7 @@ impl Sender {
     pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let bytes = bytes.as_ref();
         let mut state = self.0.lock();
-        if !state.gone && !state.bytes.is_empty() && state.bytes.len() + bytes.len() > self.0.bound {
+        if !state.closed && !state.bytes.is_empty() && state.bytes.len() + bytes.len() > self.0.bound {
             return Err(ErrorKind::WouldBlock.into());
         }
         state.whole = true;
@@ -72,7 +72,7 @@ impl Sender {
 
     /// Whether the client has left.
     pub fn is_closed(&self) -> bool {
-        self.0.lock().gone
+        self.0.lock().closed
     }
 
     /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the log.
@@ -112,9 +112,9 @@ struct State {
     /// The bytes at hand are taken whatever the bound is: who may not wait sends all or nothing.
     whole: bool,
     /// Nobody reads any more.
-    gone: bool,
+    closed: bool,
     /// The reader found nothing and wants to be called.
-    waits: bool,
+    reader_waiting: bool,
     wake: Option<Wake>,
 }
 
@@ -133,7 +133,7 @@ impl Channel {
 
     /// Puts what there is room for, and calls the reader.
     fn put(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) -> io::Result<usize> {
-        if state.gone {
+        if state.closed {
             return Err(io::Error::new(ErrorKind::BrokenPipe, "the client has left"));
         }
         let whole = std::mem::take(&mut state.whole);
@@ -154,7 +154,7 @@ impl Channel {
     }
 
     fn call(mut state: MutexGuard<'_, State>) {
-        let wake = std::mem::take(&mut state.waits).then(|| state.wake.clone()).flatten();
+        let wake = std::mem::take(&mut state.reader_waiting).then(|| state.wake.clone()).flatten();
         drop(state);
         if let Some(wake) = wake {
             wake();
@@ -173,7 +173,7 @@ impl BodySource for Receiver {
                 End::Whole => Ok(Pull::End),
                 End::Broken(error) => Err(error),
                 End::Open => {
-                    state.waits = true;
+                    state.reader_waiting = true;
                     Ok(Pull::Wait)
                 }
             };
@@ -194,7 +194,7 @@ impl BodySource for Receiver {
     }
 
     #[cfg(feature = "gzip")]
-    fn may_wait(&self) -> bool {
+    fn is_push(&self) -> bool {
         true
     }
 }
@@ -202,7 +202,7 @@ impl BodySource for Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        (state.gone, state.bytes, state.wake) = (true, Vec::new(), None);
+        (state.closed, state.bytes, state.wake) = (true, Vec::new(), None);
         drop(state);
         self.0.room.notify_all();
     }

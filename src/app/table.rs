@@ -19,7 +19,7 @@ pub struct RouteInfo<'a> {
     /// Its [`name`](Route::name).
     pub name: Option<&'a str>,
     /// Where the program added it.
-    pub place: &'static Location<'static>,
+    pub location: &'static Location<'static>,
     /// How many guards stand before it, those of its routers included.
     pub guards: usize,
     /// Its own limit for bodies, in bytes.
@@ -59,10 +59,10 @@ impl Router {
     /// # Errors
     /// 500, since the program is wrong: no route or two patterns have this name, a value is missing or is not of its kind.
     pub fn url_for(&self, name: &str, values: &[(&str, &str)]) -> Result<String> {
-        let pattern = self.named(name)?;
+        let pattern = self.pattern_named(name)?;
         let (params, query): (Vec<_>, Vec<_>) =
             values.iter().partition(|(key, _)| pattern.params().any(|param| param == *key));
-        let path = pattern.build(&params).map_err(|error| Error::internal(format!("url_for({name:?}): {error}")))?;
+        let path = pattern.to_path(&params).map_err(|error| Error::internal(format!("url_for({name:?}): {error}")))?;
         if query.is_empty() {
             return Ok(path);
         }
@@ -70,13 +70,13 @@ impl Router {
     }
 
     /// Several methods of one path may share a name.
-    fn named(&self, name: &str) -> Result<&Pattern> {
+    fn pattern_named(&self, name: &str) -> Result<&Pattern> {
         let mut routes = self.routes.iter().filter(|route| route.name.as_deref() == Some(name));
         let first = routes.next().ok_or_else(|| Error::internal(format!("no route is named {name:?}")))?;
         match routes.find(|other| other.pattern.text() != first.pattern.text()) {
             None => Ok(&first.pattern),
             Some(other) => {
-                let (first, other) = (first.described(), other.described());
+                let (first, other) = (first.describe(), other.describe());
                 Err(Error::internal(format!("two routes are named {name:?}: {first}, and {other}")))
             }
         }
@@ -92,7 +92,7 @@ impl<'a> Iterator for Routes<'a> {
             method: route.method,
             pattern: route.pattern.text(),
             name: route.name.as_deref(),
-            place: route.origin.place,
+            location: route.callsite.location,
             guards: route.guards.len(),
             max_body: route.max_body,
         })
@@ -116,7 +116,7 @@ impl fmt::Display for Routes<'_> {
 fn row(route: RouteInfo<'_>) -> [String; 6] {
     let name = route.name.unwrap_or("-").to_owned();
     let limit = route.max_body.map_or("-".to_owned(), |bytes| bytes.to_string());
-    let place = format!("{}:{}", route.place.file(), route.place.line());
+    let place = format!("{}:{}", route.location.file(), route.location.line());
     [route.method.to_string(), route.pattern.to_owned(), name, route.guards.to_string(), limit, place]
 }
 
@@ -155,7 +155,7 @@ mod tests {
         };
         let mut root = Router::new();
         root.nest("/v1", users());
-        root.get("/f/{path:rest}", |_| "").name("file");
+        root.get("/f/{path:path}", |_| "").name("file");
         let path = |root: &Router, name, values: &[(&str, &str)]| {
             root.url_for(name, values)
                 .unwrap_or_else(|error| error.source().map(ToString::to_string).unwrap_or_default())
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(path(&root, "file", &[("path", "a b/#?")]), "/f/a%20b/%23%3F");
         assert_eq!(
             path(&root, "file", &[("path", "../etc")]),
-            "url_for(\"file\"): the parameter 'path' is of kind rest, and \"../etc\" is not"
+            "url_for(\"file\"): the parameter 'path' is of kind path, and \"../etc\" is not"
         );
         assert_eq!(path(&root, "user", &[]), "url_for(\"user\"): the parameter 'id' has no value");
         assert_eq!(path(&root, "none", &[]), "no route is named \"none\"");

@@ -1,7 +1,7 @@
 //! The route tree: decides which route a path means; knows route numbers, and nothing of handlers or of how to answer.
 //!
 //! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and `/users/{key:int}` share theirs.
-//! At every node the narrowest way is tried first (the literal, then int, uuid, float, text, rest), and a way that ends nowhere is
+//! At every node the narrowest way is tried first (the literal, then int, uuid, float, string, path), and a way that ends nowhere is
 //! left for the next. That backtracking cannot explode: a node has one parent, so a search enters it at most once, and the worst
 //! path costs what trying every route in turn would cost (twice, to see whether the other trailing slash would do). A usual one
 //! enters as many nodes as it has segments.
@@ -9,13 +9,13 @@
 mod search;
 mod words;
 
-use crate::app::pattern::{Kind, MAX_PARAMS, Pattern, Segment, is_digits};
+use crate::app::pattern::{MAX_PARAMS, ParamType, Pattern, Segment, is_digits};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use percent_encoding::percent_decode;
 use search::Search;
 use std::borrow::Cow;
-use words::{Segments, Wholes};
+use words::{Literals, PathTable};
 
 const ROOT: u32 = 0;
 
@@ -24,12 +24,12 @@ const ROOT: u32 = 0;
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// The patterns without parameters, whole, with the nodes where they end: the shortcut for paths that need no walk.
-    fixed: Wholes,
+    paths: PathTable,
     /// The patterns whose last segment is their only parameter, without it, with the nodes where it follows: `/users` of
     /// `/users/{id:int}`. The shortcut for the second most usual kind of path; empty, should a fixed path be missing in `fixed`.
-    stems: Wholes,
+    prefixes: PathTable,
     /// Whether no fixed path is missing in `fixed`: only then may a stem be asked behind it.
-    all_fixed: bool,
+    paths_complete: bool,
     /// Every method any route has, in the order of registration: bit n of a set of methods means entry n.
     methods: Vec<Method>,
     /// Whether any pattern ends with a slash, `/` itself apart: most tables have none, and their 404 costs one walk instead of two.
@@ -39,9 +39,9 @@ pub(crate) struct Tree {
 /// What may follow one prefix, and the routes that end with it.
 #[derive(Debug, Default)]
 struct Node {
-    literals: Segments,
+    literals: Literals,
     /// At most one child of a kind, in the order of trying.
-    params: Vec<(Kind, u32)>,
+    params: Vec<(ParamType, u32)>,
     /// The route for `GET`, which most requests want.
     get: Option<u32>,
     /// The routes for the other methods.
@@ -52,7 +52,7 @@ struct Node {
 
 /// What a path and a method mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Found {
+pub(crate) enum Match {
     /// This route.
     Route(u32),
     /// The path is known, but not with this method; [`Tree::methods`] turns the set into names.
@@ -61,7 +61,7 @@ pub(crate) enum Found {
     Slash {
         add: bool,
     },
-    Nothing,
+    None,
 }
 
 /// Where the parameters of the route stand in the raw path, left to right. Still percent-encoded.
@@ -73,7 +73,7 @@ pub(crate) struct Params {
 
 /// One route that a path was held against, for the trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Try {
+pub(crate) struct Candidate {
     pub(crate) route: u32,
     pub(crate) matched: bool,
     /// Which segment of the path decided against it, from 1.
@@ -86,7 +86,7 @@ pub(crate) struct Try {
 
 /// What decided against every route below a node.
 #[derive(Clone, Copy)]
-struct Verdict<'v> {
+struct Mismatch<'v> {
     reason: &'v str,
     segment: usize,
     near: bool,
@@ -96,9 +96,9 @@ impl Default for Tree {
     fn default() -> Tree {
         Tree {
             nodes: vec![Node::default()],
-            fixed: Wholes::default(),
-            stems: Wholes::default(),
-            all_fixed: true,
+            paths: PathTable::default(),
+            prefixes: PathTable::default(),
+            paths_complete: true,
             methods: Vec::new(),
             ends_with_slash: false,
         }
@@ -113,15 +113,15 @@ impl Tree {
             let is_stem = matches!(segment, Segment::Param { .. }) && at + 1 == pattern.segments().len();
             if is_stem && pattern.params().count() == 1 {
                 let stem = pattern.text().rsplit_once('/').map_or("", |(stem, _)| stem);
-                self.stems.insert(stem.as_bytes(), node);
+                self.prefixes.insert(stem.as_bytes(), node);
             }
             node = self.child(node, segment);
         }
         if pattern.params().next().is_none() {
-            self.all_fixed &= self.fixed.insert(pattern.text().as_bytes(), node);
+            self.paths_complete &= self.paths.insert(pattern.text().as_bytes(), node);
         }
-        if !self.all_fixed {
-            self.stems = Wholes::default();
+        if !self.paths_complete {
+            self.prefixes = PathTable::default();
         }
         self.ends_with_slash |= pattern.text().len() > 1 && pattern.text().ends_with('/');
         let bit = self.bit(method);
@@ -142,53 +142,54 @@ impl Tree {
     /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates segments. A `HEAD` without a route of
     /// its own is answered by `GET`'s (RFC 9110 §9.3.2). Like Flask, a path whose first match lacks the method goes on to the next.
     #[inline]
-    pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
+    pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
         // Literals come first at every level, so a pattern that is nothing else comes before all others.
         if method == Method::GET
-            && let Some(node) = self.fixed.find_short(path)
+            && let Some(node) = self.paths.find_short(path)
             && let Some(Node { get: Some(route), .. }) = self.node(node)
         {
             params.len = 0;
-            return Found::Route(*route);
+            return Match::Route(*route);
         }
         self.find_other(method, path, escaped, params)
     }
 
     /// Apart from [`Tree::find`], so that the `GET` of a fixed path pays for none of it.
     #[inline(never)]
-    fn find_other(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
-        self.find_by_stem(method, path, escaped, params).unwrap_or_else(|| self.search(&method, path, escaped, params))
+    fn find_other(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
+        self.find_by_prefix(method, path, escaped, params)
+            .unwrap_or_else(|| self.search(&method, path, escaped, params))
     }
 
     /// A `GET` of a short path that is a stem and one parameter. No fixed path is this one, and of the patterns with parameters those
     /// whose literals come first are tried first: so whatever fits here is what the whole search would find.
     #[inline(always)]
-    fn find_by_stem(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Option<Found> {
-        if method != Method::GET || escaped || path.len() > Wholes::SHORT {
+    fn find_by_prefix(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Option<Match> {
+        if method != Method::GET || escaped || path.len() > PathTable::SHORT {
             return None;
         }
         let slash = path.iter().rposition(|&byte| byte == b'/')?;
-        let node = self.node(self.stems.find_short(path.get(..slash)?)?)?;
+        let node = self.node(self.prefixes.find_short(path.get(..slash)?)?)?;
         let value = path.get(slash + 1..)?;
         let &(kind, child) = node.params.first()?;
-        if !(if kind == Kind::Int { is_digits(value) } else { kind.accepts(value) }) {
+        if !(if kind == ParamType::Int { is_digits(value) } else { kind.accepts(value) }) {
             return None;
         }
         let route = self.node(child)?.get?;
         *params.spans.first_mut()? = Span::new(slash + 1, path.len());
         params.len = 1;
-        Some(Found::Route(route))
+        Some(Match::Route(route))
     }
 
     #[inline(never)]
-    fn search(&self, method: &Method, path: &[u8], escaped: bool, params: &mut Params) -> Found {
+    fn search(&self, method: &Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
         params.len = 0;
-        let tried = *method == Method::GET && path.len() <= Wholes::SHORT;
+        let tried = *method == Method::GET && path.len() <= PathTable::SHORT;
         if !tried
-            && let Some(node) = self.fixed.find(path).and_then(|node| self.node(node))
+            && let Some(node) = self.paths.find(path).and_then(|node| self.node(node))
             && let Some(route) = node.route(method)
         {
-            return Found::Route(route);
+            return Match::Route(route);
         }
         Search::new(self, method, if path.is_empty() { b"/" } else { path }, escaped, params).run()
     }
@@ -204,21 +205,21 @@ impl Tree {
     }
 
     /// Returns whether any route has this method.
-    pub(crate) fn knows(&self, method: Method) -> bool {
+    pub(crate) fn has_method(&self, method: Method) -> bool {
         self.methods.contains(&method)
     }
 
     /// Compares a raw path with every route, in the order of the tree, and says what decided each. For readers of a trace:
     /// [`Tree::find`] never looks at most of them.
-    pub(crate) fn explain(&self, path: &[u8]) -> Vec<Try> {
+    pub(crate) fn explain(&self, path: &[u8]) -> Vec<Candidate> {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
             None if path.is_empty() => (path, None),
-            None => (path, Some(Verdict { reason: "the path does not begin with '/'", segment: 1, near: false })),
+            None => (path, Some(Mismatch { reason: "the path does not begin with '/'", segment: 1, near: false })),
         };
         let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
         let mut tries = Vec::new();
-        self.judge(ROOT, &segments, 0, verdict, &mut tries);
+        self.explain_node(ROOT, &segments, 0, verdict, &mut tries);
         tries
     }
 
@@ -250,19 +251,19 @@ impl Tree {
     }
 
     /// `verdict` is what already speaks against every route below `node`, and the segment that does.
-    fn judge(
+    fn explain_node(
         &self,
         node: u32,
         path: &[Cow<'_, [u8]>],
         depth: usize,
-        verdict: Option<Verdict<'_>>,
-        tries: &mut Vec<Try>,
+        verdict: Option<Mismatch<'_>>,
+        tries: &mut Vec<Candidate>,
     ) {
         let node = &self.nodes[node as usize];
         let left = path.get(depth..).unwrap_or_default();
         for route in node.get.iter().chain(node.others.iter().map(|(_, route)| route)) {
             let (reason, segment) = match (verdict, left) {
-                (Some(Verdict { reason, segment, .. }), _) => (reason.to_owned(), Some(segment)),
+                (Some(Mismatch { reason, segment, .. }), _) => (reason.to_owned(), Some(segment)),
                 (None, []) => (String::new(), None),
                 (None, [last]) if last.is_empty() => {
                     ("the path has an extra trailing slash".to_owned(), Some(depth + 1))
@@ -271,21 +272,21 @@ impl Tree {
                 (None, more) => (format!("the path has {} more segments", more.len()), Some(depth + 1)),
             };
             let near = verdict.map_or(left.len() < 2, |verdict| verdict.near && left.is_empty());
-            tries.push(Try { route: *route, matched: segment.is_none(), segment, near, reason });
+            tries.push(Candidate { route: *route, matched: segment.is_none(), segment, near, reason });
         }
         let mut descend = |child: u32, below: usize, against: Option<String>, near: bool| {
-            let own = against.as_deref().map(|reason| Verdict { reason, segment: depth + 1, near });
-            let first = verdict.map(|first| Verdict { near: first.near && own.is_none(), ..first });
-            self.judge(child, path, below, first.or(own), tries);
+            let own = against.as_deref().map(|reason| Mismatch { reason, segment: depth + 1, near });
+            let first = verdict.map(|first| Mismatch { near: first.near && own.is_none(), ..first });
+            self.explain_node(child, path, below, first.or(own), tries);
         };
         for (literal, child) in node.literals.iter() {
-            descend(child, depth + 1, against_literal(literal, left), left.is_empty());
+            descend(child, depth + 1, mismatch_literal(literal, left), left.is_empty());
         }
         for (kind, child) in &node.params {
-            let rest = (*kind == Kind::Rest && !left.is_empty()).then(|| left.join(&b'/'));
+            let rest = (*kind == ParamType::Path && !left.is_empty()).then(|| left.join(&b'/'));
             let value = rest.as_deref().or(left.first().map(|segment| &**segment));
-            let depth = if *kind == Kind::Rest { path.len() } else { depth + 1 };
-            descend(*child, depth, against_kind(*kind, value), true);
+            let depth = if *kind == ParamType::Path { path.len() } else { depth + 1 };
+            descend(*child, depth, mismatch_param(*kind, value), true);
         }
     }
 }
@@ -328,7 +329,7 @@ fn bit(index: usize) -> u32 {
     1 << index.min(31)
 }
 
-fn against_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
+fn mismatch_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
     let literal_text = String::from_utf8_lossy(literal);
     match left.first() {
         Some(segment) if **segment == *literal => None,
@@ -339,8 +340,8 @@ fn against_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
     }
 }
 
-fn against_kind(kind: Kind, value: Option<&[u8]>) -> Option<String> {
-    let article = if kind == Kind::Int { "an" } else { "a" };
+fn mismatch_param(kind: ParamType, value: Option<&[u8]>) -> Option<String> {
+    let article = if kind == ParamType::Int { "an" } else { "a" };
     match value {
         Some(value) if kind.accepts(value) => None,
         None => Some(format!("the path ends before {article} {}", kind.name())),
@@ -362,7 +363,7 @@ mod tests {
         tree
     }
 
-    fn find(tree: &Tree, method: Method, path: &str) -> (Found, Vec<String>) {
+    fn find(tree: &Tree, method: Method, path: &str) -> (Match, Vec<String>) {
         let mut params = Params::default();
         let found = tree.find(method, path.as_bytes(), path.contains('%'), &mut params);
         let spans = (0..params.len()).filter_map(|at| params.span(at));
@@ -375,14 +376,14 @@ mod tests {
             (Method::GET, "/items/{id:uuid}"),
             (Method::GET, "/prices/{price:float}"),
             (Method::GET, "/posts/{slug}"),
-            (Method::GET, "/files/{path:rest}"),
+            (Method::GET, "/files/{path:path}"),
             (Method::GET, "/a/{x}/b/{y}"),
             (Method::GET, "/café/menu"),
             (Method::GET, "/"),
         ])
     }
 
-    fn check(cases: &[(&str, Found, &[&str])]) {
+    fn check(cases: &[(&str, Match, &[&str])]) {
         for (path, found, params) in cases {
             let params = params.iter().map(|param| (*param).to_owned()).collect();
             assert_eq!(find(&facts(), Method::GET, path), (*found, params), "{path}");
@@ -393,76 +394,76 @@ mod tests {
     fn numbers_are_told_apart_as_flask_does() {
         let uuid = "/items/01234567-89ab-CDEF-0123-456789abcdef";
         let huge = format!("/users/{}", "9".repeat(8000));
-        let slash = Found::Slash { add: false };
+        let slash = Match::Slash { add: false };
         check(&[
-            ("/users/42", Found::Route(0), &["42"]),
-            ("/users/01", Found::Route(0), &["01"]),
-            ("/users/%31", Found::Route(0), &["%31"]),
-            ("/%75sers/1", Found::Route(0), &["1"]),
-            (&huge, Found::Route(0), &[&huge[7..]]),
-            ("/users/abc", Found::Nothing, &[]),
-            ("/users/-1", Found::Nothing, &[]),
-            ("/users/+1", Found::Nothing, &[]),
-            ("/users/1.5", Found::Nothing, &[]),
+            ("/users/42", Match::Route(0), &["42"]),
+            ("/users/01", Match::Route(0), &["01"]),
+            ("/users/%31", Match::Route(0), &["%31"]),
+            ("/%75sers/1", Match::Route(0), &["1"]),
+            (&huge, Match::Route(0), &[&huge[7..]]),
+            ("/users/abc", Match::None, &[]),
+            ("/users/-1", Match::None, &[]),
+            ("/users/+1", Match::None, &[]),
+            ("/users/1.5", Match::None, &[]),
             ("/users/1/", slash, &[]),
-            ("/users/1/2", Found::Nothing, &[]),
-            ("/users/1%2F2", Found::Nothing, &[]),
-            ("/users%2F1", Found::Nothing, &[]),
-            ("/users/\u{662}", Found::Nothing, &[]),
-            ("/users/", Found::Nothing, &[]),
-            ("/users", Found::Nothing, &[]),
-            ("/Users/1", Found::Nothing, &[]),
-            (uuid, Found::Route(1), &[&uuid[7..]]),
-            ("/items/0123456789abCDEF0123456789abcdef", Found::Nothing, &[]),
-            ("/prices/1.50", Found::Route(2), &["1.50"]),
-            ("/prices/1", Found::Nothing, &[]),
-            ("/prices/1.", Found::Nothing, &[]),
-            ("/prices/.5", Found::Nothing, &[]),
-            ("/prices/1.5.0", Found::Nothing, &[]),
+            ("/users/1/2", Match::None, &[]),
+            ("/users/1%2F2", Match::None, &[]),
+            ("/users%2F1", Match::None, &[]),
+            ("/users/\u{662}", Match::None, &[]),
+            ("/users/", Match::None, &[]),
+            ("/users", Match::None, &[]),
+            ("/Users/1", Match::None, &[]),
+            (uuid, Match::Route(1), &[&uuid[7..]]),
+            ("/items/0123456789abCDEF0123456789abcdef", Match::None, &[]),
+            ("/prices/1.50", Match::Route(2), &["1.50"]),
+            ("/prices/1", Match::None, &[]),
+            ("/prices/1.", Match::None, &[]),
+            ("/prices/.5", Match::None, &[]),
+            ("/prices/1.5.0", Match::None, &[]),
         ]);
     }
 
     #[test]
     fn segments_are_cut_before_they_are_decoded() {
-        let slash = Found::Slash { add: false };
+        let slash = Match::Slash { add: false };
         check(&[
-            ("/posts/a%20b", Found::Route(3), &["a%20b"]),
-            ("/posts/a%2Fb", Found::Route(3), &["a%2Fb"]),
-            ("/posts/...", Found::Route(3), &["..."]),
-            ("/posts/", Found::Nothing, &[]),
-            ("/posts//", Found::Nothing, &[]),
-            ("/posts/.", Found::Nothing, &[]),
-            ("/posts/..", Found::Nothing, &[]),
-            ("/posts/%2e%2E", Found::Nothing, &[]),
-            ("/posts/..%2Fb", Found::Nothing, &[]),
-            ("/posts/%FF", Found::Nothing, &[]),
-            ("/posts/%C3%A9", Found::Route(3), &["%C3%A9"]),
-            ("/files/a", Found::Route(4), &["a"]),
-            ("/files/a/b.txt", Found::Route(4), &["a/b.txt"]),
-            ("/files/a/", Found::Route(4), &["a/"]),
-            ("/files//a", Found::Route(4), &["/a"]),
-            ("/files/a/../b", Found::Nothing, &[]),
-            ("/files/a/%2e%2e%2fb", Found::Nothing, &[]),
-            ("/files/a/%FF", Found::Nothing, &[]),
-            ("/files/", Found::Nothing, &[]),
-            ("/a/1/b/2", Found::Route(5), &["1", "2"]),
-            ("/a//b/2", Found::Nothing, &[]),
-            ("//a/1/b/2", Found::Nothing, &[]),
-            ("/caf%C3%A9/menu", Found::Route(6), &[]),
+            ("/posts/a%20b", Match::Route(3), &["a%20b"]),
+            ("/posts/a%2Fb", Match::Route(3), &["a%2Fb"]),
+            ("/posts/...", Match::Route(3), &["..."]),
+            ("/posts/", Match::None, &[]),
+            ("/posts//", Match::None, &[]),
+            ("/posts/.", Match::None, &[]),
+            ("/posts/..", Match::None, &[]),
+            ("/posts/%2e%2E", Match::None, &[]),
+            ("/posts/..%2Fb", Match::None, &[]),
+            ("/posts/%FF", Match::None, &[]),
+            ("/posts/%C3%A9", Match::Route(3), &["%C3%A9"]),
+            ("/files/a", Match::Route(4), &["a"]),
+            ("/files/a/b.txt", Match::Route(4), &["a/b.txt"]),
+            ("/files/a/", Match::Route(4), &["a/"]),
+            ("/files//a", Match::Route(4), &["/a"]),
+            ("/files/a/../b", Match::None, &[]),
+            ("/files/a/%2e%2e%2fb", Match::None, &[]),
+            ("/files/a/%FF", Match::None, &[]),
+            ("/files/", Match::None, &[]),
+            ("/a/1/b/2", Match::Route(5), &["1", "2"]),
+            ("/a//b/2", Match::None, &[]),
+            ("//a/1/b/2", Match::None, &[]),
+            ("/caf%C3%A9/menu", Match::Route(6), &[]),
             ("/caf%c3%a9/menu/", slash, &[]),
-            ("/café/menu", Found::Route(6), &[]),
-            ("/", Found::Route(7), &[]),
-            ("", Found::Route(7), &[]),
+            ("/café/menu", Match::Route(6), &[]),
+            ("/", Match::Route(7), &[]),
+            ("", Match::Route(7), &[]),
             ("//", slash, &[]),
-            ("*", Found::Nothing, &[]),
-            ("users/1", Found::Nothing, &[]),
+            ("*", Match::None, &[]),
+            ("users/1", Match::None, &[]),
         ]);
     }
 
     #[test]
     fn the_narrowest_way_first_and_back_when_it_ends_nowhere() {
         let tree = tree(&[
-            (Method::GET, "/{path:rest}"),
+            (Method::GET, "/{path:path}"),
             (Method::GET, "/{slug}"),
             (Method::GET, "/{price:float}"),
             (Method::GET, "/{x:uuid}"),
@@ -487,7 +488,7 @@ mod tests {
             ("//", 0, &["/"]),
         ] {
             let params = params.iter().map(|param| (*param).to_owned()).collect();
-            assert_eq!(find(&tree, Method::GET, path), (Found::Route(route), params), "{path}");
+            assert_eq!(find(&tree, Method::GET, path), (Match::Route(route), params), "{path}");
         }
     }
 
@@ -516,8 +517,8 @@ mod tests {
         ];
         for (method, path, expected) in cases {
             match (find(&tree, *method, path).0, expected) {
-                (Found::Route(route), Ok(expected)) => assert_eq!(route, *expected, "{method} {path}"),
-                (Found::Methods(set), Err(expected)) => {
+                (Match::Route(route), Ok(expected)) => assert_eq!(route, *expected, "{method} {path}"),
+                (Match::Methods(set), Err(expected)) => {
                     assert_eq!(tree.methods(set).collect::<Vec<_>>(), *expected, "{method} {path}");
                 }
                 (found, _) => panic!("{method} {path}: {found:?}"),
@@ -530,8 +531,8 @@ mod tests {
         let names: Vec<_> = (0..40).map(|n| Method::from_bytes(format!("M{n}").as_bytes()).unwrap()).collect();
         let table: Vec<_> = names.iter().map(|name| (*name, "/a")).collect();
         let tree = tree(&table);
-        assert_eq!(find(&tree, names[39], "/a").0, Found::Route(39));
-        let Found::Methods(set) = find(&tree, Method::GET, "/a").0 else { panic!("the path is known") };
+        assert_eq!(find(&tree, names[39], "/a").0, Match::Route(39));
+        let Match::Methods(set) = find(&tree, Method::GET, "/a").0 else { panic!("the path is known") };
         assert_eq!(tree.methods(set).count(), 40);
     }
 
@@ -544,16 +545,16 @@ mod tests {
             (Method::GET, "/both/"),
         ]);
         for (method, path, found) in [
-            (Method::GET, "/users", Found::Slash { add: true }),
-            (Method::HEAD, "/users", Found::Slash { add: true }),
-            (Method::GET, "/users/7/", Found::Slash { add: false }),
-            (Method::GET, "/users/%37/", Found::Slash { add: false }),
-            (Method::GET, "/users//", Found::Slash { add: false }),
-            (Method::POST, "/users", Found::Nothing),
-            (Method::GET, "/users/7//", Found::Nothing),
-            (Method::GET, "", Found::Nothing),
-            (Method::POST, "/both/", Found::Methods(1)),
-            (Method::POST, "/both", Found::Route(2)),
+            (Method::GET, "/users", Match::Slash { add: true }),
+            (Method::HEAD, "/users", Match::Slash { add: true }),
+            (Method::GET, "/users/7/", Match::Slash { add: false }),
+            (Method::GET, "/users/%37/", Match::Slash { add: false }),
+            (Method::GET, "/users//", Match::Slash { add: false }),
+            (Method::POST, "/users", Match::None),
+            (Method::GET, "/users/7//", Match::None),
+            (Method::GET, "", Match::None),
+            (Method::POST, "/both/", Match::Methods(1)),
+            (Method::POST, "/both", Match::Route(2)),
         ] {
             assert_eq!(find(&tree, method, path), (found, vec![]), "{method} {path}");
         }
@@ -561,16 +562,16 @@ mod tests {
 
     #[test]
     fn a_shape_has_one_route_a_method() {
-        let mut tree = tree(&[(Method::GET, "/users/{id:int}"), (Method::GET, "/"), (Method::GET, "/f/{p:rest}")]);
+        let mut tree = tree(&[(Method::GET, "/users/{id:int}"), (Method::GET, "/"), (Method::GET, "/f/{p:path}")]);
         for (method, pattern, expected) in [
             (Method::GET, "/users/{key:int}", Err(0)),
             (Method::POST, "/users/{key:int}", Ok(())),
             (Method::POST, "/users/{other:int}", Err(9)),
             (Method::GET, "/users/{id}", Ok(())),
-            (Method::GET, "/users/{id:text}", Err(9)),
+            (Method::GET, "/users/{id:string}", Err(9)),
             (Method::GET, "/users/{id:int}/", Ok(())),
             (Method::GET, "/", Err(1)),
-            (Method::GET, "/f/{rest:rest}", Err(2)),
+            (Method::GET, "/f/{rest:path}", Err(2)),
             (Method::HEAD, "/", Ok(())),
         ] {
             assert_eq!(tree.insert(&Pattern::parse(pattern).unwrap(), method, 9), expected, "{method} {pattern}");
@@ -585,7 +586,7 @@ mod tests {
             (Method::GET, "/users/{id:int}"),
             (Method::DELETE, "/users/{id:int}"),
             (Method::GET, "/users/{id:int}/posts"),
-            (Method::GET, "/{path:rest}"),
+            (Method::GET, "/{path:path}"),
             (Method::GET, "/users/{name}"),
         ]);
         let told = |path: &str| -> Vec<String> {
@@ -598,7 +599,7 @@ mod tests {
         let near = |path: &str| -> Vec<u32> {
             tree.explain(path.as_bytes()).iter().filter(|t| t.near).map(|t| t.route).collect()
         };
-        // The order of the tree: /users/{name} comes before /{path:rest}.
+        // The order of the tree: /users/{name} comes before /{path:path}.
         assert_eq!(near("/users"), [0, 1, 2, 3, 6, 5]);
         assert_eq!(near("/users/abc"), [0, 2, 3, 6, 5]);
         assert_eq!(near("/users/1/a"), [2, 3, 6, 5]);
@@ -625,14 +626,14 @@ mod tests {
                 "2 the path ends before an int",
                 "3 the path ends before an int",
                 "4 the path ends before an int",
-                "6 the path ends before a text",
+                "6 the path ends before a string",
                 "5 fits",
             ]
         );
         assert_eq!(told("/users/%31/")[2], "2 the path has an extra trailing slash");
         assert_eq!(told("/users/1/a/b")[2], "2 the path has 2 more segments");
         assert_eq!(told("/us%65rs/1/b")[4], "4 'b' is not 'posts'");
-        assert_eq!(told("/../b")[6], "5 '../b' is not a rest");
+        assert_eq!(told("/../b")[6], "5 '../b' is not a path");
         assert_eq!(told("*")[6], "5 the path does not begin with '/'");
     }
 
@@ -649,18 +650,18 @@ mod tests {
         let tree = tree(&table);
         assert_eq!(tree.nodes.len(), 1 + 510 + 256, "a node for each prefix");
         let path = "/1/1/1/1/1/1/1/1/no";
-        assert_eq!(find(&tree, Method::GET, path), (Found::Nothing, vec![]));
-        assert_eq!(find(&tree, Method::GET, &"/1".repeat(4096)), (Found::Nothing, vec![]));
+        assert_eq!(find(&tree, Method::GET, path), (Match::None, vec![]));
+        assert_eq!(find(&tree, Method::GET, &"/1".repeat(4096)), (Match::None, vec![]));
     }
 
     type Table = Vec<(Method, Pattern)>;
 
     /// Whether the pattern fits, and in which order it is tried: by the way it takes at the first segment, then the second, …
-    fn fits(pattern: &Pattern, path: &str) -> Option<Vec<Option<Kind>>> {
+    fn fits(pattern: &Pattern, path: &str) -> Option<Vec<Option<ParamType>>> {
         let raw: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let mut ways = Vec::new();
         for (at, segment) in pattern.segments().iter().enumerate() {
-            let rest = matches!(segment, Segment::Param { kind: Kind::Rest, .. });
+            let rest = matches!(segment, Segment::Param { kind: ParamType::Path, .. });
             let value = if rest { raw.get(at..)?.join("/") } else { (*raw.get(at)?).to_owned() };
             let value: Vec<u8> = percent_decode(value.as_bytes()).collect();
             let (way, fits) = match segment {
@@ -679,7 +680,7 @@ mod tests {
     }
 
     /// What `find` says, by trying every route.
-    fn naive(table: &Table, method: Method, path: &str) -> Result<usize, Found> {
+    fn naive(table: &Table, method: Method, path: &str) -> Result<usize, Match> {
         let best = |path: &str| {
             let fitting = table.iter().enumerate().filter_map(|(route, (m, pattern))| {
                 let stands_in = *m == Method::GET && method == Method::HEAD;
@@ -691,14 +692,14 @@ mod tests {
             return Ok(route);
         }
         if table.iter().any(|(_, pattern)| fits(pattern, path).is_some()) {
-            return Err(Found::Methods(0));
+            return Err(Match::Methods(0));
         }
         let (other, add) = match path.strip_suffix('/') {
             Some(shorter) if !shorter.is_empty() => (shorter.to_owned(), false),
-            Some(_) => return Err(Found::Nothing),
+            Some(_) => return Err(Match::None),
             None => (format!("{path}/"), true),
         };
-        Err(if best(&other).is_some() { Found::Slash { add } } else { Found::Nothing })
+        Err(if best(&other).is_some() { Match::Slash { add } } else { Match::None })
     }
 
     fn method() -> impl Strategy<Value = Method> {
@@ -706,8 +707,8 @@ mod tests {
     }
 
     fn pattern() -> impl Strategy<Value = String> {
-        let segment = prop::sample::select(vec!["a", "b", "1", "{:int}", "{:float}", "{:text}"]);
-        let end = prop::sample::select(vec!["", "", "/", "/{:rest}"]);
+        let segment = prop::sample::select(vec!["a", "b", "1", "{:int}", "{:float}", "{:string}"]);
+        let end = prop::sample::select(vec!["", "", "/", "/{:path}"]);
         (prop::collection::vec(segment, 0..4), end).prop_map(|(segments, end)| {
             let path: String = segments
                 .into_iter()
@@ -744,18 +745,18 @@ mod tests {
                 let found = tree.find(method, path.as_bytes(), path.contains('%'), &mut params);
                 match naive(&table, method, &path) {
                     Ok(route) => {
-                        prop_assert_eq!(found, Found::Route(route as u32), "{} {}", method, path);
+                        prop_assert_eq!(found, Match::Route(route as u32), "{} {}", method, path);
                         let pattern = &table[route].1;
                         prop_assert_eq!(params.len(), pattern.params().count());
                         let values: Vec<String> = (0..params.len())
                             .map(|at| percent_decode(params.span(at).unwrap().of(path.as_bytes())).decode_utf8().unwrap().into())
                             .collect();
                         let values: Vec<_> = pattern.params().zip(values.iter().map(|value| &**value)).collect();
-                        let again = pattern.build(&values).unwrap();
+                        let again = pattern.to_path(&values).unwrap();
                         prop_assert!(fits(pattern, &again).is_some(), "{again}");
                     }
-                    Err(Found::Methods(_)) => {
-                        let Found::Methods(set) = found else { return Err(TestCaseError::fail(format!("{method} {path}: {found:?}"))) };
+                    Err(Match::Methods(_)) => {
+                        let Match::Methods(set) = found else { return Err(TestCaseError::fail(format!("{method} {path}: {found:?}"))) };
                         for known in tree.methods(u32::MAX) {
                             let allowed = table.iter().any(|(m, pattern)| *m == known && fits(pattern, &path).is_some());
                             prop_assert_eq!(tree.methods(set).any(|m| m == known), allowed, "{} {}", known, path);
@@ -772,10 +773,10 @@ mod tests {
 
         #[test]
         fn any_bytes_have_an_answer(path in prop::collection::vec(any::<u8>(), 0..64), escaped in any::<bool>()) {
-            let tree = tree(&[(Method::GET, "/{a}/{b:int}"), (Method::GET, "/{path:rest}")]);
+            let tree = tree(&[(Method::GET, "/{a}/{b:int}"), (Method::GET, "/{path:path}")]);
             let mut params = Params::default();
             let found = tree.find(Method::GET, &path, escaped, &mut params);
-            prop_assert_eq!(params.len() > 0, matches!(found, Found::Route(_)));
+            prop_assert_eq!(params.len() > 0, matches!(found, Match::Route(_)));
             tree.explain(&path);
         }
     }

@@ -6,11 +6,11 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::body::{BodySource, Pull, Switch};
+use super::body::{BodySource, Pull, UpgradeCallback};
 use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
-use super::upgraded::Slot;
+use super::upgraded::UpgradeSlot;
 use super::upload::Pipe;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -56,15 +56,15 @@ impl Response {
         protocol: &str,
         run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static,
     ) -> Result<Response> {
-        if !asks_for(request, protocol) {
+        if !requests_upgrade(request, protocol) {
             let message = format!(
                 "This resource speaks {protocol}. Send a GET with Connection: Upgrade and Upgrade: {protocol}."
             );
             return Err(Error::new(StatusCode::UPGRADE_REQUIRED, message).with_header("Upgrade", protocol));
         }
-        let slot = request.shared_state().upgraded.reserve().ok_or_else(too_many)?;
+        let slot = request.app_state().upgraded.reserve().ok_or_else(too_many)?;
         let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS);
-        response.set_source(Upgrade(Some(holding(slot, run))), None);
+        response.set_source(UpgradeSource(Some(with_slot(slot, run))), None);
         response.remove_header("content-type");
         response.header("Upgrade", protocol);
         Ok(response)
@@ -79,7 +79,7 @@ impl Response {
 pub struct Upgraded {
     duplex: Arc<dyn Duplex>,
     /// Its place among the server's upgraded connections.
-    slot: Option<Arc<Slot>>,
+    slot: Option<Arc<UpgradeSlot>>,
 }
 
 /// Bytes both ways, from any thread, each call waiting as long as it takes.
@@ -200,7 +200,7 @@ impl Duplex for TcpStream {
     }
 }
 
-fn asks_for(request: &Request<'_>, protocol: &str) -> bool {
+fn requests_upgrade(request: &Request<'_>, protocol: &str) -> bool {
     let lists = |name: &'static str, token: &str| {
         request.header_all(name).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
     };
@@ -220,8 +220,8 @@ fn too_many() -> Error {
 }
 
 /// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and the last clone is gone.
-fn holding(slot: Slot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> Switch {
-    Switch::new(Box::new(move |mut socket, early| {
+fn with_slot(slot: UpgradeSlot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> UpgradeCallback {
+    UpgradeCallback::new(Box::new(move |mut socket, early| {
         let slot = Arc::new(slot);
         slot.open(&socket.duplex);
         socket.slot = Some(slot.clone());
@@ -231,19 +231,19 @@ fn holding(slot: Slot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> 
 }
 
 /// The socket's new owner, travelling in the place of a body.
-struct Upgrade(Option<Switch>);
+struct UpgradeSource(Option<UpgradeCallback>);
 
-impl BodySource for Upgrade {
+impl BodySource for UpgradeSource {
     /// There is no body to send: [`Response::set_status`] drops the upgrade with its 101.
     fn pull(&mut self, _: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
         Err(io::Error::other("an upgrade has no body"))
     }
 
-    fn switch(&mut self) -> Option<Switch> {
+    fn take_upgrade(&mut self) -> Option<UpgradeCallback> {
         self.0.take()
     }
 
-    fn switches(&self) -> bool {
+    fn is_upgrade(&self) -> bool {
         self.0.is_some()
     }
 }

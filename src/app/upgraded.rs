@@ -12,7 +12,7 @@ use super::upgrade::Duplex;
 pub(crate) struct UpgradedConnections {
     max: usize,
     count: AtomicUsize,
-    open: Mutex<Open>,
+    open: Mutex<OpenSockets>,
     /// Whether the server is stopping.
     stopping: Box<dyn Fn() -> bool + Send + Sync>,
     /// Called when a connection ends while the server is stopping: it may have been the last one.
@@ -21,14 +21,14 @@ pub(crate) struct UpgradedConnections {
 
 /// The sockets, and what was done to all of them.
 #[derive(Default)]
-struct Open {
+struct OpenSockets {
     sockets: HashMap<u64, Weak<dyn Duplex>>,
     next: u64,
     shut: Option<Shutdown>,
 }
 
 /// One place among them. It is free again when this is dropped.
-pub(crate) struct Slot {
+pub(crate) struct UpgradeSlot {
     all: Arc<UpgradedConnections>,
     number: u64,
 }
@@ -45,12 +45,12 @@ impl UpgradedConnections {
     }
 
     /// A place for one more, if there is one.
-    pub(crate) fn reserve(self: &Arc<Self>) -> Option<Slot> {
+    pub(crate) fn reserve(self: &Arc<Self>) -> Option<UpgradeSlot> {
         let one_more = |count| (count < self.max).then_some(count + 1);
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
         let mut open = self.lock();
         open.next += 1;
-        Some(Slot { all: self.clone(), number: open.next })
+        Some(UpgradeSlot { all: self.clone(), number: open.next })
     }
 
     /// How many there are: a connection counts from the handler's `Response::upgrade` until its thread and its last clone are gone.
@@ -67,7 +67,7 @@ impl UpgradedConnections {
     }
 
     /// Shuts down all that are left, and returns their number. Those that it returned once are not counted again.
-    pub(crate) fn cut(&self) -> usize {
+    pub(crate) fn shutdown_all(&self) -> usize {
         let mut open = self.lock();
         let left: Vec<_> =
             std::mem::take(&mut open.sockets).into_values().filter_map(|socket| socket.upgrade()).collect();
@@ -75,12 +75,12 @@ impl UpgradedConnections {
         left.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenSockets> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Open {
+impl OpenSockets {
     /// Shuts these down, and those that come late.
     fn shut_all(&mut self, how: Shutdown, sockets: &[Arc<dyn Duplex>]) {
         self.shut = Some(how);
@@ -103,7 +103,7 @@ impl fmt::Debug for UpgradedConnections {
     }
 }
 
-impl Slot {
+impl UpgradeSlot {
     /// The socket that has this place. One that comes late to a stop gets what the others got.
     pub(crate) fn open(&self, socket: &Arc<dyn Duplex>) {
         let mut open = self.all.lock();
@@ -119,7 +119,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for UpgradeSlot {
     fn drop(&mut self) {
         self.all.lock().sockets.remove(&self.number);
         self.all.count.fetch_sub(1, Ordering::AcqRel);

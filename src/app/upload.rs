@@ -11,9 +11,9 @@ use super::request::Request;
 const BOUND: usize = 64 * 1024;
 
 /// The body of a request as a reader. From [`Request::body_reader`].
-pub struct BodyReader<'r>(Source<'r>);
+pub struct BodyReader<'r>(BodyReaderInner<'r>);
 
-enum Source<'r> {
+enum BodyReaderInner<'r> {
     Whole(Cursor<Cow<'r, [u8]>>),
     Pipe(Arc<Pipe>),
 }
@@ -30,8 +30,8 @@ impl Request<'_> {
     /// can read the answer. A handler that wants to answer and read on takes a [detached](BodyReader::detach) reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
         match self.get::<Arc<Pipe>>() {
-            Some(pipe) => BodyReader(Source::Pipe(pipe.clone())),
-            None => BodyReader(Source::Whole(Cursor::new(Cow::Borrowed(self.body())))),
+            Some(pipe) => BodyReader(BodyReaderInner::Pipe(pipe.clone())),
+            None => BodyReader(BodyReaderInner::Whole(Cursor::new(Cow::Borrowed(self.body())))),
         }
     }
 }
@@ -63,15 +63,15 @@ impl BodyReader<'_> {
     /// ```
     pub fn detach(self) -> BodyReader<'static> {
         BodyReader(match self.0 {
-            Source::Whole(bytes) => {
+            BodyReaderInner::Whole(bytes) => {
                 let at = bytes.position();
                 let mut bytes = Cursor::new(Cow::Owned(bytes.into_inner().into_owned()));
                 bytes.set_position(at);
-                Source::Whole(bytes)
+                BodyReaderInner::Whole(bytes)
             }
-            Source::Pipe(pipe) => {
+            BodyReaderInner::Pipe(pipe) => {
                 pipe.lock().detached = true;
-                Source::Pipe(pipe)
+                BodyReaderInner::Pipe(pipe)
             }
         })
     }
@@ -80,8 +80,8 @@ impl BodyReader<'_> {
 impl Read for BodyReader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Source::Whole(bytes) => bytes.read(out),
-            Source::Pipe(pipe) => pipe.read(out),
+            BodyReaderInner::Whole(bytes) => bytes.read(out),
+            BodyReaderInner::Pipe(pipe) => pipe.read(out),
         }
     }
 }
@@ -101,7 +101,7 @@ struct State {
     at: usize,
     end: End,
     /// The handler has begun to read. Nothing is taken from the client before, and none is told to send.
-    asked: bool,
+    started: bool,
     /// The connection was refused more, and wants to be called.
     stalled: bool,
     /// Somebody may read on when the handler has returned.
@@ -122,9 +122,9 @@ impl Pipe {
     }
 
     /// Whether there is somebody who reads, and room. If not, the connection will be called when there is.
-    pub(crate) fn wants(&self) -> bool {
+    pub(crate) fn has_capacity(&self) -> bool {
         let mut state = self.lock();
-        state.stalled = !state.asked || state.bytes.len() - state.at >= BOUND;
+        state.stalled = !state.started || state.bytes.len() - state.at >= BOUND;
         !state.stalled
     }
 
@@ -148,7 +148,7 @@ impl Pipe {
     }
 
     /// The rest will not come. What came before can still be read.
-    pub(crate) fn break_off(&self, kind: ErrorKind, why: &'static str) {
+    pub(crate) fn fail(&self, kind: ErrorKind, why: &'static str) {
         self.end(End::Broken(kind, why));
     }
 
@@ -178,7 +178,7 @@ impl Pipe {
                 End::Broken(kind, why) => return Err(io::Error::new(kind, why)),
                 End::Open => {}
             }
-            state.asked = true;
+            state.started = true;
             if state.stalled {
                 self.call(state);
                 state = self.lock();
@@ -217,35 +217,35 @@ mod tests {
     #[test]
     fn nothing_is_wanted_before_somebody_reads_and_nothing_beyond_the_bound() {
         let (pipe, calls) = pipe();
-        assert!(!pipe.wants());
+        assert!(!pipe.has_capacity());
         let feeder = pipe.clone();
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| pipe.read(&mut [0; 4]).unwrap());
             let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-            while !feeder.wants() && std::time::Instant::now() < end {
+            while !feeder.has_capacity() && std::time::Instant::now() < end {
                 std::thread::yield_now();
             }
-            assert!(feeder.wants(), "the reader does not ask");
+            assert!(feeder.has_capacity(), "the reader does not ask");
             feeder.push(&[1; BOUND + 4]);
             assert_eq!(reader.join().unwrap(), 4);
         });
-        assert!(!feeder.wants());
+        assert!(!feeder.has_capacity());
         let before = calls.load(Ordering::Relaxed);
         assert_eq!(pipe.read(&mut [0; BOUND / 2]).unwrap(), BOUND / 2);
         assert_eq!(calls.load(Ordering::Relaxed), before, "half a pipe is enough to go on with");
         assert_eq!(pipe.read(&mut [0; 1]).unwrap(), 1);
         assert_eq!(calls.load(Ordering::Relaxed), before + 1);
-        assert!(feeder.wants());
+        assert!(feeder.has_capacity());
     }
 
     #[test]
     fn what_came_is_read_before_the_end_shows() {
         let (pipe, _) = pipe();
         pipe.push(b"abc");
-        pipe.break_off(ErrorKind::UnexpectedEof, "gone");
+        pipe.fail(ErrorKind::UnexpectedEof, "gone");
         pipe.finish();
         let mut text = String::new();
-        let error = BodyReader(Source::Pipe(pipe)).read_to_string(&mut text).unwrap_err();
+        let error = BodyReader(BodyReaderInner::Pipe(pipe)).read_to_string(&mut text).unwrap_err();
         assert_eq!(
             (text.as_str(), error.kind(), error.to_string().as_str()),
             ("abc", ErrorKind::UnexpectedEof, "gone")

@@ -26,14 +26,14 @@ impl Request<'_> {
     pub fn url(&self) -> String {
         match self.query_string() {
             "" => self.base_url(),
-            query => format!("{}?{}", self.base_url(), readable(query, QUERY_KEEPS)),
+            query => format!("{}?{}", self.base_url(), decode_for_display(query, QUERY_KEEPS)),
         }
     }
 
     /// The URL without its query: `http://localhost:8000/demo`.
     pub fn base_url(&self) -> String {
         let path = self.raw_path().trim_start_matches('*'); // RFC 9112 §3.3: the server as a whole has no path
-        format!("{}://{}{}", self.scheme(), self.authority(), readable(path, PATH_KEEPS))
+        format!("{}://{}{}", self.scheme(), self.authority(), decode_for_display(path, PATH_KEEPS))
     }
 
     /// The host in lower case and without the scheme's own port (RFC 3986 §6.2.2.1, §6.2.3). HTTP/1.0 may leave it out; the
@@ -46,13 +46,13 @@ impl Request<'_> {
 }
 
 /// The path with one slash in front. In a Location or Link, `//evil/x` would name a host (RFC 3986 §4.2).
-pub(crate) fn on_this_host(path: &str) -> String {
+pub(crate) fn local_reference(path: &str) -> String {
     format!("/{}", path.trim_start_matches(['/', '\\'])) // browsers read a backslash as a slash
 }
 
 /// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is no UTF-8. A `%` that begins no escape
 /// becomes `%25`: what follows it once decoded could make it begin one.
-fn readable(raw: &str, kept: &[u8]) -> String {
+fn decode_for_display(raw: &str, kept: &[u8]) -> String {
     let mut pieces = raw.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn urls() {
         let mut app = App::new();
-        app.get("/{path:rest}", |req| format!("{} {}", req.base_url(), req.url()));
+        app.get("/{path:path}", |req| format!("{} {}", req.base_url(), req.url()));
         for (target, base, url) in [
             ("/demo?page=2&tag=a%20b", "/demo", "/demo?page=2&tag=a%20b"),
             ("/demo?tag=a+b", "/demo", "/demo?tag=a+b"),
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn paths_on_this_host() {
         for (path, same) in [("/a", "/a"), ("//evil/x", "/evil/x"), ("///", "/"), ("/\\evil", "/evil"), ("a", "/a")] {
-            assert_eq!(on_this_host(path), same);
+            assert_eq!(local_reference(path), same);
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
         fn a_readable_text_means_the_same(raw in "([a-c/?&=+é\u{0}]|%[0-9a-fA-F]{0,2}){0,12}") {
             let decoded: Vec<u8> = percent_decode_str(&raw).collect();
             for kept in [PATH_KEEPS, QUERY_KEEPS] {
-                let text = readable(&raw, kept);
+                let text = decode_for_display(&raw, kept);
                 prop_assert_eq!(percent_decode_str(&text).collect::<Vec<u8>>(), decoded.clone(), "{}", text);
             }
         }

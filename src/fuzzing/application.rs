@@ -127,7 +127,7 @@ fn app() -> App {
     app.get("/file", file);
     app.get("/stream", |_| {
         let mut response = Response::new(StatusCode::OK);
-        response.pieces(["one", "", "three"]);
+        response.chunks(["one", "", "three"]);
         response
     });
     app.post("/echo", |req| req.body().to_vec());

@@ -12,8 +12,8 @@ use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Router;
 use crate::app::sent::Sent;
-use line::{Draft, Entry, Stamp};
-use pen::Pen;
+use line::{Draft, Entry, Timestamp};
+use pen::Sink;
 
 /// The logger's target, for filters: `RUST_LOG=access=info`.
 const TARGET: &str = "access";
@@ -36,7 +36,7 @@ const TARGET: &str = "access";
 /// app.get("/hello", |_| "Hello!");
 /// app.test().get("/hello").send();
 /// ```
-pub struct AccessLog(Log);
+pub struct AccessLog(Logger);
 
 /// What a line looks like. Times are UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,31 +53,31 @@ pub enum Format {
 }
 
 /// What the lines of all workers go through.
-struct Log {
+struct Logger {
     format: Format,
-    stamp: Mutex<Stamp>,
+    stamp: Mutex<Timestamp>,
     /// None: the `log` crate.
-    pen: Option<Mutex<Pen>>,
+    sink: Option<Mutex<Sink>>,
 }
 
 impl AccessLog {
     /// Through the `log` crate, level info, target `access`.
     pub fn new(format: Format) -> AccessLog {
-        AccessLog(Log { format, stamp: Mutex::default(), pen: None })
+        AccessLog(Logger { format, stamp: Mutex::default(), sink: None })
     }
 
     /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that somebody reads. A writer that fails is
     /// reported to the `log` crate at once, then once a minute with the number of lines that are lost.
     #[must_use]
     pub fn to(self, writer: impl Write + Send + 'static) -> AccessLog {
-        AccessLog(Log { pen: Some(Mutex::new(Pen::new(writer))), ..self.0 })
+        AccessLog(Logger { sink: Some(Mutex::new(Sink::new(writer))), ..self.0 })
     }
 
     /// Installs it.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let log = Arc::new(self.0);
-        router.before(clock::begin);
+        router.before(clock::start);
         router.after(move |request, response| {
             if log.is_on() {
                 let (draft, log) = (log.draft(request, response), log.clone());
@@ -87,9 +87,9 @@ impl AccessLog {
     }
 }
 
-impl Log {
+impl Logger {
     fn is_on(&self) -> bool {
-        self.pen.is_some() || log::log_enabled!(target: TARGET, log::Level::Info)
+        self.sink.is_some() || log::log_enabled!(target: TARGET, log::Level::Info)
     }
 
     /// What is known before the response is out. The request is gone by then.
@@ -100,7 +100,7 @@ impl Log {
 
     fn write(&self, draft: &Draft, sent: &Sent) {
         let line = draft.completed(sent);
-        match &self.pen {
+        match &self.sink {
             Some(pen) => pen.lock().unwrap_or_else(PoisonError::into_inner).write(line),
             None => report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line)),
         }
@@ -141,7 +141,7 @@ mod tests {
         let user = ApiKey::lookup(|key| Some(crate::middleware::ApiUser::new(key)));
         app.get("/users/{id:int}", |_| "twelve bytes").require(user.guard());
         app.get("/panic", |_| -> &'static str { panic!("on purpose") });
-        app.get("/any/{rest:rest}", |_| "any");
+        app.get("/any/{rest:path}", |_| "any");
         app.test().raw(bytes);
         let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use super::{mistake, only_header};
+use super::{config_error, single_header};
 use crate::app::error::{Error, Result};
 use crate::app::request::Request;
 use crate::app::router::Router;
@@ -70,9 +70,9 @@ impl ApiKey {
         for (number, (key, user)) in keys.into_iter().enumerate() {
             match padded(key.as_ref()) {
                 Some(key) => table.push((key, ApiUser::new(user))),
-                None => {
-                    mistake(format_args!("API key number {number}: 1 to {MAX_LEN} bytes of visible ASCII make a key"))
-                }
+                None => config_error(format_args!(
+                    "API key number {number}: 1 to {MAX_LEN} bytes of visible ASCII make a key"
+                )),
             }
         }
         ApiKey::lookup(move |key| find(&table, key))
@@ -99,7 +99,7 @@ impl ApiKey {
     #[track_caller]
     pub fn realm(mut self, realm: &str) -> ApiKey {
         if !realm.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-            mistake(format_args!("the realm {realm:?} is not printable ASCII"));
+            config_error(format_args!("the realm {realm:?} is not printable ASCII"));
         }
         self.challenge = challenge(realm);
         self
@@ -109,11 +109,11 @@ impl ApiKey {
     pub fn guard(&self) -> impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static {
         let keys = self.clone();
         move |request| {
-            let key = only_header(request, keys.header).filter(|key| !key.is_empty());
+            let key = single_header(request, keys.header).filter(|key| !key.is_empty());
             let user = key.and_then(|key| (keys.lookup)(key));
             // One sentence for no key and a wrong one: who guesses learns nothing.
             let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
-            request.set_carried(user.ok_or_else(refused)?);
+            request.set_shared(user.ok_or_else(refused)?);
             Ok(())
         }
     }

@@ -6,14 +6,14 @@ use crate::app::error::Result;
 use crate::app::request::Request;
 
 /// A before hook that starts the clock, unless it runs already. Never fails.
-pub(super) fn begin(request: &mut Request<'_>) -> Result<()> {
-    request.begin(Instant::now());
+pub(super) fn start(request: &mut Request<'_>) -> Result<()> {
+    request.start_clock(Instant::now());
     Ok(())
 }
 
 /// The time since; zero when no hook saw the request because it was refused on the wire or answered by an earlier hook.
 pub(super) fn elapsed(request: &Request<'_>) -> Duration {
-    request.began().map_or(Duration::ZERO, |began| began.elapsed())
+    request.started_at().map_or(Duration::ZERO, |began| began.elapsed())
 }
 
 /// Appends milliseconds with one decimal: `1.3ms`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::mistake;
+use super::config_error;
 use crate::app::caching::delta_seconds;
 use crate::app::error::{Error, Result};
 use crate::app::request::Request;
@@ -58,7 +58,9 @@ impl Cors {
     pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Cors {
         let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
         if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
-            mistake(format_args!("{wrong:?} is no origin: write scheme://host or scheme://host:port in lower case"));
+            config_error(format_args!(
+                "{wrong:?} is no origin: write scheme://host or scheme://host:port in lower case"
+            ));
         }
         Cors::of(Origins::These(origins))
     }
@@ -111,7 +113,7 @@ impl Cors {
     #[track_caller]
     pub fn credentials(mut self) -> Cors {
         if matches!(self.origins, Origins::Any) {
-            mistake(format_args!("CORS with credentials needs to know which origins: use Cors::new([…])"));
+            config_error(format_args!("CORS with credentials needs to know which origins: use Cors::new([…])"));
         }
         self.credentials = true;
         self
@@ -149,7 +151,7 @@ impl Cors {
             set(&mut response, "Access-Control-Allow-Headers", &self.headers);
             set(&mut response, "Access-Control-Max-Age", self.max_age.as_deref().unwrap_or_default());
         }
-        Err(Error::answer(response))
+        Err(Error::response(response))
     }
 
     fn mark(&self, request: &Request<'_>, response: &mut Response) {
@@ -199,7 +201,7 @@ fn is_origin(text: &str) -> bool {
 fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if let Some(wrong) = names.iter().find(|name| name.is_empty() || !name.bytes().all(is_tchar)) {
-        mistake(format_args!("{wrong:?} is no header field name"));
+        config_error(format_args!("{wrong:?} is no header field name"));
     }
     names.join(", ")
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::mistake;
-use crate::app::body::{A_TURN, BodySource, Pull, Source};
+use super::config_error;
+use crate::app::body::{BodySource, GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::app::error::Error;
 use crate::app::etag;
 use crate::app::request::Request;
@@ -24,14 +24,14 @@ const LEVEL: u32 = 2;
 const MIN_SIZE: usize = 1024;
 
 /// Bodies above this are coded while they are sent, so that one answer holds its worker for a fraction of a millisecond at a time.
-const AT_ONCE: u64 = 64 * 1024;
+const MAX_BUFFERED: u64 = 64 * 1024;
 
 /// How many answers are coded while they are sent, at most: each holds a quarter of a megabyte until its client has read it. More
 /// are sent plain, which is always right.
-const STREAMS: usize = 256;
+const MAX_STREAMS: usize = 256;
 
 /// Fields that speak of the bytes as they are: who sets one of them has seen to the coding, or forbids it.
-const SETTLED: [&str; 5] = ["content-encoding", "content-range", "content-digest", "repr-digest", "digest"];
+const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "content-digest", "repr-digest", "digest"];
 
 /// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts, fonts as they were cut), has at
 /// least 1 KiB, and was not coded already; files and iterators are coded as they are sent, what other threads feed (a
@@ -81,7 +81,7 @@ impl Gzip {
     #[track_caller]
     pub fn level(mut self, level: u32) -> Gzip {
         if !(1..=6).contains(&level) {
-            mistake(format_args!("gzip: level {level} is not between 1 and 6"));
+            config_error(format_args!("gzip: level {level} is not between 1 and 6"));
         }
         self.level = level;
         self
@@ -97,23 +97,23 @@ impl Gzip {
     /// Installs it.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
-        router.after(move |request, response| self.code(request, response));
+        router.after(move |request, response| self.compress(request, response));
     }
 
     /// Codes one answer, for a handler that does so where others do not.
-    pub fn code(&self, request: &Request<'_>, response: &mut Response) {
+    pub fn compress(&self, request: &Request<'_>, response: &mut Response) {
         if response.status() == StatusCode::NOT_MODIFIED {
             // It repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length nobody knows any more.
             return response.vary("Accept-Encoding");
         }
-        if !self.is_worth_it(response) {
+        if !self.should_compress(response) {
             return;
         }
         response.vary("Accept-Encoding");
         if request.accepts_encoding(&["gzip", "identity"]) != Some("gzip") {
             return;
         }
-        match self.recode(response) {
+        match self.compress_body(response) {
             Ok(true) => {
                 response.header("Content-Encoding", "gzip");
                 response.remove_header("Accept-Ranges"); // parts of what is made anew each time fit nothing
@@ -124,27 +124,27 @@ impl Gzip {
         }
     }
 
-    fn is_worth_it(&self, response: &Response) -> bool {
+    fn should_compress(&self, response: &Response) -> bool {
         let has = |field: &&str| response.headers().any(|(name, _)| name.eq_ignore_ascii_case(field));
         let status = response.status();
         !status.forbids_body()
             && ![StatusCode::RESET_CONTENT, StatusCode::PARTIAL_CONTENT].contains(&status)
             && response.length().is_none_or(|length| length >= self.min_size as u64)
-            && !response.may_wait()
-            && response.header_value("content-type").is_some_and(is_text)
-            && !SETTLED.iter().any(has)
-            && !response.lists("cache-control", "no-transform")
+            && !response.is_push()
+            && response.header_value("content-type").is_some_and(is_compressible)
+            && !NO_TRANSFORM_FIELDS.iter().any(has)
+            && !response.has_list_member("cache-control", "no-transform")
     }
 
     /// `false`: plain is better.
-    fn recode(&self, response: &mut Response) -> io::Result<bool> {
-        response.load(AT_ONCE)?;
+    fn compress_body(&self, response: &mut Response) -> io::Result<bool> {
+        response.buffer(MAX_BUFFERED)?;
         let length = response.length();
-        if length.is_none_or(|length| length > AT_ONCE) {
-            let room = Arc::strong_count(&self.streams) <= STREAMS;
+        if length.is_none_or(|length| length > MAX_BUFFERED) {
+            let room = Arc::strong_count(&self.streams) <= MAX_STREAMS;
             if room {
                 let (encoder, place) = (self.encoder(), Arc::clone(&self.streams));
-                response.recode_streamed(|plain| Coded { plain, left: length, encoder, _place: place });
+                response.wrap_body(|plain| GzipBody { plain, left: length, encoder, _place: place });
             }
             return Ok(room);
         }
@@ -153,7 +153,7 @@ impl Gzip {
         let coded = encoder.finish()?;
         let smaller = coded.len() < response.body().len();
         if smaller {
-            response.recode(coded);
+            response.replace_body(coded);
         }
         Ok(smaller)
     }
@@ -164,15 +164,15 @@ impl Gzip {
 }
 
 /// A body that is coded while it is sent.
-struct Coded {
-    plain: Source,
+struct GzipBody {
+    plain: GuardedSource,
     /// What a known length still promises.
     left: Option<u64>,
     encoder: GzEncoder<Vec<u8>>,
     _place: Arc<()>,
 }
 
-impl BodySource for Coded {
+impl BodySource for GzipBody {
     fn blocks(&self) -> bool {
         self.plain.blocks()
     }
@@ -198,13 +198,13 @@ impl BodySource for Coded {
     }
 
     /// One piece a turn: to code 64 KiB takes up to a millisecond.
-    fn weight(&self) -> usize {
-        A_TURN
+    fn cost(&self) -> usize {
+        MAX_BYTES_PER_TICK
     }
 }
 
 /// What shrinks. Pictures, sound, archives and woff fonts are coded in themselves; events must not wait for each other.
-fn is_text(media_type: &str) -> bool {
+fn is_compressible(media_type: &str) -> bool {
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.split_once('/') {
         Some(("text", "event-stream")) => false,
@@ -218,8 +218,8 @@ fn is_text(media_type: &str) -> bool {
 /// Names the coded representation. What is not a tag goes.
 fn retag(response: &mut Response) {
     let Some((_, tag)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("etag")) else { return };
-    match etag::coded(tag, "gzip") {
-        Some(tag) => response.retag(&tag),
+    match etag::with_coding(tag, "gzip") {
+        Some(tag) => response.replace_etag(&tag),
         None => response.remove_header("ETag"),
     }
 }
@@ -262,7 +262,7 @@ mod tests {
         );
         app.get(
             "/pieces",
-            made(|response, body| response.pieces(body.chunks(7).map(<[u8]>::to_vec).collect::<Vec<_>>())),
+            made(|response, body| response.chunks(body.chunks(7).map(<[u8]>::to_vec).collect::<Vec<_>>())),
         );
         app.get(
             "/short",
@@ -440,7 +440,7 @@ mod tests {
             let mut response = Response::default();
             response.etag("v");
             response.text(LINE.repeat(100));
-            Gzip::new().code(req, &mut response);
+            Gzip::new().compress(req, &mut response);
             response
         });
         for (condition, status) in
@@ -476,7 +476,7 @@ mod tests {
     #[test]
     fn answers_coded_while_they_are_sent_are_counted() {
         let gzip = Gzip::new();
-        let taken: Vec<_> = (0..STREAMS).map(|_| Arc::clone(&gzip.streams)).collect();
+        let taken: Vec<_> = (0..MAX_STREAMS).map(|_| Arc::clone(&gzip.streams)).collect();
         let mut app = App::new();
         gzip.clone().add_to(&mut app);
         drop(gzip);
@@ -517,7 +517,7 @@ mod tests {
             ("text", false),
             ("", false),
         ] {
-            assert_eq!(is_text(media_type), expected, "{media_type}");
+            assert_eq!(is_compressible(media_type), expected, "{media_type}");
         }
     }
 
@@ -529,7 +529,7 @@ mod tests {
             Gzip::new().level(level).min_size(0).add_to(&mut app);
             app.get("/", move |_| {
                 let mut response = Response::default();
-                response.pieces(pieces.clone());
+                response.chunks(pieces.clone());
                 response.header("Content-Type", "text/plain");
                 response
             });

@@ -32,7 +32,7 @@ impl Draining {
 pub fn health() -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
     let began = Instant::now();
     move |request| {
-        let draining = request.shared_state().values.get::<Draining>().is_some_and(|draining| (draining.0)());
+        let draining = request.app_state().values.get::<Draining>().is_some_and(|draining| (draining.0)());
         let mut response = Response::new(if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK });
         match draining {
             true => response.json(&json!({ "status": "draining" })),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::{clock, is_refused};
+use super::{clock, has_no_head};
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Router;
@@ -50,10 +50,10 @@ const UNKNOWN: &str = "-";
 /// assert!(app.test().get("/metrics").send().text().contains(line));
 /// ```
 #[derive(Clone, Default)]
-pub struct Metrics(Arc<Board>);
+pub struct Metrics(Arc<Registry>);
 
 #[derive(Default)]
-struct Board {
+struct Registry {
     /// By route, then by method. Written to when a pair is first seen; later requests share the lock and add to atomics.
     series: RwLock<BTreeMap<String, BTreeMap<&'static str, Arc<Series>>>>,
     in_flight: AtomicU64,
@@ -61,7 +61,7 @@ struct Board {
 
 #[derive(Default)]
 struct Series {
-    answers: [AtomicU64; CLASSES.len()],
+    responses: [AtomicU64; CLASSES.len()],
     /// Each with what is in no smaller one; the last has no upper end.
     buckets: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
@@ -69,7 +69,7 @@ struct Series {
 }
 
 /// Lives until the response of its request is out, however that ends.
-struct InFlight(Arc<Board>);
+struct InFlight(Arc<Registry>);
 
 impl Metrics {
     /// All at zero.
@@ -84,7 +84,7 @@ impl Metrics {
         router.before(move |request| {
             before.in_flight.fetch_add(1, Ordering::Relaxed);
             request.set(Arc::new(InFlight(before.clone())));
-            clock::begin(request)
+            clock::start(request)
         });
         router.after(move |request, response| {
             let (series, in_flight) = (after.series(request), request.get::<Arc<InFlight>>().cloned());
@@ -114,10 +114,10 @@ impl Drop for InFlight {
     }
 }
 
-impl Board {
+impl Registry {
     fn series(&self, request: &Request<'_>) -> Arc<Series> {
         let route = request.route().unwrap_or(UNKNOWN);
-        let known = METHODS.into_iter().find(|name| request.method() == *name && !is_refused(request));
+        let known = METHODS.into_iter().find(|name| request.method() == *name && !has_no_head(request));
         let method = known.unwrap_or(UNKNOWN);
         let shared = self.series.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = shared.get(route).and_then(|methods| methods.get(method)) {
@@ -134,7 +134,7 @@ impl Series {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let class = usize::from(status.as_u16() / 100).saturating_sub(1).min(CLASSES.len() - 1);
         let bucket = BUCKETS.iter().position(|(end, _)| micros <= *end).unwrap_or(BUCKETS.len());
-        let counters = [self.answers.get(class), self.buckets.get(bucket)];
+        let counters = [self.responses.get(class), self.buckets.get(bucket)];
         counters.into_iter().flatten().for_each(|counter| _ = counter.fetch_add(1, Ordering::Relaxed));
         self.micros.fetch_add(micros, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -153,7 +153,7 @@ impl Series {
 }
 
 /// The exposition format, version 0.0.4: a family at a time, its help and type in front.
-impl fmt::Display for Board {
+impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
         let all = || {
@@ -163,7 +163,7 @@ impl fmt::Display for Board {
         };
         family(f, "http_requests_total", "counter", "Answers by method, route and status class.")?;
         for (labels, series) in all() {
-            for (class, count) in CLASSES.iter().zip(&series.answers).filter(|(_, count)| read(count) > 0) {
+            for (class, count) in CLASSES.iter().zip(&series.responses).filter(|(_, count)| read(count) > 0) {
                 writeln!(f, "http_requests_total{{{labels},status=\"{class}\"}} {}", read(count))?;
             }
         }

@@ -58,7 +58,7 @@ pub use response_time::ResponseTime;
 /// Stops a program that asks for what cannot work, at start-up, naming its own line.
 #[track_caller]
 #[cold]
-fn mistake(what: fmt::Arguments<'_>) -> ! {
+fn config_error(what: fmt::Arguments<'_>) -> ! {
     #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
     {
         panic!("{what}")
@@ -66,12 +66,12 @@ fn mistake(what: fmt::Arguments<'_>) -> ! {
 }
 
 /// Whether the head could not be read: the answer goes through the after hooks alone, with a request that has not even a target.
-fn is_refused(request: &Request<'_>) -> bool {
+fn has_no_head(request: &Request<'_>) -> bool {
     request.target().is_empty()
 }
 
 /// The value of a field that a request has once. Two are none: what stands in front of us may have looked at the other.
-fn only_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
+fn single_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
     let mut values = request.field_values(name);
     let only = values.next().filter(|_| values.next().is_none())?;
     std::str::from_utf8(only).ok()
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_header_that_came_twice_is_none() {
         let mut app = App::new();
-        app.get("/", |req| only_header(req, "x-a").unwrap_or("none").to_owned());
+        app.get("/", |req| single_header(req, "x-a").unwrap_or("none").to_owned());
         let cases: &[(&[u8], &str)] =
             &[(b"", "none"), (b"X-A: 1\r\n", "1"), (b"X-A: 1\r\nx-a: 1\r\n", "none"), (b"X-A: \xff\r\n", "none")];
         for (fields, expected) in cases {

@@ -38,14 +38,14 @@ use std::time::{Duration, Instant, SystemTime};
 pub use rate::Rate;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
-use table::Table;
+use table::MemoryStore;
 
 use crate::app::app::App;
-use crate::app::error::{Error, Result, UsedUp};
-use crate::app::hook::{Hook, Origin};
+use crate::app::error::{Error, RateLimitExceeded, Result};
+use crate::app::hook::{Callsite, Hook};
 use crate::app::request::Request;
 use crate::app::response::Response;
-use crate::app::router::{Limited, Route, Router};
+use crate::app::router::{RateLimitPolicy, Route, Router};
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 
@@ -53,7 +53,7 @@ use crate::http1::status::StatusCode;
 /// place ([`App::limit_store`]), and a test can put one there that fails.
 ///
 /// What happens to requests when a store is out of reach is the store's choice: `Err` answers with that error (a 500 like any other
-/// failure, or 503 with Retry-After), and so does Flask-Limiter by default; a [`Verdict`] of 0 used lets everything pass until it is back.
+/// failure, or 503 with Retry-After), and so does Flask-Limiter by default; a [`WindowState`] of 0 used lets everything pass until it is back.
 pub trait LimitStore: Send + Sync {
     /// Counts one request in the window that is open for `key`, or opens one.
     ///
@@ -62,7 +62,7 @@ pub trait LimitStore: Send + Sync {
     ///
     /// # Errors
     /// When it could not be counted: the answer to the request.
-    fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<Verdict>;
+    fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<WindowState>;
 }
 
 /// What is counted together: the requests of one client to one route, for one rate.
@@ -84,12 +84,12 @@ pub enum Client<'a> {
     /// [`Request::client_addr`], of IPv6 its first 64 bits: the rest anybody makes up who has a network. 127.0.0.1 when there is none.
     Address(IpAddr),
     /// What [`App::limit_key`] says.
-    Named(&'a str),
+    Key(&'a str),
 }
 
 /// What a store says of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct WindowState {
     /// The requests of this window, this one included. More than the rate's amount: it is refused.
     pub used: u64,
     /// The time until the window ends.
@@ -119,14 +119,19 @@ struct Limiter {
 impl Default for Limiter {
     fn default() -> Limiter {
         let began = Instant::now();
-        Limiter { store: Box::<Table>::default(), clock: Box::new(move || began.elapsed()), key: None, fields: None }
+        Limiter {
+            store: Box::<MemoryStore>::default(),
+            clock: Box::new(move || began.elapsed()),
+            key: None,
+            fields: None,
+        }
     }
 }
 
 /// Left by a limit for the after hook that writes [`LimitFields`].
-struct Standing {
+struct LimitStatus {
     rate: Rate,
-    verdict: Verdict,
+    window: WindowState,
 }
 
 impl Router {
@@ -137,14 +142,14 @@ impl Router {
     /// When the text is no list of rates: at start-up, naming the column.
     #[track_caller]
     pub fn limit(&mut self, rates: &str) {
-        let (text, rates) = (Arc::<str>::from(rates), parsed(rates));
+        let (text, rates) = (Arc::<str>::from(rates), parse_rates(rates));
         let own = Arc::clone(&text);
-        let hook = move |request: &mut Request<'_>| match request.matched_route().map(|route| &route.limited) {
-            Some(Limited::Default) => check(&rates, request),
-            Some(Limited::By(other)) if Arc::ptr_eq(other, &own) => check(&rates, request),
+        let hook = move |request: &mut Request<'_>| match request.matched_route().map(|route| &route.rate_limit) {
+            Some(RateLimitPolicy::Default) => check(&rates, request),
+            Some(RateLimitPolicy::Own(other)) if Arc::ptr_eq(other, &own) => check(&rates, request),
             _ => Ok(()),
         };
-        self.default_limit(text, Hook { origin: Origin::of(&hook), run: Box::new(hook) });
+        self.set_default_limit(text, Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 }
 
@@ -156,14 +161,14 @@ impl Route {
     #[track_caller]
     pub fn limit(&mut self, rates: &str) -> &mut Route {
         let text = Arc::from(rates);
-        let rates = parsed(rates);
-        self.limited = Limited::By(text);
+        let rates = parse_rates(rates);
+        self.rate_limit = RateLimitPolicy::Own(text);
         self.require(move |request| check(&rates, request))
     }
 
     /// Takes the default limits of its routers away from this route.
     pub fn unlimited(&mut self) -> &mut Route {
-        self.limited = Limited::Never;
+        self.rate_limit = RateLimitPolicy::Never;
         self
     }
 }
@@ -189,7 +194,7 @@ impl App {
     pub fn limit_fields(&mut self, fields: LimitFields) {
         self.limiter(|limiter| limiter.fields = Some(fields));
         self.after(move |request, response| {
-            if let Some(standing) = request.get::<Standing>() {
+            if let Some(standing) = request.get::<LimitStatus>() {
                 standing.write(fields, response);
             }
         });
@@ -223,7 +228,7 @@ impl App {
     }
 
     fn limiter(&mut self, set: impl FnOnce(&mut Limiter)) {
-        if let Some(limiter) = self.shared_state_mut().counting_mut() {
+        if let Some(limiter) = self.app_state_mut().rate_limiter_mut() {
             set(limiter);
         }
     }
@@ -231,13 +236,13 @@ impl App {
 
 /// Counts a request; `Err` when one of the rates is used up.
 fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
-    let (Some(limiter), Some(route)) = (request.shared_state().counting::<Limiter>(), request.matched_route()) else {
+    let (Some(limiter), Some(route)) = (request.app_state().rate_limiter::<Limiter>(), request.matched_route()) else {
         return Ok(());
     };
     let name = limiter.key.as_ref().map(|key| key(request));
     let client = match name.as_deref() {
         Some("") => return Ok(()),
-        Some(name) => Client::Named(name),
+        Some(name) => Client::Key(name),
         None => Client::Address(request.client_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), network)),
     };
     let now = (limiter.clock)();
@@ -246,7 +251,7 @@ fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
         let verdict = limiter.store.hit(&key, now)?;
         let refused = verdict.used > u64::from(rate.amount());
         if limiter.fields.is_some() && (refused || at == 0) {
-            request.set(Standing { rate, verdict });
+            request.set(LimitStatus { rate, window: verdict });
         }
         if refused {
             return Err(too_many(rate, verdict));
@@ -257,11 +262,11 @@ fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
 
 /// RFC 6585 §4.
 #[cold]
-fn too_many(rate: Rate, verdict: Verdict) -> Error {
+fn too_many(rate: Rate, verdict: WindowState) -> Error {
     let retry_after = seconds(verdict.reset).max(1);
     Error::new(StatusCode::TOO_MANY_REQUESTS, rate.to_string())
         .with_header("Retry-After", retry_after.to_string())
-        .with_rate(UsedUp { amount: rate.amount().into(), retry_after })
+        .with_rate_limit(RateLimitExceeded { amount: rate.amount().into(), retry_after })
 }
 
 fn network(address: IpAddr) -> IpAddr {
@@ -276,10 +281,10 @@ fn seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
-impl Standing {
+impl LimitStatus {
     fn write(&self, fields: LimitFields, response: &mut Response) {
         let limit = self.rate.amount();
-        let remaining = u64::from(limit).saturating_sub(self.verdict.used);
+        let remaining = u64::from(limit).saturating_sub(self.window.used);
         let (prefix, from) = match fields {
             LimitFields::RateLimit => ("", Duration::ZERO),
             LimitFields::XRateLimit => ("X-", SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()),
@@ -287,7 +292,7 @@ impl Standing {
         response.header(&format!("{prefix}RateLimit-Limit"), limit.to_string());
         response.header(&format!("{prefix}RateLimit-Remaining"), remaining.to_string());
         response
-            .header(&format!("{prefix}RateLimit-Reset"), seconds(from.saturating_add(self.verdict.reset)).to_string());
+            .header(&format!("{prefix}RateLimit-Reset"), seconds(from.saturating_add(self.window.reset)).to_string());
     }
 }
 
@@ -296,16 +301,16 @@ impl fmt::Display for Client<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Client::Address(address) => address.fmt(f),
-            Client::Named(name) => f.write_str(name),
+            Client::Key(name) => f.write_str(name),
         }
     }
 }
 
 #[track_caller]
-fn parsed(rates: &str) -> Vec<Rate> {
+fn parse_rates(rates: &str) -> Vec<Rate> {
     match rate::parse(rates) {
         Ok(rates) => rates,
-        Err(error) => super::mistake(format_args!("{error}")),
+        Err(error) => super::config_error(format_args!("{error}")),
     }
 }
 
@@ -523,13 +528,13 @@ mod tests {
     }
 
     impl LimitStore for Unreachable {
-        fn hit(&self, key: &LimitKey<'_>, _now: Duration) -> Result<Verdict> {
+        fn hit(&self, key: &LimitKey<'_>, _now: Duration) -> Result<WindowState> {
             assert_eq!(
                 format!("{}:{}:{}:{}", key.method, key.route, key.client, key.rate),
                 "GET:/{x}:127.0.0.1:1 per 1 minute"
             );
             match self.open {
-                true => Ok(Verdict { used: 0, reset: Duration::ZERO }),
+                true => Ok(WindowState { used: 0, reset: Duration::ZERO }),
                 false => Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_header("Retry-After", "1")),
             }
         }
@@ -539,8 +544,8 @@ mod tests {
     struct Lasting(Duration);
 
     impl LimitStore for Lasting {
-        fn hit(&self, _: &LimitKey<'_>, _now: Duration) -> Result<Verdict> {
-            Ok(Verdict { used: 2, reset: self.0 })
+        fn hit(&self, _: &LimitKey<'_>, _now: Duration) -> Result<WindowState> {
+            Ok(WindowState { used: 2, reset: self.0 })
         }
     }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{clock, only_header};
+use super::{clock, single_header};
 use crate::app::request::Request;
 use crate::app::router::Router;
 use crate::http1::grammar::is_tchar;
@@ -50,7 +50,7 @@ enum Id {
 type Uuid = [u8; 36];
 
 /// Where ids come from.
-struct Source {
+struct IdGenerator {
     keys: [u64; 2],
     count: AtomicU64,
 }
@@ -72,13 +72,13 @@ impl RequestId {
     /// Installs it.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
-        let source = Arc::new(Source::new());
+        let source = Arc::new(IdGenerator::new());
         let refusals = source.clone();
         router.before(move |request| {
             let trusted = self.trusted.as_ref().is_some_and(|trusted| trusted(request));
-            let theirs = if trusted { sent(request) } else { None };
-            request.set_carried(theirs.map_or_else(|| Id::Ours(source.next()), Id::Theirs));
-            clock::begin(request)
+            let theirs = if trusted { client_id(request) } else { None };
+            request.set_shared(theirs.map_or_else(|| Id::Ours(source.next()), Id::Theirs));
+            clock::start(request)
         });
         router.after(move |request, response| match request.get::<Id>() {
             Some(id) => response.header(NAME, id.bytes()),
@@ -103,31 +103,31 @@ impl Id {
     }
 }
 
-impl Source {
+impl IdGenerator {
     /// The standard library asks the system for the keys of its hash maps: the one door to it that needs no crate.
-    fn new() -> Source {
+    fn new() -> IdGenerator {
         let system = RandomState::new();
-        Source { keys: [0, 1].map(|number| system.hash_one(number)), count: AtomicU64::new(0) }
+        IdGenerator { keys: [0, 1].map(|number| system.hash_one(number)), count: AtomicU64::new(0) }
     }
 
     /// Both halves go through all 2^64 numbers before one comes again, and each process begins somewhere else in each.
     fn next(&self) -> Uuid {
         let step = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let [high, low] = self.keys.map(|key| u128::from(stirred(key.wrapping_add(step))));
+        let [high, low] = self.keys.map(|key| u128::from(splitmix64(key.wrapping_add(step))));
         uuid(high << 64 | low)
     }
 }
 
 /// The output function of SplitMix64 (Steele, Lea, Flood 2014): one to one, so that no two numbers give the same.
-fn stirred(number: u64) -> u64 {
+fn splitmix64(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
 }
 
 /// The id in a request, if it is one that may be passed on.
-fn sent(request: &Request<'_>) -> Option<String> {
-    let id = only_header(request, NAME)?;
+fn client_id(request: &Request<'_>) -> Option<String> {
+    let id = single_header(request, NAME)?;
     ((1..=MAX_LEN).contains(&id.len()) && id.bytes().all(is_tchar)).then(|| id.to_owned())
 }
 

@@ -30,7 +30,7 @@ impl ResponseTime {
     /// Installs it.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
-        router.before(clock::begin);
+        router.before(clock::start);
         router.after(|request, response| {
             let mut text = Vec::with_capacity(16);
             clock::write_milliseconds(&mut text, clock::elapsed(request));

@@ -27,7 +27,7 @@ use super::deadline::{Millis, Transfer};
 use super::desk::{Context, Desk, Tools, Verdict};
 use super::socket::Socket;
 use super::watch;
-use crate::app::body::Switch;
+use crate::app::body::UpgradeCallback;
 use crate::app::request::Request;
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
@@ -128,7 +128,7 @@ struct Held {
     /// The request that the pool has, and until when.
     away: Option<(Arc<Exchange>, Millis)>,
     /// The socket's next owner.
-    switch: Option<Switch>,
+    switch: Option<UpgradeCallback>,
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
@@ -295,7 +295,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Option<usize> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
-        let mut request = Request::new(head, bytes, body, &self.peer, context.app.shared_state());
+        let mut request = Request::new(head, bytes, body, &self.peer, context.app.app_state());
         if (tools.began.is_some() || tools.verdict.is_some())
             && let Some(response) = take_up(&mut request, tools, context)
         {
@@ -313,7 +313,7 @@ impl<S: Socket> Conn<S> {
             return None;
         }
         if tools.response.is_stream() {
-            tools.maker = request.matched_route().map(|route| route.origin);
+            tools.maker = request.matched_route().map(|route| route.callsite);
         }
         let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
         self.encode(tools, last, context, probe)

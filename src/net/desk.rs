@@ -8,7 +8,7 @@ use super::office::Office;
 use super::slots::Key;
 use super::tls::Cover;
 use crate::app::app::App;
-use crate::app::hook::Origin;
+use crate::app::hook::Callsite;
 use crate::app::request::Admitted;
 use crate::app::response::Response;
 use crate::http1::encode::Opening;
@@ -39,7 +39,7 @@ pub(crate) struct Tools {
     /// The responses in `output`, as far as somebody wants to know when they are out.
     pub(crate) completions: Vec<Completion>,
     /// The handler whose response has a body that is made while it is sent.
-    pub(crate) maker: Option<Origin>,
+    pub(crate) maker: Option<Callsite>,
     /// Since when the request at hand has been on its way, if it came in parts.
     pub(crate) began: Option<Millis>,
 }
@@ -105,7 +105,7 @@ impl Moment {
 impl Desk {
     pub(crate) fn new() -> Desk {
         let tools = Tools {
-            response: Response::with_room(),
+            response: Response::with_capacity(),
             output: Vec::with_capacity(OUTPUT),
             opening: Opening::at(SystemTime::now()),
             verdict: None,

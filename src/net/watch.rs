@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::Millis;
 use crate::app::app::App;
-use crate::app::hook::Origin;
+use crate::app::hook::Callsite;
 use crate::app::request::Request;
 use crate::app::response::Response;
 
@@ -50,7 +50,7 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
     let time = began.elapsed();
     if time >= LONG
         && let Some(route) = request.matched_route()
-        && route.is_first_complaint()
+        && route.warn_once()
     {
         warn!(
             "{} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
@@ -64,11 +64,11 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
 
 /// Says once for the route whose handler has this origin that the body which it returned took too long to make a piece.
 #[cold]
-pub(crate) fn body(app: &App, origin: Option<Origin>, time: Duration) {
-    let route = app.routes.iter().find(|route| Some(route.origin) == origin);
+pub(crate) fn body(app: &App, origin: Option<Callsite>, time: Duration) {
+    let route = app.routes.iter().find(|route| Some(route.callsite) == origin);
     if time >= LONG
         && let Some(route) = route
-        && route.is_first_complaint()
+        && route.warn_once()
     {
         warn!(
             "the body of {} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",

@@ -340,7 +340,7 @@ impl<P: Probe> Worker<P> {
 
     /// The server's connections that have left HTTP.
     fn upgraded(&self) -> &UpgradedConnections {
-        &self.app.shared_state().upgraded
+        &self.app.app_state().upgraded
     }
 
     /// All places are taken: somebody goes, unless he turns out to have said something by now. Gives whether there is a place.

@@ -36,14 +36,14 @@ pub fn routes(pause: Duration) -> App {
 fn compressible(req: &Request) -> Response {
     let mut response = Response::new(StatusCode::OK);
     response.text("The quick brown fox jumps over the lazy dog.\n".repeat(100));
-    wirelight::middleware::Gzip::new().code(req, &mut response);
+    wirelight::middleware::Gzip::new().compress(req, &mut response);
     response
 }
 
 /// A body of unknown length.
 fn stream(_: &Request) -> Response {
     let mut response = Response::new(StatusCode::OK);
-    response.pieces((0..10).map(|n| format!("chunk-{n}\n")));
+    response.chunks((0..10).map(|n| format!("chunk-{n}\n")));
     response.header("Content-Type", "text/plain; charset=utf-8");
     response
 }

@@ -150,15 +150,15 @@ fn places(blocking: bool) -> Router {
     add("/handler", |_| panic_quietly("a handler"));
     add("/payload", |_| resume_unwind(Box::new(Bomb("the drop of a payload"))));
     add("/payloads", |_| resume_unwind(Box::new((Bomb("the first of two"), 7))));
-    add("/pieces", |_| with(|response| response.pieces(Treacherous { good: 2, _on_drop: None })));
+    add("/pieces", |_| with(|response| response.chunks(Treacherous { good: 2, _on_drop: None })));
     add("/pieces-and-drop", |_| {
-        with(|response| response.pieces(Treacherous { good: 2, _on_drop: Some(Bomb("a broken iterator")) }))
+        with(|response| response.chunks(Treacherous { good: 2, _on_drop: Some(Bomb("a broken iterator")) }))
     });
     add("/reader", |_| with(|response| response.reader(Treacherous { good: 2, _on_drop: None }, None)));
     add("/reader-and-drop", |_| {
         with(|response| response.reader(Treacherous { good: 1, _on_drop: Some(Bomb("a reader's drop")) }, Some(100)))
     });
-    add("/drop-of-pieces", |_| with(|response| response.pieces(dropped_badly())));
+    add("/drop-of-pieces", |_| with(|response| response.chunks(dropped_badly())));
     add("/drop-of-error", |_| with(|response| fail(response, Unspeakable(Armed))));
     add("/aborted", |_| {
         let (sender, response) = wirelight::stream(1024);
@@ -184,7 +184,7 @@ fn places(blocking: bool) -> Router {
     around.after(|req, response| match req.path().rsplit('/').next() {
         Some("after") => panic_quietly("an after hook"),
         Some("replaced") => {
-            response.pieces(dropped_badly());
+            response.chunks(dropped_badly());
             response.text("replaced");
         }
         _ => {}

@@ -3,7 +3,7 @@
 //! The bench prints what they cost in time, a test counts the instructions: one list, so that neither can forget a reader.
 
 use wirelight::middleware::{AccessLog, Cors, Format, Gzip, RequestId};
-use wirelight::{App, Request, Result, Router, Slashes};
+use wirelight::{App, Request, Result, Router, TrailingSlash};
 
 /// One reader and the input that it gets.
 pub struct Case {
@@ -171,13 +171,13 @@ fn app(forwarded: bool) -> App {
     if forwarded {
         proxies.forwarded();
     }
-    app.slashes(Slashes::Redirect);
+    app.trailing_slash(TrailingSlash::Redirect);
     app.get("/", |_| "");
     app.post("/", |_| "");
     app.get("/host", |req| req.url());
     app.get("/a/{b}/{c:int}/d", |_| "");
     app.get("/a/{b}/{c}/{d}/{e:int}", |_| "");
-    app.get("/path/{rest:rest}", |req| req.param::<String>("rest").map(|rest| format!("{rest}{}", req.path())));
+    app.get("/path/{rest:path}", |req| req.param::<String>("rest").map(|rest| format!("{rest}{}", req.path())));
     app.files("/files", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     app.get("/url", |req| req.url());
     app.get("/query", |req| {

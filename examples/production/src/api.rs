@@ -1,6 +1,6 @@
 //! The routes of `/v1/users`: what a client may say, and what it reads; every one of them may wait for the database.
 
-use wirelight::{Checks, Error, Json, Page, Request, Response, Result, Router, StatusCode, json};
+use wirelight::{Validator, Error, Json, Page, Request, Response, Result, Router, StatusCode, json};
 
 use crate::users::{User, Users};
 
@@ -50,10 +50,10 @@ fn replace(req: &Request) -> Result<Json<User>> {
 /// Fields that are missing, or null, stay as they are.
 fn update(req: &Request) -> Result<Json<User>> {
     let body = req.json_value()?;
-    let mut check = Checks::new(&body);
-    let name = check.has("name").then(|| name(&mut check));
-    let email = check.has("email").then(|| check.email("email"));
-    check.finish()?;
+    let mut validator = Validator::new(&body);
+    let name = validator.has("name").then(|| name(&mut validator));
+    let email = validator.has("email").then(|| validator.email("email"));
+    validator.finish()?;
     found(req.state::<Users>().change(id(req)?, name, email)?)
 }
 
@@ -67,17 +67,17 @@ fn remove(req: &Request) -> Result<()> {
 /// Both fields, checked.
 fn whole(req: &Request) -> Result<(String, String)> {
     let body = req.json_value()?;
-    let mut check = Checks::new(&body);
-    let (name, email) = (name(&mut check), check.email("email"));
-    check.finish()?;
+    let mut validator = Validator::new(&body);
+    let (name, email) = (name(&mut validator), validator.email("email"));
+    validator.finish()?;
     Ok((name.to_owned(), email.to_owned()))
 }
 
-fn name<'v>(check: &mut Checks<'v>) -> &'v str {
-    let name = check.string("name");
-    check.that("name", name.chars().count() <= MAX_NAME, "Must have at most 200 characters");
+fn name<'v>(validator: &mut Validator<'v>) -> &'v str {
+    let name = validator.string("name");
+    validator.check("name", name.chars().count() <= MAX_NAME, "Must have at most 200 characters");
     // PostgreSQL's text cannot hold it, SQLite's tools stop at it.
-    check.that("name", !name.contains('\0'), "Must not contain NUL");
+    validator.check("name", !name.contains('\0'), "Must not contain NUL");
     name
 }
 

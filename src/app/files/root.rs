@@ -13,11 +13,11 @@ pub(super) struct Root {
     /// Names with a dot in front: `.env`, `.git`.
     pub(super) dotfiles: bool,
     /// Links that lead out of the directory.
-    pub(super) links_out: bool,
+    pub(super) follow_external_links: bool,
 }
 
 /// What a name stands for.
-pub(super) enum Found {
+pub(super) enum Entry {
     File(PathBuf),
     Directory,
 }
@@ -31,11 +31,11 @@ impl Root {
     ///
     /// # Errors
     /// When the system cannot tell, for want of descriptors for instance: that says nothing of the file.
-    pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Found>> {
-        self.look_for(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
+    pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
+        self.locate(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
     }
 
-    fn look_for(&self, segments: &[&str]) -> io::Result<Option<Found>> {
+    fn locate(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
         let mut path = self.directory.clone();
         let mut linked = false;
         for segment in segments {
@@ -45,14 +45,17 @@ impl Root {
             path.push(segment);
             linked |= fs::symlink_metadata(&path)?.is_symlink();
         }
-        if linked && !self.links_out && !fs::canonicalize(&path)?.starts_with(fs::canonicalize(&self.directory)?) {
+        if linked
+            && !self.follow_external_links
+            && !fs::canonicalize(&path)?.starts_with(fs::canonicalize(&self.directory)?)
+        {
             return Ok(None);
         }
         let kind = fs::metadata(&path)?.file_type();
         Ok(match () {
-            () if kind.is_dir() => Some(Found::Directory),
+            () if kind.is_dir() => Some(Entry::Directory),
             // A pipe would block whoever opens it, a device may do anything.
-            () if kind.is_file() => Some(Found::File(path)),
+            () if kind.is_file() => Some(Entry::File(path)),
             () => None,
         })
     }
@@ -80,7 +83,7 @@ fn is_absence(error: &io::Error) -> bool {
 const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
 /// What stands beside a file that was found: a regular file, no link.
-pub(super) fn look(path: &Path) -> Option<Metadata> {
+pub(super) fn file_metadata(path: &Path) -> Option<Metadata> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file)
 }
 

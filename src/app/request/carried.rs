@@ -4,28 +4,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Request, Storage};
+use super::{Extensions, Request};
 
 /// What all views of a request that the pool has share: that of its handler, and that of whatever answers in the handler's place.
 #[derive(Default)]
-pub(crate) struct Ledger {
-    values: Mutex<Vec<Carry>>,
+pub(crate) struct RequestContext {
+    values: Mutex<Vec<CopyValue>>,
     /// Whether it is decided who answers.
     claimed: AtomicBool,
 }
 
 /// Puts one value into another view of the same request.
-type Carry = Box<dyn Fn(&mut Request<'_>) + Send + Sync>;
+type CopyValue = Box<dyn Fn(&mut Request<'_>) + Send + Sync>;
 
 /// The evidence that the hooks and guards which decide on the head have let a request pass, with what the next view of it is to have.
 #[derive(Default)]
 pub(crate) struct Admitted {
-    storage: Option<Box<Storage>>,
-    began: Option<Instant>,
-    ledger: Option<Arc<Ledger>>,
+    extensions: Option<Box<Extensions>>,
+    started_at: Option<Instant>,
+    context: Option<Arc<RequestContext>>,
 }
 
-impl Ledger {
+impl RequestContext {
     /// Whether the caller is the first who is to answer.
     pub(crate) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
@@ -33,16 +33,16 @@ impl Ledger {
 }
 
 impl Admitted {
-    pub(crate) fn take_ledger(&mut self) -> Option<Arc<Ledger>> {
-        self.ledger.take()
+    pub(crate) fn take_context(&mut self) -> Option<Arc<RequestContext>> {
+        self.context.take()
     }
 }
 
 impl<'a> Request<'a> {
     /// As [`set`](Request::set), for a value that is to be found too by what answers in the handler's place, when that takes too long
     /// for instance: a request has one id and one user, whoever answers.
-    pub(crate) fn set_carried<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
-        if let Some(ledger) = self.ledger {
+    pub(crate) fn set_shared<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        if let Some(ledger) = self.context {
             let value = value.clone();
             let carry = Box::new(move |request: &mut Request<'_>| request.set(value.clone()));
             ledger.values.lock().unwrap_or_else(PoisonError::into_inner).push(carry);
@@ -51,32 +51,32 @@ impl<'a> Request<'a> {
     }
 
     /// This is one view of a request of several: it has the values that another one carried.
-    pub(crate) fn share(&mut self, ledger: &'a Arc<Ledger>) {
+    pub(crate) fn join_context(&mut self, ledger: &'a Arc<RequestContext>) {
         for carry in ledger.values.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             carry(self);
         }
-        self.ledger = Some(ledger);
+        self.context = Some(ledger);
     }
 
     /// Whether the handler's answer is the one that counts, which is decided now.
     pub(crate) fn claim(&self) -> bool {
-        self.ledger.is_none_or(|ledger| ledger.claim())
+        self.context.is_none_or(|ledger| ledger.claim())
     }
 
     /// Since when the exchange lasts, if anybody asked.
-    pub(crate) fn began(&self) -> Option<Instant> {
-        self.began
+    pub(crate) fn started_at(&self) -> Option<Instant> {
+        self.started_at
     }
 
     /// The exchange lasts since `began`, unless an earlier time is known.
-    pub(crate) fn begin(&mut self, began: Instant) {
-        self.began.get_or_insert(began);
+    pub(crate) fn start_clock(&mut self, began: Instant) {
+        self.started_at.get_or_insert(began);
     }
 
     /// The hooks and guards that decide on the head have run for another view of this request.
     pub(crate) fn admit(&mut self, admitted: Admitted) {
-        (self.storage, self.admitted) = (admitted.storage, true);
-        self.began = self.began.or(admitted.began);
+        (self.extensions, self.admitted) = (admitted.extensions, true);
+        self.started_at = self.started_at.or(admitted.started_at);
     }
 
     pub(crate) fn is_admitted(&self) -> bool {
@@ -85,6 +85,6 @@ impl<'a> Request<'a> {
 
     /// What the next view of this request is to be [admitted](Request::admit) with.
     pub(crate) fn take_admitted(&mut self) -> Admitted {
-        Admitted { storage: self.storage.take(), began: self.began, ledger: self.ledger.cloned() }
+        Admitted { extensions: self.extensions.take(), started_at: self.started_at, context: self.context.cloned() }
     }
 }

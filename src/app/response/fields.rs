@@ -34,17 +34,17 @@ impl Response {
     /// headers and bodies of their own (response splitting, RFC 9110 §5.5): the answer becomes a 500, and the log says why.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove_header(name);
-        self.add(name, value.as_ref(), false);
+        self.add_header(name, value.as_ref(), false);
     }
 
     /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. A field that a response has at most once
     /// (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3) replaces the earlier one. Refuses what [`header`](Self::header) refuses.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.add(name, value.as_ref(), is_singleton(name));
+        self.add_header(name, value.as_ref(), is_singleton(name));
     }
 
     /// `replaces`: an earlier field of the name goes.
-    fn add(&mut self, name: &str, value: &[u8], replaces: bool) {
+    fn add_header(&mut self, name: &str, value: &[u8], replaces: bool) {
         let value = trimmed(value);
         if name.is_empty() || !name.bytes().all(is_tchar) || has_control(value) {
             self.fail(Error::internal(format!(
@@ -55,7 +55,7 @@ impl Response {
         }
         match owned_by_server(name) {
             Some("connection") => self.close |= list(value).any(|option| option.eq_ignore_ascii_case(b"close")),
-            Some("content-length") => self.declared_length = number(value),
+            Some("content-length") => self.declared_length = content_length(value),
             Some(name) => debug!("the server sets {name} itself: ignored"),
             None => {
                 if replaces {
@@ -98,7 +98,7 @@ impl Response {
 
     /// Sets the `ETag` of the representation that is sent, where the request's conditions were or will be compared with another one of the
     /// same state.
-    pub(crate) fn retag(&mut self, tag: &[u8]) {
+    pub(crate) fn replace_etag(&mut self, tag: &[u8]) {
         let conditional = self.conditional;
         self.header("ETag", tag);
         self.conditional = conditional;
@@ -116,7 +116,7 @@ impl Response {
         let lines = [self.media_type.as_bytes(), &self.fields];
         let lines = lines.into_iter().flat_map(|block| block.split_inclusive(|&byte| byte == b'\n'));
         lines.map(|line| {
-            let (name, value) = field_of(line);
+            let (name, value) = split_line(line);
             (std::str::from_utf8(name).unwrap_or_default(), value)
         })
     }
@@ -151,7 +151,7 @@ fn trimmed(mut value: &[u8]) -> &[u8] {
 }
 
 /// Returns the value of a Content-Length (RFC 9110 §8.6).
-fn number(value: &[u8]) -> Option<u64> {
+fn content_length(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok())
 }
 
@@ -174,7 +174,7 @@ fn owned_by_server(name: &str) -> Option<&'static str> {
 }
 
 /// Name and value of a line of our own making.
-fn field_of(line: &[u8]) -> (&[u8], &[u8]) {
+fn split_line(line: &[u8]) -> (&[u8], &[u8]) {
     let line = line.trim_ascii_end();
     let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
     (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default().trim_ascii_start())

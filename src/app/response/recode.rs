@@ -3,19 +3,19 @@
 use std::io::{self, Cursor};
 
 use super::{Body, Response};
-use crate::app::body::{BodySource, Pull, Reader, Source};
+use crate::app::body::{BodySource, GuardedSource, Pull, ReaderSource};
 
 impl Response {
     /// Whether the body is fed by somebody else, at a pace of his own.
-    pub(crate) fn may_wait(&self) -> bool {
-        matches!(&self.body, Body::Source(source, _) if source.may_wait())
+    pub(crate) fn is_push(&self) -> bool {
+        matches!(&self.body, Body::Source(source, _) if source.is_push())
     }
 
     /// Makes of a streamed body of up to `most` bytes one that is here.
     ///
     /// # Errors
     /// The source's, or the body is shorter than it said.
-    pub(crate) fn load(&mut self, most: u64) -> io::Result<()> {
+    pub(crate) fn buffer(&mut self, most: u64) -> io::Result<()> {
         let Body::Source(source, Some(length)) = &mut self.body else { return Ok(()) };
         if *length > most {
             return Ok(());
@@ -33,19 +33,19 @@ impl Response {
     }
 
     /// Puts the same content back in another form. Its media type is what it was.
-    pub(crate) fn recode(&mut self, coded: Vec<u8>) {
+    pub(crate) fn replace_body(&mut self, coded: Vec<u8>) {
         self.body = Body::Owned(coded);
     }
 
-    /// As [`recode`](Self::recode), while it is sent.
-    pub(crate) fn recode_streamed<B: BodySource + 'static>(&mut self, coder: impl FnOnce(Source) -> B) {
+    /// As [`replace_body`](Self::replace_body), while it is sent.
+    pub(crate) fn wrap_body<B: BodySource + 'static>(&mut self, coder: impl FnOnce(GuardedSource) -> B) {
         let plain = match std::mem::take(&mut self.body) {
-            Body::Empty | Body::OfGet(_) => Source::new(Reader(io::empty())),
-            Body::Static(bytes) => Source::new(Reader(bytes)),
-            Body::Scratch => Source::new(Reader(Cursor::new(std::mem::take(&mut self.scratch)))),
-            Body::Owned(bytes) => Source::new(Reader(Cursor::new(bytes))),
+            Body::Empty | Body::HeadOnly(_) => GuardedSource::new(ReaderSource(io::empty())),
+            Body::Static(bytes) => GuardedSource::new(ReaderSource(bytes)),
+            Body::Scratch => GuardedSource::new(ReaderSource(Cursor::new(std::mem::take(&mut self.scratch)))),
+            Body::Owned(bytes) => GuardedSource::new(ReaderSource(Cursor::new(bytes))),
             Body::Source(source, _) => source,
         };
-        self.body = Body::Source(Source::new(coder(plain)), None);
+        self.body = Body::Source(GuardedSource::new(coder(plain)), None);
     }
 }

@@ -4,8 +4,8 @@
 //! back. All others take the general way, which tries and decodes everything. A segment costs about 80 instructions on the
 //! first, and about 500 on the second.
 
-use super::{Found, Node, Params, ROOT, Tree};
-use crate::app::pattern::Kind;
+use super::{Match, Node, Params, ROOT, Tree};
+use crate::app::pattern::ParamType;
 use crate::http1::method::Method;
 use crate::http1::span::Span;
 use percent_encoding::percent_decode;
@@ -39,15 +39,15 @@ impl<'a> Search<'a> {
 
     /// What the path means.
     #[inline]
-    pub(super) fn run(mut self) -> Found {
+    pub(super) fn run(mut self) -> Match {
         let Some(left) = self.path.strip_prefix(b"/") else {
-            return Found::Nothing;
+            return Match::None;
         };
         let found = match self.escaped {
             true => self.walk(ROOT, Some(left)),
             false => self.descend(self.tree.node(ROOT), left),
         };
-        found.map_or_else(|| self.miss(), Found::Route)
+        found.map_or_else(|| self.miss(), Match::Route)
     }
 
     /// Goes down from `node` with `left`, the end of the path, as long as there is only one way to go: a loop, for nothing is left
@@ -57,9 +57,9 @@ impl<'a> Search<'a> {
         while let Some(here) = node {
             let (child, length) = match &*here.params {
                 [] => here.literals.begin(left)?,
-                [(Kind::Int, child)] if !has_literal(here, left) => (*child, self.bind(left, int(left)?)),
-                [(Kind::Text, child)] if !has_literal(here, left) => (*child, self.bind(left, text(left)?)),
-                _ => return self.fork(here, left),
+                [(ParamType::Int, child)] if !has_literal(here, left) => (*child, self.bind(left, int(left)?)),
+                [(ParamType::String, child)] if !has_literal(here, left) => (*child, self.bind(left, text(left)?)),
+                _ => return self.backtrack(here, left),
             };
             match left.get(length + 1..) {
                 Some(rest) => (node, left) = (self.tree.node(child), rest),
@@ -71,7 +71,7 @@ impl<'a> Search<'a> {
 
     /// Tries every way that goes on from `node` in turn, and decodes what is escaped.
     #[inline(never)]
-    fn fork(&mut self, node: &'a Node, left: &'a [u8]) -> Option<u32> {
+    fn backtrack(&mut self, node: &'a Node, left: &'a [u8]) -> Option<u32> {
         let raw = first_segment(left);
         let segment = self.decoded(raw);
         let before = self.params.len;
@@ -82,7 +82,7 @@ impl<'a> Search<'a> {
         }
         for (kind, child) in &node.params {
             let (raw, fits) = match kind {
-                Kind::Rest => (left, kind.accepts(&self.decoded(left))),
+                ParamType::Path => (left, kind.accepts(&self.decoded(left))),
                 _ => (raw, kind.accepts(&segment)),
             };
             if fits {
@@ -101,7 +101,7 @@ impl<'a> Search<'a> {
     fn walk(&mut self, node: u32, rest: Option<&'a [u8]>) -> Option<u32> {
         match rest {
             None => self.finish(node),
-            Some(rest) if self.escaped => self.fork(self.tree.node(node)?, rest),
+            Some(rest) if self.escaped => self.backtrack(self.tree.node(node)?, rest),
             Some(rest) => self.descend(self.tree.node(node), rest),
         }
     }
@@ -138,20 +138,20 @@ impl<'a> Search<'a> {
 
     /// Nothing fits: is it the method, or the slash at the end?
     #[cold]
-    fn miss(mut self) -> Found {
+    fn miss(mut self) -> Match {
         self.params.len = 0;
         if self.allowed != 0 {
-            return Found::Methods(self.allowed);
+            return Match::Methods(self.allowed);
         }
         let shorter = self.path.strip_suffix(b"/").filter(|path| !path.is_empty());
         self.add_slash = shorter.is_none();
         if self.add_slash && !self.tree.ends_with_slash {
-            return Found::Nothing;
+            return Match::None;
         }
         self.path = shorter.unwrap_or(self.path);
         let found = self.walk(ROOT, self.path.strip_prefix(b"/"));
         self.params.len = 0;
-        found.map_or(Found::Nothing, |_| Found::Slash { add: self.add_slash })
+        found.map_or(Match::None, |_| Match::Slash { add: self.add_slash })
     }
 }
 
@@ -181,7 +181,7 @@ fn text(left: &[u8]) -> Option<usize> {
     match left.first() {
         None | Some(b'/') => None,
         Some(first) if *first != b'.' && seen.is_ascii() => Some(length),
-        Some(_) => Kind::Text.accepts(left.get(..length)?).then_some(length),
+        Some(_) => ParamType::String.accepts(left.get(..length)?).then_some(length),
     }
 }
 

@@ -4,19 +4,19 @@
 
 /// Whole texts, each in a slot of its own, so that one comparison with it decides.
 ///
-/// The table grows until no two share a slot, but not beyond [`SPARSE`] slots a text. A text that has no slot even then is left out,
+/// The table grows until no two share a slot, but not beyond [`MAX_SLOTS_PER_PATH`] slots a text. A text that has no slot even then is left out,
 /// so "not here" means "look elsewhere".
 #[derive(Debug, Default)]
-pub(super) struct Wholes {
+pub(super) struct PathTable {
     /// None, or a power of two of them.
-    slots: Vec<Option<Whole>>,
+    slots: Vec<Option<PathEntry>>,
 }
 
 /// Slots for each text. With eight, one of thirty-two would meet another; a slot has forty bytes.
-const SPARSE: usize = 16;
+const MAX_SLOTS_PER_PATH: usize = 16;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Whole {
+struct PathEntry {
     first: u64,
     last: u64,
     text: Box<[u8]>,
@@ -28,10 +28,10 @@ struct Whole {
 /// They are stored with the slash behind them, and so none begins like another: of those that are not greater than the path, the
 /// greatest is the only one that it can begin with. The end of a path counts as a slash.
 #[derive(Debug, Default)]
-pub(super) struct Segments(Vec<Segment>);
+pub(super) struct Literals(Vec<Literal>);
 
 #[derive(Debug)]
-struct Segment {
+struct Literal {
     head: u64,
     /// The bytes of `head` that are text and slash.
     mask: u64,
@@ -40,33 +40,33 @@ struct Segment {
     text: Box<[u8]>,
 }
 
-impl Wholes {
-    /// What [`Wholes::find_short`] finds: up to two numbers of eight bytes.
+impl PathTable {
+    /// What [`PathTable::find_short`] finds: up to two numbers of eight bytes.
     pub(super) const SHORT: usize = 16;
 
     /// Adds a text, unless another one has its slot for good. Whether all texts are in.
     pub(super) fn insert(&mut self, text: &[u8], number: u32) -> bool {
         let (first, last) = ends(text);
-        let new = Whole { first, last, text: text.into(), number };
+        let new = PathEntry { first, last, text: text.into(), number };
         if self.put(&new) {
             return true;
         }
-        let words: Vec<Whole> = self.slots.iter().flatten().cloned().chain([new]).collect();
+        let words: Vec<PathEntry> = self.slots.iter().flatten().cloned().chain([new]).collect();
         let mut all_fit = false;
-        while !all_fit && self.slots.len() < SPARSE * words.len() {
-            self.slots = vec![None; (2 * self.slots.len()).max(SPARSE)];
+        while !all_fit && self.slots.len() < MAX_SLOTS_PER_PATH * words.len() {
+            self.slots = vec![None; (2 * self.slots.len()).max(MAX_SLOTS_PER_PATH)];
             all_fit = words.iter().filter(|word| self.put(word)).count() == words.len();
         }
         all_fit
     }
 
-    /// The number of a text of up to [`Wholes::SHORT`] bytes, if it is here: no call, no loop.
+    /// The number of a text of up to [`PathTable::SHORT`] bytes, if it is here: no call, no loop.
     #[inline]
     pub(super) fn find_short(&self, text: &[u8]) -> Option<u32> {
         let (first, last) = ends(text);
         let word = self.slots.get(self.slot(first, last))?.as_ref()?;
         let same = word.first == first && word.last == last && word.text.len() == text.len();
-        if same && text.len() <= Wholes::SHORT { Some(word.number) } else { None }
+        if same && text.len() <= PathTable::SHORT { Some(word.number) } else { None }
     }
 
     /// The number of any text, if it is here.
@@ -78,7 +78,7 @@ impl Wholes {
     }
 
     /// Whether the slot of this word is its own.
-    fn put(&mut self, word: &Whole) -> bool {
+    fn put(&mut self, word: &PathEntry) -> bool {
         let at = self.slot(word.first, word.last);
         self.slots.get_mut(at).is_some_and(|slot| slot.get_or_insert_with(|| word.clone()) == word)
     }
@@ -92,7 +92,7 @@ impl Wholes {
     }
 }
 
-impl Segments {
+impl Literals {
     /// The number of `segment`; `fresh` when it is new.
     pub(super) fn insert(&mut self, segment: &[u8], fresh: u32) -> u32 {
         let text = [segment, b"/"].concat();
@@ -100,7 +100,7 @@ impl Segments {
             Ok(at) => self.0[at].number,
             Err(at) => {
                 let mask = u64::MAX << (8 * 8_usize.saturating_sub(text.len()));
-                self.0.insert(at, Segment { head: head(&text) & mask, mask, number: fresh, text: text.into() });
+                self.0.insert(at, Literal { head: head(&text) & mask, mask, number: fresh, text: text.into() });
                 fresh
             }
         }
@@ -119,7 +119,7 @@ impl Segments {
         if segment.len() < 8 {
             return self.candidate(segment).filter(|word| word.text.len() == segment.len() + 1).map(|word| word.number);
         }
-        let place = |word: &Segment| word.text.iter().cmp(segment.iter().chain(b"/"));
+        let place = |word: &Literal| word.text.iter().cmp(segment.iter().chain(b"/"));
         self.0.get(self.0.binary_search_by(place).ok()?).map(|word| word.number)
     }
 
@@ -136,7 +136,7 @@ impl Segments {
 
     /// The only one that `path` can begin with, if all of its `head` fits.
     #[inline]
-    fn candidate(&self, path: &[u8]) -> Option<&Segment> {
+    fn candidate(&self, path: &[u8]) -> Option<&Literal> {
         if self.0.is_empty() {
             return None;
         }
@@ -191,16 +191,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn wholes(texts: &[String]) -> Wholes {
-        let mut words = Wholes::default();
+    fn wholes(texts: &[String]) -> PathTable {
+        let mut words = PathTable::default();
         for (number, text) in (0..).zip(texts) {
             words.insert(text.as_bytes(), number);
         }
         words
     }
 
-    fn segments(texts: &[&str]) -> Segments {
-        let mut words = Segments::default();
+    fn segments(texts: &[&str]) -> Literals {
+        let mut words = Literals::default();
         for (number, text) in (0..).zip(texts) {
             assert_eq!(words.insert(text.as_bytes(), number), number);
         }
@@ -214,7 +214,7 @@ mod tests {
             .into();
         let words = wholes(&texts);
         for (number, text) in (0..).zip(&texts) {
-            let short = (text.len() <= Wholes::SHORT).then_some(number);
+            let short = (text.len() <= PathTable::SHORT).then_some(number);
             assert_eq!(
                 (words.find(text.as_bytes()), words.find_short(text.as_bytes())),
                 (Some(number), short),
@@ -231,7 +231,7 @@ mod tests {
     fn texts_alike_at_both_ends_do_not_crowd_out_memory() {
         let texts: Vec<String> = (1000..2000).map(|n| format!("/tenants/{n}/settings")).collect();
         let words = wholes(&texts);
-        assert!(words.slots.len() <= SPARSE * 2, "{}", words.slots.len());
+        assert!(words.slots.len() <= MAX_SLOTS_PER_PATH * 2, "{}", words.slots.len());
         assert_eq!(words.find(texts[0].as_bytes()), Some(0));
         assert_eq!(words.find(texts[1].as_bytes()), None);
     }

@@ -10,11 +10,11 @@ use crate::app::response::Response;
 use crate::app::sent::Sent;
 use crate::http1::date;
 use crate::middleware::api_key::ApiUser;
-use crate::middleware::{clock, is_refused};
+use crate::middleware::{clock, has_no_head};
 
 /// Room for a usual line, and for the figures in it.
-const ROOM: usize = 256;
-const FIGURES: usize = 96;
+const LINE_CAPACITY: usize = 256;
+const FIGURES_CAPACITY: usize = 96;
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// What a line is made of.
@@ -34,7 +34,7 @@ pub(super) struct Draft {
 
 /// The text of a second, in a format's spelling: made once for all of its requests.
 #[derive(Default)]
-pub(super) struct Stamp {
+pub(super) struct Timestamp {
     second: u64,
     text: String,
 }
@@ -43,7 +43,7 @@ impl Draft {
     /// The line, without its end.
     pub(super) fn completed(&self, sent: &Sent) -> Vec<u8> {
         let (before, after) = self.text.split_at_checked(self.figures).unwrap_or_default();
-        let mut line = Vec::with_capacity(self.text.len() + FIGURES);
+        let mut line = Vec::with_capacity(self.text.len() + FIGURES_CAPACITY);
         line.extend(before);
         match self.format {
             Format::Dev => {
@@ -78,8 +78,8 @@ impl Draft {
 }
 
 impl Entry<'_> {
-    pub(super) fn draft(&self, format: Format, stamp: &mut Stamp) -> Draft {
-        let (mut before, mut after) = (Vec::with_capacity(ROOM), Vec::new());
+    pub(super) fn draft(&self, format: Format, stamp: &mut Timestamp) -> Draft {
+        let (mut before, mut after) = (Vec::with_capacity(LINE_CAPACITY), Vec::new());
         match format {
             Format::Dev => self.dev(&mut before),
             Format::Common => self.common(&mut before, stamp),
@@ -107,12 +107,12 @@ impl Entry<'_> {
             escape(line, id.as_bytes());
             line.extend(b"] ");
         }
-        self.asked(line, "");
+        self.request_line(line, "");
         line.push(b' ');
     }
 
     /// Spaces separate the fields, so a user's become `\x20`.
-    fn common(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
+    fn common(&self, line: &mut Vec<u8>, stamp: &mut Timestamp) {
         match self.request.client_addr() {
             Some(address) => ip(line, address),
             None => line.push(b'-'),
@@ -127,13 +127,13 @@ impl Entry<'_> {
         line.extend(b" [");
         line.extend(stamp.at(self.now, ncsa).as_bytes());
         line.extend(b" +0000] \"");
-        self.asked(line, self.request.version().as_str());
+        self.request_line(line, self.request.version().as_str());
         line.extend(b"\" ");
     }
 
-    fn json(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
+    fn json(&self, line: &mut Vec<u8>, stamp: &mut Timestamp) {
         let request = self.request;
-        let read = (!is_refused(request)).then_some(request);
+        let read = (!has_no_head(request)).then_some(request);
         line.extend(b"{\"time\":\"");
         line.extend(stamp.at(self.now, rfc3339).as_bytes());
         let millis = self.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
@@ -169,8 +169,8 @@ impl Entry<'_> {
 
     /// Method and target, and the version, if it is wanted. All were checked when they were read, and hold no quotes, controls or
     /// spaces; escaped all the same, since a log is evidence.
-    fn asked(&self, line: &mut Vec<u8>, version: &str) {
-        if is_refused(self.request) {
+    fn request_line(&self, line: &mut Vec<u8>, version: &str) {
+        if has_no_head(self.request) {
             return line.push(b'-');
         }
         line.extend(self.request.method().as_str().as_bytes());
@@ -188,11 +188,11 @@ impl Entry<'_> {
     }
 }
 
-impl Stamp {
+impl Timestamp {
     fn at(&mut self, now: SystemTime, spelled: fn(SystemTime) -> String) -> &str {
         let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if self.text.is_empty() || self.second != second {
-            *self = Stamp { second, text: spelled(now) };
+            *self = Timestamp { second, text: spelled(now) };
         }
         &self.text
     }
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_second_is_spelled_once() {
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         for (millis, text) in [
             (0, "1970-01-01T00:00:00"),
             (999, "1970-01-01T00:00:00"),
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn a_clock_before_1970_or_after_9999_is_spelled_as_the_nearest_time() {
         let end = Duration::from_secs(i64::MAX as u64);
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         for (time, text) in [
             (UNIX_EPOCH.checked_sub(end), "01/Jan/1970:00:00:00"),
             (UNIX_EPOCH.checked_add(end), "31/Dec/9999:23:59:59"),

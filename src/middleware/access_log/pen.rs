@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 /// Between two reports of a writer that goes on failing.
-const PAUSE: Duration = Duration::from_secs(60);
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A writer, and how it fares.
-pub(super) struct Pen {
+pub(super) struct Sink {
     writer: Box<dyn Write + Send>,
     /// The writer took the beginning of a line and not its end.
     torn: bool,
@@ -16,9 +16,9 @@ pub(super) struct Pen {
     reported: Option<Instant>,
 }
 
-impl Pen {
-    pub(super) fn new(writer: impl Write + Send + 'static) -> Pen {
-        Pen { writer: Box::new(writer), torn: false, lost: 0, reported: None }
+impl Sink {
+    pub(super) fn new(writer: impl Write + Send + 'static) -> Sink {
+        Sink { writer: Box::new(writer), torn: false, lost: 0, reported: None }
     }
 
     /// Writes a line, its end included, with one `write` as long as the writer takes it whole.
@@ -55,7 +55,7 @@ impl Pen {
 
     fn failed(&mut self, error: &io::Error) {
         self.lost += 1;
-        if self.reported.is_none_or(|at| at.elapsed() >= PAUSE) {
+        if self.reported.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
             self.reported = Some(Instant::now());
             error!("the access log cannot be written: {error}; lines lost so far: {}", self.lost);
         }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_line_never_continues_a_torn_one() {
         let disk = Disk::default();
-        let mut pen = Pen::new(disk.clone());
+        let mut pen = Sink::new(disk.clone());
         let mut write = |room, line: &str| {
             disk.0.lock().unwrap().0 = room;
             pen.write(line.into());

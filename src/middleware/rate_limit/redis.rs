@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use ::redis::{Client as Server, Cmd, Connection, IntoConnectionInfo, RedisError, RedisResult};
 
-use super::{Client, LimitKey, LimitStore, Verdict};
+use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::app::error::{Error, Result};
 use crate::http1::status::StatusCode;
 
 /// What an event loop bears now and then. Flask-Limiter's client has no deadline at all by default.
 const TIMEOUT: Duration = Duration::from_millis(50);
 /// While Redis is out of reach, one request in this time finds out whether it is back; the others do not wait for it.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A hundred years: Redis refuses a key that lives longer than its clock can count.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Counts, and opens the window if there is none: at once, since a count that got its end in a second step could lose that step and
 /// stay for ever. One command and not MULTI … EXEC, which has five answers: the client waits for each of them, also when the first
 /// did not come in time.
@@ -50,12 +50,12 @@ return {used, left}";
 pub struct RedisStore {
     server: Server,
     timeout: Duration,
-    closed: bool,
-    state: Mutex<State>,
+    fail_closed: bool,
+    state: Mutex<Pool>,
 }
 
 #[derive(Default)]
-struct State {
+struct Pool {
     /// Connections that no thread uses just now: never more than there are threads.
     idle: Vec<Connection>,
     /// When somebody may look again whether Redis is back. None while it is there.
@@ -75,7 +75,7 @@ impl RedisStore {
         // The client would introduce itself with two commands: two more answers to wait for.
         let silent = info.redis_settings().clone().set_skip_set_lib_name();
         let server = Server::open(info.set_redis_settings(silent)).map_err(wrong)?;
-        Ok(RedisStore { server, timeout: TIMEOUT, closed: false, state: Mutex::default() })
+        Ok(RedisStore { server, timeout: TIMEOUT, fail_closed: false, state: Mutex::default() })
     }
 
     /// How long connecting may take, and how long an answer; 50 ms each by default, at least 1 ms. A password and a database in the
@@ -89,17 +89,17 @@ impl RedisStore {
     /// Answers 503 with `Retry-After` when Redis is gone, instead of letting requests pass.
     #[must_use]
     pub fn fail_closed(mut self) -> RedisStore {
-        self.closed = true;
+        self.fail_closed = true;
         self
     }
 
     /// Counts on an idle connection, else on a new one.
-    fn count(&self, idle: Option<Connection>, key: &LimitKey<'_>) -> RedisResult<(Connection, Verdict)> {
-        let question = question(key);
+    fn count(&self, idle: Option<Connection>, key: &LimitKey<'_>) -> RedisResult<(Connection, WindowState)> {
+        let question = command(key);
         let count = |mut connection: Connection| -> RedisResult<_> {
             let (used, left): (u64, i64) = question.query(&mut connection)?;
             let reset = u64::try_from(left).map_or(key.rate.period(), Duration::from_millis);
-            Ok((connection, Verdict { used, reset }))
+            Ok((connection, WindowState { used, reset }))
         };
         match idle.map(count) {
             Some(Ok(counted)) => Ok(counted),
@@ -117,19 +117,19 @@ impl RedisStore {
     }
 
     /// Whether this request may ask Redis, and the connection to do it with, if there is one.
-    fn turn(&self) -> Option<Option<Connection>> {
+    fn checkout(&self) -> Option<Option<Connection>> {
         let mut state = self.lock();
         if let Some(retry) = state.retry {
             let now = Instant::now();
             if now < retry {
                 return None;
             }
-            state.retry = Some(now + PAUSE);
+            state.retry = Some(now + RETRY_INTERVAL);
         }
         Some(state.idle.pop())
     }
 
-    fn present(&self, connection: Connection) {
+    fn checkin(&self, connection: Connection) {
         let mut state = self.lock();
         state.idle.push(connection);
         if state.retry.take().is_some() {
@@ -139,51 +139,51 @@ impl RedisStore {
 
     /// Logs the beginning of an outage, not every request of it.
     #[cold]
-    fn gone(&self, error: &RedisError) {
+    fn unreachable(&self, error: &RedisError) {
         let mut state = self.lock();
         state.idle.clear();
-        if state.retry.replace(Instant::now() + PAUSE).is_none() {
-            let meanwhile = if self.closed { "limited routes answer 503" } else { "limits let everything pass" };
+        if state.retry.replace(Instant::now() + RETRY_INTERVAL).is_none() {
+            let meanwhile = if self.fail_closed { "limited routes answer 503" } else { "limits let everything pass" };
             error!("Redis is gone, {meanwhile}: {error}");
         }
     }
 
     /// A panic while it is locked cannot happen in the few lines that lock it.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Pool> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LimitStore for RedisStore {
-    fn hit(&self, key: &LimitKey<'_>, _now: Duration) -> Result<Verdict> {
-        if let Some(idle) = self.turn() {
+    fn hit(&self, key: &LimitKey<'_>, _now: Duration) -> Result<WindowState> {
+        if let Some(idle) = self.checkout() {
             match self.count(idle, key) {
                 Ok((connection, verdict)) => {
-                    self.present(connection);
+                    self.checkin(connection);
                     return Ok(verdict);
                 }
-                Err(error) => self.gone(&error),
+                Err(error) => self.unreachable(&error),
             }
         }
-        match self.closed {
+        match self.fail_closed {
             true => Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_header("Retry-After", "1")),
-            false => Ok(Verdict { used: 0, reset: Duration::ZERO }),
+            false => Ok(WindowState { used: 0, reset: Duration::ZERO }),
         }
     }
 }
 
-fn question(key: &LimitKey<'_>) -> Cmd {
-    let period = key.rate.period().min(LONGEST).as_millis() as u64;
+fn command(key: &LimitKey<'_>) -> Cmd {
+    let period = key.rate.period().min(MAX_PERIOD).as_millis() as u64;
     let mut eval = ::redis::cmd("EVAL");
-    eval.arg(SCRIPT).arg(1).arg(name(key)).arg(period);
+    eval.arg(SCRIPT).arg(1).arg(key_name(key)).arg(period);
     eval
 }
 
 /// `limit:GET /users:10/60:a:192.0.2.7`. What a client can choose stands last, behind what kind it is: no two keys share a name.
-fn name(key: &LimitKey<'_>) -> String {
+fn key_name(key: &LimitKey<'_>) -> String {
     let kind = match key.client {
         Client::Address(_) => 'a',
-        Client::Named(_) => 'n',
+        Client::Key(_) => 'n',
     };
     let (method, route, client, rate) = (key.method, key.route, key.client, key.rate);
     format!("limit:{method} {route}:{}/{}:{kind}:{client}", rate.amount(), rate.period().as_secs())
@@ -259,13 +259,13 @@ mod tests {
         RedisStore::new(url).unwrap().timeout(Duration::from_secs(10))
     }
 
-    fn hit(store: &RedisStore) -> Result<Verdict> {
+    fn hit(store: &RedisStore) -> Result<WindowState> {
         let rate = rate::parse("5/minute").unwrap().remove(0);
-        let client = Client::Named("a");
+        let client = Client::Key("a");
         store.hit(&LimitKey { method: Method::GET, route: "/", client, rate }, Duration::ZERO)
     }
 
-    const PASSES: Verdict = Verdict { used: 0, reset: Duration::ZERO };
+    const PASSES: WindowState = WindowState { used: 0, reset: Duration::ZERO };
 
     #[test]
     fn two_stores_count_together() {
@@ -274,7 +274,7 @@ mod tests {
         let stores = [patient(&url), patient(&url)];
         for used in 1..=6 {
             let verdict = hit(&stores[used as usize % 2]).unwrap();
-            assert_eq!(verdict, Verdict { used, reset: Duration::from_millis(1500) });
+            assert_eq!(verdict, WindowState { used, reset: Duration::from_millis(1500) });
         }
         assert_eq!(fake.connections.load(Ordering::SeqCst), 2, "connections are kept");
         assert_eq!(*fake.counts.lock().unwrap(), HashMap::from([("limit:GET /:5/60:n:a".to_owned(), 6)]));
@@ -345,12 +345,12 @@ mod tests {
     #[test]
     fn names_tell_keys_apart() {
         let rates = rate::parse("5/minute; 5/hour").unwrap();
-        let clients = [Client::Address([192, 0, 2, 1].into()), Client::Named("192.0.2.1"), Client::Named("a:b")];
+        let clients = [Client::Address([192, 0, 2, 1].into()), Client::Key("192.0.2.1"), Client::Key("a:b")];
         let mut names: Vec<_> = Vec::new();
         for method in [Method::GET, Method::POST] {
             for route in ["/a", "/a:5/60"] {
                 for client in clients {
-                    names.extend(rates.iter().map(|&rate| name(&LimitKey { method, route, client, rate })));
+                    names.extend(rates.iter().map(|&rate| key_name(&LimitKey { method, route, client, rate })));
                 }
             }
         }

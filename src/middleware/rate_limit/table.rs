@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Client, LimitKey, LimitStore, Verdict};
+use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::app::error::Result;
 
 /// More than threads that could wait for one another.
@@ -24,7 +24,7 @@ const TAG: u64 = (1 << 48) - 1;
 
 /// One table for all workers, sets of slots behind a few locks. A counter without a place takes that of the one in its set whose window
 /// ends first: an ended one, else the one that forgives the least. A flood of keys makes the table forget, never grow or slow down.
-pub(super) struct Table {
+pub(super) struct MemoryStore {
     /// Allocated when the first key comes: a limit that is never asked for costs nothing.
     shards: [Mutex<Vec<Slot>>; SHARDS],
     /// Secret, or a client could choose addresses that meet in one set: /64 of IPv6 come by the billion.
@@ -32,23 +32,23 @@ pub(super) struct Table {
     names: RandomState,
 }
 
-impl Default for Table {
-    fn default() -> Table {
+impl Default for MemoryStore {
+    fn default() -> MemoryStore {
         let names = RandomState::new();
         let secrets = [0, 1, 2, 3].map(|number: u64| names.hash_one(number));
-        Table { shards: [const { Mutex::new(Vec::new()) }; SHARDS], secrets, names }
+        MemoryStore { shards: [const { Mutex::new(Vec::new()) }; SHARDS], secrets, names }
     }
 }
 
-impl LimitStore for Table {
-    fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<Verdict> {
+impl LimitStore for MemoryStore {
+    fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<WindowState> {
         let now = milliseconds(now);
         let (used, ends) = self.count(self.hash(key), milliseconds(key.rate.period()), now);
-        Ok(Verdict { used: u64::from(used), reset: Duration::from_millis(ends.saturating_sub(now)) })
+        Ok(WindowState { used: u64::from(used), reset: Duration::from_millis(ends.saturating_sub(now)) })
     }
 }
 
-impl Table {
+impl MemoryStore {
     /// Folded multiplications with secret factors, as foldhash and ahash do it: 30 instructions, where the SipHash of the standard
     /// library takes 300 for a key in pieces. Nobody outside sees a hash. A route is known by where its pattern lies, which does not
     /// move while the application serves that owns it and this table.
@@ -56,7 +56,7 @@ impl Table {
         let (who, family) = match key.client {
             Client::Address(IpAddr::V4(address)) => (u64::from(address.to_bits()), 4),
             Client::Address(IpAddr::V6(address)) => ((address.to_bits() >> 64) as u64, 6),
-            Client::Named(name) => (self.names.hash_one(name), 0),
+            Client::Key(name) => (self.names.hash_one(name), 0),
         };
         let [a, b, c, d] = self.secrets;
         let rate = u64::from(key.rate.amount()) << 32 | key.rate.period().as_secs();
@@ -65,7 +65,7 @@ impl Table {
 
     /// Counts one, and says how many it makes and when the window ends.
     fn count(&self, hash: u64, period: u64, now: u64) -> (u32, u64) {
-        let (shard, set) = place(hash);
+        let (shard, set) = position(hash);
         let Some(shard) = self.shards.get(shard) else { return (0, now) };
         // A panic while it was locked cannot leave more than one wrong count behind.
         let mut slots = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +92,7 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// Shard and set, from bits that are not all in the tag.
-fn place(hash: u64) -> (usize, usize) {
+fn position(hash: u64) -> (usize, usize) {
     let (high, middle) = (hash >> 58, (hash << 6) >> 32);
     (high as usize, ((middle * SETS as u64) >> 32) as usize)
 }
@@ -124,14 +124,14 @@ mod tests {
         z ^ (z >> 31)
     }
 
-    fn bytes(table: &Table) -> usize {
+    fn bytes(table: &MemoryStore) -> usize {
         let slots: usize = table.shards.iter().map(|shard| shard.lock().unwrap().capacity()).sum();
-        slots * size_of::<Slot>() + size_of::<Table>()
+        slots * size_of::<Slot>() + size_of::<MemoryStore>()
     }
 
     #[test]
     fn a_million_keys_stay_within_eight_megabytes() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         assert!(bytes(&table) < 4096);
         for key in 0..1_000_000 {
             assert_eq!(table.count(hash(key), 60_000, key / 1000).0, 1);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_keys_are_all_remembered() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         for round in 1..=3 {
             let right = (0..100_000).filter(|&key| table.count(hash(key), 60_000, 0).0 == round).count();
             assert!(right > 99_900, "round {round}: {right}");
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn ended_windows_make_room_before_open_ones() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         // All in one set: only bits of the tag differ that the place does not look at.
         let key = |number: u64| 0x1234_5600_0000_0000 | number;
         let long = 600_000;
@@ -173,7 +173,7 @@ mod tests {
         }
         // And now, without an ended one, the window that ends first.
         table.count(key(12), long, 4000);
-        let slots = table.shards[place(key(0)).0].lock().unwrap();
+        let slots = table.shards[position(key(0)).0].lock().unwrap();
         let known = |number: &u64| slots.iter().any(|&slot| slot != 0 && unpacked(slot).0 == key(*number) & TAG);
         assert_eq!((0..4).filter(known).count(), 3);
         assert_eq!((8..13).filter(known).count(), 5);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_window_opens_with_its_first_hit_and_ends_on_the_millisecond() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         let cases = [
             (12_345, 1, 72_345),
             (12_345, 2, 72_345),
@@ -205,17 +205,17 @@ mod tests {
             assert_eq!(unpacked(packed(tag, ends, count)), (tag, ends, count));
         }
         for number in 0..100_000 {
-            let (shard, set) = place(hash(number));
+            let (shard, set) = position(hash(number));
             assert!(shard < SHARDS && set < SETS);
         }
-        assert_eq!(place(u64::MAX), (SHARDS - 1, SETS - 1));
+        assert_eq!(position(u64::MAX), (SHARDS - 1, SETS - 1));
         assert!(milliseconds(Duration::MAX) + milliseconds(Duration::MAX) <= TAG);
     }
 
     #[test]
     fn a_count_ends_at_its_ceiling() {
-        let table = Table::default();
-        let (shard, set) = place(hash(1));
+        let table = MemoryStore::default();
+        let (shard, set) = position(hash(1));
         table.count(hash(1), 1000, 0);
         table.shards[shard].lock().unwrap()[set * WAYS] = packed(hash(1) & TAG, 1000, u32::MAX);
         assert_eq!(table.count(hash(1), 1000, 0).0, u32::MAX);
@@ -223,11 +223,11 @@ mod tests {
 
     #[test]
     fn what_differs_is_counted_apart() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         let rates = ["5/minute", "6/minute", "5/hour"].map(|text| rate::parse(text).unwrap().remove(0));
         let addresses =
             ["0.0.0.6", "192.0.2.1", "2001:db8::", "2001:db8:0:1::", "::"].map(|text| text.parse().unwrap());
-        let names = ["a", "b", "192.0.2.1"].map(Client::Named);
+        let names = ["a", "b", "192.0.2.1"].map(Client::Key);
         let clients: Vec<_> = addresses.map(Client::Address).into_iter().chain(names).collect();
         for used in 1..=2 {
             for route in ["/a", "/b"] {
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn threads_count_every_hit_once() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         let passed: usize = std::thread::scope(|scope| {
             let hammer = || (0..10_000).filter(|_| table.count(hash(1), 60_000, 0).0 <= 1234).count();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(hammer)).collect();

@@ -27,10 +27,10 @@ impl<S: Socket> Conn<S> {
         let exchange = Exchange::of_head(bytes, held.head.clone(), self.peer, began);
         self.stage = Stage::Away;
         if context.office.elsewhere.is_none() {
-            let answer = exchange.run::<P>(context.app, App::decide_blocking);
+            let answer = exchange.run::<P>(context.app, App::check_head_blocking);
             return self.decided(answer, desk, context, probe);
         }
-        self.submit(Arc::new(exchange), App::decide_blocking, desk, context, probe)
+        self.submit(Arc::new(exchange), App::check_head_blocking, desk, context, probe)
     }
 
     /// The pool has decided: the body is received, or the response goes out.
@@ -51,7 +51,7 @@ impl<S: Socket> Conn<S> {
         let bytes = input.get(*at..).unwrap_or_default();
         let waits = self.http.awaits_continue(bytes, head);
         desk.tools.response = std::mem::take(&mut answer.response);
-        let admission = answer.admission.take().unwrap_or(Admission::Answered);
+        let admission = answer.admission.take().unwrap_or(Admission::Responded);
         let answered = self.follow(admission, waits, bytes, head, &mut desk.tools, context, probe);
         if answered.is_none() {
             held.verdict = desk.tools.verdict.take();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Conn;
 use crate::app::request::Request;
 use crate::app::response::Response;
-use crate::app::sent::OnSent;
+use crate::app::sent::SentCallbacks;
 use crate::http1::status::StatusCode;
 use crate::net::deadline::Millis;
 use crate::net::desk::{Context, Tools, Verdict};
@@ -15,7 +15,7 @@ use crate::wire::probe::NoProbe;
 
 /// A response of which not all is with the kernel. Told when it is, or else when it is dropped: its connection is gone.
 pub(crate) struct Completion {
-    on_sent: Option<Box<OnSent>>,
+    on_sent: Option<Box<SentCallbacks>>,
     status: StatusCode,
     /// Where the content lies that waits in the output.
     content: Range<usize>,
@@ -28,7 +28,12 @@ pub(crate) struct Completion {
 impl Completion {
     /// A response whose content lies there in the output; `ends`: it is all of it.
     #[cold]
-    pub(super) fn new(on_sent: Box<OnSent>, status: StatusCode, content: Range<usize>, ends: bool) -> Completion {
+    pub(super) fn new(
+        on_sent: Box<SentCallbacks>,
+        status: StatusCode,
+        content: Range<usize>,
+        ends: bool,
+    ) -> Completion {
         let end = ends.then_some(content.end);
         Completion { on_sent: Some(on_sent), status, content, end, left: 0 }
     }
@@ -57,7 +62,7 @@ impl Completion {
 
     fn tell(&mut self, complete: bool) {
         if let Some(on_sent) = self.on_sent.take() {
-            on_sent.tell(self.status, self.left, complete);
+            on_sent.notify(self.status, self.left, complete);
         }
     }
 }
@@ -89,7 +94,7 @@ pub(super) fn instant(began: Millis, now: Millis) -> Option<Instant> {
 #[cold]
 pub(super) fn note_begin(request: &mut Request<'_>, began: Millis, context: &Context<'_>) {
     if let Some(began) = instant(began, context.moment.now) {
-        request.begin(began);
+        request.start_clock(began);
     }
 }
 
@@ -130,7 +135,7 @@ impl<S: Socket> Conn<S> {
         if let Some(Verdict::Answered(mut response)) = held.verdict.take()
             && let Some(on_sent) = response.take_on_sent()
         {
-            on_sent.tell_left();
+            on_sent.notify_client_left();
         }
     }
 }

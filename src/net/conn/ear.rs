@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use crate::app::error::Error;
-use crate::app::hook::Origin;
-use crate::app::told::{Listener, Step};
+use crate::app::hook::Callsite;
+use crate::app::told::{HandlerEvent, Observer};
 use crate::wire::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
@@ -15,10 +15,10 @@ pub(super) struct Ear<'p, P> {
     pub(super) probe: &'p mut P,
 }
 
-impl<P: Probe> Listener for Ear<'_, P> {
+impl<P: Probe> Observer for Ear<'_, P> {
     #[inline(always)]
     #[track_caller]
-    fn hear(&mut self, step: Step<'_>) {
+    fn observe(&mut self, step: HandlerEvent<'_>) {
         if P::ON {
             self.tell(step);
         }
@@ -27,22 +27,31 @@ impl<P: Probe> Listener for Ear<'_, P> {
 
 impl<P: Probe> Ear<'_, P> {
     #[track_caller]
-    fn tell(&mut self, step: Step<'_>) {
-        let ran =
-            |phase, Origin { name, place }, number, stopped| Event::HookRan { phase, name, place, number, stopped };
+    fn tell(&mut self, step: HandlerEvent<'_>) {
+        let ran = |phase, Callsite { name, location: place }, number, stopped| Event::HookRan {
+            phase,
+            name,
+            place,
+            number,
+            stopped,
+        };
         let (event, answer) = match step {
-            Step::Before { origin, number, answer } => (ran(Phase::Before, origin, number, answer.is_some()), answer),
-            Step::Guard { origin, number, answer } => (ran(Phase::Guard, origin, number, answer.is_some()), answer),
-            Step::After { origin, number } => (ran(Phase::After, origin, number, false), None),
-            Step::Handler(route) => {
-                let Origin { name, place } = route.origin;
+            HandlerEvent::Before { origin, number, answer } => {
+                (ran(Phase::Before, origin, number, answer.is_some()), answer)
+            }
+            HandlerEvent::Guard { origin, number, answer } => {
+                (ran(Phase::Guard, origin, number, answer.is_some()), answer)
+            }
+            HandlerEvent::After { origin, number } => (ran(Phase::After, origin, number, false), None),
+            HandlerEvent::HandlerStart(route) => {
+                let Callsite { name, location: place } = route.callsite;
                 (Event::HandlerStart { handler: Handler { name, place }, blocking: false }, None)
             }
-            Step::Handled => (Event::HandlerRan { panicked: false, ns: None }, None),
-            Step::Panicked => (Event::HandlerRan { panicked: true, ns: None }, None),
+            HandlerEvent::HandlerEnd => (Event::HandlerRan { panicked: false, ns: None }, None),
+            HandlerEvent::Panicked => (Event::HandlerRan { panicked: true, ns: None }, None),
         };
         self.probe.event(self.connection, event);
-        if let Some((which, rate)) = answer.and_then(|error| Some((error.message(), error.used_up()?))) {
+        if let Some((which, rate)) = answer.and_then(|error| Some((error.message(), error.rate_limit_exceeded()?))) {
             let event = Event::RateLimited { which, value: rate.amount, retry_after: rate.retry_after };
             self.probe.event(self.connection, event);
         }
@@ -58,7 +67,7 @@ pub(super) struct Record<P> {
 
 /// Something that ran elsewhere.
 pub(crate) enum Note {
-    Hook { phase: Phase, origin: Origin, number: usize, stopped: bool, ns: u64 },
+    Hook { phase: Phase, origin: Callsite, number: usize, stopped: bool, ns: u64 },
     Limited { which: String, value: u64, retry_after: u64 },
     Handler { panicked: bool, ns: u64 },
 }
@@ -72,10 +81,10 @@ impl<P: Probe> Record<P> {
         self.notes
     }
 
-    fn hook(&mut self, phase: Phase, origin: Origin, number: usize, answer: Option<&Error>) {
+    fn hook(&mut self, phase: Phase, origin: Callsite, number: usize, answer: Option<&Error>) {
         let ns = self.lap();
         self.notes.push(Note::Hook { phase, origin, number, stopped: answer.is_some(), ns });
-        if let Some((error, rate)) = answer.and_then(|error| Some((error, error.used_up()?))) {
+        if let Some((error, rate)) = answer.and_then(|error| Some((error, error.rate_limit_exceeded()?))) {
             let (which, value, retry_after) = (error.message().to_owned(), rate.amount, rate.retry_after);
             self.notes.push(Note::Limited { which, value, retry_after });
         }
@@ -88,19 +97,19 @@ impl<P: Probe> Record<P> {
     }
 }
 
-impl<P: Probe> Listener for Record<P> {
+impl<P: Probe> Observer for Record<P> {
     #[inline(always)]
-    fn hear(&mut self, step: Step<'_>) {
+    fn observe(&mut self, step: HandlerEvent<'_>) {
         if !P::ON {
             return;
         }
         match step {
-            Step::Before { origin, number, answer } => self.hook(Phase::Before, origin, number, answer),
-            Step::Guard { origin, number, answer } => self.hook(Phase::Guard, origin, number, answer),
-            Step::After { origin, number } => self.hook(Phase::After, origin, number, None),
-            Step::Handler(_) => _ = self.lap(), // told when it was handed over
-            Step::Handled | Step::Panicked => {
-                let (panicked, ns) = (matches!(step, Step::Panicked), self.lap());
+            HandlerEvent::Before { origin, number, answer } => self.hook(Phase::Before, origin, number, answer),
+            HandlerEvent::Guard { origin, number, answer } => self.hook(Phase::Guard, origin, number, answer),
+            HandlerEvent::After { origin, number } => self.hook(Phase::After, origin, number, None),
+            HandlerEvent::HandlerStart(_) => _ = self.lap(), // told when it was handed over
+            HandlerEvent::HandlerEnd | HandlerEvent::Panicked => {
+                let (panicked, ns) = (matches!(step, HandlerEvent::Panicked), self.lap());
                 self.notes.push(Note::Handler { panicked, ns });
             }
         }
@@ -112,7 +121,7 @@ impl<P: Probe> Listener for Record<P> {
 pub(super) fn read_out<P: Probe>(notes: &[Note], connection: u64, probe: &mut P) {
     for note in notes {
         let event = match note {
-            Note::Hook { phase, origin: Origin { name, place }, number, stopped, ns } => {
+            Note::Hook { phase, origin: Callsite { name, location: place }, number, stopped, ns } => {
                 Event::HookRun { phase: *phase, name, place, number: *number, stopped: *stopped, ns: *ns }
             }
             Note::Limited { which, value, retry_after } => {

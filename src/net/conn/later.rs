@@ -10,8 +10,8 @@ use super::pooled::Pooled;
 use super::upload::Intake;
 use super::{Conn, Fate, Stage, completion};
 use crate::app::app::{Admission, App};
-use crate::app::body::Source;
-use crate::app::request::{Admitted, Ledger, Request};
+use crate::app::body::GuardedSource;
+use crate::app::request::{Admitted, Request, RequestContext};
 use crate::app::response::Response;
 use crate::app::upload::Pipe;
 use crate::guard::panics::catch;
@@ -38,7 +38,7 @@ pub(crate) struct Exchange {
     /// When its first byte was read.
     began: Instant,
     /// What it has in common with whatever answers in its handler's place.
-    ledger: Arc<Ledger>,
+    ledger: Arc<RequestContext>,
     /// What it has in the sum of all bodies.
     _share: Option<Share>,
 }
@@ -58,7 +58,7 @@ type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> O
 impl Drop for Answer {
     fn drop(&mut self) {
         if let Some(on_sent) = self.response.take_on_sent() {
-            on_sent.tell_left();
+            on_sent.notify_client_left();
         }
     }
 }
@@ -97,7 +97,7 @@ impl<P: Probe> Promise<'_, P> {
 impl<P: Probe> Drop for Promise<'_, P> {
     fn drop(&mut self) {
         let Some(reply) = self.reply.take() else { return };
-        let failed = catch(|| self.exchange.run::<P>(self.app, App::lost));
+        let failed = catch(|| self.exchange.run::<P>(self.app, App::worker_lost));
         let plain = || Answer {
             response: Response::new(StatusCode::INTERNAL_SERVER_ERROR),
             notes: Vec::new(),
@@ -116,9 +116,9 @@ impl Exchange {
 
     fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
         let body = self.bytes.get(self.body.clone()).unwrap_or_default();
-        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.shared_state());
-        request.begin(self.began);
-        request.share(&self.ledger);
+        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.app_state());
+        request.start_clock(self.began);
+        request.join_context(&self.ledger);
         request
     }
 
@@ -219,7 +219,7 @@ impl<S: Socket> Conn<S> {
                 if P::ON {
                     probe.event(self.id, Event::LimitHit { which: "pool", value: elsewhere.pool.bound() as u64 });
                 }
-                let answer = exchange.run::<P>(context.app, App::too_busy);
+                let answer = exchange.run::<P>(context.app, App::overloaded);
                 self.complete(answer, desk, context, probe)
             }
         }
@@ -252,7 +252,7 @@ impl<S: Socket> Conn<S> {
             return Fate::Wait;
         }
         let exchange = exchange.clone();
-        let answer = exchange.run::<P>(context.app, App::too_slow);
+        let answer = exchange.run::<P>(context.app, App::timed_out);
         self.complete(answer, desk, context, probe)
     }
 
@@ -280,13 +280,15 @@ impl<S: Socket> Conn<S> {
                 self.tell_refused(reject, context, probe);
             }
             answer = exchange.run::<P>(context.app, |app, request, response, record| {
-                app.refuse(reject, request, response, record);
+                app.reject(reject, request, response, record);
                 None
             });
             ear::read_out(&answer.notes, self.id, probe);
         }
         if let Some(elsewhere) = &context.office.elsewhere {
-            answer.response.unblock(|source| Source::new(Pooled::new(source, elsewhere.pool.clone())));
+            answer
+                .response
+                .replace_blocking_source(|source| GuardedSource::new(Pooled::new(source, elsewhere.pool.clone())));
         }
         desk.tools.response = std::mem::take(&mut answer.response);
         _ = self.encode(&mut desk.tools, last, context, probe);
@@ -340,7 +342,7 @@ impl<S: Socket> Conn<S> {
             peer: self.peer,
             pipe,
             began,
-            ledger: admitted.as_mut().and_then(Admitted::take_ledger).unwrap_or_default(),
+            ledger: admitted.as_mut().and_then(Admitted::take_context).unwrap_or_default(),
             admitted: Mutex::new(admitted),
             _share: held.share.take(),
         };

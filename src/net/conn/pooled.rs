@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::app::body::{BodySource, Pull, Source, Wake};
+use crate::app::body::{BodySource, GuardedSource, Pull, Wake};
 use crate::net::pool::Pool;
 
 /// A source whose pulls wait for a thread instead of for what the source waits for.
@@ -16,7 +16,7 @@ struct Shared(Mutex<State>);
 
 struct State {
     /// Away while a thread pulls.
-    source: Option<Source>,
+    source: Option<GuardedSource>,
     piece: Vec<u8>,
     /// What the last pull came to, with its bytes in `piece`.
     pulled: Option<io::Result<Pull>>,
@@ -24,7 +24,7 @@ struct State {
 }
 
 impl Pooled {
-    pub(super) fn new(source: Source, pool: Pool) -> Pooled {
+    pub(super) fn new(source: GuardedSource, pool: Pool) -> Pooled {
         let state = State { source: Some(source), piece: Vec::new(), pulled: None, wake: None };
         Pooled { shared: Arc::new(Shared(Mutex::new(state))), pool }
     }

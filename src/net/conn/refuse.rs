@@ -29,13 +29,13 @@ impl<S: Socket> Conn<S> {
         debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
         let head = if self.http.keeps_head() { head } else { &blank };
-        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
         tools.began.get_or_insert(context.moment.now);
         if let Some(response) = take_up(&mut request, tools, context) {
             return self.answer_late(response, bytes, tools, context, probe);
         }
         tools.response.reset();
-        context.app.refuse(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
+        context.app.reject(reject, &mut request, &mut tools.response, &mut Ear { connection: self.id, probe });
         self.encode(tools, true, context, probe)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Conn, Fate, Held, Stage, completion};
-use crate::app::body::{A_TURN, Pull, Source};
-use crate::app::hook::Origin;
+use crate::app::body::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
+use crate::app::hook::Callsite;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
@@ -22,12 +22,12 @@ pub(super) const PIECE: usize = 64 * 1024;
 
 /// A body on its way out.
 pub(super) struct Stream {
-    source: Source,
+    source: GuardedSource,
     length: Length,
     /// What a known length still promises.
     left: u64,
     /// The handler that returned it, where it runs on the loop.
-    maker: Option<Origin>,
+    maker: Option<Callsite>,
     /// Where the content of the piece at hand lies in the output, between what frames it.
     content: Range<usize>,
 }
@@ -37,9 +37,9 @@ impl<S: Socket> Conn<S> {
     #[cold]
     pub(super) fn begin_stream(
         &mut self,
-        mut source: Source,
+        mut source: GuardedSource,
         length: Length,
-        maker: Option<Origin>,
+        maker: Option<Callsite>,
         context: &Context<'_>,
     ) {
         let (mailbox, key) = (context.office.mailbox.clone(), context.key);
@@ -53,7 +53,7 @@ impl<S: Socket> Conn<S> {
     pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
         self.forget_request();
         let mut sent = 0;
-        while sent < A_TURN {
+        while sent < MAX_BYTES_PER_TICK {
             let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
             let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
             let began = context.moment.watching.then(Instant::now);
@@ -64,7 +64,7 @@ impl<S: Socket> Conn<S> {
             if let Some(completion) = held.completions.last_mut() {
                 completion.content(stream.content.clone());
             }
-            sent += held.output.len().max(stream.source.weight());
+            sent += held.output.len().max(stream.source.cost());
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
                 Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),

@@ -1,7 +1,7 @@
 //! How a connection leaves HTTP: behind the 101 its socket belongs to somebody else (RFC 9110 §7.8).
 
 use super::{Conn, Stage};
-use crate::app::body::Switch;
+use crate::app::body::UpgradeCallback;
 use crate::app::response::Response;
 use crate::http1::status::StatusCode;
 use crate::net::socket::Socket;
@@ -16,7 +16,7 @@ impl<S: Socket> Conn<S> {
         if status != StatusCode::SWITCHING_PROTOCOLS || self.http.expects_body() {
             return false;
         }
-        let switch = source.switch();
+        let switch = source.take_upgrade();
         let begins = switch.is_some();
         if begins {
             self.http.switched();
@@ -27,7 +27,7 @@ impl<S: Socket> Conn<S> {
     }
 
     /// What the socket's new owner gets: the socket, the bytes behind the request, and control.
-    pub(crate) fn switched(mut self) -> Option<(S, Vec<u8>, Switch)> {
+    pub(crate) fn switched(mut self) -> Option<(S, Vec<u8>, UpgradeCallback)> {
         self.forget_request();
         let mut held = self.held?;
         Some((self.socket, held.input.split_off(held.at.min(held.input.len())), held.switch?))

@@ -7,11 +7,11 @@ use percent_encoding::percent_decode;
 
 use super::ear::Ear;
 use super::{Conn, outcome};
-use crate::app::hook::Origin;
+use crate::app::hook::Callsite;
 use crate::app::request::Request;
 use crate::app::response::Response;
 use crate::app::router::Route;
-use crate::app::tree::Try;
+use crate::app::tree::Candidate;
 use crate::http1::connection::Event as Received;
 use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
@@ -110,9 +110,9 @@ impl<S: Socket> Conn<S> {
     ) -> bool {
         let told = request.is_admitted(); // when the head was here
         let found = if told { context.app.find(request).ok() } else { self.tell_routing(request, context, probe) };
-        let handled = context.app.handle_told(request, response, &mut Ear { connection: self.id, probe });
+        let handled = context.app.handle_observed(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
-            let Origin { name, place } = route.origin;
+            let Callsite { name, location: place } = route.callsite;
             probe.event(self.id, Event::HandlerStart { handler: Handler { name, place }, blocking: true });
         }
         handled
@@ -142,7 +142,7 @@ impl<S: Socket> Conn<S> {
             let near = !is_it && told.near && (fits || told.matched);
             let telling = near && found.is_err() && shown < NEAR_MISSES;
             shown += usize::from(telling);
-            let Try { route: number, segment, .. } = *told;
+            let Candidate { route: number, segment, .. } = *told;
             probe.event(
                 self.id,
                 Event::RouteTry { id: number, method, pattern, matched, segment, reason, near, telling },
@@ -153,10 +153,10 @@ impl<S: Socket> Conn<S> {
             Ok(route) => {
                 let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
                 let params: Vec<_> = route.pattern.params().zip((0..).map(value)).collect();
-                let (pattern, place) = (route.pattern.text(), route.origin.place);
+                let (pattern, place) = (route.pattern.text(), route.callsite.location);
                 probe.event(self.id, Event::RouteMatch { id, pattern, place, params: &params, search });
             }
-            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed(miss), search }),
+            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed_methods(miss), search }),
         }
         found.ok()
     }

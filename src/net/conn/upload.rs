@@ -40,7 +40,7 @@ pub(super) struct Intake {
 /// The connection is gone, and the reader learns it.
 impl Drop for Intake {
     fn drop(&mut self) {
-        self.pipe.break_off(ErrorKind::ConnectionAborted, "the client has left");
+        self.pipe.fail(ErrorKind::ConnectionAborted, "the client has left");
     }
 }
 
@@ -65,13 +65,13 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Option<Option<usize>> {
         let waits = self.http.awaits_continue(bytes, head);
-        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.shared_state());
+        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
         if let Some(began) = tools.began {
             note_begin(&mut request, began, context);
         }
         tools.response.reset();
         let found = context.app.find(&mut request);
-        if P::ON && probe.hears() && context.app.decides_ahead(found) {
+        if P::ON && probe.hears() && context.app.has_head_hooks(found) {
             self.tell_routing(&mut request, context, probe);
         }
         let mut ear = Ear { connection: self.id, probe: &mut *probe };
@@ -91,17 +91,17 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
-        if P::ON && waits && matches!(admission, Admission::Body(..) | Admission::Answered) {
-            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Answered) });
+        if P::ON && waits && matches!(admission, Admission::Buffered(..) | Admission::Responded) {
+            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Responded) });
         }
         let (limit, streams) = match admission {
-            Admission::Ask(_) if !self.body_is_here(bytes) => {
+            Admission::Offload(_) if !self.body_is_here(bytes) => {
                 self.stage = Stage::Undecided;
                 return Some(None);
             }
-            Admission::Ask(limit) => (limit.unwrap_or(context.settings.limits.body), false),
-            Admission::Answered => return self.answer_early(waits, tools, context, probe),
-            Admission::Body(limit, admitted) => {
+            Admission::Offload(limit) => (limit.unwrap_or(context.settings.limits.body), false),
+            Admission::Responded => return self.answer_early(waits, tools, context, probe),
+            Admission::Buffered(limit, admitted) => {
                 tools.verdict = admitted.map(Verdict::Passed);
                 (limit.unwrap_or(context.settings.limits.body), false)
             }
@@ -157,7 +157,7 @@ impl<S: Socket> Conn<S> {
         for _ in 0..READS_A_TURN {
             let Some(held) = &mut self.held else { return Fate::Wait };
             let Some(intake) = &mut held.intake else { return Fate::Wait };
-            intake.flows = self.http.expects_body() && intake.pipe.wants();
+            intake.flows = self.http.expects_body() && intake.pipe.has_capacity();
             if !intake.flows {
                 self.note_progress(0, context);
                 return Fate::Wait;
@@ -229,7 +229,7 @@ impl<S: Socket> Conn<S> {
             Fault::BodyTimeout | Fault::BodyTooSlow => ErrorKind::TimedOut,
             _ => ErrorKind::InvalidData,
         };
-        intake.pipe.break_off(kind, reject.fault.row().sentence);
+        intake.pipe.fail(kind, reject.fault.row().sentence);
     }
 
     /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head

@@ -68,7 +68,7 @@ impl<P: Probe> Worker<P> {
             }
         }
         self.conns = crate::net::slots::Slots::new();
-        keys.len() + self.upgraded().cut()
+        keys.len() + self.upgraded().shutdown_all()
     }
 
     /// Load balancers ask `/health` now and then: until they have heard, everything goes on. A successor makes that needless.
