@@ -37,9 +37,13 @@ impl Stuck {
         Stuck { process, _client: client }
     }
 
+    /// Sends a signal and waits until the process has taken it: two pending signals of one kind become one (signal(7)).
     fn signal(&self, signal: &str) {
         let process = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+        bounded::eventually("the signal is delivered", || {
+            if is_pending(&process) { Err("pending".into()) } else { Ok(()) }
+        });
     }
 
     fn exit_code(mut self) -> Option<i32> {
@@ -52,6 +56,12 @@ impl Drop for Stuck {
         _ = self.process.kill(); // fails where it has ended, which is the good case
         bounded::exited(&mut self.process);
     }
+}
+
+/// Whether a signal waits for the process to run. Unknown, and so `false`, where there is no `/proc` and after the process has ended.
+fn is_pending(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().filter_map(|line| line.strip_prefix("ShdPnd:")).any(|set| !set.trim().trim_matches('0').is_empty())
 }
 
 /// What stands behind this text in the first line that has it.
