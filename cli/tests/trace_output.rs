@@ -328,7 +328,7 @@ fn calls(seen: &str) -> Vec<String> {
     let fd = accept.rsplit("= ").next().unwrap().trim();
     let about = |(by, line): (&str, String)| {
         let (call, arguments) = line.split_once('(')?;
-        let mut arguments = arguments.split([',', ')']).map(str::trim);
+        let mut arguments = arguments.split([',', ')', '<']).map(str::trim);
         let subject = if call == "epoll_ctl" { arguments.nth(2) } else { arguments.next() };
         (subject == Some(fd) || (call == "epoll_wait" && by == thread)).then(|| call.to_owned())
     };
