@@ -11,10 +11,10 @@ use wirelight::{App, Error, Response, Server, TestConnection, Trace};
 
 #[path = "support/bounded.rs"]
 mod bounded;
+#[path = "../cli/src/experiment_app.rs"]
+mod experiment_app;
 #[path = "support/glass.rs"]
 mod glass;
-#[path = "../cli/src/lab.rs"]
-mod lab;
 #[path = "support/messages.rs"]
 mod messages;
 
@@ -150,7 +150,7 @@ fn watched(app: &App, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
 fn of_experiments() -> String {
     let file: Value = serde_json::from_str(include_str!("../cli/src/experiments.json")).unwrap();
     let experiments = ["experiments", "extras"].into_iter().flat_map(|list| file[list].as_array().unwrap());
-    let app = lab::app(Duration::ZERO);
+    let app = experiment_app::app(Duration::ZERO);
     experiments
         .map(|experiment| {
             watched(&app, |connection| {

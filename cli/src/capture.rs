@@ -1,4 +1,4 @@
-//! A capture file (NDJSON, schema 1) as connections with their bytes and times; any bytes in it end in data or in a sentence.
+//! Reads a capture file (NDJSON, schema 1) into connections with their bytes and times.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,34 +9,34 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::Failure;
+use super::failure::Failure;
 
-/// The bytes of all connections are kept in memory: more than this is a job for tcpdump.
-const MOST_BYTES: u64 = 512 * 1024 * 1024;
-/// The longest line is a write, as much as a socket takes at once; a byte of it takes six at most.
-const MOST_LINE: u64 = 64 * 1024 * 1024;
+/// Largest capture in bytes: all of it is kept in memory.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// Longest line in bytes. It is a write, in which JSON takes up to six bytes for one.
+const MAX_LINE: u64 = 64 * 1024 * 1024;
 
-/// What was recorded.
+/// A recorded trace.
 #[derive(Default)]
 pub(super) struct Capture {
-    /// When the server began, in nanoseconds since 1970.
-    pub(super) began: u64,
-    pub(super) connections: BTreeMap<Number, Connection>,
-    /// Events that the trace lost, by its own count.
+    /// When the server started, in nanoseconds since 1970.
+    pub(super) started: u64,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
+    /// Events that the trace dropped, by its own count.
     pub(super) lost: u64,
-    /// The last line is not all there: whoever wrote it was stopped.
-    pub(super) broken_off: bool,
+    /// The last line is incomplete: the writer was stopped.
+    pub(super) truncated: bool,
 }
 
-/// Which connection: each worker counts its own from 1.
+/// Identifies a connection: each worker numbers its own from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Number {
+pub(super) struct ConnectionId {
     worker: u64,
     connection: u64,
 }
 
-/// As the trace in a terminal has it.
-impl fmt::Display for Number {
+/// Formats it as the terminal trace does.
+impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.worker {
             0 => write!(f, "{}", self.connection),
@@ -45,39 +45,39 @@ impl fmt::Display for Number {
     }
 }
 
-/// One connection.
+/// A connection.
 #[derive(Default)]
 pub(super) struct Connection {
     pub(super) peer: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
-    /// Nanoseconds after the server began.
+    /// Nanoseconds after the server started.
     pub(super) opened: u64,
     pub(super) closed: Option<u64>,
-    pub(super) how: String,
+    pub(super) close_kind: String,
     /// Whether the client closed first.
     pub(super) by_client: bool,
     pub(super) transfers: Vec<Transfer>,
-    /// What the parser said, in order.
-    pub(super) parsed: Vec<Parsed>,
-    /// Bytes that went either way and were not recorded.
+    /// The parser's events, in order.
+    pub(super) events: Vec<ParserEvent>,
+    /// Bytes in either direction that were not recorded.
     pub(super) missing: u64,
-    /// Of each direction: the offsets at which its transfers end, and their times.
+    /// End offset and time of each transfer, by direction.
     received: Vec<(u64, u64)>,
     sent: Vec<(u64, u64)>,
 }
 
-/// Bytes that one call moved.
+/// The bytes of one read or write.
 pub(super) struct Transfer {
     pub(super) from_client: bool,
     pub(super) time: u64,
-    /// In the stream of its direction.
+    /// Offset in the stream of its direction.
     pub(super) offset: u64,
     pub(super) bytes: Vec<u8>,
 }
 
-/// An event of the parser's, as far as the bytes alone decide it.
+/// An event of the parser that depends on the bytes only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Parsed {
+pub(super) enum ParserEvent {
     /// Stream offset; start, end and kind of each span.
     Head(u64, Vec<(u64, u64, String)>),
     /// Decoded length of a body.
@@ -86,27 +86,27 @@ pub(super) enum Parsed {
     Error(u64, String),
 }
 
-/// Reads the capture in a file, `-` being the standard input.
+/// Reads the capture in a file; `-` is the standard input.
 pub(super) fn open(file: &OsString) -> Result<Capture, Failure> {
     let cannot = |error| Failure::usage(format!("cannot read {}: {error}", file.display()));
     let reader: Box<dyn Read> = match file.to_str() {
         Some("-") => Box::new(std::io::stdin()),
         _ => Box::new(File::open(file).map_err(cannot)?),
     };
-    read(BufReader::new(reader.take(MOST_BYTES + 1)), cannot)
+    read(BufReader::new(reader.take(MAX_BYTES + 1)), cannot)
 }
 
-/// Reads a capture line by line. Events of unknown names are passed over: the schema grows.
+/// Reads a capture line by line. Ignores events with unknown names, because the schema grows.
 pub(super) fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> Failure) -> Result<Capture, Failure> {
     let (mut capture, mut line, mut bytes, mut events) = (Capture::default(), Vec::new(), 0, 0);
     for number in 1.. {
         line.clear();
-        bytes += reader.by_ref().take(MOST_LINE + 1).read_until(b'\n', &mut line).map_err(&cannot)? as u64;
-        if line.len() as u64 > MOST_LINE {
-            return Err(Failure::runtime(format!("line {number} of the capture is longer than any that was recorded")));
+        bytes += reader.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line).map_err(&cannot)? as u64;
+        if line.len() as u64 > MAX_LINE {
+            return Err(Failure::runtime(format!("line {number} of the capture is longer than {MAX_LINE} bytes")));
         }
-        if bytes > MOST_BYTES {
-            return Err(Failure::usage(format!("the capture is larger than {MOST_BYTES} bytes")));
+        if bytes > MAX_BYTES {
+            return Err(Failure::usage(format!("the capture is larger than {MAX_BYTES} bytes")));
         }
         if line.is_empty() {
             break;
@@ -114,42 +114,43 @@ pub(super) fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> 
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let wrong = |why: &str| Failure::runtime(format!("line {number} of the capture {why}"));
+        let invalid = |why: &str| Failure::runtime(format!("line {number} of the capture {why}"));
         let event: Value = match serde_json::from_slice(&line) {
             Ok(event) => event,
             Err(_) if events > 0 && !line.ends_with(b"\n") => {
-                capture.broken_off = true;
+                capture.truncated = true;
                 break;
             }
-            Err(error) => return Err(wrong(&format!("is no JSON: {error}"))),
+            Err(error) => return Err(invalid(&format!("is not JSON: {error}"))),
         };
-        let name = event["e"].as_str().ok_or_else(|| wrong("is no event: it has no name in \"e\""))?;
-        capture.note(name, &event).ok_or_else(|| wrong(&format!("has a {name} without all that belongs to it")))?;
+        let name = event["e"].as_str().ok_or_else(|| invalid("is not an event: it has no \"e\""))?;
+        capture.record(name, &event).ok_or_else(|| invalid(&format!("has an incomplete {name}")))?;
         events += 1;
     }
     Ok(capture)
 }
 
 impl Capture {
-    fn note(&mut self, name: &str, event: &Value) -> Option<()> {
+    fn record(&mut self, name: &str, event: &Value) -> Option<()> {
         match name {
-            "server.start" => self.began = event["unix_ns"].as_u64()?,
+            "server.start" => self.started = event["unix_ns"].as_u64()?,
             "probe.drop" => self.lost = self.lost.saturating_add(event["events"].as_u64()?),
             _ if Connection::KNOWN.contains(&name) => {
-                let number = Number { worker: event["w"].as_u64().unwrap_or(0), connection: event["c"].as_u64()? };
-                self.connections.entry(number).or_default().note(name, event, event["t"].as_u64()?)?;
+                let number =
+                    ConnectionId { worker: event["w"].as_u64().unwrap_or(0), connection: event["c"].as_u64()? };
+                self.connections.entry(number).or_default().record(name, event, event["t"].as_u64()?)?;
             }
             _ => {}
         }
         Some(())
     }
 
-    /// What is not in it, for whoever reads what was made of it; none: it is whole.
+    /// Describes what is missing; `None` if the capture is complete.
     pub(super) fn gaps(&self) -> Option<String> {
-        let lost = (self.lost > 0).then(|| format!("{} events were lost while it was recorded", self.lost));
-        let broken = self.broken_off.then(|| "its last line broke off".to_owned());
+        let lost = (self.lost > 0).then(|| format!("{} events were dropped while it was recorded", self.lost));
+        let broken = self.truncated.then(|| "its last line is incomplete".to_owned());
         let gaps: Vec<_> = lost.into_iter().chain(broken).collect();
-        (!gaps.is_empty()).then(|| format!("The capture is not whole: {}.", gaps.join(", ")))
+        (!gaps.is_empty()).then(|| format!("The capture is incomplete: {}.", gaps.join(", ")))
     }
 }
 
@@ -157,7 +158,7 @@ impl Connection {
     const KNOWN: [&str; 7] =
         ["conn.open", "conn.recv", "conn.send", "conn.close", "parse.head", "body.end", "req.error"];
 
-    fn note(&mut self, name: &str, event: &Value, time: u64) -> Option<()> {
+    fn record(&mut self, name: &str, event: &Value, time: u64) -> Option<()> {
         match name {
             "conn.open" => {
                 self.opened = time;
@@ -169,38 +170,40 @@ impl Connection {
             }
             "conn.close" => {
                 self.closed = Some(time);
-                self.how = event["how"].as_str()?.to_owned();
+                self.close_kind = event["how"].as_str()?.to_owned();
                 self.by_client = event["by"] == "client";
             }
             "parse.head" => {
                 let spans = event["spans"].as_array()?.iter().map(span).collect::<Option<_>>()?;
-                self.parsed.push(Parsed::Head(event["off"].as_u64()?, spans));
+                self.events.push(ParserEvent::Head(event["off"].as_u64()?, spans));
             }
-            "body.end" => self.parsed.push(Parsed::Body(event["len"].as_u64()?)),
-            "req.error" => self.parsed.push(Parsed::Error(event["at"].as_u64()?, event["kind"].as_str()?.to_owned())),
+            "body.end" => self.events.push(ParserEvent::Body(event["len"].as_u64()?)),
+            "req.error" => {
+                self.events.push(ParserEvent::Error(event["at"].as_u64()?, event["kind"].as_str()?.to_owned()))
+            }
             _ => {}
         }
         Some(())
     }
 
-    /// Offsets never start again: what lies between two of them was lost.
+    /// Offsets only grow, so a gap between two transfers was not recorded.
     fn transfer(&mut self, from_client: bool, time: u64, n: u64, offset: Option<u64>, bytes: Vec<u8>) {
         let ends = if from_client { &mut self.received } else { &mut self.sent };
-        let behind = ends.last().map_or(0, |(end, _)| *end);
-        let offset = offset.unwrap_or(behind).max(behind);
-        let lost = (offset - behind).saturating_add(n.saturating_sub(bytes.len() as u64));
+        let end = ends.last().map_or(0, |(end, _)| *end);
+        let offset = offset.unwrap_or(end).max(end);
+        let lost = (offset - end).saturating_add(n.saturating_sub(bytes.len() as u64));
         ends.push((offset.saturating_add(n.max(bytes.len() as u64)), time));
         self.missing = self.missing.saturating_add(lost);
         self.transfers.push(Transfer { from_client, time, offset, bytes });
     }
 
-    /// All bytes of one direction.
+    /// Returns all bytes of one direction.
     pub(super) fn stream(&self, from_client: bool) -> Vec<u8> {
         let own = self.transfers.iter().filter(|transfer| transfer.from_client == from_client);
         own.flat_map(|transfer| transfer.bytes.iter().copied()).collect()
     }
 
-    /// When the byte at this offset of one direction came or went.
+    /// Returns when the byte at this offset of one direction was transferred.
     pub(super) fn time_of(&self, from_client: bool, offset: usize) -> u64 {
         let ends = if from_client { &self.received } else { &self.sent };
         let place = ends.partition_point(|(end, _)| *end <= offset as u64);
@@ -208,7 +211,7 @@ impl Connection {
     }
 }
 
-/// A character of the file is the byte of the same number; above 255 there is none.
+/// Decodes text in which each character stands for the byte of the same number.
 fn data(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(c).ok()).collect()
 }

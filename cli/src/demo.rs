@@ -1,17 +1,17 @@
-//! The demo API, by path; knows neither address nor socket.
+//! Builds the demo API: `/health`, `/hello`, `/users`, and what the guided experiments request.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wirelight::{App, Request, json};
 
-use super::lab;
+use super::experiment_app;
 use super::users::{self, Users};
 
-/// When the application was made.
+/// When the application was built.
 struct Started(Instant);
 
-/// The demo: `/health`, `/hello` and `/users`, and what the guided experiments ask for.
+/// Returns the application.
 pub(super) fn app() -> App {
     let mut app = App::new();
     app.state(Started(Instant::now()));
@@ -19,7 +19,7 @@ pub(super) fn app() -> App {
     app.get("/health", health);
     app.get("/hello", hello);
     app.nest("/users", users::router());
-    lab::play(&mut app, Duration::from_millis(300));
+    experiment_app::add_routes(&mut app, Duration::from_millis(300));
     app
 }
 

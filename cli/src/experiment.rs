@@ -1,17 +1,17 @@
-//! The guided experiments, read from the one file that contains them all; `poke/` plays them.
+//! Reads the guided experiments from `experiments.json`; `poke/` plays them.
 
 use serde_json::Value;
 
-use super::glyphs;
+use super::escape;
 
-/// Characters of a piece that are shown.
+/// Longest shown part of a delivery, in characters.
 const SHOWN: usize = 400;
-/// What names one play in the file. See [`Experiment::in_run`].
+/// Marks the run in the file. See [`Experiment::in_run`].
 const RUN: &str = "?run=1 ";
 
 const FILE: &str = include_str!("experiments.json");
 
-/// One experiment: what is sent, what is asked, what comes of it. Its fields are described in `docs/experiments.md`.
+/// An experiment: what is sent, the question, the outcome. Its fields are described in `docs/experiments.md`.
 pub(super) struct Experiment(Value);
 
 /// One step of a delivery.
@@ -20,62 +20,62 @@ pub(super) enum Step {
     Send(Vec<u8>),
     /// Milliseconds until the next step.
     Wait(u64),
-    /// Milliseconds for the server to do something about it.
+    /// Milliseconds in which the server is expected to react.
     Hold(u64),
     HalfClose,
 }
 
-/// The experiments of the list of this name, `experiments` or `extras`.
+/// Returns the list with this name, `experiments` or `extras`.
 pub(super) fn list(name: &str) -> Vec<Experiment> {
     let file: Value = serde_json::from_str(FILE).unwrap_or_default();
     file[name].as_array().into_iter().flatten().cloned().map(Experiment).collect()
 }
 
 impl Experiment {
-    /// A field that is text; empty when it is not there.
+    /// Returns a text field; empty if it is missing.
     pub(super) fn text(&self, field: &str) -> &str {
         self.0[field].as_str().unwrap_or_default()
     }
 
-    /// A field that is a number.
+    /// Returns a number field.
     pub(super) fn number(&self, field: &str) -> Option<u64> {
         self.0[field].as_u64()
     }
 
-    /// A field that is a list of texts.
+    /// Returns a field that is a list of texts.
     pub(super) fn texts(&self, field: &str) -> Vec<&str> {
         texts(&self.0[field])
     }
 
-    /// A field that is a list of statuses; none: it is not there.
+    /// Returns a field that is a list of statuses; `None` if it is missing.
     pub(super) fn statuses(&self, field: &str) -> Option<Vec<u16>> {
         let list = self.0[field].as_array()?;
         Some(list.iter().filter_map(Value::as_u64).map(|status| status as u16).collect())
     }
 
-    /// The outcomes of any server that are right, as in `400 close`. `None`: it needs a route of the demo.
+    /// Returns the outcomes that are right for any server, as in `400 close`. `None` if the experiment needs a route of the demo.
     pub(super) fn right_outcomes(&self) -> Option<Vec<&str>> {
         self.0.get("suite").map(|suite| texts(&suite["right"]))
     }
 
-    /// The outcomes of any server that are tolerated, each with its reason.
+    /// Returns the outcomes that are tolerated, each with its reason.
     pub(super) fn tolerated_outcomes(&self) -> Vec<(&str, String)> {
         let outcomes = self.0["suite"]["tolerated"].as_object().into_iter().flatten();
         outcomes.map(|(outcome, reason)| (outcome.as_str(), reason_of(reason))).collect()
     }
 
-    /// The choices, from 0, that the RFC allows besides the right one.
+    /// Returns the choices, from 0, that the RFC allows besides the right one.
     pub(super) fn allowed(&self) -> Vec<usize> {
         let list = self.0["allowed"].as_array().into_iter().flatten();
         list.filter_map(Value::as_u64).map(|choice| choice as usize).collect()
     }
 
-    /// Whether the client reads only after it has sent everything.
+    /// Returns whether the client reads only after it has sent everything.
     pub(super) fn is_busy(&self) -> bool {
         self.0["busy"] == true
     }
 
-    /// The same experiment with a number of its own where a limit counts by run, so that an earlier play does not use it up.
+    /// Gives the experiment its own run number, so that earlier runs do not use up its rate limit.
     pub(super) fn in_run(mut self, number: u64) -> Experiment {
         for step in self.0["plan"].as_array_mut().into_iter().flatten() {
             let own = step["send"].as_str().filter(|text| text.contains(RUN));
@@ -86,22 +86,22 @@ impl Experiment {
         self
     }
 
-    /// What a server that makes the mistake sends.
-    pub(super) fn answer(&self) -> Option<Vec<u8>> {
+    /// Returns the response of a server that makes the mistake.
+    pub(super) fn bad_response(&self) -> Option<Vec<u8>> {
         self.0["answer"].as_str().map(bytes)
     }
 
-    /// The delivery, step by step.
+    /// Returns the steps of the delivery.
     pub(super) fn steps(&self) -> Vec<Step> {
         self.plan().iter().flat_map(steps).collect()
     }
 
-    /// What is sent, for a reader: line ends visible, repetitions counted.
+    /// Describes what is sent: line ends visible, repetitions counted.
     pub(super) fn delivery(&self) -> String {
         self.plan().iter().map(|step| shown(step) + "\n").collect()
     }
 
-    /// The `wirelight poke` command that sends the same bytes in the same way to `server`, on one line for a shell.
+    /// Returns the `wirelight poke` command that sends the same bytes in the same way to `server`, for a shell.
     pub(super) fn command(&self, server: &str) -> String {
         let (mut text, mut at, mut sent, mut cuts, mut gap) = (String::new(), Vec::new(), 0, String::new(), 0);
         let mut options = Vec::new();
@@ -126,12 +126,12 @@ impl Experiment {
             cuts = format!("--at {} --gap {gap}ms", at.join(","));
         }
         options.extend(self.number("room").map(|rate| format!("--slow-read {}KiB/s,2s", rate >> 10)));
-        options.extend(self.answer().map(|answer| format!("--response '{}'", escaped(&answer))));
+        options.extend(self.bad_response().map(|answer| format!("--response '{}'", escaped(&answer))));
         let words = [format!("wirelight poke {server} '{text}'"), cuts].into_iter().chain(options);
         words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The same experiment with another path in the place of `/hello` and `/echo`, for servers that have neither.
+    /// Replaces `/hello` and `/echo` by `path`, for servers that have neither.
     pub(super) fn at_path(mut self, path: &str) -> Experiment {
         for step in self.0["plan"].as_array_mut().into_iter().flatten() {
             if let Some(text) = step["send"].as_str().map(|text| replaced(text, path)) {
@@ -145,14 +145,14 @@ impl Experiment {
         self.0["plan"].as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// All that it sends, in one piece.
+    /// Returns all bytes that are sent.
     pub(super) fn sent(&self) -> Vec<u8> {
         let sent = |step| if let Step::Send(bytes) = step { bytes } else { Vec::new() };
         self.steps().into_iter().flat_map(sent).collect()
     }
 }
 
-/// `bytes` in pieces of `every`, with pauses of `gap` milliseconds between them.
+/// Returns the steps that send `bytes` in pieces of `every`, with pauses of `gap` milliseconds between them.
 pub(super) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
     let mut steps = Vec::new();
     for piece in bytes.chunks(every.max(1)) {
@@ -164,7 +164,7 @@ pub(super) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
     steps
 }
 
-/// Puts `path` where a request line, whole or begun, has a path of the demo.
+/// Puts `path` where a complete or partial request line has a path of the demo.
 fn replaced(text: &str, path: &str) -> String {
     text.replace(" /hello", &format!(" {path}")).replace(" /echo", &format!(" {path}"))
 }
@@ -186,7 +186,7 @@ fn steps(step: &Value) -> Vec<Step> {
 fn shown(step: &Value) -> String {
     let number = |field: &str| step[field].as_u64();
     if let Some(text) = step["send"].as_str() {
-        let text = glyphs::shortened(&bytes(text), SHOWN).replace('␊', "␊\n");
+        let text = escape::shortened(&bytes(text), SHOWN).replace('␊', "␊\n");
         let notes = [
             number("every").map(|every| format!("(in pieces of {every}, {} ms apart)", number("gap").unwrap_or(0))),
             number("times").map(|times| format!("({times} times in a row)")),
@@ -202,13 +202,13 @@ fn shown(step: &Value) -> String {
     }
 }
 
-/// Returns the reason of this name in the file.
+/// Returns the reason with this name.
 fn reason_of(name: &Value) -> String {
     let file: Value = serde_json::from_str(FILE).unwrap_or_default();
     name.as_str().and_then(|name| file["reasons"][name].as_str()).unwrap_or_default().to_owned()
 }
 
-/// The bytes in the notation of `wirelight poke`, without anything that a shell would see between single quotes.
+/// Escapes bytes in the notation of `wirelight poke`, safe between single quotes in a shell.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::new();
     for byte in bytes {
@@ -225,7 +225,7 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// A character of the file is the byte of the same number.
+/// Decodes text in which each character stands for the byte of the same number.
 fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
 }

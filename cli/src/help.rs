@@ -1,4 +1,4 @@
-//! What `--help` prints: the command, and each subcommand by itself on one screen of 80 columns and 24 lines.
+//! Holds what `--help` prints: a page for the command and one for each subcommand, each at most 80 columns and 23 lines.
 
 /// `wirelight --help`.
 pub(super) const OVERVIEW: &str = "\
@@ -37,7 +37,7 @@ Options win over the environment variables in brackets:
                      It goes to stderr; to stdout if only that is a pipe
   --trace-bytes N    bytes of each read and write to show, or all [1024]
   --trace-src        with each event, the line of source that reports it
-  --record FILE      write the whole trace to FILE, as --trace=json does
+  --record FILE      write all events to FILE; after a restart, to FILE.1, …
   --show-secrets     show the values of Authorization, Cookie, Set-Cookie, … too
   --color WHEN       auto, always or never [auto; NO_COLOR means never]
   -V, --version      print the version

@@ -1,4 +1,4 @@
-//! Log lines on their way to stderr, which nobody waits for: whoever reads it may have stopped, and the server must not stop with them.
+//! Logs to stderr from a thread of its own, so that a reader that has stopped does not stop the server.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use env_logger::fmt::style::{AnsiColor, Style};
 
-/// Lines that wait for a slow reader; what comes on top of them is lost.
-const MOST: usize = 4_096;
-/// How long the end of the command waits for a reader that may have stopped.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Lines that may wait for a slow reader; further lines are dropped.
+const MAX_LINES: usize = 4_096;
+/// How long the command waits at its end for the lines to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The logger as long as it lives; its end waits for the lines that are on their way.
+/// Keeps the logger; dropping it waits until the lines are written.
 pub(super) struct Logging(SyncSender<Message>);
 
 enum Message {
     Line(Vec<u8>),
-    /// Answered when all before it is written.
-    End(Sender<()>),
+    /// Acknowledged when everything before it is written.
+    Flush(Sender<()>),
 }
 
 struct Queue(SyncSender<Message>);
 
-/// Logs to stderr. `color`: `None` means on a terminal, unless NO_COLOR is set. `quiet`: without RUST_LOG, only warnings and errors,
-/// since a trace shows the rest.
+/// Starts logging to stderr. Without a `color`, lines are colored on a terminal unless NO_COLOR is set. If `quiet` and
+/// without RUST_LOG, only warnings and errors are logged: a trace shows the rest.
 pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
-    let (queue, lines) = sync_channel(MOST);
-    let shown = || io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let colored = color.unwrap_or_else(shown);
+    let (queue, lines) = sync_channel(MAX_LINES);
+    let terminal = || io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colored = color.unwrap_or_else(terminal);
     let style = if colored { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
     let mut builder = env_logger::Builder::new();
     builder.format(move |out, record| {
         let (time, level, bracket) =
-            (spelled(out.timestamp()), out.default_level_style(record.level()), bracket(colored));
+            (timestamp(out.timestamp()), out.default_level_style(record.level()), bracket(colored));
         write!(out, "{bracket}[{bracket:#}{time} {level}{:<5}{level:#} ", record.level())?;
         writeln!(out, "{}{bracket}]{bracket:#} {}", record.target(), record.args())
     });
@@ -46,13 +46,13 @@ pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     if writer.is_ok() {
         builder.target(env_logger::Target::Pipe(Box::new(Queue(queue.clone()))));
     }
-    // Fails only when a logger is there already, and then that one serves.
+    // Fails only if there is a logger already; that one is used.
     let _ = builder.try_init();
     Logging(queue)
 }
 
-/// The time of a line. After 9999 it has no text: the line is written all the same.
-fn spelled(time: impl Display) -> String {
+/// Formats the time of a line. Formatting fails after the year 9999; the line is written with `-` then.
+fn timestamp(time: impl Display) -> String {
     let mut text = String::new();
     if write!(text, "{time}").is_err() {
         text.replace_range(.., "-");
@@ -67,16 +67,15 @@ fn bracket(colored: bool) -> Style {
 fn write(lines: &Receiver<Message>) {
     for message in lines {
         match message {
-            // Where stderr is gone there is nobody to tell.
-            Message::Line(line) => _ = io::stderr().write_all(&line),
-            Message::End(answer) => _ = answer.send(()),
+            Message::Line(line) => _ = io::stderr().write_all(&line), // fails if stderr is closed
+            Message::Flush(done) => _ = done.send(()),
         }
     }
 }
 
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = self.0.try_send(Message::Line(line.to_vec())); // full: the line is lost
+        let _ = self.0.try_send(Message::Line(line.to_vec())); // fails if the queue is full: the line is dropped
         Ok(line.len())
     }
 
@@ -87,9 +86,9 @@ impl Write for Queue {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        let (answer, answered) = channel();
-        if self.0.try_send(Message::End(answer)).is_ok() {
-            let _ = answered.recv_timeout(PATIENCE);
+        let (done, flushed) = channel();
+        if self.0.try_send(Message::Flush(done)).is_ok() {
+            let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
         }
     }
 }
@@ -109,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_time_without_a_text_costs_no_line() {
-        assert_eq!(spelled("1994-11-06T08:49:37Z"), "1994-11-06T08:49:37Z");
-        assert_eq!(spelled(Timeless), "-");
+        assert_eq!(timestamp("1994-11-06T08:49:37Z"), "1994-11-06T08:49:37Z");
+        assert_eq!(timestamp(Timeless), "-");
     }
 }

@@ -1,4 +1,4 @@
-//! What people paste into `explain`: recognises curl's output, dumps, other protocols and what is not HTTP, and finds the messages in it.
+//! Detects what a pasted text is (messages, curl's output, a dump, another protocol) and finds the messages in it.
 
 mod curl;
 mod encodings;
@@ -6,13 +6,13 @@ mod http2;
 
 use wirelight::wire::{self, Explanation, Shown};
 
-/// A text, recognised.
+/// A pasted text and the messages in it.
 #[derive(Debug, Default)]
 pub(super) struct Paste {
-    /// What it is, in one or two sentences; empty if it is a message and nothing else.
+    /// Describes the text in one or two sentences; empty if it is just a message.
     pub(super) note: String,
     pub(super) parts: Vec<Part>,
-    /// Whether its bytes are not HTTP, so that a few of them are enough.
+    /// Whether it is not HTTP: then only a few bytes are shown.
     pub(super) foreign: bool,
 }
 
@@ -23,19 +23,19 @@ pub(super) struct Part {
     pub(super) kind: Kind,
 }
 
-/// How the bytes of a part are to be read.
+/// How the bytes of a part are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// As they are.
     Raw,
-    /// As they are, or with lines that end with LF for CR LF.
+    /// As they are, or with LF instead of CR LF.
     Text,
-    /// As a tool wrote them down.
+    /// As a tool shows them.
     Tool(Shown),
 }
 
 impl Part {
-    /// What follows the message that it begins with; `None` if nothing does.
+    /// Returns what follows the first message, if anything.
     pub(super) fn rest(&self, explanation: &Explanation) -> Option<Part> {
         let bytes = explanation.rest().to_vec();
         (!bytes.is_empty()).then_some(Part { bytes, kind: self.kind })
@@ -50,9 +50,9 @@ impl Part {
     }
 }
 
-/// Methods that a text may begin with, to be taken for a request.
+/// Methods by which a request is recognized.
 const METHODS: [&[u8]; 9] = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
-/// Fields that tell a head from other lines with a colon.
+/// Fields by which a head is recognized: other text has colons too.
 const FIELDS: [&[u8]; 12] = [
     b"accept",
     b"accept-encoding",
@@ -68,8 +68,8 @@ const FIELDS: [&[u8]; 12] = [
     b"user-agent",
 ];
 
-/// Recognises a text. Reads every byte a fixed number of times.
-pub(super) fn recognise(text: &[u8]) -> Paste {
+/// Detects what `text` is, in linear time.
+pub(super) fn detect(text: &[u8]) -> Paste {
     if let Some((kind, decoded)) = encodings::text(text) {
         return wrapped(kind, &decoded);
     }
@@ -81,13 +81,13 @@ pub(super) fn recognise(text: &[u8]) -> Paste {
         .unwrap_or_else(|| plain(text))
 }
 
-/// A text in an encoding of its own.
+/// Describes a text that was decoded from another encoding.
 fn wrapped(kind: &str, bytes: &[u8]) -> Paste {
     let inner = curl::read(bytes).or_else(|| http2::read(bytes)).unwrap_or_else(|| plain(bytes));
     Paste { note: format!("{kind} {}", inner.note).trim_end().to_owned(), ..inner }
 }
 
-/// What needs no look at its lines: nothing at all, or another protocol.
+/// Detects empty input and other protocols by the first bytes.
 fn binary(text: &[u8]) -> Option<Paste> {
     let note = match text {
         _ if text.trim_ascii().is_empty() => {
@@ -114,7 +114,7 @@ impl Part {
     }
 }
 
-/// A message, or several, or something else.
+/// Reads a text as one or more messages, or describes what it is instead.
 fn plain(text: &[u8]) -> Paste {
     let first = first_line(text);
     if looks_like_http(text) {
@@ -148,12 +148,12 @@ fn plain(text: &[u8]) -> Paste {
     Paste { note: note.into(), parts: vec![Part::new(text, Kind::Text)], foreign: true }
 }
 
-/// Cuts a text where a response follows a request: on the wire, the two travel in opposite directions.
+/// Splits a text where a response follows a request: on the wire they are in opposite directions.
 fn conversation(text: &[u8]) -> Vec<Part> {
     let mut parts = Vec::new();
     let (mut start, mut at, mut request) = (0, 0, !first_line(text).starts_with(b"HTTP/"));
     let first = Part::new(text, Kind::Text).explain();
-    // A valid request says itself how far it goes, whatever the lines of its body look like.
+    // The framing of a valid request tells where it ends, whatever its body looks like.
     let own = if first.findings().is_empty() { text.len().saturating_sub(first.rest().len()) } else { 0 };
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let begins = line.trim_ascii_start();
@@ -168,7 +168,7 @@ fn conversation(text: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// ` 200 `, or the end of the line after the digits.
+/// Returns whether these are ` 200 ` or ` 200` at the end of a line.
 fn is_status(bytes: &[u8]) -> bool {
     matches!(bytes, [b' ', b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ' | b'\r' | b'\n'])
 }
@@ -178,7 +178,7 @@ fn old_request(text: &[u8]) -> bool {
     words == 2 && text.trim_ascii().split(|byte| *byte == b'\n').nth(1).is_none()
 }
 
-/// Whether the text begins as a message does, or as somebody tried to.
+/// Returns whether the text begins as a message does, even an invalid one.
 fn looks_like_http(text: &[u8]) -> bool {
     let first = first_line(text);
     let word = first.split(|byte| *byte == b' ').next().unwrap_or_default();
@@ -189,7 +189,7 @@ fn looks_like_http(text: &[u8]) -> bool {
         || (!is_field(first) && lines(text).nth(1).is_some_and(is_field))
 }
 
-/// A line that only a head has: one of the [`FIELDS`].
+/// Returns whether the line is one of the [`FIELDS`].
 fn is_field(line: &[u8]) -> bool {
     let Some(colon) = memchr::memchr(b':', line) else { return false };
     let name = line.get(..colon).unwrap_or_default().trim_ascii();
@@ -204,7 +204,7 @@ fn is_response_field(text: &[u8]) -> bool {
     lines(text).take(64).any(of_response)
 }
 
-/// The lines that are not empty, without their ends and what they are indented by.
+/// Returns the lines that are not blank, trimmed.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
 }

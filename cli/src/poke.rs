@@ -1,18 +1,19 @@
 //! `wirelight poke`: what the arguments ask for; how bytes go out, and how experiments are played, is in `poke/`.
 
 mod catalog;
+mod entry;
 mod exchange;
 mod fold;
+mod grade;
 mod guided;
-mod plan;
+mod parse;
 mod printer;
-mod seams;
-mod server;
-mod server_side;
+mod server_events;
+mod splitter;
 mod suite;
 mod target;
+mod test_server;
 mod timeline;
-mod verdict;
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -20,14 +21,17 @@ use std::time::{Duration, Instant};
 use lexopt::Arg::{Long, Short, Value};
 
 use super::experiment::{Step, pieces};
-use super::{Failure, answers, confused, explain, help, say, say_hanging};
+use super::failure::Failure;
+use super::options::bad_option;
+use super::output::{print_wrapped, println_flush};
+use super::{explain, help, responses};
 use exchange::View;
 use printer::Printer;
-use server::TestServer;
 use target::Target;
+use test_server::TestServer;
 use timeline::Timeline;
 
-/// What the options say, before it is known what they are for.
+/// The options as given, before it is known which kind of poke they are for.
 #[derive(Default)]
 struct Options {
     values: Vec<String>,
@@ -55,7 +59,7 @@ struct Options {
 /// Sends bytes, plays an experiment, or plays all of them against a server.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let Some(options) = read(arguments)? else {
-        say(help::of("poke"));
+        println_flush(help::of("poke"));
         return Ok(());
     };
     let most = if options.suite.is_some() {
@@ -77,7 +81,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         return Err(Failure::usage("--both sees only a server of its own: write demo, or no address"));
     }
     match &options.experiment {
-        Some(name) if name.is_empty() => say(catalog::list()),
+        Some(name) if name.is_empty() => println_flush(catalog::list()),
         Some(name) => return guided::run(name, target.unwrap_or(Target::Demo), options.predict, options.both),
         None => {
             let target =
@@ -99,16 +103,16 @@ fn report(target: Target, path: Option<&str>) -> Result<(), Failure> {
 fn poke(options: &Options, target: Target) -> Result<(), Failure> {
     let bytes = match (&options.file, options.values.get(1)) {
         (Some(file), None) => explain::read(file.clone())?,
-        (None, Some(text)) => plan::unescaped(text)?,
+        (None, Some(text)) => parse::unescaped(text)?,
         _ => return Err(Failure::usage("poke needs the bytes to send: after the address, or in a file with --file")),
     };
     let mut bytes = bytes.repeat(options.repeat.max(1));
     bytes.resize(bytes.len().saturating_add(options.fill), b'x');
-    let heads = answers::heads(&bytes);
+    let heads = responses::heads(&bytes);
     let mut own = None;
     let timeline = options.both.then(|| Timeline::new(heads.clone()));
     let server = match (target, &options.response) {
-        (Target::Demo, Some(response)) => server::respond_with(plan::unescaped(response)?)?,
+        (Target::Demo, Some(response)) => test_server::respond_with(parse::unescaped(response)?)?,
         (Target::Demo, None) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
         (Target::Address(_), Some(_)) => {
             return Err(Failure::usage("--response is what demo sends; another server has its own"));
@@ -118,13 +122,17 @@ fn poke(options: &Options, target: Target) -> Result<(), Failure> {
     let printer = Printer::new(heads.clone());
     let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
     let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
-    let settings =
-        exchange::Options { slow: options.slow_read, busy: options.busy, began, ..exchange::Options::default() };
+    let settings = exchange::ExchangeOptions {
+        slow: options.slow_read,
+        busy: options.busy,
+        began,
+        ..exchange::ExchangeOptions::default()
+    };
     let transcript = exchange::run(server, &options.steps(&bytes), &settings, view);
     guided::finish(own, timeline);
     let exchange::Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
-    let outcome = verdict::Outcome { answers: answers::read(&received, &heads), ending, other: None };
-    outcome.incomplete().iter().for_each(|text| say_hanging("", text));
+    let outcome = grade::Outcome { responses: responses::read(&received, &heads), ending, other: None };
+    outcome.incomplete().iter().for_each(|text| print_wrapped("", text));
     Ok(())
 }
 
@@ -133,7 +141,7 @@ impl Options {
         let gap = self.gap.map_or(5, |gap| gap.as_millis() as u64);
         let mut steps = match self.every {
             Some(every) => pieces(bytes, every, gap),
-            None => plan::cut(bytes, &self.at, gap),
+            None => parse::cut(bytes, &self.at, gap),
         };
         if self.half_close {
             steps.push(Step::HalfClose);
@@ -146,7 +154,7 @@ impl Options {
 /// None: the help was asked for.
 fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
     let mut options = Options::default();
-    while let Some(argument) = arguments.next().map_err(confused)? {
+    while let Some(argument) = arguments.next().map_err(bad_option)? {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
@@ -159,7 +167,7 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
                 }
             }
             Long("file") => {
-                options.file = Some(arguments.value().map_err(confused)?);
+                options.file = Some(arguments.value().map_err(bad_option)?);
                 options.given.push("file".to_owned());
             }
             Long("experiment") => {
@@ -173,10 +181,10 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
             Long(name) => {
                 let name = name.to_owned();
                 options.given.push(name.clone());
-                let value = text(arguments.value().map_err(confused)?)?;
+                let value = text(arguments.value().map_err(bad_option)?)?;
                 options.set(&name, &value)?;
             }
-            other => return Err(confused(other.unexpected())),
+            other => return Err(bad_option(other.unexpected())),
         }
     }
     Ok(Some(options))
@@ -206,17 +214,17 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         match name {
-            "every" => self.every = Some(plan::count("--every", value)?),
-            "at" => self.at = plan::marks(value)?,
-            "gap" => self.gap = Some(super::duration("--gap", value)?),
-            "hold" => self.hold = Some(super::duration("--hold", value)?),
-            "slow-read" => self.slow_read = Some(plan::rate(value)?),
-            "repeat" => self.repeat = plan::count("--repeat", value)?,
-            "fill" => self.fill = plan::size("--fill", value)?,
+            "every" => self.every = Some(parse::count("--every", value)?),
+            "at" => self.at = parse::marks(value)?,
+            "gap" => self.gap = Some(crate::options::duration("--gap", value)?),
+            "hold" => self.hold = Some(crate::options::duration("--hold", value)?),
+            "slow-read" => self.slow_read = Some(parse::rate(value)?),
+            "repeat" => self.repeat = parse::count("--repeat", value)?,
+            "fill" => self.fill = parse::size("--fill", value)?,
             "response" => self.response = Some(value.to_owned()),
-            "predict" => self.predict = Some(plan::count("--predict", value)?),
+            "predict" => self.predict = Some(parse::count("--predict", value)?),
             "suite" => self.suite = Some(value.to_owned()),
-            "path" => self.path = Some(plan::path(value)?),
+            "path" => self.path = Some(parse::path(value)?),
             _ => {
                 return Err(Failure::usage(format!("invalid option '--{name}'; --help lists the options")));
             }

@@ -1,4 +1,4 @@
-//! `wirelight serve`: the demo API on an address, until TERM or Ctrl-C; how to serve is the library's business.
+//! `wirelight serve`: serves the demo API until TERM or Ctrl-C.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,80 +6,85 @@ use std::time::{Duration, Instant};
 
 use wirelight::{Server, Timeouts};
 
-use super::settings::{self, Asked, Place, Settings};
-use super::{Failure, VERSION, demo, help, logging, say};
+use super::failure::Failure;
+use super::output::println_flush;
+use super::settings::{self, Command, ListenAddr, Settings};
+use super::{demo, help, logging};
 
-/// Serves until it is told to stop, or prints what was asked for.
+const VERSION: &str = concat!("wirelight ", env!("CARGO_PKG_VERSION"));
+
+/// Serves until it is stopped, or prints help or version.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     match settings::read(arguments)? {
-        Asked::Help => say(help::of("serve")),
-        Asked::Version => say(VERSION),
-        Asked::Serve(settings) => return serve(settings),
+        Command::Help => println_flush(help::of("serve")),
+        Command::Version => println_flush(VERSION),
+        Command::Serve(settings) => return serve(settings),
     }
     Ok(())
 }
 
 fn serve(settings: Settings) -> Result<(), Failure> {
-    let watched = settings.traces.for_people;
-    let _logging = logging::start(settings.traces.color, watched);
-    let tell = if settings.traces.take_stdout { tell_beside } else { tell };
-    let server = match &settings.place {
-        Place::Ports(addresses) => Server::bind(&addresses[..]),
-        Place::Unix(path) => Server::bind_unix(path),
+    let traced = settings.traces.on_terminal;
+    let _logging = logging::start(settings.traces.color, traced);
+    let print = if settings.traces.json_on_stdout { print_to_stderr } else { print };
+    let server = match &settings.listen {
+        ListenAddr::Tcp(addresses) => Server::bind(&addresses[..]),
+        ListenAddr::Unix(path) => Server::bind_unix(path),
     };
     let timeouts = Timeouts { shutdown: settings.shutdown, ..Timeouts::default() };
     let server = server.map_err(Failure::usage)?.workers(settings.workers).timeouts(timeouts);
-    let server = settings.traces.watch(server);
+    let server = settings.traces.attach(server);
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );
-    tell(welcome(&settings.place, server.local_addr(), settings.workers, watched));
+    print(welcome(&settings.listen, server.local_addr(), settings.workers, traced));
     let began = Instant::now();
     server.run(demo::app()).map_err(Failure::runtime)?;
-    tell(format!("stopped after {} s", began.elapsed().as_secs()));
+    print(format!("stopped after {} s", began.elapsed().as_secs()));
     Ok(())
 }
 
-fn tell(text: String) {
-    patiently(move || say(text));
+fn print(text: String) {
+    with_timeout(move || println_flush(text));
 }
 
-/// Where each line of stdout is an event, what is meant for people goes to stderr.
-fn tell_beside(text: String) {
-    patiently(move || {
-        let _ = writeln!(io::stderr(), "{text}"); // where stderr is gone there is nobody to tell
+/// Prints to stderr, because each line of stdout is an event.
+fn print_to_stderr(text: String) {
+    with_timeout(move || {
+        let _ = writeln!(io::stderr(), "{text}"); // fails if stderr is closed
     });
 }
 
-/// A reader who has stopped reading (`wirelight --trace 2>&1 | less`) keeps the server neither from its start nor from its end.
-fn patiently(tell: impl FnOnce() + Send + 'static) {
-    let (done, told) = std::sync::mpsc::channel();
+/// Prints with a time limit: a reader that has stopped (`wirelight --trace 2>&1 | less`) must not block the server.
+fn with_timeout(print: impl FnOnce() + Send + 'static) {
+    let (done, printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        tell();
-        let _ = done.send(()); // nobody waits any more: it took too long
+        print();
+        let _ = done.send(()); // fails if it took too long
     });
-    let _ = told.recv_timeout(Duration::from_secs(1));
+    let _ = printed.recv_timeout(Duration::from_secs(1));
 }
 
-/// Where the server listens, and what to do with it. The commands work as they stand when they are pasted into a shell.
-/// `watched`: a trace follows on the same screen, so it is short.
-fn welcome(place: &Place, address: SocketAddr, workers: usize, watched: bool) -> String {
+/// Returns where the server listens, and commands to try in a shell. It is short if `traced`: a trace follows on the same screen.
+fn welcome(listen: &ListenAddr, address: SocketAddr, workers: usize, traced: bool) -> String {
     let plural = if workers == 1 { "" } else { "s" };
-    let (at, curl, url) = match place {
-        Place::Ports(_) => (format!("http://{address}"), "curl".to_owned(), format!("http://{}", reachable(address))),
-        Place::Unix(path) => {
+    let (at, curl, url) = match listen {
+        ListenAddr::Tcp(_) => {
+            (format!("http://{address}"), "curl".to_owned(), format!("http://{}", reachable(address)))
+        }
+        ListenAddr::Unix(path) => {
             let path = path.display().to_string();
             let quoted = path.replace('\'', "'\\''");
             (format!("unix:{path}"), format!("curl --unix-socket '{quoted}'"), "http://localhost".to_owned())
         }
     };
     let listening = format!("listening on {at} with {workers} worker{plural}; Ctrl-C stops it");
-    if watched {
+    if traced {
         return format!("{listening}\nTry, in another terminal:  {curl} -i '{url}/hello?name=Ada'\n");
     }
-    let load = match place {
-        Place::Ports(_) => format!("  wrk -t2 -c64 -d10s {url}/hello\n"),
-        Place::Unix(_) => String::new(), // it knows no unix sockets
+    let load = match listen {
+        ListenAddr::Tcp(_) => format!("  wrk -t2 -c64 -d10s {url}/hello\n"),
+        ListenAddr::Unix(_) => String::new(), // wrk does not support unix sockets
     };
     format!(
         "\
@@ -97,7 +102,7 @@ Try, in another terminal:
     )
 }
 
-/// 0.0.0.0 and :: mean every address of the machine; to connect takes one of them.
+/// Replaces 0.0.0.0 and :: by the loopback address: clients connect to one address.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         ip if !ip.is_unspecified() => {}

@@ -1,15 +1,16 @@
-//! `--trace`, `--trace-bytes`, `--trace-src`, `--color` and `--record`: what of the wire is shown, and where; shows nothing itself.
+//! Turns `--trace`, `--trace-bytes`, `--trace-src`, `--color` and `--record` into traces for the server.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
 
 use wirelight::{Server, Trace};
 
-use super::{Failure, screen};
+use super::failure::Failure;
+use super::output;
 
-/// What the topics of `--trace` may be: what stands before the dot of an event's name.
+/// The topics of `--trace`: the part before the dot of an event's name.
 const TOPICS: &[&str] = &[
     "all",
     "backpressure",
@@ -28,10 +29,10 @@ const TOPICS: &[&str] = &[
     "route",
 ];
 
-/// The options, as they were given.
+/// The options as given.
 #[derive(Default)]
-pub(super) struct Options {
-    /// `--trace`: nothing, `json`, or topics with commas between them.
+pub(super) struct TraceOptions {
+    /// `--trace`: empty, `json`, or topics separated by commas.
     pub(super) trace: Option<OsString>,
     pub(super) bytes: Option<OsString>,
     pub(super) color: Option<OsString>,
@@ -42,64 +43,64 @@ pub(super) struct Options {
     pub(super) secrets: bool,
 }
 
-/// The traces that were asked for.
+/// The requested traces.
 #[derive(Default)]
-pub(super) struct Wanted {
+pub(super) struct Traces {
     traces: Vec<Trace>,
-    /// One of them is for people: it tells what the log would.
-    pub(super) for_people: bool,
-    /// `--color`: `None` is auto.
+    /// Whether one of them is written for people, and so replaces the log.
+    pub(super) on_terminal: bool,
+    /// `--color`; `None` is auto.
     pub(super) color: Option<bool>,
-    /// One of them is written to stdout, a line for each event: nothing else may stand there.
-    pub(super) take_stdout: bool,
+    /// Whether one of them is JSON on stdout: nothing else may be printed there.
+    pub(super) json_on_stdout: bool,
 }
 
-impl Wanted {
-    pub(super) fn watch(self, server: Server) -> Server {
+impl Traces {
+    pub(super) fn attach(self, server: Server) -> Server {
         self.traces.into_iter().fold(server, Server::trace)
     }
 }
 
-impl Options {
-    /// Checks the options, and opens the file of `--record`.
-    pub(super) fn read(self) -> Result<Wanted, Failure> {
-        let idle = [
+impl TraceOptions {
+    /// Checks the options and opens the file of `--record`.
+    pub(super) fn open(self) -> Result<Traces, Failure> {
+        let unused = [
             ("--trace-bytes", self.bytes.is_some() && self.trace.is_none(), "--trace"),
             ("--show-secrets", self.secrets && self.trace.is_none() && self.record.is_none(), "--trace or --record"),
             ("--trace-src", self.sources && self.trace.is_none() && self.record.is_none(), "--trace or --record"),
         ];
-        if let Some((name, _, needed)) = idle.iter().find(|(_, idle, _)| *idle) {
-            return Err(Failure::usage(format!("{name} does nothing without {needed}")));
+        if let Some((name, _, needed)) = unused.iter().find(|(_, unused, _)| *unused) {
+            return Err(Failure::usage(format!("{name} has no effect without {needed}")));
         }
-        let mut wanted = Wanted { color: color(self.color)?, ..Wanted::default() };
+        let mut traces = Traces { color: color(self.color)?, ..Traces::default() };
         let bytes = self.bytes.map(|bytes| number(&bytes)).transpose()?;
         if let Some(trace) = self.trace {
-            wanted.take_stdout = trace == "json";
+            traces.json_on_stdout = trace == "json";
             let trace = match trace.to_str() {
                 Some("json") => Trace::json(),
-                topics => terminal(topics.unwrap_or("\u{fffd}"), wanted.color)?,
+                topics => terminal(topics.unwrap_or("\u{fffd}"), traces.color)?,
             };
-            wanted.for_people = !wanted.take_stdout;
-            wanted.traces.push(bytes.into_iter().fold(trace, Trace::bytes));
+            traces.on_terminal = !traces.json_on_stdout;
+            traces.traces.push(bytes.into_iter().fold(trace, Trace::bytes));
         }
         if let Some(path) = self.record {
             let recording = Recording::open(path)?;
-            wanted.traces.push(Trace::json().to(recording));
+            traces.traces.push(Trace::json().to(recording));
         }
         if self.secrets {
-            wanted.traces = wanted.traces.into_iter().map(Trace::secrets).collect();
+            traces.traces = traces.traces.into_iter().map(Trace::secrets).collect();
         }
         if self.sources {
-            wanted.traces = wanted.traces.into_iter().map(Trace::sources).collect();
+            traces.traces = traces.traces.into_iter().map(Trace::sources).collect();
         }
-        Ok(wanted)
+        Ok(traces)
     }
 }
 
 /// The file of `--record`.
 struct Recording {
     path: OsString,
-    /// None: a pipe with a name, which cannot be opened before somebody reads it. The first line waits for them, not the server.
+    /// `None` for a named pipe until the first write: opening it blocks until it has a reader.
     file: Option<File>,
 }
 
@@ -108,7 +109,7 @@ impl Recording {
         if std::fs::metadata(&path).is_ok_and(|found| found.file_type().is_fifo()) {
             return Ok(Recording { path, file: None });
         }
-        let file = File::create(&path)
+        let file = create(&path)
             .map_err(|error| Failure::usage(format!("--record cannot write {}: {error}", path.display())))?;
         Ok(Recording { path, file: Some(file) })
     }
@@ -117,6 +118,24 @@ impl Recording {
         match &mut self.file {
             Some(file) => Ok(file),
             none => Ok(none.insert(File::options().write(true).open(&self.path)?)),
+        }
+    }
+}
+
+/// Creates the file of `--record`. After a restart the predecessor still writes to `path`, and numbers its connections alike: the
+/// successor records to the first of `path.1`, `path.2`, … that does not exist.
+fn create(path: &OsString) -> io::Result<File> {
+    let is_successor = std::env::var_os("WIRELIGHT_FDS").is_some();
+    if !is_successor || !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        return File::create(path);
+    }
+    let mut numbers = 1..u32::MAX;
+    loop {
+        let mut numbered = path.clone();
+        numbered.push(format!(".{}", numbers.next().ok_or(ErrorKind::AlreadyExists)?));
+        match File::create_new(numbered) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => return created,
         }
     }
 }
@@ -135,13 +154,13 @@ fn terminal(topics: &str, color: Option<bool>) -> Result<Trace, Failure> {
     let topics: Vec<_> = topics.split(',').filter(|topic| !topic.is_empty()).collect();
     let known = |topic: &&str| TOPICS.contains(&topic.split('.').next().unwrap_or(topic));
     if let Some(unknown) = topics.iter().find(|topic| !known(topic)) {
-        return Err(Failure::usage(format!("--trace knows no {unknown:?}; it knows json, {}", TOPICS.join(", "))));
+        return Err(Failure::usage(format!("--trace has no topic {unknown:?}; it has json, {}", TOPICS.join(", "))));
     }
-    // `wirelight --trace | less`: a pipe on stdout and a terminal on stderr mean that the pipe's reader is to have it.
+    // `wirelight --trace | less`: if stdout alone is a pipe, the trace is for its reader.
     let piped = !io::stdout().is_terminal() && io::stderr().is_terminal();
     let trace = match piped {
-        true => Trace::terminal().to(io::stdout()).columns(screen::columns(&io::stdout())),
-        false => Trace::terminal().columns(screen::columns(&io::stderr())),
+        true => Trace::terminal().to(io::stdout()).columns(output::columns(&io::stdout())),
+        false => Trace::terminal().columns(output::columns(&io::stderr())),
     };
     let trace = color.into_iter().fold(trace, Trace::color);
     Ok(match &*topics {

@@ -1,4 +1,4 @@
-//! Users in memory, and the six routes that list, make, show, replace, change and remove them.
+//! Keeps users in memory, behind six routes: list, create, show, replace, update and delete.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,21 +6,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 use wirelight::{Error, Request, Result, Router, StatusCode, json};
 
-/// A demo that stands on the open net must not grow for ever.
-const MOST_USERS: usize = 10_000;
-/// Characters of a name.
-const LONGEST_NAME: usize = 100;
-/// Bytes of an address (RFC 5321 §4.5.3.1.3, without the angle brackets).
-const LONGEST_EMAIL: usize = 254;
+/// Bounds the memory of a demo that is open to the internet.
+const MAX_USERS: usize = 10_000;
+/// Longest name in characters.
+const MAX_NAME: usize = 100;
+/// Longest address in bytes (RFC 5321 §4.5.3.1.3, without the angle brackets).
+const MAX_EMAIL: usize = 254;
 
-/// All users, for all workers.
+/// All users; shared by all workers.
 #[derive(Default)]
 pub(super) struct Users(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
     users: BTreeMap<u64, User>,
-    /// Ids count from 1, and none is used twice.
+    /// The last id that was assigned. Ids start at 1 and are not reused.
     last: u64,
 }
 
@@ -30,17 +30,17 @@ struct User {
     email: String,
 }
 
-/// 201, where the new user is found, and what was made.
+/// 201 with the location of the new user, and the user.
 type Created = (StatusCode, [(&'static str, String); 1], Value);
 
-/// The routes below `/users`.
+/// Returns the routes below `/users`.
 pub(super) fn router() -> Router {
     let mut r = Router::new();
     r.get("/", list);
     r.post("/", create);
     r.get("/{id:int}", show);
     r.put("/{id:int}", replace);
-    r.patch("/{id:int}", change);
+    r.patch("/{id:int}", update);
     r.delete("/{id:int}", remove);
     r
 }
@@ -53,8 +53,8 @@ fn create(req: &Request) -> Result<Created> {
     let user = User::from_json(&req.json()?, None)?;
     let mut table = table(req);
     table.check_email(&user.email, None)?;
-    if table.users.len() >= MOST_USERS {
-        return Err(Error::conflict(format!("This demo keeps at most {MOST_USERS} users; delete some first.")));
+    if table.users.len() >= MAX_USERS {
+        return Err(Error::conflict(format!("This demo keeps at most {MAX_USERS} users; delete some first.")));
     }
     table.last += 1;
     let id = table.last;
@@ -73,7 +73,7 @@ fn replace(req: &Request) -> Result<Value> {
     table(req).store(id, |_| User::from_json(&req.json()?, None))
 }
 
-fn change(req: &Request) -> Result<Value> {
+fn update(req: &Request) -> Result<Value> {
     let id = req.param("id")?;
     table(req).store(id, |old| User::from_json(&req.json()?, Some(old)))
 }
@@ -83,7 +83,7 @@ fn remove(req: &Request) -> Result<()> {
     table(req).users.remove(&id).map(drop).ok_or_else(no_such_user)
 }
 
-/// A handler that panicked left a whole table behind: every change is one insertion or removal.
+/// Locks the table. Ignores poisoning: every change is one insertion or removal, so the table is always valid.
 fn table<'r>(req: &'r Request) -> MutexGuard<'r, Table> {
     req.state::<Users>().0.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -93,7 +93,7 @@ fn no_such_user() -> Error {
 }
 
 impl Table {
-    /// Puts what `change` makes of a user in its place.
+    /// Replaces a user by what `change` returns for it.
     fn store(&mut self, id: u64, change: impl FnOnce(&User) -> Result<User>) -> Result<Value> {
         let user = change(self.users.get(&id).ok_or_else(no_such_user)?)?;
         self.check_email(&user.email, Some(id))?;
@@ -102,7 +102,7 @@ impl Table {
         Ok(body)
     }
 
-    /// 409 when somebody else has this address.
+    /// Fails with 409 if another user has this address.
     fn check_email(&self, email: &str, own: Option<u64>) -> Result<()> {
         let taken = |(id, user): (&u64, &User)| Some(*id) != own && user.email.eq_ignore_ascii_case(email);
         if self.users.iter().any(taken) { Err(Error::conflict("Another user has this email address.")) } else { Ok(()) }
@@ -114,7 +114,8 @@ impl User {
         json!({ "id": id, "name": self.name, "email": self.email })
     }
 
-    /// The fields that `body` gives; for those that it leaves out the old ones, if there are any. 422 lists all that is wrong at once.
+    /// Reads the fields of `body`; the `old` user provides those that are missing. Fails with 422, which lists all invalid fields:
+    /// a typed `req.json()` would report the first one only.
     fn from_json(body: &Value, old: Option<&User>) -> Result<User> {
         let Some(fields) = body.as_object() else {
             let details = json!({ "body": "must be a JSON object" });
@@ -130,7 +131,7 @@ impl User {
     }
 }
 
-/// One field of a user, or a note in `wrong` of what is the matter with it.
+/// Returns one field of a user, or adds to `wrong` what is wrong with it.
 fn field(
     fields: &Map<String, Value>,
     name: &str,
@@ -138,7 +139,7 @@ fn field(
     problem: fn(&str) -> Option<&'static str>,
     wrong: &mut Map<String, Value>,
 ) -> Option<String> {
-    let complaint = match (fields.get(name), old) {
+    let problem = match (fields.get(name), old) {
         (Some(Value::String(text)), _) => match problem(text.trim()) {
             None => return Some(text.trim().to_owned()),
             Some(problem) => problem,
@@ -147,18 +148,18 @@ fn field(
         (None, Some(old)) => return Some(old.to_owned()),
         (None, None) => "is required",
     };
-    wrong.insert(name.to_owned(), complaint.into());
+    wrong.insert(name.to_owned(), problem.into());
     None
 }
 
 fn name_problem(name: &str) -> Option<&'static str> {
     let length = name.chars().count();
-    (length == 0 || length > LONGEST_NAME).then_some("must have 1 to 100 characters")
+    (length == 0 || length > MAX_NAME).then_some("must have 1 to 100 characters")
 }
 
-/// Whether an address works shows when mail arrives; this only finds what can be none.
+/// Rejects what cannot be an address. Only a mail shows whether it works.
 fn email_problem(email: &str) -> Option<&'static str> {
     let halves = email.split_once('@').filter(|(local, domain)| !local.is_empty() && !domain.is_empty());
     let possible = halves.is_some_and(|(_, domain)| !domain.contains('@')) && !email.contains(char::is_whitespace);
-    (!possible || email.len() > LONGEST_EMAIL).then_some("must be an email address")
+    (!possible || email.len() > MAX_EMAIL).then_some("must be an email address")
 }

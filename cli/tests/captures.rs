@@ -50,8 +50,8 @@ fn the_same_events_come_out_of_the_parser() {
     let output = wirelight(&["replay", "-"], CAPTURE);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
-    assert!(text.ends_with("4 connections, 9 events the same, 0 otherwise\n"), "{text}");
-    assert!(text.contains("#4  req.error \"bare-lf\" at 72: the same"), "{text}");
+    assert!(text.ends_with("4 connections: 9 events equal, 0 different\n"), "{text}");
+    assert!(text.contains("#4  req.error \"bare-lf\" at 72: equal"), "{text}");
 }
 
 /// Each worker counts its connections from 1.
@@ -60,7 +60,7 @@ fn connections_of_several_workers_are_told_apart() {
     let one = String::from_utf8(CAPTURE.to_vec()).unwrap();
     let both = format!("{one}{}", one.replace("\"w\":0", "\"w\":1").split_once('\n').unwrap().1);
     let text = String::from_utf8(wirelight(&["replay", "-"], both.as_bytes()).stdout).unwrap();
-    assert!(text.ends_with("8 connections, 18 events the same, 0 otherwise\n"), "{text}");
+    assert!(text.ends_with("8 connections: 18 events equal, 0 different\n"), "{text}");
     assert!(text.contains("#1.4  req.error"), "{text}");
 }
 
@@ -73,10 +73,12 @@ fn what_is_there_of_a_capture_is_used() {
         text.replace("\"e\":\"conn.recv\"", "\"e\":\"conn.recv\",\"later\":[{}]") + "{\"q\":1,\"e\":\"later.still\"}\n";
     let first = text.find("{\"q\":1,").unwrap();
     let lost = format!("{}{{\"e\":\"probe.drop\",\"events\":7,\"bytes\":99}}\n{}", &text[..first], &text[first..]);
-    for (capture, told) in [(&text[..half], "its last line broke off"), (&later, ""), (&lost, "7 events were lost")] {
+    for (capture, told) in
+        [(&text[..half], "its last line is incomplete"), (&later, ""), (&lost, "7 events were dropped")]
+    {
         let output = wirelight(&["replay", "-"], capture.as_bytes());
         let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && said.contains(" 0 otherwise\n") && said.contains(told), "{said}");
+        assert!(output.status.success() && said.contains(" 0 different\n") && said.contains(told), "{said}");
         for format in ["txt", "har", "pcap"] {
             let output = wirelight(&["export", "--format", format, "-"], capture.as_bytes());
             let said = String::from_utf8(output.stderr).unwrap();
@@ -104,7 +106,7 @@ fn what_was_tampered_with_is_noticed() {
     let text = String::from_utf8(CAPTURE.to_vec()).unwrap();
     for (from, to, told) in [
         ("\"kind\":\"space-before-colon\"", "\"kind\":\"bare-cr\"", "now req.error \"space-before-colon\" at 20"),
-        ("[0,3,\"method\"]", "[0,3,\"target\"]", "otherwise"),
+        ("[0,3,\"method\"]", "[0,3,\"target\"]", "differ"),
         ("Host : a", "Host: a ", "now parse.head at 0"),
     ] {
         assert!(text.contains(from), "{from}");
@@ -298,15 +300,10 @@ fn mistakes_get_a_sentence() {
         (&["export", "-"], b"", 2, "--format must be txt, har or pcap"),
         (&["export", "--format", "zip", "-"], b"", 2, "--format must be"),
         (&["replay", "there is no such file"], b"", 2, "cannot read"),
-        (&["replay", "-"], b"{}\n{", 1, "line 1 of the capture is no event"),
-        (&["replay", "-"], b"\n\x00\xff", 1, "line 2 of the capture is no JSON"),
-        (&["replay", "/dev/zero"], b"", 1, "line 1 of the capture is longer than any that was recorded"),
-        (
-            &["replay", "-"],
-            br#"{"e":"conn.recv","c":1,"t":1,"n":1,"data":"\u4e2d"}"#,
-            1,
-            "without all that belongs to it",
-        ),
+        (&["replay", "-"], b"{}\n{", 1, "line 1 of the capture is not an event"),
+        (&["replay", "-"], b"\n\x00\xff", 1, "line 2 of the capture is not JSON"),
+        (&["replay", "/dev/zero"], b"", 1, "line 1 of the capture is longer than"),
+        (&["replay", "-"], br#"{"e":"conn.recv","c":1,"t":1,"n":1,"data":"\u4e2d"}"#, 1, "has an incomplete"),
     ];
     for (arguments, input, code, words) in cases {
         let output = wirelight(arguments, input);

@@ -9,27 +9,27 @@ use std::time::Duration;
 use serde_json::Value;
 use wirelight::{App, FAULTS, TestConnection, Trace, wire};
 
-#[path = "../src/answers.rs"]
-mod answers;
 #[path = "../../tests/support/bounded.rs"]
 mod bounded;
+#[path = "../src/escape.rs"]
+mod escape;
 #[path = "../src/experiment.rs"]
 mod experiment;
+#[path = "../src/experiment_app.rs"]
+mod experiment_app;
 #[path = "../../tests/support/glass.rs"]
 mod glass;
-#[path = "../src/glyphs.rs"]
-mod glyphs;
-#[path = "../src/lab.rs"]
-mod lab;
 #[path = "../../tests/support/meaning.rs"]
 mod meaning;
+#[path = "../src/responses.rs"]
+mod responses;
 
-use answers::Answer;
 use experiment::{Experiment, Step};
 use glass::Page;
+use responses::RawResponse;
 
 fn app() -> App {
-    lab::app(Duration::ZERO)
+    experiment_app::app(Duration::ZERO)
 }
 
 fn everything() -> Vec<Experiment> {
@@ -40,7 +40,7 @@ fn ask(app: &App) -> u16 {
     app.test().get("/hello").send().status().as_u16()
 }
 
-fn statuses(answers: &[Answer]) -> Vec<u16> {
+fn statuses(answers: &[RawResponse]) -> Vec<u16> {
     answers.iter().map(|answer| answer.status).collect()
 }
 
@@ -55,7 +55,7 @@ fn play(experiment: &Experiment, app: &App, connection: &mut TestConnection<'_>,
             Step::Wait(time) => connection.advance(Duration::from_millis(time)),
             Step::HalfClose => connection.half_close(),
             Step::Hold(time) => {
-                let seen = statuses(&answers::read(connection.received(), heads));
+                let seen = statuses(&responses::read(connection.received(), heads));
                 assert_eq!(Some(seen), experiment.statuses("early"), "{}: before the wait", experiment.text("name"));
                 assert!(!connection.is_closed());
                 look_from_beside(experiment, app);
@@ -111,7 +111,7 @@ fn is_subsequence(expected: &[&str], events: &[String]) -> bool {
 }
 
 /// The faults that the answers tell of.
-fn told(answers: &[Answer]) -> BTreeSet<&'static str> {
+fn told(answers: &[RawResponse]) -> BTreeSet<&'static str> {
     let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
     let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}", row.sentence))));
     row.map(|row| row.name).collect()
@@ -120,13 +120,13 @@ fn told(answers: &[Answer]) -> BTreeSet<&'static str> {
 #[test]
 fn every_experiment_comes_out_as_the_file_says() {
     let mut provoked = BTreeSet::new();
-    for experiment in everything().iter().filter(|experiment| experiment.answer().is_none()) {
+    for experiment in everything().iter().filter(|experiment| experiment.bad_response().is_none()) {
         let (name, app) = (experiment.text("name"), app());
-        let heads = answers::heads(&experiment.sent());
+        let heads = responses::heads(&experiment.sent());
         let client = app.test();
         let mut connection = client.connect();
         play(experiment, &app, &mut connection, &heads);
-        let answers = answers::read(connection.received(), &heads);
+        let answers = responses::read(connection.received(), &heads);
         assert_eq!(Some(statuses(&answers)), experiment.statuses("statuses"), "{name}: {answers:?}");
         assert!(answers.iter().all(|answer| answer.whole), "{name}: {answers:?}");
         let end = if connection.is_closed() { "close" } else { "open" };
@@ -151,8 +151,8 @@ fn every_experiment_comes_out_as_the_file_says() {
 #[test]
 fn the_events_are_the_ones_in_the_file() {
     let mut steps = BTreeSet::new();
-    for experiment in everything().iter().filter(|experiment| experiment.answer().is_none()) {
-        let (name, heads) = (experiment.text("name"), answers::heads(&experiment.sent()));
+    for experiment in everything().iter().filter(|experiment| experiment.bad_response().is_none()) {
+        let (name, heads) = (experiment.text("name"), responses::heads(&experiment.sent()));
         let events = watched(|app, connection| play(experiment, app, connection, &heads));
         let words: Vec<_> = events.iter().filter_map(decisive).collect();
         let expected = experiment.texts("events");
@@ -188,8 +188,9 @@ fn transitions() -> BTreeSet<(String, String)> {
 /// What an experiment was seen to do comes out of the parser again when the capture of it is replayed.
 #[test]
 fn every_capture_replays() {
-    for experiment in everything().iter().filter(|one| one.answer().is_none() && one.sent().len() < 200_000) {
-        let events = watched(|app, connection| play(experiment, app, connection, &answers::heads(&experiment.sent())));
+    for experiment in everything().iter().filter(|one| one.bad_response().is_none() && one.sent().len() < 200_000) {
+        let events =
+            watched(|app, connection| play(experiment, app, connection, &responses::heads(&experiment.sent())));
         let capture: String = events.iter().map(|event| format!("{event}\n")).collect();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
         command.args(["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -200,7 +201,7 @@ fn every_capture_replays() {
         bounded::joined(writer).unwrap().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{}: {text}", experiment.text("name"));
-        assert!(text.ends_with(" 0 otherwise\n"), "{}: {text}", experiment.text("name"));
+        assert!(text.ends_with(" 0 different\n"), "{}: {text}", experiment.text("name"));
     }
 }
 
@@ -208,7 +209,7 @@ fn every_capture_replays() {
 /// ones at some 64: what makes them long is repetition).
 #[test]
 fn every_cut_has_the_same_events() {
-    for experiment in everything().iter().filter(|one| one.answer().is_none() && one.sent().len() < 20_000) {
+    for experiment in everything().iter().filter(|one| one.bad_response().is_none() && one.sent().len() < 20_000) {
         let sent = experiment.sent();
         let of = |pieces: Vec<&[u8]>| {
             meaning::meaning(&watched(|_, connection| pieces.iter().for_each(|piece| connection.send(piece))))
@@ -229,7 +230,7 @@ fn the_guilty_byte_is_the_one_in_the_file() {
         let (sent, mut start) = (experiment.sent(), 0);
         // The fault may be in a later request of the same bytes.
         let (name, found) = loop {
-            let (explanation, length) = answers::message(&sent[start..]);
+            let (explanation, length) = responses::message(&sent[start..]);
             if let Some(first) = explanation.findings().first() {
                 break (first.name, start + first.at);
             }
@@ -241,8 +242,8 @@ fn the_guilty_byte_is_the_one_in_the_file() {
 
 #[test]
 fn a_server_that_makes_the_mistake_leaves_its_client_waiting() {
-    let experiment = everything().into_iter().find(|experiment| experiment.answer().is_some()).unwrap();
-    let answers = answers::read(&experiment.answer().unwrap(), &[false]);
+    let experiment = everything().into_iter().find(|experiment| experiment.bad_response().is_some()).unwrap();
+    let answers = responses::read(&experiment.bad_response().unwrap(), &[false]);
     assert_eq!((answers.len(), answers[0].status, answers[0].body.len(), answers[0].whole), (1, 200, 85, false));
 }
 
@@ -261,7 +262,7 @@ fn the_file_is_in_order() {
         let choices = experiment.texts("choices");
         assert!(choices.len() >= 2 && (experiment.number("right").unwrap() as usize) < choices.len(), "{name}");
         let for_all = experiment.right_outcomes().is_some();
-        assert!(for_all || experiment.answer().is_some() || experiment.number("route").is_none(), "{name}");
+        assert!(for_all || experiment.bad_response().is_some() || experiment.number("route").is_none(), "{name}");
         assert!(["first", "break", "attack"].contains(&experiment.text("shelf")), "{name}");
         for (outcome, reason) in experiment.tolerated_outcomes() {
             assert!(reason.len() > 20, "{name}: {outcome} is tolerated without a reason");
@@ -348,9 +349,9 @@ fn outcome(experiment: &Experiment) -> String {
         page += &format!("The RFC allows {} as well. {}\n", also.join(" and "), text("policy"));
     }
     let statuses: Vec<_> = experiment.statuses("statuses").unwrap().iter().map(u16::to_string).collect();
-    let responses = match (experiment.answer(), &*statuses) {
+    let responses = match (experiment.bad_response(), &*statuses) {
         (Some(answer), _) => {
-            let shown = glyphs::shortened(&answer, 400).replace('␊', "␊\n");
+            let shown = escape::shortened(&answer, 400).replace('␊', "␊\n");
             page += &format!("\n```text\n{}\n```\n", shown.trim_end());
             "the response above".to_owned()
         }

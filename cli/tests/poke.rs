@@ -12,8 +12,8 @@ use wirelight::{Handle, Server};
 
 #[path = "../../tests/support/bounded.rs"]
 mod bounded;
-#[path = "../src/lab.rs"]
-mod lab;
+#[path = "../src/experiment_app.rs"]
+mod experiment_app;
 
 struct Running {
     address: String,
@@ -25,7 +25,7 @@ impl Running {
     fn start() -> Running {
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().signals(false);
         let (address, handle) = (server.local_addr().to_string(), server.handle());
-        let thread = std::thread::spawn(move || server.run(lab::app(Duration::from_millis(50))).unwrap());
+        let thread = std::thread::spawn(move || server.run(experiment_app::app(Duration::from_millis(50))).unwrap());
         Running { address, handle, thread: Some(thread) }
     }
 }

@@ -167,6 +167,33 @@ fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
     }
 }
 
+/// Both number their connections from 1: in one file, nobody could tell them apart.
+#[test]
+fn each_process_of_a_restart_records_to_its_own_file() {
+    let folder = Folder::new();
+    let record = folder.file("wire.ndjson");
+    let mut server = Running::start(wirelight(), |command| _ = command.arg("--record").arg(&record));
+    let mut kept = connect(server.address);
+    assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"));
+    server.signal("-HUP");
+    let line = server.log("serves; this one finishes");
+    let successor: u32 = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    assert!(ask(connect(server.address), "/hello?name=Second").contains("Hello, Second!"));
+    assert!(ask_on(&mut kept, "/hello?name=First").contains("Hello, First!"), "while the second one records");
+    drop(kept);
+    assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
+    kill("-TERM", successor);
+    assert_eq!(server.ended(), Some(0));
+    for (file, own, other) in [("wire.ndjson", "First", "Second"), ("wire.ndjson.1", "Second", "First")] {
+        let mut export = Command::new(wirelight());
+        export.args(["export", "--format", "txt", "--output", "-"]).arg(folder.file(file));
+        let exported = bounded::output(&mut export);
+        let text = String::from_utf8(exported.stdout).unwrap();
+        assert!(exported.status.success() && text.contains(own) && !text.contains(other), "{file}: {text}");
+    }
+    assert!(!folder.file("wire.ndjson.2").exists());
+}
+
 #[test]
 fn a_bad_deploy_is_survived() {
     let folder = Folder::new();

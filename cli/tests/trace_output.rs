@@ -135,7 +135,7 @@ fn a_unix_socket_is_told_as_one() {
     let start = &events(&fs::read_to_string(&record).unwrap())[0];
     assert!(start["addr"].as_str().unwrap().starts_with("unix:/"), "{start}");
     let replayed = bounded::output(Command::new(env!("CARGO_BIN_EXE_wirelight")).arg("replay").arg(&record));
-    assert!(String::from_utf8_lossy(&replayed.stdout).contains("1 connections, 1 events the same, 0 otherwise"));
+    assert!(String::from_utf8_lossy(&replayed.stdout).contains("1 connections: 1 events equal, 0 different"));
     fs::remove_file(record).unwrap();
 }
 
@@ -167,7 +167,7 @@ fn topics_bytes_and_colours_are_chosen() {
 #[test]
 fn what_cannot_be_traced_is_said() {
     for (arguments, sentence) in [
-        (&["--trace=conn,nonsense"][..], "--trace knows no \"nonsense\""),
+        (&["--trace=conn,nonsense"][..], "--trace has no topic \"nonsense\""),
         (&["--trace", "--trace-bytes=many"], "--trace-bytes is a number of bytes, or all"),
         (&["--trace", "--color=sometimes"], "--color is auto, always or never"),
         (&["--trace-bytes", "5"], "--trace-bytes does nothing without --trace"),

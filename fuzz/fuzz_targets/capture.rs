@@ -6,14 +6,14 @@ use std::fmt::Display;
 use serde_json::Value;
 
 // The reader and the writers of the command, which is no library.
-#[path = "../../cli/src/answers.rs"]
-mod answers;
+#[path = "../../cli/src/responses.rs"]
+mod responses;
 #[path = "../../cli/src/capture.rs"]
 #[allow(dead_code, reason = "the command opens files with it")]
 mod capture;
-#[path = "../../cli/src/glyphs.rs"]
+#[path = "../../cli/src/escape.rs"]
 #[allow(dead_code, reason = "other commands draw more with it")]
-mod glyphs;
+mod escape;
 #[path = "../../cli/src/export/har.rs"]
 mod har;
 #[path = "../../cli/src/export/pcap.rs"]

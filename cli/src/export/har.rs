@@ -1,17 +1,17 @@
-//! A capture as HAR 1.2 for developer tools: only exchanges in good order fit into it; what does not is listed in its comment.
+//! Writes a capture as HAR 1.2 for developer tools. HAR holds only well-formed exchanges; its comment lists what is left out.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use wirelight::wire::{self, Explanation};
 
-use crate::answers::{self, Answer};
-use crate::capture::{Capture, Connection, Number};
+use crate::capture::{Capture, Connection, ConnectionId};
+use crate::responses::{self, RawResponse};
 
-/// Messages of a connection that are looked at.
-const MOST: usize = 10_000;
+/// Exchanges per connection that are written.
+const MAX_EXCHANGES: usize = 10_000;
 
-/// The file.
+/// Returns the file.
 pub(super) fn write(capture: &Capture) -> Vec<u8> {
     let (mut entries, mut left_out) = (Vec::new(), Vec::new());
     for (number, connection) in &capture.connections {
@@ -31,7 +31,7 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
 
 fn exchanges(
     capture: &Capture,
-    number: Number,
+    number: ConnectionId,
     connection: &Connection,
     entries: &mut Vec<Value>,
     left_out: &mut Vec<String>,
@@ -40,53 +40,58 @@ fn exchanges(
         left_out.push(format!("connection {number}: {} of its bytes were not recorded", connection.missing));
         return;
     }
-    let (asked, sent) = (connection.stream(true), connection.stream(false));
-    let answers = answers::read(&sent, &answers::heads(&asked));
-    let (mut from, mut answered) = (0, 0);
-    let mut answers = answers.into_iter();
-    for _ in 0..MOST {
-        let Some(rest) = asked.get(from..).filter(|rest| !rest.is_empty()) else { return };
-        let (explanation, length) = answers::message(rest);
-        // A wrong day of the week in a date spoils no exchange.
+    let (requests, sent) = (connection.stream(true), connection.stream(false));
+    let (mut from, mut received) = (0, 0);
+    let mut responses = responses::read(&sent, &responses::heads(&requests)).into_iter();
+    for _ in 0..MAX_EXCHANGES {
+        let Some(rest) = requests.get(from..).filter(|rest| !rest.is_empty()) else { return };
+        let (explanation, length) = responses::message(rest);
+        // A wrong day of the week in a date is harmless.
         if let Some(finding) = explanation.findings().iter().find(|finding| finding.name != "date") {
             left_out.push(format!("connection {number} from byte {from} on: {finding}"));
             return;
         }
         let end = from + length.max(1);
-        let begins = answered;
-        let answer = answers.by_ref().inspect(|answer| answered += answer.length).find(Answer::is_final);
-        let Some(answer) = answer.filter(|answer| answer.whole) else {
-            left_out.push(format!("connection {number}, the request at byte {from}: no whole answer"));
+        let begins = received;
+        let response = responses.by_ref().inspect(|response| received += response.length).find(RawResponse::is_final);
+        let Some(response) = response.filter(|response| response.whole) else {
+            left_out.push(format!("connection {number}, the request at byte {from}: no complete response"));
             return;
         };
         let times = [
             connection.time_of(true, from),
             connection.time_of(true, end.saturating_sub(1)),
             connection.time_of(false, begins),
-            connection.time_of(false, answered.saturating_sub(1)),
+            connection.time_of(false, received.saturating_sub(1)),
         ];
-        entries.push(entry(capture, number, &explanation, &answer, times));
+        entries.push(entry(capture, number, &explanation, &response, times));
         from = end;
     }
 }
 
-/// `times`: first and last byte of the request, first and last byte of the answer.
-fn entry(capture: &Capture, number: Number, request: &Explanation, answer: &Answer, times: [u64; 4]) -> Value {
-    let [began, asked, answers, ended] = times;
+/// `times` are those of the first and last byte of the request, and of the first and last byte of the response.
+fn entry(
+    capture: &Capture,
+    number: ConnectionId,
+    request: &Explanation,
+    response: &RawResponse,
+    times: [u64; 4],
+) -> Value {
+    let [began, sent, received, ended] = times;
     let span = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
-    let (send, wait, receive) = (span(began, asked), span(asked, answers), span(answers, ended));
+    let (send, wait, receive) = (span(began, sent), span(sent, received), span(received, ended));
     json!({
-        "startedDateTime": date(capture.began.saturating_add(began)),
+        "startedDateTime": date(capture.started.saturating_add(began)),
         "time": send + wait + receive,
-        "request": asked_for(request),
-        "response": response(answer),
+        "request": request_json(request),
+        "response": response_json(response),
         "cache": {},
         "timings": { "send": send, "wait": wait, "receive": receive },
         "connection": number.to_string(),
     })
 }
 
-fn asked_for(request: &Explanation) -> Value {
+fn request_json(request: &Explanation) -> Value {
     let fields = fields(request);
     let target = [piece(request, "target"), piece(request, "query")].concat();
     let host = value(&fields, "host").unwrap_or("localhost".into());
@@ -117,23 +122,23 @@ fn asked_for(request: &Explanation) -> Value {
     json
 }
 
-fn response(answer: &Answer) -> Value {
-    let head = wire::explain(&answer.head);
+fn response_json(response: &RawResponse) -> Value {
+    let head = wire::explain(&response.head);
     let fields = fields(&head);
     json!({
-        "status": answer.status,
+        "status": response.status,
         "statusText": piece(&head, "reason"),
         "httpVersion": piece(&head, "version"),
         "cookies": [],
         "headers": fields,
         "content": {
-            "size": answer.body.len(),
+            "size": response.body.len(),
             "mimeType": value(&fields, "content-type").unwrap_or_default(),
-            "text": String::from_utf8_lossy(&answer.body),
+            "text": String::from_utf8_lossy(&response.body),
         },
         "redirectURL": value(&fields, "location").unwrap_or_default(),
-        "headersSize": answer.head.len(),
-        "bodySize": answer.length - answer.head.len(),
+        "headersSize": response.head.len(),
+        "bodySize": response.length - response.head.len(),
     })
 }
 
@@ -151,7 +156,7 @@ fn head_size(message: &Explanation) -> usize {
     message.pieces().find(|piece| piece.kind == "blank").map_or(0, |piece| piece.at + piece.bytes.len())
 }
 
-/// The field lines: a name begins one, values go to the last name.
+/// Returns the field lines. A name begins one; values belong to the last name.
 fn fields(message: &Explanation) -> Vec<Value> {
     let mut fields: Vec<(String, String)> = Vec::new();
     for piece in message.pieces() {
@@ -170,10 +175,10 @@ fn value(fields: &[Value], name: &str) -> Option<String> {
     fields.iter().find(same).and_then(|field| field["value"].as_str()).map(str::to_owned)
 }
 
-/// ISO 8601, by way of the form of dates that HTTP uses: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats a time as ISO 8601, from the IMF-fixdate `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn date(nanoseconds: u64) -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    // Formatting ends with the year 9999; a capture may claim any.
+    // Formatting fails after the year 9999; a capture may claim any year.
     let time = Duration::from_nanos(nanoseconds).min(Duration::from_secs(253_402_300_799));
     let http = httpdate::fmt_http_date(UNIX_EPOCH + time);
     let parts: Vec<_> = http.split(' ').collect();

@@ -1,4 +1,4 @@
-//! A capture as packets for Wireshark and tcpdump: IPv4 and TCP headers are made up, one packet for each read and write.
+//! Writes a capture as packets for Wireshark and tcpdump: one packet for each read and write, with synthetic headers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,11 +6,11 @@ use crate::capture::{Capture, Connection};
 
 /// Raw IP packets (LINKTYPE_RAW).
 const LINK_TYPE: u32 = 101;
-/// Bytes of data in a packet, so that the whole fits the 65,535 of IPv4.
-const MOST: usize = 60_000;
+/// Most data bytes in a packet; an IPv4 packet has at most 65,535.
+const MAX_DATA: usize = 60_000;
 
 /// Sequence numbers of the two SYNs.
-const FIRST: [u32; 2] = [1_000, 2_000];
+const INITIAL: [u32; 2] = [1_000, 2_000];
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -18,7 +18,7 @@ const RST: u8 = 4;
 const PUSH: u8 = 8;
 const ACK: u8 = 16;
 
-/// The file, packets in the order of their times.
+/// Returns the file, packets in the order of their times.
 pub(super) fn write(capture: &Capture) -> Vec<u8> {
     let mut packets = Vec::new();
     for (index, connection) in capture.connections.values().enumerate() {
@@ -30,7 +30,7 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
     out.extend([2u16, 4].map(u16::to_le_bytes).concat());
     out.extend([0, 0, 65_535, LINK_TYPE].map(u32::to_le_bytes).concat());
     for (time, packet) in packets {
-        let time = capture.began.saturating_add(time);
+        let time = capture.started.saturating_add(time);
         let (seconds, micros) = (time / 1_000_000_000, time % 1_000_000_000 / 1_000);
         let length = packet.len() as u32;
         out.extend([seconds as u32, micros as u32, length, length].map(u32::to_le_bytes).concat());
@@ -39,7 +39,7 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
     out
 }
 
-/// One connection as it is told.
+/// One connection as packets.
 struct Flow {
     /// Client and server.
     ends: [(Ipv4Addr, u16); 2],
@@ -49,22 +49,22 @@ struct Flow {
 }
 
 impl Flow {
-    /// A unix socket has no ports: each connection gets one, lest tools take all for a single stream.
+    /// Connections of a unix socket get made-up ports, so that tools tell them apart.
     fn of(connection: &Connection, index: usize) -> Flow {
         let ends = [end(connection.peer, 32_768 + (index % 32_768) as u16), end(connection.local, 8_000)];
-        let mut flow = Flow { ends, next: FIRST, packets: Vec::new() };
+        let mut flow = Flow { ends, next: INITIAL, packets: Vec::new() };
         flow.send(connection.opened, 0, SYN, &[]);
         flow.send(connection.opened, 1, SYN | ACK, &[]);
         flow.send(connection.opened, 0, ACK, &[]);
         for transfer in &connection.transfers {
             let from = usize::from(!transfer.from_client);
-            flow.go_to(from, transfer.offset);
-            for piece in transfer.bytes.chunks(MOST) {
+            flow.seek(from, transfer.offset);
+            for piece in transfer.bytes.chunks(MAX_DATA) {
                 flow.send(transfer.time, from, PUSH | ACK, piece);
             }
         }
         match connection.closed {
-            Some(time) if connection.how == "rst" => flow.send(time, 1, RST | ACK, &[]),
+            Some(time) if connection.close_kind == "rst" => flow.send(time, 1, RST | ACK, &[]),
             Some(time) => {
                 let first = usize::from(!connection.by_client);
                 flow.send(time, first, FIN | ACK, &[]);
@@ -76,14 +76,14 @@ impl Flow {
         flow
     }
 
-    /// The next byte is the one at this offset: what was not recorded leaves a hole, as a lost packet does.
-    fn go_to(&mut self, from: usize, offset: u64) {
-        for (next, first) in self.next.iter_mut().zip(FIRST).skip(from).take(1) {
+    /// Continues at this stream offset: bytes that were not recorded leave a gap, as a lost packet does.
+    fn seek(&mut self, from: usize, offset: u64) {
+        for (next, first) in self.next.iter_mut().zip(INITIAL).skip(from).take(1) {
             *next = first.wrapping_add(1).wrapping_add(offset as u32);
         }
     }
 
-    /// `from`: 0 is the client, 1 the server.
+    /// Adds a packet from the client (0) or the server (1).
     fn send(&mut self, time: u64, from: usize, flags: u8, data: &[u8]) {
         let [client, server] = self.next;
         let (sequence, seen) = if from == 0 { (client, server) } else { (server, client) };
@@ -98,7 +98,7 @@ impl Flow {
     }
 }
 
-/// What is no IPv4 address is shown as the loopback one: the headers are made up anyway.
+/// Replaces an address that is not IPv4 by the loopback address.
 fn end(address: Option<SocketAddr>, port: u16) -> (Ipv4Addr, u16) {
     match address.map(|address| (address.ip(), address.port())) {
         Some((IpAddr::V4(ip), port)) => (ip, port),

@@ -4,7 +4,7 @@ use super::*;
 
 /// The note's first words, and each message: its bytes with line ends as `|`, and how they are read.
 fn read(text: &[u8]) -> (String, Vec<(String, Kind)>) {
-    let paste = recognise(text);
+    let paste = detect(text);
     let part = |part: &Part| (String::from_utf8_lossy(&part.bytes).replace("\r\n", "|"), part.kind);
     (paste.note.clone(), paste.parts.iter().map(part).collect())
 }
@@ -70,7 +70,7 @@ fn a_trace_of_curl_is_the_bytes_of_the_wire() {
     let hex = "08:16:53.589132 => Send header, 18 bytes (0x12)\n\
                0000: 47 45 54 20 2f 20 48 54 54 50 2f 31 2e 30 0d 0a GET / HTTP/1.0..\n0010: 0d 0a                                           ..\n\
                08:16:53.589132 <= Recv data, 3 bytes (0x3)\n0000: 00 ff 62                                        ..b\n";
-    let paste = recognise(hex.as_bytes());
+    let paste = detect(hex.as_bytes());
     let parts: Vec<_> = paste.parts.iter().map(|part| (part.bytes.as_slice(), part.kind)).collect();
     assert_eq!(parts, [(&b"GET / HTTP/1.0\r\n\r\n"[..], Kind::Raw), (b"\0\xffb", Kind::Raw)]);
     assert_eq!(paste.note, "The output of curl --trace: the bytes of the wire.");
@@ -149,19 +149,19 @@ fn what_is_not_http_is_named() {
         (b"{\"log\": {}}", "This does not look like HTTP"),
     ];
     for (text, note) in cases {
-        let paste = recognise(text);
+        let paste = detect(text);
         assert!(paste.note.starts_with(note) && paste.foreign, "{paste:?}");
         assert_eq!(paste.parts.len(), 1, "{paste:?}");
     }
     for empty in [&b""[..], b"\n\n", b" \r\n"] {
-        let paste = recognise(empty);
+        let paste = detect(empty);
         assert!(paste.note.starts_with("Nothing") && paste.parts.is_empty(), "{paste:?}");
     }
     // Mistakes are not another protocol.
     for text in ["GET/ HTTP/1.1\r\n", "get / http/1.1\r\n", "HTTP/1.1 2 OK\r\n", "WORLD\r\nHost: a\r\n", "GET /\r\n"] {
-        assert!(!recognise(text.as_bytes()).foreign, "{text:?}");
+        assert!(!detect(text.as_bytes()).foreign, "{text:?}");
     }
-    assert!(recognise(b"GET /\r\n").note.starts_with("A request of HTTP/0.9"));
+    assert!(detect(b"GET /\r\n").note.starts_with("A request of HTTP/0.9"));
     assert_read(
         b"Server: a\nDate: b\n",
         "Fields without a first line.",
@@ -182,7 +182,7 @@ fn a_conversation_is_cut_where_the_response_begins() {
     assert_read(body.as_bytes(), "", &[(body.replace("\r\n", "|").as_str(), text)]);
 }
 
-/// Any bytes, pieces of every format among them, are recognised as something that can be explained.
+/// Any bytes, pieces of every format among them, are detectd as something that can be explained.
 #[test]
 fn any_text_is_explained() {
     use proptest::prelude::*;
@@ -220,7 +220,7 @@ fn any_text_is_explained() {
     ];
     proptest!(|(pieces in prop::collection::vec(piece, 0..24))| {
         let text = pieces.concat();
-        let paste = recognise(&text);
+        let paste = detect(&text);
         prop_assert!(!paste.note.contains(char::is_control), "{:?}", paste.note);
         let bytes: usize = paste.parts.iter().map(|part| part.bytes.len()).sum();
         prop_assert!(bytes <= 70 * text.len() + 400, "{bytes} of {}", text.len());

@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use super::target::Target;
 use crate::experiment::{self, Experiment};
-use crate::{Failure, say};
+use crate::failure::Failure;
+use crate::output::println_flush;
 
 const SHELVES: [(&str, &str); 3] = [("first", "First"), ("break", "Break it"), ("attack", "Attack it")];
 /// Columns of one of the two entries of a row.
@@ -47,8 +48,8 @@ pub(super) fn say_next(index: usize, target: Target) {
     match experiment::list("experiments").get(index + 1) {
         Some(next) => {
             let title = next.text("title");
-            say(format_args!("Next: wirelight poke --experiment {}{at}   ({title})", index + 2));
+            println_flush(format_args!("Next: wirelight poke --experiment {}{at}   ({title})", index + 2));
         }
-        None => say(format_args!("That was the last one. Next: wirelight poke --suite {target}")),
+        None => println_flush(format_args!("That was the last one. Next: wirelight poke --suite {target}")),
     }
 }

@@ -10,7 +10,7 @@ use crate::experiment::Step;
 
 /// How to go about it.
 #[derive(Clone)]
-pub(super) struct Options {
+pub(super) struct ExchangeOptions {
     /// Bytes a second to read, and for how long; without an end it is the whole time.
     pub(super) slow: Option<(u64, Option<Duration>)>,
     /// Reads only after everything is sent, as a client does that is busy sending.
@@ -84,14 +84,14 @@ struct Shared<'v> {
 /// Between two looks at whether it is over.
 const TICK: Duration = Duration::from_millis(5);
 /// Silence after which a long wait is announced.
-const SILENT: Duration = Duration::from_millis(300);
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(300);
 /// A shorter wait is not announced.
-const LONG: Duration = Duration::from_secs(2);
+const MIN_ANNOUNCED: Duration = Duration::from_secs(2);
 
-impl Default for Options {
-    fn default() -> Options {
+impl Default for ExchangeOptions {
+    fn default() -> ExchangeOptions {
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
-        Options {
+        ExchangeOptions {
             slow: None,
             busy: false,
             patience: second,
@@ -115,9 +115,14 @@ impl Ending {
 }
 
 /// Connects, and goes through the plan; then listens until the server closes or falls silent.
-pub(super) fn run(server: SocketAddr, steps: &[Step], options: &Options, view: &dyn View) -> io::Result<Transcript> {
-    let explained = |error: io::Error| io::Error::new(error.kind(), format!("cannot reach {server}: {error}"));
-    let stream = connect(server, options.slow.is_some()).map_err(explained)?;
+pub(super) fn run(
+    server: SocketAddr,
+    steps: &[Step],
+    options: &ExchangeOptions,
+    view: &dyn View,
+) -> io::Result<Transcript> {
+    let unreachable = |error: io::Error| io::Error::new(error.kind(), format!("cannot reach {server}: {error}"));
+    let stream = connect(server, options.slow.is_some()).map_err(unreachable)?;
     let reader = stream.try_clone()?;
     let shared = Shared {
         view,
@@ -130,16 +135,16 @@ pub(super) fn run(server: SocketAddr, steps: &[Step], options: &Options, view: &
     };
     shared.note(Note::Connected(server));
     let reset = std::thread::scope(|scope| {
-        scope.spawn(|| listen(reader, options, &shared));
-        let result = speak(&stream, steps, options, &shared);
+        scope.spawn(|| receive(reader, options, &shared));
+        let result = send(&stream, steps, options, &shared);
         shared.sent.store(true, Ordering::Release); // also where sending failed
         shared.stop.store(true, Ordering::Release);
         result
     })?;
-    let read = locked(&shared.ending).unwrap_or(Ending::Open);
+    let read = lock(&shared.ending).unwrap_or(Ending::Open);
     // A write that fails consumes the reset; a read after it sees an ordinary end.
     let ending = if reset { Ending::Reset } else { read };
-    let received = std::mem::take(&mut *locked(&shared.received));
+    let received = std::mem::take(&mut *lock(&shared.received));
     shared.note(Note::Ended(ending, received.len()));
     Ok(Transcript { received, ending })
 }
@@ -156,7 +161,7 @@ fn connect(server: SocketAddr, slow: bool) -> io::Result<TcpStream> {
 }
 
 /// Returns whether the server was found to have reset the connection.
-fn speak(mut stream: &TcpStream, steps: &[Step], options: &Options, shared: &Shared<'_>) -> io::Result<bool> {
+fn send(mut stream: &TcpStream, steps: &[Step], options: &ExchangeOptions, shared: &Shared<'_>) -> io::Result<bool> {
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;
     let mut reset = false;
     for step in steps {
@@ -187,7 +192,7 @@ fn speak(mut stream: &TcpStream, steps: &[Step], options: &Options, shared: &Sha
     Ok(reset)
 }
 
-fn listen(mut stream: TcpStream, options: &Options, shared: &Shared<'_>) {
+fn receive(mut stream: TcpStream, options: &ExchangeOptions, shared: &Shared<'_>) {
     let mut buffer = vec![0; 64 * 1024];
     while options.busy && !shared.sent.load(Ordering::Acquire) {
         std::thread::sleep(TICK);
@@ -203,7 +208,7 @@ fn listen(mut stream: TcpStream, options: &Options, shared: &Shared<'_>) {
                 let bytes = buffer.get(..n).unwrap_or_default();
                 shared.progress();
                 shared.note(Note::Received(bytes));
-                let mut received = locked(&shared.received);
+                let mut received = lock(&shared.received);
                 received.extend_from_slice(bytes);
                 if received.len() >= options.most.0 {
                     return shared.end(Ending::Open); // enough, and the connection is as open as it was
@@ -225,19 +230,19 @@ impl Shared<'_> {
     }
 
     fn end(&self, ending: Ending) {
-        *locked(&self.ending) = Some(ending);
+        *lock(&self.ending) = Some(ending);
     }
 
     fn is_over(&self) -> bool {
-        locked(&self.ending).is_some()
+        lock(&self.ending).is_some()
     }
 
     fn progress(&self) {
         self.last.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    fn patience(&self, options: &Options) -> Duration {
-        if locked(&self.received).is_empty() { options.first } else { options.patience }
+    fn patience(&self, options: &ExchangeOptions) -> Duration {
+        if lock(&self.received).is_empty() { options.first } else { options.patience }
     }
 
     fn silence(&self) -> Duration {
@@ -247,9 +252,9 @@ impl Shared<'_> {
 
     /// Waits, but not for a connection that is over. A long wait is announced if `aloud`.
     fn wait(&self, time: Duration, aloud: bool) {
-        let (until, mut announced) = (Instant::now() + time, !aloud || time < LONG);
+        let (until, mut announced) = (Instant::now() + time, !aloud || time < MIN_ANNOUNCED);
         while Instant::now() < until && !self.is_over() {
-            if !announced && self.silence() > SILENT {
+            if !announced && self.silence() > ANNOUNCE_AFTER {
                 announced = true;
                 self.note(Note::Waiting(time));
             }
@@ -259,6 +264,6 @@ impl Shared<'_> {
 }
 
 /// Nothing under these locks can panic half-way.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

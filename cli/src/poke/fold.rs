@@ -1,6 +1,6 @@
-//! Long repetitions cut short, so that a flood of bytes takes a few lines on a screen.
+//! Shortens long repetitions, so that a flood of bytes takes a few lines on a screen.
 
-use crate::{answers, glyphs};
+use crate::{escape, responses};
 
 /// Characters of a line that are shown.
 const WIDTH: usize = 160;
@@ -18,8 +18,8 @@ pub(super) fn line(bytes: &[u8]) -> String {
         let (text, _) = bytes.split_at(bytes.len() - trailing);
         return line(text) + &"␠".repeat(trailing.min(WIDTH));
     }
-    let Some((start, end)) = longest_run(bytes) else { return glyphs::shortened(bytes, WIDTH) };
-    let part = |from: usize, to: usize| glyphs::shortened(bytes.get(from..to).unwrap_or_default(), WIDTH);
+    let Some((start, end)) = longest_run(bytes) else { return escape::shortened(bytes, WIDTH) };
+    let part = |from: usize, to: usize| escape::shortened(bytes.get(from..to).unwrap_or_default(), WIDTH);
     let (before, after) = (part(0, start), part(end, bytes.len()));
     let byte = part(start, start + 1);
     format!("{before}{}… ({} × {byte}){after}", byte.repeat(SHOWN), end - start)
@@ -33,7 +33,7 @@ pub(super) fn is_uniform(bytes: &[u8]) -> bool {
 /// The first message in `bytes`, if nothing but more of the same follows, and how often it occurs.
 pub(super) fn repetition(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let searched = Some(bytes).filter(|bytes| bytes.len() <= SEARCHED)?;
-    let unit = bytes.get(..answers::message(searched).1).filter(|unit| !unit.is_empty())?;
+    let unit = bytes.get(..responses::message(searched).1).filter(|unit| !unit.is_empty())?;
     let count = bytes.len() / unit.len();
     (count > 2 && bytes.len().is_multiple_of(unit.len()) && bytes.chunks(unit.len()).all(|one| one == unit))
         .then_some((unit, count))

@@ -4,15 +4,16 @@ use std::io::{BufRead, IsTerminal};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::exchange::{self, Note, Options, Transcript, View};
+use super::exchange::{self, ExchangeOptions, Note, Transcript, View};
 use super::printer::Printer;
-use super::server::{self, TestServer};
 use super::target::Target;
+use super::test_server::{self, TestServer};
 use super::timeline::Timeline;
-use super::{catalog, verdict};
-use crate::answers;
+use super::{catalog, grade};
 use crate::experiment::{Experiment, Step};
-use crate::{Failure, say, say_hanging};
+use crate::failure::Failure;
+use crate::output::{print_wrapped, println_flush};
+use crate::responses;
 
 /// Bytes read at most, and how long to listen.
 const MOST: (usize, Duration) = (4 * 1024 * 1024, Duration::from_secs(60));
@@ -32,25 +33,25 @@ pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bo
     if predicted.is_some_and(|number| number > choices.len()) {
         return Err(Failure::usage(format!("--predict must be a number from 1 to {} here", choices.len())));
     }
-    say(format_args!("{}. {}\n\n{}", index + 1, experiment.text("title"), experiment.delivery()));
-    say_hanging("", experiment.text("question"));
-    say("");
+    println_flush(format_args!("{}. {}\n\n{}", index + 1, experiment.text("title"), experiment.delivery()));
+    print_wrapped("", experiment.text("question"));
+    println_flush("");
     for (number, choice) in choices.iter().enumerate() {
-        say_hanging(&format!("  {}  ", number + 1), choice);
+        print_wrapped(&format!("  {}  ", number + 1), choice);
     }
     let predicted = match predicted.map_or_else(|| ask(choices.len()), Prediction::Choice) {
         Prediction::Choice(number) => Some(number),
         Prediction::None => None,
         Prediction::Quit => return Ok(()),
     };
-    say("");
+    println_flush("");
     let outcome = play(&experiment, target, both)?;
-    say("");
-    verdict::reveal(&experiment, predicted, &outcome);
-    say("");
-    say_hanging("Change it: ", experiment.text("change"));
+    println_flush("");
+    grade::reveal(&experiment, predicted, &outcome);
+    println_flush("");
+    print_wrapped("Change it: ", experiment.text("change"));
     let both = if both { " --both" } else { "" };
-    say(format_args!("  {}{both}", experiment.command(&target.to_string())));
+    println_flush(format_args!("  {}{both}", experiment.command(&target.to_string())));
     catalog::say_next(index, target);
     Ok(())
 }
@@ -65,7 +66,7 @@ fn ask(choices: usize) -> Prediction {
     if !std::io::stdin().is_terminal() {
         return Prediction::None;
     }
-    say(format_args!("\nWhat do you think? 1 to {choices}; Enter just shows it, q leaves:"));
+    println_flush(format_args!("\nWhat do you think? 1 to {choices}; Enter just shows it, q leaves:"));
     loop {
         let mut line = String::new();
         if std::io::stdin().lock().read_line(&mut line).is_err() {
@@ -76,18 +77,18 @@ fn ask(choices: usize) -> Prediction {
             "q" | "Q" | "quit" | "exit" => return Prediction::Quit,
             text => match text.parse() {
                 Ok(number) if (1..=choices).contains(&number) => return Prediction::Choice(number),
-                _ => say(format_args!("A number from 1 to {choices}, Enter or q:")),
+                _ => println_flush(format_args!("A number from 1 to {choices}, Enter or q:")),
             },
         }
     }
 }
 
-fn play(experiment: &Experiment, target: Target, both: bool) -> Result<verdict::Outcome, Failure> {
-    let (steps, heads) = (experiment.steps(), answers::heads(&experiment.sent()));
+fn play(experiment: &Experiment, target: Target, both: bool) -> Result<grade::Outcome, Failure> {
+    let (steps, heads) = (experiment.steps(), responses::heads(&experiment.sent()));
     let mut own = None;
     let timeline = both.then(|| Timeline::new(heads.clone()));
-    let server = match (experiment.answer(), target) {
-        (Some(response), _) => server::respond_with(response)?,
+    let server = match (experiment.bad_response(), target) {
+        (Some(response), _) => test_server::respond_with(response)?,
         (None, Target::Address(server)) => server,
         (None, Target::Demo) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
     };
@@ -96,11 +97,11 @@ fn play(experiment: &Experiment, target: Target, both: bool) -> Result<verdict::
     // Two seconds of 1 KiB/s show what there is to see; then the rest at full speed.
     let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
     let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
-    let options = Options { slow, most: MOST, busy: experiment.is_busy(), began, ..Options::default() };
+    let options = ExchangeOptions { slow, most: MOST, busy: experiment.is_busy(), began, ..ExchangeOptions::default() };
     let (transcript, other) = with_other(experiment, &steps, server, &options, view);
     finish(own, timeline);
     let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
-    Ok(verdict::Outcome { answers: answers::read(&received, &heads), ending, other })
+    Ok(grade::Outcome { responses: responses::read(&received, &heads), ending, other })
 }
 
 /// Stops the server, and prints its side beside the client's if that was asked for.
@@ -115,7 +116,7 @@ pub(super) fn with_other(
     experiment: &Experiment,
     steps: &[Step],
     server: SocketAddr,
-    options: &Options,
+    options: &ExchangeOptions,
     view: &dyn View,
 ) -> (std::io::Result<Transcript>, Option<u16>) {
     std::thread::scope(|scope| {
@@ -131,11 +132,11 @@ fn other(server: SocketAddr, began: Instant, view: &dyn View) -> Option<u16> {
     std::thread::sleep(Duration::from_millis(100)); // so that the first one is there first
     let asked = began.elapsed();
     let request = Step::Send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec());
-    let options = Options { most: (64 * 1024, Duration::from_secs(5)), began, ..Options::default() };
+    let options = ExchangeOptions { most: (64 * 1024, Duration::from_secs(5)), began, ..ExchangeOptions::default() };
     let clock = FirstByte::default();
     let transcript = exchange::run(server, &[request], &options, &clock);
-    let answer = transcript.ok().and_then(|transcript| answers::read(&transcript.received, &[]).pop());
-    let status = answer.map(|answer| answer.status);
+    let response = transcript.ok().and_then(|transcript| responses::read(&transcript.received, &[]).pop());
+    let status = response.map(|response| response.status);
     let took = clock.0.get().copied().unwrap_or(began.elapsed()).saturating_sub(asked);
     view.note(asked, Note::Other(status, took));
     status

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use wirelight::wire;
 
-use super::exchange::{Ending, Note, View, locked};
+use super::exchange::{Ending, Note, View, lock};
 use super::fold;
-use super::seams::Seams;
-use crate::answers::Answer;
-use crate::{say, screen};
+use super::splitter::ResponseSplitter;
+use crate::output::{self, println_flush};
+use crate::responses::RawResponse;
 
 /// The column at which text begins, after the time and the arrow.
 const MARGIN: usize = 15;
@@ -23,11 +23,11 @@ pub(super) struct Printer(Mutex<State>);
 
 struct State {
     columns: Option<usize>,
-    seams: Seams,
+    splitter: ResponseSplitter,
     /// Responses that have begun.
     number: usize,
     /// The last complete response, how many like it followed and were not printed, and the first of these.
-    before: Option<Answer>,
+    before: Option<RawResponse>,
     alike: usize,
     folded: Vec<u8>,
     /// The last byte that came, and the reads and bytes of nothing else that followed and were not printed.
@@ -38,11 +38,11 @@ struct State {
 }
 
 impl Printer {
-    /// `heads`: see [`crate::answers::heads`].
+    /// `heads`: see [`crate::responses::heads`].
     pub(super) fn new(heads: Vec<bool>) -> Printer {
         Printer(Mutex::new(State {
-            columns: screen::columns(&std::io::stdout()),
-            seams: Seams::new(heads),
+            columns: output::columns(&std::io::stdout()),
+            splitter: ResponseSplitter::new(heads),
             number: 0,
             before: None,
             alike: 0,
@@ -56,7 +56,7 @@ impl Printer {
 
 impl View for Printer {
     fn note(&self, at: Duration, note: Note<'_>) {
-        let mut state = locked(&self.0);
+        let mut state = lock(&self.0);
         if let Note::Received(bytes) = note {
             return state.received(at, bytes);
         }
@@ -104,10 +104,10 @@ pub(super) fn sentence(note: &Note<'_>) -> String {
 impl State {
     fn received(&mut self, at: Duration, bytes: &[u8]) {
         let mut from = 0;
-        for part in self.seams.push(bytes) {
+        for part in self.splitter.push(bytes) {
             let piece = bytes.get(from..from + part.length).unwrap_or_default();
             from += part.length;
-            if part.begins && part.completes.as_ref().is_some_and(|answer| self.has_seen(answer)) {
+            if part.begins && part.completes.as_ref().is_some_and(|response| self.has_seen(response)) {
                 if self.alike == 0 {
                     self.folded = piece.to_vec();
                 }
@@ -128,11 +128,12 @@ impl State {
         }
     }
 
-    /// Whether `answer` differs from the one before it in digits alone: a date, a count.
-    fn has_seen(&self, answer: &Answer) -> bool {
+    /// Whether `response` differs from the one before it in digits alone: a date, a count.
+    fn has_seen(&self, response: &RawResponse) -> bool {
         let words = |head: &[u8]| head.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
         self.before.as_ref().is_some_and(|before| {
-            (before.status, &before.body) == (answer.status, &answer.body) && words(&before.head) == words(&answer.head)
+            (before.status, &before.body) == (response.status, &response.body)
+                && words(&before.head) == words(&response.head)
         })
     }
 
@@ -162,7 +163,7 @@ impl State {
     fn rule(&mut self) {
         self.number += 1;
         if self.number > 1 {
-            say(format_args!("{:MARGIN$}── response {} {}", "", self.number, "─".repeat(24)));
+            println_flush(format_args!("{:MARGIN$}── response {} {}", "", self.number, "─".repeat(24)));
         }
     }
 
@@ -187,6 +188,6 @@ impl State {
         let stamp = format!("{:>7.1} ms  {arrow}  ", at.as_secs_f64() * 1_000.0);
         // Further lines, wrapped or not, begin under the text.
         let text = wire::wrap(text, MARGIN, self.columns);
-        say(format_args!("{stamp}{text}"));
+        println_flush(format_args!("{stamp}{text}"));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// ADDRESS on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 use wirelight::{Trace, wire};
 
-use super::exchange::{Ending, Note, View, locked};
-use super::seams::Seams;
-use super::server_side::ServerSide;
+use super::entry::{Entry, Side};
+use super::exchange::{Ending, Note, View, lock};
+use super::server_events::ServerEvents;
+use super::splitter::ResponseSplitter;
 use super::{fold, printer};
-use crate::{say, screen};
+use crate::output::{self, println_flush};
 
 /// Columns of the time, and of the line between the two sides.
 const TIME: usize = 12;
@@ -36,36 +37,12 @@ pub(super) struct Timeline {
     trace: Arc<Mutex<Vec<u8>>>,
 }
 
-/// What one side does at one moment.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// Since the timeline began.
-    pub(super) at: Duration,
-    pub(super) side: Side,
-    pub(super) arrow: char,
-    pub(super) text: String,
-    /// All bytes that this side has sent or received so far, and one more for the end of the stream; 0 where nothing moves.
-    pub(super) moved: usize,
-}
-
 /// The client's side so far.
 struct Notes {
     entries: Vec<Entry>,
-    seams: Seams,
+    splitter: ResponseSplitter,
     sent: usize,
     received: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Client,
-    Server,
-}
-
-impl Entry {
-    fn receives(&self) -> bool {
-        self.arrow == if self.side == Side::Client { '←' } else { '→' }
-    }
 }
 
 /// Where the trace goes.
@@ -73,7 +50,7 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        locked(&self.0).extend_from_slice(bytes);
+        lock(&self.0).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -84,7 +61,7 @@ impl Write for Lines {
 
 impl View for Timeline {
     fn note(&self, at: Duration, note: Note<'_>) {
-        let notes = &mut *locked(&self.notes);
+        let notes = &mut *lock(&self.notes);
         let mut push = |arrow, text, moved| notes.entries.push(Entry { at, side: Side::Client, arrow, text, moved });
         match note {
             Note::Sent(bytes) => {
@@ -93,14 +70,14 @@ impl View for Timeline {
             }
             Note::Received(bytes) => {
                 let mut from = 0;
-                for part in notes.seams.push(bytes) {
+                for part in notes.splitter.push(bytes) {
                     let piece = bytes.get(from..from + part.length).unwrap_or_default();
                     from += part.length;
                     notes.received += part.length;
                     push('←', first_line(piece), notes.received);
                 }
             }
-            Note::Waiting(_) => say(printer::sentence(&note)),
+            Note::Waiting(_) => println_flush(printer::sentence(&note)),
             // The end of a stream comes after its last byte.
             Note::HalfClosed | Note::Ended(Ending::Open, _) => push(' ', brief(&note), notes.sent + 1),
             note => push(' ', brief(&note), 0),
@@ -109,9 +86,9 @@ impl View for Timeline {
 }
 
 impl Timeline {
-    /// `heads`: see [`crate::answers::heads`].
+    /// `heads`: see [`crate::responses::heads`].
     pub(super) fn new(heads: Vec<bool>) -> Timeline {
-        let notes = Notes { entries: Vec::new(), seams: Seams::new(heads), sent: 0, received: 0 };
+        let notes = Notes { entries: Vec::new(), splitter: ResponseSplitter::new(heads), sent: 0, received: 0 };
         let (began, began_wall) = (Instant::now(), SystemTime::now());
         Timeline { began, began_wall, notes: Mutex::new(notes), trace: Arc::default() }
     }
@@ -132,20 +109,20 @@ impl Timeline {
 
     /// Prints both sides.
     pub(super) fn print(&self) {
-        let width = screen::columns(&io::stdout()).unwrap_or(USUAL).min(WIDEST);
+        let width = output::columns(&io::stdout()).unwrap_or(USUAL).min(WIDEST);
         let events = self.events();
-        let mut server = ServerSide::default();
-        let mut entries = locked(&self.notes).entries.clone();
+        let mut server = ServerEvents::default();
+        let mut entries = lock(&self.notes).entries.clone();
         entries.extend(events.iter().filter_map(|event| {
             let wall = Duration::from_nanos(events.first()?["unix_ns"].as_u64()?.saturating_add(event["t"].as_u64()?));
             let began = self.began_wall.duration_since(SystemTime::UNIX_EPOCH).ok()?;
             server.entry(wall.saturating_sub(began), event)
         }));
-        page(merged(entries), width).iter().for_each(say);
+        page(merged(entries), width).iter().for_each(println_flush);
     }
 
     fn events(&self) -> Vec<Value> {
-        let text = locked(&self.trace).clone();
+        let text = lock(&self.trace).clone();
         text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use wirelight::{Handle, Server, Timeouts, Trace};
 
-use crate::{Failure, lab};
+use crate::experiment_app;
+use crate::failure::Failure;
 
 /// A server that lives as long as this value.
 pub(super) struct TestServer {
@@ -27,7 +28,7 @@ impl TestServer {
         let server = trace.into_iter().fold(server.signals(false).timeouts(timeouts), Server::trace);
         let (address, handle) = (server.local_addr(), server.handle());
         let thread = std::thread::spawn(move || {
-            if let Err(error) = server.run(lab::app(Duration::from_millis(300))) {
+            if let Err(error) = server.run(experiment_app::app(Duration::from_millis(300))) {
                 log::error!("the server of the experiment failed: {error}");
             }
         });

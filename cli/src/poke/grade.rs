@@ -1,15 +1,15 @@
-//! What an experiment came to: judged by what came from the server, and by what the RFC asks for and allows.
+//! Grades the outcome of an experiment by what the server sent, and by what the RFC requires and allows.
 
 use wirelight::FAULTS;
 
 use super::exchange::Ending;
-use crate::answers::Answer;
 use crate::experiment::Experiment;
-use crate::say_hanging;
+use crate::output::print_wrapped;
+use crate::responses::RawResponse;
 
 /// What came from a server.
 pub(super) struct Outcome {
-    pub(super) answers: Vec<Answer>,
+    pub(super) responses: Vec<RawResponse>,
     pub(super) ending: Ending,
     /// The status that another client got meanwhile.
     pub(super) other: Option<u16>,
@@ -17,7 +17,7 @@ pub(super) struct Outcome {
 
 /// How an outcome is to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Grade {
     Right,
     /// With the reason.
     Tolerated(String),
@@ -25,16 +25,16 @@ pub(super) enum Verdict {
 }
 
 /// Judges the outcome of an experiment by rules that hold for any server. `None`: there are none, it needs a route of the demo.
-pub(super) fn judge(experiment: &Experiment, outcome: &Outcome) -> Option<Verdict> {
+pub(super) fn evaluate(experiment: &Experiment, outcome: &Outcome) -> Option<Grade> {
     let right = experiment.right_outcomes()?;
     if experiment.statuses("other").is_some() && outcome.other.is_none() {
-        return Some(Verdict::Wrong);
+        return Some(Grade::Wrong);
     }
     if right.iter().any(|expected| outcome.fits(expected)) {
-        return Some(Verdict::Right);
+        return Some(Grade::Right);
     }
     let tolerated = experiment.tolerated_outcomes().into_iter().find(|(expected, _)| outcome.fits(expected));
-    Some(tolerated.map_or(Verdict::Wrong, |(_, reason)| Verdict::Tolerated(reason)))
+    Some(tolerated.map_or(Grade::Wrong, |(_, reason)| Grade::Tolerated(reason)))
 }
 
 /// Prints what came, whether the prediction was right, and why it is so.
@@ -42,22 +42,22 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     let sections = experiment.texts("rfc").join(", ");
     let expected = outcome.is_the_expected_one(experiment);
     if expected {
-        say_hanging("", &compared(experiment, predicted));
+        print_wrapped("", &compared(experiment, predicted));
     } else {
         differs(experiment, predicted, outcome, &sections);
     }
-    say_hanging("Why: ", &format!("{} ({sections})", experiment.text("why")));
+    print_wrapped("Why: ", &format!("{} ({sections})", experiment.text("why")));
     if expected && !experiment.text("policy").is_empty() {
-        say_hanging("     ", experiment.text("policy"));
+        print_wrapped("     ", experiment.text("policy"));
     }
     // Only a server that says so is known to have found this fault.
     for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
-        if outcome.answers.iter().any(|answer| String::from_utf8_lossy(&answer.body).contains(row.sentence)) {
+        if outcome.responses.iter().any(|response| String::from_utf8_lossy(&response.body).contains(row.sentence)) {
             let place = experiment.number("at").map_or(String::new(), |at| format!(", byte {at}"));
-            say_hanging("The fault: ", &format!("{}{place} ({}).", row.sentence, row.rfc));
+            print_wrapped("The fault: ", &format!("{}{place} ({}).", row.sentence, row.rfc));
         }
     }
-    outcome.incomplete().iter().for_each(|text| say_hanging("", text));
+    outcome.incomplete().iter().for_each(|text| print_wrapped("", text));
 }
 
 /// The prediction beside what came, which is what the experiment says.
@@ -80,36 +80,36 @@ fn differs(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome,
     let said = choice.map_or(String::new(), |(number, choice)| format!("You said {number}: {choice}. "));
     let ours = experiment.statuses("statuses").unwrap_or_default();
     let end = if experiment.text("end") == "open" { Ending::Open } else { Ending::Fin };
-    say_hanging("", &format!("{said}Here: {}. wirelight: {}.", outcome.phrase(), phrase(&ours, end)));
-    match judge(experiment, outcome) {
-        Some(Verdict::Right) => say_hanging("", &format!("This is right as well ({sections}).")),
-        Some(Verdict::Tolerated(reason)) => say_hanging("", &format!("This is tolerated. {reason}")),
-        Some(Verdict::Wrong) => {
-            say_hanging("", &format!("The rule asks for {} ({sections}).", rule(experiment)));
+    print_wrapped("", &format!("{said}Here: {}. wirelight: {}.", outcome.phrase(), phrase(&ours, end)));
+    match evaluate(experiment, outcome) {
+        Some(Grade::Right) => print_wrapped("", &format!("This is right as well ({sections}).")),
+        Some(Grade::Tolerated(reason)) => print_wrapped("", &format!("This is tolerated. {reason}")),
+        Some(Grade::Wrong) => {
+            print_wrapped("", &format!("The rule asks for {} ({sections}).", rule(experiment)));
         }
         None => {}
     }
-    if outcome.answers.iter().any(|answer| answer.status == 404) {
+    if outcome.responses.iter().any(|response| response.status == 404) {
         let more = "this server may not have the path. Without an address the experiment starts a server that has it.";
-        say_hanging("404: ", more);
+        print_wrapped("404: ", more);
     }
 }
 
 impl Outcome {
     /// Whether everything came that the experiment says.
     fn is_the_expected_one(&self, experiment: &Experiment) -> bool {
-        let last = self.answers.last().map_or("".into(), |answer| String::from_utf8_lossy(&answer.head));
+        let last = self.responses.last().map_or("".into(), |response| String::from_utf8_lossy(&response.head));
         let last = last.to_ascii_lowercase();
         let has = |field: &&str| last.contains(&format!("\r\n{}:", field.to_ascii_lowercase()));
-        let mut bodies = self.answers.iter().zip(experiment.texts("bodies"));
-        if experiment.answer().is_some() {
-            return self.answers.iter().any(|answer| !answer.whole) && self.ending == Ending::Open;
+        let mut bodies = self.responses.iter().zip(experiment.texts("bodies"));
+        if experiment.bad_response().is_some() {
+            return self.responses.iter().any(|response| !response.whole) && self.ending == Ending::Open;
         }
         Some(self.statuses()) == experiment.statuses("statuses")
             && self.ending.name() == experiment.text("end")
-            && self.answers.iter().all(|answer| answer.whole)
+            && self.responses.iter().all(|response| response.whole)
             && experiment.texts("headers").iter().all(has)
-            && bodies.all(|(answer, words)| String::from_utf8_lossy(&answer.body).contains(words))
+            && bodies.all(|(response, words)| String::from_utf8_lossy(&response.body).contains(words))
             && experiment.statuses("other").is_none_or(|statuses| self.other == statuses.first().copied())
     }
 
@@ -117,16 +117,17 @@ impl Outcome {
     fn fits(&self, expected: &str) -> bool {
         let words: Vec<_> = expected.split(' ').collect();
         let Some((end, statuses)) = words.split_last() else { return false };
-        let fits = |(word, answer): (&&str, &Answer)| {
-            answer.whole && if *word == "ok" { is_accepted(answer.status) } else { *word == answer.status.to_string() }
+        let fits = |(word, response): (&&str, &RawResponse)| {
+            response.whole
+                && if *word == "ok" { is_accepted(response.status) } else { *word == response.status.to_string() }
         };
         *end == self.ending.name()
-            && statuses.len() == self.answers.len()
-            && statuses.iter().zip(&self.answers).all(fits)
+            && statuses.len() == self.responses.len()
+            && statuses.iter().zip(&self.responses).all(fits)
     }
 
     fn statuses(&self) -> Vec<u16> {
-        self.answers.iter().map(|answer| answer.status).collect()
+        self.responses.iter().map(|response| response.status).collect()
     }
 
     /// What came, in a few words: `404, then it closes`.
@@ -136,9 +137,9 @@ impl Outcome {
 
     /// How much of a response that did not end is there.
     pub(super) fn incomplete(&self) -> Option<String> {
-        let answer = self.answers.iter().find(|answer| !answer.whole && answer.status != 0)?;
-        let announced = answer.announced.map_or(String::new(), |length| format!(" of {length}"));
-        Some(format!("The client has {}{announced} bytes of the body and waits for more.", answer.body.len()))
+        let response = self.responses.iter().find(|response| !response.whole && response.status != 0)?;
+        let announced = response.announced.map_or(String::new(), |length| format!(" of {length}"));
+        Some(format!("The client has {}{announced} bytes of the body and waits for more.", response.body.len()))
     }
 }
 

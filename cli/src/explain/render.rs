@@ -1,4 +1,4 @@
-//! One message on the screen: its rows, what is wrong, where the body ends, what a server or client makes of it, and what follows.
+//! Renders one message: its rows, what is wrong, where the body ends, what a server or client makes of it, and what follows.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use wirelight::wire::{self, Explanation, Finding, Piece};
 
 use super::meanings;
 use super::rows::{self, Row};
-use crate::glyphs;
+use crate::escape;
 
 /// Characters of a piece that a row shows.
 const SHOWN: usize = 40;
@@ -29,7 +29,7 @@ pub(super) struct Style {
 }
 
 /// Returns everything about one message.
-pub(super) fn page(explanation: &Explanation, style: &Style) -> String {
+pub(super) fn render(explanation: &Explanation, style: &Style) -> String {
     let mut lines = vec![wire::wrap(&heading(explanation, style), 0, style.columns), String::new()];
     lines.extend(table(explanation, style));
     lines.push(String::new());
@@ -167,12 +167,12 @@ fn text(pieces: &[Piece<'_>], secrets: &[Range<usize>]) -> String {
         let plain_space = piece.bytes == b" " && pieces.get(index + 1).is_some_and(|next| next.kind != "crlf");
         match piece.kind {
             "sp" | "ows" if plain_space && pieces.len() > 1 && index > 0 => text.push(' '),
-            "sp" | "ows" | "junk" => text += &glyphs::shortened(piece.bytes, SHOWN).replace(' ', "␠"),
+            "sp" | "ows" | "junk" => text += &escape::shortened(piece.bytes, SHOWN).replace(' ', "␠"),
             "crlf" | "lf-bare" | "blank" => {
                 text += if index > 0 { " " } else { "" };
-                text += &glyphs::visible(piece.bytes);
+                text += &escape::visible(piece.bytes);
             }
-            _ => text += &masked(piece, secrets).unwrap_or_else(|| glyphs::shortened(piece.bytes, SHOWN)),
+            _ => text += &masked(piece, secrets).unwrap_or_else(|| escape::shortened(piece.bytes, SHOWN)),
         }
         if index == SHOWN && pieces.len() > SHOWN + 1 {
             return format!("{text}… ({} bytes)", rows::length(pieces));
@@ -193,5 +193,5 @@ fn masked(piece: &Piece<'_>, secrets: &[Range<usize>]) -> Option<String> {
         from = stop;
     }
     text.extend_from_slice(piece.bytes.get(from..).unwrap_or_default());
-    (from > 0).then(|| glyphs::shortened(&text, SHOWN * 2))
+    (from > 0).then(|| escape::shortened(&text, SHOWN * 2))
 }

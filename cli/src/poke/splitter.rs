@@ -1,12 +1,12 @@
 //! Where one response ends and the next one begins, while the bytes still arrive.
 
-use crate::answers::{self, Answer};
+use crate::responses::{self, RawResponse};
 
 /// Bytes of an unfinished response whose length is unknown that are read anew with each piece; beyond, only when they have doubled.
 const SMALL: usize = 4 * 1024;
 
 /// The responses of one connection, as far as they came.
-pub(super) struct Seams {
+pub(super) struct ResponseSplitter {
     /// Which of the requests are HEAD.
     heads: Vec<bool>,
     /// Responses that are complete, interim ones apart.
@@ -20,49 +20,49 @@ pub(super) struct Seams {
 }
 
 /// Bytes of one response.
-pub(super) struct Part {
+pub(super) struct ResponsePart {
     pub(super) length: usize,
     /// The first ones of their response.
     pub(super) begins: bool,
     /// The response, if these are its last bytes.
-    pub(super) completes: Option<Answer>,
+    pub(super) completes: Option<RawResponse>,
 }
 
-impl Seams {
-    /// `heads`: see [`answers::heads`].
-    pub(super) fn new(heads: Vec<bool>) -> Seams {
-        Seams { heads, complete: 0, pending: Vec::new(), enough: 0, endless: false }
+impl ResponseSplitter {
+    /// `heads`: see [`responses::heads`].
+    pub(super) fn new(heads: Vec<bool>) -> ResponseSplitter {
+        ResponseSplitter { heads, complete: 0, pending: Vec::new(), enough: 0, endless: false }
     }
 
     /// Divides the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Part> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<ResponsePart> {
         if self.endless {
-            return vec![Part { length: bytes.len(), begins: false, completes: None }];
+            return vec![ResponsePart { length: bytes.len(), begins: false, completes: None }];
         }
         let (mut parts, mut before, mut at) = (Vec::new(), self.pending.len(), 0);
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= self.enough || self.pending.ends_with(b"0\r\n\r\n") {
-            for answer in answers::read(&self.pending, self.heads.get(self.complete..).unwrap_or_default()) {
-                let has_head = answer.head.ends_with(b"\r\n\r\n");
+            for response in responses::read(&self.pending, self.heads.get(self.complete..).unwrap_or_default()) {
+                let has_head = response.head.ends_with(b"\r\n\r\n");
                 let rest = self.pending.get(at..).unwrap_or_default();
                 self.endless =
-                    if answer.status == 0 { !begins_like_a_response(rest) } else { has_head && !answer.bounded };
-                if self.endless || !answer.whole {
+                    if response.status == 0 { !begins_like_a_response(rest) } else { has_head && !response.bounded };
+                if self.endless || !response.whole {
                     let announced =
-                        answer.announced.filter(|_| has_head).map(|body| answer.head.len().saturating_add(body));
+                        response.announced.filter(|_| has_head).map(|body| response.head.len().saturating_add(body));
                     self.enough = announced.unwrap_or_else(|| grown(self.pending.len() - at));
                     break;
                 }
-                (self.enough, at) = (0, at + answer.length);
-                self.complete += usize::from(answer.is_final());
-                let length = answer.length - before;
-                parts.push(Part { length, begins: before == 0, completes: Some(answer) });
+                (self.enough, at) = (0, at + response.length);
+                self.complete += usize::from(response.is_final());
+                let length = response.length - before;
+                parts.push(ResponsePart { length, begins: before == 0, completes: Some(response) });
                 before = 0;
             }
             self.pending.drain(..at.min(self.pending.len()));
         }
         if self.pending.len() > before {
-            parts.push(Part { length: self.pending.len() - before, begins: before == 0, completes: None });
+            parts.push(ResponsePart { length: self.pending.len() - before, begins: before == 0, completes: None });
         }
         if self.endless {
             self.pending = Vec::new();
@@ -86,12 +86,12 @@ mod tests {
 
     /// Lengths of the parts; `|` stands before the first of a response, `.` after the last.
     fn parts(pieces: &[&[u8]], heads: &[bool]) -> String {
-        let mut seams = Seams::new(heads.to_vec());
-        let part = |part: Part| {
+        let mut splitter = ResponseSplitter::new(heads.to_vec());
+        let part = |part: ResponsePart| {
             let (begins, ends) = (if part.begins { "|" } else { "" }, if part.completes.is_some() { "." } else { "" });
             format!("{begins}{}{ends} ", part.length)
         };
-        pieces.iter().flat_map(|piece| seams.push(piece)).map(part).collect()
+        pieces.iter().flat_map(|piece| splitter.push(piece)).map(part).collect()
     }
 
     #[test]
@@ -112,12 +112,12 @@ mod tests {
 
     #[test]
     fn a_long_body_is_not_read_again_for_each_piece() {
-        let mut seams = Seams::new(Vec::new());
-        seams.push(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
-        assert_eq!(seams.enough, 44 + 1_000_000);
+        let mut splitter = ResponseSplitter::new(Vec::new());
+        splitter.push(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+        assert_eq!(splitter.enough, 44 + 1_000_000);
         for _ in 0..999_999 {
-            assert!(seams.push(b"x").iter().all(|part| part.completes.is_none()));
+            assert!(splitter.push(b"x").iter().all(|part| part.completes.is_none()));
         }
-        assert!(seams.push(b"x").pop().is_some_and(|part| part.completes.is_some()));
+        assert!(splitter.push(b"x").pop().is_some_and(|part| part.completes.is_some()));
     }
 }

@@ -1,6 +1,6 @@
-//! Bytes of the wire as text that no terminal obeys: CR and LF visible, controls and what turns text around escaped; knows no protocol.
+//! Escapes bytes for a terminal: controls, invisible and reordering characters become visible.
 
-/// All of it on one line: `GET␠/` stays `GET /`, CR LF becomes `␍␊`, a byte that is no text `\xff`.
+/// Returns the bytes as one line of text: CR LF becomes `␍␊`, a byte that is not UTF-8 `\xff`.
 pub(super) fn visible(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -10,11 +10,11 @@ pub(super) fn visible(bytes: &[u8]) -> String {
     out
 }
 
-/// As [`visible`], at most `most` characters of it, and how many bytes there are when that is not all.
-pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
-    // A character has at most four bytes: what lies far behind need not be looked at.
-    let text = visible(bytes.get(..most.saturating_mul(4) + 4).unwrap_or(bytes));
-    match text.char_indices().nth(most) {
+/// As [`visible`], cut after `max` characters; then the number of bytes follows.
+pub(super) fn shortened(bytes: &[u8], max: usize) -> String {
+    // A character has at most four bytes, so the rest of the bytes is not needed.
+    let text = visible(bytes.get(..max.saturating_mul(4) + 4).unwrap_or(bytes));
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), bytes.len()),
         None => text,
     }
@@ -22,16 +22,16 @@ pub(super) fn shortened(bytes: &[u8], most: usize) -> String {
 
 fn push(out: &mut String, c: char) {
     match c {
-        // The control pictures of Unicode stand in the order of the controls they picture.
+        // Unicode lists control pictures in the order of the controls.
         '\0'..='\x1f' => out.extend(char::from_u32(0x2400 + c as u32)),
         '\x7f' => out.push('␡'),
-        c if commands_a_terminal(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+        c if is_unsafe(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
         c => out.push(c),
     }
 }
 
-/// C1 controls, line and paragraph separators, and the marks that turn the direction of text or leave no trace of themselves.
-fn commands_a_terminal(c: char) -> bool {
+/// Returns whether `c` is a C1 control, a separator of lines or paragraphs, invisible, or reorders text.
+fn is_unsafe(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

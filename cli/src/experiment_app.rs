@@ -1,22 +1,22 @@
-//! The application that the experiments are made for: one small route for each thing to be seen; knows no socket.
+//! Builds the application that the experiments need: one small route for each behaviour.
 
 use std::time::Duration;
 
 use wirelight::{App, Request, Response, json};
 
-/// The routes that the experiments ask. `pause`: how long the slow one takes.
+/// Returns an application with all routes of the experiments. The slow one takes `pause`.
 pub(super) fn app(pause: Duration) -> App {
     let mut app = App::new();
     app.get("/hello", |req| {
         let name = req.query("name").unwrap_or("World".into());
         json!({ "message": format!("Hello, {name}!") })
     });
-    play(&mut app, pause);
+    add_routes(&mut app, pause);
     app
 }
 
-/// Those that an application with a `/hello` lacks.
-pub(super) fn play(app: &mut App, pause: Duration) {
+/// Adds the routes to an application that has `/hello`.
+pub(super) fn add_routes(app: &mut App, pause: Duration) {
     app.get("/", |_| "Hello!\n");
     app.post("/echo", |req: &Request<'_>| req.body().to_vec());
     app.get("/sleep", move |_| {
@@ -31,7 +31,7 @@ pub(super) fn play(app: &mut App, pause: Duration) {
         response
     });
     app.get("/limited", |_| "one of ten\n").limit("10 per minute");
-    // Each run counts by itself, so that an experiment can be played twice within a minute.
+    // Each run has its own rate limit, so that an experiment can be repeated within a minute.
     app.limit_key(|req| {
         let address = || req.client_addr().map_or_else(String::new, |address| address.to_string());
         req.query("run").map_or_else(address, |run| format!("run {run}"))

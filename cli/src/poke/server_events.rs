@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::timeline::{Entry, Side};
-use crate::glyphs;
+use super::entry::{Entry, Side};
+use crate::escape;
 
 /// The connection that the timeline is about; another client's has a higher number.
 const FIRST: u64 = 1;
@@ -14,14 +14,14 @@ const TARGET: usize = 40;
 
 /// What is known of the server so far.
 #[derive(Default)]
-pub(super) struct ServerSide {
+pub(super) struct ServerEvents {
     /// The bytes that came on the first connection; zeros where the trace left some out.
     received: Vec<u8>,
     /// The last text: a second look at the same bytes is not told again.
     last: String,
 }
 
-impl ServerSide {
+impl ServerEvents {
     /// Returns the entry for an event; `None` if it is not part of the story.
     pub(super) fn entry(&mut self, at: Duration, event: &Value) -> Option<Entry> {
         let connection = event["c"].as_u64().filter(|number| *number > 0)?;
@@ -113,7 +113,7 @@ impl ServerSide {
         let found = event["spans"].as_array().into_iter().flatten().find(|span| span[2] == kind);
         let place = |span: &Value| Some(start + span[0].as_u64()? as usize..start + span[1].as_u64()? as usize);
         let bytes = found.and_then(place).and_then(|range| self.received.get(range)).unwrap_or_default();
-        glyphs::shortened(bytes, TARGET)
+        escape::shortened(bytes, TARGET)
     }
 }
 

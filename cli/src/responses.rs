@@ -2,51 +2,51 @@
 
 use wirelight::wire::{self, Explanation};
 
-/// One answer, as far as it came.
+/// A response, as far as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// 0 when the bytes are no answer at all.
+pub(super) struct RawResponse {
+    /// 0 if the bytes are not a response.
     pub(super) status: u16,
     pub(super) head: Vec<u8>,
     pub(super) body: Vec<u8>,
-    /// All its bytes, framing included.
+    /// Bytes of head and body, framing included.
     pub(super) length: usize,
-    /// Whether its end is there.
+    /// Whether it is complete.
     pub(super) whole: bool,
-    /// Its Content-Length.
+    /// The value of Content-Length.
     pub(super) announced: Option<usize>,
-    /// Whether something other than the close ends it (RFC 9112 §6.3).
+    /// Whether framing ends it, not only the close of the connection (RFC 9112 §6.3).
     pub(super) bounded: bool,
 }
 
-/// Answers beyond this are not told apart.
-const MOST: usize = 10_000;
+/// Maximum number of responses; the bytes after them are ignored.
+const MAX_RESPONSES: usize = 10_000;
 
-/// Bytes of a message that are looked at first: the rest of the bytes is not searched again for each of many small ones.
+/// Bytes that are parsed at first. Parsing all bytes again for each of many small messages would take quadratic time.
 const WINDOW: usize = 16 * 1024;
 
-/// Reads `bytes` as the answers to requests of which those at the places in `heads` asked for no body.
-pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<Answer> {
-    let (mut answers, mut at, mut asked) = (Vec::<Answer>::new(), 0, 0);
-    while at < bytes.len() && answers.len() < MOST {
+/// Reads `bytes` as the responses to a series of requests. `heads` says which of these are HEAD.
+pub(super) fn read(bytes: &[u8], heads: &[bool]) -> Vec<RawResponse> {
+    let (mut responses, mut at, mut answered) = (Vec::<RawResponse>::new(), 0, 0);
+    while at < bytes.len() && responses.len() < MAX_RESPONSES {
         let (explanation, length) = message(bytes.get(at..).unwrap_or_default());
-        let mut answer = Answer::from(&explanation, length);
-        if heads.get(asked).is_some_and(|head_only| *head_only) && answer.is_final() {
-            (answer.body, answer.whole) = (Vec::new(), answer.head.ends_with(b"\r\n\r\n"));
-            (answer.length, answer.bounded) = (answer.head.len(), true);
+        let mut response = RawResponse::from(&explanation, length);
+        if heads.get(answered).is_some_and(|head_only| *head_only) && response.is_final() {
+            (response.body, response.whole) = (Vec::new(), response.head.ends_with(b"\r\n\r\n"));
+            (response.length, response.bounded) = (response.head.len(), true);
         }
-        asked += usize::from(answer.is_final());
-        at += answer.length;
-        let garbage = answer.status == 0;
-        answers.push(answer);
+        answered += usize::from(response.is_final());
+        at += response.length;
+        let garbage = response.status == 0;
+        responses.push(response);
         if garbage {
             break;
         }
     }
-    answers
+    responses
 }
 
-/// The first message in `bytes`, and how many of them it takes.
+/// Explains the first message in `bytes`; returns its length too.
 pub(super) fn message(bytes: &[u8]) -> (Explanation, usize) {
     let mut window = WINDOW;
     loop {
@@ -60,10 +60,10 @@ pub(super) fn message(bytes: &[u8]) -> (Explanation, usize) {
     }
 }
 
-/// Which of the requests in `sent` are HEAD.
+/// Returns for each of the requests in `sent` whether it is HEAD.
 pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
     let (mut heads, mut at) = (Vec::new(), 0);
-    while at < sent.len() && heads.len() < MOST {
+    while at < sent.len() && heads.len() < MAX_RESPONSES {
         let (explanation, length) = message(sent.get(at..).unwrap_or_default());
         heads.push(explanation.pieces().any(|piece| piece.kind == "method" && piece.bytes == b"HEAD"));
         at += length.max(1);
@@ -71,38 +71,38 @@ pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
     heads
 }
 
-impl Answer {
-    /// Whether it answers its request: another one may follow an interim answer, but not 101.
+impl RawResponse {
+    /// Whether it responses its request: another one may follow an interim response, but not 101.
     pub(super) fn is_final(&self) -> bool {
         self.status >= 200 || self.status == 101
     }
 
-    fn from(explanation: &Explanation, length: usize) -> Answer {
+    fn from(explanation: &Explanation, length: usize) -> RawResponse {
         let (head, body) = (Vec::new(), Vec::new());
-        let mut answer = Answer { status: 0, head, body, length, whole: true, announced: None, bounded: false };
+        let mut response = RawResponse { status: 0, head, body, length, whole: true, announced: None, bounded: false };
         let mut field = Vec::new();
         for piece in explanation.pieces() {
             match piece.kind {
-                "body" | "chunk-data" => answer.body.extend_from_slice(piece.bytes),
+                "body" | "chunk-data" => response.body.extend_from_slice(piece.bytes),
                 "chunk-size" | "chunk-ext" | "trailer" => {}
-                _ if !answer.body.is_empty() => {}
-                _ => answer.head.extend_from_slice(piece.bytes),
+                _ if !response.body.is_empty() => {}
+                _ => response.head.extend_from_slice(piece.bytes),
             }
             if piece.kind == "status" && !explanation.is_request() {
-                answer.status = number(piece.bytes).unwrap_or(0) as u16;
-                answer.bounded = matches!(answer.status, 100..=199 | 204 | 304);
+                response.status = number(piece.bytes).unwrap_or(0) as u16;
+                response.bounded = matches!(response.status, 100..=199 | 204 | 304);
             }
             match (piece.kind, &*field) {
                 ("name", _) => field = piece.bytes.to_ascii_lowercase(),
-                ("value", b"content-length") => answer.announced = number(piece.bytes),
-                ("value", b"transfer-encoding") => answer.bounded = true,
+                ("value", b"content-length") => response.announced = number(piece.bytes),
+                ("value", b"transfer-encoding") => response.bounded = true,
                 _ => {}
             }
         }
-        answer.bounded |= answer.announced.is_some();
-        answer.whole =
+        response.bounded |= response.announced.is_some();
+        response.whole =
             !explanation.findings().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
-        answer
+        response
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn statuses(bytes: &[u8], heads: &[bool]) -> Vec<(u16, bool)> {
-        read(bytes, heads).iter().map(|answer| (answer.status, answer.whole)).collect()
+        read(bytes, heads).iter().map(|response| (response.status, response.whole)).collect()
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Failure;
 use crate::experiment::Step;
+use crate::failure::Failure;
 
 /// Most bytes that are made up.
 const LARGEST: usize = 1024 * 1024 * 1024;
@@ -70,7 +70,7 @@ pub(super) fn count(name: &str, text: &str) -> Result<usize, Failure> {
 /// A rate, and for how long it holds: `1KiB/s`, `1KiB/s,2s`. In bytes a second.
 pub(super) fn rate(text: &str) -> Result<(u64, Option<Duration>), Failure> {
     let (rate, end) = text.split_once(',').map_or((text, None), |(rate, end)| (rate, Some(end)));
-    let end = end.map(|end| crate::duration("--slow-read", end)).transpose()?;
+    let end = end.map(|end| crate::options::duration("--slow-read", end)).transpose()?;
     let rate = rate.strip_suffix("/s").and_then(bytes).filter(|rate| *rate > 0);
     let rate = rate.ok_or_else(|| {
         Failure::usage(format!(
