@@ -10,10 +10,7 @@ mod glass;
 pub use application::{application, field};
 pub use glass::{explanation, trace};
 
-use crate::app::app::App;
-use crate::app::pattern::Pattern;
-use crate::app::request::Request;
-use crate::app::tree::{Match, Params, Tree};
+use crate::app::App;
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
 use crate::http1::connection::{Connection, Event};
 use crate::http1::encode::Content;
@@ -22,6 +19,9 @@ use crate::http1::head::Head;
 use crate::http1::limits::Limits;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::routing::pattern::Pattern;
+use crate::routing::tree::{Match, Params, Tree};
 
 /// Small enough that a fuzzer finds what happens beyond each of them.
 const TIGHT: Limits = Limits {

@@ -72,40 +72,30 @@
 mod guard;
 
 mod app;
+mod content;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod http1;
 pub mod middleware;
 mod net;
+mod request;
+mod response;
+mod routing;
 mod server;
 mod testing;
 pub mod wire;
 
 /// Server-Sent Events (WHATWG HTML §9.2).
 pub mod events {
-    pub use crate::app::events::{Broadcast, Event, EventStream, SlowSubscriber};
+    pub use crate::content::events::{Broadcast, Event, EventStream, SlowSubscriber};
 }
 
-pub use app::app::App;
-pub use app::client::TrustedProxies;
-pub use app::cookie::{Cookie, SameSite};
-pub use app::error::{Error, Result, abort};
-pub use app::files::Files;
-pub use app::into_response::{Html, IntoResponse, Json};
-pub use app::multipart::Part;
-pub use app::page::Page;
-pub use app::redirect::Redirect;
-pub use app::request::Request;
-pub use app::response::Response;
-pub use app::router::{Route, Router};
-pub use app::sent::Sent;
-pub use app::slashes::TrailingSlash;
-pub use app::stream::{Sender, stream};
-pub use app::table::{RouteInfo, Routes};
-pub use app::upgrade::Upgraded;
-pub use app::upload::BodyReader;
-pub use app::validate::Validator;
+pub use app::App;
+pub use app::route::Route;
+pub use app::route_table::{RouteInfo, Routes};
+pub use app::router::{Router, TrailingSlash};
+pub use content::files::Files;
 pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};
 pub use http1::limits::Limits;
 pub use http1::method::{InvalidMethod, Method};
@@ -114,6 +104,20 @@ pub use http1::version::Version;
 pub use net::deadline::Timeouts;
 #[cfg(feature = "tls")]
 pub use net::tls::Tls;
+pub use request::Request;
+pub use request::body_reader::BodyReader;
+pub use request::client_addr::TrustedProxies;
+pub use request::cookie::{Cookie, SameSite};
+pub use request::multipart::Part;
+pub use request::pagination::Page;
+pub use request::validator::Validator;
+pub use response::Response;
+pub use response::channel::{Sender, stream};
+pub use response::error::{Error, Result, abort};
+pub use response::into_response::{Html, IntoResponse, Json};
+pub use response::redirect::Redirect;
+pub use response::sent::Sent;
+pub use response::upgraded::Upgraded;
 pub use serde_json::json;
 pub use server::{Handle, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};

@@ -28,9 +28,8 @@ use std::time::Duration;
 #[cfg(not(feature = "restart"))]
 use {alone as inherit, alone as restart};
 
-use crate::app::app::App;
-use crate::app::table::RouteInfo;
-use crate::app::upgraded::UpgradedConnections;
+use crate::app::App;
+use crate::app::route_table::RouteInfo;
 use crate::http1::limits::Limits;
 use crate::middleware::Draining;
 use crate::net::control::{Control, Phase};
@@ -41,6 +40,7 @@ use crate::net::listen;
 use crate::net::pool::Pool;
 use crate::net::signal::Signals;
 use crate::net::worker::{Estate, Worker};
+use crate::response::upgraded_connections::UpgradedConnections;
 use crate::wire::probe::{NoProbe, Probe};
 use crate::wire::start::{Start, StartRoute};
 use crate::wire::trace::Trace;

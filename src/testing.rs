@@ -11,7 +11,7 @@ use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 use watch::Work;
 
-use crate::app::app::App;
+use crate::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;

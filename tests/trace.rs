@@ -287,8 +287,8 @@ fn an_event_leads_to_the_line_that_told_it() {
         ("conn.recv", "src/net/conn/arrive.rs", "tell_read"),
         ("parse.head", "src/net/conn.rs", "self.receive("),
         ("route.match", "src/net/conn.rs", "self.handle_told("),
-        ("hook.run", "src/app/app.rs", "listener.hear(Step::Before"),
-        ("handler.start", "src/app/app.rs", "listener.hear(Step::Handler"),
+        ("hook.run", "src/app.rs", "observer.observe(HandlerEvent::Before"),
+        ("handler.start", "src/app.rs", "observer.observe(HandlerEvent::HandlerStart"),
         ("conn.send", "src/net/conn/leave.rs", "tell_write"),
     ] {
         let (told, text) = line(named(&all, name)[0]);

@@ -1,14 +1,13 @@
 //! Functions that a program adds around its handlers, with what each is called and where that happened; runs none of them.
 
-use std::any::type_name_of_val;
-use std::panic::Location;
 use std::sync::Arc;
 
-use super::error::{Error, Result};
-use super::into_response::IntoResponse;
-use super::request::Request;
-use super::response::Response;
 use crate::http1::method::Method;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::error::{Error, Result};
+use crate::response::into_response::IntoResponse;
+use crate::routing::callsite::Callsite;
 
 pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
 pub(crate) type ErrorHandler = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
@@ -22,22 +21,6 @@ pub(crate) type After = Hook<Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sy
 pub(crate) struct Hook<F> {
     pub(crate) run: F,
     pub(crate) callsite: Callsite,
-}
-
-/// What a function is called, and where the program added it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Callsite {
-    /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function that it stands in.
-    pub(crate) name: &'static str,
-    pub(crate) location: &'static Location<'static>,
-}
-
-impl Callsite {
-    /// Of a function that is added by whoever called our caller.
-    #[track_caller]
-    pub(crate) fn of<F>(function: &F) -> Callsite {
-        Callsite { name: type_name_of_val(function), location: Location::caller() }
-    }
 }
 
 /// Returns the handler of a route with this method.

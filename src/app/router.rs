@@ -1,20 +1,21 @@
 //! A set of routes with the hooks and error pages around them; nests into another; knows no request in flight.
 
-use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use super::error::{Error, Result};
-use super::hook::{self, After, Before, Callsite, ErrorHandler, Guard, Handler};
-use super::into_response::IntoResponse;
-use super::pattern::Pattern;
-use super::request::Request;
-use super::slashes::TrailingSlash;
-use super::tree::Tree;
+use super::hook::{self, After, Before, ErrorHandler, Guard, Hook};
+use super::route::Route;
+use crate::content::files::Files;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::error::{Error, Result};
+use crate::response::into_response::IntoResponse;
+use crate::routing::callsite::Callsite;
+use crate::routing::pattern::Pattern;
+use crate::routing::route_meta::{RateLimitPolicy, RouteMeta};
+use crate::routing::tree::Tree;
 
 /// Routes that belong together, to [`nest`](Router::nest) under a prefix: Flask's blueprint.
 ///
@@ -43,38 +44,15 @@ pub struct Router {
     pub(super) guards: Vec<Guard>,
 }
 
-/// One route, returned when it is added so that its options stand on the same line.
-pub struct Route {
-    pub(crate) pattern: Pattern,
-    pub(crate) method: Method,
-    pub(crate) handler: Handler,
-    /// Whether the handler runs on the pool.
-    pub(crate) blocking: bool,
-    /// Whether the handler reads the body while it comes.
-    pub(crate) streaming: bool,
-    /// Whether its pattern ends with a slash wherever it is nested, and the path without it is redirected.
-    pub(crate) directory: bool,
-    /// How long the pool may take.
-    pub(crate) deadline: Option<Duration>,
-    /// Whether the log has been told that the handler holds the event loop.
-    warned: AtomicBool,
-    pub(crate) guards: Vec<Guard>,
-    pub(crate) max_body: Option<u64>,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) rate_limit: RateLimitPolicy,
-    pub(crate) scope: usize,
-    /// What the handler is called, and where the program added it: for conflicts, the route table and the trace.
-    pub(crate) callsite: Callsite,
-}
-
-/// Which rate limit holds for a route; the middleware that counts reads it.
-#[derive(Clone)]
-pub(crate) enum RateLimitPolicy {
-    /// The default of the nearest router that has one, which is not known before all are nested.
-    Default,
-    /// This one, known by its identity.
-    Own(Arc<str>),
-    Never,
+/// What a path means that differs from a route's only by a missing slash at its end, or by repeated ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrailingSlash {
+    /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with an index is redirected to all the same.)
+    #[default]
+    Strict,
+    /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become one: `/users//7` leads to `/users/7`.
+    /// A slash too many at the end is 404 in Flask too.
+    Redirect,
 }
 
 /// What surrounds the routes of one router.
@@ -156,25 +134,17 @@ impl Router {
         F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
         R: IntoResponse,
     {
-        let origin = Callsite::of(&handler);
-        let handler = hook::handler(method, handler);
-        let pattern = parse(pattern);
-        let guards = self.guards.clone();
+        let meta = RouteMeta::new(method, parse(pattern), Callsite::of(&handler));
         self.add(Route {
-            pattern,
-            method,
-            handler,
-            guards,
+            meta,
+            handler: hook::handler(method, handler),
+            guards: self.guards.clone(),
             blocking: false,
             streaming: false,
             directory: false,
             deadline: None,
-            warned: AtomicBool::new(false),
             max_body: None,
-            rate_limit: RateLimitPolicy::Default,
-            name: None,
             scope: 0,
-            callsite: origin,
         })
     }
 
@@ -194,14 +164,130 @@ impl Router {
         }
         for mut route in inner.routes {
             let end = if route.directory && !prefix.ends_with('/') { "/" } else { "" };
-            route.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.pattern.text()));
+            route.meta.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.meta.pattern.text()));
             route.scope += base;
             route.guards.splice(0..0, self.guards.iter().cloned());
-            if let (RateLimitPolicy::Default, Some(text)) = (&route.rate_limit, &default_limit) {
-                route.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
+            if let (RateLimitPolicy::Default, Some(text)) = (&route.meta.rate_limit, &default_limit) {
+                route.meta.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
             }
             self.add(route);
         }
+    }
+
+    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it, added earlier or later. `Err`
+    /// answers at once.
+    ///
+    /// All before hooks run first, then the guards of the outermost router, then inwards, those of the route last. A path or
+    /// method without a route meets no guard; a [`before`](Router::before) hook meets everything.
+    ///
+    /// Hooks and guards decide on the head of a request, before its body is read and before `100 Continue`: a client without a key
+    /// learns so before it sends 50 MB.
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Router};
+    ///
+    /// let mut admin = Router::new();
+    /// admin.require(|req| if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::unauthorized("Key", "")) });
+    /// admin.get("/stats", |_| "stats");
+    ///
+    /// let mut app = App::new();
+    /// app.nest("/admin", admin);
+    /// assert_eq!(app.test().get("/admin/stats").send().status(), 401);
+    /// assert_eq!(app.test().get("/admin/stats").header("X-Key", "k").send().text(), "stats");
+    /// ```
+    #[track_caller]
+    pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
+        let guard = Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) };
+        for route in &mut self.routes {
+            route.guards.insert(self.guards.len(), guard.clone());
+        }
+        self.guards.push(guard);
+    }
+
+    /// Runs `hook` before every route of this router, in the order added. `Err` answers at once. It sees the head of the request;
+    /// the body may not have been sent yet, and [`Request::body`] panics.
+    #[track_caller]
+    pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
+        self.has_hooks = true;
+        self.own_scope().before.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
+    }
+
+    /// Runs `hook` before the handlers of this router when the body is here, after all hooks and guards that decide on the head; in the
+    /// order added. `Err` answers at once. On a [`streaming`](crate::Route::streaming) route it sees no body.
+    ///
+    /// ```
+    /// use wirelight::{App, Error};
+    ///
+    /// let mut app = App::new();
+    /// app.before_with_body(|req| match req.header("X-Length") {
+    ///     Some(length) if length == req.body().len().to_string() => Ok(()),
+    ///     _ => Err(Error::bad_request("X-Length is not the length of the body.")),
+    /// });
+    /// app.post("/", |_| "taken");
+    /// assert_eq!(app.test().post("/").header("X-Length", "2").body("text/plain", "hi").send().text(), "taken");
+    /// assert_eq!(app.test().post("/").header("X-Length", "3").body("text/plain", "hi").send().status(), 400);
+    /// ```
+    #[track_caller]
+    pub fn before_with_body(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
+        self.has_hooks = true;
+        self.own_scope().before_with_body.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
+    }
+
+    /// Runs `hook` on every answer, errors included, in the order added.
+    #[track_caller]
+    pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
+        self.has_hooks = true;
+        self.own_scope().after.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
+    }
+
+    /// Says what a missing last slash means for the routes of this router, and of those nested in it that do not say. A HEAD is
+    /// redirected like its GET, an OPTIONS like any method; a method without a route is not.
+    ///
+    /// ```
+    /// use wirelight::{App, TrailingSlash};
+    ///
+    /// let mut app = App::new();
+    /// app.trailing_slash(TrailingSlash::Redirect);
+    /// app.get("/users/", |_| "all of them");
+    /// let reply = app.test().get("/users?page=2").send();
+    /// assert_eq!(reply.status(), 308);
+    /// assert_eq!(reply.header("Location"), Some("/users/?page=2"));
+    /// ```
+    pub fn trailing_slash(&mut self, policy: TrailingSlash) {
+        self.own_scope().trailing_slash = Some(policy);
+    }
+
+    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range requests included. With an index, the
+    /// prefix without its slash is redirected (308), as a directory is. Hooks for the files alone go on a router of their own, nested
+    /// under `/members` for instance.
+    ///
+    /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow disks hold others up.
+    ///
+    /// # Panics
+    /// When there is no such directory, and as [`get`](Router::get): at start-up.
+    ///
+    /// ```
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.files("/source", "src");
+    /// let client = app.test();
+    /// assert!(client.get("/source/lib.rs").send().text().starts_with("//!"));
+    /// assert_eq!(client.get("/source/../Cargo.toml").send().status(), 404);
+    /// ```
+    #[track_caller]
+    pub fn files(&mut self, prefix: &str, files: impl Into<Files>) {
+        let files = files.into();
+        #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
+        if !files.directory().is_dir() {
+            panic!("files({prefix:?}): there is no directory {}", files.directory().display());
+        }
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        if files.has_index() {
+            let files = files.clone();
+            self.get(&format!("{prefix}/"), move |request| files.respond(request)).directory = true;
+        }
+        self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request));
     }
 
     /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own, 200 included.
@@ -232,11 +318,11 @@ impl Router {
     #[track_caller]
     fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
-        if let Err(other) = self.tree.insert(&route.pattern, route.method, number as u32) {
-            let other = self.routes.get(other as usize).map(Route::describe).unwrap_or_default();
+        if let Err(other) = self.tree.insert(&route.meta.pattern, route.meta.method, number as u32) {
+            let other = self.routes.get(other as usize).map(|route| route.meta.describe()).unwrap_or_default();
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {
-                panic!("two routes for {}: {}, and {other}", route.method, route.describe())
+                panic!("two routes for {}: {}, and {other}", route.meta.method, route.meta.describe())
             }
         }
         self.routes.push(route);
@@ -257,89 +343,6 @@ impl Router {
 
     pub(crate) fn own_scope(&mut self) -> &mut Scope {
         &mut self.scopes[0] // made by `default`, and never taken away
-    }
-}
-
-impl Route {
-    /// Runs the handler on a pool of threads: for work that waits for a database, a file, another server. The hooks and guards around
-    /// it run there too. The handler's signature stays the same, and the request is not copied. A pool whose queue is full answers
-    /// 503 with Retry-After.
-    ///
-    /// ```
-    /// use wirelight::App;
-    ///
-    /// let mut app = App::new();
-    /// app.get("/report", |_| std::fs::read_to_string("report.txt")).blocking();
-    /// ```
-    pub fn blocking(&mut self) -> &mut Route {
-        self.blocking = true;
-        self
-    }
-
-    /// Runs the handler on the pool as soon as the head is here; it reads the body with
-    /// [`body_reader`](crate::Request::body_reader) while it comes. Gigabytes pass through 100 KiB: who sends faster than the handler
-    /// reads is made to wait. A client that asks first (`Expect: 100-continue`) is told to send when the handler begins to read.
-    ///
-    /// Such a body may have any length, unless [`max_body`](Route::max_body) bounds it. [`body`](crate::Request::body) and what
-    /// parses it see nothing. A handler that answers before it has read everything ends the connection.
-    ///
-    /// ```
-    /// use wirelight::{App, Request, Result};
-    ///
-    /// let mut app = App::new();
-    /// app.post("/upload", |req: &Request| -> Result<String> {
-    ///     let size = std::io::copy(&mut req.body_reader(), &mut std::io::sink())?;
-    ///     Ok(format!("{size} bytes"))
-    /// })
-    /// .streaming();
-    /// assert_eq!(app.test().post("/upload").body("text/plain", "body").send().text(), "4 bytes");
-    /// ```
-    pub fn streaming(&mut self) -> &mut Route {
-        (self.blocking, self.streaming) = (true, true);
-        self
-    }
-
-    /// Answers 503 when the pool takes longer than this for a request, queue included. The handler goes on, since a thread cannot be
-    /// stopped; its answer is dropped. Only for [`blocking`](Route::blocking) routes; while a body is on its way in, the timeouts for
-    /// bodies count instead.
-    pub fn deadline(&mut self, time: Duration) -> &mut Route {
-        self.deadline = Some(time);
-        self
-    }
-
-    /// Whether this is the first time that the log hears of the handler.
-    pub(crate) fn warn_once(&self) -> bool {
-        !self.warned.swap(true, Ordering::Relaxed)
-    }
-
-    /// Whether nothing stands between a request and the handler, as far as this route is concerned.
-    #[inline]
-    pub(crate) fn is_bare(&self) -> bool {
-        self.guards.is_empty() && !self.blocking
-    }
-
-    /// Takes bodies of up to this many bytes, whatever the server's limit is (413 above it).
-    pub fn max_body(&mut self, bytes: u64) -> &mut Route {
-        self.max_body = Some(bytes);
-        self
-    }
-
-    /// Runs `guard` before the handler of this route alone, behind the hooks of its routers. `Err` answers at once.
-    #[track_caller]
-    pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
-        self.guards.push(Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) });
-        self
-    }
-
-    /// Names the route for [`url_for`](Router::url_for) and the table.
-    pub fn name(&mut self, name: impl Into<Cow<'static, str>>) -> &mut Route {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// For messages about mistakes.
-    pub(crate) fn describe(&self) -> String {
-        format!("{} at {}", self.pattern.text(), self.callsite.location)
     }
 }
 

@@ -5,16 +5,16 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::answers::{self, Answer};
-use crate::app::app::App;
-use crate::app::cookie::Cookie;
-use crate::app::error::Error;
-use crate::app::into_response::IntoResponse;
-use crate::app::page::Page;
-use crate::app::redirect::Redirect;
-use crate::app::request::Request;
-use crate::app::response::Response;
+use crate::app::App;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::request::cookie::Cookie;
+use crate::request::pagination::Page;
+use crate::response::Response;
+use crate::response::error::Error;
+use crate::response::into_response::IntoResponse;
+use crate::response::redirect::Redirect;
 use crate::testing::TestClient;
 
 /// Built once: it has no state that a request changes.

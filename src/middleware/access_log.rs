@@ -1,19 +1,19 @@
 //! One line for every response, when it is out, in four formats; whatever a client sent is escaped, so nobody writes lines or terminal codes but us.
 
 mod line;
-mod pen;
+mod sink;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::clock;
-use crate::app::request::Request;
-use crate::app::response::Response;
 use crate::app::router::Router;
-use crate::app::sent::Sent;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::sent::Sent;
 use line::{Draft, Entry, Timestamp};
-use pen::Sink;
+use sink::Sink;
 
 /// The logger's target, for filters: `RUST_LOG=access=info`.
 const TARGET: &str = "access";
@@ -110,7 +110,7 @@ impl Logger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
+    use crate::app::App;
     use crate::middleware::{ApiKey, RequestId};
     use proptest::prelude::*;
     use serde_json::{Value, json};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use super::{config_error, single_header};
-use crate::app::error::{Error, Result};
-use crate::app::request::Request;
+use super::config_error;
 use crate::app::router::Router;
+use crate::request::Request;
+use crate::response::error::{Error, Result};
 
 /// Longest key of a table. Keys are compared padded to it, so that the time tells no length.
 const MAX_LEN: usize = 128;
@@ -109,7 +109,7 @@ impl ApiKey {
     pub fn guard(&self) -> impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static {
         let keys = self.clone();
         move |request| {
-            let key = single_header(request, keys.header).filter(|key| !key.is_empty());
+            let key = request.single_header(keys.header).filter(|key| !key.is_empty());
             let user = key.and_then(|key| (keys.lookup)(key));
             // One sentence for no key and a wrong one: who guesses learns nothing.
             let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
@@ -154,7 +154,7 @@ fn challenge(realm: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
+    use crate::app::App;
     use proptest::prelude::*;
 
     fn app(keys: &ApiKey) -> App {

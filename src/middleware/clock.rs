@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::error::Result;
-use crate::app::request::Request;
+use crate::request::Request;
+use crate::response::error::Result;
 
 /// A before hook that starts the clock, unless it runs already. Never fails.
 pub(super) fn start(request: &mut Request<'_>) -> Result<()> {

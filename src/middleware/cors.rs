@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config_error;
-use crate::app::caching::delta_seconds;
-use crate::app::error::{Error, Result};
-use crate::app::request::Request;
-use crate::app::response::Response;
 use crate::app::router::Router;
 use crate::http1::grammar::is_tchar;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::caching::delta_seconds;
+use crate::response::error::{Error, Result};
 
 /// Cross-origin resource sharing: answers preflights with 204 and marks every answer, errors too.
 ///
@@ -209,7 +209,7 @@ fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
+    use crate::app::App;
     use crate::testing::TestResponse;
 
     const PAGE: &str = "https://app.example";

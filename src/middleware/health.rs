@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::app::request::Request;
-use crate::app::response::Response;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
 
 /// Asks the server that runs the application whether it is stopping. The server puts it into the application's state, so that a
 /// request pays for it only when a health handler asks.
@@ -46,7 +46,7 @@ pub fn health() -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
+    use crate::app::App;
     use crate::server::Server;
     use serde_json::Value;
     use std::io::{Read, Write};

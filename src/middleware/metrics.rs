@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::{clock, has_no_head};
-use crate::app::request::Request;
-use crate::app::response::Response;
 use crate::app::router::Router;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
 
 /// Upper ends of the histogram's buckets, in microseconds and as Prometheus writes them. Its clients' defaults begin at 5 ms, where
 /// an in-process answer has long left.
@@ -197,8 +197,8 @@ fn labels(method: &str, route: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
-    use crate::app::error::{Result, abort};
+    use crate::app::App;
+    use crate::response::error::{Result, abort};
 
     fn app() -> App {
         let metrics = Metrics::new();

@@ -42,7 +42,7 @@ mod response_time;
 
 use std::fmt;
 
-use crate::app::request::Request;
+use crate::request::Request;
 
 pub use access_log::{AccessLog, Format};
 pub use api_key::{ApiKey, ApiUser};
@@ -70,21 +70,14 @@ fn has_no_head(request: &Request<'_>) -> bool {
     request.target().is_empty()
 }
 
-/// The value of a field that a request has once. Two are none: what stands in front of us may have looked at the other.
-fn single_header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
-    let mut values = request.field_values(name);
-    let only = values.next().filter(|_| values.next().is_none())?;
-    std::str::from_utf8(only).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
-    use crate::app::error::Error;
-    use crate::app::redirect::Redirect;
+    use crate::app::App;
     use crate::app::router::Router;
     use crate::http1::status::StatusCode;
+    use crate::response::error::Error;
+    use crate::response::redirect::Redirect;
 
     fn everything(router: &mut Router) {
         RequestId::new().add_to(router);
@@ -243,7 +236,7 @@ mod tests {
     #[test]
     fn a_header_that_came_twice_is_none() {
         let mut app = App::new();
-        app.get("/", |req| single_header(req, "x-a").unwrap_or("none").to_owned());
+        app.get("/", |req| req.single_header("x-a").unwrap_or("none").to_owned());
         let cases: &[(&[u8], &str)] =
             &[(b"", "none"), (b"X-A: 1\r\n", "1"), (b"X-A: 1\r\nx-a: 1\r\n", "none"), (b"X-A: \xff\r\n", "none")];
         for (fields, expected) in cases {

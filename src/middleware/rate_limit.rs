@@ -40,14 +40,17 @@ pub use rate::Rate;
 pub use redis::RedisStore;
 use table::MemoryStore;
 
-use crate::app::app::App;
-use crate::app::error::{Error, RateLimitExceeded, Result};
-use crate::app::hook::{Callsite, Hook};
-use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::app::router::{RateLimitPolicy, Route, Router};
+use crate::app::App;
+use crate::app::hook::Hook;
+use crate::app::route::Route;
+use crate::app::router::Router;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::error::{Error, RateLimitExceeded, Result};
+use crate::routing::callsite::Callsite;
+use crate::routing::route_meta::RateLimitPolicy;
 
 /// Where requests are counted. One table in the memory of this process by default; a store that several machines share can take its
 /// place ([`App::limit_store`]), and a test can put one there that fails.
@@ -162,13 +165,13 @@ impl Route {
     pub fn limit(&mut self, rates: &str) -> &mut Route {
         let text = Arc::from(rates);
         let rates = parse_rates(rates);
-        self.rate_limit = RateLimitPolicy::Own(text);
+        self.meta.rate_limit = RateLimitPolicy::Own(text);
         self.require(move |request| check(&rates, request))
     }
 
     /// Takes the default limits of its routers away from this route.
     pub fn unlimited(&mut self) -> &mut Route {
-        self.rate_limit = RateLimitPolicy::Never;
+        self.meta.rate_limit = RateLimitPolicy::Never;
         self
     }
 }

@@ -4,10 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{clock, single_header};
-use crate::app::request::Request;
+use super::clock;
 use crate::app::router::Router;
 use crate::http1::grammar::is_tchar;
+use crate::request::Request;
 
 const NAME: &str = "X-Request-ID";
 /// Longest id taken over. A UUID has 36 bytes, an AWS trace id 71; Heroku takes 200, Envoy anything.
@@ -127,7 +127,7 @@ fn splitmix64(number: u64) -> u64 {
 
 /// The id in a request, if it is one that may be passed on.
 fn client_id(request: &Request<'_>) -> Option<String> {
-    let id = single_header(request, NAME)?;
+    let id = request.single_header(NAME)?;
     ((1..=MAX_LEN).contains(&id.len()) && id.bytes().all(is_tchar)).then(|| id.to_owned())
 }
 
@@ -148,7 +148,7 @@ fn uuid(random: u128) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::app::App;
+    use crate::app::App;
     use std::collections::HashSet;
 
     fn app(trust: bool) -> App {

@@ -7,13 +7,13 @@ use super::deadline::{Millis, Timeouts, after, millis};
 use super::office::Office;
 use super::slots::Key;
 use super::tls::Cover;
-use crate::app::app::App;
-use crate::app::hook::Callsite;
-use crate::app::request::Admitted;
-use crate::app::response::Response;
+use crate::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
+use crate::request::Admitted;
+use crate::response::Response;
+use crate::routing::callsite::Callsite;
 
 /// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
 pub(crate) const SCRATCH: usize = 32 * 1024;

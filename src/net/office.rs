@@ -11,7 +11,7 @@ use super::bodies::Bodies;
 use super::conn::Answer;
 use super::pool::Pool;
 use super::slots::Key;
-use crate::app::app::App;
+use crate::app::App;
 
 /// How often a wake-up is tried. A write to the waker's descriptor that failed once need not fail again, and nothing else would tell
 /// the loop.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
 use super::socket::{Socket, Stream};
-use crate::app::upgrade::Upgraded;
+use crate::response::upgraded::Upgraded;
 
 /// What sockets are wrapped in: nothing.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::tls::TlsStream;
-use crate::app::upgrade::Upgraded;
+use crate::response::upgraded::Upgraded;
 
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {

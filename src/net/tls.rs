@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use super::socket::{Socket, Stream};
-use crate::app::upgrade::Upgraded;
+use crate::response::upgraded::Upgraded;
 use blocking::Blocking;
 
 /// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.

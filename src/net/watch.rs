@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::deadline::Millis;
-use crate::app::app::App;
-use crate::app::hook::Callsite;
-use crate::app::request::Request;
-use crate::app::response::Response;
+use crate::app::App;
+use crate::request::Request;
+use crate::response::Response;
+use crate::routing::callsite::Callsite;
 
 /// What a handler may take of the loop's time. A hundred handlers of this length are a second for everybody else.
 const LONG: Duration = Duration::from_millis(10);
@@ -65,7 +65,7 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
 /// Says once for the route whose handler has this origin that the body which it returned took too long to make a piece.
 #[cold]
 pub(crate) fn body(app: &App, origin: Option<Callsite>, time: Duration) {
-    let route = app.routes.iter().find(|route| Some(route.callsite) == origin);
+    let route = app.routes.iter().map(|route| &route.meta).find(|route| Some(route.callsite) == origin);
     if time >= LONG
         && let Some(route) = route
         && route.warn_once()

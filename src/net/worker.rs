@@ -33,9 +33,9 @@ use super::signal::Signals;
 use super::slots::{Key, Slots};
 use super::socket::Stream;
 use super::watch::Watch;
-use crate::app::app::App;
-use crate::app::upgraded::UpgradedConnections;
+use crate::app::App;
 use crate::http1::encode::Opening;
+use crate::response::upgraded_connections::UpgradedConnections;
 use crate::wire::probe::{Ending, Probe};
 use drain::Drain;
 

@@ -46,7 +46,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use crate::app::app::App;
+    use crate::app::App;
     use crate::server::Server;
     use crate::wire::probe::{Ending, Event, Probe};
 

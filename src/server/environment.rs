@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use super::Server;
-use crate::app::app::App;
+use crate::app::App;
 
 impl Server {
     /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1: what Heroku, systemd's `Environment=`

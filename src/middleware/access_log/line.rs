@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Format;
-use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::app::sent::Sent;
 use crate::http1::date;
 use crate::middleware::api_key::ApiUser;
 use crate::middleware::{clock, has_no_head};
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::sent::Sent;
 
 /// Room for a usual line, and for the figures in it.
 const LINE_CAPACITY: usize = 256;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use ::redis::{Client as Server, Cmd, Connection, IntoConnectionInfo, RedisError, RedisResult};
 
 use super::{Client, LimitKey, LimitStore, WindowState};
-use crate::app::error::{Error, Result};
 use crate::http1::status::StatusCode;
+use crate::response::error::{Error, Result};
 
 /// What an event loop bears now and then. Flask-Limiter's client has no deadline at all by default.
 const TIMEOUT: Duration = Duration::from_millis(50);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{Client, LimitKey, LimitStore, WindowState};
-use crate::app::error::Result;
+use crate::response::error::Result;
 
 /// More than threads that could wait for one another.
 const SHARDS: usize = 64;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::later::{Answer, Exchange};
 use super::{Conn, Fate, Held, Stage, completion, ear};
-use crate::app::app::{Admission, App};
+use crate::app::{Admission, App};
 use crate::http1::framing::Body;
 use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;

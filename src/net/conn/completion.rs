@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::Conn;
-use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::app::sent::SentCallbacks;
 use crate::http1::status::StatusCode;
 use crate::net::deadline::Millis;
 use crate::net::desk::{Context, Tools, Verdict};
 use crate::net::socket::Socket;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::sent::SentCallbacks;
 use crate::wire::probe::NoProbe;
 
 /// A response of which not all is with the kernel. Told when it is, or else when it is dropped: its connection is gone.

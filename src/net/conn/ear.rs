@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 use std::time::Instant;
 
-use crate::app::error::Error;
-use crate::app::hook::Callsite;
-use crate::app::told::{HandlerEvent, Observer};
+use crate::app::observer::{HandlerEvent, Observer};
+use crate::response::error::Error;
+use crate::routing::callsite::Callsite;
 use crate::wire::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
@@ -36,15 +36,15 @@ impl<P: Probe> Ear<'_, P> {
             stopped,
         };
         let (event, answer) = match step {
-            HandlerEvent::Before { origin, number, answer } => {
+            HandlerEvent::Before { callsite: origin, index: number, error: answer } => {
                 (ran(Phase::Before, origin, number, answer.is_some()), answer)
             }
-            HandlerEvent::Guard { origin, number, answer } => {
+            HandlerEvent::Guard { callsite: origin, index: number, error: answer } => {
                 (ran(Phase::Guard, origin, number, answer.is_some()), answer)
             }
-            HandlerEvent::After { origin, number } => (ran(Phase::After, origin, number, false), None),
+            HandlerEvent::After { callsite: origin, index: number } => (ran(Phase::After, origin, number, false), None),
             HandlerEvent::HandlerStart(route) => {
-                let Callsite { name, location: place } = route.callsite;
+                let Callsite { name, location: place } = route.meta.callsite;
                 (Event::HandlerStart { handler: Handler { name, place }, blocking: false }, None)
             }
             HandlerEvent::HandlerEnd => (Event::HandlerRan { panicked: false, ns: None }, None),
@@ -104,9 +104,13 @@ impl<P: Probe> Observer for Record<P> {
             return;
         }
         match step {
-            HandlerEvent::Before { origin, number, answer } => self.hook(Phase::Before, origin, number, answer),
-            HandlerEvent::Guard { origin, number, answer } => self.hook(Phase::Guard, origin, number, answer),
-            HandlerEvent::After { origin, number } => self.hook(Phase::After, origin, number, None),
+            HandlerEvent::Before { callsite: origin, index: number, error: answer } => {
+                self.hook(Phase::Before, origin, number, answer)
+            }
+            HandlerEvent::Guard { callsite: origin, index: number, error: answer } => {
+                self.hook(Phase::Guard, origin, number, answer)
+            }
+            HandlerEvent::After { callsite: origin, index: number } => self.hook(Phase::After, origin, number, None),
             HandlerEvent::HandlerStart(_) => _ = self.lap(), // told when it was handed over
             HandlerEvent::HandlerEnd | HandlerEvent::Panicked => {
                 let (panicked, ns) = (matches!(step, HandlerEvent::Panicked), self.lap());

@@ -9,11 +9,7 @@ use super::ear::{self, Note, Record};
 use super::pooled::Pooled;
 use super::upload::Intake;
 use super::{Conn, Fate, Stage, completion};
-use crate::app::app::{Admission, App};
-use crate::app::body::GuardedSource;
-use crate::app::request::{Admitted, Request, RequestContext};
-use crate::app::response::Response;
-use crate::app::upload::Pipe;
+use crate::app::{Admission, App};
 use crate::guard::panics::catch;
 use crate::http1::head::Head;
 use crate::http1::status::StatusCode;
@@ -23,6 +19,10 @@ use crate::net::desk::{Context, Desk, Verdict};
 use crate::net::office::{Letter, Mailbox};
 use crate::net::slots::Key;
 use crate::net::socket::Socket;
+use crate::request::body_reader::Pipe;
+use crate::request::{Admitted, Request, RequestContext};
+use crate::response::Response;
+use crate::response::body_source::GuardedSource;
 use crate::wire::probe::{Event, Probe};
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::app::body::{BodySource, GuardedSource, Pull, Wake};
 use crate::net::pool::Pool;
+use crate::response::body_source::{BodySource, GuardedSource, Pull, Wake};
 
 /// A source whose pulls wait for a thread instead of for what the source waits for.
 pub(super) struct Pooled {

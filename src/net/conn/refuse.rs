@@ -3,11 +3,11 @@
 use super::Conn;
 use super::completion::take_up;
 use super::ear::Ear;
-use crate::app::request::Request;
 use crate::http1::fault::Reject;
 use crate::http1::head::Head;
 use crate::net::desk::{Context, Tools};
 use crate::net::socket::Socket;
+use crate::request::Request;
 use crate::wire::probe::Probe;
 
 impl<S: Socket> Conn<S> {

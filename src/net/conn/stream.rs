@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Conn, Fate, Held, Stage, completion};
-use crate::app::body::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
-use crate::app::hook::Callsite;
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
@@ -15,6 +13,8 @@ use crate::net::desk::Context;
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
 use crate::net::watch;
+use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
+use crate::routing::callsite::Callsite;
 use crate::wire::probe::{Ending, Probe};
 
 /// What is asked of a source at once: one write's worth.

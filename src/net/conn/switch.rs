@@ -1,10 +1,10 @@
 //! How a connection leaves HTTP: behind the 101 its socket belongs to somebody else (RFC 9110 §7.8).
 
 use super::{Conn, Stage};
-use crate::app::body::UpgradeCallback;
-use crate::app::response::Response;
 use crate::http1::status::StatusCode;
 use crate::net::socket::Socket;
+use crate::response::Response;
+use crate::response::body_source::UpgradeCallback;
 
 impl<S: Socket> Conn<S> {
     /// The head of an answer without a body is in the output. Whether it was the 101 of somebody who wants the socket. If not, the

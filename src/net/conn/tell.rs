@@ -7,11 +7,7 @@ use percent_encoding::percent_decode;
 
 use super::ear::Ear;
 use super::{Conn, outcome};
-use crate::app::hook::Callsite;
-use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::app::router::Route;
-use crate::app::tree::Candidate;
+use crate::app::route::Route;
 use crate::http1::connection::Event as Received;
 use crate::http1::encode::Length;
 use crate::http1::fault::Reject;
@@ -21,6 +17,10 @@ use crate::http1::states::{Recv, Send};
 use crate::net::deadline::{Millis, NEVER};
 use crate::net::desk::Context;
 use crate::net::socket::Socket;
+use crate::request::Request;
+use crate::response::Response;
+use crate::routing::callsite::Callsite;
+use crate::routing::tree::explain::Candidate;
 use crate::wire::probe::{Due, Ending, Event, Found, Handler, Probe, Search, nanoseconds};
 
 /// Near misses that a request without a route shows at most: a table may have hundreds.
@@ -112,7 +112,7 @@ impl<S: Socket> Conn<S> {
         let found = if told { context.app.find(request).ok() } else { self.tell_routing(request, context, probe) };
         let handled = context.app.handle_observed(request, response, &mut Ear { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
-            let Callsite { name, location: place } = route.callsite;
+            let Callsite { name, location: place } = route.meta.callsite;
             probe.event(self.id, Event::HandlerStart { handler: Handler { name, place }, blocking: true });
         }
         handled
@@ -136,9 +136,10 @@ impl<S: Socket> Conn<S> {
             let Some(route) = context.app.route_at(told.route) else { continue };
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
             let method = request.method();
-            let fits = route.method == method || (method == Method::HEAD && route.method == Method::GET);
+            let fits = route.meta.method == method || (method == Method::HEAD && route.meta.method == Method::GET);
             let reason = if told.matched && !fits { "another method" } else { told.reason.as_str() };
-            let (method, pattern, matched) = (route.method.as_str(), route.pattern.text(), told.matched && fits);
+            let (method, pattern, matched) =
+                (route.meta.method.as_str(), route.meta.pattern.text(), told.matched && fits);
             let near = !is_it && told.near && (fits || told.matched);
             let telling = near && found.is_err() && shown < NEAR_MISSES;
             shown += usize::from(telling);
@@ -152,8 +153,8 @@ impl<S: Socket> Conn<S> {
         match found {
             Ok(route) => {
                 let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
-                let params: Vec<_> = route.pattern.params().zip((0..).map(value)).collect();
-                let (pattern, place) = (route.pattern.text(), route.callsite.location);
+                let params: Vec<_> = route.meta.pattern.params().zip((0..).map(value)).collect();
+                let (pattern, place) = (route.meta.pattern.text(), route.meta.callsite.location);
                 probe.event(self.id, Event::RouteMatch { id, pattern, place, params: &params, search });
             }
             Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed_methods(miss), search }),

@@ -7,16 +7,16 @@ use super::completion::note_begin;
 use super::ear::Ear;
 use super::later::Exchange;
 use super::{Conn, Fate, Stage};
-use crate::app::app::Admission;
-use crate::app::request::Request;
-use crate::app::response::Response;
-use crate::app::upload::Pipe;
+use crate::app::Admission;
 use crate::http1::encode;
 use crate::http1::fault::{Fault, Reject};
 use crate::http1::head::Head;
 use crate::net::desk::{Context, Desk, Tools, Verdict};
 use crate::net::office::Letter;
 use crate::net::socket::Socket;
+use crate::request::Request;
+use crate::request::body_reader::Pipe;
+use crate::response::Response;
 use crate::wire::probe::{Ending, Event, Probe};
 
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Inner, RECORD};
-use crate::app::upgrade::Duplex;
+use crate::response::duplex::Duplex;
 
 /// The cipher is locked for as long as it works, never while somebody waits for the network: a thread that reads does not keep another
 /// from writing, and one whose client does not read does not keep another from reading.

@@ -7,7 +7,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::*;
-use crate::app::app::App;
+use crate::app::App;
 use crate::net::conn::{Conn, Fate};
 use crate::net::deadline::Millis;
 use crate::net::desk::{Context, Desk, Moment, Settings};

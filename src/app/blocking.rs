@@ -1,0 +1,95 @@
+//! What the application answers where the event loop may not wait: on the pool, and in the pool's place; knows no thread.
+
+use std::time::Duration;
+
+use super::{Admission, App};
+use crate::app::observer::Observer;
+use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::error::Error;
+
+impl App {
+    /// Answers one request on a thread that may block.
+    pub(crate) fn handle_blocking<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        self.handle_with_hooks(self.find(request), request, response, observer);
+        None
+    }
+
+    /// Decides on the head of one request, on a thread that may block.
+    pub(crate) fn check_head_blocking<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        Some(self.check_head(self.find(request), request, response, observer))
+    }
+
+    /// Runs the after hooks of a request whose client has left before its response began: what they register with
+    /// [`Response::on_sent`] is told so.
+    #[cold]
+    pub(crate) fn client_left<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        let scope = self.scope(request);
+        self.finish(scope, request, response, observer);
+        None
+    }
+
+    /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
+    #[cold]
+    pub(crate) fn overloaded<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
+        response.fail(error.with_header("Retry-After", "1"));
+        let scope = self.scope(request);
+        self.finish(scope, request, response, observer);
+        None
+    }
+
+    /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
+    #[cold]
+    pub(crate) fn timed_out<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        let scope = self.scope(request);
+        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
+        self.finish(scope, request, response, observer);
+        None
+    }
+
+    /// Answers one request that a thread of the pool took and lost.
+    #[cold]
+    pub(crate) fn worker_lost<'a, L: Observer>(
+        &'a self,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut L,
+    ) -> Option<Admission> {
+        let scope = self.scope(request);
+        response.fail(Error::internal("a thread of the pool lost the request"));
+        self.finish(scope, request, response, observer);
+        None
+    }
+
+    /// How long the pool may take for this request.
+    pub(crate) fn deadline<'a>(&'a self, mut request: Request<'a>) -> Option<Duration> {
+        self.find(&mut request).ok().and_then(|route| route.deadline)
+    }
+}

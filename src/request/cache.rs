@@ -1,0 +1,20 @@
+//! What was read of a request once and is asked for again; made when the first reader needs it, so other requests pay nothing.
+
+use std::cell::{Cell, OnceCell};
+
+use crate::request::form::Multipart;
+use crate::request::pairs::Pairs;
+
+/// The readings of one request. Each is made by the reader that its name says.
+#[derive(Default)]
+pub(crate) struct RequestCache {
+    /// The decoded path.
+    pub(crate) path: OnceCell<String>,
+    pub(crate) query: OnceCell<Pairs>,
+    pub(crate) cookies: OnceCell<Pairs>,
+    /// The fields of an urlencoded form.
+    pub(crate) form: OnceCell<Pairs>,
+    pub(crate) multipart: OnceCell<Multipart>,
+    /// A form was asked for, and the body has a Content-Encoding.
+    pub(crate) rejects_coding: Cell<bool>,
+}

@@ -1,0 +1,156 @@
+//! A body as a form, of either kind: fields and files by name; knows the bytes of neither.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use crate::http1::status::StatusCode;
+use crate::request::multipart::{self, MultipartError, Part, Parts};
+use crate::request::pairs::Urlencoded;
+use crate::request::{Request, lenient};
+use crate::response::error::{Error, Result};
+
+/// The reading of a multipart form: none when the body is not one.
+pub(crate) type Multipart = Option<std::result::Result<Parts, MultipartError>>;
+
+impl Request<'_> {
+    /// The first value of a field of a form, urlencoded or multipart; none when the body is no form.
+    ///
+    /// The body is read once, by the first call that asks for a part of it; later calls look up what was read. A body with a
+    /// Content-Encoding is not read: the request is answered with 415, whatever the handler returns.
+    pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self.valid_parts() {
+            Some(parts) => parts.named(name, self.body()).find(Part::is_field).map(|part| part.text()),
+            None => self.urlencoded().first(name),
+        }
+    }
+
+    /// All values of a field of a form, in order.
+    pub fn form_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
+        let parts = self.valid_parts().into_iter().flat_map(move |parts| parts.named(name, self.body()));
+        self.urlencoded().values(name).chain(parts.filter(Part::is_field).map(|part| part.text()))
+    }
+
+    /// A field of a form as a value of another type, or `default` when it is missing **or does not parse**.
+    ///
+    /// ```
+    /// # let mut app = wirelight::App::new();
+    /// app.post("/", |req| req.form_or("age", 18_u8).to_string());
+    /// assert_eq!(app.test().post("/").form(&[("age", "81")]).send().text(), "81");
+    /// assert_eq!(app.test().post("/").form(&[("age", "-1")]).send().text(), "18");
+    /// ```
+    pub fn form_or<T: FromStr>(&self, name: &str, default: T) -> T {
+        self.form(name).and_then(|value| lenient(&value)).unwrap_or(default)
+    }
+
+    /// All fields of a form, in order, decoded; nothing when the body is of another type, or a multipart form with a mistake in it.
+    /// Files are no fields.
+    pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.urlencoded().pairs().chain(self.all_parts().filter(Part::is_field).map(Part::into_field))
+    }
+
+    /// The first file of a multipart form that was sent under this name: Flask's `request.files.get(name)`. None when there is none, or
+    /// the form has a mistake in it; [`parts`](Request::parts) says which.
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Request, Result};
+    ///
+    /// fn upload(req: &Request) -> Result<String> {
+    ///     let file = req.file("photo").ok_or(Error::bad_request("a photo is missing"))?;
+    ///     Ok(format!("{} has {} bytes", file.safe_filename().unwrap_or("it".into()), file.bytes().len()))
+    /// }
+    ///
+    /// let mut app = App::new();
+    /// app.post("/photos", upload).max_body(5 << 20); // the limit holds for all parts together
+    /// let body = "--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\n\r\nabc\r\n--b--\r\n";
+    /// let reply = app.test().post("/photos").body("multipart/form-data; boundary=b", body).send();
+    /// assert_eq!(reply.text(), "a.png has 3 bytes");
+    /// ```
+    pub fn file(&self, name: &str) -> Option<Part<'_>> {
+        self.valid_parts()?.named(name, self.body()).find(|part| !part.is_field())
+    }
+
+    /// All files of a multipart form, in order; nothing when it has a mistake in it.
+    pub fn files(&self) -> impl Iterator<Item = Part<'_>> {
+        self.all_parts().filter(|part| !part.is_field())
+    }
+
+    /// The parts of a multipart form (RFC 7578), fields and files, in order. Their data is not copied.
+    ///
+    /// The form is whole in memory: [`max_body`](crate::Route::max_body) bounds it. What is larger is better sent as a body of its
+    /// own, to a [`streaming`](crate::Route::streaming) route.
+    ///
+    /// # Errors
+    /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32 parameters), or when the body has a
+    /// Content-Encoding; 400 when the body is no such form, with the reason in [`details`](Error::details); 413 when it has more than
+    /// 1,000 parts, or a part's head more than 8 KiB.
+    pub fn parts(&self) -> Result<Vec<Part<'_>>> {
+        self.unencoded_body()?;
+        match self.multipart() {
+            Some(Ok(parts)) => Ok(parts.iter(self.body()).collect()),
+            Some(Err(refusal)) => Err(refusal.error()),
+            None => Err(Error::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "The Content-Type is not multipart/form-data with a boundary.",
+            )),
+        }
+    }
+
+    /// Whether the Content-Type is that of a form: urlencoded, or multipart with a boundary.
+    pub fn is_form(&self) -> bool {
+        self.is_media_type("application/x-www-form-urlencoded") || self.boundary().is_some()
+    }
+
+    fn urlencoded(&self) -> Urlencoded<'_> {
+        let body = if self.is_media_type("application/x-www-form-urlencoded") { self.unencoded_form() } else { b"" };
+        Urlencoded::new(body, || &self.cache().form)
+    }
+
+    /// The parts, or what is wrong with them; none when the body is of another type, which most are: that is no error to make.
+    fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
+        if !self.is_media_type("multipart/form-data") {
+            return None;
+        }
+        let read = || self.boundary().map(|boundary| Parts::read(&boundary, self.unencoded_form()));
+        self.cache().multipart.get_or_init(read).as_ref()
+    }
+
+    /// The parts, if nothing is wrong with them.
+    fn valid_parts(&self) -> Option<&Parts> {
+        self.multipart()?.as_ref().ok()
+    }
+
+    fn all_parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.valid_parts().into_iter().flat_map(|parts| parts.iter(self.body()))
+    }
+
+    fn boundary(&self) -> Option<Cow<'_, str>> {
+        self.content_type().filter(|_| self.is_media_type("multipart/form-data")).and_then(multipart::boundary)
+    }
+
+    /// Compares what is before the parameters, however many there are: this is asked at each call.
+    fn is_media_type(&self, name: &str) -> bool {
+        let Some(value) = self.field_values("content-type").next() else { return false };
+        let (start, rest) = value.split_at_checked(name.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(name.as_bytes()) && matches!(rest.trim_ascii_start(), [] | [b';', ..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::App;
+
+    #[test]
+    fn form_fields() {
+        let mut app = App::new();
+        app.post("/", |req| format!("{:?} {}", req.form_all("tag").collect::<Vec<_>>(), req.form_or("n", 1_u8)));
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        for (media_type, body, text) in [
+            (form, "tag=a&x=y&tag=b+c&n=7", "[\"a\", \"b c\"] 7"),
+            (form, "tag=%ff&tag&n=-7", "[\"\u{fffd}\", \"\"] 1"),
+            (form, "&&=&%&tag=%", "[\"%\"] 1"),
+            ("text/plain", "tag=a&n=7", "[] 1"),
+        ] {
+            assert_eq!(app.test().post("/").body(media_type, body).send().text(), text, "{body}");
+        }
+    }
+}

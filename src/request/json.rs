@@ -1,0 +1,259 @@
+//! A body as JSON: which media types are JSON, what is no JSON, and what is JSON of the wrong shape; knows no form.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde_core::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::http1::status::StatusCode;
+use crate::request::{Request, media_type};
+use crate::response::error::{Error, Result};
+
+impl Request<'_> {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in
+    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and objects may be 127 deep.
+    ///
+    /// ```
+    /// use wirelight::{App, Json, Request, Result};
+    ///
+    /// #[derive(serde::Deserialize, serde::Serialize)]
+    /// struct User { name: String }
+    ///
+    /// let mut app = App::new();
+    /// app.post("/users", |req: &Request| -> Result<Json<User>> { Ok(Json(req.json()?)) });
+    /// let client = app.test();
+    /// assert_eq!(client.post("/users").body("application/json", "{\"name\": \"Zoë\"}").send().status(), 200);
+    /// assert_eq!(client.post("/users").body("text/plain", "{\"name\": \"Zoë\"}").send().status(), 415);
+    /// assert_eq!(client.post("/users").body("application/json", "{\"name\"").send().status(), 400);
+    /// assert_eq!(client.post("/users").body("application/json", "{}").send().status(), 422);
+    /// ```
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        if !self.is_json() {
+            return Err(Error::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Did not attempt to load JSON data because the request Content-Type was not 'application/json'.",
+            ));
+        }
+        serde_json::from_slice(self.json_text()?).map_err(|error| match error.classify() {
+            Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
+            _ => invalid_json(&error),
+        })
+    }
+
+    /// The body as JSON, or none when it is of another media type, no JSON, or of another shape: Flask's `get_json(silent=True)`.
+    ///
+    /// ```
+    /// use serde_json::Value;
+    ///
+    /// # let mut app = wirelight::App::new();
+    /// app.post("/", |req| if req.json_opt::<Value>().is_some() { "JSON" } else { "something else" });
+    /// assert_eq!(app.test().post("/").body("application/json", "[1]").send().text(), "JSON");
+    /// assert_eq!(app.test().post("/").body("application/json", "[1").send().text(), "something else");
+    /// ```
+    pub fn json_opt<T: DeserializeOwned>(&self) -> Option<T> {
+        self.json().ok()
+    }
+
+    /// The body as JSON of any shape, to be looked at with [`Validator`](crate::Validator).
+    ///
+    /// It refuses an object that has one name twice: Flask takes the last, others the first, and what a proxy checked may not be
+    /// what we read (RFC 8259 §4).
+    ///
+    /// # Errors
+    /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in [`details`](Error::details).
+    pub fn json_value(&self) -> Result<Value> {
+        let value = self.json()?;
+        serde_json::from_slice::<UniqueNames>(self.json_text()?).map_err(|error| invalid_json(&error))?;
+        Ok(value)
+    }
+
+    /// Whether the Content-Type is `application/json` or a structured syntax `application/…+json` (RFC 6839 §3.1).
+    pub fn is_json(&self) -> bool {
+        self.content_type().is_some_and(|value| {
+            let kind = media_type(value).to_ascii_lowercase();
+            kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+        })
+    }
+
+    /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us ignore.
+    fn json_text(&self) -> Result<&[u8]> {
+        let body = self.unencoded_body()?;
+        Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
+    }
+}
+
+/// The place is a detail: the page that shows it is the default one.
+fn invalid_json(error: &serde_json::Error) -> Error {
+    Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
+}
+
+/// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of it.
+struct UniqueNames;
+
+impl<'de> Deserialize<'de> for UniqueNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<UniqueNames, D::Error> {
+        deserializer.deserialize_any(UniqueNames)
+    }
+}
+
+/// Values without names in them.
+macro_rules! scalars {
+    ($($visit:ident $type:ty),*) => {$(
+        fn $visit<E>(self, _: $type) -> std::result::Result<UniqueNames, E> {
+            Ok(self)
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for UniqueNames {
+    type Value = UniqueNames;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<UniqueNames, E> {
+        Ok(self)
+    }
+
+    scalars! { visit_bool bool, visit_i64 i64, visit_u64 u64, visit_f64 f64, visit_str &str }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<UniqueNames, A::Error> {
+        while seq.next_element::<UniqueNames>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<UniqueNames, A::Error> {
+        let mut names = HashSet::new();
+        while let Some((name, _)) = map.next_entry::<String, UniqueNames>()? {
+            if let Some(name) = names.replace(name) {
+                return Err(A::Error::custom(format_args!("the name {name:?} stands twice")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{App, Json};
+    use proptest::prelude::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct User {
+        name: String,
+        #[serde(default)]
+        age: u8,
+    }
+
+    fn app() -> App {
+        let mut app = App::new();
+        app.post("/value", |req| req.json_value().map(Json));
+        app.post("/user", |req| req.json().map(|user: User| format!("{} {}", user.name, user.age)));
+        app.post("/maybe", |req| format!("{:?}", req.json_opt::<Vec<u8>>()));
+        app.post("/is", |req| req.is_json().to_string());
+        app
+    }
+
+    fn post(app: &App, target: &str, body: impl AsRef<[u8]>) -> (u16, String) {
+        let reply = app.test().post(target).body("application/json", body).send();
+        let page = || reply.json::<Value>();
+        let message = || page().get("details").unwrap_or(&page()["message"]).as_str().unwrap_or_default().to_owned();
+        let said = if reply.status().is_success() { reply.text().to_owned() } else { message() };
+        (reply.status().as_u16(), said)
+    }
+
+    #[test]
+    fn hostile_values_are_400_with_the_place() {
+        let app = app();
+        let deep = ["[".repeat(128), "]".repeat(128)].concat();
+        for (body, place) in [
+            (b"" as &[u8], "EOF while parsing a value at line 1 column 0"),
+            (b"{\"a\":", "EOF while parsing a value at line 1 column 5"),
+            (b"{}\n x", "trailing characters at line 2 column 2"),
+            (b"\xff\xfe{\0}\0", "expected value at line 1 column 1"),
+            (b"\"\xff\"", "invalid unicode code point at line 1 column 2"),
+            (b"\"\\ud800\"", "unexpected end of hex escape at line 1 column 8"),
+            (b"\"\x00\"", "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 2"),
+            (b"{\"n\": 1e400}", "number out of range at line 1 column 11"),
+            (b"NaN", "expected value at line 1 column 1"),
+            (b"01", "invalid number at line 1 column 2"),
+            (b"{\"a\": 1, \"\\u0061\": 2}", "the name \"a\" stands twice at line 1 column 21"),
+            (b"[{\"b\": {\"a\": 1, \"a\": 1}}]", "the name \"a\" stands twice at line 1 column 23"),
+            (deep.as_bytes(), "recursion limit exceeded at line 1 column 128"),
+        ] {
+            let text = body.escape_ascii();
+            let (status, message) = post(&app, "/value", body);
+            assert_eq!(status, 400, "{text}: {message}");
+            assert!(message.contains(place), "{text}: {message}");
+        }
+        assert_eq!(post(&app, "/value", "\u{feff}{}").0, 200);
+        assert_eq!(post(&app, "/value", &deep[1..255]).0, 200);
+        assert_eq!(post(&app, "/value", "{\"a\": [null, true, -1, 1, 1.5, \"b\", {\"a\": {}}]}").0, 200);
+    }
+
+    #[test]
+    fn another_shape_is_422() {
+        let app = app();
+        for (body, message) in [
+            ("[]", "invalid length 0, expected struct User with 2 elements at line 1 column 2"),
+            ("\"Zoë\"", "invalid type: string \"Zoë\", expected struct User at line 1 column 6"),
+            ("null", "invalid type: null, expected struct User at line 1 column 4"),
+            ("{}", "missing field `name` at line 1 column 2"),
+            ("{\"name\": 7}", "invalid type: integer `7`, expected a string at line 1 column 10"),
+            ("{\"name\": \"a\", \"name\": \"b\"}", "duplicate field `name` at line 1 column 20"),
+            ("{\"name\": \"a\", \"age\": 256}", "invalid value: integer `256`, expected u8 at line 1 column 24"),
+        ] {
+            assert_eq!(post(&app, "/user", body), (422, format!("The JSON does not fit: {message}.")), "{body}");
+        }
+        let deep = format!("{{\"name\": \"a\", \"x\": {}", "[".repeat(100_000));
+        assert_eq!(post(&app, "/user", deep).0, 400);
+    }
+
+    #[test]
+    fn silent_or_not() {
+        let app = app();
+        for (body, said) in [("[1]", "Some([1])"), ("[1", "None"), ("{}", "None"), ("", "None"), ("[256]", "None")] {
+            assert_eq!(post(&app, "/maybe", body), (200, said.to_owned()), "{body}");
+        }
+    }
+
+    /// Flask 3.1 says the same of each.
+    #[test]
+    fn media_types() {
+        let app = app();
+        for (media_type, is_json) in [
+            ("application/json", true),
+            ("Application/JSON ; charset=utf-8", true),
+            ("application/vnd.api+json", true),
+            ("text/plain", false),
+            ("text/foo+json", false),
+            ("application/x-json", false),
+            ("application/jsonp", false),
+            ("", false),
+            (";", false),
+        ] {
+            let is = app.test().post("/is").body(media_type, "").send();
+            assert_eq!(is.text(), is_json.to_string(), "{media_type}");
+            let read = app.test().post("/value").body(media_type, "1").send();
+            assert_eq!(read.status().as_u16(), if is_json { 200 } else { 415 }, "{media_type}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_json_or_the_clients_mistake(body in "[\\[\\]{}:,\"a\\\\0-9eE.+\\- ]{0,16}") {
+            let app = app();
+            for (target, others) in [("/value", &[200, 400][..]), ("/user", &[200, 400, 422]), ("/maybe", &[200])] {
+                let (status, said) = post(&app, target, &body);
+                prop_assert!(others.contains(&status), "{} {}", status, said);
+            }
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! Content negotiation (RFC 9110 §12.5): which of the program's offers a client likes best; knows no content.
+//!
+//! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be understood to ask for, and one that
+//! cannot be understood is skipped. A refusal (406) because of a client library's typing error helps nobody.
+
+use std::iter;
+
+use crate::http1::grammar::is_tchar;
+use crate::request::Request;
+
+/// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and between two weights.
+type Weight = u16;
+
+const NOT_LISTED: Weight = 1;
+const MIN: Weight = 2;
+const MAX: Weight = 2_000;
+
+/// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do not.
+type Matcher = fn(&[u8], &[u8]) -> Option<usize>;
+
+/// A negotiation field: its name, which texts are its ranges, and how a range fits an offer.
+struct Negotiation {
+    name: &'static str,
+    is_range: fn(&[u8]) -> bool,
+    matcher: Matcher,
+}
+
+const ACCEPT: Negotiation = Negotiation { name: "accept", is_range: is_media_range, matcher: match_media_range };
+const ACCEPT_ENCODING: Negotiation = Negotiation { name: "accept-encoding", is_range: is_token, matcher: match_coding };
+const ACCEPT_LANGUAGE: Negotiation =
+    Negotiation { name: "accept-language", is_range: is_language_range, matcher: match_language };
+
+impl Request<'_> {
+    /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it likes two alike; the first
+    /// when the client does not say. `None`: it wants none of them, and 406 is in order.
+    ///
+    /// A `charset` that the offer does not have is ignored: JSON has none, and text is UTF-8. Other parameters that the offer does not
+    /// have make a range count a little less, and only where no other member fits the offer. `*` means `*/*`, and a weight such as
+    /// `.2` or `1.5` means the nearest valid one.
+    ///
+    /// ```
+    /// use wirelight::App;
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |req| req.accepts(&["application/json", "text/html"]));
+    /// let client = app.test();
+    /// assert_eq!(client.get("/").send().text(), "application/json");
+    /// assert_eq!(client.get("/").header("Accept", "text/*, */*;q=0.1").send().text(), "text/html");
+    /// ```
+    pub fn accepts<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
+        self.preferred(&ACCEPT, offers)
+    }
+
+    /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer `identity` too, last, for no coding.
+    /// It is taken when the client says nothing, and always acceptable unless refused. `None`: only what is not offered will do.
+    pub fn accepts_encoding<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
+        let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { NOT_LISTED } else { 0 };
+        let weights =
+            |offer: &'o str| (self.parse_weight(&ACCEPT_ENCODING, offer).unwrap_or(unmentioned(offer)), offer);
+        best(offers.iter().map(|offer| weights(offer)))
+    }
+
+    /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by `de-CH` and the other way
+    /// round (RFC 4647 §3.3.1, §3.4). The first when the client does not say.
+    pub fn accepts_language<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
+        self.preferred(&ACCEPT_LANGUAGE, offers)
+    }
+
+    /// The offer of the greatest weight; the first when the field is missing or has no member that can be understood.
+    fn preferred<'o>(&self, field: &Negotiation, offers: &[&'o str]) -> Option<&'o str> {
+        let says = self.entries(field).next().is_some();
+        let weight = |offer| if says { self.parse_weight(field, offer).unwrap_or(0) } else { MAX };
+        best(offers.iter().map(|offer| (weight(offer), *offer)))
+    }
+
+    /// The weight that the most specific member gives to the offer, if one fits it.
+    fn parse_weight(&self, field: &Negotiation, offer: &str) -> Option<Weight> {
+        weight_of(offer, field.matcher, self.entries(field))
+    }
+
+    /// The members of the list with their weights, over all lines.
+    fn entries<'r>(&'r self, field: &Negotiation) -> impl Iterator<Item = (&'r [u8], Weight)> {
+        let is_range = field.is_range;
+        let lines = self.field_values(field.name);
+        lines
+            .flat_map(|line| split_unquoted(line, b','))
+            .filter_map(parse_entry)
+            .filter(move |(range, _)| is_range(range))
+    }
+}
+
+/// The weight that the most specific of these members gives to the offer. Of several whose parameters do not fit, the heaviest counts,
+/// half a thousandth less than one that fits would; a refusal of other parameters is no refusal of the offer.
+fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
+    let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
+    let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
+    match fitting.max_by_key(by_closeness)? {
+        (0, weight) => weight.checked_sub(1),
+        (_, weight) => Some(weight),
+    }
+}
+
+/// `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
+fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let (range_type, parameters) = split_at_byte(range, b';');
+    let (offer_type, offered) = split_at_byte(offer, b';');
+    let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
+    let (offer_kind, offer_subtype) = split_at_byte(offer_type.trim_ascii(), b'/');
+    if kind == b"*" {
+        return Some(1);
+    }
+    if !kind.eq_ignore_ascii_case(offer_kind) {
+        return None;
+    }
+    if subtype == b"*" {
+        return Some(2);
+    }
+    if !subtype.eq_ignore_ascii_case(offer_subtype) {
+        return None;
+    }
+    let has = |name: &[u8], value: Option<&[u8]>| {
+        self::parameters(offered).any(|(own, its)| {
+            own.eq_ignore_ascii_case(name) && value.is_none_or(|value| its.eq_ignore_ascii_case(value))
+        })
+    };
+    let fits = |(name, value): (&[u8], &[u8])| {
+        has(name, Some(value)) || (name.eq_ignore_ascii_case(b"charset") && !has(name, None))
+    };
+    Some(if self::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
+}
+
+/// `*`, which RFC 9110 §12.5.1 does not have and Java sends, and `type/subtype`.
+fn is_media_range(range: &[u8]) -> bool {
+    let (range_type, _) = split_at_byte(range, b';');
+    let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
+    kind == b"*" && [&b""[..], b"*"].contains(&subtype) || kind != b"*" && is_token(kind) && is_token(subtype)
+}
+
+/// RFC 4647 §2.1, and the `_` of locale names.
+fn is_language_range(range: &[u8]) -> bool {
+    range == b"*"
+        || (!range.is_empty() && range.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
+}
+
+fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_tchar(byte))
+}
+
+/// Names and values of `;a=1; b="2"`, without the blanks and quotes around them.
+fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    split_unquoted(text, b';')
+        .map(|parameter| {
+            let (name, value) = split_at_byte(parameter, b'=');
+            (name.trim_ascii(), without_quotes(value.trim_ascii()))
+        })
+        .filter(|(name, _)| !name.is_empty())
+}
+
+fn without_quotes(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
+}
+
+/// `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
+fn match_coding(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let same = range.eq_ignore_ascii_case(offer)
+        || (range.eq_ignore_ascii_case(b"x-gzip") && offer.eq_ignore_ascii_case(b"gzip"));
+    if same { Some(2) } else { (range == b"*").then_some(1) }
+}
+
+/// `de_CH`, as programs name their locales, means `de-CH`.
+fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
+    let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b) || [*a, *b].iter().all(|byte| b"-_".contains(byte));
+    let begins = |long: &[u8], short: &[u8]| {
+        let start = long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| same(a, b));
+        start && matches!(long.get(short.len()), None | Some(b'-' | b'_'))
+    };
+    match () {
+        () if range == b"*" => Some(1),
+        () if begins(offer, range) => Some(2 + 2 * range.len()),
+        () if begins(range, offer) => Some(1 + 2 * offer.len()),
+        () => None,
+    }
+}
+
+/// The first of the heaviest, unless it weighs nothing.
+fn best<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> {
+    let better = |best: (Weight, _), next: (Weight, _)| if next.0 > best.0 { next } else { best };
+    offers.reduce(better).filter(|(weight, _)| *weight > 0).map(|(_, offer)| offer)
+}
+
+/// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is nothing since RFC 9110.
+fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
+    let text = text.trim_ascii();
+    let mut end = 0;
+    for parameter in split_unquoted(text, b';') {
+        let (name, value) = split_at_byte(parameter, b'=');
+        if end > 0 && name.trim_ascii().eq_ignore_ascii_case(b"q") {
+            return Some((text.get(..end - 1)?.trim_ascii_end(), weight(without_quotes(value.trim_ascii()))));
+        }
+        end += parameter.len() + 1;
+    }
+    if text.is_empty() { None } else { Some((text, MAX)) }
+}
+
+/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means the nearest of these, and what is not
+/// a number the least: the client did name what it takes.
+fn weight(text: &[u8]) -> Weight {
+    let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
+    let (whole, decimals) = split_at_byte(digits, b'.');
+    let number = whole.iter().chain(decimals).all(u8::is_ascii_digit) && whole.len() + decimals.len() > 0;
+    let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
+    match () {
+        () if !number => MIN,
+        () if negative => 0,
+        () if !is_zero(whole) => MAX,
+        () if is_zero(decimals) => 0,
+        () => {
+            let thousandths = decimals.iter().chain(b"000").take(3);
+            MIN.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
+        }
+    }
+}
+
+/// What stands before and after the first such byte; nothing after it when there is none.
+fn split_at_byte(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    let (before, after) = text.split_at(memchr::memchr(at, text).unwrap_or(text.len()));
+    (before, after.get(1..).unwrap_or_default())
+}
+
+/// Splits where the separator stands outside of quotes (RFC 9110 §5.6.4). A quote that nothing closes is a byte like others: it takes
+/// away nothing that follows.
+fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut rest, mut quotes) = (Some(text), true);
+    iter::from_fn(move || {
+        let text = rest?;
+        let mut at = 0;
+        loop {
+            match text.get(at) {
+                Some(&byte) if byte == separator => break,
+                Some(b'"') if quotes => match quoted_len(text.get(at..)?) {
+                    Some(length) => at += length,
+                    None => quotes = false,
+                },
+                Some(_) => at += 1,
+                None => break,
+            }
+        }
+        rest = text.get(at + 1..);
+        text.get(..at)
+    })
+}
+
+/// Length of the quoted-string that `text` begins with; none when nothing closes it.
+fn quoted_len(text: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|&byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })?;
+    Some(end + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::App;
+
+    /// What is chosen of the offers for these field lines; `-` for nothing.
+    fn chosen(path: &str, field: &str, lines: &[&str], offers: &'static [&'static str]) -> String {
+        let mut app = App::new();
+        app.get("/type", move |req| req.accepts(offers).unwrap_or("-"));
+        app.get("/coding", move |req| req.accepts_encoding(offers).unwrap_or("-"));
+        app.get("/language", move |req| req.accepts_language(offers).unwrap_or("-"));
+        let client = app.test();
+        let request = lines.iter().fold(client.get(path), |request, line| request.header(field, line));
+        request.send().text().to_owned()
+    }
+
+    #[test]
+    fn media_types() {
+        // RFC 9110 §12.5.1, the last example, by weight
+        let line = "text/*;q=0.3, text/plain;q=0.7, text/plain;format=flowed, text/plain;format=fixed;q=0.4, */*;q=0.5";
+        let by_line = |offer: &str| {
+            weight_of(offer, match_media_range, split_unquoted(line.as_bytes(), b',').filter_map(parse_entry))
+        };
+        for (offer, expected) in [
+            ("text/plain;format=flowed", MAX),
+            ("text/plain", 1_400),
+            ("text/html", 600),
+            ("image/jpeg", 1_000),
+            ("text/plain;format=fixed", 800),
+            ("text/html;level=3", 600),
+        ] {
+            assert_eq!(by_line(offer), Some(expected), "{offer}");
+        }
+        let offers = &["application/json", "text/html", "text/html;level=1"];
+        for (lines, expected) in [
+            (&[][..], "application/json"),
+            (&[""], "application/json"),
+            (&["*/*"], "application/json"),
+            (&["text/html"], "text/html"),
+            (&["TEXT/HTML"], "text/html"),
+            (&["text/html;level=1"], "text/html;level=1"),
+            (&["text/html ; level=1 ; q=0.1, text/html;q=0.2"], "text/html"),
+            (&["image/*"], "-"),
+            (&["image/*", "text/*;q=0.1"], "text/html"),
+            (&["*/*;q=0"], "-"),
+            (&["application/json;q=0, */*"], "text/html"),
+            (&["application/json;q=0.5, text/html;q=0.500"], "application/json"),
+            (&["application/json;q=0.1;ext=1, text/html;q=0.2"], "text/html"),
+            (&["text/plain;x=\"a,b;q=0\", text/html;q=0.3"], "text/html"),
+            (&["application/json;q=1.1, text/html;q=0.001"], "application/json"),
+            (&["garbage, ;;;, q=1, /, text/html"], "text/html"),
+            (&["application/json;q=x"], "application/json"),
+            (&["application/json;q=x, text/html;q=0.1"], "text/html"),
+            (&["text/html;q=0.9;"], "text/html"),
+            // What Java's URLConnection sends, and other members that are not quite right.
+            (&["text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"], "text/html"),
+            (&["image/gif, *; q=.2"], "application/json"),
+            (&["*"], "application/json"),
+            (&["*;q=0"], "-"),
+            (&["application/json;q=.2, text/html;q=.7"], "text/html"),
+            (&["q=.7"], "application/json"),
+            (&["html"], "application/json"),
+            (&["text/html q=0.5"], "application/json"),
+            (&["*/html, text/html;q=0.1"], "text/html"),
+            (&["text/html;q=\"0.5\", application/json;q=\"0.2\""], "text/html"),
+            (&["text/plain;x=\"a, text/html"], "text/html"),
+            (&["text/html, \u{e9}"], "text/html"),
+            // Parameters that no offer has: `charset` says nothing, others make a range count less, but not nothing.
+            (&["application/json; charset=utf-8"], "application/json"),
+            (&["text/html;charset=utf-8, application/json;q=0.9"], "text/html"),
+            (&["text/html;level=\"1\""], "text/html;level=1"),
+            (&["application/json;odata=verbose"], "application/json"),
+            (&["text/html;level=1;q=0.5, application/json;version=2"], "application/json"),
+            (&["text/html;level=2;q=0.9, application/json;q=0.1"], "text/html"),
+            (&["text/html;level=2, application/json"], "application/json"),
+            (&["application/json;v=2, */*;q=0.1, text/html;q=0.2"], "text/html"),
+            (&["text/html;level=2;q=0"], "-"),
+            (&["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"], "text/html"),
+        ] {
+            assert_eq!(chosen("/type", "Accept", lines, offers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn codings() {
+        let offers = &["br", "gzip", "identity"];
+        for (lines, expected) in [
+            (&[][..], "identity"),
+            (&[""], "identity"),
+            (&["gzip"], "gzip"),
+            (&["GZip"], "gzip"),
+            (&["x-gzip"], "gzip"),
+            (&["gzip, deflate, br, zstd"], "br"),
+            (&["gzip;q=1.0, identity;q=0.5"], "gzip"),
+            (&["gzip;q=0.5, identity;q=1"], "identity"),
+            (&["gzip;q=0.001"], "gzip"),
+            (&["gzip;q=0"], "identity"),
+            (&["gzip ; q=0.000, deflate;q=0"], "identity"),
+            (&["gzip;q=0, br;Q=0, *;q=1"], "identity"),
+            (&["*"], "br"),
+            (&["*;q=0"], "-"),
+            (&["*;q=0, identity;q=0.1"], "identity"),
+            (&["identity;q=0"], "-"),
+            (&["identity;q=0, gzip"], "gzip"),
+            (&["deflate", "gzip"], "gzip"),
+            (&["sdch, x-none"], "identity"),
+            (&["gzip;q=2, br;q=-1"], "gzip"),
+            (&["gzip;q=0.1234, br;q=.1"], "gzip"),
+            (&["gzip;q=.5"], "gzip"),
+            (&["gzip;q="], "gzip"),
+            (&["gzip;q=.0"], "identity"),
+            (&["\"\", (gzip), gzip"], "gzip"),
+        ] {
+            assert_eq!(chosen("/coding", "Accept-Encoding", lines, offers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn languages() {
+        let offers = &["en", "de-CH", "fr"];
+        for (lines, expected) in [
+            (&[][..], "en"),
+            (&["da, en-gb;q=0.8, en;q=0.7"], "en"),
+            (&["de"], "de-CH"),
+            (&["DE-ch, en;q=0.9"], "de-CH"),
+            (&["fr-CA"], "fr"),
+            (&["d"], "-"),
+            (&["e, *;q=0.1"], "en"),
+            (&["en;q=0, *"], "de-CH"),
+            (&["it"], "-"),
+            (&["de_CH, en;q=.9"], "de-CH"),
+            (&["fr;q=.9, *;q=.1"], "fr"),
+            (&["!, ?, it-\u{e9}"], "en"),
+        ] {
+            assert_eq!(chosen("/language", "Accept-Language", lines, offers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn weights() {
+        for (text, expected) in [
+            ("0", 0),
+            ("1", MAX),
+            ("0.", 0),
+            ("0.5", 1_000),
+            ("0.001", 2),
+            ("1.000", MAX),
+            // not by the grammar
+            (".5", 1_000),
+            ("0.12345", 246),
+            ("0.0001", MIN),
+            ("00.5", 1_000),
+            ("1.001", MAX),
+            ("2", MAX),
+            ("99999999999999999999", MAX),
+            ("-1", 0),
+            ("-0.5", 0),
+            ("", MIN),
+            (".", MIN),
+            ("-", MIN),
+            ("0.é", MIN),
+            ("1e0", MIN),
+            ("0.5.5", MIN),
+            ("none", MIN),
+        ] {
+            assert_eq!(weight(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn separators_in_quotes_separate_nothing() {
+        let split = |text: &'static str| {
+            let parts = split_unquoted(text.as_bytes(), b',').map(|part| std::str::from_utf8(part).unwrap());
+            parts.collect::<Vec<_>>()
+        };
+        assert_eq!(split(""), [""]);
+        assert_eq!(split("a,b"), ["a", "b"]);
+        assert_eq!(split(",a,"), ["", "a", ""]);
+        assert_eq!(split("a=\"b,c\",d"), ["a=\"b,c\"", "d"]);
+        assert_eq!(split("a=\"b\\\",c\",d"), ["a=\"b\\\",c\"", "d"]);
+        assert_eq!(split("a=\"b\",c=\"d,e"), ["a=\"b\"", "c=\"d", "e"]);
+        assert_eq!(split("\"\"\",a"), ["\"\"\"", "a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_an_answer(line in ".{0,40}", offer in ".{0,10}") {
+            for (range, weight) in split_unquoted(line.as_bytes(), b',').filter_map(parse_entry) {
+                prop_assert!(weight <= MAX);
+                for fit in [match_media_range as Matcher, match_coding, match_language] {
+                    fit(range, offer.as_bytes());
+                }
+            }
+        }
+
+        /// What cannot be understood takes nothing away from what can.
+        #[test]
+        fn a_member_beside_garbage_counts(garbage in "[a-z=;\"\\\\.*/ ]{0,12}") {
+            let line = format!("{garbage}, text/html;q=0.7");
+            let weight = weight_of("text/html", match_media_range, split_unquoted(line.as_bytes(), b',').filter_map(parse_entry));
+            prop_assert!(weight.is_some_and(|weight| weight > 0) || garbage.contains("q="), "{:?}", weight);
+        }
+    }
+}

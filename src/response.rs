@@ -1,0 +1,457 @@
+//! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
+
+pub(crate) mod body_source;
+pub(crate) mod caching;
+pub(crate) mod channel;
+pub(crate) mod duplex;
+pub(crate) mod error;
+pub(crate) mod etag;
+mod fields;
+pub(crate) mod into_response;
+mod protocol_error;
+pub(crate) mod redirect;
+pub(crate) mod sent;
+pub(crate) mod status_messages;
+#[cfg(feature = "gzip")]
+mod transform;
+pub(crate) mod upgraded;
+pub(crate) mod upgraded_connections;
+
+use std::ops::Range;
+
+use serde_core::Serialize;
+
+use crate::http1::encode::Content;
+use crate::http1::status::StatusCode;
+use crate::response::body_source::{BodySource, GuardedSource, IteratorSource, ReaderSource};
+use crate::response::error::Error;
+use crate::response::sent::SentCallbacks;
+
+/// What goes back to the client. Handlers rarely touch it: what they return is poured into it by
+/// [`IntoResponse`](crate::IntoResponse). After hooks may still change all of it.
+///
+/// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the first three is ignored, and
+/// `Connection: close` closes the connection after this response. A [`head`](crate::Router::head) route's Content-Length is sent: it
+/// says how long the content of a GET is.
+///
+/// A response has a final status, 200 to 599 (RFC 9110 §15): another one becomes a 500, and the log says why. 101 comes from
+/// [`Response::upgrade`] alone.
+///
+/// ```
+/// use wirelight::{Response, StatusCode};
+///
+/// let mut response = Response::new(StatusCode::CREATED);
+/// response.header("Location", "/users/7");
+/// response.text("made");
+/// assert_eq!(response.status(), 201);
+/// assert_eq!(response.header_value("location"), Some("/users/7"));
+/// ```
+#[derive(Debug, Default)]
+pub struct Response {
+    /// None: the program has set none, and 200 goes out.
+    status: Option<StatusCode>,
+    /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they refuse CR, LF and NUL.
+    fields: Vec<u8>,
+    /// The field line for the media type of the body, unless `fields` holds one.
+    media_type: &'static str,
+    body: Body,
+    /// Where text and JSON are written; kept from answer to answer so that the steady state allocates nothing.
+    scratch: Vec<u8>,
+    close: bool,
+    /// The Content-Length that the program set.
+    declared_length: Option<u64>,
+    /// A field was set by which conditional and range requests are answered.
+    conditional: bool,
+    error: Option<Error>,
+    on_sent: Option<Box<SentCallbacks>>,
+}
+
+/// Where the bytes of the body are.
+#[derive(Debug, Default)]
+enum Body {
+    #[default]
+    Empty,
+    Static(&'static [u8]),
+    Scratch,
+    Owned(Vec<u8>),
+    /// Made while it is sent; of this length, if that is known.
+    Source(GuardedSource, Option<u64>),
+    /// What only a GET sends; of this length, if the handler of the HEAD says so.
+    HeadOnly(Option<u64>),
+}
+
+/// Scratch space above this is given back after the answer that needed it.
+const SCRATCH_KEPT: usize = 64 * 1024;
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+const HTML: &str = "Content-Type: text/html; charset=utf-8\r\n";
+const BYTES: &str = "Content-Type: application/octet-stream\r\n";
+
+impl Response {
+    /// Returns an empty response with this status.
+    pub fn new(status: StatusCode) -> Response {
+        Response { status: Some(status), ..Response::default() }
+    }
+
+    /// The status.
+    #[inline]
+    pub fn status(&self) -> StatusCode {
+        self.status.unwrap_or_default()
+    }
+
+    /// Whether the program has set a status.
+    pub(crate) fn has_status(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// Sets the status. An upgrade whose 101 is replaced does not happen.
+    #[inline]
+    pub fn set_status(&mut self, status: StatusCode) {
+        if self.status().is_informational() && self.is_final() {
+            self.body = Body::Empty;
+        }
+        self.status = Some(status);
+    }
+
+    /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
+    pub fn text(&mut self, text: impl AsRef<str>) {
+        self.default_content_type(TEXT);
+        self.scratch.clear();
+        self.scratch.extend_from_slice(text.as_ref().as_bytes());
+        self.body = Body::Scratch;
+    }
+
+    /// Sets an HTML body.
+    pub fn html(&mut self, html: impl AsRef<str>) {
+        self.text(html);
+        self.replace_content_type(TEXT, HTML);
+    }
+
+    /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that cannot be serialised gives a 500.
+    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.default_content_type(JSON);
+        self.scratch.clear();
+        self.body = Body::Scratch;
+        if let Err(error) = serde_json::to_writer(&mut self.scratch, value) {
+            self.fail(Error::internal(error));
+        }
+    }
+
+    /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type was set.
+    pub fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
+        self.default_content_type(BYTES);
+        self.body = Body::Owned(bytes.into());
+    }
+
+    /// Closes the connection behind this answer.
+    pub fn close_connection(&mut self) {
+        self.close = true;
+    }
+
+    /// The body as it stands, for after hooks and tests.
+    #[inline]
+    pub fn body(&self) -> &[u8] {
+        match &self.body {
+            Body::Empty => &[],
+            Body::Static(bytes) => bytes,
+            Body::Scratch => &self.scratch,
+            Body::Owned(bytes) => bytes,
+            Body::Source(..) | Body::HeadOnly(_) => &[],
+        }
+    }
+
+    /// A body whose pieces are taken from an iterator while it is sent, as fast as the client reads. The iterator runs in the event
+    /// loop, or on the pool if the route is [`blocking`](crate::Route::blocking).
+    ///
+    /// ```
+    /// use wirelight::{App, Response, StatusCode};
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |_| {
+    ///     let mut response = Response::new(StatusCode::OK);
+    ///     response.chunks((0..3).map(|n| format!("chunk-{n}\n")));
+    ///     response
+    /// });
+    /// assert!(app.test().raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with(b"chunk-2\n\r\n0\r\n\r\n"));
+    /// ```
+    pub fn chunks<I>(&mut self, pieces: I)
+    where
+        I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send + 'static>,
+    {
+        self.set_source(IteratorSource(pieces.into_iter()), None);
+    }
+
+    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop,
+    /// which needs what answers at once, such as a file, or on the pool if the route is [`blocking`](crate::Route::blocking).
+    pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
+        self.set_source(ReaderSource(reader), length);
+    }
+
+    pub(crate) fn set_source(&mut self, source: impl BodySource + 'static, length: Option<u64>) {
+        self.default_content_type(BYTES);
+        self.body = Body::Source(GuardedSource::new(source), length);
+    }
+
+    #[inline(always)]
+    pub(crate) fn take_source(&mut self) -> Option<GuardedSource> {
+        match self.body {
+            Body::Source(..) => match std::mem::take(&mut self.body) {
+                Body::Source(source, _) => Some(source),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Puts another source in the place of one that may block.
+    pub(crate) fn replace_blocking_source(&mut self, unblocked: impl FnOnce(GuardedSource) -> GuardedSource) {
+        if matches!(&self.body, Body::Source(source, _) if source.blocks())
+            && let Body::Source(source, length) = std::mem::take(&mut self.body)
+        {
+            self.body = Body::Source(unblocked(source), length);
+        }
+    }
+
+    /// Whether the body is made while it is sent.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Source(..))
+    }
+
+    /// Returns how many bytes the body will have; `None` when it is not known yet.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self.content() {
+            Content::Length(length) => Some(length),
+            Content::Streamed => None,
+            Content::Undeclared => Some(0),
+        }
+    }
+
+    /// Returns what is known of the body's length.
+    #[inline]
+    pub(crate) fn content(&self) -> Content {
+        match &self.body {
+            Body::Source(_, length) => length.map_or(Content::Streamed, Content::Length),
+            Body::HeadOnly(length) => length.map_or(Content::Undeclared, Content::Length),
+            _ => Content::Length(self.body().len() as u64),
+        }
+    }
+
+    /// Marks the response of a HEAD route: without a body of its own it is about content that only a GET sends (RFC 9110 §8.6).
+    pub(crate) fn describe_get(&mut self) {
+        if let Body::Empty = self.body {
+            self.body = Body::HeadOnly(self.declared_length);
+        }
+    }
+
+    /// Text that lives as long as the program: nothing is copied until it is sent.
+    #[inline]
+    pub(crate) fn static_text(&mut self, text: &'static str) {
+        self.default_content_type(TEXT);
+        self.body = Body::Static(text.as_bytes());
+    }
+
+    /// Bytes that live as long as the program.
+    pub(crate) fn static_bytes(&mut self, bytes: &'static [u8]) {
+        self.default_content_type(BYTES);
+        self.body = Body::Static(bytes);
+    }
+
+    /// Leaves this part of a body that is here.
+    pub(crate) fn slice(&mut self, part: Range<usize>) {
+        match &mut self.body {
+            Body::Empty | Body::Source(..) | Body::HeadOnly(_) => {}
+            Body::Static(bytes) => *bytes = bytes.get(part).unwrap_or_default(),
+            Body::Scratch => slice_vec(&mut self.scratch, part),
+            Body::Owned(bytes) => slice_vec(bytes, part),
+        }
+    }
+
+    /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
+    #[inline]
+    pub(crate) fn needs_finishing(&self) -> bool {
+        self.conditional || self.error.is_some() || self.status.is_some_and(StatusCode::is_informational)
+    }
+
+    /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
+    pub(crate) fn is_final(&self) -> bool {
+        let switches = || matches!(&self.body, Body::Source(source, _) if source.is_upgrade());
+        !self.status().is_informational() || (self.status() == StatusCode::SWITCHING_PROTOCOLS && switches())
+    }
+
+    /// Whether there is something to compare with the request's conditions; asked once.
+    pub(crate) fn take_conditional(&mut self) -> bool {
+        std::mem::take(&mut self.conditional)
+    }
+
+    pub(crate) fn clear_body(&mut self) {
+        self.body = Body::Empty;
+        self.media_type = "";
+    }
+
+    /// Notes that the answer is an error; the error pages draw it when the handler is through.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error = Some(error);
+    }
+
+    #[inline]
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    /// Ready for the next answer; the buffers stay.
+    #[inline]
+    pub(crate) fn reset(&mut self) {
+        self.status = None;
+        self.fields.clear();
+        self.media_type = "";
+        self.close = false;
+        self.declared_length = None;
+        self.conditional = false;
+        let owns = !matches!(self.body, Body::Empty | Body::Static(_) | Body::Scratch);
+        if owns || self.error.is_some() || self.on_sent.is_some() || self.scratch.capacity() > SCRATCH_KEPT {
+            self.drop_parts();
+        }
+        // Owns nothing by now, and so has nothing to drop.
+        std::mem::forget(std::mem::replace(&mut self.body, Body::Empty));
+    }
+
+    #[cold]
+    fn drop_parts(&mut self) {
+        (self.body, self.error, self.on_sent) = (Body::Empty, None, None);
+        if self.scratch.capacity() > SCRATCH_KEPT {
+            self.scratch = Vec::new();
+        }
+    }
+
+    pub(crate) fn on_sent_mut(&mut self) -> &mut Option<Box<SentCallbacks>> {
+        &mut self.on_sent
+    }
+
+    /// Who is to be told when this response is out.
+    #[inline]
+    pub(crate) fn take_on_sent(&mut self) -> Option<Box<SentCallbacks>> {
+        self.on_sent.take()
+    }
+
+    /// The one that a worker uses again and again: with room for usual answers, so that it need not grow amid a crowd.
+    pub(crate) fn with_capacity() -> Response {
+        Response { fields: Vec::with_capacity(512), scratch: Vec::with_capacity(1024), ..Response::default() }
+    }
+
+    #[inline]
+    pub(crate) fn field_lines(&self) -> (&[u8], &'static str) {
+        (&self.fields, self.media_type)
+    }
+
+    #[inline]
+    pub(crate) fn closes(&self) -> bool {
+        self.close
+    }
+
+    #[inline]
+    fn default_content_type(&mut self, line: &'static str) {
+        if self.fields.is_empty() || self.header_value("content-type").is_none() {
+            self.media_type = line;
+        }
+    }
+
+    fn replace_content_type(&mut self, from: &'static str, to: &'static str) {
+        if self.media_type == from {
+            self.media_type = to;
+        }
+    }
+}
+
+/// Leaves this part of the bytes.
+fn slice_vec(bytes: &mut Vec<u8>, part: Range<usize>) {
+    bytes.truncate(part.end);
+    bytes.drain(..part.start.min(bytes.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(response: &Response) -> Vec<(String, String)> {
+        response.headers().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
+    }
+
+    #[test]
+    fn header_replaces_and_append_header_adds() {
+        let mut response = Response::default();
+        response.header("X-A", "1");
+        response.header("x-a", "2");
+        response.append_header("Set-Cookie", "a=1");
+        response.append_header("Set-Cookie", "b=2");
+        let expected = [("x-a", "2"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")];
+        assert_eq!(lines(&response), expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn no_byte_can_split_a_response() {
+        for byte in 0..=255_u8 {
+            for (name, value) in [(vec![b'X', byte], b"v".to_vec()), (b"X".to_vec(), vec![b'a', byte, b'b'])] {
+                let Ok(name) = String::from_utf8(name) else { continue };
+                let mut response = Response::default();
+                response.header(&name, &value);
+                let refused = response.take_error().is_some();
+                assert_eq!(refused, response.fields.is_empty(), "{name:?} {value:?}");
+                assert_eq!(
+                    response.fields.iter().filter(|byte| **byte == b'\r' || **byte == b'\n').count(),
+                    if refused { 0 } else { 2 }
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_spaces_and_tabs_are_trimmed() {
+        for (value, expected) in [
+            (" \tv \t", Some("v")),
+            ("", Some("")),
+            (" ", Some("")),
+            ("\r\nv", None),
+            ("v\r\n", None),
+            ("\nv", None),
+            ("v\r", None),
+            (" \r\n v", None),
+            ("\x0cv", None),
+            ("v\x0b", None),
+        ] {
+            let mut response = Response::default();
+            response.header("X-A", value);
+            assert_eq!(response.header_value("x-a"), expected, "{value:?}");
+            assert_eq!(response.take_error().is_some(), expected.is_none(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_media_type_that_was_set_wins_over_the_one_of_the_body() {
+        let mut response = Response::default();
+        response.header("Content-Type", "text/csv");
+        response.text("a,b");
+        assert_eq!(lines(&response), [("Content-Type".to_owned(), "text/csv".to_owned())]);
+        let mut response = Response::default();
+        response.text("a,b");
+        response.header("content-type", "text/csv");
+        assert_eq!(lines(&response), [("content-type".to_owned(), "text/csv".to_owned())]);
+    }
+
+    #[test]
+    fn framing_fields_are_the_servers() {
+        let mut response = Response::default();
+        for name in ["Content-Length", "transfer-encoding", "DATE"] {
+            response.header(name, "5");
+        }
+        response.header("Connection", "close");
+        assert_eq!(lines(&response), []);
+        assert!(response.closes());
+        for (value, closes) in [("keep-alive", false), ("keep-alive, Close", true), ("closed", false)] {
+            let mut response = Response::default();
+            response.append_header("Connection", value);
+            assert_eq!(response.closes(), closes, "{value}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a response says about being kept and asked for again: validators and cache rules as fields; judges no request.
+
+use std::time::{Duration, SystemTime};
+
+use crate::http1::date;
+use crate::http1::head::list;
+use crate::response::Response;
+use crate::response::error::Error;
+
+impl Response {
+    /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another text for every other
+    /// content, to the byte. A GET that already has it is answered with 304 and no body, by itself.
+    ///
+    /// A representation in a content coding has a tag of its own (§8.8.3.3): with [`Gzip`](crate::middleware::Gzip), `"v3"` becomes
+    /// `"v3-gzip"`. Both name the same state, so `If-Match` holds for either, and [`Request::precondition`](crate::Request::precondition)
+    /// takes either. The endings `-gzip` and `-br` are therefore not for states of the program's own.
+    ///
+    /// A text with a quote, a space or a control character makes the answer a 500.
+    ///
+    /// ```
+    /// use wirelight::{App, Response};
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |_| {
+    ///     let mut response = Response::default();
+    ///     response.text("the third edition");
+    ///     response.etag("v3");
+    ///     response
+    /// });
+    /// let client = app.test();
+    /// assert_eq!(client.get("/").send().header("etag"), Some("\"v3\""));
+    /// assert_eq!(client.get("/").header("If-None-Match", "\"v3\"").send().status(), 304);
+    /// assert_eq!(client.get("/").header("If-Match", "\"v2\"").send().status(), 412);
+    /// ```
+    pub fn etag(&mut self, tag: impl AsRef<str>) {
+        self.set_etag("", tag.as_ref());
+    }
+
+    /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a page with another date on it):
+    /// good for 304, not for ranges nor `If-Match` (RFC 9110 §8.8.1).
+    pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
+        self.set_etag("W/", tag.as_ref());
+    }
+
+    /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional requests are answered by it.
+    ///
+    /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is not.
+    pub fn last_modified(&mut self, time: SystemTime) {
+        let time = time.min(SystemTime::now());
+        if date::clamped(time) == time {
+            self.header("Last-Modified", date::format(time));
+        }
+    }
+
+    /// Tells caches what they may do: `public, max-age=3600` (RFC 9111 §5.2.2).
+    pub fn cache_control(&mut self, directives: &str) {
+        self.header("Cache-Control", directives);
+    }
+
+    /// Tells caches to keep nothing: for what is personal or secret.
+    pub fn no_store(&mut self) {
+        self.cache_control("no-store");
+    }
+
+    /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
+    pub fn vary(&mut self, field: &str) {
+        if self.has_list_member("vary", field) {
+            return;
+        }
+        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).map(|(_, value)| value);
+        let all = lines.chain([field.as_bytes()]).collect::<Vec<_>>().join(b", ".as_slice());
+        self.header("Vary", all);
+    }
+
+    /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without regard to case.
+    pub(crate) fn has_list_member(&self, field: &str, member: &str) -> bool {
+        let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
+        lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
+    }
+
+    /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it asked for, by itself.
+    pub fn accept_ranges(&mut self) {
+        self.header("Accept-Ranges", "bytes");
+    }
+
+    fn set_etag(&mut self, weak: &str, tag: &str) {
+        // etagc, RFC 9110 §8.8.3: no space, no quote, no control character.
+        if tag.bytes().any(|byte| byte <= b' ' || byte == b'"' || byte == 0x7f) {
+            return self.fail(Error::internal(format!("an entity tag was refused: {tag:?}")));
+        }
+        self.header("ETag", format!("{weak}\"{tag}\""));
+    }
+}
+
+/// Returns a lifetime in whole seconds, as `max-age` and its like say it: at most 2³¹, which is what a recipient takes for a number that
+/// it cannot represent (RFC 9111 §1.2.2).
+pub(crate) fn delta_seconds(time: Duration) -> u64 {
+    time.as_secs().min(1 << 31)
+}
+
+/// The fields whose presence makes a response answer conditional and range requests.
+pub(crate) fn is_validator(name: &str) -> bool {
+    ["etag", "last-modified", "accept-ranges"].iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_quoted_or_refused() {
+        for (tag, expected) in [("v1", Some("\"v1\"")), ("", Some("\"\"")), ("é,;\\", Some("\"é,;\\\""))] {
+            let mut response = Response::default();
+            response.etag(tag);
+            assert_eq!(response.header_value("etag"), expected);
+        }
+        for tag in ["\"v1\"", "a b", "a\r\nb", "\0", "\x7f", "\t"] {
+            let mut response = Response::default();
+            response.weak_etag(tag);
+            assert!(response.take_error().is_some() && response.header_value("etag").is_none(), "{tag:?}");
+        }
+        let mut response = Response::default();
+        response.weak_etag("v1");
+        assert_eq!(response.header_value("etag"), Some("W/\"v1\""));
+    }
+
+    #[test]
+    fn no_time_is_too_strange() {
+        let day = Duration::from_secs(86_400);
+        let far = |days: u32| UNIX_EPOCH.checked_add(day * days);
+        let date = |time| {
+            let mut response = Response::default();
+            response.last_modified(time);
+            response.header_value("last-modified").map(str::to_owned)
+        };
+        assert_eq!(date(UNIX_EPOCH).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert_eq!(date(UNIX_EPOCH - day), None);
+        let end = Duration::from_secs(i64::MAX as u64);
+        for time in [Duration::from_nanos(1), end].map(|before| UNIX_EPOCH.checked_sub(before)) {
+            assert_eq!(date(time.unwrap()), None, "{time:?}");
+        }
+        for time in [far(100_000), far(4_000_000), UNIX_EPOCH.checked_add(end)].into_iter().flatten() {
+            let cut = date(time).and_then(|date| httpdate::parse_http_date(&date).ok());
+            assert!(cut.is_some_and(|cut| cut <= SystemTime::now()));
+        }
+    }
+
+    #[test]
+    fn vary_grows_and_repeats_nothing() {
+        let mut response = Response::default();
+        for field in ["Accept-Encoding", "Origin", "accept-encoding"] {
+            response.vary(field);
+        }
+        assert_eq!(response.header_value("vary"), Some("Accept-Encoding, Origin"));
+        response.append_header("Vary", "Accept , Cookie");
+        for field in ["Cookie", "Referer"] {
+            response.vary(field);
+        }
+        let lines: Vec<_> = response.headers().collect();
+        assert_eq!(lines, [("Vary", b"Accept-Encoding, Origin, Accept , Cookie, Referer".as_slice())]);
+    }
+}

@@ -1,0 +1,385 @@
+//! A body that other threads feed while it is sent, bounded so that a slow client slows its producer; knows no connection.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::http1::status::StatusCode;
+use crate::response::Response;
+use crate::response::body_source::{BodySource, Pull, Wake};
+
+/// A response whose body is what is sent through the [`Sender`], from any thread, while the client reads it. At most `bound` bytes
+/// wait for the client (and 64 KiB more in the connection); then [`Sender::send`] waits.
+///
+/// Return the response before you send more than that: it is read only behind the handler's return, and in an event loop nobody else
+/// would make room. Dropping the sender ends the body. Such a stream costs its bytes and a few hundred more; a thread it needs only
+/// while there is something to send.
+///
+/// ```
+/// use wirelight::App;
+///
+/// let mut app = App::new();
+/// app.get("/count", |_| {
+///     let (sender, response) = wirelight::stream(16 * 1024);
+///     std::thread::spawn(move || {
+///         (0..3).try_for_each(|n| sender.send(format!("{n}\n"))) // an error: the client has left
+///     });
+///     response
+/// });
+/// let raw = app.test().raw(b"GET /count HTTP/1.0\r\n\r\n");
+/// assert!(raw.ends_with(b"\r\n\r\n0\n1\n2\n"));
+/// ```
+pub fn stream(bound: usize) -> (Sender, Response) {
+    let channel = Arc::new(Channel { state: Mutex::default(), room: Condvar::new(), bound: bound.max(1) });
+    let mut response = Response::new(StatusCode::OK);
+    response.set_source(Receiver(channel.clone()), None);
+    (Sender(channel), response)
+}
+
+/// Feeds the body of a [`stream`]. Dropping it ends the body; a panic that drops it cuts the connection, as [`abort`](Sender::abort)
+/// does.
+pub struct Sender(Arc<Channel>);
+
+impl Sender {
+    /// Sends bytes; waits while the client has not taken enough of the earlier ones.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BrokenPipe`] when the client has left: nobody will read on, so stop.
+    pub fn send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let mut rest = bytes.as_ref();
+        while !rest.is_empty() {
+            let mut state = self.0.lock();
+            while !state.closed && state.bytes.len() >= self.0.bound {
+                state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            rest = rest.get(self.0.put(state, rest)?..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Sends bytes if there is room for all of them; what is larger than the bound needs it empty. Never waits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when there is no room, and as [`send`](Sender::send).
+    pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let bytes = bytes.as_ref();
+        let mut state = self.0.lock();
+        if !state.closed && !state.bytes.is_empty() && state.bytes.len() + bytes.len() > self.0.bound {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        state.whole = true;
+        self.0.put(state, bytes).map(drop)
+    }
+
+    /// Whether the client has left.
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
+    /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the log.
+    pub fn abort(self, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        self.0.end(End::Broken(io::Error::other(reason)));
+    }
+}
+
+impl Write for Sender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let panicked = std::thread::panicking();
+        self.0.end(if panicked { End::Broken(io::Error::other("its producer panicked")) } else { End::Whole });
+    }
+}
+
+/// What the two ends share.
+struct Channel {
+    state: Mutex<State>,
+    room: Condvar,
+    bound: usize,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    end: End,
+    /// The bytes at hand are taken whatever the bound is: who may not wait sends all or nothing.
+    whole: bool,
+    /// Nobody reads any more.
+    closed: bool,
+    /// The reader found nothing and wants to be called.
+    reader_waiting: bool,
+    wake: Option<Wake>,
+}
+
+#[derive(Default)]
+enum End {
+    #[default]
+    Open,
+    Whole,
+    Broken(io::Error),
+}
+
+impl Channel {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts what there is room for, and calls the reader.
+    fn put(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) -> io::Result<usize> {
+        if state.closed {
+            return Err(io::Error::new(ErrorKind::BrokenPipe, "the client has left"));
+        }
+        let whole = std::mem::take(&mut state.whole);
+        let room = if whole { bytes.len() } else { self.bound.saturating_sub(state.bytes.len()) };
+        let taken = bytes.len().min(room);
+        state.bytes.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        Channel::call(state);
+        Ok(taken)
+    }
+
+    /// The first end counts: what drops an aborted sender says nothing new.
+    fn end(&self, end: End) {
+        let mut state = self.lock();
+        if matches!(state.end, End::Open) {
+            state.end = end;
+            Channel::call(state);
+        }
+    }
+
+    fn call(mut state: MutexGuard<'_, State>) {
+        let wake = std::mem::take(&mut state.reader_waiting).then(|| state.wake.clone()).flatten();
+        drop(state);
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+}
+
+/// The connection's end.
+struct Receiver(Arc<Channel>);
+
+impl BodySource for Receiver {
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let mut state = self.0.lock();
+        if state.bytes.is_empty() {
+            return match std::mem::take(&mut state.end) {
+                End::Whole => Ok(Pull::End),
+                End::Broken(error) => Err(error),
+                End::Open => {
+                    state.reader_waiting = true;
+                    Ok(Pull::Wait)
+                }
+            };
+        }
+        if state.bytes.len() <= room {
+            out.append(&mut state.bytes);
+            state.bytes = Vec::new(); // thousands of streams that are silent for a while keep no buffers
+        } else {
+            out.extend(state.bytes.drain(..room));
+        }
+        drop(state);
+        self.0.room.notify_all();
+        Ok(Pull::More)
+    }
+
+    fn attach(&mut self, wake: Wake) {
+        self.0.lock().wake = Some(wake);
+    }
+
+    #[cfg(feature = "gzip")]
+    fn is_push(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        (state.closed, state.bytes, state.wake) = (true, Vec::new(), None);
+        drop(state);
+        self.0.room.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::App;
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    /// An application whose one answer is a stream, and the way to its sender.
+    fn app(bound: usize) -> (App, Arc<Mutex<Option<Sender>>>) {
+        let (mut app, place) = (App::new(), Arc::new(Mutex::new(None)));
+        let other = place.clone();
+        app.get("/", move |_| {
+            let (sender, response) = stream(bound);
+            *other.lock().unwrap() = Some(sender);
+            response
+        });
+        (app, place)
+    }
+
+    fn take(place: &Mutex<Option<Sender>>) -> Sender {
+        place.lock().unwrap().take().unwrap()
+    }
+
+    #[test]
+    fn what_is_sent_comes_as_chunks_and_the_drop_ends_it() {
+        let (app, place) = app(100);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        assert!(connection.take_received().ends_with(b"Transfer-Encoding: chunked\r\n\r\n"));
+        let sender = take(&place);
+        sender.send("one").unwrap();
+        assert_eq!(connection.take_received(), b"3\r\none\r\n");
+        sender.send("").unwrap();
+        assert_eq!(connection.take_received(), b"");
+        sender.send("two").unwrap();
+        sender.send("three").unwrap();
+        drop(sender);
+        assert_eq!(connection.take_received(), b"8\r\ntwothree\r\n0\r\n\r\n");
+        connection.send(GET);
+        assert!(connection.received().starts_with(b"HTTP/1.1 200 OK\r\n"), "the connection goes on");
+    }
+
+    #[test]
+    fn nothing_is_sent_beyond_the_bound_until_the_client_reads() {
+        let (app, place) = app(10);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.room(0);
+        connection.send(GET);
+        let sender = take(&place);
+        sender.try_send("0123456789").unwrap();
+        assert_eq!(sender.try_send("x").unwrap_err().kind(), ErrorKind::WouldBlock);
+        connection.room(usize::MAX);
+        assert!(connection.received().ends_with(b"a\r\n0123456789\r\n"));
+        sender.try_send("more than the bound, at once").unwrap();
+        assert!(connection.received().ends_with(b"more than the bound, at once\r\n"));
+    }
+
+    /// The producer's thread waits in `send`; each time the connection takes what is there, it goes on.
+    #[test]
+    fn a_blocked_producer_goes_on_as_the_client_reads() {
+        let (app, place) = app(7);
+        let text: String = (0..1000).map(|n| format!("{n},")).collect();
+        let (sent, producer) = (text.clone(), place.clone());
+        let reply = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let sender = loop {
+                    if let Some(sender) = producer.lock().unwrap().take() {
+                        break sender;
+                    }
+                    std::thread::yield_now();
+                };
+                sender.send(sent).unwrap();
+            });
+            app.test().raw(b"GET / HTTP/1.0\r\n\r\n")
+        });
+        assert!(reply.ends_with(format!("\r\n\r\n{text}").as_bytes()));
+    }
+
+    #[test]
+    fn a_client_that_leaves_is_told_to_the_producer() {
+        let (app, place) = app(10);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        let sender = take(&place);
+        assert!(!sender.is_closed());
+        connection.disconnect();
+        assert!(connection.is_over());
+        drop(connection);
+        assert!(sender.is_closed());
+        assert_eq!(sender.send("x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    /// RFC 9112 §9.6: a FIN says that the client sends no more, not that it reads no more.
+    #[test]
+    fn a_client_that_half_closes_gets_the_whole_answer() {
+        let (app, place) = app(100);
+        for early in [false, true] {
+            let client = app.test();
+            let mut connection = client.connect();
+            if early {
+                connection.half_close_behind(GET);
+            } else {
+                connection.send(GET);
+                connection.half_close();
+            }
+            let sender = take(&place);
+            sender.send("one").unwrap();
+            assert!(connection.received().ends_with(b"\r\n\r\n3\r\none\r\n"));
+            sender.send("two").unwrap();
+            drop(sender);
+            assert!(connection.received().ends_with(b"3\r\ntwo\r\n0\r\n\r\n"));
+            assert!(connection.is_over() && !connection.is_reset());
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_gone_is_found_by_a_write() {
+        let (app, place) = app(100);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        connection.half_close();
+        let sender = take(&place);
+        connection.lose_silently();
+        sender.send("x").unwrap();
+        connection.received();
+        assert!(connection.is_over());
+        drop(connection);
+        assert!(sender.is_closed());
+    }
+
+    #[test]
+    fn nobody_reads_the_answer_to_head() {
+        let (app, place) = app(10);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(take(&place).is_closed());
+        assert!(connection.take_received().ends_with(b"chunked\r\n\r\n"));
+        connection.send(GET);
+        assert!(connection.received().ends_with(b"chunked\r\n\r\n"));
+    }
+
+    #[test]
+    fn an_abort_cuts_the_connection() {
+        let (app, place) = app(10);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        let sender = take(&place);
+        sender.send("half").unwrap();
+        sender.abort("the database is gone");
+        assert!(connection.received().ends_with(b"4\r\nhalf\r\n"), "no last chunk");
+        assert!(connection.is_over() && connection.is_reset());
+    }
+
+    #[test]
+    fn a_producer_that_panics_does_not_end_the_body_well() {
+        let (app, place) = app(10);
+        let client = app.test();
+        let mut connection = client.connect();
+        connection.send(GET);
+        let sender = take(&place);
+        let panicked = std::thread::spawn(move || {
+            let _sender = sender;
+            std::panic::resume_unwind(Box::new(())); // without the message of a panic
+        });
+        assert!(panicked.join().is_err());
+        assert!(connection.received().ends_with(b"\r\n\r\n"));
+        assert!(connection.is_reset());
+    }
+}

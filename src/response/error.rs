@@ -1,0 +1,230 @@
+//! The application's answer when something went wrong: a status and words for the client, a source for the log; draws no page.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::guard::logging::Chain;
+use crate::guard::panics::discard;
+use crate::http1::status::StatusCode;
+use crate::response::Response;
+use crate::response::status_messages::default_message;
+
+/// What handlers and hooks return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An answer that is not the one the client hoped for.
+///
+/// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The constructors make the answers that a
+/// client may read. What is sent is decided by the error pages ([`on_error`](crate::Router::on_error)), JSON by default.
+///
+/// ```
+/// use wirelight::{Error, Request, Result};
+///
+/// fn show(req: &Request) -> Result<String> {
+///     let id: u64 = req.param("id")?;
+///     if id == 0 {
+///         return Err(Error::not_found("users are counted from 1"));
+///     }
+///     let text = std::fs::read_to_string("users.txt")?; // any failure: 500, and the reason in the log
+///     Ok(text)
+/// }
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    status: StatusCode,
+    message: Cow<'static, str>,
+    details: Option<Value>,
+    fields: Vec<(Cow<'static, str>, String)>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    response: Option<Response>,
+    rate_limit_exceeded: Option<RateLimitExceeded>,
+}
+
+/// The cause belongs to the program, and its `Drop` may panic.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(source) = self.source.take() {
+            discard(source);
+        }
+    }
+}
+
+/// What a limit says that refuses a request because too many came before it; the message names the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateLimitExceeded {
+    /// Requests in the rate's window.
+    pub(crate) amount: u64,
+    /// Seconds until the window ends.
+    pub(crate) retry_after: u64,
+}
+
+impl Error {
+    /// An error with this status and these words for the client.
+    pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Inner {
+            status,
+            message: message.into(),
+            details: None,
+            fields: Vec::new(),
+            source: None,
+            response: None,
+            rate_limit_exceeded: None,
+        }))
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 demands; `challenge` is its value, such as `Bearer`.
+    pub fn unauthorized(challenge: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(StatusCode::UNAUTHORIZED, message).with_header("WWW-Authenticate", challenge)
+    }
+
+    /// 403: the client is known, and may not.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// 409: the request collides with what is there, a duplicate for instance.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(StatusCode::CONFLICT, message)
+    }
+
+    /// 422: well-formed, but not valid; `details` says what is wrong with which field.
+    pub fn unprocessable(message: impl Into<Cow<'static, str>>, details: Value) -> Error {
+        Error::new(StatusCode::UNPROCESSABLE_ENTITY, message).with_details(details)
+    }
+
+    /// 500: our fault. The client reads a neutral sentence; `source` goes to the log.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        let mut error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, "");
+        error.0.source = Some(source.into());
+        error
+    }
+
+    /// Not an error at all: a hook that answers at once with a whole response (a redirect, a cached page).
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Response, StatusCode};
+    ///
+    /// let mut app = App::new();
+    /// app.before(|_| Err(Error::response(Response::new(StatusCode::NO_CONTENT))));
+    /// assert_eq!(app.test().get("/anything").send().status(), 204);
+    /// ```
+    pub fn response(response: Response) -> Error {
+        let mut error = Error::new(response.status(), "");
+        error.0.response = Some(response);
+        error
+    }
+
+    /// Adds structured details, which the default page sends as `"details"`.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Error {
+        self.0.details = Some(details);
+        self
+    }
+
+    /// Adds a response header field, such as `Retry-After`.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Error {
+        self.0.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The standard's phrase for the status: "Not Found".
+    pub fn name(&self) -> &'static str {
+        self.0.status.reason()
+    }
+
+    /// The words for the client; without words of its own, those that every error of this status has.
+    pub fn message(&self) -> &str {
+        if self.0.message.is_empty() { default_message(self.0.status) } else { &self.0.message }
+    }
+
+    /// The structured details, when there are some.
+    pub fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
+    }
+
+    /// What caused it: for the log, never for the client.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
+        self.0.source.as_deref()
+    }
+
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.fields.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Says which rate is used up: for who watches.
+    pub(crate) fn with_rate_limit(mut self, used_up: RateLimitExceeded) -> Error {
+        self.0.rate_limit_exceeded = Some(used_up);
+        self
+    }
+
+    pub(crate) fn rate_limit_exceeded(&self) -> Option<RateLimitExceeded> {
+        self.0.rate_limit_exceeded
+    }
+
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.0.response.take()
+    }
+}
+
+/// Ends a handler with an error of this status, Flask's `abort`. A number that is no error status, or that no
+/// standard defines, gives 500: use [`Error::new`] for one of your own.
+///
+/// ```
+/// use wirelight::{Request, Result, abort};
+///
+/// fn secret(_: &Request) -> Result<&'static str> {
+///     abort(403)
+/// }
+/// ```
+///
+/// # Errors
+/// Always: that is its purpose.
+pub fn abort<T>(status: u16) -> Result<T> {
+    let known = |status: &StatusCode| status.as_u16() >= 400 && !status.reason().is_empty();
+    match StatusCode::from_u16(status).filter(known) {
+        Some(status) => Err(Error::new(status, "")),
+        None => Err(Error::internal(format!("abort({status}): not an error status"))),
+    }
+}
+
+// `Error` itself must not implement `std::error::Error`, or this would collide with `From<Error> for Error`.
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
+    fn from(source: E) -> Error {
+        Error::internal(source)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.0.status.as_u16(), self.name(), self.message())?;
+        match &self.0.source {
+            Some(source) => write!(f, " (caused by: {})", Chain(source.as_ref())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,164 @@
+//! What a handler may return: each value knows how to pour itself into the response; knows nothing of routes.
+
+use std::borrow::Cow;
+
+use serde_core::Serialize;
+use serde_json::Value;
+
+use crate::http1::status::StatusCode;
+use crate::response::Response;
+use crate::response::error::Error;
+
+/// A value that can be the answer.
+///
+/// | value | answer |
+/// | --- | --- |
+/// | `&'static str`, `String`, `Cow<str>` | 200, text |
+/// | `Vec<u8>`, `&'static [u8]` | 200, bytes |
+/// | [`Json<T>`], [`serde_json::Value`] | 200, JSON |
+/// | [`Html<T>`] | 200, HTML |
+/// | [`Redirect`](crate::Redirect) | 302 or the one it names, with Location |
+/// | `()` | 204 |
+/// | [`StatusCode`] | that status, no body |
+/// | `(StatusCode, value)` | the value with that status |
+/// | `(StatusCode, [(name, value); N], value)` | and with these header fields, instead of those that the value sets |
+/// | `Option<value>` | the value, or 404 |
+/// | `Result<value, error>` | the value, or the error's page |
+/// | [`Response`] | itself |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be turned into an HTTP response",
+    label = "a handler returned this",
+    note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`"
+)]
+pub trait IntoResponse {
+    /// Pours the value into `response`, which is empty with status 200.
+    fn into_response(self, response: &mut Response);
+}
+
+/// A value to send as JSON.
+///
+/// ```
+/// use wirelight::{App, Json};
+///
+/// let mut app = App::new();
+/// app.get("/", |_| Json([1, 2, 3]));
+/// assert_eq!(app.test().get("/").send().text(), "[1,2,3]");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+/// Text to send as HTML.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Html<T>(pub T);
+
+impl IntoResponse for &'static str {
+    #[inline]
+    fn into_response(self, response: &mut Response) {
+        response.static_text(self);
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self, response: &mut Response) {
+        response.text(self);
+    }
+}
+
+impl IntoResponse for Cow<'static, str> {
+    fn into_response(self, response: &mut Response) {
+        response.text(self);
+    }
+}
+
+impl IntoResponse for &'static [u8] {
+    fn into_response(self, response: &mut Response) {
+        response.static_bytes(self);
+    }
+}
+
+impl IntoResponse for Vec<u8> {
+    fn into_response(self, response: &mut Response) {
+        response.bytes(self);
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    #[inline]
+    fn into_response(self, response: &mut Response) {
+        response.json(&self.0);
+    }
+}
+
+impl IntoResponse for Value {
+    fn into_response(self, response: &mut Response) {
+        response.json(&self);
+    }
+}
+
+impl<T: AsRef<str>> IntoResponse for Html<T> {
+    fn into_response(self, response: &mut Response) {
+        response.html(self.0);
+    }
+}
+
+impl IntoResponse for () {
+    fn into_response(self, response: &mut Response) {
+        response.set_status(StatusCode::NO_CONTENT);
+    }
+}
+
+impl IntoResponse for StatusCode {
+    fn into_response(self, response: &mut Response) {
+        response.set_status(self);
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    fn into_response(self, response: &mut Response) {
+        self.1.into_response(response);
+        response.set_status(self.0);
+    }
+}
+
+impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCode, [(&str, V); N], T) {
+    fn into_response(self, response: &mut Response) {
+        (self.0, self.2).into_response(response);
+        for (name, _) in &self.1 {
+            response.remove_header(name);
+        }
+        for (name, value) in self.1 {
+            response.append_header(name, value);
+        }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self, response: &mut Response) {
+        match self {
+            Some(value) => value.into_response(response),
+            None => response.fail(Error::not_found("")),
+        }
+    }
+}
+
+impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
+    #[inline]
+    fn into_response(self, response: &mut Response) {
+        match self {
+            Ok(value) => value.into_response(response),
+            Err(error) => response.fail(error.into()),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self, response: &mut Response) {
+        response.fail(self);
+    }
+}
+
+impl IntoResponse for Response {
+    fn into_response(self, response: &mut Response) {
+        *response = self;
+    }
+}

@@ -1,0 +1,103 @@
+//! What a client is told of a request that broke the rules: the rule, and a target with a byte that must be encoded as it should have
+//! been sent; knows no rule.
+
+use crate::http1::fault::{Fault, Reject};
+use crate::http1::status::StatusCode;
+use crate::http1::target::escaped;
+use crate::response::error::Error;
+
+/// Bytes of a target that are shown.
+const MAX_SHOWN: usize = 200;
+
+impl Error {
+    /// The peer's fault in the application's words, so that one set of error pages serves both. `input` begins with the request.
+    pub(crate) fn protocol(reject: Reject, input: &[u8]) -> Error {
+        let row = reject.fault.row();
+        let repairable = matches!(reject.fault, Fault::TargetByte | Fault::TargetEscape | Fault::RequestLine);
+        match target(input).filter(|_| repairable).and_then(percent_encoded) {
+            Some(target) => Error::new(row.status, format!("{}; send it as {target}", row.sentence)),
+            None if row.status == StatusCode::SERVICE_UNAVAILABLE => {
+                Error::new(row.status, row.sentence).with_header("Retry-After", "1")
+            }
+            None => Error::new(row.status, row.sentence),
+        }
+    }
+}
+
+/// What stands between the method and the version, when it is a path and no blank stands around it.
+fn target(input: &[u8]) -> Option<&[u8]> {
+    let line = input.strip_prefix(b"\r\n").unwrap_or(input);
+    let line = line.get(..memchr::memchr(b'\n', line)?)?;
+    let rest = line.get(memchr::memchr(b' ', line)? + 1..)?;
+    let target = rest.get(..memchr::memmem::rfind(rest, b" HTTP/")?)?;
+    Some(target).filter(|target| target.starts_with(b"/") && !target.ends_with(b" "))
+}
+
+/// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes nothing.
+fn percent_encoded(target: &[u8]) -> Option<String> {
+    let mut sent = escaped(target);
+    if sent.as_bytes() == target {
+        return None;
+    }
+    if sent.len() > MAX_SHOWN {
+        sent.truncate(MAX_SHOWN); // ASCII: no half character
+        sent.push('…');
+    }
+    Some(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::App;
+
+    fn message(line: &str) -> (u16, String) {
+        let app = App::new();
+        let raw = app.test().raw(format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
+        let text = String::from_utf8(raw).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let page: serde_json::Value = serde_json::from_str(body).unwrap();
+        (head[9..12].parse().unwrap(), page["message"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_target_is_shown_as_it_should_have_been_sent() {
+        for (target, sent) in [
+            ("/hello?name=José", "/hello?name=Jos%C3%A9"),
+            ("/José", "/Jos%C3%A9"),
+            ("/日本?a=%E6", "/%E6%97%A5%E6%9C%AC?a=%E6"),
+            ("/a b?c d", "/a%20b?c%20d"),
+            ("/a\"b<c>", "/a%22b%3Cc%3E"),
+            ("/?q=\"x\"", "/?q=%22x%22"),
+            ("/a\\b{c}`", "/a%5Cb%7Bc%7D%60"),
+            ("/x?{\\}`é", "/x?{\\}`%C3%A9"),
+            ("/100%", "/100%25"),
+            ("/%zz%41?50%&é", "/%25zz%41?50%25&%C3%A9"),
+            ("/a#b", "/a%23b"),
+            ("/a\u{7f}", "/a%7F"),
+        ] {
+            let (status, message) = message(&format!("GET {target} HTTP/1.1"));
+            assert_eq!(status, 400, "{target}");
+            assert!(message.ends_with(&format!("; send it as {sent}")), "{target}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_bounded_and_only_of_a_path() {
+        let (_, long) = message(&format!("GET /{} HTTP/1.1", "é".repeat(2_000)));
+        let shown = long.split_once("send it as ").unwrap().1;
+        assert_eq!((shown.chars().count(), shown.ends_with('…')), (201, true));
+        for line in [
+            "GET /a  HTTP/1.1",
+            "GET /a HTTP/1.1 x",
+            "GET é HTTP/1.1",
+            "GET http://é/ HTTP/1.1",
+            "GET /",
+            "GET /a\u{1b}[2J",
+            "G\u{e9}T /é HTTP/1.1",
+        ] {
+            let (status, message) = message(line);
+            assert_eq!(status, 400, "{line}");
+            assert!(!message.contains("send it as"), "{line}: {message}");
+        }
+    }
+}

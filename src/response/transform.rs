@@ -1,0 +1,51 @@
+//! What a content coding needs of a response: its body, taken out and put back in another form; knows no coding.
+
+use std::io::{self, Cursor};
+
+use super::{Body, Response};
+use crate::response::body_source::{BodySource, GuardedSource, Pull, ReaderSource};
+
+impl Response {
+    /// Whether the body is fed by somebody else, at a pace of his own.
+    pub(crate) fn is_push(&self) -> bool {
+        matches!(&self.body, Body::Source(source, _) if source.is_push())
+    }
+
+    /// Makes of a streamed body of up to `most` bytes one that is here.
+    ///
+    /// # Errors
+    /// The source's, or the body is shorter than it said.
+    pub(crate) fn buffer(&mut self, most: u64) -> io::Result<()> {
+        let Body::Source(source, Some(length)) = &mut self.body else { return Ok(()) };
+        if *length > most {
+            return Ok(());
+        }
+        let (mut bytes, length) = (Vec::new(), *length as usize);
+        while bytes.len() < length {
+            let room = length - bytes.len();
+            if source.pull(&mut bytes, room)? == Pull::End && bytes.len() < length {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "shorter than announced"));
+            }
+        }
+        bytes.truncate(length);
+        self.body = Body::Owned(bytes);
+        Ok(())
+    }
+
+    /// Puts the same content back in another form. Its media type is what it was.
+    pub(crate) fn replace_body(&mut self, coded: Vec<u8>) {
+        self.body = Body::Owned(coded);
+    }
+
+    /// As [`replace_body`](Self::replace_body), while it is sent.
+    pub(crate) fn wrap_body<B: BodySource + 'static>(&mut self, coder: impl FnOnce(GuardedSource) -> B) {
+        let plain = match std::mem::take(&mut self.body) {
+            Body::Empty | Body::HeadOnly(_) => GuardedSource::new(ReaderSource(io::empty())),
+            Body::Static(bytes) => GuardedSource::new(ReaderSource(bytes)),
+            Body::Scratch => GuardedSource::new(ReaderSource(Cursor::new(std::mem::take(&mut self.scratch)))),
+            Body::Owned(bytes) => GuardedSource::new(ReaderSource(Cursor::new(bytes))),
+            Body::Source(source, _) => source,
+        };
+        self.body = Body::Source(GuardedSource::new(coder(plain)), None);
+    }
+}

@@ -1,0 +1,443 @@
+//! Patterns: decides what `/users/{id:int}` may say and which texts fill it; knows no methods, handlers or other patterns.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+
+/// Parameters in one pattern. Eight spans fit one cache line, so a match needs no allocation; no API we know has five.
+pub(crate) const MAX_PARAMS: usize = 8;
+
+/// What may stand in a path segment as it is: `pchar` of RFC 3986 §3.3. The rest is percent-encoded.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// What may stand in the value of a `rest` parameter: segments, and the slashes between them.
+const PATH: &AsciiSet = &SEGMENT.remove(b'/');
+
+/// One pattern, known to be well-formed.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    segments: Vec<Segment>,
+    /// The parameters' names, apart: handlers look them up for every request.
+    names: Vec<Box<str>>,
+}
+
+/// What stands between two slashes. The literal is in decoded form, as people read it: `café`, not `caf%C3%A9`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Segment {
+    Literal(Box<str>),
+    Param { name: Box<str>, kind: ParamType },
+}
+
+/// What a parameter takes, in the order in which kinds are tried: the narrowest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum ParamType {
+    /// ASCII digits without a sign; `01` is one. As many as there are, as in Flask: whether they fit a type is for the handler's
+    /// [`param`](crate::request::Request::param) to say, so that an absurd number is a thing that is not there, and not another path.
+    Int,
+    /// Hexadecimal digits in groups of 8-4-4-4-12.
+    Uuid,
+    /// Digits, a point, digits.
+    Float,
+    /// One segment that is not empty.
+    String,
+    /// Everything that is left, slashes included, but not nothing.
+    Path,
+}
+
+impl Pattern {
+    /// Reads a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills its segment.
+    pub(crate) fn parse(text: &str) -> Result<Pattern, PatternError> {
+        let fail = |at: usize, sentence: String| PatternError {
+            column: text.get(..at).map_or(0, |before| before.chars().count()) + 1,
+            text: text.to_owned(),
+            message: sentence,
+        };
+        let Some(path) = text.strip_prefix('/') else {
+            return Err(fail(0, "a pattern begins with '/'".into()));
+        };
+        let mut pattern = Pattern { text: text.to_owned(), segments: Vec::new(), names: Vec::new() };
+        let mut at = 1;
+        for piece in path.split('/') {
+            let last = at + piece.len() == text.len();
+            let segment = segment(piece, last).map_err(|(offset, sentence)| fail(at + offset, sentence))?;
+            if let Segment::Param { name, .. } = &segment {
+                if pattern.params().any(|earlier| earlier == &**name) {
+                    return Err(fail(at, format!("the name '{name}' is used twice")));
+                }
+                if pattern.params().count() == MAX_PARAMS {
+                    return Err(fail(at, format!("a pattern has at most {MAX_PARAMS} parameters")));
+                }
+                pattern.names.push(name.clone());
+            }
+            pattern.segments.push(segment);
+            at += piece.len() + 1;
+        }
+        Ok(pattern)
+    }
+
+    /// The pattern as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// One entry for each slash; `/` alone is one empty literal, and so is the end of `/users/`.
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The parameters' names, left to right.
+    pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
+    /// The text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/` means the prefix itself, in its own spelling,
+    /// so a prefix with a trailing slash keeps it there and only there.
+    pub(crate) fn joined(prefix: &str, rest: &str) -> String {
+        match rest {
+            "" | "/" if !prefix.is_empty() => prefix.to_owned(),
+            _ => format!("{}{rest}", prefix.strip_suffix('/').unwrap_or(prefix)),
+        }
+    }
+
+    /// The path that this pattern matches with these values: the opposite of matching, percent-encoded (RFC 3986 §2.1).
+    pub(crate) fn to_path(&self, values: &[(&str, &str)]) -> Result<String, BuildError> {
+        if let Some((name, _)) = values.iter().find(|(name, _)| !self.params().any(|param| param == *name)) {
+            return Err(BuildError::Unknown { name: (*name).into() });
+        }
+        let mut path = String::with_capacity(self.text.len());
+        for segment in &self.segments {
+            path.push('/');
+            match segment {
+                Segment::Literal(literal) => path.extend(utf8_percent_encode(literal, SEGMENT)),
+                Segment::Param { name, kind } => {
+                    let Some((_, value)) = values.iter().find(|(given, _)| *given == &**name) else {
+                        return Err(BuildError::Missing { name: name.clone() });
+                    };
+                    if !kind.accepts(value.as_bytes()) {
+                        return Err(BuildError::Mismatch { name: name.clone(), kind: *kind, value: (*value).into() });
+                    }
+                    path.extend(utf8_percent_encode(value, if *kind == ParamType::Path { PATH } else { SEGMENT }));
+                }
+            }
+        }
+        Ok(path)
+    }
+}
+
+impl ParamType {
+    /// Every kind, for messages.
+    const ALL: [ParamType; 5] = [ParamType::Int, ParamType::Uuid, ParamType::Float, ParamType::String, ParamType::Path];
+
+    /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
+    pub(crate) fn accepts(self, value: &[u8]) -> bool {
+        match self {
+            ParamType::Int => is_digits(value),
+            ParamType::Uuid => is_uuid(value),
+            ParamType::Float => is_float(value),
+            ParamType::String | ParamType::Path => is_text(value),
+        }
+    }
+
+    /// The word for it in a pattern.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ParamType::Int => "int",
+            ParamType::Uuid => "uuid",
+            ParamType::Float => "float",
+            ParamType::String => "string",
+            ParamType::Path => "path",
+        }
+    }
+}
+
+/// Why a text is no pattern, as one sentence with the column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PatternError {
+    text: String,
+    column: usize,
+    message: String,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pattern {:?}, column {}: {}", self.text, self.column, self.message)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// Why no path can be built from these values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BuildError {
+    Missing { name: Box<str> },
+    Unknown { name: Box<str> },
+    Mismatch { name: Box<str>, kind: ParamType, value: Box<str> },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Missing { name } => write!(f, "the parameter '{name}' has no value"),
+            BuildError::Unknown { name } => write!(f, "the pattern has no parameter '{name}'"),
+            BuildError::Mismatch { name, kind, value } => {
+                write!(f, "the parameter '{name}' is of kind {}, and {value:?} is not", kind.name())
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What is wrong, and how many bytes into the segment.
+type SegmentError = (usize, String);
+
+fn segment(piece: &str, last: bool) -> Result<Segment, SegmentError> {
+    if let Some(body) = piece.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        return param(body, last);
+    }
+    match piece {
+        "" if !last => return Err((0, "an empty segment names nothing".into())),
+        "." | ".." => return Err((0, format!("'{piece}' names nothing: clients resolve it before they ask"))),
+        _ => {}
+    }
+    for (at, c) in piece.char_indices() {
+        let sentence = match c {
+            '{' | '}' => "a parameter is {name} or {name:kind} and fills its whole segment",
+            '<' | '>' => "a parameter is written {name:kind}",
+            '%' => "write the character itself: patterns are compared after percent-decoding",
+            '?' => "a pattern is a path; the query is read from the request",
+            '#' => "a fragment never reaches a server (RFC 3986 §3.5)",
+            _ if c.is_control() => "a control character names nothing",
+            _ => continue,
+        };
+        return Err((at, sentence.into()));
+    }
+    Ok(Segment::Literal(piece.into()))
+}
+
+/// Reads what stands between the braces.
+fn param(body: &str, last: bool) -> Result<Segment, SegmentError> {
+    let (name, kind) = body.split_once(':').unwrap_or((body, "string"));
+    let mut bytes = name.bytes();
+    if !bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    {
+        return Err((1, "a parameter's name is letters, digits and '_', and begins with no digit".into()));
+    }
+    let Some(kind) = ParamType::ALL.into_iter().find(|known| known.name() == kind) else {
+        let known = ParamType::ALL.map(ParamType::name).join(", ");
+        return Err((name.len() + 2, format!("'{kind}' is no kind of parameter; the kinds are {known}")));
+    };
+    if kind == ParamType::Path && !last {
+        return Err((0, "a path parameter matches the rest of the path, so it must be the last segment".into()));
+    }
+    Ok(Segment::Param { name: name.into(), kind })
+}
+
+#[inline]
+pub(crate) fn is_digits(value: &[u8]) -> bool {
+    !value.is_empty() && value.iter().all(u8::is_ascii_digit)
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value
+            .iter()
+            .enumerate()
+            .all(|(at, b)| if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() })
+}
+
+fn is_float(value: &[u8]) -> bool {
+    let mut parts = value.split(|b| *b == b'.');
+    parts.next().is_some_and(is_digits) && parts.next().is_some_and(is_digits) && parts.next().is_none()
+}
+
+/// `is_ascii` answers nearly always, at a fraction of the cost of the whole check.
+fn is_text(value: &[u8]) -> bool {
+    !value.is_empty() && !has_dot_segment(value) && (value.is_ascii() || std::str::from_utf8(value).is_ok())
+}
+
+/// Whether a `.` or `..` stands between slashes. Clients resolve those before they ask (RFC 3986 §5.2.4), so one that arrives, or
+/// hides in `%2e%2e%2f`, is an attempt to leave a directory.
+fn has_dot_segment(value: &[u8]) -> bool {
+    let is_dots = |part: &[u8]| part == b"." || part == b"..";
+    if value.contains(&b'/') { value.split(|b| *b == b'/').any(is_dots) } else { is_dots(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn literal(text: &str) -> Segment {
+        Segment::Literal(text.into())
+    }
+
+    fn param(name: &str, kind: ParamType) -> Segment {
+        Segment::Param { name: name.into(), kind }
+    }
+
+    #[test]
+    fn what_a_pattern_says() {
+        for (text, segments) in [
+            ("/", vec![literal("")]),
+            ("/users", vec![literal("users")]),
+            ("/users/", vec![literal("users"), literal("")]),
+            ("/users/{id:int}", vec![literal("users"), param("id", ParamType::Int)]),
+            ("/{slug}/{_2:string}", vec![param("slug", ParamType::String), param("_2", ParamType::String)]),
+            ("/{x:uuid}/{y:float}/", vec![param("x", ParamType::Uuid), param("y", ParamType::Float), literal("")]),
+            ("/f/{path:path}", vec![literal("f"), param("path", ParamType::Path)]),
+            ("/café/a b", vec![literal("café"), literal("a b")]),
+            ("/:id/*", vec![literal(":id"), literal("*")]),
+        ] {
+            let pattern = Pattern::parse(text).unwrap();
+            assert_eq!((pattern.text(), pattern.segments()), (text, &segments[..]));
+        }
+        let eight = "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}";
+        assert_eq!(Pattern::parse(eight).unwrap().params().collect::<String>(), "abcdefgh");
+    }
+
+    #[test]
+    fn what_is_no_pattern_and_where() {
+        for (text, column, sentence) in [
+            ("", 1, "begins with '/'"),
+            ("users", 1, "begins with '/'"),
+            ("//users", 2, "an empty segment"),
+            ("/a//b", 4, "an empty segment"),
+            ("/a/..", 4, "'..' names nothing"),
+            ("/a/./b", 4, "'.' names nothing"),
+            ("/é/{id", 4, "fills its whole segment"),
+            ("/a/id}", 6, "fills its whole segment"),
+            ("/a/v{id}", 5, "fills its whole segment"),
+            ("/a/{id}.json", 4, "fills its whole segment"),
+            ("/a/{}", 5, "a parameter's name"),
+            ("/a/{1d}", 5, "a parameter's name"),
+            ("/a/{a}{b}", 5, "a parameter's name"),
+            ("/a/{i-d}", 5, "a parameter's name"),
+            ("/a/{id:}", 8, "'' is no kind"),
+            ("/a/{id:rest}", 8, "'rest' is no kind of parameter; the kinds are int, uuid, float, string, path"),
+            ("/a/{id:int:x}", 8, "'int:x' is no kind"),
+            ("/a/{p:path}/b", 4, "stands last"),
+            ("/a/{p:path}/", 4, "stands last"),
+            ("/{a}/{a:int}", 6, "'a' is used twice"),
+            ("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 34, "at most 8 parameters"),
+            ("/<int:id>", 2, "{name:kind}"),
+            ("/a%20b", 3, "percent-decoding"),
+            ("/a?b", 3, "the query"),
+            ("/a#b", 3, "a fragment"),
+            ("/a\nb", 3, "a control character"),
+        ] {
+            let error = Pattern::parse(text).unwrap_err();
+            assert!(error.column == column && error.message.contains(sentence), "{error}");
+            assert_eq!(error.to_string(), format!("pattern {text:?}, column {column}: {}", error.message));
+        }
+    }
+
+    #[test]
+    fn what_a_kind_takes() {
+        let long = "1".repeat(8000);
+        for (kind, yes, no) in [
+            (
+                ParamType::Int,
+                vec!["0", "01", "42", &long],
+                vec!["", "-1", "+1", "1.5", "1/", "abc", "1a", "\u{661}", " 1"],
+            ),
+            (
+                ParamType::Float,
+                vec!["0.0", "1.50", "00.1"],
+                vec!["", ".", "1", "1.", ".1", "-1.0", "1.0.0", "1e5", "1,5", "inf"],
+            ),
+            (
+                ParamType::Uuid,
+                vec!["01234567-89ab-CDEF-0123-456789abcdef"],
+                vec![
+                    "",
+                    "0123456789abcdef0123456789abcdef",
+                    "01234567-89ab-cdef-0123-456789abcdeg",
+                    "01234567_89ab-cdef-0123-456789abcdef",
+                ],
+            ),
+            (
+                ParamType::String,
+                vec!["a", "a b", "é", "...", ".a", "a/b"],
+                vec!["", ".", "..", "a/..", "../a", "a/./b"],
+            ),
+            (ParamType::Path, vec!["a", "a/b", "/a", "a/", "/", "a//b"], vec!["", ".", "..", "a/../b", "a/..", "./a"]),
+        ] {
+            for value in yes {
+                assert!(kind.accepts(value.as_bytes()), "{value:?} is {kind:?}");
+            }
+            for value in no {
+                assert!(!kind.accepts(value.as_bytes()), "{value:?} is not {kind:?}");
+            }
+            assert!(!kind.accepts(b"\xff"));
+        }
+    }
+
+    #[test]
+    fn nesting() {
+        for (prefix, rest, joined) in [
+            ("/v1/users", "/", "/v1/users"),
+            ("/v1/users", "/{id}", "/v1/users/{id}"),
+            ("/v1/users", "/x/", "/v1/users/x/"),
+            ("/v1/users/", "/", "/v1/users/"),
+            ("/v1/users/", "/{id}", "/v1/users/{id}"),
+            ("/v1", "", "/v1"),
+            ("", "/", "/"),
+            ("", "/users", "/users"),
+            ("/", "/", "/"),
+            ("/", "/users", "/users"),
+        ] {
+            assert_eq!(Pattern::joined(prefix, rest), joined, "{prefix} + {rest}");
+        }
+    }
+
+    #[test]
+    fn building() {
+        let build = |pattern: &str, values: &[(&str, &str)]| {
+            Pattern::parse(pattern).unwrap().to_path(values).map_err(|error| error.to_string())
+        };
+        assert_eq!(build("/", &[]).unwrap(), "/");
+        assert_eq!(build("/café/", &[]).unwrap(), "/caf%C3%A9/");
+        assert_eq!(build("/u/{id:int}", &[("id", "01")]).unwrap(), "/u/01");
+        assert_eq!(build("/p/{a}/{b}", &[("b", "ü?#%"), ("a", "x/y z")]).unwrap(), "/p/x%2Fy%20z/%C3%BC%3F%23%25");
+        assert_eq!(build("/f/{p:path}", &[("p", "a b/c:@&=+$,;~")]).unwrap(), "/f/a%20b/c:@&=+$,;~");
+        assert_eq!(build("/u/{id:int}", &[]).unwrap_err(), "the parameter 'id' has no value");
+        assert_eq!(build("/u/{id:int}", &[("di", "1")]).unwrap_err(), "the pattern has no parameter 'di'");
+        assert_eq!(
+            build("/u/{id:int}", &[("id", "x")]).unwrap_err(),
+            "the parameter 'id' is of kind int, and \"x\" is not"
+        );
+        assert_eq!(
+            build("/f/{p:path}", &[("p", "a/../b")]).unwrap_err(),
+            "the parameter 'p' is of kind path, and \"a/../b\" is not"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_pattern_or_an_error_inside_it(text in "[/{}:a-c.%é<]{0,24}") {
+            match Pattern::parse(&text) {
+                Ok(pattern) => prop_assert_eq!(pattern.segments().len(), text.matches('/').count()),
+                Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error),
+            }
+        }
+    }
+}

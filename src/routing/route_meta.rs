@@ -1,0 +1,48 @@
+//! Describes a route without its handler: what a request, a limit and a log need to know of it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::callsite::Callsite;
+use super::pattern::Pattern;
+use crate::http1::method::Method;
+
+/// A route without its handler and guards.
+pub(crate) struct RouteMeta {
+    pub(crate) method: Method,
+    pub(crate) pattern: Pattern,
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) rate_limit: RateLimitPolicy,
+    /// The handler's name, and the line that added it: for conflicts, the route table and the trace.
+    pub(crate) callsite: Callsite,
+    /// The log has a warning that the handler holds the event loop.
+    warned: AtomicBool,
+}
+
+/// Which rate limit holds for a route; the middleware that counts reads it.
+#[derive(Clone)]
+pub(crate) enum RateLimitPolicy {
+    /// The default of the nearest router that has one, which is not known before all are nested.
+    Default,
+    /// This one, known by its identity.
+    Own(Arc<str>),
+    Never,
+}
+
+impl RouteMeta {
+    pub(crate) fn new(method: Method, pattern: Pattern, callsite: Callsite) -> RouteMeta {
+        let warned = AtomicBool::new(false);
+        RouteMeta { method, pattern, name: None, rate_limit: RateLimitPolicy::Default, callsite, warned }
+    }
+
+    /// Returns whether this is the first call, for a warning that is logged once a route.
+    pub(crate) fn warn_once(&self) -> bool {
+        !self.warned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns the pattern and the place of the route, for messages about mistakes in the program.
+    pub(crate) fn describe(&self) -> String {
+        format!("{} at {}", self.pattern.text(), self.callsite.location)
+    }
+}

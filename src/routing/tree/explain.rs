@@ -1,0 +1,105 @@
+//! Compares a path with every route, and says what decided each: for the trace.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::{ROOT, Tree};
+use crate::routing::pattern::ParamType;
+
+/// One route that a path was held against, for the trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) route: u32,
+    pub(crate) matched: bool,
+    /// Which segment of the path decided against it, from 1.
+    pub(crate) segment: Option<usize>,
+    /// Whether one thing alone did, a segment more or less or the type of a parameter, or nothing but the method can.
+    pub(crate) near: bool,
+    /// What decided it; the method is no part of this.
+    pub(crate) reason: String,
+}
+
+/// What decided against every route below a node.
+#[derive(Clone, Copy)]
+struct Mismatch<'v> {
+    reason: &'v str,
+    segment: usize,
+    near: bool,
+}
+
+impl Tree {
+    /// Compares a raw path with every route, in the order of the tree, and says what decided each. For readers of a trace:
+    /// [`Tree::find`] never looks at most of them.
+    pub(crate) fn explain(&self, path: &[u8]) -> Vec<Candidate> {
+        let (path, verdict) = match path.strip_prefix(b"/") {
+            Some(left) => (left, None),
+            None if path.is_empty() => (path, None),
+            None => (path, Some(Mismatch { reason: "the path does not begin with '/'", segment: 1, near: false })),
+        };
+        let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
+        let mut tries = Vec::new();
+        self.explain_node(ROOT, &segments, 0, verdict, &mut tries);
+        tries
+    }
+
+    /// `verdict` is what already speaks against every route below `node`, and the segment that does.
+    fn explain_node(
+        &self,
+        node: u32,
+        path: &[Cow<'_, [u8]>],
+        depth: usize,
+        verdict: Option<Mismatch<'_>>,
+        tries: &mut Vec<Candidate>,
+    ) {
+        let node = &self.nodes[node as usize];
+        let left = path.get(depth..).unwrap_or_default();
+        for route in node.get.iter().chain(node.others.iter().map(|(_, route)| route)) {
+            let (reason, segment) = match (verdict, left) {
+                (Some(Mismatch { reason, segment, .. }), _) => (reason.to_owned(), Some(segment)),
+                (None, []) => (String::new(), None),
+                (None, [last]) if last.is_empty() => {
+                    ("the path has an extra trailing slash".to_owned(), Some(depth + 1))
+                }
+                (None, [_]) => ("the path has 1 more segment".to_owned(), Some(depth + 1)),
+                (None, more) => (format!("the path has {} more segments", more.len()), Some(depth + 1)),
+            };
+            let near = verdict.map_or(left.len() < 2, |verdict| verdict.near && left.is_empty());
+            tries.push(Candidate { route: *route, matched: segment.is_none(), segment, near, reason });
+        }
+        let mut descend = |child: u32, below: usize, against: Option<String>, near: bool| {
+            let own = against.as_deref().map(|reason| Mismatch { reason, segment: depth + 1, near });
+            let first = verdict.map(|first| Mismatch { near: first.near && own.is_none(), ..first });
+            self.explain_node(child, path, below, first.or(own), tries);
+        };
+        for (literal, child) in node.literals.iter() {
+            descend(child, depth + 1, mismatch_literal(literal, left), left.is_empty());
+        }
+        for (kind, child) in &node.params {
+            let rest = (*kind == ParamType::Path && !left.is_empty()).then(|| left.join(&b'/'));
+            let value = rest.as_deref().or(left.first().map(|segment| &**segment));
+            let depth = if *kind == ParamType::Path { path.len() } else { depth + 1 };
+            descend(*child, depth, mismatch_param(*kind, value), true);
+        }
+    }
+}
+
+fn mismatch_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
+    let literal_text = String::from_utf8_lossy(literal);
+    match left.first() {
+        Some(segment) if **segment == *literal => None,
+        None if literal.is_empty() => Some("the path has no trailing slash".into()),
+        None => Some(format!("the path ends before '{literal_text}'")),
+        Some(_) if literal.is_empty() => Some("the path continues after the slash".into()),
+        Some(segment) => Some(format!("'{}' is not '{literal_text}'", String::from_utf8_lossy(segment))),
+    }
+}
+
+fn mismatch_param(kind: ParamType, value: Option<&[u8]>) -> Option<String> {
+    let article = if kind == ParamType::Int { "an" } else { "a" };
+    match value {
+        Some(value) if kind.accepts(value) => None,
+        None => Some(format!("the path ends before {article} {}", kind.name())),
+        Some(value) => Some(format!("'{}' is not {article} {}", String::from_utf8_lossy(value), kind.name())),
+    }
+}
