@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-#[path = "../tests/dictionary/mistakes.rs"]
+#[path = "../tests/error_dictionary/mistakes.rs"]
 mod mistakes;
 
 fn main() -> std::io::Result<()> {

@@ -7,13 +7,10 @@ use std::sync::mpsc::{Sender, channel};
 
 use wirelight::{App, Html, Request};
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod running;
+mod support;
 
-use running::Running;
+use support::bounded;
+use support::server::TestServer;
 
 const NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
@@ -55,7 +52,7 @@ fn what_chromium_sends_is_served() {
         return;
     };
     let (sender, reports) = channel();
-    let server = Running::start(app(sender));
+    let server = TestServer::start(app(sender));
     let profile = std::env::temp_dir().join(format!("wirelight-browsers-{}", std::process::id()));
     let mut browser = Command::new(name)
         .args(["--headless", "--no-sandbox", "--no-proxy-server", "--disable-gpu", "--disable-dev-shm-usage"])

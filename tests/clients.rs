@@ -1,15 +1,11 @@
 //! Real clients that upload while the server refuses: each must read the status (RFC 9112 §9.6). The clients are in `clients/`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod running;
+mod support;
 
 use std::process::{Command, Stdio};
 
-use running::Running;
+use support::server::TestServer;
 use wirelight::{App, Error, Html, Request, Tls};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/");
@@ -33,7 +29,7 @@ fn every_client_reads_the_answer_that_comes_before_its_body_is_sent() {
     }
     let full = std::env::var("CLIENTS").is_ok_and(|value| value == "full");
     let tls = Tls::from_pem(format!("{FOLDER}data/tls/cert.pem"), format!("{FOLDER}data/tls/key.pem")).unwrap();
-    let (plain, by_tls) = (Running::start(app()), Running::with(app(), |server| server.tls(tls)));
+    let (plain, by_tls) = (TestServer::start(app()), TestServer::with(app(), |server| server.tls(tls)));
     let mut matrix = Command::new("python3");
     matrix.arg(format!("{FOLDER}clients/matrix"));
     matrix.args(["--plain", &plain.address.to_string(), "--tls", &format!("localhost:{}", by_tls.address.port())]);

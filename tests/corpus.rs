@@ -1,33 +1,31 @@
 //! The referee's public corpus and one of our own, replayed through the real parser and the real connection code without a socket, cut
 //! into pieces in every way.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]
 mod case;
-#[path = "corpus/cut.rs"]
-mod cut;
-#[path = "support/glass.rs"]
-mod glass;
-#[path = "corpus/judge.rs"]
-mod judge;
-#[path = "support/meaning.rs"]
-mod meaning;
-#[path = "corpus/play.rs"]
-mod play;
+#[path = "corpus/check.rs"]
+mod check;
 #[path = "corpus/reader.rs"]
 mod reader;
 #[path = "corpus/routes.rs"]
 mod routes;
-#[path = "corpus/told.rs"]
-mod told;
+#[path = "corpus/run.rs"]
+mod run;
+#[path = "corpus/split.rs"]
+mod split;
+mod support;
+#[path = "corpus/trace.rs"]
+mod traced;
 #[path = "corpus/validators.rs"]
 mod validators;
 
 use std::collections::{BTreeMap, HashSet};
+use support::trace;
 
 use case::{Answer, Awaited, Case, Corpus, Header, Step, Then};
-use cut::{Delivery, random_deliveries};
-use play::play;
+use run::run;
+use split::{Delivery, random_deliveries};
 
 /// The features that a case may need: those of the referee's table of routes. The application of `corpus/routes.rs` offers them all.
 const FEATURES: [&str; 17] = [
@@ -103,7 +101,7 @@ fn no_answer_depends_on_the_cut() {
     let client = app.test();
     let answer = |bytes: &[u8], how: Delivery| {
         let mut wire = client.connect();
-        cut::pieces(bytes, how).into_iter().for_each(|piece| wire.send(piece));
+        split::pieces(bytes, how).into_iter().for_each(|piece| wire.send(piece));
         (reader::text(wire.received()).replace("HTTP/1.1 100 Continue\r\n\r\n", ""), wire.is_closed())
     };
     let mut failures = Vec::new();
@@ -137,12 +135,12 @@ fn what_a_trace_tells_is_whole_and_does_not_depend_on_the_cut() {
         if bytes.len() > 1_024 {
             continue; // what makes them long is repetition
         }
-        let whole = told::events(&app, &[&bytes]);
-        failures.extend(told::gap(&whole).map(|gap| format!("{id}: {gap}")));
-        failures.extend(told::made_up(&whole, &sections).into_iter().map(|what| format!("{id}: {what}")));
-        let meaning = meaning::meaning(&whole);
+        let whole = traced::events(&app, &[&bytes]);
+        failures.extend(traced::gap(&whole).map(|gap| format!("{id}: {gap}")));
+        failures.extend(traced::made_up(&whole, &sections).into_iter().map(|what| format!("{id}: {what}")));
+        let meaning = trace::message_events(&whole);
         for how in random_deliveries().into_iter().chain([Delivery::ByteByByte]) {
-            let cut = meaning::meaning(&told::events(&app, &cut::pieces(&bytes, how)));
+            let cut = trace::message_events(&traced::events(&app, &split::pieces(&bytes, how)));
             if let Some(index) = (0..cut.len().max(meaning.len())).find(|index| cut.get(*index) != meaning.get(*index))
             {
                 failures.push(format!("{id}: {how:?} tells {:?}, whole {:?}", cut.get(index), meaning.get(index)));
@@ -164,7 +162,7 @@ fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
             continue;
         }
         played += 1;
-        let first = deliveries(&case).into_iter().find_map(|how| play(&case, &client, how).err().map(|why| (how, why)));
+        let first = deliveries(&case).into_iter().find_map(|how| run(&case, &client, how).err().map(|why| (how, why)));
         if let Some((how, why)) = first {
             let Case { id, title, level, section, .. } = &case;
             failures.push(format!("{id} [{level}, {section}] {title}\n  {how:?}: {why}"));
@@ -188,7 +186,7 @@ fn understood(case: &Case) {
     assert!(case.needs.iter().all(|feature| FEATURES.contains(&feature.as_str())), "{}", case.id);
     assert!(case.split.as_deref().is_none_or(|split| split == "every" && case.steps.len() == 1), "{}", case.id);
     assert!(case.steps.iter().all(step_is_known), "{}", case.id);
-    case.never.iter().for_each(|pattern| drop(judge::pattern_of(pattern, false)));
+    case.never.iter().for_each(|pattern| drop(check::pattern_of(pattern, false)));
     for outcome in &case.expect {
         assert!(outcome.then != Then::Wait || outcome.answers().is_empty(), "{}", case.id);
         outcome.answers().into_iter().for_each(patterns_compile);
@@ -209,7 +207,7 @@ fn step_is_known(step: &Step) -> bool {
 fn patterns_compile(answer: &Answer) {
     for header in answer.headers.values().chain(answer.one_of_headers.iter().flat_map(|group| group.values())) {
         if let Header::Rules(rules) = header {
-            rules.re.iter().chain(&rules.not_re).for_each(|pattern| drop(judge::pattern_of(pattern, true)));
+            rules.re.iter().chain(&rules.not_re).for_each(|pattern| drop(check::pattern_of(pattern, true)));
         }
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ureq::{Agent, http};
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
+use support::bounded;
 /// A running example, stopped when the test is through.
 struct Example {
     child: Child,

@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use wirelight::{App, Handle, Server, Timeouts, middleware};
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
-use bounded::connect;
+use support::bounded::{self, connect};
 
 /// A folder of its own for a test, gone at its end.
 struct Folder(PathBuf);

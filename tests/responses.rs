@@ -11,9 +11,9 @@ use wirelight::{
     App, Error, Method, Redirect, Request, Response, Result, Router, Server, StatusCode, TrailingSlash, abort,
 };
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
+use support::bounded;
 /// The response to these bytes, without its Date.
 fn raw(app: &App, request: &str) -> String {
     let bytes = app.test().raw(request.as_bytes());

@@ -2,16 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread::JoinHandle;
+use std::io::{BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 
-use wirelight::{App, Handle, Request, Server};
+use wirelight::{App, Handle, Request};
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
-use bounded::connect;
+use support::bounded::{self, connect};
+use support::server::{Client, Reply, TestServer};
 
 const PANIC: &str = "a panic that the test provokes";
 
@@ -25,67 +24,10 @@ fn app() -> App {
     app
 }
 
-/// A server on a free port in a thread of its own, stopped when the test is over.
-struct Running {
-    address: SocketAddr,
-    handle: Handle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Running {
-    fn start(options: impl FnOnce(Server) -> Server) -> Running {
-        let server = options(Server::bind("127.0.0.1:0").unwrap().signals(false));
-        let (address, handle) = (server.local_addr(), server.handle());
-        Running { address, handle, thread: Some(std::thread::spawn(move || server.run(app()))) }
-    }
-
-    fn connect(&self) -> Client {
-        Client(BufReader::new(connect(self.address)))
-    }
-
-    /// What `Server::run` came to, once it has ended.
-    fn ended(mut self) -> io::Result<()> {
-        bounded::joined(self.thread.take().unwrap()).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.stop_now();
-        if let Some(thread) = self.thread.take() {
-            bounded::left(thread);
-        }
-    }
-}
-
-struct Client(BufReader<TcpStream>);
-
-struct Reply {
-    status: u16,
-    closes: bool,
-    body: String,
-}
-
 impl Client {
-    fn send(&mut self, bytes: &[u8]) {
-        self.0.get_mut().write_all(bytes).unwrap();
-    }
-
-    fn reply(&mut self) -> Reply {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "closed in the middle of a head: {head:?}");
-        }
-        let length = head.split_once("Content-Length: ").unwrap().1.split("\r\n").next().unwrap().parse().unwrap();
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        let closes = head.contains("\r\nConnection: close\r\n");
-        Reply { status: head[9..12].parse().unwrap(), closes, body: String::from_utf8(body).unwrap() }
-    }
-
     fn get(&mut self, target: &str) -> Reply {
-        self.send(get(target).as_bytes());
-        self.reply()
+        self.send(get(target));
+        self.response()
     }
 
     /// The server was told to stop before it gave this answer. When request and stop came to it in one turn of its loop, the
@@ -111,7 +53,7 @@ fn get(target: &str) -> String {
 #[test]
 fn a_handle_stops_the_server_from_another_thread() {
     for stop in [Handle::stop, Handle::stop_now] {
-        let server = Running::start(|server| server);
+        let server = TestServer::start(app());
         let (address, handle) = (server.address, server.handle.clone());
         assert_eq!(server.connect().get("/").body, "ok");
         stop(&handle);
@@ -122,7 +64,7 @@ fn a_handle_stops_the_server_from_another_thread() {
 
 #[test]
 fn a_stop_lets_requests_that_have_begun_finish() {
-    let server = Running::start(|server| server.workers(2));
+    let server = TestServer::with(app(), |server| server.workers(2));
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
     for client in &mut clients {
         assert!(!client.get("/").closes);
@@ -131,7 +73,7 @@ fn a_stop_lets_requests_that_have_begun_finish() {
     server.handle.stop();
     for client in &mut clients {
         client.send(b"56789");
-        let reply = client.reply();
+        let reply = client.response();
         assert_eq!((reply.status, &*reply.body), (200, "10"));
         client.assert_last(&reply);
     }
@@ -141,7 +83,7 @@ fn a_stop_lets_requests_that_have_begun_finish() {
 
 #[test]
 fn a_stop_gives_idle_connections_a_last_request() {
-    let server = Running::start(|server| server);
+    let server = TestServer::start(app());
     let mut client = server.connect();
     assert!(!client.get("/").closes);
     server.handle.stop();
@@ -154,7 +96,7 @@ fn a_stop_gives_idle_connections_a_last_request() {
 
 #[test]
 fn every_worker_gets_connections() {
-    let server = Running::start(|server| server.workers(2));
+    let server = TestServer::with(app(), |server| server.workers(2));
     let mut threads = BTreeSet::new();
     // The kernel deals by a hash of the addresses: that 64 ports go to one worker happens once in 2^63 runs.
     for _ in 0..64 {
@@ -171,12 +113,12 @@ fn ten_thousand_panics_are_ten_thousand_answers() {
             report(info);
         }
     }));
-    let server = Running::start(|server| server);
+    let server = TestServer::start(app());
     let (mut bad, mut good) = (server.connect(), server.connect());
     for _ in 0..100 {
         bad.send(get("/panic").repeat(100).as_bytes());
         for _ in 0..100 {
-            let reply = bad.reply();
+            let reply = bad.response();
             assert_eq!((reply.status, reply.closes), (500, false));
             assert!(!reply.body.contains("panic"), "{}", reply.body);
         }
@@ -187,7 +129,7 @@ fn ten_thousand_panics_are_ten_thousand_answers() {
 
 #[test]
 fn where_all_places_are_taken_the_oldest_idle_connection_makes_room() {
-    let server = Running::start(|server| server.max_connections(4));
+    let server = TestServer::with(app(), |server| server.max_connections(4));
     let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
     for _ in 0..100 {
         for client in &mut clients {
@@ -204,12 +146,12 @@ fn where_all_places_are_taken_the_oldest_idle_connection_makes_room() {
 
 #[test]
 fn where_no_connection_is_idle_the_oldest_unfinished_head_makes_room() {
-    let server = Running::start(|server| server.max_connections(4));
+    let server = TestServer::with(app(), |server| server.max_connections(4));
     let mut slow: Vec<_> = (0..4).map(|_| server.connect()).collect();
     for client in &mut slow {
         // In one piece, so that the answer proves that the beginning behind the request was read too.
         client.send((get("/") + "GET / HT").as_bytes());
-        assert_eq!(client.reply().body, "ok");
+        assert_eq!(client.response().body, "ok");
     }
     assert_eq!(server.connect().get("/").body, "ok");
     assert!(slow[0].is_closed());
@@ -217,7 +159,7 @@ fn where_no_connection_is_idle_the_oldest_unfinished_head_makes_room() {
 
 #[test]
 fn a_client_that_closes_its_side_gets_its_answers() {
-    let server = Running::start(|server| server);
+    let server = TestServer::start(app());
     for requests in [1, 3, 100] {
         let mut stream = connect(server.address);
         stream.write_all(get("/").repeat(requests).as_bytes()).unwrap();
@@ -231,7 +173,7 @@ fn a_client_that_closes_its_side_gets_its_answers() {
 /// The answer stops half-way on a connection that the poll does not know yet: it is read from as soon as it is accepted.
 #[test]
 fn a_first_answer_may_be_larger_than_any_buffer_of_the_kernel() {
-    let server = Running::start(|server| server);
+    let server = TestServer::start(app());
     for _ in 0..20 {
         let mut client = server.connect();
         let reply = client.get("/large");
@@ -242,7 +184,7 @@ fn a_first_answer_may_be_larger_than_any_buffer_of_the_kernel() {
 
 #[test]
 fn a_refusal_reaches_a_client_that_is_still_sending() {
-    let server = Running::start(|server| server);
+    let server = TestServer::start(app());
     let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n";
     for reads_meanwhile in [true, false] {
         for _ in 0..20 {
@@ -256,9 +198,9 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
             let sending = std::thread::spawn(send);
             if !reads_meanwhile {
                 bounded::joined(sending).unwrap();
-                assert_eq!(Client(BufReader::new(stream)).reply().status, 413);
+                assert_eq!(Client(BufReader::new(stream)).response().status, 413);
             } else {
-                assert_eq!(Client(BufReader::new(stream)).reply().status, 413);
+                assert_eq!(Client(BufReader::new(stream)).response().status, 413);
                 bounded::joined(sending).unwrap();
             }
         }

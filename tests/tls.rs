@@ -2,18 +2,18 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use wirelight::{App, Handle, Request, Response, Server, Tls, Upgraded};
+use wirelight::{App, Request, Response, Tls, Upgraded};
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
+use support::bounded;
+use support::server::TestServer;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -25,24 +25,7 @@ fn pem(certificate: &str, key: &str) -> io::Result<Tls> {
     Tls::from_pem(format!("{FOLDER}{certificate}"), format!("{FOLDER}{key}"))
 }
 
-struct Running {
-    address: SocketAddr,
-    handle: Handle,
-    thread: Option<JoinHandle<io::Result<()>>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.stop_now();
-        let thread = self.thread.take().expect("a thread");
-        if std::thread::panicking() {
-            return bounded::left(thread);
-        }
-        bounded::joined(thread).expect("no panic").expect("a clean stop");
-    }
-}
-
-fn server() -> Running {
+fn server() -> TestServer {
     let mut app = App::new();
     app.get("/hello", |_| "hello");
     app.post("/echo", |req: &Request| req.body().to_vec());
@@ -63,11 +46,9 @@ fn server() -> Running {
     serve(app)
 }
 
-fn serve(app: App) -> Running {
+fn serve(app: App) -> TestServer {
     let tls = pem("cert.pem", "key.pem").expect("a certificate");
-    let server = Server::bind("127.0.0.1:0").expect("a port").signals(false).tls(tls);
-    let (address, handle) = (server.local_addr(), server.handle());
-    Running { address, handle, thread: Some(std::thread::spawn(move || server.run(app))) }
+    TestServer::with(app, |server| server.tls(tls))
 }
 
 /// A socket that writes one byte a call.
@@ -101,7 +82,7 @@ fn client<S: Read + Write>(socket: S) -> StreamOwned<ClientConnection, S> {
     StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), socket)
 }
 
-fn connect(server: &Running) -> TcpStream {
+fn connect(server: &TestServer) -> TcpStream {
     let socket = bounded::connect(server.address);
     socket.set_nodelay(true).expect("no delay");
     socket

@@ -8,16 +8,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use wirelight::{App, Error, FAULTS, TestConnection, Trace};
 
-#[path = "support/glass.rs"]
-mod glass;
-#[path = "support/meaning.rs"]
-mod meaning;
-#[path = "support/messages.rs"]
-mod messages;
+mod support;
 
-use glass::Page;
-use meaning::meaning;
-use messages::{GET, messages};
+use support::messages::{GET, messages};
+use support::trace::{self, Output, message_events};
 
 fn app() -> App {
     let mut app = App::new();
@@ -48,7 +42,7 @@ fn watched(trace: Trace, drive: impl FnOnce(&mut TestConnection<'_>)) -> String 
 }
 
 fn watched_on(app: &App, trace: Trace, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
-    let page = Page::default();
+    let page = Output::default();
     {
         let client = app.test().trace(trace.to(page.clone()));
         let mut connection = client.connect();
@@ -59,7 +53,7 @@ fn watched_on(app: &App, trace: Trace, drive: impl FnOnce(&mut TestConnection<'_
 }
 
 fn events(drive: impl FnOnce(&mut TestConnection<'_>)) -> Vec<Value> {
-    glass::events(&watched(Trace::json(), drive))
+    trace::events(&watched(Trace::json(), drive))
 }
 
 fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
@@ -71,11 +65,11 @@ fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
 fn what_is_told_of_a_message_does_not_depend_on_the_cuts() {
     for message in messages() {
         let bytes = message.as_bytes();
-        let whole = meaning(&events(|connection| connection.send(bytes)));
-        let single = meaning(&events(|connection| bytes.chunks(1).for_each(|byte| connection.send(byte))));
+        let whole = message_events(&events(|connection| connection.send(bytes)));
+        let single = message_events(&events(|connection| bytes.chunks(1).for_each(|byte| connection.send(byte))));
         assert_eq!(single, whole, "byte by byte: {message:?}");
         for cut in 1..bytes.len() {
-            let pieces = meaning(&events(|connection| {
+            let pieces = message_events(&events(|connection| {
                 connection.send(&bytes[..cut]);
                 connection.send(&bytes[cut..]);
             }));
@@ -180,7 +174,7 @@ fn limits_are_told_with_their_values() {
         (post("/echo", format!("{chunked}0\r\nA: {}", long(5_000))), "trailers", 4 * 1024),
     ] {
         let shown = watched_on(&app, Trace::json(), |connection| connection.send(message.as_bytes()));
-        let all = glass::events(&shown);
+        let all = trace::events(&shown);
         let hits: Vec<_> = named(&all, "limit.hit").iter().map(|hit| (&hit["which"], &hit["value"])).collect();
         assert_eq!(hits, [(&which.into(), &value.into())], "{}", &message[..message.len().min(60)]);
     }
@@ -225,7 +219,7 @@ fn hooks_and_handlers_have_names_and_places() {
     wirelight::middleware::RequestId::new().add_to(&mut app);
     app.get("/plaintext", |_| "").require(first_hook);
     let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.as_bytes()));
-    let all = glass::events(&shown);
+    let all = trace::events(&shown);
     let text = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
     let told: Vec<_> =
         named(&all, "hook.run").iter().map(|h| (text(h, "phase"), text(h, "name"), text(h, "src"))).collect();
@@ -257,7 +251,7 @@ fn rates_are_told_wherever_they_are_counted() {
             route.blocking();
         }
         let shown = watched_on(&app, Trace::json(), |connection| connection.send(GET.repeat(3).as_bytes()));
-        let all = glass::events(&shown);
+        let all = trace::events(&shown);
         let limited: Vec<_> = named(&all, "rate.limited");
         assert_eq!(limited.len(), 1, "{shown}");
         assert_eq!((&limited[0]["which"], &limited[0]["value"]), (&"2 per 1 minute".into(), &2.into()));

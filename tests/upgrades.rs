@@ -1,17 +1,15 @@
 //! Connections that leave HTTP: how many there may be, how long they wait, and how a graceful stop ends them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-mod running;
+mod support;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use support::bounded;
 
-use running::{Client, Running};
+use support::server::{Client, TestServer};
 use wirelight::{App, Request, Response, Timeouts, Upgraded};
 
 const ASK: &str = "GET /raw HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n";
@@ -33,21 +31,21 @@ fn echo(mut socket: Upgraded) {
 }
 
 /// A client that asks for the upgrade, and the head of the answer.
-fn asks(server: &Running) -> (Client, String) {
+fn asks(server: &TestServer) -> (Client, String) {
     let mut client = server.connect();
     client.send(ASK);
     let head = client.head();
     (client, head)
 }
 
-fn upgraded(server: &Running) -> Client {
+fn upgraded(server: &TestServer) -> Client {
     let (client, head) = asks(server);
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     client
 }
 
 /// An upgrade is refused, and the connection goes on.
-fn refused(server: &Running) {
+fn refused(server: &TestServer) {
     let mut client = server.connect();
     client.send(ASK);
     let head = client.head();
@@ -61,7 +59,7 @@ fn refused(server: &Running) {
 }
 
 /// A place that was given back is taken: looked for until the thread that had it has ended.
-fn becomes_free(server: &Running) -> Client {
+fn becomes_free(server: &TestServer) -> Client {
     bounded::eventually("a free place", || {
         let (client, head) = asks(server);
         if head.starts_with("HTTP/1.1 101 ") { Ok(client) } else { Err(head) }
@@ -70,7 +68,7 @@ fn becomes_free(server: &Running) -> Client {
 
 #[test]
 fn upgraded_connections_have_a_bound_of_their_own() {
-    let server = Running::with(app(echo), |server| server.max_upgraded(2));
+    let server = TestServer::with(app(echo), |server| server.max_upgraded(2));
     let mut first = upgraded(&server);
     let second = upgraded(&server);
     refused(&server);
@@ -85,7 +83,7 @@ fn upgraded_connections_have_a_bound_of_their_own() {
 
 #[test]
 fn they_take_no_more_than_half_of_the_connections() {
-    let server = Running::with(app(echo), |server| server.max_connections(6));
+    let server = TestServer::with(app(echo), |server| server.max_connections(6));
     let _open: Vec<_> = (0..3).map(|_| upgraded(&server)).collect();
     refused(&server);
     let mut clients: Vec<_> = (0..6).map(|_| server.connect()).collect();
@@ -115,7 +113,7 @@ fn a_place_is_free_again_however_the_upgrade_ends() {
             res.text("no upgrade after all");
         }
     });
-    let server = Running::with(app, |server| server.max_upgraded(1));
+    let server = TestServer::with(app, |server| server.max_upgraded(1));
     let mut client = server.connect();
     client.send(ASK.replace("/raw", "/changed"));
     assert_eq!(client.reply().0, 200);
@@ -137,7 +135,7 @@ fn times_without_end_and_without_length_hold_for_upgraded_connections_too() {
             told.send(("written", written)).unwrap();
         });
         let times = Timeouts { upgraded_read: time, upgraded_write: time, ..Timeouts::default() };
-        let server = Running::with(app, |server| server.timeouts(times));
+        let server = TestServer::with(app, |server| server.timeouts(times));
         let mut client = upgraded(&server);
         let expected = if time == Duration::MAX { Ok(()) } else { Err(ErrorKind::WouldBlock) };
         if expected.is_ok() {
@@ -156,7 +154,7 @@ fn a_clone_that_outlives_the_thread_keeps_its_place() {
     let kept = std::sync::Arc::new(Mutex::new(None));
     let keep = kept.clone();
     let run = move |socket: Upgraded| *keep.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
-    let server = Running::with(app(run), |server| server.max_upgraded(1));
+    let server = TestServer::with(app(run), |server| server.max_upgraded(1));
     let _client = upgraded(&server);
     bounded::eventually("the clone", || kept.lock().unwrap().is_some().then_some(()).ok_or_else(|| "none".to_owned()));
     refused(&server);
@@ -183,7 +181,7 @@ fn a_client_that_says_nothing_or_takes_nothing_is_not_waited_for() {
         };
         (read, written)
     });
-    let server = Running::with(app, |server| server.timeouts(timeouts));
+    let server = TestServer::with(app, |server| server.timeouts(timeouts));
     let _client = upgraded(&server);
     assert_eq!(bounded::received(&results), (ErrorKind::WouldBlock, ErrorKind::WouldBlock));
 }
@@ -193,7 +191,7 @@ fn no_time_is_no_panic_and_all_time_is_no_end() {
     for (time, ends) in [(Duration::ZERO, true), (Duration::from_nanos(1), true), (Duration::MAX, false)] {
         let timeouts = Timeouts { upgraded_read: time, upgraded_write: time, ..Timeouts::default() };
         let (app, results) = reporting(|mut socket| socket.read(&mut [0; 1]).map_err(|error| error.kind()));
-        let server = Running::with(app, |server| server.timeouts(timeouts));
+        let server = TestServer::with(app, |server| server.timeouts(timeouts));
         let mut client = upgraded(&server);
         let said = if ends { Err(ErrorKind::WouldBlock) } else { Ok(1) };
         if !ends {
@@ -212,7 +210,7 @@ fn at_a_stop_a_waiting_thread_hears_the_end_and_may_say_goodbye() {
         let _ = socket.write_all(b"bye");
         (before, read, socket.is_stopping())
     });
-    let mut server = Running::with(app, |server| server.timeouts(timeouts).workers(2));
+    let server = TestServer::with(app, |server| server.timeouts(timeouts).workers(2));
     let mut client = upgraded(&server);
     server.handle.stop();
     let mut said = String::new();
@@ -220,7 +218,7 @@ fn at_a_stop_a_waiting_thread_hears_the_end_and_may_say_goodbye() {
     assert_eq!(said, "bye");
     let (_, read, stopping) = bounded::received(&results);
     assert_eq!((read, stopping), (Ok(0), true));
-    bounded::joined(server.thread.take().unwrap()).unwrap().unwrap();
+    server.ended().unwrap();
 }
 
 #[test]
@@ -231,11 +229,11 @@ fn at_the_end_of_a_stop_what_is_left_is_shut_down_and_counted() {
         let _ = io::copy(&mut io::repeat(b'm'), &mut socket);
         socket.read(&mut [0; 1]).map_err(|error| error.kind())
     });
-    let mut server = Running::with(app, |server| server.timeouts(timeouts));
+    let server = TestServer::with(app, |server| server.timeouts(timeouts));
     let mut client = upgraded(&server);
     let reader = std::thread::spawn(move || io::copy(&mut client.0, &mut io::sink()).map_err(|error| error.kind()));
     server.handle.stop();
-    let error = bounded::joined(server.thread.take().unwrap()).unwrap().unwrap_err();
+    let error = server.ended().unwrap_err();
     assert_eq!(error.to_string(), "1 connection was cut at the end of the stop");
     assert_eq!(bounded::received(&results), Ok(0));
     assert!(bounded::joined(reader).unwrap().is_ok(), "the client sees an end");
@@ -243,10 +241,10 @@ fn at_the_end_of_a_stop_what_is_left_is_shut_down_and_counted() {
 
 #[test]
 fn a_stop_without_grace_ends_them_too() {
-    let mut server = Running::start(app(echo));
+    let server = TestServer::start(app(echo));
     let mut client = upgraded(&server);
     server.handle.stop_now();
-    bounded::joined(server.thread.take().unwrap()).unwrap().unwrap();
+    server.ended().unwrap();
     // A reset where the socket was still on its way to its thread.
     let end = client.0.read(&mut [0; 1]).map_err(|error| error.kind());
     assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "{end:?}");

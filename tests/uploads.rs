@@ -10,13 +10,10 @@ use std::time::Duration;
 
 use wirelight::{App, Request, Response, Result, Timeouts};
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-mod running;
+mod support;
 
-use bounded::received;
-use running::{Client, Running};
+use support::bounded::{self, received};
+use support::server::{Client, TestServer};
 
 impl Client {
     fn is_closed(&mut self) -> bool {
@@ -83,7 +80,7 @@ fn chunked(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
 
 #[test]
 fn a_body_is_read_while_it_comes_and_the_next_request_behind_it() {
-    let server = Running::start(counting());
+    let server = TestServer::start(counting());
     for length in [0, 1, 10, 40_000, 300_000, 3_000_000] {
         let body = pattern(length);
         let expected = (200, format!("{length} {}", sum(&body, 0)));
@@ -104,7 +101,7 @@ fn a_body_is_read_while_it_comes_and_the_next_request_behind_it() {
 
 #[test]
 fn the_handler_runs_before_the_body_is_whole() {
-    let server = Running::start(counting());
+    let server = TestServer::start(counting());
     let mut client = server.connect();
     client.send(post("/first", "Content-Length: 1000000") + "A");
     assert_eq!(client.reply(), (200, "65".to_owned()));
@@ -117,7 +114,7 @@ fn the_handler_runs_before_the_body_is_whole() {
 
 #[test]
 fn a_client_that_asks_first_is_told_to_send_when_somebody_reads() {
-    let server = Running::start(counting());
+    let server = TestServer::start(counting());
     let mut client = server.connect();
     client.send(post("/count", "Content-Length: 3\r\nExpect: 100-continue"));
     assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -142,7 +139,7 @@ fn a_broken_body_is_an_error_to_its_reader() {
     .streaming()
     .max_body(100);
     app.on_any_error(|req, e| format!("{} {}", req.target(), e.status().as_u16()));
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     for (body, kind, status) in [
         ("Content-Length: 10\r\n\r\nabc", ErrorKind::UnexpectedEof, 400),
         ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", ErrorKind::UnexpectedEof, 400),
@@ -173,7 +170,7 @@ fn a_body_that_stops_coming_is_given_up() {
     let mut app = counting();
     app.post("/whole", |_| "never");
     app.on_any_error(|req, _| req.target().to_owned());
-    let server = Running::with(app, |server| server.timeouts(timeouts));
+    let server = TestServer::with(app, |server| server.timeouts(timeouts));
     for target in ["/count", "/whole"] {
         let mut client = server.connect();
         client.send(post(target, "Content-Length: 10") + "abc");
@@ -216,7 +213,7 @@ fn chunk(client: &mut Client) -> Vec<u8> {
 
 #[test]
 fn an_answer_may_begin_while_the_body_still_comes() {
-    let server = Running::start(echoing());
+    let server = TestServer::start(echoing());
     for half_closes in [false, true] {
         let mut client = server.connect();
         client.send(post("/echo", "Content-Length: 9") + "one");
@@ -236,7 +233,7 @@ fn an_answer_may_begin_while_the_body_still_comes() {
 
 #[test]
 fn both_bodies_of_an_exchange_flow_at_once() {
-    let server = Running::start(echoing());
+    let server = TestServer::start(echoing());
     let body = pattern(20_000_000);
     for bytes in [
         [post("/echo", "Content-Length: 20000000").as_bytes(), &body].concat(),
@@ -263,7 +260,7 @@ fn a_body_that_breaks_off_amid_its_answer_cuts_an_answer_that_was_to_be_whole() 
     let soon = Duration::from_millis(1);
     let timeouts = Timeouts { body_idle: soon, body_grace: soon, ..Timeouts::default() };
     for (timeouts, body) in [(Timeouts::default(), "5\r\nfirst\r\nno size\r\n"), (timeouts, "5\r\nfirst\r\n")] {
-        let server = Running::with(echoing(), |server| server.timeouts(timeouts));
+        let server = TestServer::with(echoing(), |server| server.timeouts(timeouts));
         let mut client = server.connect();
         client.send(post("/echo", "Transfer-Encoding: chunked") + body);
         let mut rest = Vec::new();
@@ -275,7 +272,7 @@ fn a_body_that_breaks_off_amid_its_answer_cuts_an_answer_that_was_to_be_whole() 
 
 #[test]
 fn who_asks_before_an_echo_is_told_before_its_head() {
-    let server = Running::start(echoing());
+    let server = TestServer::start(echoing());
     let mut client = server.connect();
     client.send(post("/echo", "Content-Length: 3\r\nExpect: 100-continue"));
     assert_eq!(client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -286,7 +283,7 @@ fn who_asks_before_an_echo_is_told_before_its_head() {
 
 #[test]
 fn a_detached_reader_holds_no_answer_without_a_body() {
-    let server = Running::start(echoing());
+    let server = TestServer::start(echoing());
     let mut client = server.connect();
     client.send(post("/nothing", "Content-Length: 3") + "abc" + &post("/nothing", "Content-Length: 9"));
     assert!(client.head().starts_with("HTTP/1.1 204 "));
@@ -308,7 +305,7 @@ fn who_sends_faster_than_the_handler_reads_has_to_wait() {
         io::copy(&mut req.body_reader(), &mut io::sink()).map(|n| (n + 1).to_string())
     })
     .streaming();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     let length = 64 * 1024 * 1024;
     client.send(post("/", &format!("Content-Length: {length}")));
@@ -351,7 +348,7 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     .deadline(Duration::from_millis(50));
     app.get("/next", |_| "next");
     app.on_error(503, |_, _| "too late");
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send(get("/") + &get("/next"));
     assert_eq!(client.reply(), (503, "too late".to_owned()));
@@ -396,7 +393,7 @@ fn a_handler_that_holds_the_loop_is_named_once() {
         }));
         response
     });
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut streamed = server.connect();
     streamed.send("GET /body HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     std::io::copy(&mut streamed.0, &mut std::io::sink()).unwrap();
@@ -425,7 +422,7 @@ fn an_upgraded_connection_belongs_to_its_new_owner() {
         })
     });
     app.get("/", |_| "before");
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     let ask = "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: Echo\r\n\r\n";
     client.send(get("/") + ask + "early");

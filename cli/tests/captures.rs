@@ -8,11 +8,12 @@ use std::process::{Command, Output, Stdio};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
 #[path = "captures/har.rs"]
 mod har;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 /// Four connections of the demo, with a refusal, a chunked body, HEAD behind POST, and a secret that was masked.
 const CAPTURE: &[u8] = include_bytes!("data/capture.ndjson");
 

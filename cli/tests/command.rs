@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 /// The command, without what the environment of the tests may say to it.
 fn wirelight(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));

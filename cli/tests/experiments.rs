@@ -9,24 +9,21 @@ use std::time::Duration;
 use serde_json::Value;
 use wirelight::{App, FAULTS, TestConnection, Trace, wire};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
 #[path = "../src/escape.rs"]
 mod escape;
 #[path = "../src/experiment.rs"]
 mod experiment;
 #[path = "../src/experiment_app.rs"]
 mod experiment_app;
-#[path = "../../tests/support/glass.rs"]
-mod glass;
-#[path = "../../tests/support/meaning.rs"]
-mod meaning;
 #[path = "../src/responses.rs"]
 mod responses;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
 use experiment::{Experiment, Step};
-use glass::Page;
 use responses::RawResponse;
+use support::bounded;
+use support::trace::{self, Output};
 
 fn app() -> App {
     experiment_app::app(Duration::ZERO)
@@ -78,12 +75,12 @@ fn look_from_beside(experiment: &Experiment, app: &App) {
 
 /// The events of one experiment.
 fn watched(drive: impl FnOnce(&App, &mut TestConnection<'_>)) -> Vec<Value> {
-    let (page, app) = (Page::default(), app());
+    let (page, app) = (Output::default(), app());
     {
         let client = app.test().trace(Trace::json().to(page.clone()));
         drive(&app, &mut client.connect());
     }
-    glass::events(&page.text())
+    trace::events(&page.text())
 }
 
 /// An event that decides something, in a few words.
@@ -176,11 +173,11 @@ const SWITCH: (&str, &str) = ("\"send.Respond\"", "\"send.Switched\"");
 
 /// The table of states, as a server tells it when it starts.
 fn transitions() -> BTreeSet<(String, String)> {
-    let page = Page::default();
+    let page = Output::default();
     let server = wirelight::Server::bind("127.0.0.1:0").unwrap().signals(false).trace(Trace::json().to(page.clone()));
     server.handle().stop_now();
     server.run(app()).unwrap();
-    let start = &glass::events(&page.text())[0];
+    let start = &trace::events(&page.text())[0];
     let rows = start["transitions"].as_array().unwrap();
     rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect()
 }
@@ -212,7 +209,7 @@ fn every_cut_has_the_same_events() {
     for experiment in everything().iter().filter(|one| one.bad_response().is_none() && one.sent().len() < 20_000) {
         let sent = experiment.sent();
         let of = |pieces: Vec<&[u8]>| {
-            meaning::meaning(&watched(|_, connection| pieces.iter().for_each(|piece| connection.send(piece))))
+            trace::message_events(&watched(|_, connection| pieces.iter().for_each(|piece| connection.send(piece))))
         };
         let (name, whole) = (experiment.text("name"), of(vec![&sent]));
         let small = sent.chunks(1 + sent.len() / 256).collect();

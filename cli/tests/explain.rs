@@ -4,9 +4,10 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 /// What `explain -` prints about `input`.
 fn explained(input: &[u8]) -> String {
     explained_with(&["-"], input)

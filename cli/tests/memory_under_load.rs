@@ -7,9 +7,10 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 /// The command on a free port, with at most this many descriptors.
 struct Running {
     child: Child,

@@ -5,36 +5,21 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wirelight::{Handle, Server};
-
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
 #[path = "../src/experiment_app.rs"]
 mod experiment_app;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
-struct Running {
-    address: String,
-    handle: Handle,
-    thread: Option<JoinHandle<()>>,
-}
+use support::bounded;
+use support::server::TestServer;
 
-impl Running {
-    fn start() -> Running {
-        let server = Server::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().signals(false);
-        let (address, handle) = (server.local_addr().to_string(), server.handle());
-        let thread = std::thread::spawn(move || server.run(experiment_app::app(Duration::from_millis(50))).unwrap());
-        Running { address, handle, thread: Some(thread) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.stop_now();
-        bounded::left(self.thread.take().unwrap());
-    }
+/// The server of the experiments, and its address as an argument.
+fn start() -> (TestServer, String) {
+    let server = TestServer::start(experiment_app::app(Duration::from_millis(50)));
+    let address = server.address.to_string();
+    (server, address)
 }
 
 fn poke(arguments: &[&str]) -> Output {
@@ -59,8 +44,8 @@ fn bad_server(answer: fn(&mut std::net::TcpStream)) -> SocketAddr {
 
 #[test]
 fn both_directions_are_shown_and_who_closed() {
-    let server = Running::start();
-    let output = poke(&[&server.address, r"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--at", "4,9"]);
+    let (_server, address) = start();
+    let output = poke(&[&address, r"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "--at", "4,9"]);
     let text = printed(&output);
     for line in
         ["→  GET␠", "→  / HTT", "→  P/1.1␍␊", "Host : a␍␊", "←  HTTP/1.1 400 Bad Request␍␊", "server FIN after "]
@@ -68,11 +53,10 @@ fn both_directions_are_shown_and_who_closed() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert_eq!(output.status.code(), Some(0));
-    let twice =
-        printed(&poke(&[&server.address, r"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "--repeat", "2", "--half-close"]));
+    let twice = printed(&poke(&[&address, r"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "--repeat", "2", "--half-close"]));
     assert_eq!(twice.matches("HTTP/1.1 200 OK").count(), 2, "{twice}");
     assert!(twice.contains("we close our side") && twice.contains("server FIN"), "{twice}");
-    let open = printed(&poke(&[&server.address, r"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "--every", "9", "--gap", "1ms"]));
+    let open = printed(&poke(&[&address, r"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "--every", "9", "--gap", "1ms"]));
     assert!(open.contains("the server kept the connection open; poke closes it"), "{open}");
 }
 
@@ -137,9 +121,9 @@ fn experiments_are_played_and_explained() {
 /// A play does not use up the limit of the next one.
 #[test]
 fn every_experiment_can_be_played_twice_on_the_same_server() {
-    let server = Running::start();
+    let (_server, address) = start();
     for _ in 0..2 {
-        let text = printed(&poke(&["--experiment", "26", &server.address, "--predict", "1"]));
+        let text = printed(&poke(&["--experiment", "26", &address, "--predict", "1"]));
         for line in
             ["… 10 more like it", "… 9 more like it (200)", "── response 11 ──", "HTTP/1.1 429", "Retry-After: "]
         {
@@ -256,9 +240,9 @@ fn experiments_are_listed_and_lead_on() {
     let first = printed(&poke(&["--experiment", "1"]));
     assert!(first.contains("Next: wirelight poke --experiment 2   (Forget the blank line)"), "{first}");
     assert!(first.contains(r"wirelight poke demo 'GET /hello HTTP/1.1\r\nHost: a\r\n\r\n'"), "{first}");
-    let server = Running::start();
-    let last = printed(&poke(&["--experiment", "26", &server.address]));
-    let at = server.address.rsplit_once(':').unwrap().1;
+    let (_server, address) = start();
+    let last = printed(&poke(&["--experiment", "26", &address]));
+    let at = address.rsplit_once(':').unwrap().1;
     assert!(last.contains(&format!("Next: wirelight poke --suite :{at}")), "{last}");
     assert!(last.contains(&format!("wirelight poke :{at} 'GET /limited?run=")), "{last}");
 }
@@ -328,8 +312,8 @@ fn lines_break_at_words_where_the_terminal_ends() {
 
 #[test]
 fn our_own_report_card_is_clean() {
-    let server = Running::start();
-    let output = poke(&["--suite", &server.address]);
+    let (_server, address) = start();
+    let output = poke(&["--suite", &address]);
     let text = printed(&output);
     assert!(text.contains("21 right, 0 tolerated, 0 wrong"), "{text}");
     assert!(text.ends_with("What to fix first: nothing"), "{text}");

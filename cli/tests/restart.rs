@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
-use bounded::connect;
+use support::bounded::{self, connect};
 
 /// A folder of its own for a test, gone at its end.
 struct Folder(PathBuf);

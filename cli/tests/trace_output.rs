@@ -8,9 +8,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: s3cr3t\r\n\r\n";
 
 /// A running server, killed when the test fails before it stopped it.

@@ -4,9 +4,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-#[path = "../../tests/support/bounded.rs"]
-mod bounded;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 
+use support::bounded;
 const WIRELIGHT: &str = env!("CARGO_BIN_EXE_wirelight");
 
 /// The demo with `--trace`; its stderr is what the learner sees in the other window.

@@ -19,9 +19,9 @@ pub const ALLOWED: &[(&str, &str, &str)] = &[
     ("tests/rules/", "", "names what it looks for"),
     ("tests/", "let _ = self.child.wait();", "its process was killed in the line before"),
     ("tests/", "barrier.wait()", "a handler on the pool; the client that waits for it has a bound"),
-    ("tests/dictionary.rs", "cell.join()", "curl and the browser have time limits of their own"),
+    ("tests/error_dictionary.rs", "cell.join()", "curl and the browser have time limits of their own"),
     ("tests/tls.rs", "speaker.join()", "runs in a handler; the client that waits for it has a bound"),
-    ("tests/dictionary/chromium.rs", "while Instant::now() < end", "has an end"),
+    ("tests/error_dictionary/chromium.rs", "while Instant::now() < end", "has an end"),
     ("cli/tests/poke.rs", "stream.write_all", "a bad server, which the client leaves"),
     ("tests/server.rs", "assert_eq!(TcpStream::connect(address).unwrap_err()", "expects a refusal"),
 ];

@@ -8,8 +8,8 @@ use std::sync::{Mutex, Once};
 use log::{Level, Log, Metadata, Record};
 use wirelight::{App, Error, Request, Response, Router, StatusCode};
 
-use super::bounded;
-use super::running::{Client, Running};
+use crate::support::bounded;
+use crate::support::server::{Client, TestServer};
 
 /// Panics without the message that the standard hook prints: the output of the test would be full of them.
 pub fn panic_quietly(message: &'static str) -> ! {
@@ -223,7 +223,7 @@ pub enum Fate {
 
 pub use Fate::{Answered, Cut};
 
-pub fn fate(server: &Running, target: &str) -> Fate {
+pub fn fate(server: &TestServer, target: &str) -> Fate {
     let mut client = server.connect();
     client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
     let head = client.head();

@@ -3,12 +3,12 @@
 
 use std::process::Command;
 
-#[path = "support/bounded.rs"]
-mod bounded;
 #[path = "support/readers.rs"]
 mod readers;
+mod support;
 
 use readers::{CASES, Case, Grows};
+use support::bounded;
 
 /// Twice the input may cost a little more than twice: an index is sorted. What is quadratic costs four times as much.
 const SLACK: f64 = 2.15;

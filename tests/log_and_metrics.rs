@@ -13,13 +13,10 @@ use serde_json::Value;
 use wirelight::middleware::{AccessLog, Format, Metrics, RequestId};
 use wirelight::{App, Request, Response, Result, Server, StatusCode};
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-#[expect(dead_code, reason = "this test reads answers in its own way")]
-mod running;
+mod support;
 
-use running::{Client, Running};
+use support::bounded;
+use support::server::{Client, TestServer};
 
 /// Where the access log goes.
 #[derive(Clone, Default)]
@@ -164,7 +161,7 @@ fn agrees(paper: &Paper, target: &str, got: &Got) {
 #[test]
 fn the_log_says_what_the_client_saw() {
     let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = Running::with(app(&paper, &metrics, &gate), |server: Server| server);
+    let server = TestServer::with(app(&paper, &metrics, &gate), |server: Server| server);
     let size = std::fs::metadata("tests/corpus/public.json").unwrap().len();
     assert!(size > 100_000, "more than one write's worth");
     let cases = [
@@ -215,7 +212,7 @@ fn the_log_says_what_the_client_saw() {
 #[test]
 fn pipelined_answers_have_a_line_each() {
     let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = Running::start(app(&paper, &metrics, &gate));
+    let server = TestServer::start(app(&paper, &metrics, &gate));
     let mut client = server.connect();
     let requests: String = (0..50).map(|n| format!("GET /text/{n} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
     client.send(requests);
@@ -229,7 +226,7 @@ fn pipelined_answers_have_a_line_each() {
 #[test]
 fn departures_are_told_as_what_they_are() {
     let (paper, metrics, (gate, open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = Running::start(app(&paper, &metrics, &gate));
+    let server = TestServer::start(app(&paper, &metrics, &gate));
 
     // In the middle of a body: the status that was sent, and fewer bytes than there were to be.
     let mut client = server.connect();

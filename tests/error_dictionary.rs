@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-#[path = "dictionary/chromium.rs"]
+#[path = "error_dictionary/chromium.rs"]
 mod chromium;
-#[path = "dictionary/mistakes.rs"]
+#[path = "error_dictionary/mistakes.rs"]
 mod mistakes;
 
 use chromium::Chromium;
@@ -95,7 +95,7 @@ impl Faulty {
     /// The same of Python's own client.
     fn python(&self) -> Result<Column, String> {
         let mut command = Command::new("python3");
-        command.args(["-c", include_str!("dictionary/client.py")]);
+        command.args(["-c", include_str!("error_dictionary/client.py")]);
         command.args(self.cases.iter().flat_map(|case| [case.method().to_owned(), case.url()]));
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8(output.stdout).unwrap();
@@ -171,7 +171,7 @@ impl Page {
             "# What a client says, and what the server did\n\nAn error message of a client is a riddle about the server. This is the \
              dictionary, in the words of curl {curl}, of Chromium {chromium}, and\nof the http.client in Python {python} \
              (other versions end with the same codes and kinds of errors, and use other words). Try each line:\n\
-             `cargo run --example faulty` makes every mistake at a path of its own. `tests/dictionary.rs` makes this page and checks \
+             `cargo run --example faulty` makes every mistake at a path of its own. `tests/error_dictionary.rs` makes this page and checks \
              it.\n\n{HEADER}"
         );
         for row in &self.rows {
@@ -263,7 +263,7 @@ fn the_dictionary_is_fresh() {
     } else {
         assert!(
             committed == now.text(),
-            "docs/error-dictionary.md is stale: UPDATE_DOCS=1 cargo test --test dictionary\n{}",
+            "docs/error-dictionary.md is stale: UPDATE_DOCS=1 cargo test --test error_dictionary\n{}",
             now.text()
         );
     }

@@ -1,16 +1,12 @@
 //! Request bodies in memory: their sum has a bound, and those that are slow make room.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod running;
+mod support;
 
 use std::net::Shutdown;
 use std::time::Duration;
 
-use running::{Client, Running};
+use support::server::{Client, TestServer};
 use wirelight::{App, Limits, Request, Timeouts};
 
 fn app() -> App {
@@ -22,7 +18,7 @@ fn app() -> App {
 }
 
 /// A client that has sent so much of its body, and the server has read it: it answers others after it.
-fn sending(server: &Running, target: &str, length: usize, sent: usize) -> Client {
+fn sending(server: &TestServer, target: &str, length: usize, sent: usize) -> Client {
     let mut client = server.connect();
     client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
     client.send(vec![b'x'; sent]);
@@ -32,7 +28,7 @@ fn sending(server: &Running, target: &str, length: usize, sent: usize) -> Client
     client
 }
 
-fn asks(server: &Running) {
+fn asks(server: &TestServer) {
     let mut client = server.connect();
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(client.reply(), (200, "ok".to_owned()));
@@ -49,7 +45,7 @@ fn refused(client: &mut Client) {
 fn a_body_that_there_is_no_room_for_is_refused_and_may_come_again() {
     let limits = Limits { bodies: 200_000, ..Limits::default() };
     for target in ["/", "/pool"] {
-        let server = Running::with(app(), |server| server.limits(limits.clone()));
+        let server = TestServer::with(app(), |server| server.limits(limits.clone()));
         let mut first = sending(&server, target, 150_000, 120_000);
         let mut second = sending(&server, target, 150_000, 120_000);
         refused(&mut second);
@@ -66,7 +62,7 @@ fn a_body_that_there_is_no_room_for_is_refused_and_may_come_again() {
 
 #[test]
 fn a_client_that_leaves_takes_nothing_with_it() {
-    let server = Running::with(app(), |server| server.limits(Limits { bodies: 200_000, ..Limits::default() }));
+    let server = TestServer::with(app(), |server| server.limits(Limits { bodies: 200_000, ..Limits::default() }));
     for _ in 0..20 {
         let mut client = sending(&server, "/", 150_000, 120_000);
         client.0.get_ref().shutdown(Shutdown::Write).unwrap();
@@ -87,7 +83,7 @@ fn when_room_gets_scarce_the_slowest_body_goes() {
         ..Timeouts::default()
     };
     let limits = Limits { bodies: 110_000, ..Limits::default() };
-    let server = Running::with(app(), |server| server.limits(limits).timeouts(timeouts));
+    let server = TestServer::with(app(), |server| server.limits(limits).timeouts(timeouts));
     let mut slow = sending(&server, "/", 150_000, 100_000);
     asks(&server);
     refused(&mut slow);

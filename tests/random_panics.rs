@@ -2,19 +2,17 @@
 //! had of descriptors and memory returns. The only test of its process, whose descriptors and memory it counts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
 #[path = "support/panics.rs"]
 #[expect(dead_code, reason = "what is logged for each panic is another test's matter")]
 mod panics;
-#[path = "support/running.rs"]
-mod running;
+mod support;
 
 use std::fs;
 use std::time::{Duration, Instant};
+use support::bounded;
 
 use panics::{LINES, Neighbour, app, fate, listen_to_the_log};
-use running::Running;
+use support::server::TestServer;
 
 /// How long the run lasts, in seconds; `WIRELIGHT_MIXED_SECONDS=900` makes a quarter of an hour of it. For a moment when it is not set.
 const MIXED: &str = "WIRELIGHT_MIXED_SECONDS";
@@ -43,7 +41,7 @@ const TARGETS: [&str; 11] = [
 ];
 
 /// Clients that ask for all places at random, and leave as they like.
-fn mixed(server: &Running, first_seed: u64, until: Instant) {
+fn mixed(server: &TestServer, first_seed: u64, until: Instant) {
     std::thread::scope(|scope| {
         for seed in first_seed..first_seed + CLIENTS {
             scope.spawn(move || {
@@ -89,7 +87,7 @@ fn descriptors() -> Vec<String> {
 }
 
 /// As many descriptors as there were, while a neighbour is connected.
-fn assert_returned(server: &Running, before: &[String]) {
+fn assert_returned(server: &TestServer, before: &[String]) {
     let mut neighbour = Neighbour(server.connect());
     bounded::eventually("as many descriptors as there were", || {
         assert!(neighbour.is_served());
@@ -109,7 +107,7 @@ fn resident() -> usize {
 fn mixed_traffic_with_panics_at_random_leaves_nothing_behind() {
     listen_to_the_log();
     let without = descriptors();
-    let server = Running::start(app());
+    let server = TestServer::start(app());
     let mut neighbour = Neighbour(server.connect());
     assert!(neighbour.is_served());
     let before = descriptors();

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use wirelight::{App, Trace};
 
-use super::glass::{self, Page};
+use super::support::trace::{self, Output};
 
 /// All events of one connection on which these pieces come.
 pub fn events(app: &App, pieces: &[&[u8]]) -> Vec<Value> {
-    let page = Page::default();
+    let page = Output::default();
     {
         let client = app.test().trace(Trace::json().to(page.clone()));
         let mut connection = client.connect();
         pieces.iter().for_each(|piece| connection.send(piece));
     }
-    glass::events(&page.text())
+    trace::events(&page.text())
 }
 
 /// Where the spans and ranges of the events leave a gap or lie upon each other, if anywhere.

@@ -28,7 +28,7 @@ pub enum Verdict {
 }
 
 /// Compares a stream with an outcome; `ended` says that no more bytes will come.
-pub fn judge(outcome: &Outcome, stream: &[u8], ended: bool) -> Verdict {
+pub fn check(outcome: &Outcome, stream: &[u8], ended: bool) -> Verdict {
     let (mut at, mut got) = (0, Vec::new());
     let wanted = outcome.answers();
     for want in &wanted {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     fn verdict(json: &str, stream: &str, ended: bool) -> &'static str {
-        match judge(&outcome(json), stream.as_bytes(), ended) {
+        match check(&outcome(json), stream.as_bytes(), ended) {
             Verdict::Right { announced_close: true } => "right, then close",
             Verdict::Right { announced_close: false } => "right",
             Verdict::More(_) => "more",

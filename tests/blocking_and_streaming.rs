@@ -11,19 +11,10 @@ use std::time::Duration;
 use wirelight::events::{Broadcast, Event};
 use wirelight::{App, Error, Request, Response, Result, StatusCode};
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-mod running;
+mod support;
 
-use bounded::received;
-use running::{Client, Running};
-
-impl Running {
-    fn ended(mut self) -> io::Result<()> {
-        bounded::joined(self.thread.take().unwrap()).unwrap()
-    }
-}
+use support::bounded::{self, received};
+use support::server::{Client, TestServer};
 
 impl Client {
     /// The next chunk of a chunked body; none behind the last one.
@@ -65,7 +56,7 @@ fn answers_keep_their_order_behind_a_slow_one() {
     app.get("/slow", slow).blocking();
     app.get("/fast", |_| "fast");
     app.post("/echo", |req| req.body().to_vec());
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let (mut first, mut second) = (server.connect(), server.connect());
     first.send(
         get("/fast") + &get("/slow") + &get("/fast") + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo",
@@ -88,7 +79,7 @@ fn a_client_that_leaves_while_its_handler_runs_harms_nobody() {
         req.target().to_owned()
     })
     .blocking();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     for _ in 0..3 {
         let mut client = server.connect();
         client.send(get("/slow?for=nobody"));
@@ -112,7 +103,7 @@ fn a_deadline_may_be_at_once_or_never() {
         let slow = slow.clone();
         app.get(path, move |req: &Request| slow(req)).blocking().deadline(time);
     }
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut patient = server.connect();
     patient.send(get("/never"));
     received(&begins);
@@ -134,7 +125,7 @@ fn a_panic_on_the_pool_is_a_500_and_its_thread_lives() {
     let mut app = App::new();
     app.get("/panic", |_| -> String { std::panic::resume_unwind(Box::new("silently")) }).blocking();
     app.get("/thread", |_| format!("{:?}", std::thread::current().id())).blocking();
-    let server = Running::with(app, |server| server.pool(1, 8));
+    let server = TestServer::with(app, |server| server.pool(1, 8));
     let mut client = server.connect();
     let thread = client.get("/thread");
     assert_eq!(client.get("/panic").0, 500);
@@ -148,7 +139,7 @@ fn a_full_pool_answers_503_and_when_to_come_back() {
     app.get("/slow", slow).blocking();
     app.after(|_, res| res.header("X-After", "yes"));
     app.on_error(503, |_, error| format!("our page: {}", error.name()));
-    let server = Running::with(app, |server| server.pool(1, 1));
+    let server = TestServer::with(app, |server| server.pool(1, 1));
     let (mut runs, mut waits, mut refused) = (server.connect(), server.connect(), server.connect());
     runs.send(get("/slow"));
     received(&begins);
@@ -171,7 +162,7 @@ fn a_graceful_stop_waits_for_the_pool() {
     let (slow, begins, open) = gate();
     let mut app = App::new();
     app.get("/slow", slow).blocking();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send(get("/slow"));
     received(&begins);
@@ -212,7 +203,7 @@ fn everything_around_a_blocking_handler_runs_where_it_runs() {
     .blocking();
     app.get("/error", |_| wirelight::abort::<()>(418)).blocking();
     app.get("/guarded", |_| "").require(|_| Err(Error::forbidden(""))).blocking();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send(get("/"));
     assert!(client.head().contains("X-After: wirelight-pool\r\n"));
@@ -356,7 +347,7 @@ struct EventSource {
 }
 
 impl EventSource {
-    fn connect(server: &Running, target: &str, last_id: &str) -> EventSource {
+    fn connect(server: &TestServer, target: &str, last_id: &str) -> EventSource {
         let mut client = server.connect();
         client.send(format!(
             "GET {target} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nLast-Event-ID: {last_id}\r\n\r\n"
@@ -392,7 +383,7 @@ fn two_hundred_subscribers_get_each_event_and_what_they_missed() {
     let mut app = App::new();
     app.state(hub.clone());
     app.get("/events", |req| req.state::<Broadcast>().subscribe(req));
-    let server = Running::with(app, |server| server.workers(2));
+    let server = TestServer::with(app, |server| server.workers(2));
     let mut all: Vec<_> = (0..200).map(|_| EventSource::connect(&server, "/events", "")).collect();
     assert_eq!(hub.subscribers(), 200);
     let event = |n: u32| ("tick".to_owned(), format!("number\n{n}"));
@@ -429,7 +420,7 @@ fn a_producer_learns_that_its_client_left() {
         });
         response
     });
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send(get("/"));
     client.head();
@@ -452,7 +443,7 @@ fn a_client_that_half_closes_gets_the_whole_response() {
         opened.lock().unwrap().send(sender).unwrap();
         response
     });
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let half_closed = |target: &str| {
         let mut client = server.connect();
         client.send(get(target));
@@ -490,7 +481,7 @@ fn an_event_stream_ends_with_a_reset_when_its_client_half_closes() {
     let mut app = App::new();
     app.state(hub.clone());
     app.get("/events", |req: &Request| req.state::<Broadcast>().subscribe(req));
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send(get("/events"));
     client.head();
@@ -505,7 +496,7 @@ fn blocking_handlers_run_side_by_side() {
     let barrier = Arc::new(Barrier::new(4));
     let mut app = App::new();
     app.get("/", move |_| -> Result<String> { Ok(barrier.wait().is_leader().to_string()) }).blocking();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut clients: Vec<_> = (0..4).map(|_| server.connect()).collect();
     clients.iter_mut().for_each(|client| client.send(get("/")));
     let leaders = clients.iter_mut().map(Client::reply).filter(|(_, leads)| leads == "true").count();
@@ -535,7 +526,7 @@ fn the_body_of_a_blocking_handler_waits_on_the_pool() {
     })
     .blocking();
     app.get("/quick", |_| "quick");
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let (mut slow, mut quick) = (server.connect(), server.connect());
     slow.send(get("/slow"));
     slow.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap(); // half a close is no departure

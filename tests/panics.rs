@@ -2,26 +2,24 @@
 //! line, and a neighbour on the same event loop notices nothing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
 #[path = "support/panics.rs"]
 mod panics;
-#[path = "support/running.rs"]
-mod running;
+mod support;
 
 use std::fmt::{self, Display};
 use std::io::{self, Read};
 use std::net::Shutdown;
+use support::bounded;
 
 use panics::Fate::{Answered, Cut};
 use panics::{Bomb, LINES, Neighbour, app, fate, listen_to_the_log, panic_quietly, with};
-use running::{Client, Running};
+use support::server::{Client, TestServer};
 use wirelight::{App, Request, Response, Router, StatusCode};
 
 #[test]
 fn a_panic_ends_one_exchange_and_no_loop() {
     listen_to_the_log();
-    let server = Running::start(app());
+    let server = TestServer::start(app());
     let mut neighbour = Neighbour(server.connect());
     for (target, expected, logged) in [
         ("/handler", Answered(500), "/handler: panicked: a handler"),
@@ -60,7 +58,7 @@ fn a_client_that_leaves_a_body_whose_drop_panics_takes_nobody_along() {
         let bomb = Bomb("an endless iterator left alone");
         with(|response| response.chunks(std::iter::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &bomb)))
     });
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut neighbour = Neighbour(server.connect());
     for _ in 0..3 {
         let mut client = server.connect();
@@ -95,7 +93,7 @@ fn an_upgrade_that_panics_is_logged_and_its_socket_closed() {
             panic_quietly("an upgrade")
         })
     });
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut neighbour = Neighbour(server.connect());
     let mut client = server.connect();
     client.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: quiet\r\n\r\n");
@@ -144,7 +142,7 @@ fn what_answers_in_a_handlers_place_has_the_scope_of_its_route() {
     inner.get("/slow", |_| "slow").blocking();
     let mut app = App::new();
     app.nest("/in", inner);
-    let server = Running::with(app, |server| server.pool(1, 0));
+    let server = TestServer::with(app, |server| server.pool(1, 0));
     let scope = |head: &str| head.to_ascii_lowercase().contains("\r\nx-scope: inner\r\n");
     for (method, target, status) in [
         ("GET", "/in/list", "308"),

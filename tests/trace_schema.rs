@@ -9,17 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 use wirelight::{App, Error, Response, Server, TestConnection, Trace};
 
-#[path = "support/bounded.rs"]
-mod bounded;
 #[path = "../cli/src/experiment_app.rs"]
 mod experiment_app;
-#[path = "support/glass.rs"]
-mod glass;
-#[path = "support/messages.rs"]
-mod messages;
+mod support;
 
-use glass::Page;
-use messages::{GET, messages};
+use support::bounded;
+use support::messages::{GET, messages};
+use support::trace::{self, Output};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.md");
 
@@ -138,7 +134,7 @@ fn complaints(schema: &Schema, events: &[Value]) -> BTreeSet<String> {
 
 /// What a trace says of one connection without a socket.
 fn watched(app: &App, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
-    let page = Page::default();
+    let page = Output::default();
     {
         let client = app.test().trace(Trace::json().to(page.clone()));
         drive(&mut client.connect());
@@ -214,7 +210,7 @@ fn of_messages() -> String {
 
 /// More than waits for a reader who stalls: the rest goes, and that is told.
 fn of_a_flood() -> String {
-    let (page, gate) = (Page::default(), Arc::new(Mutex::new(())));
+    let (page, gate) = (Output::default(), Arc::new(Mutex::new(())));
     let body = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n{}", "x".repeat(1_000_000));
     let app = app();
     let client = app.test().trace(Trace::json().to(Stalled { page: page.clone(), gate: gate.clone() }));
@@ -230,7 +226,7 @@ fn of_a_flood() -> String {
 
 /// A reader that reads when its gate is open.
 struct Stalled {
-    page: Page,
+    page: Output,
     gate: Arc<Mutex<()>>,
 }
 
@@ -247,7 +243,7 @@ impl Write for Stalled {
 
 /// What needs a kernel: sleep, accept, readiness, and clients that go away in the middle of an answer.
 fn of_sockets() -> String {
-    let page = Page::default();
+    let page = Output::default();
     let trace = Trace::json().to(page.clone()).bytes(64).sources();
     let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace);
     let (address, handle) = (server.local_addr(), server.handle());
@@ -270,7 +266,7 @@ fn of_sockets() -> String {
 }
 
 /// Waits until the trace says this: it is written by a thread of its own.
-fn await_word(page: &Page, word: &str) {
+fn await_word(page: &Output, word: &str) {
     bounded::eventually(word, || match page.text() {
         text if text.contains(word) => Ok(()),
         text => Err(text),
@@ -280,7 +276,7 @@ fn await_word(page: &Page, word: &str) {
 /// The lines of all of it, with what they say.
 fn everything() -> Vec<(String, Value)> {
     let text = [of_experiments(), of_messages(), of_a_flood(), of_sockets()].concat();
-    text.lines().map(str::to_owned).zip(glass::events(&text)).collect()
+    text.lines().map(str::to_owned).zip(trace::events(&text)).collect()
 }
 
 /// The page with an example of each event: the shortest line among those that have the most members. One that has the same members
@@ -332,7 +328,7 @@ fn the_page_lists_what_occurs_and_what_it_lists_occurs() {
 /// Three clients are connected before anybody accepts; each that comes in leaves one less behind.
 #[test]
 fn the_queue_is_told_with_each_client_that_leaves_it() {
-    let page = Page::default();
+    let page = Output::default();
     let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(Trace::json().to(page.clone()));
     let (address, handle) = (server.local_addr(), server.handle());
     let clients: Vec<_> = (0..3).map(|_| bounded::connect(address)).collect();
@@ -341,7 +337,7 @@ fn the_queue_is_told_with_each_client_that_leaves_it() {
     drop(clients);
     handle.stop();
     bounded::joined(running).unwrap().unwrap();
-    let events = glass::events(&page.text());
+    let events = trace::events(&page.text());
     let opened = events.iter().filter(|event| event["e"] == "conn.open");
     let left: Vec<_> = opened.filter_map(|event| event["queue"].as_u64()).collect();
     // Other systems do not tell, nor does a kernel that lets nobody ask.
@@ -353,7 +349,7 @@ fn the_queue_is_told_with_each_client_that_leaves_it() {
 fn a_full_house_and_a_full_pool_are_limits() {
     let held = GET.replace("/plaintext", "/held");
     for (places, sent, word) in [(1, "GET", "\"connections\",\"value\":1"), (9, &held, "\"pool\",\"value\":0")] {
-        let (page, gate) = (Page::default(), Arc::new(Mutex::new(())));
+        let (page, gate) = (Output::default(), Arc::new(Mutex::new(())));
         let (mut app, held) = (app(), gate.clone());
         app.get("/held", move |_| held.lock().map_or("", |_| "released")).blocking();
         let server = Server::bind("127.0.0.1:0").unwrap().signals(false).max_connections(places).pool(1, 0);

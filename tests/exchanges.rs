@@ -1,14 +1,14 @@
 //! Exchanges of our own: these bytes in, exactly these answers out, however the bytes are cut and whatever stands before them.
 
-#[path = "corpus/cut.rs"]
-mod cut;
 #[path = "corpus/reader.rs"]
 mod reader;
 #[path = "corpus/routes.rs"]
 mod routes;
+#[path = "corpus/split.rs"]
+mod split;
 
-use cut::{Delivery, pieces, random_deliveries};
 use reader::{Framing, read_one, text};
+use split::{Delivery, pieces, random_deliveries};
 use wirelight::TestClient;
 
 /// One exchange or several pipelined ones.

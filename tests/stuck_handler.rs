@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-#[path = "support/bounded.rs"]
-mod bounded;
+mod support;
 
+use support::bounded;
 use wirelight::{App, Server, Timeouts};
 
 /// Set for the copy of this test's program that is the server: its limit for a graceful stop, in milliseconds.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use wirelight::{TestClient, TestConnection};
 
 use super::case::{Awaited, Case, Other, Outcome, Step, Then};
-use super::cut::{Delivery, pieces};
-use super::judge::{Verdict, judge, response_problem, smuggled};
+use super::check::{Verdict, check, response_problem, smuggled};
 use super::reader::{count, read_one, text};
+use super::split::{Delivery, pieces};
 
 /// An id that no case uses: its answer can only belong to the probe.
 const PROBE: &str = "918273645";
@@ -16,7 +16,7 @@ const PROBE: &str = "918273645";
 const UNFINISHED: Duration = Duration::from_millis(300);
 
 /// Plays the case and says what is wrong with the outcome.
-pub fn play(case: &Case, client: &TestClient<'_>, delivery: Delivery) -> Result<(), String> {
+pub fn run(case: &Case, client: &TestClient<'_>, delivery: Delivery) -> Result<(), String> {
     let mut wire = client.connect();
     for step in &case.steps {
         take(step, client, &mut wire, delivery)?;
@@ -94,7 +94,7 @@ fn settle(case: &Case, wire: &mut TestConnection<'_>) {
 }
 
 fn is_settled(outcome: &Outcome, stream: &[u8]) -> bool {
-    match (judge(outcome, stream, false), outcome.then) {
+    match (check(outcome, stream, false), outcome.then) {
         (Verdict::Right { announced_close }, Then::Open) => !announced_close && !outcome.answers().is_empty(),
         (Verdict::Right { .. }, Then::Any) => !outcome.answers().is_empty(),
         _ => false,
@@ -114,7 +114,7 @@ fn probe(wire: &mut TestConnection<'_>) -> Result<(), String> {
 }
 
 fn outcome_problem(outcome: &Outcome, stream: &[u8], closed: bool, next: &Result<(), String>) -> Option<String> {
-    match judge(outcome, stream, closed) {
+    match check(outcome, stream, closed) {
         Verdict::More(why) | Verdict::Wrong(why) => return Some(why),
         Verdict::Right { .. } => {}
     }

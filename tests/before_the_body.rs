@@ -1,17 +1,13 @@
 //! What is decided on the head of a request, before its body is read and before `100 Continue`: who may, how often, and for what.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-#[path = "support/bounded.rs"]
-mod bounded;
-#[path = "support/running.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod running;
+mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use running::Running;
+use support::server::TestServer;
 use wirelight::{App, Error, Request, Result, Route, TestConnection};
 
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -273,7 +269,7 @@ fn hooks_that_need_the_body_run_when_it_is_here() {
 #[test]
 fn a_blocking_route_decides_on_the_head_too() {
     let (app, ran) = with(|route| _ = route.blocking());
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     for fields in ["Content-Length: 50000000", "Transfer-Encoding: chunked\r\nExpect: 100-continue"] {
         let mut client = server.connect();
         client.send(head("/private", fields));
@@ -334,7 +330,7 @@ fn a_streaming_route_decides_before_it_asks_for_the_body() {
     app.post("/", |req: &Request| std::io::copy(&mut req.body_reader(), &mut std::io::sink()).unwrap().to_string())
         .require(|req| if req.header("X-Key") == Some("k") { Ok(()) } else { Err(Error::forbidden("")) })
         .streaming();
-    let server = Running::start(app);
+    let server = TestServer::start(app);
     let mut client = server.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nX-Key: k\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(client.head(), CONTINUE);
