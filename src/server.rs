@@ -32,14 +32,14 @@ use crate::app::App;
 use crate::app::route_table::RouteInfo;
 use crate::http1::limits::Limits;
 use crate::middleware::Draining;
-use crate::net::control::{Control, Phase};
 use crate::net::deadline::Timeouts;
-use crate::net::desk::Settings;
-use crate::net::doors::Listener;
 use crate::net::listen;
+use crate::net::listeners::Listener;
 use crate::net::pool::Pool;
-use crate::net::signal::Signals;
-use crate::net::worker::{Estate, Worker};
+use crate::net::shutdown::{Phase, ShutdownControl};
+use crate::net::signals::Signals;
+use crate::net::tick::Config;
+use crate::net::worker::{Worker, WorkerParts};
 use crate::response::upgraded_connections::UpgradedConnections;
 use crate::wire::probe::{NoProbe, Probe};
 use crate::wire::start::{Start, StartRoute};
@@ -78,7 +78,7 @@ const QUEUE: usize = 1024;
 pub struct Server {
     places: Vec<Place>,
     workers: usize,
-    settings: Settings,
+    settings: Config,
     max_connections: usize,
     max_upgraded: usize,
     threads: usize,
@@ -86,7 +86,7 @@ pub struct Server {
     signals: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
-    control: Arc<Control>,
+    control: Arc<ShutdownControl>,
 }
 
 impl Server {
@@ -153,7 +153,7 @@ impl Server {
         Server {
             places: vec![place],
             workers: 1,
-            settings: Settings::default(),
+            settings: Config::default(),
             max_connections: MAX_CONNECTIONS,
             max_upgraded: MAX_UPGRADED,
             threads: THREADS,
@@ -276,7 +276,7 @@ impl Server {
     pub fn run(mut self, mut app: App) -> io::Result<()> {
         let life = self.control.clone();
         app.state(Draining::new(move || life.phase() != Phase::Running));
-        app.app_state_mut().is_tls = self.settings.cover.is_on();
+        app.app_state_mut().is_tls = self.settings.tls.is_on();
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);
@@ -325,10 +325,10 @@ impl Server {
         };
         let mut listeners = listeners.into_iter();
         let first = listeners.next().unwrap_or_default();
-        let here = worker(Estate { listeners: first, opened: 0, signals: ears.clone(), probe: probe(0) })?;
+        let here = worker(WorkerParts { listeners: first, opened: 0, signals: ears.clone(), probe: probe(0) })?;
         let mut others = Vec::new();
         for (number, listeners) in (1..).zip(listeners) {
-            let estate = Estate { listeners, opened: 0, signals: ears.clone(), probe: probe(number) };
+            let estate = WorkerParts { listeners, opened: 0, signals: ears.clone(), probe: probe(number) };
             let (renew, worker) = (worker.clone(), worker(estate)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
             others.push(thread.spawn(move || crew::keep(worker, renew))?);
@@ -373,7 +373,7 @@ impl App {
 }
 
 /// The count of connections that have left HTTP. The workers look again when one of them ends during a stop.
-fn upgraded(max: usize, control: &Arc<Control>) -> Arc<UpgradedConnections> {
+fn upgraded(max: usize, control: &Arc<ShutdownControl>) -> Arc<UpgradedConnections> {
     let (life, workers) = (control.clone(), control.clone());
     Arc::new(UpgradedConnections::new(max, move || life.phase() != Phase::Running, move || workers.wake()))
 }
@@ -389,7 +389,7 @@ fn report(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
         cut += result?;
     }
     match (cut, phase) {
-        (0, _) | (_, Phase::Now) => Ok(()),
+        (0, _) | (_, Phase::Aborting) => Ok(()),
         (1, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "1 connection was cut at the end of the stop")),
         _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{cut} connections were cut at the end of the stop"))),
     }

@@ -15,11 +15,11 @@ use crate::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
-use crate::net::conn::{Conn, Fate};
+use crate::net::conn::{Action, Conn};
 use crate::net::deadline::{Millis, NEVER, Timeouts, millis};
-use crate::net::desk::{Context, Desk, Moment, Settings};
-use crate::net::office::{Letter, Office};
-use crate::net::slots::Key;
+use crate::net::mailbox::{Completion, Offload};
+use crate::net::slab::Key;
+use crate::net::tick::{Buffers, Config, Context, LoopTime};
 use crate::wire::probe::NoProbe;
 use crate::wire::tracer::{Tracer, Tracing};
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Asks an [`App`] without any network. From [`App::test`].
 pub struct TestClient<'a> {
     app: &'a App,
-    settings: Settings,
+    settings: Config,
     /// When every connection of this client begins: virtual time counts from here.
     began: SystemTime,
     tracing: Option<Tracing>,
@@ -57,8 +57,8 @@ pub struct TestResponse {
 pub struct TestConnection<'a> {
     client: &'a TestClient<'a>,
     conn: Conn<Script>,
-    desk: Desk,
-    office: Office,
+    desk: Buffers,
+    office: Offload,
     now: Millis,
     deadline: Millis,
     tracer: Option<Tracer>,
@@ -81,7 +81,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, settings: Settings::default(), began: SystemTime::now(), tracing: None }
+        TestClient { app: self, settings: Config::default(), began: SystemTime::now(), tracing: None }
     }
 }
 
@@ -143,7 +143,7 @@ impl<'a> TestClient<'a> {
         let mut connection = self.connect();
         connection.send(bytes);
         let until = Instant::now() + PATIENCE;
-        while !connection.over && connection.conn.is_fed() && connection.office.mailbox.wait(until) {
+        while !connection.over && connection.conn.waits_for_producer() && connection.office.mailbox.wait(until) {
             connection.deliver();
         }
         connection.half_close();
@@ -155,8 +155,8 @@ impl<'a> TestClient<'a> {
         let mut connection = TestConnection {
             client: self,
             conn: Conn::new(Script::new(), 1, None, 0),
-            desk: Desk::new(),
-            office: Office::default(),
+            desk: Buffers::new(),
+            office: Offload::default(),
             now: 0,
             deadline: 0,
             tracer: self.tracing.as_ref().map(|tracing| tracing.tracer(0)),
@@ -284,7 +284,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().incoming.extend_from_slice(bytes);
-        self.conn.wake(false);
+        self.conn.mark_readable(false);
         self.work(Work::Turn);
     }
 
@@ -351,34 +351,34 @@ impl TestConnection<'_> {
 
     /// Reads the mail, as a worker's loop does.
     fn deliver(&mut self) {
-        for letter in self.office.mailbox.take() {
+        for letter in self.office.mailbox.drain() {
             match letter {
-                Letter::More(_) if !self.over => self.work(Work::Turn),
-                Letter::More(_) | Letter::Answer(..) => {} // handlers run on this thread here: no answer comes by mail
+                Completion::BodyReady(_) if !self.over => self.work(Work::Turn),
+                Completion::BodyReady(_) | Completion::Response(..) => {} // handlers run on this thread here: no answer comes by mail
             }
         }
     }
 
     fn set_time(&mut self, now: Millis) {
         self.now = now;
-        self.desk.tools.opening = Opening::at(self.client.began + Duration::from_millis(now));
+        self.desk.out.prefix = Opening::at(self.client.began + Duration::from_millis(now));
     }
 
     fn work(&mut self, work: Work) {
-        let moment = Moment::at(self.now, None, false, &self.client.settings.timeouts);
+        let moment = LoopTime::at(self.now, None, false, &self.client.settings.timeouts);
         let context = Context {
             app: self.client.app,
             key: Key { index: 0, generation: 0 },
-            office: &self.office,
-            settings: &self.client.settings,
-            moment: &moment,
+            offload: &self.office,
+            config: &self.client.settings,
+            time: &moment,
         };
         let (conn, desk) = (&mut self.conn, &mut self.desk);
         let fate = match &mut self.tracer {
             Some(tracer) => work.run(conn, desk, &context, tracer),
             None => work.run(conn, desk, &context, &mut NoProbe),
         };
-        self.over = matches!(fate, Fate::Gone(_));
+        self.over = matches!(fate, Action::Close(_));
         if self.over {
             self.conn.end(&context);
         }
@@ -394,12 +394,12 @@ mod tests {
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
     /// A server whose places are all taken wants this connection's.
-    fn asked_to_go(connection: &mut TestConnection<'_>) -> Fate {
+    fn asked_to_go(connection: &mut TestConnection<'_>) -> Action {
         let settings = &connection.client.settings;
-        let moment = Moment::at(connection.now, None, false, &settings.timeouts);
+        let moment = LoopTime::at(connection.now, None, false, &settings.timeouts);
         let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
-        let context = Context { app, key, office, settings, moment: &moment };
-        connection.conn.give_way(&mut connection.desk, &context, &mut NoProbe)
+        let context = Context { app, key, offload: office, config: settings, time: &moment };
+        connection.conn.evict(&mut connection.desk, &context, &mut NoProbe)
     }
 
     #[test]
@@ -416,7 +416,7 @@ mod tests {
             connection.advance(Duration::from_secs(6));
             connection.conn.socket().incoming.extend_from_slice(rest);
             let fate = asked_to_go(&mut connection);
-            assert_eq!(fate == Fate::Gone(Ending::Fin), goes, "{} bytes: {fate:?}", rest.len());
+            assert_eq!(fate == Action::Close(Ending::Fin), goes, "{} bytes: {fate:?}", rest.len());
             let status = if goes { "503" } else { "200" };
             let answered = connection.received().starts_with(format!("HTTP/1.1 {status} ").as_bytes());
             assert_eq!(answered, goes || rest.len() == 36_000);
@@ -428,14 +428,14 @@ mod tests {
         let mut app = App::new();
         app.get("/", |_| "ok");
         // What the server has read, what arrives unseen, and what becomes of the connection.
-        let cases: [(&[u8], &[u8], Fate); 7] = [
-            (GET, b"", Fate::Gone(Ending::Fin)),
-            (GET, GET, Fate::Wait),
-            (GET, b"G", Fate::Wait),
-            (b"GET / ", b"", Fate::Gone(Ending::Fin)),
-            (b"GET / ", b"H", Fate::Gone(Ending::Fin)),
-            (b"GET / ", b"HTTP/1.1\r\nHost: a\r\n\r\n", Fate::Wait),
-            (b"", b"G", Fate::Wait),
+        let cases: [(&[u8], &[u8], Action); 7] = [
+            (GET, b"", Action::Close(Ending::Fin)),
+            (GET, GET, Action::Wait),
+            (GET, b"G", Action::Wait),
+            (b"GET / ", b"", Action::Close(Ending::Fin)),
+            (b"GET / ", b"H", Action::Close(Ending::Fin)),
+            (b"GET / ", b"HTTP/1.1\r\nHost: a\r\n\r\n", Action::Wait),
+            (b"", b"G", Action::Wait),
         ];
         for (read, unseen, fate) in cases {
             let client = app.test();
@@ -450,14 +450,14 @@ mod tests {
     }
 
     /// What one turn makes of these bytes.
-    fn one_turn(connection: &mut TestConnection<'_>, bytes: &[u8], paced: bool) -> Fate {
+    fn one_turn(connection: &mut TestConnection<'_>, bytes: &[u8], paced: bool) -> Action {
         connection.conn.socket().incoming.extend_from_slice(bytes);
-        connection.conn.wake(false);
+        connection.conn.mark_readable(false);
         let settings = &connection.client.settings;
-        let moment = Moment { paced, ..Moment::at(0, None, false, &settings.timeouts) };
+        let moment = LoopTime { time_sliced: paced, ..LoopTime::at(0, None, false, &settings.timeouts) };
         let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
-        let context = Context { app, key, office, settings, moment: &moment };
-        connection.conn.turn(&mut connection.desk, &context, &mut NoProbe)
+        let context = Context { app, key, offload: office, config: settings, time: &moment };
+        connection.conn.run(&mut connection.desk, &context, &mut NoProbe)
     }
 
     /// How many bytes one turn of a connection reads of these, when the client has sent 1 MiB of them.
@@ -468,7 +468,7 @@ mod tests {
         let client = app.test().limits(Limits { body: 2 << 20, ..Limits::default() });
         let mut connection = client.connect();
         let sent = request.repeat((1 << 20) / request.len());
-        assert_eq!(one_turn(&mut connection, &sent, false), Fate::Again, "the rest is for another turn");
+        assert_eq!(one_turn(&mut connection, &sent, false), Action::Yield, "the rest is for another turn");
         let read = sent.len() - connection.conn.socket().incoming.len();
         connection.work(Work::Turn);
         let answers = connection.received().windows(15).filter(|head| head == b"HTTP/1.1 200 OK").count();
@@ -503,7 +503,7 @@ mod tests {
         app.get("/", |_| std::thread::sleep(Duration::from_millis(1)));
         let client = app.test();
         let mut connection = client.connect();
-        assert_eq!(one_turn(&mut connection, &GET.repeat(100), true), Fate::Again);
+        assert_eq!(one_turn(&mut connection, &GET.repeat(100), true), Action::Yield);
         let answered = |connection: &mut TestConnection<'_>| {
             connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count()
         };

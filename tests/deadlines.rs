@@ -645,7 +645,7 @@ fn times_without_end_and_without_length_neither_wrap_nor_panic() {
         |timeouts| &mut timeouts.body_grace,
         |timeouts| &mut timeouts.write_grace,
         |timeouts| &mut timeouts.keep_alive,
-        |timeouts| &mut timeouts.keep_alive_crowded,
+        |timeouts| &mut timeouts.keep_alive_near_limit,
         |timeouts| &mut timeouts.max_age,
         |timeouts| &mut timeouts.linger,
         |timeouts| &mut timeouts.linger_idle,

@@ -278,21 +278,19 @@ fn an_event_leads_to_the_line_that_told_it() {
         (file.to_owned(), text.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap().to_owned())
     };
     for (name, file, words) in [
-        ("conn.recv", "src/net/conn/arrive.rs", "tell_read"),
+        ("conn.recv", "src/net/conn/read.rs", "trace_read"),
         ("parse.head", "src/net/conn.rs", "self.receive("),
-        ("route.match", "src/net/conn.rs", "self.handle_told("),
+        ("route.match", "src/net/conn.rs", "self.handle_traced("),
         ("hook.run", "src/app.rs", "observer.observe(HandlerEvent::Before"),
         ("handler.start", "src/app.rs", "observer.observe(HandlerEvent::HandlerStart"),
-        ("conn.send", "src/net/conn/leave.rs", "tell_write"),
+        ("conn.send", "src/net/conn/write.rs", "trace_write"),
     ] {
         let (told, text) = line(named(&all, name)[0]);
         assert!(told == file && text.contains(words), "{name}: {told}: {text}");
     }
     assert!(all.iter().all(|event| !line(event).1.trim().is_empty()));
     let shown = watched(Trace::terminal().all().sources(), drive);
-    assert!(
-        shown.lines().any(|line| line.contains("recv() = 36 bytes") && line.contains("  [src/net/conn/arrive.rs:"))
-    );
+    assert!(shown.lines().any(|line| line.contains("recv() = 36 bytes") && line.contains("  [src/net/conn/read.rs:")));
 }
 
 /// T8: only steps of the table, and every row of it that a server takes.

@@ -3,30 +3,30 @@
 //! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
-mod arrive;
-mod ask;
-mod completion;
-mod ear;
-mod later;
-mod leave;
-mod pace;
-mod patience;
-mod pooled;
-mod refuse;
-mod stream;
-mod switch;
-mod tell;
-mod upload;
+mod blocking;
+mod head_check;
+mod observer;
+mod pooled_body;
+mod read;
+mod reject;
+mod request_body;
+mod sent_tracker;
+mod streaming;
+mod time_slice;
+mod timeouts;
+mod trace;
+mod upgrade;
+mod write;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::bodies::Share;
+use super::body_memory::Reservation;
 use super::deadline::{Millis, Transfer};
-use super::desk::{Context, Desk, Tools, Verdict};
+use super::slow_handlers;
 use super::socket::Socket;
-use super::watch;
+use super::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Fault;
@@ -34,33 +34,33 @@ use crate::http1::head::Head;
 use crate::request::Request;
 use crate::response::body_source::UpgradeCallback;
 use crate::wire::probe::{Ending, Outcome, Probe, Timer};
-pub(crate) use completion::Completion;
-use completion::take_up;
-pub(crate) use later::Answer;
-use later::Exchange;
-use pace::Pace;
-pub(crate) use patience::Expendable;
-use stream::Stream;
-use upload::Intake;
+use blocking::OwnedRequest;
+pub(crate) use blocking::PoolResponse;
+use request_body::BodyFeed;
+pub(crate) use sent_tracker::SentTracker;
+use sent_tracker::restore_request;
+use streaming::StreamedBody;
+use time_slice::TimeSlice;
+pub(crate) use timeouts::Evictable;
 
 /// Requests answered for one connection before the others get their turn: fairness against pipelining.
-const REQUESTS_A_TURN: usize = 32;
+const MAX_REQUESTS_PER_RUN: usize = 32;
 /// Output above this waits for the socket before more requests are looked at.
 const HIGH_WATER: usize = 64 * 1024;
 
 /// What is to become of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Action {
     /// It waits for the socket.
     Wait,
     /// It waits for the socket, which refused to take more: readiness must be asked for anew.
-    Rearm,
+    Reregister,
     /// It has more to do, and lets others go first.
-    Again,
+    Yield,
     /// It is over.
-    Gone(Ending),
+    Close(Ending),
     /// It has a new owner, who waits in [`Conn::switched`].
-    Switched,
+    Upgrade,
 }
 
 pub(crate) struct Conn<S> {
@@ -74,61 +74,61 @@ pub(crate) struct Conn<S> {
     /// The socket may hold more than was read.
     readable: bool,
     /// Unfinished input may hold whole requests.
-    more: bool,
+    has_buffered_request: bool,
     /// The peer's FIN is behind the bytes that are here.
     hangup: bool,
     /// The peer's FIN was read.
     eof: bool,
     /// The socket is closed in both directions.
     lost: bool,
-    stage: Stage,
-    held: Option<Box<Held>>,
+    state: ConnState,
+    buffered: Option<Box<Buffered>>,
 }
 
 /// What the connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ConnState {
     /// It reads requests and answers them.
     Open,
     /// The request at hand is for the pool, as soon as the answers before it have left.
-    Postponed,
+    Dispatching,
     /// Its head is, which decides whether the body is received.
-    Undecided,
+    CheckingHead,
     /// The request at hand is with the pool.
-    Away,
+    InPool,
     /// The answer at hand is made while it is sent.
     Streaming,
     /// The answer at hand was 101: the socket gets a new owner.
-    Switching,
+    Upgrading,
     /// Our FIN is out (RFC 9112 §9.6).
     Lingering,
 }
 
 /// What is unfinished.
 #[derive(Default)]
-struct Held {
+struct Buffered {
     input: Vec<u8>,
     /// Where the current request begins in `input`.
-    at: usize,
+    start: usize,
     head: Head,
     output: Vec<u8>,
     sent: usize,
     /// The responses in `output`, and the one that is being made, as far as somebody wants to know when they are out.
-    completions: Vec<Completion>,
+    pending: Vec<SentTracker>,
     /// When the first byte of the current request was read.
     began: Millis,
     /// The rest of an answer that is made while it is sent.
-    stream: Option<Stream>,
+    stream: Option<StreamedBody>,
     /// The body of a request whose handler reads it while it comes.
-    intake: Option<Intake>,
+    body_feed: Option<BodyFeed>,
     /// What was decided on the head of a request whose body is still to come.
-    verdict: Option<Verdict>,
+    decision: Option<HeadDecision>,
     /// What this has in the sum of all bodies.
-    share: Option<Share>,
+    reservation: Option<Reservation>,
     /// The request that the pool has, and until when.
-    away: Option<(Arc<Exchange>, Millis)>,
+    in_pool: Option<(Arc<OwnedRequest>, Millis)>,
     /// The socket's next owner.
-    switch: Option<UpgradeCallback>,
+    upgrade: Option<UpgradeCallback>,
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
@@ -144,12 +144,12 @@ impl<S: Socket> Conn<S> {
             opened: now,
             requests: 0,
             readable: false,
-            more: false,
+            has_buffered_request: false,
             hangup: false,
             eof: false,
             lost: false,
-            stage: Stage::Open,
-            held: None,
+            state: ConnState::Open,
+            buffered: None,
         }
     }
 
@@ -163,84 +163,87 @@ impl<S: Socket> Conn<S> {
 
     /// The socket is said to be readable: it is read until it has nothing more. `hangup`: the peer's FIN came too.
     #[inline]
-    pub(crate) fn wake(&mut self, hangup: bool) {
+    pub(crate) fn mark_readable(&mut self, hangup: bool) {
         self.readable = true;
         self.hangup |= hangup;
     }
 
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
     fn is_idle(&self) -> bool {
-        self.requests > 0 && self.held.is_none() && self.stage == Stage::Open && self.http.waiting() == Waiting::Idle
+        self.requests > 0
+            && self.buffered.is_none()
+            && self.state == ConnState::Open
+            && self.http.waiting() == Waiting::Idle
     }
 
     /// Whether its last answer is out: what it still reads, it discards.
     pub(crate) fn is_lingering(&self) -> bool {
-        self.stage == Stage::Lingering
+        self.state == ConnState::Lingering
     }
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
-    pub(crate) fn turn<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        if self.stage != Stage::Open {
-            return self.turn_staged(desk, context, probe);
+    pub(crate) fn run<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        if self.state != ConnState::Open {
+            return self.run_state(buffers, context, probe);
         }
-        if self.owes_output()
-            && let Some(fate) = self.flush_held(context, probe)
+        if self.has_pending_output()
+            && let Some(action) = self.flush_buffered(context, probe)
         {
-            return fate;
+            return action;
         }
         let answered = self.requests;
-        self.pass(desk, context, probe).unwrap_or_else(|| self.read_on(answered, desk, context, probe))
+        self.run_once(buffers, context, probe).unwrap_or_else(|| self.run_more(answered, buffers, context, probe))
     }
 
     /// Fill, drive, flush. `None`: the socket may hold more.
     #[inline(always)]
-    fn pass<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        let Ok(fresh) = self.fill(desk, probe) else { return Some(Fate::Gone(Ending::Broken)) };
-        self.work(fresh, desk, context, probe);
-        if let Some(fate) = self.flush(&mut desk.tools, context, probe) {
-            return Some(fate);
+    fn run_once<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Option<Action> {
+        let Ok(fresh) = self.fill(buffers, probe) else { return Some(Action::Close(Ending::Broken)) };
+        self.process(fresh, buffers, context, probe);
+        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
+            return Some(action);
         }
-        if self.stage != Stage::Open {
-            return Some(Fate::Again);
+        if self.state != ConnState::Open {
+            return Some(Action::Yield);
         }
         if self.http.waiting() == Waiting::Close {
-            return Some(self.finish(context, probe));
+            return Some(self.close(context, probe));
         }
-        if self.more {
-            return Some(Fate::Again);
+        if self.has_buffered_request {
+            return Some(Action::Yield);
         }
-        if !self.note_read(fresh, context) {
-            return Some(self.too_late(Fault::Overloaded, desk, context, probe));
+        if !self.record_read(fresh, context) {
+            return Some(self.time_out(Fault::Overloaded, buffers, context, probe));
         }
-        (!self.readable).then_some(Fate::Wait)
+        (!self.readable).then_some(Action::Wait)
     }
 
     /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
     #[inline(always)]
-    fn work<P: Probe>(&mut self, fresh: usize, desk: &mut Desk, context: &Context<'_>, probe: &mut P) {
-        let Desk { scratch, head, tools } = desk;
+    fn process<P: Probe>(&mut self, fresh: usize, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) {
+        let Buffers { scratch, head, out } = buffers;
         let Some(fresh) = scratch.get_mut(..fresh) else { return };
-        let Some(mut held) = self.held.take() else {
-            let taken = self.drive(fresh, head, tools, context, probe);
+        let Some(mut buffered) = self.buffered.take() else {
+            let taken = self.drive(fresh, head, out, context, probe);
             if taken < fresh.len() {
-                let mut held = Box::new(Held::of(fresh.get(taken..).unwrap_or_default()));
-                held.began = context.moment.now;
+                let mut buffered = Box::new(Buffered::of(fresh.get(taken..).unwrap_or_default()));
+                buffered.began = context.time.now;
                 if self.http.is_unfinished() {
-                    (held.head, held.verdict) = (head.kept(), tools.verdict.take());
+                    (buffered.head, buffered.decision) = (head.kept(), out.decision.take());
                 }
-                self.hold(held);
+                self.save(buffered);
             }
             return;
         };
-        held.append(fresh);
-        (tools.verdict, tools.began) = (held.verdict.take(), Some(held.began));
-        let Held { input, at, head, began, .. } = &mut *held;
-        let taken = self.drive(input.get_mut(*at..).unwrap_or_default(), head, tools, context, probe);
+        buffered.append(fresh);
+        (out.decision, out.began) = (buffered.decision.take(), Some(buffered.began));
+        let Buffered { input, start, head, began, .. } = &mut *buffered;
+        let taken = self.drive(input.get_mut(*start..).unwrap_or_default(), head, out, context, probe);
         if taken > 0 {
-            (*at, *began) = (*at + taken, context.moment.now);
+            (*start, *began) = (*start + taken, context.time.now);
         }
-        (held.verdict, tools.began) = (tools.verdict.take(), None);
-        self.hold(held);
+        (buffered.decision, out.began) = (out.decision.take(), None);
+        self.save(buffered);
     }
 
     /// Hops 3 to 8, for every request that is whole: receive, build the request, handle, encode. Gives the bytes taken.
@@ -248,26 +251,26 @@ impl<S: Socket> Conn<S> {
         &mut self,
         input: &mut [u8],
         head: &mut Head,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> usize {
-        let (mut taken, mut pace) = (0, Pace::default());
-        self.more = false;
-        for number in 1..REQUESTS_A_TURN + 1 {
+        let (mut taken, mut slice) = (0, TimeSlice::default());
+        self.has_buffered_request = false;
+        for number in 1..MAX_REQUESTS_PER_RUN + 1 {
             let bytes = input.get_mut(taken..).unwrap_or_default();
             let next = match self.receive(bytes, head, context, probe) {
-                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tools, context, probe) {
-                    Some(answered) => answered,
+                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, out, context, probe) {
+                    Some(done) => done,
                     None => continue,
                 },
-                Ok(Event::Head | Event::End) => self.answer(bytes, head, tools, context, probe),
-                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.settings.limits) {
+                Ok(Event::Head | Event::End) => self.respond(bytes, head, out, context, probe),
+                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.config.limits) {
                     Ok(()) => return taken,
-                    Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
+                    Err(reject) => self.reject(reject, head, bytes, out, context, probe),
                 },
                 Ok(Event::NeedData | Event::Paused | Event::Eof) => return taken,
-                Err(reject) => self.refuse(reject, head, bytes, tools, context, probe),
+                Err(reject) => self.reject(reject, head, bytes, out, context, probe),
             };
             match next {
                 Some(length) => taken += length,
@@ -276,75 +279,77 @@ impl<S: Socket> Conn<S> {
             if taken >= input.len() && !self.eof {
                 return taken;
             }
-            if tools.output.len() > HIGH_WATER || (context.moment.paced && pace.is_over(number)) {
+            if out.output.len() > HIGH_WATER || (context.time.time_sliced && slice.is_used_up(number)) {
                 break;
             }
         }
-        self.more = taken < input.len() || self.eof;
+        self.has_buffered_request = taken < input.len() || self.eof;
         taken
     }
 
     /// Hops 4 to 8 for one request. Gives the bytes it took when another one may follow.
     #[inline(always)]
-    fn answer<P: Probe>(
+    fn respond<P: Probe>(
         &mut self,
         bytes: &[u8],
         head: &Head,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
         let body = bytes.get(self.http.body()).unwrap_or_default();
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.app_state());
-        if (tools.began.is_some() || tools.verdict.is_some())
-            && let Some(response) = take_up(&mut request, tools, context)
+        if (out.began.is_some() || out.decision.is_some())
+            && let Some(response) = restore_request(&mut request, out, context)
         {
-            return self.answer_late(response, bytes, tools, context, probe);
+            return self.respond_late(response, bytes, out, context, probe);
         }
-        tools.response.reset();
+        out.response.reset();
         let handled = match P::ON && probe.hears() {
-            true => self.handle_told(&mut request, &mut tools.response, context, probe),
-            false if context.moment.watching => watch::handle(context.app, &mut request, &mut tools.response),
-            false => context.app.handle(&mut request, &mut tools.response),
+            true => self.handle_traced(&mut request, &mut out.response, context, probe),
+            false if context.time.timing_handlers => {
+                slow_handlers::handle(context.app, &mut request, &mut out.response)
+            }
+            false => context.app.handle(&mut request, &mut out.response),
         };
         if !handled {
-            tools.verdict = request.is_admitted().then(|| Verdict::Passed(request.take_admitted()));
-            self.stage = Stage::Postponed;
+            out.decision = request.is_admitted().then(|| HeadDecision::Admitted(request.take_admitted()));
+            self.state = ConnState::Dispatching;
             return None;
         }
-        if tools.response.is_stream() {
-            tools.maker = request.matched_route().map(|route| route.callsite);
+        if out.response.is_stream() {
+            out.handler = request.matched_route().map(|route| route.callsite);
         }
         let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
-        self.encode(tools, last, context, probe)
+        self.encode(out, last, context, probe)
     }
 
     /// Whether the server wants this answer to be the connection's last: because the connection is old, or because the server is
     /// stopping (then every one is old), and then the last of the requests that are here already gets the close. `behind`: bytes
     /// behind this request.
     #[inline]
-    fn is_last(&self, behind: usize, context: &Context<'_>) -> bool {
-        self.opened < context.moment.oldest && (behind == 0 || context.moment.draining.is_none())
+    fn is_last(&self, following: usize, context: &Context<'_>) -> bool {
+        self.opened < context.time.max_age_cutoff && (following == 0 || context.time.draining.is_none())
     }
 
     /// Hop 8: one append for the head, one for the body. Gives the bytes of input that are done with, when another request may follow.
     #[inline(always)]
     fn encode<P: Probe>(
         &mut self,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         last: bool,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        let Tools { response, output, opening, completions, maker, .. } = tools;
+        let ResponseBuffers { response, output, prefix, sent, handler, .. } = out;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
         let before = output.len();
-        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, opening);
+        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, prefix);
         self.requests += 1;
         if P::ON {
-            self.tell_head(output, before, length, response, probe);
+            self.trace_response_head(output, before, length, response, probe);
         }
         let (content, sends) = (output.len(), self.http.sends_body(status));
         if sends {
@@ -352,26 +357,26 @@ impl<S: Socket> Conn<S> {
         }
         if let Some(on_sent) = response.take_on_sent() {
             let ends = !sends || !response.is_stream();
-            completions.push(Completion::new(on_sent, status, content..output.len(), ends));
+            sent.push(SentTracker::new(on_sent, status, content..output.len(), ends));
         }
         if sends {
             if let Some(source) = response.take_source() {
                 self.http.body_begins();
                 if P::ON {
-                    self.tell_stand(probe);
+                    self.trace_states(probe);
                 }
-                self.begin_stream(source, length, maker.take(), context);
+                self.begin_stream(source, length, handler.take(), context);
                 return None;
             }
-        } else if self.begins_switch(response, status) {
+        } else if self.begin_upgrade(response, status) {
             if P::ON {
-                self.tell_stand(probe);
+                self.trace_states(probe);
             }
             return None;
         }
         let taken = self.http.responded();
         if P::ON {
-            self.tell_answered(taken.is_some(), last, response.closes(), output.len(), probe);
+            self.trace_response_complete(taken.is_some(), last, response.closes(), output.len(), probe);
         }
         taken
     }

@@ -41,7 +41,7 @@ pub struct Timeouts {
     /// Between two requests. Node chose 5 s, nginx 75 s.
     pub keep_alive: Duration,
     /// Between two requests, when over three quarters of the connections are taken.
-    pub keep_alive_crowded: Duration,
+    pub keep_alive_near_limit: Duration,
     /// How long a connection is kept at most; the next answer then says `Connection: close`.
     pub max_age: Duration,
     /// After the server's FIN, for the client's (RFC 9112 §9.6): how long the server reads and discards what a client still sends,
@@ -73,7 +73,7 @@ impl Default for Timeouts {
             write_rate: 500,
             write_grace: seconds(10),
             keep_alive: seconds(15),
-            keep_alive_crowded: seconds(5),
+            keep_alive_near_limit: seconds(5),
             max_age: seconds(3600),
             linger: seconds(30),
             linger_idle: seconds(2),
@@ -88,7 +88,7 @@ impl Default for Timeouts {
 
 /// How fast a transfer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub(crate) struct TransferLimits {
     /// The longest pause. No burst saves up for more than this: a rate over the whole transfer could be paid in advance.
     idle: Duration,
     /// The least bytes a second.
@@ -99,18 +99,18 @@ pub(crate) struct Pace {
 
 impl Timeouts {
     /// Of a request body.
-    pub(crate) fn body_pace(&self) -> Pace {
-        Pace { idle: self.body_idle, rate: self.body_rate, grace: self.body_grace }
+    pub(crate) fn body_limits(&self) -> TransferLimits {
+        TransferLimits { idle: self.body_idle, rate: self.body_rate, grace: self.body_grace }
     }
 
     /// Of an answer.
-    pub(crate) fn write_pace(&self) -> Pace {
-        Pace { idle: self.write_idle, rate: self.write_rate, grace: self.write_grace }
+    pub(crate) fn write_limits(&self) -> TransferLimits {
+        TransferLimits { idle: self.write_idle, rate: self.write_rate, grace: self.write_grace }
     }
 
     /// Of what a client sends after its last answer.
-    pub(crate) fn linger_pace(&self) -> Pace {
-        Pace { idle: self.linger_idle, rate: self.body_rate, grace: self.linger_idle }
+    pub(crate) fn linger_limits(&self) -> TransferLimits {
+        TransferLimits { idle: self.linger_idle, rate: self.body_rate, grace: self.linger_idle }
     }
 }
 
@@ -124,14 +124,14 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     /// A transfer that begins, with the bytes that are here already.
-    pub(crate) fn begin(bytes: u64, now: Millis, pace: Pace) -> Transfer {
+    pub(crate) fn begin(bytes: u64, now: Millis, pace: TransferLimits) -> Transfer {
         let mut transfer = Transfer { since: now, last: now, bytes: 0 };
         transfer.advance(bytes, now, pace);
         transfer
     }
 
     /// Counts `bytes` that moved now. They pay for one pause from now at most.
-    pub(crate) fn advance(&mut self, bytes: u64, now: Millis, pace: Pace) {
+    pub(crate) fn advance(&mut self, bytes: u64, now: Millis, pace: TransferLimits) {
         let window = now.saturating_sub(self.since).saturating_add(millis(pace.idle));
         let most = pace.rate.saturating_mul(window).div_ceil(1000);
         (self.last, self.bytes) = (now, self.bytes.saturating_add(bytes).min(most));
@@ -139,7 +139,7 @@ impl Transfer {
 
     /// When patience ends if nothing more moves: too long a pause, or the first moment at which the bytes that count no longer pay
     /// for the time. That moment is known in advance, so no timer has to look in between.
-    pub(crate) fn deadline(&self, pace: Pace) -> Millis {
+    pub(crate) fn deadline(&self, pace: TransferLimits) -> Millis {
         let pause = self.last.saturating_add(millis(pace.idle));
         let paid = self.bytes.saturating_mul(1000).checked_div(pace.rate).unwrap_or(u64::MAX);
         pause.min(self.since.saturating_add(paid.max(millis(pace.grace))))
@@ -159,7 +159,7 @@ pub(crate) fn after(now: Millis, wait: Duration) -> Millis {
 }
 
 /// One slot's width: deadlines fire up to this much late, never early.
-pub(crate) const SLOT: Millis = 250;
+pub(crate) const SLOT_WIDTH: Millis = 250;
 /// 64 s in all; a later deadline is looked at when the wheel has turned once, and put back.
 const SLOTS: u64 = 256;
 
@@ -168,20 +168,20 @@ const SLOTS: u64 = 256;
 ///
 /// All entries lie in one table, chained by their time. A vector a time would be 256 that grow while connections come, in small pieces
 /// between the connections' own memory, and none of that could go back to the system when a crowd has left.
-pub(crate) struct Wheel {
-    chains: [Chain; SLOTS as usize],
+pub(crate) struct TimerWheel {
+    slots: [SlotList; SLOTS as usize],
     entries: Vec<Entry>,
     /// The first of the entries that nobody uses.
     free: u32,
     /// The slot that was looked at last, counted from the beginning of time.
-    turned: u64,
+    current: u64,
     /// The first slot that is not empty; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
-    soonest: u64,
+    next_slot: u64,
 }
 
 /// The entries of one time, first come, first served.
 #[derive(Clone, Copy)]
-struct Chain {
+struct SlotList {
     first: u32,
     last: u32,
 }
@@ -193,35 +193,35 @@ struct Entry {
 }
 
 /// The end of a chain.
-const END: u32 = u32::MAX;
+const NIL: u32 = u32::MAX;
 /// Entries that there is room for from the start: 128 KiB, which the system maps for itself, apart from the heap. Pages cost nothing
 /// until they are written.
-const ROOM: usize = 16 * 1024;
+const INITIAL_CAPACITY: usize = 16 * 1024;
 
-impl Wheel {
-    pub(crate) fn new() -> Wheel {
-        let entries = Vec::with_capacity(ROOM);
-        let empty = Chain { first: END, last: END };
-        Wheel { chains: [empty; SLOTS as usize], entries, free: END, turned: 0, soonest: u64::MAX }
+impl TimerWheel {
+    pub(crate) fn new() -> TimerWheel {
+        let entries = Vec::with_capacity(INITIAL_CAPACITY);
+        let empty = SlotList { first: NIL, last: NIL };
+        TimerWheel { slots: [empty; SLOTS as usize], entries, free: NIL, current: 0, next_slot: u64::MAX }
     }
 
     /// Wakes the connection in this slot up at `at` or a little later; gives the time at which it will really be.
     pub(crate) fn schedule(&mut self, index: u32, at: Millis) -> Millis {
-        let slot = at.div_ceil(SLOT).clamp(self.turned + 1, self.turned + SLOTS - 1);
+        let slot = at.div_ceil(SLOT_WIDTH).clamp(self.current + 1, self.current + SLOTS - 1);
         self.link(index, slot);
-        self.soonest = self.soonest.min(slot);
-        slot * SLOT
+        self.next_slot = self.next_slot.min(slot);
+        slot * SLOT_WIDTH
     }
 
     fn link(&mut self, index: u32, slot: u64) {
-        let (entry, mut place) = (Entry { index, next: END }, self.free);
+        let (entry, mut place) = (Entry { index, next: NIL }, self.free);
         if let Some(free) = self.entries.get_mut(place as usize) {
             self.free = std::mem::replace(free, entry).next;
         } else {
             place = self.entries.len() as u32;
             self.entries.push(entry);
         }
-        let chain = &mut self.chains[(slot % SLOTS) as usize];
+        let chain = &mut self.slots[(slot % SLOTS) as usize];
         match self.entries.get_mut(chain.last as usize) {
             Some(last) => last.next = place,
             None => chain.first = place,
@@ -231,25 +231,25 @@ impl Wheel {
 
     /// One whose time has come, until there is none.
     pub(crate) fn pop(&mut self, now: Millis) -> Option<u32> {
-        let until = now / SLOT;
-        while self.soonest <= until {
-            self.turned = self.soonest;
-            if let Some(index) = self.unlink(self.turned) {
+        let until = now / SLOT_WIDTH;
+        while self.next_slot <= until {
+            self.current = self.next_slot;
+            if let Some(index) = self.unlink(self.current) {
                 return Some(index);
             }
-            let busy = |slot: &u64| self.chains[(slot % SLOTS) as usize].first != END;
-            self.soonest = (self.turned + 1..self.turned + SLOTS).find(busy).unwrap_or(u64::MAX);
+            let busy = |slot: &u64| self.slots[(slot % SLOTS) as usize].first != NIL;
+            self.next_slot = (self.current + 1..self.current + SLOTS).find(busy).unwrap_or(u64::MAX);
         }
-        self.turned = self.turned.max(until);
+        self.current = self.current.max(until);
         None
     }
 
     fn unlink(&mut self, slot: u64) -> Option<u32> {
-        let chain = &mut self.chains[(slot % SLOTS) as usize];
+        let chain = &mut self.slots[(slot % SLOTS) as usize];
         let entry = self.entries.get_mut(chain.first as usize)?;
         (chain.first, entry.next, self.free) = (entry.next, self.free, chain.first);
-        if chain.first == END {
-            chain.last = END;
+        if chain.first == NIL {
+            chain.last = NIL;
         }
         Some(entry.index)
     }
@@ -262,15 +262,15 @@ impl Wheel {
             kept.extend(all.filter(|index| lives(*index)).map(|index| (index, slot)));
         }
         self.entries.clear();
-        self.entries.shrink_to(ROOM);
-        self.free = END;
+        self.entries.shrink_to(INITIAL_CAPACITY);
+        self.free = NIL;
         kept.into_iter().for_each(|(index, slot)| self.link(index, slot));
     }
 
     /// When to look next; never, when nothing waits.
     #[inline]
     pub(crate) fn next(&self) -> Option<Millis> {
-        (self.soonest != u64::MAX).then(|| self.soonest * SLOT)
+        (self.next_slot != u64::MAX).then(|| self.next_slot * SLOT_WIDTH)
     }
 }
 
@@ -278,16 +278,16 @@ impl Wheel {
 mod tests {
     use super::*;
 
-    fn due(wheel: &mut Wheel, now: Millis) -> Vec<u32> {
+    fn due(wheel: &mut TimerWheel, now: Millis) -> Vec<u32> {
         std::iter::from_fn(|| wheel.pop(now)).collect()
     }
 
     #[test]
     fn a_key_is_due_at_its_time_and_never_before() {
         for at in [1, 249, 250, 251, 10_000, 63_000] {
-            let mut wheel = Wheel::new();
+            let mut wheel = TimerWheel::new();
             let real = wheel.schedule(1, at);
-            assert!(real >= at && real < at + SLOT, "{at} became {real}");
+            assert!(real >= at && real < at + SLOT_WIDTH, "{at} became {real}");
             assert_eq!(wheel.next(), Some(real));
             assert!(due(&mut wheel, real - 1).is_empty());
             assert_eq!(due(&mut wheel, real), [1]);
@@ -297,13 +297,13 @@ mod tests {
 
     #[test]
     fn a_time_beyond_the_wheel_is_looked_at_once_a_turn() {
-        let mut wheel = Wheel::new();
-        assert_eq!(wheel.schedule(1, 3_600_000), 255 * SLOT);
+        let mut wheel = TimerWheel::new();
+        assert_eq!(wheel.schedule(1, 3_600_000), 255 * SLOT_WIDTH);
     }
 
     #[test]
     fn a_time_that_has_passed_is_due_at_the_next_slot() {
-        let mut wheel = Wheel::new();
+        let mut wheel = TimerWheel::new();
         assert!(due(&mut wheel, 10_000).is_empty());
         let real = wheel.schedule(1, 9_000);
         assert_eq!(due(&mut wheel, real), [1]);
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_long_sleep_loses_nothing() {
-        let mut wheel = Wheel::new();
+        let mut wheel = TimerWheel::new();
         for n in 0..100 {
             wheel.schedule(n, Millis::from(n) * 600);
         }
@@ -320,10 +320,10 @@ mod tests {
 
     #[test]
     fn entries_are_used_again_and_forgotten_with_those_who_left() {
-        let mut wheel = Wheel::new();
+        let mut wheel = TimerWheel::new();
         for round in 0..10 {
             for n in 0..300 {
-                wheel.schedule(n, round * 10_000 + 1_000 + Millis::from(n % 3) * SLOT);
+                wheel.schedule(n, round * 10_000 + 1_000 + Millis::from(n % 3) * SLOT_WIDTH);
             }
             let in_order = (0..3).flat_map(|slot| (0..100).map(move |n| 3 * n + slot));
             assert!(due(&mut wheel, round * 10_000 + 5_000).into_iter().eq(in_order));
@@ -333,7 +333,7 @@ mod tests {
             wheel.schedule(n, 120_000 + Millis::from(n));
         }
         wheel.retain(|index| index % 100 == 7);
-        assert_eq!((wheel.entries.len(), wheel.entries.capacity()), (50, ROOM));
+        assert_eq!((wheel.entries.len(), wheel.entries.capacity()), (50, INITIAL_CAPACITY));
         assert!(due(&mut wheel, 200_000).into_iter().eq((7..5000).step_by(100)));
     }
 
@@ -347,24 +347,24 @@ mod tests {
                 assert!(after(now, duration) > now.min(NEVER - 1) && after(now, duration) <= NEVER);
             }
         }
-        let pace = Pace { idle: Duration::MAX, rate: u64::MAX, grace: Duration::MAX };
+        let pace = TransferLimits { idle: Duration::MAX, rate: u64::MAX, grace: Duration::MAX };
         assert!(Transfer::begin(u64::MAX, 1000, pace).deadline(pace) >= NEVER);
     }
 
     #[test]
     fn a_transfer_ends_by_pause_or_by_rate() {
-        let pace = Pace { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
+        let pace = TransferLimits { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
         let transfer = |since, last, bytes| Transfer { since, last, bytes }.deadline(pace);
         assert_eq!(transfer(0, 0, 0), 5_000, "nothing came: the grace");
         assert_eq!(transfer(0, 4_000, 10_000), 14_000, "fast, then a pause");
         assert_eq!(transfer(0, 19_000, 10_000), 20_000, "10,000 bytes are good for 20 s");
-        let free = Pace { rate: 0, ..pace };
+        let free = TransferLimits { rate: 0, ..pace };
         assert_eq!(Transfer { since: 0, last: 0, bytes: 0 }.deadline(free), 10_000, "no least rate");
     }
 
     #[test]
     fn a_burst_pays_for_one_pause_and_no_more() {
-        let pace = Pace { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
+        let pace = TransferLimits { idle: Duration::from_secs(10), rate: 500, grace: Duration::from_secs(5) };
         let mut transfer = Transfer::begin(1_000_000, 1_000, pace);
         assert_eq!(transfer.deadline(pace), 11_000);
         transfer.advance(1, 10_900, pace);
@@ -378,12 +378,12 @@ mod tests {
     #[test]
     fn the_ends_of_numbers_are_no_ends_of_time() {
         for rate in [0, 1, 500] {
-            let never = Pace { idle: Duration::from_millis(u64::MAX), rate, grace: Duration::ZERO };
+            let never = TransferLimits { idle: Duration::from_millis(u64::MAX), rate, grace: Duration::ZERO };
             let mut transfer = Transfer::begin(u64::MAX, 5, never);
             transfer.advance(u64::MAX, 10, never);
             assert!(transfer.deadline(never) > 1 << 40, "{rate}");
         }
-        let at_once = Pace { idle: Duration::ZERO, rate: 1, grace: Duration::ZERO };
+        let at_once = TransferLimits { idle: Duration::ZERO, rate: 1, grace: Duration::ZERO };
         assert_eq!(Transfer::begin(9, 5, at_once).deadline(at_once), 5);
     }
 }

@@ -6,10 +6,10 @@ use std::io;
 use mio::{Interest, Poll, Token};
 
 use super::conn::Conn;
-use super::deadline::{Millis, SLOT, Wheel};
-use super::desk::Context;
-use super::slots::Key;
+use super::deadline::{Millis, SLOT_WIDTH, TimerWheel};
+use super::slab::Key;
 use super::socket::Stream;
+use super::tick::Context;
 
 /// A connection and its alarm.
 pub(crate) struct Entry {
@@ -17,9 +17,9 @@ pub(crate) struct Entry {
     /// When its patience ends.
     pub(crate) deadline: Millis,
     /// When the wheel will look at it: less than a slot's width later than the deadline.
-    pub(crate) alarm: Millis,
+    pub(crate) timer: Millis,
     /// It waits for room in its socket, and for nothing else.
-    pub(crate) blocked: bool,
+    pub(crate) write_blocked: bool,
     /// It stands in the queue of connections that have more to do.
     pub(crate) queued: bool,
     /// The poll knows it.
@@ -29,15 +29,22 @@ pub(crate) struct Entry {
 impl Entry {
     /// A connection that the poll does not know yet.
     pub(crate) fn new(conn: Conn<Stream>) -> Entry {
-        Entry { conn, deadline: Millis::MAX, alarm: Millis::MAX, blocked: false, queued: false, registered: false }
+        Entry {
+            conn,
+            deadline: Millis::MAX,
+            timer: Millis::MAX,
+            write_blocked: false,
+            queued: false,
+            registered: false,
+        }
     }
 
     /// Sets its deadline, and an alarm where there is none in time.
     #[inline]
-    pub(crate) fn set_alarm(&mut self, context: &Context<'_>, wheel: &mut Wheel) {
+    pub(crate) fn update_timer(&mut self, context: &Context<'_>, wheel: &mut TimerWheel) {
         self.deadline = self.conn.deadline(context);
-        if self.deadline.saturating_add(SLOT) <= self.alarm {
-            self.alarm = wheel.schedule(context.key.index, self.deadline);
+        if self.deadline.saturating_add(SLOT_WIDTH) <= self.timer {
+            self.timer = wheel.schedule(context.key.index, self.deadline);
         }
     }
 
@@ -59,14 +66,14 @@ impl Entry {
     /// What to be told of. While a connection waits for room it is not read from, and so it does not ask to be: the kernel would say
     /// "readable" at every turn, and the loop would spin.
     fn interest(&self) -> Interest {
-        if self.blocked { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE }
+        if self.write_blocked { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE }
     }
 
     /// Changes what to be told of. Also when nothing changes: the edge that tells of room may have passed already, and registering anew
     /// makes epoll look again.
     #[cold]
-    pub(crate) fn wait_for_room(&mut self, blocked: bool, key: Key, poll: &Poll) -> io::Result<()> {
-        self.blocked = blocked;
+    pub(crate) fn set_interest(&mut self, blocked: bool, key: Key, poll: &Poll) -> io::Result<()> {
+        self.write_blocked = blocked;
         let interest = self.interest();
         if self.registered { poll.registry().reregister(self.conn.socket(), token(key), interest) } else { Ok(()) }
     }

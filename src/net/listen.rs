@@ -37,7 +37,7 @@ pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::R
 /// The same three steps for a socket that is a file. One that a dead server left behind is replaced; one on which somebody answers,
 /// and a file of any other kind, is not.
 pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
-    make_room(path)?;
+    remove_stale_socket(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     info!("step 1, socket: a unix socket for {}", path.display());
@@ -49,7 +49,7 @@ pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Unlike a port, the name of a socket outlives its server.
-fn make_room(path: &Path) -> io::Result<()> {
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let kind = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found?.file_type(),
@@ -75,7 +75,7 @@ pub(crate) fn remove_file(path: &Path) {
 /// Makes the kernel drop what arrives for this listener: connections that it has completed stay in the queue, new ones do not get
 /// in. Without it, whoever connects between our last accept and the close has sent a request that the close resets.
 #[cfg(target_os = "linux")]
-pub(crate) fn close_queue(listener: &TcpListener) {
+pub(crate) fn reject_new(listener: &TcpListener) {
     /// BPF's "return": 0 bytes of the packet pass.
     const RETURN: u16 = 0x06;
     let nothing_passes = [socket2::SockFilter::new(RETURN, 0, 0, 0)];
@@ -86,7 +86,7 @@ pub(crate) fn close_queue(listener: &TcpListener) {
 
 /// Only Linux has it; elsewhere the gap is some microseconds wide.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn close_queue(_: &TcpListener) {}
+pub(crate) fn reject_new(_: &TcpListener) {}
 
 /// Fails when somebody else has the address. SO_REUSEPORT alone would let a second server of the same user take half of the
 /// connections without a word.

@@ -1,25 +1,25 @@
 //! Sockets, readiness, time and threads; knows no route.
 
-pub(crate) mod bodies;
+pub(crate) mod body_memory;
 pub(crate) mod conn;
-pub(crate) mod control;
 pub(crate) mod deadline;
-pub(crate) mod desk;
-pub(crate) mod doors;
 mod entry;
 pub(crate) mod listen;
-pub(crate) mod office;
-#[cfg(not(feature = "tls"))]
-mod plain;
+pub(crate) mod listeners;
+pub(crate) mod mailbox;
 pub(crate) mod pool;
 mod queue;
-pub(crate) mod signal;
-pub(crate) mod slots;
+pub(crate) mod shutdown;
+pub(crate) mod signals;
+pub(crate) mod slab;
+pub(crate) mod slow_handlers;
 pub(crate) mod socket;
+pub(crate) mod tick;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-pub(crate) mod watch;
+#[cfg(not(feature = "tls"))]
+mod tls_disabled;
 pub(crate) mod worker;
 
 #[cfg(not(feature = "tls"))]
-use plain as tls;
+use tls_disabled as tls;

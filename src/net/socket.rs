@@ -14,28 +14,28 @@ use crate::response::upgraded::Upgraded;
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
     /// Sends FIN: nothing more will be written, reading goes on (RFC 9112 §9.6).
-    fn finish_writing(&mut self);
+    fn shutdown_write(&mut self);
 
     /// Makes the close that follows a reset: the kernel drops what it still had to send (SO_LINGER 0).
     fn reset_on_close(&mut self);
 
     /// How many bytes came off the network since this was asked last, when `read` of them could be handed on.
-    fn arrived(&mut self, read: usize) -> usize {
+    fn take_received(&mut self, read: usize) -> usize {
         read
     }
 
     /// How many bytes went to the network since this was asked last, when `written` of them are done with.
-    fn departed(&mut self, written: usize) -> usize {
+    fn take_sent(&mut self, written: usize) -> usize {
         written
     }
 
     /// Whether bytes came that cannot be handed on before more come.
-    fn holds_part(&self) -> bool {
+    fn has_partial_record(&self) -> bool {
         false
     }
 
     /// Whether there may be more to read, although the last read came back short or empty.
-    fn holds_more(&self) -> bool {
+    fn may_have_more(&self) -> bool {
         false
     }
 }
@@ -54,7 +54,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.local_addr().ok(),
             Stream::Unix(_) => None,
-            Stream::Tls(stream) => stream.under().local_addr(),
+            Stream::Tls(stream) => stream.inner().local_addr(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Stream {
         let socket = match self {
             Stream::Tcp(stream) => socket2::SockRef::from(stream).try_clone()?,
             Stream::Unix(stream) => socket2::SockRef::from(stream).try_clone()?,
-            Stream::Tls(stream) => return stream.under().duplicate(),
+            Stream::Tls(stream) => return stream.inner().duplicate(),
         };
         Ok(socket.into())
     }
@@ -74,7 +74,7 @@ impl Stream {
         match self {
             Stream::Tcp(stream) => stream.peek(scratch).unwrap_or_default(),
             Stream::Unix(_) => 0,
-            Stream::Tls(stream) => stream.under().unread(scratch),
+            Stream::Tls(stream) => stream.inner().unread(scratch),
         }
     }
 }
@@ -84,18 +84,18 @@ impl AsRawFd for Stream {
         match self {
             Stream::Tcp(stream) => stream.as_raw_fd(),
             Stream::Unix(stream) => stream.as_raw_fd(),
-            Stream::Tls(stream) => stream.under().as_raw_fd(),
+            Stream::Tls(stream) => stream.inner().as_raw_fd(),
         }
     }
 }
 
 impl Stream {
     /// For a new owner who speaks another protocol, and waits.
-    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
+    pub(crate) fn into_upgraded(self) -> io::Result<Upgraded> {
         let socket = match self {
             Stream::Tcp(stream) => OwnedFd::from(stream),
             Stream::Unix(stream) => OwnedFd::from(stream),
-            Stream::Tls(stream) => return stream.hand_over(),
+            Stream::Tls(stream) => return stream.into_upgraded(),
         };
         let socket = std::net::TcpStream::from(socket); // a unix socket reads and writes alike, and has no addresses
         socket.set_nonblocking(false)?;
@@ -130,12 +130,12 @@ impl Write for Stream {
 }
 
 impl Socket for Stream {
-    fn finish_writing(&mut self) {
+    fn shutdown_write(&mut self) {
         // An error means that the peer is gone already, and the read that follows will say so.
         let _ = match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Stream::Unix(stream) => stream.shutdown(Shutdown::Write),
-            Stream::Tls(stream) => return stream.finish_writing(),
+            Stream::Tls(stream) => return stream.shutdown_write(),
         };
     }
 
@@ -149,26 +149,26 @@ impl Socket for Stream {
         }
     }
 
-    fn arrived(&mut self, read: usize) -> usize {
+    fn take_received(&mut self, read: usize) -> usize {
         match self {
-            Stream::Tls(stream) => stream.arrived(read),
+            Stream::Tls(stream) => stream.take_received(read),
             Stream::Tcp(_) | Stream::Unix(_) => read,
         }
     }
 
-    fn departed(&mut self, written: usize) -> usize {
+    fn take_sent(&mut self, written: usize) -> usize {
         match self {
-            Stream::Tls(stream) => stream.departed(written),
+            Stream::Tls(stream) => stream.take_sent(written),
             Stream::Tcp(_) | Stream::Unix(_) => written,
         }
     }
 
-    fn holds_part(&self) -> bool {
-        matches!(self, Stream::Tls(stream) if stream.holds_part())
+    fn has_partial_record(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.has_partial_record())
     }
 
-    fn holds_more(&self) -> bool {
-        matches!(self, Stream::Tls(stream) if stream.holds_more())
+    fn may_have_more(&self) -> bool {
+        matches!(self, Stream::Tls(stream) if stream.may_have_more())
     }
 }
 
@@ -177,7 +177,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interests),
             Stream::Unix(stream) => stream.register(registry, token, interests),
-            Stream::Tls(stream) => stream.under_mut().register(registry, token, interests),
+            Stream::Tls(stream) => stream.inner_mut().register(registry, token, interests),
         }
     }
 
@@ -185,7 +185,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.reregister(registry, token, interests),
             Stream::Unix(stream) => stream.reregister(registry, token, interests),
-            Stream::Tls(stream) => stream.under_mut().reregister(registry, token, interests),
+            Stream::Tls(stream) => stream.inner_mut().reregister(registry, token, interests),
         }
     }
 
@@ -193,7 +193,7 @@ impl Source for Stream {
         match self {
             Stream::Tcp(stream) => stream.deregister(registry),
             Stream::Unix(stream) => stream.deregister(registry),
-            Stream::Tls(stream) => stream.under_mut().deregister(registry),
+            Stream::Tls(stream) => stream.inner_mut().deregister(registry),
         }
     }
 }

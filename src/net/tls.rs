@@ -19,14 +19,14 @@ use crate::response::upgraded::Upgraded;
 use blocking::Blocking;
 
 /// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.
-const RECORD: usize = 16 * 1024;
+const MAX_RECORD: usize = 16 * 1024;
 
 /// Reads of the socket for one read of what is deciphered; each is some kilobytes. A record may carry one byte, or none, and costs as much
 /// as a whole one: 32 KiB of such are 32,768 records.
-const RECEIVES_A_READ: usize = 16;
+const MAX_RECEIVES_PER_READ: usize = 16;
 
 /// For who speaks HTTP without TLS here; nginx says it too.
-const IN_PLAIN: &[u8] =
+const PLAINTEXT_REPLY: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n\
     This port speaks TLS: ask again with https.\r\n";
 
@@ -73,23 +73,23 @@ fn unusable(path: &Path, why: &dyn fmt::Display) -> io::Error {
 
 /// What sockets are wrapped in, if anything.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cover(pub(crate) Option<Tls>);
+pub(crate) struct TlsAcceptor(pub(crate) Option<Tls>);
 
-impl Cover {
+impl TlsAcceptor {
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
+    pub(crate) fn accept(&self, socket: Stream) -> io::Result<Stream> {
         let Some(Tls(config)) = &self.0 else { return Ok(socket) };
         let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
         Ok(Stream::Tls(TlsStream(Box::new(Inner {
             socket,
             tls,
-            owed: 0,
-            fresh: true,
-            over: false,
-            part: false,
+            unacked: 0,
+            first_read: true,
+            closed: false,
+            partial_record: false,
             more: false,
             arrived: 0,
             departed: 0,
@@ -104,13 +104,13 @@ struct Inner {
     socket: Stream,
     tls: ServerConnection,
     /// Bytes that are enciphered but have not left; whoever wrote them was told "would block" and brings them again.
-    owed: usize,
+    unacked: usize,
     /// Nothing has come yet.
-    fresh: bool,
+    first_read: bool,
     /// The client was told that nothing follows, or is to see that something is missing.
-    over: bool,
+    closed: bool,
     /// Bytes came behind the last ones that could be deciphered.
-    part: bool,
+    partial_record: bool,
     /// The last read ended at its budget, or before the close_notify, not because the socket was empty.
     more: bool,
     /// Bytes that came off the socket, and that the socket took, since somebody asked.
@@ -119,16 +119,16 @@ struct Inner {
 }
 
 impl TlsStream {
-    pub(crate) fn under(&self) -> &Stream {
+    pub(crate) fn inner(&self) -> &Stream {
         &self.0.socket
     }
 
-    pub(crate) fn under_mut(&mut self) -> &mut Stream {
+    pub(crate) fn inner_mut(&mut self) -> &mut Stream {
         &mut self.0.socket
     }
 
     /// For a new owner, who waits. What is deciphered already, or on its way to be, goes with it.
-    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
+    pub(crate) fn into_upgraded(self) -> io::Result<Upgraded> {
         Blocking::new(*self.0).map(Upgraded::new)
     }
 }
@@ -146,8 +146,8 @@ impl Read for TlsStream {
                     self.0.more = n > 0;
                     break;
                 }
-                Ok(more) => (n, self.0.part) = (n + more, false),
-                Err(error) if error.kind() == ErrorKind::WouldBlock && receives == RECEIVES_A_READ => {
+                Ok(more) => (n, self.0.partial_record) = (n + more, false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && receives == MAX_RECEIVES_PER_READ => {
                     self.0.more = true;
                     return if n > 0 { Ok(n) } else { Err(error) };
                 }
@@ -171,7 +171,7 @@ impl Write for TlsStream {
         let mut n = 0;
         loop {
             match self.0.send() {
-                Ok(()) => n += std::mem::take(&mut self.0.owed),
+                Ok(()) => n += std::mem::take(&mut self.0.unacked),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && n > 0 => return Ok(n),
                 Err(error) => return Err(error),
             }
@@ -179,8 +179,8 @@ impl Write for TlsStream {
             if rest.is_empty() {
                 return Ok(bytes.len());
             }
-            self.0.owed = self.0.tls.writer().write(rest.get(..RECORD).unwrap_or(rest))?;
-            if self.0.owed == 0 {
+            self.0.unacked = self.0.tls.writer().write(rest.get(..MAX_RECORD).unwrap_or(rest))?;
+            if self.0.unacked == 0 {
                 return if n > 0 { Ok(n) } else { Err(ErrorKind::WouldBlock.into()) }; // the handshake is not through
             }
         }
@@ -192,29 +192,29 @@ impl Write for TlsStream {
 }
 
 impl Socket for TlsStream {
-    fn finish_writing(&mut self) {
+    fn shutdown_write(&mut self) {
         self.0.close_notify();
-        self.0.socket.finish_writing();
+        self.0.socket.shutdown_write();
     }
 
     fn reset_on_close(&mut self) {
-        self.0.over = true;
+        self.0.closed = true;
         self.0.socket.reset_on_close();
     }
 
-    fn arrived(&mut self, _: usize) -> usize {
+    fn take_received(&mut self, _: usize) -> usize {
         std::mem::take(&mut self.0.arrived)
     }
 
-    fn departed(&mut self, _: usize) -> usize {
+    fn take_sent(&mut self, _: usize) -> usize {
         std::mem::take(&mut self.0.departed)
     }
 
-    fn holds_part(&self) -> bool {
-        self.0.part
+    fn has_partial_record(&self) -> bool {
+        self.0.partial_record
     }
 
-    fn holds_more(&self) -> bool {
+    fn may_have_more(&self) -> bool {
         self.0.more
     }
 }
@@ -222,10 +222,10 @@ impl Socket for TlsStream {
 impl Inner {
     /// Takes what the socket has for one read, and answers what is the handshake's.
     fn receive(&mut self) -> io::Result<()> {
-        self.look_at_the_first_byte()?;
+        self.detect_plaintext()?;
         loop {
             match self.tls.read_tls(&mut self.socket) {
-                Ok(n) => break (self.arrived, self.part) = (self.arrived + n, true),
+                Ok(n) => break (self.arrived, self.partial_record) = (self.arrived + n, true),
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 Err(_) => {}
             }
@@ -240,20 +240,20 @@ impl Inner {
     }
 
     /// A record of the handshake begins with 22, a request with a letter.
-    fn look_at_the_first_byte(&mut self) -> io::Result<()> {
+    fn detect_plaintext(&mut self) -> io::Result<()> {
         let mut first = [0];
-        if !self.fresh || self.socket.unread(&mut first) == 0 {
+        if !self.first_read || self.socket.unread(&mut first) == 0 {
             return Ok(());
         }
-        self.fresh = false;
+        self.first_read = false;
         if !first[0].is_ascii_alphabetic() {
             return Ok(());
         }
         info!("a client speaks HTTP without TLS: answered 400");
-        let _ = self.socket.read(&mut vec![0; RECORD]); // what stays unread would make the close a reset
-        let _ = self.socket.write(IN_PLAIN);
-        self.socket.finish_writing();
-        self.over = true;
+        let _ = self.socket.read(&mut vec![0; MAX_RECORD]); // what stays unread would make the close a reset
+        let _ = self.socket.write(PLAINTEXT_REPLY);
+        self.socket.shutdown_write();
+        self.closed = true;
         Err(ErrorKind::InvalidData.into())
     }
 
@@ -271,19 +271,19 @@ impl Inner {
 
     /// Without it the client could not tell the end from an attacker's cut (RFC 8446 §6.1).
     fn close_notify(&mut self) {
-        self.say_goodbye();
+        self.queue_close_notify();
         let _ = self.send();
     }
 
     /// Readies the close_notify, once.
-    fn say_goodbye(&mut self) {
-        if !std::mem::replace(&mut self.over, true) {
+    fn queue_close_notify(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
             self.tls.send_close_notify();
         }
     }
 
     /// Appends what is to be sent to `out`.
-    fn encipher(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+    fn drain_ciphertext(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(out)?;
         }

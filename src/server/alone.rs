@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::places::Address;
-use crate::net::control::Control;
-use crate::net::doors::Listener;
-use crate::net::signal::Signals;
+use crate::net::listeners::Listener;
+use crate::net::shutdown::ShutdownControl;
+use crate::net::signals::Signals;
 
 pub(super) fn take(_: &Address) -> Option<(Address, Vec<Listener>)> {
     None
@@ -15,6 +15,6 @@ pub(super) fn take(_: &Address) -> Option<(Address, Vec<Listener>)> {
 
 pub(super) fn tell_ready() {}
 
-pub(super) fn on_signal(_: &mut Signals, _: &[Vec<Listener>], _: &Arc<Control>, _: Duration) -> io::Result<()> {
+pub(super) fn on_signal(_: &mut Signals, _: &[Vec<Listener>], _: &Arc<ShutdownControl>, _: Duration) -> io::Result<()> {
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::guard::panics::catch;
-use crate::net::worker::{Estate, Worker};
+use crate::net::worker::{Worker, WorkerParts};
 use crate::wire::probe::Probe;
 
 /// Before the second of two replacements that follow closely, doubled for each further one: a loop that dies at once must not become a
@@ -18,7 +18,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// the listeners' queues are served by the next one; the connections of the dead are lost.
 pub(super) fn keep<P: Probe>(
     mut worker: Worker<P>,
-    renew: impl Fn(Estate<P>) -> io::Result<Worker<P>>,
+    renew: impl Fn(WorkerParts<P>) -> io::Result<Worker<P>>,
 ) -> io::Result<usize> {
     let mut brake = Duration::ZERO;
     loop {
@@ -32,7 +32,7 @@ pub(super) fn keep<P: Probe>(
             brake = Duration::ZERO;
         }
         error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
-        let estate = catch(|| worker.rescue()).map_err(io::Error::other)?;
+        let estate = catch(|| worker.into_parts()).map_err(io::Error::other)?;
         std::thread::sleep(brake);
         brake = (2 * brake).clamp(BRAKE, BRAKE_MOST);
         worker = catch(|| renew(estate)).map_err(io::Error::other)??;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::notify::notify;
-use crate::net::control::{Control, Phase};
+use crate::net::shutdown::{Phase, ShutdownControl};
 
 /// Stops a server from another thread.
 #[derive(Clone, Debug)]
-pub struct Handle(Arc<Control>);
+pub struct Handle(Arc<ShutdownControl>);
 
 impl Handle {
-    pub(super) fn new(control: Arc<Control>) -> Handle {
+    pub(super) fn new(control: Arc<ShutdownControl>) -> Handle {
         Handle(control)
     }
 
@@ -22,12 +22,12 @@ impl Handle {
 
     /// Stops at once: connections are cut.
     pub fn stop_now(&self) {
-        self.0.advance(Phase::Now);
+        self.0.advance(Phase::Aborting);
     }
 }
 
 /// The graceful stop. A service manager hears of it, unless a successor goes on.
-pub(super) fn stop(control: &Control) {
+pub(super) fn stop(control: &ShutdownControl) {
     if control.phase() == Phase::Running {
         notify("STOPPING=1");
     }

@@ -9,8 +9,8 @@ use log::Level;
 use mio::net::TcpListener;
 
 use super::inherit;
-use crate::net::doors::Listener;
 use crate::net::listen;
+use crate::net::listeners::Listener;
 
 /// What a client connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use socket2::SockRef;
 use super::inherit::{FDS, LENT, READY};
 use super::notify::notify;
 use super::signals::enforce_stop;
-use crate::net::control::{Control, Phase};
-use crate::net::doors::Listener;
-use crate::net::signal::Signals;
+use crate::net::listeners::Listener;
+use crate::net::shutdown::{Phase, ShutdownControl};
+use crate::net::signals::Signals;
 
 /// How long a new program may take until it serves.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ struct Legacy {
     lent: bool,
     patience: Duration,
     limit: Duration,
-    control: Arc<Control>,
+    control: Arc<ShutdownControl>,
     under_way: AtomicBool,
 }
 
@@ -44,7 +44,7 @@ struct Legacy {
 pub(super) fn on_signal(
     signals: &mut Signals,
     listeners: &[Vec<Listener>],
-    control: &Arc<Control>,
+    control: &Arc<ShutdownControl>,
     limit: Duration,
 ) -> io::Result<()> {
     let all = || listeners.iter().flatten();
@@ -53,13 +53,13 @@ pub(super) fn on_signal(
         // Asked now: after a deploy it would be the name of a deleted file.
         program: env::current_exe()?,
         arguments: env::args_os().skip(1).collect(),
-        lent: all().any(Listener::is_lent),
+        lent: all().any(Listener::is_shared),
         patience: PATIENCE,
         limit,
         control: control.clone(),
         under_way: AtomicBool::new(false),
     });
-    signals.on(&[SIGHUP, SIGUSR2], move |came| {
+    signals.register(&[SIGHUP, SIGUSR2], move |came| {
         (0..came).for_each(|_| begin(&legacy));
         None
     })

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 
 use super::stop;
-use crate::net::control::{Control, Phase};
-use crate::net::signal::Signals;
+use crate::net::shutdown::{Phase, ShutdownControl};
+use crate::net::signals::Signals;
 
 /// What workers that are not stuck need to come back, after they were told to do so at once.
 const RETURN: Duration = Duration::from_millis(500);
@@ -21,7 +21,7 @@ const FAILURE: i32 = 1;
 
 /// TERM and INT stop: the first gracefully, within `limit`, the second at once. Workers that run a handler which does not return cannot
 /// do either; then the process ends here. Where no loop is left to hear the first signal, the second one ends the process.
-pub(super) fn on_stop(signals: &mut Signals, control: &Arc<Control>, limit: Duration) -> io::Result<()> {
+pub(super) fn on_stop(signals: &mut Signals, control: &Arc<ShutdownControl>, limit: Duration) -> io::Result<()> {
     let control = control.clone();
     let mut watch = StopWatch::new(limit);
     let unheard = Arc::new(AtomicBool::new(false));
@@ -30,12 +30,12 @@ pub(super) fn on_stop(signals: &mut Signals, control: &Arc<Control>, limit: Dura
         signals.keep(flag::register_conditional_shutdown(signal, FAILURE, unheard.clone())?);
         signals.keep(flag::register(signal, unheard.clone())?);
     }
-    signals.on(&[SIGTERM, SIGINT], move |came| {
+    signals.register(&[SIGTERM, SIGINT], move |came| {
         unheard.store(false, Ordering::SeqCst);
         for _ in 0..came {
             match control.phase() {
                 Phase::Running => stop(&control),
-                Phase::Draining | Phase::Now | Phase::Ended => control.advance(Phase::Now),
+                Phase::Draining | Phase::Aborting | Phase::Ended => control.advance(Phase::Aborting),
             }
         }
         watch.left(control.phase()).map(|left| if left.is_zero() { end_process() } else { left })
@@ -44,7 +44,7 @@ pub(super) fn on_stop(signals: &mut Signals, control: &Arc<Control>, limit: Dura
 
 /// USR1: `reopen` opens logs anew.
 pub(super) fn on_reopen(signals: &mut Signals, mut reopen: impl FnMut() + Send + 'static) -> io::Result<()> {
-    signals.on(&[SIGUSR1], move |came| {
+    signals.register(&[SIGUSR1], move |came| {
         (0..came).for_each(|_| reopen());
         None
     })
@@ -52,7 +52,7 @@ pub(super) fn on_reopen(signals: &mut Signals, mut reopen: impl FnMut() + Send +
 
 /// Ends the process when this server, whose stop has begun, takes longer than `limit` to end.
 #[cfg(feature = "restart")]
-pub(super) fn enforce_stop(control: &Control, limit: Duration) {
+pub(super) fn enforce_stop(control: &ShutdownControl, limit: Duration) {
     let mut watch = StopWatch::new(limit);
     while let Some(left) = watch.left(control.phase()) {
         if left.is_zero() {
@@ -79,7 +79,7 @@ impl StopWatch {
         let limit = match phase {
             Phase::Running | Phase::Ended => return None,
             Phase::Draining => self.limit.saturating_add(RETURN),
-            Phase::Now => RETURN,
+            Phase::Aborting => RETURN,
         };
         let (_, began) = match self.since {
             Some(since) if since.0 == phase => since,
@@ -112,7 +112,7 @@ mod tests {
         let mut watch = StopWatch::new(Duration::from_secs(30));
         assert_eq!(watch.left(Phase::Running), None);
         assert!(watch.left(Phase::Draining).is_some_and(|left| left > Duration::from_secs(20)));
-        assert!(watch.left(Phase::Now).is_some_and(|left| left <= RETURN));
+        assert!(watch.left(Phase::Aborting).is_some_and(|left| left <= RETURN));
         assert_eq!(watch.left(Phase::Ended), None);
         for limit in [Duration::ZERO, Duration::MAX] {
             assert!(StopWatch::new(limit).left(Phase::Draining).is_some_and(|left| !left.is_zero()));

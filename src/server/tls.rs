@@ -1,7 +1,7 @@
 //! TLS as an option of a server.
 
 use super::Server;
-use crate::net::tls::{Cover, Tls};
+use crate::net::tls::{Tls, TlsAcceptor};
 
 impl Server {
     /// Speaks TLS on all its addresses. A connection holds some 20 KB more; the time for the handshake is that for a first request.
@@ -14,7 +14,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Server {
-        self.settings.cover = Cover(Some(tls));
+        self.settings.tls = TlsAcceptor(Some(tls));
         self
     }
 }

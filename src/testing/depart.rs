@@ -10,7 +10,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().fin = true;
-        self.conn.wake(true);
+        self.conn.mark_readable(true);
         self.work(Work::Turn);
     }
 
@@ -37,8 +37,8 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().gone = true;
-        self.conn.wake(true);
-        self.conn.lose();
+        self.conn.mark_readable(true);
+        self.conn.mark_lost();
         self.work(Work::Turn);
     }
 

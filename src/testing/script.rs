@@ -68,7 +68,7 @@ impl Write for Script {
 }
 
 impl Socket for Script {
-    fn finish_writing(&mut self) {
+    fn shutdown_write(&mut self) {
         self.finished = true;
     }
 

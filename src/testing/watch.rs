@@ -2,8 +2,8 @@
 
 use super::TestClient;
 use super::script::Script;
-use crate::net::conn::{Conn, Fate};
-use crate::net::desk::{Context, Desk};
+use crate::net::conn::{Action, Conn};
+use crate::net::tick::{Buffers, Context};
 use crate::wire::probe::Probe;
 use crate::wire::start::Start;
 use crate::wire::trace::Trace;
@@ -46,20 +46,20 @@ impl Work {
     pub(super) fn run<P: Probe>(
         self,
         conn: &mut Conn<Script>,
-        desk: &mut Desk,
+        desk: &mut Buffers,
         context: &Context<'_>,
         probe: &mut P,
-    ) -> Fate {
+    ) -> Action {
         let mut fate = match self {
-            Work::Turn => conn.turn(desk, context, probe),
+            Work::Turn => conn.run(desk, context, probe),
             Work::Expire => conn.expire(desk, context, probe),
         };
-        while fate == Fate::Again {
-            fate = conn.turn(desk, context, probe);
+        while fate == Action::Yield {
+            fate = conn.run(desk, context, probe);
         }
         if P::ON {
-            if let Fate::Gone(ending) = fate {
-                conn.tell_close(ending, 0, probe);
+            if let Action::Close(ending) = fate {
+                conn.trace_close(ending, 0, probe);
             }
             probe.rest();
         }

@@ -138,7 +138,7 @@ impl Trace {
     /// Shows with each event which line of this library told it, to read on there: a line more to write, so only if asked.
     ///
     /// ```no_run
-    /// let record = wirelight::Trace::json().sources(); // … ,"code":"src/net/conn/arrive.rs:22"}
+    /// let record = wirelight::Trace::json().sources(); // … ,"code":"src/net/conn/read.rs:22"}
     /// ```
     #[must_use]
     pub fn sources(mut self) -> Trace {

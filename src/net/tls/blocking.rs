@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Inner, RECORD};
+use super::{Inner, MAX_RECORD};
 use crate::response::duplex::Duplex;
 
 /// The cipher is locked for as long as it works, never while somebody waits for the network: a thread that reads does not keep another
@@ -12,16 +12,16 @@ use crate::response::duplex::Duplex;
 pub(super) struct Blocking {
     /// A second descriptor of the same socket: the first is behind the cipher's lock.
     socket: TcpStream,
-    cipher: Mutex<Inner>,
-    arrived: Mutex<Arrived>,
+    session: Mutex<Inner>,
+    received: Mutex<Ciphertext>,
     /// Enciphered, and not sent. What order its locks are taken in: this one or `arrived`, then the cipher.
-    owed: Mutex<Vec<u8>>,
+    unsent: Mutex<Vec<u8>>,
 }
 
 /// What was read and not yet deciphered.
-struct Arrived {
+struct Ciphertext {
     bytes: Box<[u8]>,
-    at: usize,
+    start: usize,
     end: usize,
 }
 
@@ -29,8 +29,8 @@ impl Blocking {
     pub(super) fn new(inner: Inner) -> io::Result<Blocking> {
         let socket = inner.socket.duplicate()?;
         socket.set_nonblocking(false)?;
-        let arrived = Arrived { bytes: vec![0; RECORD].into_boxed_slice(), at: 0, end: 0 };
-        Ok(Blocking { socket, cipher: Mutex::new(inner), arrived: Mutex::new(arrived), owed: Mutex::default() })
+        let arrived = Ciphertext { bytes: vec![0; MAX_RECORD].into_boxed_slice(), start: 0, end: 0 };
+        Ok(Blocking { socket, session: Mutex::new(inner), received: Mutex::new(arrived), unsent: Mutex::default() })
     }
 
     /// Sends what is owed; what does not leave within the socket's time stays owed.
@@ -49,18 +49,18 @@ impl Blocking {
 
 impl Duplex for Blocking {
     fn read(&self, into: &mut [u8]) -> io::Result<usize> {
-        let mut arrived = lock(&self.arrived);
+        let mut arrived = lock(&self.received);
         loop {
-            match lock(&self.cipher).tls.reader().read(into) {
+            match lock(&self.session).tls.reader().read(into) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 other => return other,
             }
-            if arrived.at == arrived.end {
-                (arrived.at, arrived.end) = (0, self.socket.read(&mut arrived.bytes)?);
+            if arrived.start == arrived.end {
+                (arrived.start, arrived.end) = (0, self.socket.read(&mut arrived.bytes)?);
             }
-            let mut rest = arrived.bytes.get(arrived.at..arrived.end).unwrap_or_default();
-            let mut cipher = lock(&self.cipher);
-            arrived.at += cipher.tls.read_tls(&mut rest)?;
+            let mut rest = arrived.bytes.get(arrived.start..arrived.end).unwrap_or_default();
+            let mut cipher = lock(&self.session);
+            arrived.start += cipher.tls.read_tls(&mut rest)?;
             // What the cipher has to say itself, about new keys, goes with the next bytes; on failure it is the alert.
             let failure = cipher.tls.process_new_packets().err();
             drop(cipher);
@@ -73,11 +73,11 @@ impl Duplex for Blocking {
 
     /// What is enciphered counts as written: it cannot be taken back, and leaves before anything else does.
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut owed = lock(&self.owed);
+        let mut owed = lock(&self.unsent);
         self.send(&mut owed)?;
-        let mut cipher = lock(&self.cipher);
-        let n = cipher.tls.writer().write(bytes.get(..RECORD).unwrap_or(bytes))?;
-        cipher.encipher(&mut owed)?;
+        let mut cipher = lock(&self.session);
+        let n = cipher.tls.writer().write(bytes.get(..MAX_RECORD).unwrap_or(bytes))?;
+        cipher.drain_ciphertext(&mut owed)?;
         drop(cipher);
         match self.send(&mut owed) {
             Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(error),
@@ -86,14 +86,14 @@ impl Duplex for Blocking {
     }
 
     fn flush(&self) -> io::Result<()> {
-        let mut owed = lock(&self.owed);
-        lock(&self.cipher).encipher(&mut owed)?;
+        let mut owed = lock(&self.unsent);
+        lock(&self.session).drain_ciphertext(&mut owed)?;
         self.send(&mut owed)
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if how != Shutdown::Read {
-            lock(&self.cipher).say_goodbye();
+            lock(&self.session).queue_close_notify();
             self.flush()?;
         }
         self.socket.shutdown(how)
@@ -108,7 +108,7 @@ impl Drop for Blocking {
     /// The close_notify goes out if there is room for it: nobody waits for a client that does not read.
     fn drop(&mut self) {
         if self.socket.set_nonblocking(true).is_ok() && self.flush().is_err() {
-            lock(&self.cipher).over = true; // behind half a record it would be noise
+            lock(&self.session).closed = true; // behind half a record it would be noise
         }
     }
 }

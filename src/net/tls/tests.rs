@@ -8,17 +8,17 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::*;
 use crate::app::App;
-use crate::net::conn::{Conn, Fate};
+use crate::net::conn::{Action, Conn};
 use crate::net::deadline::Millis;
-use crate::net::desk::{Context, Desk, Moment, Settings};
-use crate::net::office::Office;
-use crate::net::slots::Key;
+use crate::net::mailbox::Offload;
+use crate::net::slab::Key;
+use crate::net::tick::{Buffers, Config, Context, LoopTime};
 use crate::wire::probe::NoProbe;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
 
-fn cover() -> Cover {
-    Cover(Some(Tls::from_pem(format!("{FOLDER}cert.pem"), format!("{FOLDER}key.pem")).unwrap()))
+fn cover() -> TlsAcceptor {
+    TlsAcceptor(Some(Tls::from_pem(format!("{FOLDER}cert.pem"), format!("{FOLDER}key.pem")).unwrap()))
 }
 
 fn client() -> ClientConnection {
@@ -35,12 +35,12 @@ fn client() -> ClientConnection {
 /// A server's connection and a client of TLS, on the two ends of a socket; time passes when it is told to.
 struct Pair<'a> {
     app: &'a App,
-    settings: Settings,
+    config: Config,
     conn: Conn<Stream>,
-    desk: Desk,
-    office: Office,
+    buffers: Buffers,
+    offload: Offload,
     now: Millis,
-    fate: Fate,
+    action: Action,
     socket: UnixStream,
     tls: ClientConnection,
     received: Vec<u8>,
@@ -52,12 +52,12 @@ impl<'a> Pair<'a> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
-        let socket = cover().put_on(Stream::Unix(mio::net::UnixStream::from_std(ours))).unwrap();
+        let socket = cover().accept(Stream::Unix(mio::net::UnixStream::from_std(ours))).unwrap();
         let conn = Conn::new(socket, 1, None, 0);
-        let (desk, office, settings) = (Desk::new(), Office::default(), Settings::default());
-        let (fate, received) = (Fate::Wait, Vec::new());
+        let (buffers, offload, config) = (Buffers::new(), Offload::default(), Config::default());
+        let (action, received) = (Action::Wait, Vec::new());
         let mut pair =
-            Pair { app, settings, conn, desk, office, now: 0, fate, socket: theirs, tls: client(), received };
+            Pair { app, config, conn, buffers, offload, now: 0, action, socket: theirs, tls: client(), received };
         for _ in 0..4 {
             let flight = pair.enciphered(b"");
             pair.deliver(&flight);
@@ -78,21 +78,21 @@ impl<'a> Pair<'a> {
 
     fn deliver(&mut self, wire: &[u8]) {
         self.socket.write_all(wire).unwrap();
-        self.conn.wake(false);
-        self.work(Conn::turn::<NoProbe>);
+        self.conn.mark_readable(false);
+        self.work(Conn::run::<NoProbe>);
         while let Ok(1..) = self.tls.read_tls(&mut self.socket) {
             self.tls.process_new_packets().unwrap();
         }
         let _ = self.tls.reader().read_to_end(&mut self.received); // "would block" behind what is here
     }
 
-    fn work(&mut self, work: fn(&mut Conn<Stream>, &mut Desk, &Context<'_>, &mut NoProbe) -> Fate) {
-        let moment = Moment::at(self.now, None, false, &self.settings.timeouts);
-        let (app, office, settings) = (self.app, &self.office, &self.settings);
-        let context = Context { app, key: Key { index: 0, generation: 0 }, office, settings, moment: &moment };
+    fn work(&mut self, work: fn(&mut Conn<Stream>, &mut Buffers, &Context<'_>, &mut NoProbe) -> Action) {
+        let time = LoopTime::at(self.now, None, false, &self.config.timeouts);
+        let (app, offload, config) = (self.app, &self.offload, &self.config);
+        let context = Context { app, key: Key { index: 0, generation: 0 }, offload, config, time: &time };
         for _ in 0..100 {
-            self.fate = work(&mut self.conn, &mut self.desk, &context, &mut NoProbe);
-            if self.fate != Fate::Again {
+            self.action = work(&mut self.conn, &mut self.buffers, &context, &mut NoProbe);
+            if self.action != Action::Yield {
                 return;
             }
         }
@@ -101,9 +101,9 @@ impl<'a> Pair<'a> {
 
     fn advance(&mut self, seconds: u64) {
         self.now += seconds * 1000;
-        let moment = Moment::at(self.now, None, false, &self.settings.timeouts);
-        let (app, office, settings) = (self.app, &self.office, &self.settings);
-        let context = Context { app, key: Key { index: 0, generation: 0 }, office, settings, moment: &moment };
+        let time = LoopTime::at(self.now, None, false, &self.config.timeouts);
+        let (app, offload, config) = (self.app, &self.offload, &self.config);
+        let context = Context { app, key: Key { index: 0, generation: 0 }, offload, config, time: &time };
         if self.conn.deadline(&context) <= self.now {
             self.work(Conn::expire::<NoProbe>);
         }
@@ -146,17 +146,17 @@ fn a_record_that_does_not_get_whole_has_the_time_of_a_head() {
         pair.deliver(&whole);
         assert!(std::mem::take(&mut pair.received).ends_with(b"ok"));
         pair.advance(14);
-        assert_eq!(pair.fate, Fate::Wait, "idle connections have 15 s");
+        assert_eq!(pair.action, Action::Wait, "idle connections have 15 s");
     }
     let part = pair.enciphered(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     for byte in part[..9].chunks(1) {
         pair.deliver(byte);
         pair.advance(1);
-        assert_eq!(pair.fate, Fate::Wait);
+        assert_eq!(pair.action, Action::Wait);
     }
     pair.deliver(&part[9..10]);
     pair.advance(1);
-    assert!(matches!(pair.fate, Fate::Gone(_)), "a byte a second keeps no connection");
+    assert!(matches!(pair.action, Action::Close(_)), "a byte a second keeps no connection");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_the_socket_took_of_a_record_counts_as_sent() {
     ours.set_nonblocking(true).unwrap();
     theirs.set_nonblocking(true).unwrap();
     let mut theirs = theirs;
-    let Ok(Stream::Tls(mut server)) = cover().put_on(Stream::Unix(mio::net::UnixStream::from_std(ours))) else {
+    let Ok(Stream::Tls(mut server)) = cover().accept(Stream::Unix(mio::net::UnixStream::from_std(ours))) else {
         panic!("a cover that does not cover");
     };
     let mut tls = client();
@@ -179,14 +179,14 @@ fn what_the_socket_took_of_a_record_counts_as_sent() {
         }
     }
     assert!(!tls.is_handshaking());
-    server.departed(0);
+    server.take_sent(0);
     let body = vec![b'x'; 1 << 20];
     let (mut written, mut departed, mut taken) = (0, 0, 0);
     while let Ok(n) = server.write(&body) {
         written += n;
-        departed += server.departed(n);
+        departed += server.take_sent(n);
     }
-    departed += server.departed(0);
+    departed += server.take_sent(0);
     let mut wire = vec![0; 1 << 20];
     while let Ok(n @ 1..) = theirs.read(&mut wire) {
         taken += n;

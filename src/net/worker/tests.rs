@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use mio::Events;
 
-use super::{EVENTS, Estate, RUNS_A_TURN, Worker};
+use super::{EVENT_CAPACITY, MAX_RUNS_PER_TICK, Worker, WorkerParts};
 use crate::App;
 use crate::events::{Broadcast, Event as Message};
-use crate::net::control::Control;
-use crate::net::desk::Settings;
-use crate::net::doors::Listener;
+use crate::net::listeners::Listener;
 use crate::net::pool::Pool;
+use crate::net::shutdown::ShutdownControl;
+use crate::net::tick::Config;
 use crate::wire::probe::{Event, Outcome, Probe};
 
 /// Turns until the test fails instead of waiting on.
@@ -56,23 +56,23 @@ struct Loop {
 
 impl Loop {
     fn new(app: App) -> Loop {
-        Loop::with(app, Settings::default())
+        Loop::with(app, Config::default())
     }
 
-    fn with(app: App, settings: Settings) -> Loop {
+    fn with(app: App, config: Config) -> Loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let listener = mio::net::TcpListener::from_std(listener);
-        let estate = Estate {
+        let parts = WorkerParts {
             listeners: vec![Listener::Tcp { listener, lent: false }],
             opened: 0,
             signals: Arc::default(),
             probe: Count::default(),
         };
-        let (app, control) = (Arc::new(app), Arc::new(Control::default()));
-        let worker = Worker::new(estate, app, settings, 1_000, Pool::new(1, 8), control).unwrap();
-        Loop { worker, events: Events::with_capacity(EVENTS), address }
+        let (app, control) = (Arc::new(app), Arc::new(ShutdownControl::default()));
+        let worker = Worker::new(parts, app, config, 1_000, Pool::new(1, 8), control).unwrap();
+        Loop { worker, events: Events::with_capacity(EVENT_CAPACITY), address }
     }
 
     /// A client that has come in.
@@ -108,7 +108,7 @@ impl Loop {
 
     /// Nobody stands in the queue twice.
     fn check(&mut self) {
-        let mut keys: Vec<_> = self.worker.again.iter().map(|key| (key.index, key.generation)).collect();
+        let mut keys: Vec<_> = self.worker.runnable.iter().map(|key| (key.index, key.generation)).collect();
         let all = keys.len();
         keys.sort_unstable();
         keys.dedup();
@@ -186,7 +186,7 @@ fn events_for_a_connection_that_yielded_do_not_multiply_its_turns() {
         let before: Vec<_> = (1..=8).map(|number| looped.traffic(number).read).collect();
         looped.step();
         looped.check();
-        assert!(looped.worker.again.len() <= 8);
+        assert!(looped.worker.runnable.len() <= 8);
         for (number, before) in (1..=8).zip(before) {
             let read = looped.traffic(number).read - before;
             assert!(read <= 2 * 64 * 1024, "connection {number} read {read} bytes in a turn of the loop");
@@ -212,14 +212,14 @@ fn an_event_for_a_crowd_is_sent_a_few_subscribers_at_a_time() {
             subscriber
         })
         .collect();
-    looped.until("all wait", |worker| worker.again.is_empty() && worker.mail.is_empty());
+    looped.until("all wait", |worker| worker.runnable.is_empty() && worker.completions.is_empty());
     let sent = |worker: &Worker<Count>| worker.probe.0.iter().skip(2).map(|traffic| traffic.writes).sum::<usize>();
     let before = sent(&looped.worker);
     hub.send(Message::data("for all"));
     neighbour.write_all(GET).unwrap();
     looped.step();
     assert_eq!(looped.traffic(1).writes, 1, "the neighbour is answered in the first turn");
-    assert_eq!(sent(&looped.worker) - before, RUNS_A_TURN, "and a few subscribers have the event");
+    assert_eq!(sent(&looped.worker) - before, MAX_RUNS_PER_TICK, "and a few subscribers have the event");
     looped.until("all have it", |worker| sent(worker) == before + CROWD);
     for mut subscriber in crowd {
         subscriber.set_nonblocking(false).unwrap();
@@ -242,8 +242,8 @@ fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
     app.post("/", |req| req.body().len().to_string());
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
     let tls = crate::Tls::from_pem(format!("{folder}/cert.pem"), format!("{folder}/key.pem")).unwrap();
-    let cover = crate::net::tls::Cover(Some(tls));
-    let mut looped = Loop::with(app, Settings { cover, ..Settings::default() });
+    let cover = crate::net::tls::TlsAcceptor(Some(tls));
+    let mut looped = Loop::with(app, Config { tls: cover, ..Config::default() });
     let mut greedy = looped.client();
     let mut client = tls_client(folder);
     for _ in 0..PATIENCE {

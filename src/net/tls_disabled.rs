@@ -8,14 +8,14 @@ use crate::response::upgraded::Upgraded;
 
 /// What sockets are wrapped in: nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cover(Option<Infallible>);
+pub(crate) struct TlsAcceptor(Option<Infallible>);
 
-impl Cover {
+impl TlsAcceptor {
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    pub(crate) fn put_on(&self, socket: Stream) -> io::Result<Stream> {
+    pub(crate) fn accept(&self, socket: Stream) -> io::Result<Stream> {
         match self.0 {
             None => Ok(socket),
             Some(never) => Ok(Stream::Tls(TlsStream(never))),
@@ -26,15 +26,15 @@ impl Cover {
 pub(crate) struct TlsStream(Infallible);
 
 impl TlsStream {
-    pub(crate) fn under(&self) -> &Stream {
+    pub(crate) fn inner(&self) -> &Stream {
         match self.0 {}
     }
 
-    pub(crate) fn under_mut(&mut self) -> &mut Stream {
+    pub(crate) fn inner_mut(&mut self) -> &mut Stream {
         match self.0 {}
     }
 
-    pub(crate) fn hand_over(self) -> io::Result<Upgraded> {
+    pub(crate) fn into_upgraded(self) -> io::Result<Upgraded> {
         match self.0 {}
     }
 }
@@ -56,7 +56,7 @@ impl Write for TlsStream {
 }
 
 impl Socket for TlsStream {
-    fn finish_writing(&mut self) {
+    fn shutdown_write(&mut self) {
         match self.0 {}
     }
 

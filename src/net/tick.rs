@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::conn::Completion;
+use super::conn::SentTracker;
 use super::deadline::{Millis, Timeouts, after, millis};
-use super::office::Office;
-use super::slots::Key;
-use super::tls::Cover;
+use super::mailbox::Offload;
+use super::slab::Key;
+use super::tls::TlsAcceptor;
 use crate::app::App;
 use crate::http1::encode::Opening;
 use crate::http1::head::Head;
@@ -16,40 +16,40 @@ use crate::response::Response;
 use crate::routing::callsite::Callsite;
 
 /// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
-pub(crate) const SCRATCH: usize = 32 * 1024;
+pub(crate) const READ_BUFFER: usize = 32 * 1024;
 
 /// Room for answers from the start. A buffer that first grows amid a crowd lies behind the crowd's memory in the heap, and none of
 /// that goes back to the system while something lies behind it.
-const OUTPUT: usize = 4 * 1024;
+const INITIAL_OUTPUT: usize = 4 * 1024;
 
 /// What all connections of a worker share for the moment in which they are worked on.
-pub(crate) struct Desk {
+pub(crate) struct Buffers {
     pub(crate) scratch: Box<[u8]>,
     pub(crate) head: Head,
-    pub(crate) tools: Tools,
+    pub(crate) out: ResponseBuffers,
 }
 
 /// The part of the desk that answers are made with.
-pub(crate) struct Tools {
+pub(crate) struct ResponseBuffers {
     pub(crate) response: Response,
     pub(crate) output: Vec<u8>,
-    pub(crate) opening: Opening,
+    pub(crate) prefix: Opening,
     /// What was decided on the head of the request at hand, while its body is received.
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) decision: Option<HeadDecision>,
     /// The responses in `output`, as far as somebody wants to know when they are out.
-    pub(crate) completions: Vec<Completion>,
+    pub(crate) sent: Vec<SentTracker>,
     /// The handler whose response has a body that is made while it is sent.
-    pub(crate) maker: Option<Callsite>,
+    pub(crate) handler: Option<Callsite>,
     /// Since when the request at hand has been on its way, if it came in parts.
     pub(crate) began: Option<Millis>,
 }
 
 /// What the application decided on a head.
-pub(crate) enum Verdict {
+pub(crate) enum HeadDecision {
     /// The handler may run, with the values that hooks and guards left.
-    Passed(Admitted),
+    Admitted(Admitted),
     /// This response stands, and the rest of a small body is discarded before it leaves, so that the connection may stay.
-    Answered(Box<Response>),
+    Responded(Box<Response>),
 }
 
 /// What a connection has to know and cannot change.
@@ -57,62 +57,62 @@ pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
     /// The connection's place in its worker's table: where results from other threads find it.
     pub(crate) key: Key,
-    pub(crate) office: &'a Office,
-    pub(crate) settings: &'a Settings,
-    pub(crate) moment: &'a Moment,
+    pub(crate) offload: &'a Offload,
+    pub(crate) config: &'a Config,
+    pub(crate) time: &'a LoopTime,
 }
 
 /// What a worker, and so each of its connections, is told once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
+pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     /// At a graceful stop, how long everything goes on while load balancers are told.
     pub(crate) lame_duck: Duration,
     /// What the sockets of new connections are wrapped in.
-    pub(crate) cover: Cover,
+    pub(crate) tls: TlsAcceptor,
 }
 
 /// What holds for one turn of the loop.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moment {
+pub(crate) struct LoopTime {
     pub(crate) now: Millis,
     /// Until when a connection may stay idle whose last sign of life is now.
     pub(crate) idle_until: Millis,
     /// A connection that was opened before this has been kept long enough; when the server is stopping, every one.
-    pub(crate) oldest: Millis,
+    pub(crate) max_age_cutoff: Millis,
     /// Since when the server has been stopping: every answer is now a connection's last.
     pub(crate) draining: Option<Millis>,
     /// Whether the handlers of this turn are timed.
-    pub(crate) watching: bool,
+    pub(crate) timing_handlers: bool,
     /// Whether bursts of requests are bounded by time too. Not in virtual time.
-    pub(crate) paced: bool,
+    pub(crate) time_sliced: bool,
 }
 
-impl Moment {
+impl LoopTime {
     /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
-    pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> Moment {
+    pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> LoopTime {
         let idle_until = match draining {
             Some(began) => after(began, timeouts.drain_idle),
-            None if crowded => after(now, timeouts.keep_alive_crowded),
+            None if crowded => after(now, timeouts.keep_alive_near_limit),
             None => after(now, timeouts.keep_alive),
         };
         let oldest = if draining.is_some() { Millis::MAX } else { now.saturating_sub(millis(timeouts.max_age)) };
-        Moment { now, idle_until, oldest, draining, watching: false, paced: false }
+        LoopTime { now, idle_until, max_age_cutoff: oldest, draining, timing_handlers: false, time_sliced: false }
     }
 }
 
-impl Desk {
-    pub(crate) fn new() -> Desk {
-        let tools = Tools {
+impl Buffers {
+    pub(crate) fn new() -> Buffers {
+        let out = ResponseBuffers {
             response: Response::with_capacity(),
-            output: Vec::with_capacity(OUTPUT),
-            opening: Opening::at(SystemTime::now()),
-            verdict: None,
-            completions: Vec::new(),
+            output: Vec::with_capacity(INITIAL_OUTPUT),
+            prefix: Opening::at(SystemTime::now()),
+            decision: None,
+            sent: Vec::new(),
             began: None,
-            maker: None,
+            handler: None,
         };
-        Desk { scratch: vec![0; SCRATCH].into_boxed_slice(), head: Head::default(), tools }
+        Buffers { scratch: vec![0; READ_BUFFER].into_boxed_slice(), head: Head::default(), out }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 use socket2::Socket;
 
-use super::office::wake;
+use super::mailbox::wake;
 
 /// What all workers of a server look at once a turn.
 #[derive(Debug, Default)]
-pub(crate) struct Control {
+pub(crate) struct ShutdownControl {
     phase: AtomicU8,
     /// Another process serves the same listeners.
     successor: AtomicBool,
@@ -24,12 +24,12 @@ pub(crate) struct Control {
 pub(crate) enum Phase {
     Running,
     Draining,
-    Now,
+    Aborting,
     /// All workers have come back.
     Ended,
 }
 
-impl Control {
+impl ShutdownControl {
     /// Adds a worker's waker. A server that was told to stop before it ran wakes up at once.
     pub(crate) fn add(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
@@ -53,7 +53,7 @@ impl Control {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Running,
             1 => Phase::Draining,
-            2 => Phase::Now,
+            2 => Phase::Aborting,
             _ => Phase::Ended,
         }
     }
@@ -82,7 +82,7 @@ impl Control {
 }
 
 #[cfg(feature = "restart")]
-impl Control {
+impl ShutdownControl {
     /// Keeps these listeners open, beside the workers that have them, until the server stops.
     pub(crate) fn keep(&self, listeners: Vec<Socket>) {
         *self.listeners() = listeners;

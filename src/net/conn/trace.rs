@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use percent_encoding::percent_decode;
 
-use super::ear::Ear;
+use super::observer::ProbeObserver;
 use super::{Conn, outcome};
 use crate::app::route::Route;
 use crate::http1::connection::Event as Received;
@@ -15,8 +15,8 @@ use crate::http1::head::Head;
 use crate::http1::method::Method;
 use crate::http1::states::{Recv, Send};
 use crate::net::deadline::{Millis, NEVER};
-use crate::net::desk::Context;
 use crate::net::socket::Socket;
+use crate::net::tick::Context;
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
@@ -29,14 +29,14 @@ const NEAR_MISSES: usize = 5;
 impl<S: Socket> Conn<S> {
     /// What a read came to.
     #[track_caller]
-    pub(super) fn tell_read<P: Probe>(&self, result: &io::Result<usize>, scratch: &[u8], probe: &mut P) {
+    pub(super) fn trace_read<P: Probe>(&self, result: &io::Result<usize>, scratch: &[u8], probe: &mut P) {
         let data = scratch.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnRecv { outcome: outcome(result), data });
     }
 
     /// What a write came to.
     #[track_caller]
-    pub(super) fn tell_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
+    pub(super) fn trace_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
         let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnSend { want: bytes.len(), outcome: outcome(result), data });
     }
@@ -52,15 +52,15 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Result<Received, Reject> {
         let before = self.http.states().0;
-        let received = self.http.receive(bytes, head, &context.settings.limits);
+        let received = self.http.receive(bytes, head, &context.config.limits);
         if P::ON {
-            self.tell_received(before, &received, bytes, head, probe);
+            self.trace_received(before, &received, bytes, head, probe);
         }
         received
     }
 
     #[track_caller]
-    fn tell_received<P: Probe>(
+    fn trace_received<P: Probe>(
         &self,
         before: Recv,
         received: &Result<Received, Reject>,
@@ -81,27 +81,27 @@ impl<S: Socket> Conn<S> {
         match received {
             Ok(Received::Head) => {
                 probe.event(self.id, Event::ParseHead { head, bytes });
-                self.tell_stand(probe);
+                self.trace_states(probe);
                 probe.event(self.id, Event::BodyPlan { body: self.http.plan() });
             }
             Ok(Received::End) => {
                 probe.event(self.id, Event::BodyCame { length: self.http.body().len() });
-                self.tell_stand(probe);
+                self.trace_states(probe);
             }
-            _ => self.tell_stand(probe),
+            _ => self.trace_states(probe),
         }
     }
 
     /// Where the protocol stands.
     #[track_caller]
-    pub(super) fn tell_stand<P: Probe>(&self, probe: &mut P) {
+    pub(super) fn trace_states<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
         probe.event(self.id, Event::Stand { recv, send });
     }
 
     /// Answers as the application does when nobody listens, and tells of the routes tried and of what runs.
     #[track_caller]
-    pub(super) fn handle_told<'a, P: Probe>(
+    pub(super) fn handle_traced<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
         response: &mut Response,
@@ -109,8 +109,8 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> bool {
         let told = request.is_admitted(); // when the head was here
-        let found = if told { context.app.find(request).ok() } else { self.tell_routing(request, context, probe) };
-        let handled = context.app.handle_observed(request, response, &mut Ear { connection: self.id, probe });
+        let found = if told { context.app.find(request).ok() } else { self.trace_routing(request, context, probe) };
+        let handled = context.app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
             probe.event(self.id, Event::HandlerStart { handler: Handler { name, place }, blocking: true });
@@ -120,7 +120,7 @@ impl<S: Socket> Conn<S> {
 
     /// Which route it is, and for a reader what speaks against each of the others. The router tries none of those: it is timed alone.
     #[track_caller]
-    pub(super) fn tell_routing<'a, P: Probe>(
+    pub(super) fn trace_routing<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
         context: &Context<'a>,
@@ -164,15 +164,15 @@ impl<S: Socket> Conn<S> {
 
     /// What came is no request, or too much of one.
     #[track_caller]
-    pub(super) fn tell_refused<P: Probe>(&self, reject: Reject, context: &Context<'_>, probe: &mut P) {
-        let limit = self.http.breach(reject.fault, &context.settings.limits);
+    pub(super) fn trace_rejected<P: Probe>(&self, reject: Reject, context: &Context<'_>, probe: &mut P) {
+        let limit = self.http.breach(reject.fault, &context.config.limits);
         probe.event(self.id, Event::Refused { reject, limit });
-        self.tell_stand(probe);
+        self.trace_states(probe);
     }
 
     /// The head of an answer is in the output, behind `waiting` bytes that have yet to leave.
     #[track_caller]
-    pub(super) fn tell_head<P: Probe>(
+    pub(super) fn trace_response_head<P: Probe>(
         &self,
         output: &[u8],
         waiting: usize,
@@ -191,15 +191,22 @@ impl<S: Socket> Conn<S> {
 
     /// An answer is complete, but for what of it waits in the output.
     #[track_caller]
-    pub(super) fn tell_answered<P: Probe>(&self, keep: bool, last: bool, closes: bool, pending: usize, probe: &mut P) {
-        self.tell_stand(probe);
+    pub(super) fn trace_response_complete<P: Probe>(
+        &self,
+        keep: bool,
+        last: bool,
+        closes: bool,
+        pending: usize,
+        probe: &mut P,
+    ) {
+        self.trace_states(probe);
         probe.event(self.id, Event::Answered { keep, last, closes, pending });
     }
 
     /// When the connection's patience ends.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn tell_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
+    pub(crate) fn trace_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
         if P::ON {
             let due = if deadline == NEVER { Due::Never } else { Due::In(deadline.saturating_sub(now)) };
             probe.event(self.id, Event::ConnTimer { timer: self.timer(), due });
@@ -209,7 +216,7 @@ impl<S: Socket> Conn<S> {
     /// The kernel wakes the worker for this connection.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn tell_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
+    pub(crate) fn trace_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
         if P::ON {
             probe.event(self.id, Event::ConnInterest { readable, writable: true });
         }
@@ -217,8 +224,8 @@ impl<S: Socket> Conn<S> {
 
     /// It is over. `unread`: bytes that are still in the kernel.
     #[track_caller]
-    pub(crate) fn tell_close<P: Probe>(&self, ending: Ending, unread: usize, probe: &mut P) {
-        self.tell_stand(probe);
+    pub(crate) fn trace_close<P: Probe>(&self, ending: Ending, unread: usize, probe: &mut P) {
+        self.trace_states(probe);
         probe.event(self.id, Event::Closed { ending, unread });
     }
 }

@@ -3,17 +3,17 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::completion::note_begin;
-use super::ear::Ear;
-use super::later::Exchange;
-use super::{Conn, Fate, Stage};
+use super::blocking::OwnedRequest;
+use super::observer::ProbeObserver;
+use super::sent_tracker::set_start;
+use super::{Action, Conn, ConnState};
 use crate::app::Admission;
 use crate::http1::encode;
 use crate::http1::fault::{Fault, Reject};
 use crate::http1::head::Head;
-use crate::net::desk::{Context, Desk, Tools, Verdict};
-use crate::net::office::Letter;
+use crate::net::mailbox::Completion;
 use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
 use crate::request::body_reader::Pipe;
 use crate::response::Response;
@@ -22,33 +22,33 @@ use crate::wire::probe::{Ending, Event, Probe};
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
 const SMALL_BODY: u64 = 64 * 1024;
 /// Reads of one connection before the others get their turn.
-const READS_A_TURN: usize = 4;
+const MAX_BODY_READS_PER_RUN: usize = 4;
 
 /// A body on its way in.
-pub(super) struct Intake {
+pub(super) struct BodyFeed {
     pub(super) pipe: Arc<Pipe>,
     /// The client waits for our word before it sends (RFC 9110 §10.1.1). It gets it when the handler begins to read.
-    owes_continue: bool,
+    continue_pending: bool,
     /// There is room: what keeps us waiting is the client.
-    flows: bool,
+    wants_data: bool,
     /// Why the rest will not come.
     refused: Option<Reject>,
     /// The request, of which the pool has the other share.
-    pub(super) exchange: Option<Arc<Exchange>>,
+    pub(super) request: Option<Arc<OwnedRequest>>,
 }
 
 /// The connection is gone, and the reader learns it.
-impl Drop for Intake {
+impl Drop for BodyFeed {
     fn drop(&mut self) {
         self.pipe.fail(ErrorKind::ConnectionAborted, "the client has left");
     }
 }
 
-impl Intake {
-    pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> Intake {
-        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
-        let pipe = Pipe::new(Arc::new(move || mailbox.post(Letter::More(key))));
-        Intake { pipe, owes_continue, flows: false, refused: None, exchange: None }
+impl BodyFeed {
+    pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> BodyFeed {
+        let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
+        let pipe = Pipe::new(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
+        BodyFeed { pipe, continue_pending: owes_continue, wants_data: false, refused: None, request: None }
     }
 }
 
@@ -60,34 +60,34 @@ impl<S: Socket> Conn<S> {
         &mut self,
         bytes: &[u8],
         head: &Head,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
         let waits = self.http.awaits_continue(bytes, head);
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
-        if let Some(began) = tools.began {
-            note_begin(&mut request, began, context);
+        if let Some(began) = out.began {
+            set_start(&mut request, began, context);
         }
-        tools.response.reset();
+        out.response.reset();
         let found = context.app.find(&mut request);
         if P::ON && probe.hears() && context.app.has_head_hooks(found) {
-            self.tell_routing(&mut request, context, probe);
+            self.trace_routing(&mut request, context, probe);
         }
-        let mut ear = Ear { connection: self.id, probe: &mut *probe };
-        let admission = context.app.admit(found, &mut request, &mut tools.response, &mut ear);
-        self.follow(admission, waits, bytes, head, tools, context, probe)
+        let mut observer = ProbeObserver { connection: self.id, probe: &mut *probe };
+        let admission = context.app.admit(found, &mut request, &mut out.response, &mut observer);
+        self.apply_admission(admission, waits, bytes, head, out, context, probe)
     }
 
     /// Does what the application said of the head.
     #[expect(clippy::too_many_arguments, reason = "those of `admit`, and what came of it")]
-    pub(super) fn follow<P: Probe>(
+    pub(super) fn apply_admission<P: Probe>(
         &mut self,
         admission: Admission,
         waits: bool,
         bytes: &[u8],
         head: &Head,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
@@ -96,26 +96,26 @@ impl<S: Socket> Conn<S> {
         }
         let (limit, streams) = match admission {
             Admission::Offload(_) if !self.body_is_here(bytes) => {
-                self.stage = Stage::Undecided;
+                self.state = ConnState::CheckingHead;
                 return Some(None);
             }
-            Admission::Offload(limit) => (limit.unwrap_or(context.settings.limits.body), false),
-            Admission::Responded => return self.answer_early(waits, tools, context, probe),
+            Admission::Offload(limit) => (limit.unwrap_or(context.config.limits.body), false),
+            Admission::Responded => return self.respond_early(waits, out, context, probe),
             Admission::Buffered(limit, admitted) => {
-                tools.verdict = admitted.map(Verdict::Passed);
-                (limit.unwrap_or(context.settings.limits.body), false)
+                out.decision = admitted.map(HeadDecision::Admitted);
+                (limit.unwrap_or(context.config.limits.body), false)
             }
             // In a test without threads the whole body comes first.
-            Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.office.elsewhere.is_some()),
+            Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.offload.pool.is_some()),
         };
         if let Err(reject) = self.http.admit(limit, head) {
-            return Some(self.refuse(reject, head, bytes, tools, context, probe));
+            return Some(self.reject(reject, head, bytes, out, context, probe));
         }
         if streams {
-            return Some(self.answer(bytes, head, tools, context, probe));
+            return Some(self.respond(bytes, head, out, context, probe));
         }
         if waits {
-            tools.output.extend_from_slice(encode::CONTINUE);
+            out.output.extend_from_slice(encode::CONTINUE);
         }
         None
     }
@@ -123,122 +123,122 @@ impl<S: Socket> Conn<S> {
     /// The response stands before the body is here. A small body that the client sends anyway is received first and discarded, and
     /// the connection may stay. No other is waited for: this response is the last (RFC 9112 §9.3), and the client may send on while it
     /// reads it (§9.6).
-    fn answer_early<P: Probe>(
+    fn respond_early<P: Probe>(
         &mut self,
         waits: bool,
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
         if !waits && self.http.admit_if_short(SMALL_BODY) {
-            tools.verdict = Some(Verdict::Answered(Box::new(std::mem::take(&mut tools.response))));
+            out.decision = Some(HeadDecision::Responded(Box::new(std::mem::take(&mut out.response))));
             return None;
         }
-        Some(self.encode(tools, false, context, probe))
+        Some(self.encode(out, false, context, probe))
     }
 
     /// A response that stood when the head was here leaves when the body is, or will not be.
     #[cold]
-    pub(super) fn answer_late<P: Probe>(
+    pub(super) fn respond_late<P: Probe>(
         &mut self,
         response: Response,
         bytes: &[u8],
-        tools: &mut Tools,
+        out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        tools.response = response;
+        out.response = response;
         let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
-        self.encode(tools, last, context, probe)
+        self.encode(out, last, context, probe)
     }
 
     /// Moves what is here into the pipe, and reads on while there is room in it.
-    pub(super) fn take_in<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        for _ in 0..READS_A_TURN {
-            let Some(held) = &mut self.held else { return Fate::Wait };
-            let Some(intake) = &mut held.intake else { return Fate::Wait };
-            intake.flows = self.http.expects_body() && intake.pipe.has_capacity();
-            if !intake.flows {
-                self.note_progress(0, context);
-                return Fate::Wait;
+    pub(super) fn pump<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        for _ in 0..MAX_BODY_READS_PER_RUN {
+            let Some(buffered) = &mut self.buffered else { return Action::Wait };
+            let Some(feed) = &mut buffered.body_feed else { return Action::Wait };
+            feed.wants_data = self.http.expects_body() && feed.pipe.has_capacity();
+            if !feed.wants_data {
+                self.record_progress(0, context);
+                return Action::Wait;
             }
-            if std::mem::take(&mut intake.owes_continue) {
-                held.output.extend_from_slice(encode::CONTINUE);
+            if std::mem::take(&mut feed.continue_pending) {
+                buffered.output.extend_from_slice(encode::CONTINUE);
                 if P::ON {
                     probe.event(self.id, Event::ReqContinue { sent: true });
                 }
-                if let Some(fate) = self.flush_held(context, probe) {
-                    return fate;
+                if let Some(action) = self.flush_buffered(context, probe) {
+                    return action;
                 }
             }
             // Before it is fed, while what came with the head is still here to be counted.
-            self.note_progress(0, context);
-            let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
-            self.feed(desk.scratch.get(..fresh).unwrap_or_default(), context);
-            self.note_read(fresh, context); // bounded by its pipe
+            self.record_progress(0, context);
+            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(Ending::Broken) };
+            self.feed(buffers.scratch.get(..fresh).unwrap_or_default(), context);
+            self.record_read(fresh, context); // bounded by its pipe
             if !self.readable && self.http.expects_body() {
-                return Fate::Wait;
+                return Action::Wait;
             }
         }
-        Fate::Again
+        Action::Yield
     }
 
     /// Decodes what came, and passes it on.
     fn feed(&mut self, fresh: &[u8], context: &Context<'_>) {
-        let Some(held) = &mut self.held else { return };
-        held.append(fresh);
-        let bytes = held.input.get_mut(held.at..).unwrap_or_default();
-        let refused = match self.http.receive_part(bytes, &context.settings.limits) {
+        let Some(buffered) = &mut self.buffered else { return };
+        buffered.append(fresh);
+        let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
+        let refused = match self.http.receive_part(bytes, &context.config.limits) {
             Ok(part) => {
-                if let Some(intake) = &held.intake {
-                    intake.pipe.push(bytes.get(part.data).unwrap_or_default());
+                if let Some(feed) = &buffered.body_feed {
+                    feed.pipe.push(bytes.get(part.data).unwrap_or_default());
                     if !self.http.expects_body() {
-                        intake.pipe.finish();
+                        feed.pipe.finish();
                     }
                 }
-                held.at += part.taken;
+                buffered.start += part.taken;
                 let broken_off = self.eof && self.http.expects_body();
-                broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.settings.limits).err())
+                broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.config.limits).err())
             }
             Err(reject) => Some(Some(reject)),
         };
         if let Some(reject) = refused.flatten() {
-            self.break_intake(reject);
+            self.fail_body(reject);
         }
     }
 
     /// The body came too slowly, or not at all.
-    pub(super) fn starve(&mut self, late: Fault, context: &Context<'_>) -> Fate {
-        if let Some(reject) = self.http.expire(&[], &mut Head::default(), &context.settings.limits, late) {
-            self.break_intake(reject);
+    pub(super) fn time_out_body(&mut self, late: Fault, context: &Context<'_>) -> Action {
+        if let Some(reject) = self.http.expire(&[], &mut Head::default(), &context.config.limits, late) {
+            self.fail_body(reject);
         }
-        Fate::Wait
+        Action::Wait
     }
 
     /// The rest will not come: the handler's next read says so, and its answer will be the refusal, unless it has given another one
     /// already.
-    fn break_intake(&mut self, reject: Reject) {
-        let Some(held) = &mut self.held else { return };
-        (held.input, held.at) = (Vec::new(), 0);
-        let Some(intake) = &mut held.intake else { return };
-        if intake.exchange.as_ref().is_some_and(|exchange| exchange.claim()) {
-            intake.refused = Some(reject);
+    fn fail_body(&mut self, reject: Reject) {
+        let Some(buffered) = &mut self.buffered else { return };
+        (buffered.input, buffered.start) = (Vec::new(), 0);
+        let Some(feed) = &mut buffered.body_feed else { return };
+        if feed.request.as_ref().is_some_and(|request| request.claim()) {
+            feed.refused = Some(reject);
         }
         let kind = match reject.fault {
             Fault::EndedEarly => ErrorKind::UnexpectedEof,
             Fault::BodyTimeout | Fault::BodyTooSlow => ErrorKind::TimedOut,
             _ => ErrorKind::InvalidData,
         };
-        intake.pipe.fail(kind, reject.fault.row().sentence);
+        feed.pipe.fail(kind, reject.fault.row().sentence);
     }
 
     /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head
     /// of the answer it would be noise in its body.
-    pub(super) fn reads_on<P: Probe>(&mut self, answer: &Response, output: &mut Vec<u8>, probe: &mut P) -> bool {
-        let intake = self.held.as_mut().and_then(|held| held.intake.as_mut());
-        let Some(intake) = intake.filter(|intake| answer.is_stream() && intake.refused.is_none()) else { return false };
-        let reads_on = self.http.expects_body() && intake.pipe.is_detached();
-        if reads_on && std::mem::take(&mut intake.owes_continue) {
+    pub(super) fn keeps_reading<P: Probe>(&mut self, answer: &Response, output: &mut Vec<u8>, probe: &mut P) -> bool {
+        let feed = self.buffered.as_mut().and_then(|buffered| buffered.body_feed.as_mut());
+        let Some(feed) = feed.filter(|feed| answer.is_stream() && feed.refused.is_none()) else { return false };
+        let reads_on = self.http.expects_body() && feed.pipe.is_detached();
+        if reads_on && std::mem::take(&mut feed.continue_pending) {
             output.extend_from_slice(encode::CONTINUE);
             if P::ON {
                 probe.event(self.id, Event::ReqContinue { sent: true });
@@ -248,23 +248,23 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
-    pub(super) fn end_intake(&mut self, context: &Context<'_>) -> Option<(Reject, Arc<Exchange>)> {
-        let held = self.held.as_mut()?;
-        let mut intake = held.intake.take()?;
+    pub(super) fn end_body(&mut self, context: &Context<'_>) -> Option<(Reject, Arc<OwnedRequest>)> {
+        let buffered = self.buffered.as_mut()?;
+        let mut feed = buffered.body_feed.take()?;
         if self.http.expects_body() {
-            let bytes = held.input.get_mut(held.at..).unwrap_or_default();
-            let part = self.http.receive_part(bytes, &context.settings.limits);
-            held.at += part.map_or(0, |part| part.taken);
+            let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
+            let part = self.http.receive_part(bytes, &context.config.limits);
+            buffered.start += part.map_or(0, |part| part.taken);
         }
-        held.input.drain(..held.at.min(held.input.len()));
-        held.at = 0;
-        intake.refused.zip(intake.exchange.take())
+        buffered.input.drain(..buffered.start.min(buffered.input.len()));
+        buffered.start = 0;
+        feed.refused.zip(feed.request.take())
     }
 
     /// Whether the client is what we wait for.
-    pub(super) fn flows_in(&self) -> bool {
-        let intake = self.held.as_ref().and_then(|held| held.intake.as_ref());
-        matches!(self.stage, Stage::Away | Stage::Streaming) && intake.is_some_and(|intake| intake.flows)
+    pub(super) fn wants_data(&self) -> bool {
+        let feed = self.buffered.as_ref().and_then(|buffered| buffered.body_feed.as_ref());
+        matches!(self.state, ConnState::InPool | ConnState::Streaming) && feed.is_some_and(|feed| feed.wants_data)
     }
 }
 
@@ -275,10 +275,10 @@ mod tests {
     use super::*;
     use crate::App;
     use crate::net::deadline::{Millis, after};
-    use crate::net::desk::{Moment, Settings};
-    use crate::net::office::{Elsewhere, Office};
+    use crate::net::mailbox::{BlockingPool, Offload};
     use crate::net::pool::Pool;
-    use crate::net::slots::Key;
+    use crate::net::slab::Key;
+    use crate::net::tick::{Config, LoopTime};
     use crate::testing::Script;
     use crate::wire::probe::NoProbe;
 
@@ -289,9 +289,9 @@ mod tests {
     /// A connection whose `.streaming()` handler waits for a body that never ends. The pool is real, the time is not.
     struct Upload {
         conn: Conn<Script>,
-        desk: Desk,
-        office: Office,
-        settings: Settings,
+        buffers: Buffers,
+        offload: Offload,
+        config: Config,
     }
 
     impl Upload {
@@ -301,36 +301,36 @@ mod tests {
                 std::io::copy(&mut req.body_reader(), &mut std::io::sink()).is_ok().to_string()
             })
             .streaming();
-            let elsewhere = Some(Elsewhere { pool: Pool::new(1, 1), app: Arc::new(app) });
-            let office = Office { elsewhere, ..Office::default() };
+            let pool = Some(BlockingPool { threads: Pool::new(1, 1), app: Arc::new(app) });
+            let offload = Offload { pool: pool, ..Offload::default() };
             Upload {
                 conn: Conn::new(Script::new(), 1, None, 0),
-                desk: Desk::new(),
-                office,
-                settings: Settings::default(),
+                buffers: Buffers::new(),
+                offload,
+                config: Config::default(),
             }
         }
 
         /// Sends bytes at this time; returns when the connection's patience ends.
         fn send(&mut self, now: Millis, bytes: &[u8]) -> Millis {
             self.conn.socket().incoming.extend_from_slice(bytes);
-            self.conn.wake(false);
-            let Upload { conn, desk, office, settings } = self;
-            let app = office.elsewhere.as_ref().unwrap().app.clone();
-            let moment = Moment::at(now, None, false, &settings.timeouts);
+            self.conn.mark_readable(false);
+            let Upload { conn, buffers, offload, config } = self;
+            let app = offload.pool.as_ref().unwrap().app.clone();
+            let time = LoopTime::at(now, None, false, &config.timeouts);
             let key = Key { index: 0, generation: 0 };
-            let context = Context { app: &app, key, office, settings, moment: &moment };
+            let context = Context { app: &app, key, offload, config, time: &time };
             for _ in 0..TURNS {
-                if conn.turn(desk, &context, &mut NoProbe) == Fate::Wait && conn.flows_in() {
+                if conn.run(buffers, &context, &mut NoProbe) == Action::Wait && conn.wants_data() {
                     return conn.deadline(&context);
                 }
-                if conn.stage == Stage::Away && !conn.flows_in() {
+                if conn.state == ConnState::InPool && !conn.wants_data() {
                     // Nothing is read before the handler asks for it, and a letter tells of that.
-                    assert!(office.mailbox.wait(Instant::now() + BOUND), "the handler does not read");
-                    office.mailbox.take();
+                    assert!(offload.mailbox.wait(Instant::now() + BOUND), "the handler does not read");
+                    offload.mailbox.drain();
                 }
             }
-            panic!("it does not come to rest: {:?}", conn.stage);
+            panic!("it does not come to rest: {:?}", conn.state);
         }
     }
 
@@ -339,7 +339,7 @@ mod tests {
 
     /// When patience with a body ends that began at 1 s and of which so many bytes are here, by default 500 a second.
     fn paid(bytes: u64) -> Millis {
-        (1_000 + 2 * bytes).max(after(1_000, Settings::default().timeouts.body_grace))
+        (1_000 + 2 * bytes).max(after(1_000, Config::default().timeouts.body_grace))
     }
 
     #[test]

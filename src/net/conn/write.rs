@@ -2,49 +2,54 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Fate, HIGH_WATER, Stage, completion};
+use super::{Action, Conn, ConnState, HIGH_WATER, sent_tracker};
 use crate::http1::connection::Waiting;
-use crate::net::desk::{Context, Desk, Tools};
 use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context, ResponseBuffers};
 use crate::wire::probe::{Ending, Event, Probe};
 
 /// Reads of a lingering connection before the others get their turn.
-const READS_A_TURN: usize = 8;
+const MAX_DISCARDS_PER_RUN: usize = 8;
 
 impl<S: Socket> Conn<S> {
     /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
     #[inline(always)]
-    pub(super) fn flush<P: Probe>(&mut self, tools: &mut Tools, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        let Tools { output, completions, .. } = tools;
+    pub(super) fn flush<P: Probe>(
+        &mut self,
+        out: &mut ResponseBuffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Option<Action> {
+        let ResponseBuffers { output, sent, .. } = out;
         if output.is_empty() {
             return None;
         }
         let result = self.write(output, probe);
-        if !completions.is_empty() {
-            self.settle(completions, *result.as_ref().unwrap_or(&0));
+        if !sent.is_empty() {
+            self.settle(sent, *result.as_ref().unwrap_or(&0));
         }
         match result {
             Ok(n) if n == output.len() && n <= HIGH_WATER => {
                 output.clear();
                 None
             }
-            Ok(n) => self.keep_output(n, output, context, probe),
+            Ok(n) => self.buffer_output(n, output, context, probe),
             Err(_) => {
                 output.clear();
-                Some(Fate::Gone(Ending::Broken))
+                Some(Action::Close(Ending::Broken))
             }
         }
     }
 
     /// Holds what the socket did not take. The space that a large answer needed goes back.
     #[cold]
-    fn keep_output<P: Probe>(
+    fn buffer_output<P: Probe>(
         &mut self,
         written: usize,
         output: &mut Vec<u8>,
         context: &Context<'_>,
         probe: &mut P,
-    ) -> Option<Fate> {
+    ) -> Option<Action> {
         let rest = output.get(written..).unwrap_or_default().to_vec();
         output.clear();
         output.shrink_to(HIGH_WATER);
@@ -54,39 +59,39 @@ impl<S: Socket> Conn<S> {
         if P::ON {
             probe.event(self.id, Event::Backpressure { pending: rest.len() });
         }
-        let held = self.held.get_or_insert_default();
-        (held.output, held.sent) = (rest, 0);
-        self.note_written(written, context);
-        Some(Fate::Rearm)
+        let buffered = self.buffered.get_or_insert_default();
+        (buffered.output, buffered.sent) = (rest, 0);
+        self.record_written(written, context);
+        Some(Action::Reregister)
     }
 
     /// Writes what earlier turns could not. `None`: nothing is left, go on.
     #[cold]
-    pub(super) fn flush_held<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Fate> {
-        let mut held = self.held.take()?;
-        let result = self.write(held.output.get(held.sent..).unwrap_or_default(), probe);
+    pub(super) fn flush_buffered<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Action> {
+        let mut buffered = self.buffered.take()?;
+        let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), probe);
         let written = *result.as_ref().unwrap_or(&0);
-        held.sent += written;
-        completion::settle(&mut held.completions, held.sent - written, held.sent);
-        let left = held.output.len() - held.sent;
+        buffered.sent += written;
+        sent_tracker::report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
+        let left = buffered.output.len() - buffered.sent;
         if left == 0 {
-            (held.output, held.sent) = (Vec::new(), 0);
+            (buffered.output, buffered.sent) = (Vec::new(), 0);
         }
-        self.held = (left > 0 || held.at < held.input.len() || held.is_claimed()).then_some(held);
+        self.buffered = (left > 0 || buffered.start < buffered.input.len() || buffered.is_in_use()).then_some(buffered);
         match result {
-            Err(_) => Some(Fate::Gone(Ending::Broken)),
+            Err(_) => Some(Action::Close(Ending::Broken)),
             Ok(_) if left > 0 => {
-                self.note_written(written, context);
-                Some(Fate::Rearm)
+                self.record_written(written, context);
+                Some(Action::Reregister)
             }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.finish(context, probe)),
+            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.close(context, probe)),
             Ok(_) => None,
         }
     }
 
     #[inline]
-    pub(super) fn owes_output(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| held.sent < held.output.len())
+    pub(super) fn has_pending_output(&self) -> bool {
+        self.buffered.as_ref().is_some_and(|buffered| buffered.sent < buffered.output.len())
     }
 
     #[inline]
@@ -94,7 +99,7 @@ impl<S: Socket> Conn<S> {
         loop {
             let result = self.socket.write(bytes);
             if P::ON {
-                self.tell_write(&result, bytes, probe);
+                self.trace_write(&result, bytes, probe);
             }
             match result {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
@@ -107,38 +112,38 @@ impl<S: Socket> Conn<S> {
     /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
     /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
     /// whose request was read to its last byte, sends nothing more: then one close is enough.
-    pub(super) fn finish<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.held.is_none());
+    pub(super) fn close<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.buffered.is_none());
         self.http.closed();
-        self.held = None;
+        self.buffered = None;
         if nothing_more {
-            return Fate::Gone(Ending::Fin);
+            return Action::Close(Ending::Fin);
         }
-        self.socket.finish_writing();
+        self.socket.shutdown_write();
         if P::ON {
-            self.tell_stand(probe);
+            self.trace_states(probe);
             probe.event(self.id, Event::ConnHalfClose);
         }
-        (self.stage, self.more) = (Stage::Lingering, false);
-        self.held = Some(Box::default());
-        self.note_progress(0, context);
+        (self.state, self.has_buffered_request) = (ConnState::Lingering, false);
+        self.buffered = Some(Box::default());
+        self.record_progress(0, context);
         // Mostly the socket was read to its end: then the next readiness says when there is something to discard.
-        if self.readable { Fate::Again } else { Fate::Wait }
+        if self.readable { Action::Yield } else { Action::Wait }
     }
 
     /// Reads and discards what comes after our FIN: a client that still sends its body reads the answer when it is done, or when it
     /// looks up. Bounded by time and by a least rate, not by a number of bytes: a reset would destroy the answer (RFC 9112 §9.6).
-    pub(super) fn linger<P: Probe>(&mut self, desk: &mut Desk, context: &Context<'_>, probe: &mut P) -> Fate {
-        for _ in 0..READS_A_TURN {
-            let Ok(fresh) = self.fill(desk, probe) else { return Fate::Gone(Ending::Broken) };
+    pub(super) fn linger<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        for _ in 0..MAX_DISCARDS_PER_RUN {
+            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(Ending::Broken) };
             if self.eof {
-                return Fate::Gone(Ending::Staged);
+                return Action::Close(Ending::Staged);
             }
-            self.note_read(fresh, context); // nothing is kept
+            self.record_read(fresh, context); // nothing is kept
             if !self.readable {
-                return Fate::Wait;
+                return Action::Wait;
             }
         }
-        Fate::Again
+        Action::Yield
     }
 }

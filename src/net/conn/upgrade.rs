@@ -1,6 +1,6 @@
 //! How a connection leaves HTTP: behind the 101 its socket belongs to somebody else (RFC 9110 §7.8).
 
-use super::{Conn, Stage};
+use super::{Conn, ConnState};
 use crate::http1::status::StatusCode;
 use crate::net::socket::Socket;
 use crate::response::Response;
@@ -10,7 +10,7 @@ impl<S: Socket> Conn<S> {
     /// The head of an answer without a body is in the output. Whether it was the 101 of somebody who wants the socket. If not, the
     /// source of a body that an answer to HEAD does not have ends here, and who feeds it learns that nobody will read it.
     #[cold]
-    pub(super) fn begins_switch(&mut self, response: &mut Response, status: StatusCode) -> bool {
+    pub(super) fn begin_upgrade(&mut self, response: &mut Response, status: StatusCode) -> bool {
         let Some(mut source) = response.take_source() else { return false };
         // Behind a body that is still to come nobody could tell where the other protocol begins.
         if status != StatusCode::SWITCHING_PROTOCOLS || self.http.expects_body() {
@@ -20,16 +20,16 @@ impl<S: Socket> Conn<S> {
         let begins = switch.is_some();
         if begins {
             self.http.switched();
-            self.held.get_or_insert_default().switch = switch;
-            self.stage = Stage::Switching;
+            self.buffered.get_or_insert_default().upgrade = switch;
+            self.state = ConnState::Upgrading;
         }
         begins
     }
 
     /// What the socket's new owner gets: the socket, the bytes behind the request, and control.
-    pub(crate) fn switched(mut self) -> Option<(S, Vec<u8>, UpgradeCallback)> {
-        self.forget_request();
-        let mut held = self.held?;
-        Some((self.socket, held.input.split_off(held.at.min(held.input.len())), held.switch?))
+    pub(crate) fn into_upgrade(mut self) -> Option<(S, Vec<u8>, UpgradeCallback)> {
+        self.release_request();
+        let mut buffered = self.buffered?;
+        Some((self.socket, buffered.input.split_off(buffered.start.min(buffered.input.len())), buffered.upgrade?))
     }
 }

@@ -4,30 +4,30 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Conn, Fate, Held, Stage, completion};
+use super::{Action, Buffered, Conn, ConnState, sent_tracker};
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
 use crate::http1::encode::Length;
-use crate::net::desk::Context;
-use crate::net::office::Letter;
+use crate::net::mailbox::Completion;
+use crate::net::slow_handlers;
 use crate::net::socket::Socket;
-use crate::net::watch;
+use crate::net::tick::Context;
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::routing::callsite::Callsite;
 use crate::wire::probe::{Ending, Probe};
 
 /// What is asked of a source at once: one write's worth.
-pub(super) const PIECE: usize = 64 * 1024;
+pub(super) const PULL_SIZE: usize = 64 * 1024;
 
 /// A body on its way out.
-pub(super) struct Stream {
+pub(super) struct StreamedBody {
     source: GuardedSource,
     length: Length,
     /// What a known length still promises.
-    left: u64,
+    remaining: u64,
     /// The handler that returned it, where it runs on the loop.
-    maker: Option<Callsite>,
+    handler: Option<Callsite>,
     /// Where the content of the piece at hand lies in the output, between what frames it.
     content: Range<usize>,
 }
@@ -39,149 +39,150 @@ impl<S: Socket> Conn<S> {
         &mut self,
         mut source: GuardedSource,
         length: Length,
-        maker: Option<Callsite>,
+        handler: Option<Callsite>,
         context: &Context<'_>,
     ) {
-        let (mailbox, key) = (context.office.mailbox.clone(), context.key);
-        source.attach(Arc::new(move || mailbox.post(Letter::More(key))));
+        let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
+        source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
         let left = if let Length::Known(length) = length { length } else { u64::MAX };
-        self.held.get_or_insert_default().stream = Some(Stream { source, length, left, maker, content: 0..0 });
-        self.stage = Stage::Streaming;
+        self.buffered.get_or_insert_default().stream =
+            Some(StreamedBody { source, length, remaining: left, handler, content: 0..0 });
+        self.state = ConnState::Streaming;
     }
 
     /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
-    pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        self.forget_request();
+    pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        self.release_request();
         let mut sent = 0;
         while sent < MAX_BYTES_PER_TICK {
-            let Some(held) = &mut self.held else { return Fate::Gone(Ending::Broken) };
-            let Some(stream) = &mut held.stream else { return Fate::Gone(Ending::Broken) };
-            let began = context.moment.watching.then(Instant::now);
-            let pulled = stream.pull(&mut held.output);
+            let Some(buffered) = &mut self.buffered else { return Action::Close(Ending::Broken) };
+            let Some(stream) = &mut buffered.stream else { return Action::Close(Ending::Broken) };
+            let began = context.time.timing_handlers.then(Instant::now);
+            let pulled = stream.pull(&mut buffered.output);
             if let Some(began) = began {
-                watch::body(context.app, stream.maker, began.elapsed());
+                slow_handlers::check_body(context.app, stream.handler, began.elapsed());
             }
-            if let Some(completion) = held.completions.last_mut() {
-                completion.content(stream.content.clone());
+            if let Some(tracker) = buffered.pending.last_mut() {
+                tracker.content(stream.content.clone());
             }
-            sent += held.output.len().max(stream.source.cost());
+            sent += buffered.output.len().max(stream.source.cost());
             match pulled {
                 Ok(Pull::End) => return self.end_stream(context, probe),
-                Ok(Pull::Wait) if !self.owes_output() => return self.await_source(context, probe),
+                Ok(Pull::Wait) if !self.has_pending_output() => return self.wait_for_body(context, probe),
                 Ok(Pull::More | Pull::Wait) => {}
                 Err(error) => {
                     warn!("connection {}: the body of a response broke off: {}", self.id, Chain(&error));
                     discard(error);
                     self.socket.reset_on_close();
-                    return Fate::Gone(Ending::Reset);
+                    return Action::Close(Ending::Reset);
                 }
             }
-            if self.owes_output()
-                && let Some(fate) = self.flush_held(context, probe)
+            if self.has_pending_output()
+                && let Some(action) = self.flush_buffered(context, probe)
             {
-                return fate;
+                return action;
             }
         }
-        Fate::Again
+        Action::Yield
     }
 
     /// The source has nothing now and will call. The peer's FIN says that it sends no more, not that it reads no more (RFC 9112 §9.6):
     /// the response goes on until a write fails, or until the kernel says that the socket is closed both ways, which its keep-alive
     /// probes find out while the source is silent. Event streams never end by themselves: they end with the peer's FIN, by a reset, so
     /// that a client which still reads sees that something is missing, and at a graceful stop. Their clients connect again.
-    fn await_source<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        let uploads = self.held.as_ref().is_some_and(|held| held.intake.is_some());
+    fn wait_for_body<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        let uploads = self.buffered.as_ref().is_some_and(|buffered| buffered.body_feed.is_some());
         if self.lost {
-            return Fate::Gone(Ending::Broken);
+            return Action::Close(Ending::Broken);
         }
-        if self.hangup && !uploads && self.beats() {
+        if self.hangup && !uploads && self.has_heartbeat() {
             self.socket.reset_on_close();
-            return Fate::Gone(Ending::Reset);
+            return Action::Close(Ending::Reset);
         }
-        if context.moment.draining.is_some()
-            && let Some(Held { stream: Some(stream), output, .. }) = self.held.as_deref_mut()
+        if context.time.draining.is_some()
+            && let Some(Buffered { stream: Some(stream), output, .. }) = self.buffered.as_deref_mut()
             && stream.beats()
         {
             stream.frame_end(output);
             return self.end_stream(context, probe);
         }
-        self.note_progress(0, context);
-        Fate::Wait
+        self.record_progress(0, context);
+        Action::Wait
     }
 
     /// The peer has reset the connection, or the kernel has given it up: nothing that is written arrives.
-    pub(crate) fn lose(&mut self) {
+    pub(crate) fn mark_lost(&mut self) {
         self.lost = true;
     }
 
     /// Whether the connection waits for a body that another thread feeds, and that has an end.
-    pub(crate) fn is_fed(&self) -> bool {
-        self.stage == Stage::Streaming && !self.owes_output() && !self.beats()
+    pub(crate) fn waits_for_producer(&self) -> bool {
+        self.state == ConnState::Streaming && !self.has_pending_output() && !self.has_heartbeat()
     }
 
     /// Whether the response at hand is an event stream.
-    pub(super) fn beats(&self) -> bool {
-        self.held.as_ref().and_then(|held| held.stream.as_ref()).is_some_and(Stream::beats)
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.buffered.as_ref().and_then(|buffered| buffered.stream.as_ref()).is_some_and(StreamedBody::beats)
     }
 
-    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        self.stage = Stage::Open;
+    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        self.state = ConnState::Open;
         let taken = self.http.responded();
         if P::ON {
-            let pending = self.held.as_ref().map_or(0, |held| held.output.len() - held.sent);
-            self.tell_answered(taken.is_some(), false, false, pending, probe);
+            let pending = self.buffered.as_ref().map_or(0, |buffered| buffered.output.len() - buffered.sent);
+            self.trace_response_complete(taken.is_some(), false, false, pending, probe);
         }
         let taken = taken.unwrap_or_default();
-        if let Some(held) = &mut self.held {
-            (held.stream, held.intake) = (None, None);
-            if let Some(completion) = held.completions.last_mut() {
-                completion.ends_at(held.output.len());
+        if let Some(buffered) = &mut self.buffered {
+            (buffered.stream, buffered.body_feed) = (None, None);
+            if let Some(tracker) = buffered.pending.last_mut() {
+                tracker.ends_at(buffered.output.len());
             }
-            if held.output.is_empty() {
-                completion::settle(&mut held.completions, 0, 0);
+            if buffered.output.is_empty() {
+                sent_tracker::report_sent(&mut buffered.pending, 0, 0);
             }
-            held.at += taken;
-            self.more = held.at < held.input.len() || self.eof;
+            buffered.start += taken;
+            self.has_buffered_request = buffered.start < buffered.input.len() || self.eof;
         }
-        if self.owes_output()
-            && let Some(fate) = self.flush_held(context, probe)
+        if self.has_pending_output()
+            && let Some(action) = self.flush_buffered(context, probe)
         {
-            return fate;
+            return action;
         }
-        self.held = self.held.take().filter(|held| held.at < held.input.len());
-        self.after_answer(context, probe)
+        self.buffered = self.buffered.take().filter(|buffered| buffered.start < buffered.input.len());
+        self.after_response(context, probe)
     }
 
     /// Nothing was sent for a while: a sign of life, where the stream has one.
-    pub(super) fn beat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Fate {
-        if let Some(Held { stream: Some(stream), output, completions, .. }) = self.held.as_deref_mut()
+    pub(super) fn send_heartbeat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        if let Some(Buffered { stream: Some(stream), output, pending, .. }) = self.buffered.as_deref_mut()
             && let Some(beat) = stream.source.heartbeat()
         {
             stream.frame(beat, output);
-            if let Some(completion) = completions.last_mut() {
-                completion.content(stream.content.clone());
+            if let Some(tracker) = pending.last_mut() {
+                tracker.content(stream.content.clone());
             }
         }
-        let fate = self.owes_output().then(|| self.flush_held(context, probe)).flatten();
-        self.note_progress(1, context);
-        fate.unwrap_or(Fate::Wait)
+        let action = self.has_pending_output().then(|| self.flush_buffered(context, probe)).flatten();
+        self.record_progress(1, context);
+        action.unwrap_or(Action::Wait)
     }
 }
 
-impl Stream {
+impl StreamedBody {
     /// Appends the next piece, framed.
     fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
         let mut piece = Vec::new();
-        let pulled = self.source.pull(&mut piece, PIECE)?;
+        let pulled = self.source.pull(&mut piece, PULL_SIZE)?;
         let size = piece.len() as u64;
-        if size > self.left {
+        if size > self.remaining {
             // A file that grew: what was promised is sent, no byte more.
-            piece.truncate(self.left as usize);
+            piece.truncate(self.remaining as usize);
         }
-        self.left -= size.min(self.left);
+        self.remaining -= size.min(self.remaining);
         self.frame(&piece, output);
         match (pulled, self.length) {
-            (_, Length::Known(_)) if self.left == 0 => Ok(Pull::End),
+            (_, Length::Known(_)) if self.remaining == 0 => Ok(Pull::End),
             // A file that shrank: what is missing cannot be made up, and padding would be a lie.
             (Pull::End, Length::Known(_)) => {
                 Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
@@ -195,7 +196,7 @@ impl Stream {
     }
 
     fn frame(&mut self, piece: &[u8], output: &mut Vec<u8>) {
-        let behind = match self.length {
+        let following = match self.length {
             Length::Chunked => {
                 chunked::encode_chunk(output, piece);
                 "\r\n".len()
@@ -205,7 +206,7 @@ impl Stream {
                 0
             }
         };
-        let end = output.len().saturating_sub(behind);
+        let end = output.len().saturating_sub(following);
         self.content = end.saturating_sub(piece.len())..end;
     }
 

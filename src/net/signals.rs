@@ -25,7 +25,7 @@ type Action = Box<dyn FnMut(usize) -> Option<Duration> + Send>;
 pub(crate) struct Signals {
     pipes: Vec<UnixStream>,
     /// The ends of the pipes that no thread reads yet, each with what its signals ask for.
-    unheard: Mutex<Vec<(UnixStream, Action)>>,
+    pending: Mutex<Vec<(UnixStream, Action)>>,
     registered: Vec<SigId>,
 }
 
@@ -34,7 +34,7 @@ impl Signals {
     ///
     /// # Errors
     /// When a pipe or a signal handler cannot be had.
-    pub(crate) fn on(
+    pub(crate) fn register(
         &mut self,
         signals: &[i32],
         action: impl FnMut(usize) -> Option<Duration> + Send + 'static,
@@ -44,7 +44,7 @@ impl Signals {
             self.registered.push(signal_hook::low_level::pipe::register(*signal, writer.try_clone()?)?);
         }
         self.pipes.push(reader.try_clone()?);
-        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).push((reader, Box::new(action)));
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push((reader, Box::new(action)));
         Ok(())
     }
 
@@ -54,17 +54,17 @@ impl Signals {
     }
 
     /// Wakes a loop when the first signal comes. Every loop waits for it: one may be in a handler that does not return.
-    pub(crate) fn register(&self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn watch(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let register =
             |pipe: &UnixStream| registry.register(&mut SourceFd(&pipe.as_raw_fd()), token, Interest::READABLE);
         self.pipes.iter().try_for_each(register)
     }
 
     /// Starts the threads that hear, if none has yet.
-    pub(crate) fn listen(&self) {
-        for (pipe, action) in std::mem::take(&mut *self.unheard.lock().unwrap_or_else(PoisonError::into_inner)) {
+    pub(crate) fn start_threads(&self) {
+        for (pipe, action) in std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner)) {
             let thread = std::thread::Builder::new().name("wirelight-signal".into());
-            if let Err(error) = thread.spawn(move || hear(&pipe, action)) {
+            if let Err(error) = thread.spawn(move || dispatch(&pipe, action)) {
                 error!("a signal cannot be heard: {error}");
             }
         }
@@ -81,7 +81,7 @@ impl Drop for Signals {
     }
 }
 
-fn hear(mut pipe: &UnixStream, mut action: Action) {
+fn dispatch(mut pipe: &UnixStream, mut action: Action) {
     let mut bytes = [0; 16];
     loop {
         let came = match pipe.read(&mut bytes) {

@@ -10,24 +10,24 @@ use crate::routing::callsite::Callsite;
 use crate::wire::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
-pub(super) struct Ear<'p, P> {
+pub(super) struct ProbeObserver<'p, P> {
     pub(super) connection: u64,
     pub(super) probe: &'p mut P,
 }
 
-impl<P: Probe> Observer for Ear<'_, P> {
+impl<P: Probe> Observer for ProbeObserver<'_, P> {
     #[inline(always)]
     #[track_caller]
     fn observe(&mut self, step: HandlerEvent<'_>) {
         if P::ON {
-            self.tell(step);
+            self.emit(step);
         }
     }
 }
 
-impl<P: Probe> Ear<'_, P> {
+impl<P: Probe> ProbeObserver<'_, P> {
     #[track_caller]
-    fn tell(&mut self, step: HandlerEvent<'_>) {
+    fn emit(&mut self, step: HandlerEvent<'_>) {
         let ran = |phase, Callsite { name, location: place }, number, stopped| Event::HookRan {
             phase,
             name,
@@ -59,34 +59,34 @@ impl<P: Probe> Ear<'_, P> {
 }
 
 /// Writes down what runs on a thread of the pool, and how long it took.
-pub(super) struct Record<P> {
-    notes: Vec<Note>,
+pub(super) struct DeferredObserver<P> {
+    events: Vec<DeferredEvent>,
     last: Option<Instant>,
     probe: PhantomData<P>,
 }
 
 /// Something that ran elsewhere.
-pub(crate) enum Note {
+pub(crate) enum DeferredEvent {
     Hook { phase: Phase, origin: Callsite, number: usize, stopped: bool, ns: u64 },
     Limited { which: String, value: u64, retry_after: u64 },
     Handler { panicked: bool, ns: u64 },
 }
 
-impl<P: Probe> Record<P> {
-    pub(super) fn begin() -> Record<P> {
-        Record { notes: Vec::new(), last: P::ON.then(Instant::now), probe: PhantomData }
+impl<P: Probe> DeferredObserver<P> {
+    pub(super) fn begin() -> DeferredObserver<P> {
+        DeferredObserver { events: Vec::new(), last: P::ON.then(Instant::now), probe: PhantomData }
     }
 
-    pub(super) fn end(self) -> Vec<Note> {
-        self.notes
+    pub(super) fn end(self) -> Vec<DeferredEvent> {
+        self.events
     }
 
     fn hook(&mut self, phase: Phase, origin: Callsite, number: usize, answer: Option<&Error>) {
         let ns = self.lap();
-        self.notes.push(Note::Hook { phase, origin, number, stopped: answer.is_some(), ns });
+        self.events.push(DeferredEvent::Hook { phase, origin, number, stopped: answer.is_some(), ns });
         if let Some((error, rate)) = answer.and_then(|error| Some((error, error.rate_limit_exceeded()?))) {
             let (which, value, retry_after) = (error.message().to_owned(), rate.amount, rate.retry_after);
-            self.notes.push(Note::Limited { which, value, retry_after });
+            self.events.push(DeferredEvent::Limited { which, value, retry_after });
         }
     }
 
@@ -97,7 +97,7 @@ impl<P: Probe> Record<P> {
     }
 }
 
-impl<P: Probe> Observer for Record<P> {
+impl<P: Probe> Observer for DeferredObserver<P> {
     #[inline(always)]
     fn observe(&mut self, step: HandlerEvent<'_>) {
         if !P::ON {
@@ -114,7 +114,7 @@ impl<P: Probe> Observer for Record<P> {
             HandlerEvent::HandlerStart(_) => _ = self.lap(), // told when it was handed over
             HandlerEvent::HandlerEnd | HandlerEvent::Panicked => {
                 let (panicked, ns) = (matches!(step, HandlerEvent::Panicked), self.lap());
-                self.notes.push(Note::Handler { panicked, ns });
+                self.events.push(DeferredEvent::Handler { panicked, ns });
             }
         }
     }
@@ -122,16 +122,16 @@ impl<P: Probe> Observer for Record<P> {
 
 /// Tells what was written down.
 #[track_caller]
-pub(super) fn read_out<P: Probe>(notes: &[Note], connection: u64, probe: &mut P) {
-    for note in notes {
+pub(super) fn replay<P: Probe>(events: &[DeferredEvent], connection: u64, probe: &mut P) {
+    for note in events {
         let event = match note {
-            Note::Hook { phase, origin: Callsite { name, location: place }, number, stopped, ns } => {
+            DeferredEvent::Hook { phase, origin: Callsite { name, location: place }, number, stopped, ns } => {
                 Event::HookRun { phase: *phase, name, place, number: *number, stopped: *stopped, ns: *ns }
             }
-            Note::Limited { which, value, retry_after } => {
+            DeferredEvent::Limited { which, value, retry_after } => {
                 Event::RateLimited { which, value: *value, retry_after: *retry_after }
             }
-            Note::Handler { panicked, ns } => Event::HandlerRan { panicked: *panicked, ns: Some(*ns) },
+            DeferredEvent::Handler { panicked, ns } => Event::HandlerRan { panicked: *panicked, ns: Some(*ns) },
         };
         probe.event(connection, event);
     }

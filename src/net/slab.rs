@@ -10,15 +10,15 @@ pub(crate) struct Key {
 }
 
 /// A growing table with holes.
-pub(crate) struct Slots<T> {
+pub(crate) struct Slab<T> {
     slots: Vec<Slot<T>>,
     /// The first hole; each hole names the next, so that holes need no memory of their own.
-    hole: Option<u32>,
+    next_free: Option<u32>,
     live: usize,
     /// How many lived when the table was last shrunk; below that, shrinking again may give more back.
-    shrunk: usize,
+    len_at_shrink: usize,
     /// The generation of the next occupant. One counter for all slots: a slot that shrinking took away must not start again at 0.
-    next: u32,
+    next_generation: u32,
 }
 
 struct Slot<T> {
@@ -27,38 +27,44 @@ struct Slot<T> {
 }
 
 enum Content<T> {
-    Occupant(T),
-    Hole(Option<u32>),
+    Occupied(T),
+    Vacant(Option<u32>),
 }
 
 /// Room from the start. Pages cost nothing until they are written, and a piece this large is mapped for itself: it can shrink in
 /// place, where a smaller one would leave a hole in the heap.
-const ROOM: usize = 1024;
+const INITIAL_CAPACITY: usize = 1024;
 /// Room that is kept when a crowd has left.
-const ROOM_KEPT: usize = 64;
+const MIN_CAPACITY: usize = 64;
 
-impl<T> Slots<T> {
-    pub(crate) fn new() -> Slots<T> {
-        Slots { slots: Vec::with_capacity(ROOM), hole: None, live: 0, shrunk: usize::MAX, next: 0 }
+impl<T> Slab<T> {
+    pub(crate) fn new() -> Slab<T> {
+        Slab {
+            slots: Vec::with_capacity(INITIAL_CAPACITY),
+            next_free: None,
+            live: 0,
+            len_at_shrink: usize::MAX,
+            next_generation: 0,
+        }
     }
 
     pub(crate) fn insert(&mut self, occupant: T) -> Key {
-        let generation = self.next;
-        self.next = self.next.wrapping_add(1);
+        let generation = self.next_generation;
+        self.next_generation = self.next_generation.wrapping_add(1);
         self.live += 1;
-        let fresh = Slot { generation, content: Content::Occupant(occupant) };
-        let hole = self.hole.and_then(|index| self.slots.get_mut(index as usize).map(|slot| (index, slot)));
+        let fresh = Slot { generation, content: Content::Occupied(occupant) };
+        let hole = self.next_free.and_then(|index| self.slots.get_mut(index as usize).map(|slot| (index, slot)));
         let index = match hole {
             Some((index, slot)) => {
-                if let Content::Hole(next) = slot.content {
-                    self.hole = next;
+                if let Content::Vacant(next) = slot.content {
+                    self.next_free = next;
                 }
                 *slot = fresh;
                 index
             }
             None => {
                 self.slots.push(fresh);
-                self.shrunk = usize::MAX;
+                self.len_at_shrink = usize::MAX;
                 (self.slots.len() - 1) as u32
             }
         };
@@ -68,7 +74,7 @@ impl<T> Slots<T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.slots.get_mut(key.index as usize) {
-            Some(Slot { generation, content: Content::Occupant(occupant) }) if *generation == key.generation => {
+            Some(Slot { generation, content: Content::Occupied(occupant) }) if *generation == key.generation => {
                 Some(occupant)
             }
             _ => None,
@@ -78,7 +84,7 @@ impl<T> Slots<T> {
     /// The key of whoever is in this slot now.
     pub(crate) fn key(&self, index: u32) -> Option<Key> {
         match self.slots.get(index as usize) {
-            Some(Slot { generation, content: Content::Occupant(_) }) => Some(Key { index, generation: *generation }),
+            Some(Slot { generation, content: Content::Occupied(_) }) => Some(Key { index, generation: *generation }),
             _ => None,
         }
     }
@@ -86,10 +92,10 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get_mut(key)?;
         let slot = self.slots.get_mut(key.index as usize)?;
-        let Content::Occupant(occupant) = std::mem::replace(&mut slot.content, Content::Hole(self.hole)) else {
+        let Content::Occupied(occupant) = std::mem::replace(&mut slot.content, Content::Vacant(self.next_free)) else {
             return None;
         };
-        self.hole = Some(key.index);
+        self.next_free = Some(key.index);
         self.live -= 1;
         Some(occupant)
     }
@@ -100,26 +106,28 @@ impl<T> Slots<T> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| match &slot.content {
-            Content::Occupant(occupant) => Some((Key { index: index as u32, generation: slot.generation }, occupant)),
-            Content::Hole(_) => None,
+            Content::Occupied(occupant) => Some((Key { index: index as u32, generation: slot.generation }, occupant)),
+            Content::Vacant(_) => None,
         })
     }
 
     /// Whether a crowd has left and its memory could go back.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.slots.capacity() > ROOM && self.live < self.slots.capacity() / 4 && self.live < self.shrunk
+        self.slots.capacity() > INITIAL_CAPACITY
+            && self.live < self.slots.capacity() / 4
+            && self.live < self.len_at_shrink
     }
 
     /// Gives memory back: drops the empty end of the table, and links the holes that are left anew.
     pub(crate) fn shrink(&mut self) {
-        self.shrunk = self.live;
-        let occupied = |slot: &Slot<T>| matches!(slot.content, Content::Occupant(_));
+        self.len_at_shrink = self.live;
+        let occupied = |slot: &Slot<T>| matches!(slot.content, Content::Occupied(_));
         self.slots.truncate(self.slots.iter().rposition(occupied).map_or(0, |last| last + 1));
-        self.slots.shrink_to(ROOM_KEPT);
-        self.hole = None;
+        self.slots.shrink_to(MIN_CAPACITY);
+        self.next_free = None;
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if let Content::Hole(next) = &mut slot.content {
-                *next = self.hole.replace(index as u32);
+            if let Content::Vacant(next) = &mut slot.content {
+                *next = self.next_free.replace(index as u32);
             }
         }
     }
@@ -131,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_key_of_a_former_occupant_finds_nothing() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         let first = slots.insert("first");
         assert_eq!(slots.remove(first), Some("first"));
         let second = slots.insert("second");
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn shrinking_keeps_the_living_and_forgets_no_generation() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         let keys: Vec<Key> = (0..5000).map(|n| slots.insert(n)).collect();
         for key in &keys[1..] {
             slots.remove(*key);
@@ -161,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_hole_is_filled_before_the_table_grows() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         let keys: Vec<Key> = (0..5000).map(|n| slots.insert(n)).collect();
         for key in keys.iter().filter(|key| key.index % 3 == 0 || key.index > 600) {
             slots.remove(*key);

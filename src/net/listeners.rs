@@ -27,24 +27,24 @@ pub(crate) enum Listener {
 }
 
 /// A client that has come in, and its address if it has one.
-pub(crate) type Newcomer = (Stream, Option<SocketAddr>);
+pub(crate) type Accepted = (Stream, Option<SocketAddr>);
 
 /// All listeners of a worker.
-pub(crate) struct Doors {
-    doors: Vec<Door>,
+pub(crate) struct Listeners {
+    listeners: Vec<ListenerState>,
     /// Which one is asked next: a busy one does not starve the others.
-    turn: usize,
+    next: usize,
     /// Who came when all places were taken and nobody could be sent away: the next place is theirs.
-    guest: Option<Newcomer>,
+    pending: Option<Accepted>,
     /// When to try again, after it failed.
-    retry: Millis,
-    complained: Millis,
+    retry_at: Millis,
+    last_warned: Millis,
 }
 
-struct Door {
+struct ListenerState {
     listener: Listener,
     /// Clients may wait here.
-    rung: bool,
+    ready: bool,
 }
 
 impl Listener {
@@ -72,11 +72,11 @@ impl Listener {
     }
 
     /// Whether somebody outside of this server has it too.
-    pub(crate) fn is_lent(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Listener::Tcp { lent: true, .. } | Listener::Unix { lent: true, .. })
     }
 
-    fn accept(&self) -> io::Result<Newcomer> {
+    fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp { listener, .. } => listener.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer))),
             Listener::Unix { listener, .. } => listener.accept().map(|(stream, _)| (Stream::Unix(stream), None)),
@@ -98,56 +98,56 @@ impl Listener {
     }
 
     /// Nobody comes any more, except who is in the queue already. What somebody else owns too is left as it is.
-    fn close_queue(&self) {
+    fn reject_new(&self) {
         match self {
-            _ if self.is_lent() => {}
-            Listener::Tcp { listener, .. } => listen::close_queue(listener),
+            _ if self.is_shared() => {}
+            Listener::Tcp { listener, .. } => listen::reject_new(listener),
             Listener::Unix { path, .. } => listen::remove_file(path),
         }
     }
 }
 
-impl Doors {
-    pub(crate) fn new(listeners: Vec<Listener>) -> Doors {
-        let doors = listeners.into_iter().map(|listener| Door { listener, rung: true }).collect();
-        Doors { doors, turn: 0, guest: None, retry: 0, complained: 0 }
+impl Listeners {
+    pub(crate) fn new(listeners: Vec<Listener>) -> Listeners {
+        let listeners = listeners.into_iter().map(|listener| ListenerState { listener, ready: true }).collect();
+        Listeners { listeners: listeners, next: 0, pending: None, retry_at: 0, last_warned: 0 }
     }
 
     /// Waits at all doors; one token does for all, since whoever waits longest need not be at the door that rang last.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.doors.iter_mut().try_for_each(|door| door.listener.register(registry, token))
+        self.listeners.iter_mut().try_for_each(|state| state.listener.register(registry, token))
     }
 
     /// Takes the listeners out of a loop that died, for the next one.
-    pub(crate) fn rescue(mut self, registry: &Registry) -> Vec<Listener> {
-        for door in &mut self.doors {
-            if let Err(error) = door.listener.deregister(registry) {
+    pub(crate) fn into_listeners(mut self, registry: &Registry) -> Vec<Listener> {
+        for state in &mut self.listeners {
+            if let Err(error) = state.listener.deregister(registry) {
                 debug!("cannot take a listener out of a dead loop: {error}");
             }
         }
-        self.doors.into_iter().map(|door| door.listener).collect()
+        self.listeners.into_iter().map(|state| state.listener).collect()
     }
 
     /// Somebody waits, at one of the doors.
-    pub(crate) fn ring(&mut self) {
-        self.doors.iter_mut().for_each(|door| door.rung = true);
+    pub(crate) fn mark_ready(&mut self) {
+        self.listeners.iter_mut().for_each(|state| state.ready = true);
     }
 
     /// When to open: now, later, or not before somebody rings.
-    pub(crate) fn due(&self) -> Option<Millis> {
-        (self.guest.is_some() || self.doors.iter().any(|door| door.rung)).then_some(self.retry)
+    pub(crate) fn accept_at(&self) -> Option<Millis> {
+        (self.pending.is_some() || self.listeners.iter().any(|state| state.ready)).then_some(self.retry_at)
     }
 
     /// The next client, if one waits.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Newcomer>> {
-        if let Some(guest) = self.guest.take() {
-            return Ok(Some(guest));
+    pub(crate) fn next(&mut self) -> io::Result<Option<Accepted>> {
+        if let Some(accepted) = self.pending.take() {
+            return Ok(Some(accepted));
         }
-        for _ in 0..self.doors.len() {
-            self.turn = (self.turn + 1) % self.doors.len();
-            let Some(door) = self.doors.get_mut(self.turn).filter(|door| door.rung) else { continue };
-            match door.listener.accept() {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => door.rung = false,
+        for _ in 0..self.listeners.len() {
+            self.next = (self.next + 1) % self.listeners.len();
+            let Some(state) = self.listeners.get_mut(self.next).filter(|state| state.ready) else { continue };
+            match state.listener.accept() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => state.ready = false,
                 result => return result.map(Some),
             }
         }
@@ -156,42 +156,42 @@ impl Doors {
 
     /// How many clients wait in the kernel at the door where the last one came in.
     pub(crate) fn waiting(&self, queues: &Queues) -> Option<u32> {
-        match &self.doors.get(self.turn)?.listener {
+        match &self.listeners.get(self.next)?.listener {
             Listener::Tcp { listener, .. } => queues.length(listener.as_raw_fd(), listener.local_addr().ok()?),
             Listener::Unix { .. } => None,
         }
     }
 
     /// There is no place for this one: it waits inside, and the others outside.
-    pub(crate) fn keep_waiting(&mut self, guest: Newcomer, now: Millis) {
-        (self.guest, self.retry) = (Some(guest), now + RETRY);
+    pub(crate) fn park(&mut self, accepted: Accepted, now: Millis) {
+        (self.pending, self.retry_at) = (Some(accepted), now + RETRY);
     }
 
     /// EMFILE and its like: no new edge will come for the clients that wait.
     pub(crate) fn failed(&mut self, error: &io::Error, now: Millis) {
-        if self.complained == 0 || now >= self.complained + 1000 {
-            self.complained = now.max(1);
+        if self.last_warned == 0 || now >= self.last_warned + 1000 {
+            self.last_warned = now.max(1);
             warn!("cannot accept: {error}; the clients wait in the kernel's queue");
         }
-        self.retry = now + RETRY;
+        self.retry_at = now + RETRY;
     }
 
     /// A connection ended: a descriptor and a place are free again.
-    pub(crate) fn try_again(&mut self) {
-        self.retry = 0;
+    pub(crate) fn retry_now(&mut self) {
+        self.retry_at = 0;
     }
 
     /// The last call. `alone`: no successor takes over; then the queues take nobody else, and what is in them is all there is.
-    pub(crate) fn last_call(&mut self, alone: bool) {
+    pub(crate) fn begin_shutdown(&mut self, alone: bool) {
         if alone {
-            self.doors.iter().for_each(|door| door.listener.close_queue());
+            self.listeners.iter().for_each(|state| state.listener.reject_new());
         }
-        self.ring();
-        self.try_again();
+        self.mark_ready();
+        self.retry_now();
     }
 
     /// Closes all doors.
     pub(crate) fn close(&mut self) {
-        self.doors.clear();
+        self.listeners.clear();
     }
 }

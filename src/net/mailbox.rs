@@ -7,83 +7,83 @@ use std::time::Instant;
 
 use mio::Waker;
 
-use super::bodies::Bodies;
-use super::conn::Answer;
+use super::body_memory::BodyMemory;
+use super::conn::PoolResponse;
 use super::pool::Pool;
-use super::slots::Key;
+use super::slab::Key;
 use crate::app::App;
 
 /// How often a wake-up is tried. A write to the waker's descriptor that failed once need not fail again, and nothing else would tell
 /// the loop.
-const RINGS: usize = 3;
+const WAKE_ATTEMPTS: usize = 3;
 
 /// Wakes an event loop; whether that worked.
 pub(crate) fn wake(waker: &Waker) -> bool {
-    rings(|| waker.wake())
+    retry(|| waker.wake())
 }
 
-fn rings(mut ring: impl FnMut() -> io::Result<()>) -> bool {
-    (0..RINGS).any(|_| ring().inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
+fn retry(mut ring: impl FnMut() -> io::Result<()>) -> bool {
+    (0..WAKE_ATTEMPTS).any(|_| ring().inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
 }
 
 /// What comes back to a worker from other threads.
-pub(crate) enum Letter {
+pub(crate) enum Completion {
     /// The answer of a handler that ran on the pool, and how many answers the connection had given before.
-    Answer(Key, u32, Box<Answer>),
+    Response(Key, u32, Box<PoolResponse>),
     /// A body that is fed from elsewhere has more for its connection.
-    More(Key),
+    BodyReady(Key),
 }
 
 /// One worker's way to the threads of the pool and back.
 #[derive(Default)]
-pub(crate) struct Office {
+pub(crate) struct Offload {
     /// None in tests: there, blocking handlers run at once, on the calling thread.
-    pub(crate) elsewhere: Option<Elsewhere>,
+    pub(crate) pool: Option<BlockingPool>,
     pub(crate) mailbox: Arc<Mailbox>,
     /// What request bodies hold of the worker's memory.
-    pub(crate) bodies: Arc<Bodies>,
+    pub(crate) body_memory: Arc<BodyMemory>,
 }
 
 /// The pool, and the application that its threads answer for.
-pub(crate) struct Elsewhere {
-    pub(crate) pool: Pool,
+pub(crate) struct BlockingPool {
+    pub(crate) threads: Pool,
     pub(crate) app: Arc<App>,
 }
 
 /// Letters for one worker. Whoever posts the first one wakes it.
 pub(crate) struct Mailbox {
     state: Mutex<Inbox>,
-    bell: Bell,
+    wakeup: Wakeup,
 }
 
 #[derive(Default)]
 struct Inbox {
-    letters: Vec<Letter>,
+    completions: Vec<Completion>,
     /// The reader was told of them.
-    rung: bool,
+    notified: bool,
 }
 
 /// How the reader of a mailbox is told.
-enum Bell {
+enum Wakeup {
     /// An event loop that sleeps in its poll.
-    Loop(Arc<Waker>),
+    EventLoop(Arc<Waker>),
     /// A thread that sleeps in [`Mailbox::wait`]: a test.
     Thread(Thread),
     #[cfg(test)]
     Test(tests::Bell),
 }
 
-impl Bell {
+impl Wakeup {
     /// Returns whether the reader will know.
-    fn ring(&self) -> bool {
+    fn notify(&self) -> bool {
         match self {
-            Bell::Loop(waker) => wake(waker),
-            Bell::Thread(thread) => {
+            Wakeup::EventLoop(waker) => wake(waker),
+            Wakeup::Thread(thread) => {
                 thread.unpark();
                 true
             }
             #[cfg(test)]
-            Bell::Test(bell) => rings(|| bell.ring()),
+            Wakeup::Test(bell) => retry(|| bell.ring()),
         }
     }
 }
@@ -91,34 +91,34 @@ impl Bell {
 impl Default for Mailbox {
     /// The mailbox of the calling thread.
     fn default() -> Self {
-        Mailbox { state: Mutex::default(), bell: Bell::Thread(thread::current()) }
+        Mailbox { state: Mutex::default(), wakeup: Wakeup::Thread(thread::current()) }
     }
 }
 
 impl Mailbox {
     pub(crate) fn new(waker: Arc<Waker>) -> Mailbox {
-        Mailbox { state: Mutex::default(), bell: Bell::Loop(waker) }
+        Mailbox { state: Mutex::default(), wakeup: Wakeup::EventLoop(waker) }
     }
 
     /// One ring for all letters that lie here: an event for 10,000 subscribers is one system call, not 10,000. A ring that failed does
     /// not count: the next letter rings again.
-    pub(crate) fn post(&self, letter: Letter) {
+    pub(crate) fn send(&self, letter: Completion) {
         let mut inbox = self.lock();
-        inbox.letters.push(letter);
-        let rung = std::mem::replace(&mut inbox.rung, true);
+        inbox.completions.push(letter);
+        let rung = std::mem::replace(&mut inbox.notified, true);
         drop(inbox);
-        if !rung && !self.bell.ring() {
-            self.lock().rung = false;
+        if !rung && !self.wakeup.notify() {
+            self.lock().notified = false;
         }
     }
 
-    pub(crate) fn take(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.lock()).letters
+    pub(crate) fn drain(&self) -> Vec<Completion> {
+        std::mem::take(&mut *self.lock()).completions
     }
 
     /// Sleeps until there is a letter, or the time is over; returns whether there is one. For the thread that the mailbox was made on.
     pub(crate) fn wait(&self, until: Instant) -> bool {
-        while self.lock().letters.is_empty() {
+        while self.lock().completions.is_empty() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
             thread::park_timeout(left);
         }
@@ -159,18 +159,18 @@ mod tests {
     /// Posts letters by number through a bell that fails so often; returns how often it has rung after each of them, and the letters.
     fn posted(failures: usize, letters: u32) -> (Vec<usize>, Vec<u32>) {
         let bell = Bell { failures: AtomicUsize::new(failures), rung: AtomicUsize::new(0) };
-        let mailbox = Mailbox { state: Mutex::default(), bell: super::Bell::Test(bell) };
+        let mailbox = Mailbox { state: Mutex::default(), wakeup: super::Wakeup::Test(bell) };
         let post = |index| {
-            mailbox.post(Letter::More(Key { index, generation: 0 }));
-            let super::Bell::Test(bell) = &mailbox.bell else { panic!("another bell") };
+            mailbox.send(Completion::BodyReady(Key { index, generation: 0 }));
+            let super::Wakeup::Test(bell) = &mailbox.wakeup else { panic!("another bell") };
             bell.rung.load(Ordering::Relaxed)
         };
         let mut rung: Vec<_> = (0..letters).map(post).collect();
-        let taken = mailbox.take();
+        let taken = mailbox.drain();
         rung.push(post(letters)); // the box was emptied: this one rings again
         let number = |letter| match letter {
-            Letter::More(key) => key.index,
-            Letter::Answer(..) => panic!("nobody posted an answer"),
+            Completion::BodyReady(key) => key.index,
+            Completion::Response(..) => panic!("nobody posted an answer"),
         };
         (rung, taken.into_iter().map(number).collect())
     }
@@ -182,12 +182,12 @@ mod tests {
 
     #[test]
     fn a_ring_that_fails_is_tried_again() {
-        assert_eq!(posted(RINGS - 1, 3), (vec![1, 1, 1, 2], vec![0, 1, 2]));
+        assert_eq!(posted(WAKE_ATTEMPTS - 1, 3), (vec![1, 1, 1, 2], vec![0, 1, 2]));
     }
 
     #[test]
     fn a_bell_that_failed_is_rung_by_the_next_letter_and_none_is_lost() {
-        assert_eq!(posted(RINGS, 3), (vec![0, 1, 1, 2], vec![0, 1, 2]));
-        assert_eq!(posted(2 * RINGS + 1, 3), (vec![0, 0, 1, 2], vec![0, 1, 2]));
+        assert_eq!(posted(WAKE_ATTEMPTS, 3), (vec![0, 1, 1, 2], vec![0, 1, 2]));
+        assert_eq!(posted(2 * WAKE_ATTEMPTS + 1, 3), (vec![0, 0, 1, 2], vec![0, 1, 2]));
     }
 }

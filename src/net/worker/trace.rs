@@ -8,23 +8,23 @@ use mio::Events;
 
 use super::Worker;
 use crate::net::entry::{Entry, token};
-use crate::net::slots::Key;
+use crate::net::slab::Key;
 use crate::wire::probe::{Ending, Event, Probe, nanoseconds};
 
 impl<P: Probe> Worker<P> {
     /// The worker is about to sleep. Gives when, if anybody wants to know.
     #[inline(always)]
-    pub(super) fn rest(&mut self) -> Option<Instant> {
+    pub(super) fn before_poll(&mut self) -> Option<Instant> {
         if P::ON {
             self.probe.rest();
         }
-        (P::ON || self.watch.wants_end()).then(Instant::now)
+        (P::ON || self.slow_handlers.should_time_tick()).then(Instant::now)
     }
 
     /// It woke.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn tell_wake(&mut self, slept: Option<Instant>, events: &Events) {
+    pub(super) fn trace_wake(&mut self, slept: Option<Instant>, events: &Events) {
         if P::ON
             && let Some(slept) = slept
         {
@@ -35,7 +35,7 @@ impl<P: Probe> Worker<P> {
 
     /// All places are taken, and nobody could be sent away for a newcomer.
     #[track_caller]
-    pub(super) fn tell_crowd(&mut self) {
+    pub(super) fn trace_limit(&mut self) {
         if P::ON {
             self.probe.event(0, Event::LimitHit { which: "connections", value: self.max_connections as u64 });
         }
@@ -44,38 +44,38 @@ impl<P: Probe> Worker<P> {
     /// A client came in.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn tell_open(&mut self, key: Key, peer: Option<SocketAddr>) {
+    pub(super) fn trace_open(&mut self, key: Key, peer: Option<SocketAddr>) {
         if P::ON
             && let Some(entry) = self.conns.get_mut(key)
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
             let (fd, local) = (socket.as_raw_fd(), socket.local_addr());
-            let queue = self.probe.hears().then(|| self.doors.waiting(&self.queues)).flatten();
+            let queue = self.probe.hears().then(|| self.listeners.waiting(&self.queues)).flatten();
             self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local, queue });
         }
     }
 
     /// The loop has died, and with it every connection.
     #[track_caller]
-    pub(super) fn tell_lost(&mut self) {
+    pub(super) fn trace_abandoned(&mut self) {
         if P::ON {
-            self.conns.iter().for_each(|(_, entry)| entry.conn.tell_close(Ending::Lost, 0, &mut self.probe));
+            self.conns.iter().for_each(|(_, entry)| entry.conn.trace_close(Ending::Lost, 0, &mut self.probe));
         }
     }
 
     /// A connection ends. What is unread then is only looked at.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn tell_close(&mut self, entry: &mut Entry, ending: Ending) {
+    pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: Ending) {
         if P::ON {
-            let unread = entry.conn.socket().unread(&mut self.desk.scratch);
-            entry.conn.tell_close(ending, unread, &mut self.probe);
+            let unread = entry.conn.socket().unread(&mut self.buffers.scratch);
+            entry.conn.trace_close(ending, unread, &mut self.probe);
         }
     }
 }
 
 /// What the kernel says of a socket.
-pub(super) fn ready(event: &mio::event::Event) -> Event<'static> {
+pub(super) fn readiness(event: &mio::event::Event) -> Event<'static> {
     Event::ConnReady {
         readable: event.is_readable(),
         writable: event.is_writable(),

@@ -2,27 +2,27 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Conn, Fate, Held, REQUESTS_A_TURN};
+use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
 use crate::http1::connection::Waiting;
-use crate::net::desk::{Context, Desk};
 use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context};
 use crate::wire::probe::Probe;
 
 /// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
-const READS_A_TURN: usize = 2;
+const MAX_READS_PER_RUN: usize = 2;
 
 impl<S: Socket> Conn<S> {
     /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
     /// with the data: its edge is spent, and only another read shows it.
     #[inline(always)]
-    pub(super) fn fill<P: Probe>(&mut self, desk: &mut Desk, probe: &mut P) -> io::Result<usize> {
-        if self.more || !self.readable || self.eof {
+    pub(super) fn fill<P: Probe>(&mut self, buffers: &mut Buffers, probe: &mut P) -> io::Result<usize> {
+        if self.has_buffered_request || !self.readable || self.eof {
             return Ok(0);
         }
         loop {
-            let result = self.socket.read(&mut desk.scratch);
+            let result = self.socket.read(&mut buffers.scratch);
             if P::ON {
-                self.tell_read(&result, &desk.scratch, probe);
+                self.trace_read(&result, &buffers.scratch, probe);
             }
             return match result {
                 Ok(0) => {
@@ -30,11 +30,11 @@ impl<S: Socket> Conn<S> {
                     Ok(0)
                 }
                 Ok(n) => {
-                    self.readable = n == desk.scratch.len() || self.hangup || self.socket.holds_more();
+                    self.readable = n == buffers.scratch.len() || self.hangup || self.socket.may_have_more();
                     Ok(n)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.readable = self.socket.holds_more();
+                    self.readable = self.socket.may_have_more();
                     Ok(0)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -45,64 +45,64 @@ impl<S: Socket> Conn<S> {
 
     /// The socket holds more than one read: reads on, within the budget of a turn. `answered`: requests before this turn.
     #[cold]
-    pub(super) fn read_on<P: Probe>(
+    pub(super) fn run_more<P: Probe>(
         &mut self,
         answered: u32,
-        desk: &mut Desk,
+        buffers: &mut Buffers,
         context: &Context<'_>,
         probe: &mut P,
-    ) -> Fate {
-        for _ in 1..READS_A_TURN {
-            if self.requests.wrapping_sub(answered) as usize >= REQUESTS_A_TURN {
+    ) -> Action {
+        for _ in 1..MAX_READS_PER_RUN {
+            if self.requests.wrapping_sub(answered) as usize >= MAX_REQUESTS_PER_RUN {
                 break;
             }
-            if let Some(fate) = self.pass(desk, context, probe) {
-                return fate;
+            if let Some(action) = self.run_once(buffers, context, probe) {
+                return action;
             }
         }
-        Fate::Again
+        Action::Yield
     }
 
     /// Keeps what is unfinished, if anything is.
     #[inline(never)]
-    pub(super) fn hold(&mut self, mut held: Box<Held>) {
+    pub(super) fn save(&mut self, mut buffered: Box<Buffered>) {
         // A stream that began meanwhile has its own claim to what is held, and so has the socket's next owner.
-        if let Some(begun) = self.held.take() {
-            (held.stream, held.switch) = (begun.stream, begun.switch);
+        if let Some(begun) = self.buffered.take() {
+            (buffered.stream, buffered.upgrade) = (begun.stream, begun.upgrade);
         }
-        let nothing = held.at >= held.input.len() && !self.socket.holds_part();
-        if !held.is_claimed() && (nothing || self.http.waiting() == Waiting::Close) {
+        let nothing = buffered.start >= buffered.input.len() && !self.socket.has_partial_record();
+        if !buffered.is_in_use() && (nothing || self.http.waiting() == Waiting::Close) {
             return;
         }
         if let Some(gap) = self.http.close_gap() {
-            held.input.drain(held.at + gap.start..held.at + gap.end);
+            buffered.input.drain(buffered.start + gap.start..buffered.start + gap.end);
         }
-        self.held = Some(held);
+        self.buffered = Some(buffered);
     }
 }
 
 /// Room for unfinished input at least. Half a head is mostly less, and grows. Pieces of up to 120 bytes glibc keeps apart when they are
 /// given back, and what lies between them never becomes one hole: the memory of a crowd of short heads would stay with us.
-const ROOM: usize = 256;
+const MIN_CAPACITY: usize = 256;
 
-impl Held {
+impl Buffered {
     /// Holds these bytes and nothing else.
-    pub(super) fn of(input: &[u8]) -> Held {
-        let mut held = Held { input: Vec::with_capacity(input.len().max(ROOM)), ..Held::default() };
-        held.input.extend_from_slice(input);
-        held
+    pub(super) fn of(input: &[u8]) -> Buffered {
+        let mut buffered = Buffered { input: Vec::with_capacity(input.len().max(MIN_CAPACITY)), ..Buffered::default() };
+        buffered.input.extend_from_slice(input);
+        buffered
     }
 
     /// Whether something waits here that is neither input nor output.
-    pub(super) fn is_claimed(&self) -> bool {
-        self.stream.is_some() || self.intake.is_some() || self.away.is_some() || self.switch.is_some()
+    pub(super) fn is_in_use(&self) -> bool {
+        self.stream.is_some() || self.body_feed.is_some() || self.in_pool.is_some() || self.upgrade.is_some()
     }
 
     /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
     pub(super) fn append(&mut self, fresh: &[u8]) {
-        if self.at > 0 && !fresh.is_empty() {
-            self.input.drain(..self.at);
-            self.at = 0;
+        if self.start > 0 && !fresh.is_empty() {
+            self.input.drain(..self.start);
+            self.start = 0;
         }
         self.input.extend_from_slice(fresh);
     }

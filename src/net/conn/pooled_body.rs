@@ -7,7 +7,7 @@ use crate::net::pool::Pool;
 use crate::response::body_source::{BodySource, GuardedSource, Pull, Wake};
 
 /// A source whose pulls wait for a thread instead of for what the source waits for.
-pub(super) struct Pooled {
+pub(super) struct PooledBody {
     shared: Arc<Shared>,
     pool: Pool,
 }
@@ -23,10 +23,10 @@ struct State {
     wake: Option<Wake>,
 }
 
-impl Pooled {
-    pub(super) fn new(source: GuardedSource, pool: Pool) -> Pooled {
+impl PooledBody {
+    pub(super) fn new(source: GuardedSource, pool: Pool) -> PooledBody {
         let state = State { source: Some(source), piece: Vec::new(), pulled: None, wake: None };
-        Pooled { shared: Arc::new(Shared(Mutex::new(state))), pool }
+        PooledBody { shared: Arc::new(Shared(Mutex::new(state))), pool }
     }
 
     /// Lets a thread make the next piece.
@@ -57,7 +57,7 @@ impl Shared {
     }
 }
 
-impl BodySource for Pooled {
+impl BodySource for PooledBody {
     fn blocks(&self) -> bool {
         true
     }
@@ -81,7 +81,7 @@ impl BodySource for Pooled {
     /// The first piece is made as soon as somebody can be told of it.
     fn attach(&mut self, wake: Wake) {
         self.shared.lock().wake = Some(wake);
-        if let Err(error) = self.begin(super::stream::PIECE) {
+        if let Err(error) = self.begin(super::streaming::PULL_SIZE) {
             self.shared.lock().pulled = Some(Err(error));
         }
     }

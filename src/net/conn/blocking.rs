@@ -1,0 +1,389 @@
+//! Handlers that run on the pool: how a request gets there, and how its answer comes back.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::observer::{self, DeferredEvent, DeferredObserver};
+use super::pooled_body::PooledBody;
+use super::request_body::BodyFeed;
+use super::{Action, Conn, ConnState, sent_tracker};
+use crate::app::{Admission, App};
+use crate::guard::panics::catch;
+use crate::http1::head::Head;
+use crate::http1::status::StatusCode;
+use crate::net::body_memory::Reservation;
+use crate::net::deadline::{NEVER, after};
+use crate::net::mailbox::{Completion, Mailbox};
+use crate::net::slab::Key;
+use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context, HeadDecision};
+use crate::request::body_reader::Pipe;
+use crate::request::{Admitted, Request, RequestContext};
+use crate::response::Response;
+use crate::response::body_source::GuardedSource;
+use crate::wire::probe::{Event, Probe};
+
+/// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
+pub(crate) struct OwnedRequest {
+    pub(super) bytes: Vec<u8>,
+    pub(super) head: Head,
+    body: Range<usize>,
+    peer: Option<std::net::SocketAddr>,
+    /// Where the body comes from that is not here yet.
+    pipe: Option<Arc<Pipe>>,
+    /// What hooks and guards left that have run already.
+    admitted: Mutex<Option<Admitted>>,
+    /// When its first byte was read.
+    began: Instant,
+    /// What it has in common with whatever answers in its handler's place.
+    ledger: Arc<RequestContext>,
+    /// What it has in the sum of all bodies.
+    _reservation: Option<Reservation>,
+}
+
+/// What comes back: the response, and what ran for it.
+pub(crate) struct PoolResponse {
+    pub(super) response: Response,
+    pub(super) events: Vec<DeferredEvent>,
+    /// There is no answer yet: the head was decided on.
+    pub(super) admission: Option<Admission>,
+}
+
+/// What a job of the pool does with its request.
+type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> Option<Admission>;
+
+/// Nobody took it: the client has left before.
+impl Drop for PoolResponse {
+    fn drop(&mut self) {
+        if let Some(on_sent) = self.response.take_on_sent() {
+            on_sent.notify_client_left();
+        }
+    }
+}
+
+/// Where the answer of a request that the pool has is expected.
+struct Reply {
+    mailbox: Arc<Mailbox>,
+    key: Key,
+    /// How many answers the connection had given before.
+    number: u32,
+}
+
+impl Reply {
+    fn post(self, answer: PoolResponse) {
+        self.mailbox.send(Completion::Response(self.key, self.number, Box::new(answer)));
+    }
+}
+
+/// The answer that a job of the pool owes. A job that unwinds posts a 500: without any answer the client would wait for ever, and the
+/// connection with it.
+struct ReplyGuard<'a, P: Probe> {
+    request: &'a OwnedRequest,
+    app: &'a App,
+    reply: Option<Reply>,
+    probe: PhantomData<P>,
+}
+
+impl<P: Probe> ReplyGuard<'_, P> {
+    fn fulfill(mut self, answer: PoolResponse) {
+        if let Some(reply) = self.reply.take() {
+            reply.post(answer);
+        }
+    }
+}
+
+impl<P: Probe> Drop for ReplyGuard<'_, P> {
+    fn drop(&mut self) {
+        let Some(reply) = self.reply.take() else { return };
+        let failed = catch(|| self.request.run::<P>(self.app, App::worker_lost));
+        let plain = || PoolResponse {
+            response: Response::new(StatusCode::INTERNAL_SERVER_ERROR),
+            events: Vec::new(),
+            admission: None,
+        };
+        reply.post(failed.unwrap_or_else(|_| plain()));
+    }
+}
+
+impl OwnedRequest {
+    /// A head alone.
+    pub(super) fn of_head(
+        bytes: Vec<u8>,
+        head: Head,
+        peer: Option<std::net::SocketAddr>,
+        began: Instant,
+    ) -> OwnedRequest {
+        let (admitted, ledger) = (Mutex::default(), Arc::default());
+        OwnedRequest { bytes, head, body: 0..0, peer, pipe: None, admitted, began, ledger, _reservation: None }
+    }
+
+    fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
+        let body = self.bytes.get(self.body.clone()).unwrap_or_default();
+        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.app_state());
+        request.start_clock(self.began);
+        request.join_context(&self.ledger);
+        request
+    }
+
+    /// Whether the caller is the first who wants to decide the answer, and so does.
+    pub(super) fn claim(&self) -> bool {
+        self.ledger.claim()
+    }
+
+    /// Its client has left while its handler runs.
+    pub(super) fn client_left<P: Probe>(&self, app: &App) {
+        drop(self.run::<P>(app, App::client_left));
+    }
+
+    pub(super) fn run<'a, P: Probe>(
+        &'a self,
+        app: &'a App,
+        answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut DeferredObserver<P>) -> Option<Admission>,
+    ) -> PoolResponse {
+        let mut request = self.request(app);
+        if let Some(admitted) = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            request.admit(admitted);
+        }
+        if let Some(pipe) = &self.pipe {
+            request.set(pipe.clone());
+        }
+        let (mut response, mut record) = (Response::default(), DeferredObserver::begin());
+        let admission = answer(app, &mut request, &mut response, &mut record);
+        PoolResponse { response, events: record.end(), admission }
+    }
+}
+
+impl<S: Socket> Conn<S> {
+    /// What a turn is for a connection that does not read requests just now.
+    #[cold]
+    pub(super) fn run_state<P: Probe>(
+        &mut self,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        if self.has_pending_output()
+            && let Some(action) = self.flush_buffered(context, probe)
+        {
+            return action;
+        }
+        match self.state {
+            ConnState::Lingering => self.linger(buffers, context, probe),
+            ConnState::Dispatching => self.dispatch(buffers, context, probe),
+            ConnState::CheckingHead => self.ask_pool(buffers, context, probe),
+            ConnState::Streaming => match self.pump(buffers, context, probe) {
+                Action::Close(ending) => Action::Close(ending),
+                taken => match self.stream(context, probe) {
+                    Action::Wait => taken,
+                    sent => sent,
+                },
+            },
+            ConnState::Upgrading => Action::Upgrade,
+            // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
+            ConnState::InPool => self.pump(buffers, context, probe),
+            ConnState::Open => Action::Wait,
+        }
+    }
+
+    /// Sends the current request to the pool. When the pool is full, 503: the client may come back soon.
+    pub(super) fn dispatch<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        let request = self.take_request(context);
+        self.state = ConnState::InPool;
+        if context.offload.pool.is_none() {
+            let answer = request.run::<P>(context.app, App::handle_blocking);
+            return self.finish_response(answer, buffers, context, probe);
+        }
+        let request = Arc::new(request);
+        if let Some(feed) = self.buffered.as_mut().and_then(|buffered| buffered.body_feed.as_mut()) {
+            feed.request = Some(request.clone());
+        }
+        self.submit(request, App::handle_blocking, buffers, context, probe)
+    }
+
+    /// Gives the pool a job, whose answer comes by mail.
+    pub(super) fn submit<P: Probe>(
+        &mut self,
+        request: Arc<OwnedRequest>,
+        work: Work<DeferredObserver<P>>,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        let Some(pool) = &context.offload.pool else { return Action::Wait };
+        let (job, app, mailbox) = (request.clone(), pool.app.clone(), context.offload.mailbox.clone());
+        let reply = Reply { mailbox, key: context.key, number: self.requests };
+        let job = move || {
+            let promise = ReplyGuard::<P> { request: &job, app: &app, reply: Some(reply), probe: PhantomData };
+            promise.fulfill(job.run::<P>(&app, work));
+        };
+        match pool.threads.submit(Box::new(job)) {
+            Ok(()) => {
+                let limit = context.app.deadline(request.request(context.app));
+                let until = limit.map_or(NEVER, |limit| after(context.time.now, limit));
+                self.buffered.get_or_insert_default().in_pool = Some((request, until));
+                self.pump(buffers, context, probe)
+            }
+            Err(_) => {
+                if P::ON {
+                    probe.event(self.id, Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
+                }
+                let answer = request.run::<P>(context.app, App::overloaded);
+                self.finish_response(answer, buffers, context, probe)
+            }
+        }
+    }
+
+    /// The pool's answer to the request before which this connection had given `number` answers. If it has given one more since, it
+    /// did so because this one took too long.
+    pub(crate) fn pool_done<P: Probe>(
+        &mut self,
+        number: u32,
+        answer: PoolResponse,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        if self.state != ConnState::InPool || self.requests != number {
+            return Action::Wait;
+        }
+        match answer.admission {
+            Some(_) => self.head_checked(answer, buffers, context, probe),
+            None => self.finish_response(answer, buffers, context, probe),
+        }
+    }
+
+    /// The pool took too long. A handler that is through meanwhile has its answer on the way.
+    pub(super) fn handler_timed_out<P: Probe>(
+        &mut self,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        let Some((request, until)) = self.buffered.as_mut().and_then(|buffered| buffered.in_pool.as_mut()) else {
+            return Action::Wait;
+        };
+        if !request.claim() {
+            *until = NEVER;
+            return Action::Wait;
+        }
+        let request = request.clone();
+        let answer = request.run::<P>(context.app, App::timed_out);
+        self.finish_response(answer, buffers, context, probe)
+    }
+
+    /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
+    pub(crate) fn finish_response<P: Probe>(
+        &mut self,
+        mut answer: PoolResponse,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        self.state = ConnState::Open;
+        let reads_on = self.keeps_reading(&answer.response, &mut buffers.out.output, probe);
+        let refused = if reads_on { None } else { self.end_body(context) };
+        let following = self.buffered.as_mut().map_or(0, |buffered| {
+            buffered.in_pool = None;
+            buffered.input.len()
+        });
+        if P::ON {
+            observer::replay(&answer.events, self.id, probe);
+        }
+        let last = refused.is_some() || self.is_last(following, context);
+        if let Some((reject, request)) = refused {
+            if P::ON {
+                self.trace_rejected(reject, context, probe);
+            }
+            answer = request.run::<P>(context.app, |app, request, response, record| {
+                app.reject(reject, request, response, record);
+                None
+            });
+            observer::replay(&answer.events, self.id, probe);
+        }
+        if let Some(pool) = &context.offload.pool {
+            answer
+                .response
+                .replace_blocking_source(|source| GuardedSource::new(PooledBody::new(source, pool.threads.clone())));
+        }
+        buffers.out.response = std::mem::take(&mut answer.response);
+        _ = self.encode(&mut buffers.out, last, context, probe);
+        if reads_on && self.state != ConnState::Streaming {
+            self.end_body(context); // a status without a body
+        }
+        self.has_buffered_request = !reads_on && (following > 0 || self.eof);
+        if following == 0 && self.state == ConnState::Open {
+            self.buffered = None;
+        }
+        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
+            return action;
+        }
+        self.after_response(context, probe)
+    }
+
+    /// Everything of the answer is with the kernel: what is next?
+    pub(super) fn after_response<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+        if self.http.is_over() {
+            return self.close(context, probe);
+        }
+        self.record_progress(0, context);
+        Action::Yield
+    }
+
+    /// Cuts the current request out of what is held. A body that is still to come has a pipe of its own.
+    fn take_request(&mut self, context: &Context<'_>) -> OwnedRequest {
+        let mut buffered = self.buffered.take().unwrap_or_default();
+        let streams = self.http.expects_body();
+        let length = if streams { self.http.body_start() } else { self.http.taken() };
+        let end = (buffered.start + length).min(buffered.input.len());
+        if streams {
+            let bytes = buffered.input.get(buffered.start..).unwrap_or_default();
+            buffered.body_feed = Some(BodyFeed::new(self.http.awaits_continue(bytes, &buffered.head), context));
+        }
+        let rest = buffered.input.split_off(end);
+        let mut bytes = std::mem::replace(&mut buffered.input, rest);
+        bytes.drain(..buffered.start);
+        buffered.start = 0;
+        let pipe = buffered.body_feed.as_ref().map(|feed| feed.pipe.clone());
+        let body = if streams { length..length } else { self.http.body() };
+        let mut admitted = match buffered.decision.take() {
+            Some(HeadDecision::Admitted(admitted)) => Some(admitted),
+            _ => None,
+        };
+        let began = sent_tracker::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
+        let request = OwnedRequest {
+            bytes,
+            head: std::mem::take(&mut buffered.head),
+            body,
+            peer: self.peer,
+            pipe,
+            began,
+            ledger: admitted.as_mut().and_then(Admitted::take_context).unwrap_or_default(),
+            admitted: Mutex::new(admitted),
+            _reservation: buffered.reservation.take(),
+        };
+        buffered.began = context.time.now;
+        if streams {
+            self.http.head_moved();
+        } else {
+            self.http.input_moved();
+        }
+        self.buffered = Some(buffered);
+        request
+    }
+
+    /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
+    pub(super) fn release_request(&mut self) {
+        let taken = self.http.taken();
+        if taken == 0 || self.http.expects_body() {
+            return;
+        }
+        if let Some(buffered) = &mut self.buffered {
+            buffered.input.drain(..(buffered.start + taken).min(buffered.input.len()));
+            buffered.input.shrink_to_fit();
+            (buffered.start, buffered.head) = (0, Head::default());
+            self.http.input_moved();
+        }
+    }
+}

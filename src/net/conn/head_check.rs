@@ -1,0 +1,66 @@
+//! Asks the pool about the head of a request, where the hooks and guards of a blocking route decide before its body is read.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::blocking::{OwnedRequest, PoolResponse};
+use super::{Action, Buffered, Conn, ConnState, observer, sent_tracker};
+use crate::app::{Admission, App};
+use crate::http1::framing::Body;
+use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context};
+use crate::wire::probe::Probe;
+
+impl<S: Socket> Conn<S> {
+    /// Whether the body of the request whose head is in `bytes` is here to its last byte. Then one job of the pool is enough.
+    pub(super) fn body_is_here(&self, bytes: &[u8]) -> bool {
+        let here = bytes.len().saturating_sub(self.http.body_start()) as u64;
+        matches!(self.http.plan(), Body::Length(length) if length <= here)
+    }
+
+    /// Sends the head to the pool. Nothing more is read, and the client is not told to send, before it has decided.
+    pub(super) fn ask_pool<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        let Some(buffered) = &self.buffered else { return Action::Wait };
+        let (from, to) = (buffered.start, buffered.start + self.http.body_start());
+        let bytes = buffered.input.get(from..to).unwrap_or_default().to_vec();
+        let began = sent_tracker::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
+        let request = OwnedRequest::of_head(bytes, buffered.head.clone(), self.peer, began);
+        self.state = ConnState::InPool;
+        if context.offload.pool.is_none() {
+            let answer = request.run::<P>(context.app, App::check_head_blocking);
+            return self.head_checked(answer, buffers, context, probe);
+        }
+        self.submit(Arc::new(request), App::check_head_blocking, buffers, context, probe)
+    }
+
+    /// The pool has decided: the body is received, or the response goes out.
+    pub(super) fn head_checked<P: Probe>(
+        &mut self,
+        mut answer: PoolResponse,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        self.state = ConnState::Open;
+        if P::ON {
+            observer::replay(&answer.events, self.id, probe);
+        }
+        let Some(mut buffered) = self.buffered.take() else { return Action::Wait };
+        buffered.in_pool = None;
+        let Buffered { input, start, head, .. } = &mut *buffered;
+        let bytes = input.get(*start..).unwrap_or_default();
+        let waits = self.http.awaits_continue(bytes, head);
+        buffers.out.response = std::mem::take(&mut answer.response);
+        let admission = answer.admission.take().unwrap_or(Admission::Responded);
+        let answered = self.apply_admission(admission, waits, bytes, head, &mut buffers.out, context, probe);
+        if answered.is_none() {
+            buffered.decision = buffers.out.decision.take();
+            self.buffered = Some(buffered);
+            self.has_buffered_request = true;
+        }
+        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
+            return action;
+        }
+        self.after_response(context, probe)
+    }
+}

@@ -1,0 +1,267 @@
+//! How long a connection may stay as it is, and what happens when it stayed too long; knows no wheel and no clock.
+
+use super::{Action, Buffered, Conn, ConnState};
+use crate::http1::connection::Waiting;
+use crate::http1::fault::Fault;
+use crate::net::body_memory::Reservation;
+use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, after, millis};
+use crate::net::socket::Socket;
+use crate::net::tick::{Buffers, Context};
+use crate::wire::probe::{Due, Ending, Event, Probe, Timer};
+
+/// A head this old may be given up for a newcomer when all places are taken; a last answer had this long to be read.
+const MIN_AGE: Millis = 1000;
+
+/// What a connection is at that may have to go for a newcomer: the first kind goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Evictable {
+    /// Its last answer is out.
+    Lingering,
+    Idle,
+    /// A head that has been unfinished for a second. The first one is expected from the beginning.
+    Head,
+    /// A body whose sender is about to be given up, or nearly.
+    Body,
+}
+
+impl<S: Socket> Conn<S> {
+    /// When the connection's patience ends as things stand. Asked after every turn; for an idle connection that is one addition.
+    #[inline]
+    pub(crate) fn deadline(&self, context: &Context<'_>) -> Millis {
+        match &self.buffered {
+            None if self.requests > 0 => context.time.idle_until,
+            None => self.idle_deadline(context),
+            Some(buffered) => self.deadline_of(buffered, context),
+        }
+    }
+
+    /// A connection that has not said anything yet is held to the deadline of heads.
+    #[inline(never)]
+    fn idle_deadline(&self, context: &Context<'_>) -> Millis {
+        let first_byte = after(self.opened, context.config.timeouts.head);
+        if self.requests == 0 { first_byte.min(context.time.idle_until) } else { context.time.idle_until }
+    }
+
+    #[inline(never)]
+    fn deadline_of(&self, buffered: &Buffered, context: &Context<'_>) -> Millis {
+        let (transfer, timeouts) = (&buffered.transfer, &context.config.timeouts);
+        match self.timer() {
+            Timer::Idle => self.idle_deadline(context),
+            Timer::Head => after(transfer.since, timeouts.head),
+            Timer::Body => transfer.deadline(timeouts.body_limits()),
+            Timer::Write => transfer.deadline(timeouts.write_limits()),
+            Timer::Linger => transfer.deadline(timeouts.linger_limits()).min(after(transfer.since, timeouts.linger)),
+            Timer::Beat => after(transfer.last, timeouts.heartbeat),
+            Timer::Application => buffered.in_pool.as_ref().map_or(NEVER, |(_, until)| *until),
+        }
+    }
+
+    /// Time is up. One last look first: what arrived in the meantime counts.
+    pub(crate) fn expire<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        let before = self.requests;
+        self.mark_readable(false);
+        let action = self.run(buffers, context, probe);
+        let over = match (action, self.timer()) {
+            (Action::Yield | Action::Close(_), _) => false,
+            // An idle deadline counts from the last sign of life: the one that passed was the last one's, unless a request came.
+            (_, Timer::Idle) => self.requests == before,
+            _ => self.deadline(context) <= context.time.now,
+        };
+        if !over {
+            return action;
+        }
+        let timer = self.timer();
+        if P::ON {
+            probe.event(self.id, Event::ConnTimer { timer, due: Due::Passed });
+        }
+        match timer {
+            // At a graceful stop too: its answer is long gone, and there is nothing to linger for.
+            Timer::Idle => Action::Close(Ending::Fin),
+            Timer::Head => self.time_out(Fault::HeadTimeout, buffers, context, probe),
+            Timer::Body if self.wants_data() && self.is_paused(context) => {
+                self.time_out_body(Fault::BodyTimeout, context)
+            }
+            Timer::Body if self.wants_data() => self.time_out_body(Fault::BodyTooSlow, context),
+            Timer::Body if self.is_paused(context) => self.time_out(Fault::BodyTimeout, buffers, context, probe),
+            Timer::Body => self.time_out(Fault::BodyTooSlow, buffers, context, probe),
+            Timer::Write => {
+                self.socket.reset_on_close();
+                Action::Close(Ending::Reset)
+            }
+            Timer::Linger => Action::Close(Ending::Staged),
+            Timer::Beat => self.send_heartbeat(context, probe),
+            Timer::Application => self.handler_timed_out(buffers, context, probe),
+        }
+    }
+
+    /// Whether the connection may have to go for a newcomer, and before which others.
+    pub(crate) fn evictable(&self, now: Millis, timeouts: &Timeouts) -> Option<Evictable> {
+        let Some(buffered) = &self.buffered else {
+            let mute = self.requests == 0 && self.opened + MIN_AGE <= now;
+            return if self.is_idle() { Some(Evictable::Idle) } else { mute.then_some(Evictable::Head) };
+        };
+        let transfer = &buffered.transfer;
+        let stale = transfer.since + MIN_AGE <= now;
+        match self.timer() {
+            Timer::Linger if stale => Some(Evictable::Lingering),
+            Timer::Head if stale => Some(Evictable::Head),
+            Timer::Body if self.state == ConnState::Open => {
+                let (pace, grace) = (timeouts.body_limits(), millis(timeouts.body_grace));
+                let ends_soon = transfer.deadline(pace) < now.saturating_add(millis(timeouts.body_idle) / 2);
+                (transfer.since.saturating_add(grace) <= now && ends_soon).then_some(Evictable::Body)
+            }
+            _ => None,
+        }
+    }
+
+    /// A newcomer needs the place. As with every deadline there is one last look first: an idle client that has begun to speak stays,
+    /// but not one that sends another byte of a head or body that was too slow before.
+    pub(crate) fn evict<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+        if self.state == ConnState::Lingering {
+            return Action::Close(Ending::Staged);
+        }
+        let standing = |conn: &Self| (conn.requests, conn.evictable(context.time.now, &context.config.timeouts));
+        let before = standing(self);
+        self.mark_readable(false);
+        match self.run(buffers, context, probe) {
+            Action::Wait if standing(self) == before => {
+                if before.1 == Some(Evictable::Body) {
+                    self.time_out(Fault::Overloaded, buffers, context, probe); // as far as it leaves at once
+                }
+                Action::Close(Ending::Fin)
+            }
+            action => action,
+        }
+    }
+
+    /// The worker has little room left for bodies, and this one is slow.
+    pub(crate) fn evict_body<P: Probe>(
+        &mut self,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        self.mark_readable(false);
+        match self.run(buffers, context, probe) {
+            Action::Wait if self.state == ConnState::Open && self.http.expects_body() => {
+                self.time_out(Fault::Overloaded, buffers, context, probe)
+            }
+            action => action,
+        }
+    }
+
+    fn stream_timer(&self) -> Timer {
+        if self.has_heartbeat() { Timer::Beat } else { Timer::Application }
+    }
+
+    /// Which deadline runs.
+    pub(super) fn timer(&self) -> Timer {
+        match self.http.waiting() {
+            _ if self.state == ConnState::Lingering => Timer::Linger,
+            _ if self.has_pending_output() => Timer::Write,
+            _ if self.state == ConnState::Streaming && !self.wants_data() => self.stream_timer(),
+            _ if self.state == ConnState::InPool && !self.wants_data() => Timer::Application,
+            Waiting::Idle if self.buffered.is_none() => Timer::Idle,
+            Waiting::Idle | Waiting::Head => Timer::Head,
+            Waiting::Body => Timer::Body,
+            Waiting::Application | Waiting::Close => Timer::Application,
+        }
+    }
+
+    /// Notes that `fresh` bytes were read. Under TLS the socket counts: bytes arrive as they like, and are deciphered a record at a time.
+    /// `false`: what is held of a body is more than the worker has room for.
+    #[inline]
+    pub(super) fn record_read(&mut self, fresh: usize, context: &Context<'_>) -> bool {
+        if self.buffered.is_some() {
+            let arrived = self.socket.take_received(fresh);
+            self.record_transfer(arrived, context);
+            return self.body_fits(context);
+        }
+        if fresh == 0 && self.requests > 0 && self.socket.has_partial_record() {
+            // A part of a record is the beginning of a head, and has the time of one.
+            self.buffered = Some(Box::default());
+            self.record_transfer(0, context);
+        }
+        true
+    }
+
+    /// Counts what is held of a body, if this is one that is received as a whole.
+    #[inline(never)]
+    fn body_fits(&mut self, context: &Context<'_>) -> bool {
+        let receives = self.state == ConnState::Open && self.http.expects_body();
+        let Some(buffered) = &mut self.buffered else { return true };
+        if !receives {
+            buffered.reservation = None;
+            return true;
+        }
+        let bytes = buffered.input.len().saturating_sub(buffered.start) as u64;
+        let share = buffered.reservation.get_or_insert_with(|| Reservation::of(&context.offload.body_memory));
+        share.resize(bytes, context.config.limits.bodies)
+    }
+
+    /// Notes that `written` bytes left.
+    pub(super) fn record_written(&mut self, written: usize, context: &Context<'_>) {
+        let departed = self.socket.take_sent(written);
+        self.record_progress(departed, context);
+    }
+
+    /// Notes that `bytes` moved in what is unfinished; a new request, or its other side, starts a new account.
+    #[inline]
+    pub(super) fn record_progress(&mut self, bytes: usize, context: &Context<'_>) {
+        if self.buffered.is_some() {
+            self.record_transfer(bytes, context);
+        }
+    }
+
+    #[inline(never)]
+    fn record_transfer(&mut self, bytes: usize, context: &Context<'_>) {
+        let (timer, now, timeouts) = (self.timer(), context.time.now, &context.config.timeouts);
+        let phase = Some((self.requests, timer));
+        let pace = match timer {
+            Timer::Body => timeouts.body_limits(),
+            Timer::Linger => timeouts.linger_limits(),
+            _ => timeouts.write_limits(),
+        };
+        let Some(buffered) = &mut self.buffered else { return };
+        if buffered.phase != phase {
+            // The part of a body that came with its head counts; what the kernel took of an answer at once says nothing of its reader.
+            let here = if timer == Timer::Body {
+                buffered.input.len().saturating_sub(buffered.start + self.http.body_start())
+            } else {
+                0
+            };
+            (buffered.phase, buffered.transfer) = (phase, Transfer::begin(here as u64, now, pace));
+        } else if bytes > 0 {
+            buffered.transfer.advance(bytes as u64, now, pace);
+        }
+    }
+
+    fn is_paused(&self, context: &Context<'_>) -> bool {
+        self.buffered.as_ref().is_some_and(|buffered| {
+            context.time.now >= buffered.transfer.last.saturating_add(millis(context.config.timeouts.body_idle))
+        })
+    }
+
+    /// Refuses what did not come in time, or what there is no room for, if the client began to speak at all.
+    #[cold]
+    pub(super) fn time_out<P: Probe>(
+        &mut self,
+        late: Fault,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        let mut buffered = self.buffered.take().unwrap_or_default();
+        (buffers.out.decision, buffers.out.began) = (buffered.decision.take(), Some(buffered.began));
+        let Buffered { input, start, head, .. } = &mut *buffered;
+        let bytes = input.get(*start..).unwrap_or_default();
+        let Some(reject) = self.http.expire(bytes, head, &context.config.limits, late) else {
+            return Action::Close(Ending::Fin);
+        };
+        self.reject(reject, head, bytes, &mut buffers.out, context, probe);
+        match self.flush(&mut buffers.out, context, probe) {
+            Some(action) => action,
+            None => self.close(context, probe),
+        }
+    }
+}
