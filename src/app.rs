@@ -16,7 +16,7 @@ use self::route::Route;
 use self::router::{Router, Scope};
 use crate::content::conditional;
 use crate::guard::panics::catch;
-use crate::http1::fault::Reject;
+use crate::http1::fault::ProtocolError;
 use crate::request::Request;
 use crate::request::app_state::AppState;
 use crate::request::client_addr::TrustedProxies;
@@ -175,7 +175,7 @@ impl App {
     #[cold]
     pub(crate) fn reject<'a>(
         &'a self,
-        reject: Reject,
+        reject: ProtocolError,
         request: &mut Request<'a>,
         response: &mut Response,
         observer: &mut impl Observer,

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
 use crate::http1::connection::{Connection, Event};
 use crate::http1::encode::Content;
-use crate::http1::fault::Reject;
+use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
 use crate::http1::method::Method;
@@ -178,7 +178,7 @@ pub fn multipart(data: &[u8]) {
 }
 
 /// The body and the raw bytes it took, or `None` while it is not whole.
-fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, Reject> {
+fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, ProtocolError> {
     let (mut decoder, mut buffer) = (Decoder::new(), Vec::new());
     for piece in raw.chunks(step) {
         buffer.extend_from_slice(piece);
@@ -195,7 +195,7 @@ fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, u
 #[derive(Debug, PartialEq)]
 enum Told {
     Request(Method, Vec<u8>),
-    Refused(Reject),
+    Refused(ProtocolError),
     Last,
 }
 
@@ -206,7 +206,7 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
     let mut pieces = input.chunks(step);
     loop {
         let event = match connection.receive(&mut buffer, &mut head, limits) {
-            Ok(Event::Head) => connection.admit(limits.body, &head).map(|()| !connection.expects_body()),
+            Ok(Event::Head) => connection.set_body_limit(limits.body, &head).map(|()| !connection.expects_body()),
             Ok(Event::End) => Ok(true),
             Ok(Event::NeedData) => match pieces.next() {
                 Some(piece) => {
@@ -223,7 +223,7 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
             Ok(true) => {
                 told.push(Told::Request(head.method, buffer[connection.body()].to_vec()));
                 connection.respond(StatusCode::OK, Content::Length(0), false);
-                let Some(taken) = connection.responded() else {
+                let Some(taken) = connection.finish_response() else {
                     told.push(Told::Last);
                     return told;
                 };
@@ -232,8 +232,8 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
             }
             Err(reject) => {
                 told.push(Told::Refused(reject));
-                connection.respond(reject.fault.row().status, Content::Length(0), false);
-                assert_eq!(connection.responded(), None, "a refusal is the last answer");
+                connection.respond(reject.fault.info().status, Content::Length(0), false);
+                assert_eq!(connection.finish_response(), None, "a refusal is the last answer");
                 return told;
             }
         }

@@ -73,6 +73,7 @@ mod guard;
 
 mod app;
 mod content;
+pub mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -83,8 +84,9 @@ mod request;
 mod response;
 mod routing;
 mod server;
+pub mod terminal;
 mod testing;
-pub mod wire;
+mod trace;
 
 /// Server-Sent Events (WHATWG HTML §9.2).
 pub mod events {
@@ -96,7 +98,7 @@ pub use app::route::Route;
 pub use app::route_table::{RouteInfo, Routes};
 pub use app::router::{Router, TrailingSlash};
 pub use content::files::Files;
-pub use http1::fault::{FAULTS, Fault, FaultRow, Reject};
+pub use http1::fault::{FAULTS, Fault, FaultInfo, ProtocolError};
 pub use http1::limits::Limits;
 pub use http1::method::{InvalidMethod, Method};
 pub use http1::status::{InvalidStatusCode, StatusCode};
@@ -121,7 +123,7 @@ pub use response::upgraded::Upgraded;
 pub use serde_json::json;
 pub use server::{Handle, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};
-pub use wire::trace::Trace;
+pub use trace::config::Trace;
 
 /// The pages of `docs/`, so that `cargo test` runs what they show.
 #[cfg(doctest)]

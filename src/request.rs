@@ -33,7 +33,7 @@ pub(crate) use context::{Admitted, RequestContext};
 use crate::http1::head::{Field, Head};
 use crate::http1::method::Method;
 use crate::http1::span::Span;
-use crate::http1::target::Form;
+use crate::http1::target::TargetForm;
 use crate::http1::version::Version;
 use crate::request::app_state::AppState;
 use crate::request::cache::RequestCache;
@@ -170,7 +170,7 @@ impl<'a> Request<'a> {
 
     /// The value of the Host field, or the authority of an absolute-form target, which wins (RFC 9112 §3.2.2).
     pub fn host(&self) -> Option<&str> {
-        let host = self.head.target.authority.or(self.head.notes.host).map(|span| self.text(span));
+        let host = self.head.target.authority.or(self.head.info.host).map(|span| self.text(span));
         host.filter(|host| !host.is_empty())
     }
 
@@ -290,7 +290,7 @@ impl<'a> Request<'a> {
     #[cold]
     #[track_caller]
     fn panic_on_early_body(&self) {
-        let declared = self.head.notes.content_length.is_some() || self.head.notes.codings > 0;
+        let declared = self.head.info.content_length.is_some() || self.head.info.transfer_encodings > 0;
         #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
         if declared {
             panic!(
@@ -316,7 +316,7 @@ impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn find_route(&mut self, tree: &Tree) -> Match {
         let target = &self.head.target;
-        if target.form == Form::Asterisk {
+        if target.form == TargetForm::Asterisk {
             return Match::None;
         }
         tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)

@@ -41,10 +41,10 @@ use crate::net::signals::Signals;
 use crate::net::tick::Config;
 use crate::net::worker::{Worker, WorkerParts};
 use crate::response::upgraded_connections::UpgradedConnections;
-use crate::wire::probe::{NoProbe, Probe};
-use crate::wire::start::{Start, StartRoute};
-use crate::wire::trace::Trace;
-use crate::wire::tracer::Tracing;
+use crate::trace::config::Trace;
+use crate::trace::probe::{NoProbe, Probe};
+use crate::trace::server_start::{RouteEntry, ServerStart};
+use crate::trace::tracer::Tracing;
 pub use handle::Handle;
 use handle::stop;
 use notify::notify;
@@ -345,14 +345,14 @@ impl Server {
     }
 
     /// What a trace says first.
-    fn start<'a>(&'a self, app: &'a App) -> Start<'a> {
-        let route = |(id, route): (u32, RouteInfo<'a>)| StartRoute {
+    fn start<'a>(&'a self, app: &'a App) -> ServerStart<'a> {
+        let route = |(id, route): (u32, RouteInfo<'a>)| RouteEntry {
             id,
             method: route.method.to_string(),
             pattern: route.pattern,
             source: format!("{}:{}", route.location.file(), route.location.line()),
         };
-        Start {
+        ServerStart {
             addresses: self.addresses(),
             backlog: listen::BACKLOG,
             workers: self.workers,

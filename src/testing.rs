@@ -12,7 +12,7 @@ use serde_core::de::DeserializeOwned;
 use watch::Work;
 
 use crate::app::App;
-use crate::http1::encode::Opening;
+use crate::http1::encode::ResponsePrefix;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Action, Conn};
@@ -20,8 +20,8 @@ use crate::net::deadline::{Millis, NEVER, Timeouts, millis};
 use crate::net::mailbox::{Completion, Offload};
 use crate::net::slab::Key;
 use crate::net::tick::{Buffers, Config, Context, LoopTime};
-use crate::wire::probe::NoProbe;
-use crate::wire::tracer::{Tracer, Tracing};
+use crate::trace::probe::NoProbe;
+use crate::trace::tracer::{Tracer, Tracing};
 
 /// How long a test client waits for another thread: one that feeds a body, or writes a trace.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -263,7 +263,7 @@ impl TestResponse {
         let mut table = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut table);
         let Ok(httparse::Status::Complete(length)) = response.parse(bytes) else { return None };
-        let status = StatusCode::from_u16(response.code?)?;
+        let status = StatusCode::from_u16(response.code?).ok()?;
         let body = bytes.get(length..)?;
         if status.is_informational() {
             return TestResponse::parse(body, head_only);
@@ -361,7 +361,7 @@ impl TestConnection<'_> {
 
     fn set_time(&mut self, now: Millis) {
         self.now = now;
-        self.desk.out.prefix = Opening::at(self.client.began + Duration::from_millis(now));
+        self.desk.out.prefix = ResponsePrefix::at(self.client.began + Duration::from_millis(now));
     }
 
     fn work(&mut self, work: Work) {
@@ -389,7 +389,7 @@ impl TestConnection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::probe::Ending;
+    use crate::trace::probe::CloseReason;
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -416,7 +416,7 @@ mod tests {
             connection.advance(Duration::from_secs(6));
             connection.conn.socket().incoming.extend_from_slice(rest);
             let fate = asked_to_go(&mut connection);
-            assert_eq!(fate == Action::Close(Ending::Fin), goes, "{} bytes: {fate:?}", rest.len());
+            assert_eq!(fate == Action::Close(CloseReason::Fin), goes, "{} bytes: {fate:?}", rest.len());
             let status = if goes { "503" } else { "200" };
             let answered = connection.received().starts_with(format!("HTTP/1.1 {status} ").as_bytes());
             assert_eq!(answered, goes || rest.len() == 36_000);
@@ -429,11 +429,11 @@ mod tests {
         app.get("/", |_| "ok");
         // What the server has read, what arrives unseen, and what becomes of the connection.
         let cases: [(&[u8], &[u8], Action); 7] = [
-            (GET, b"", Action::Close(Ending::Fin)),
+            (GET, b"", Action::Close(CloseReason::Fin)),
             (GET, GET, Action::Wait),
             (GET, b"G", Action::Wait),
-            (b"GET / ", b"", Action::Close(Ending::Fin)),
-            (b"GET / ", b"H", Action::Close(Ending::Fin)),
+            (b"GET / ", b"", Action::Close(CloseReason::Fin)),
+            (b"GET / ", b"H", Action::Close(CloseReason::Fin)),
             (b"GET / ", b"HTTP/1.1\r\nHost: a\r\n\r\n", Action::Wait),
             (b"", b"G", Action::Wait),
         ];

@@ -270,7 +270,7 @@ fn an_event_leads_to_the_line_that_told_it() {
         connection.half_close();
     };
     assert!(events(drive).iter().all(|event| event["code"].is_null()));
-    let shown = watched(Trace::json().sources(), drive);
+    let shown = watched(Trace::json().source_locations(), drive);
     let all: Vec<Value> = shown.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = |event: &Value| {
         let (file, line) = event["code"].as_str().unwrap().split_once(':').unwrap();
@@ -289,7 +289,7 @@ fn an_event_leads_to_the_line_that_told_it() {
         assert!(told == file && text.contains(words), "{name}: {told}: {text}");
     }
     assert!(all.iter().all(|event| !line(event).1.trim().is_empty()));
-    let shown = watched(Trace::terminal().all().sources(), drive);
+    let shown = watched(Trace::terminal().all().source_locations(), drive);
     assert!(shown.lines().any(|line| line.contains("recv() = 36 bytes") && line.contains("  [src/net/conn/read.rs:")));
 }
 
@@ -388,7 +388,7 @@ fn routes_that_nearly_match_are_shown_where_none_does() {
     app.get("/users/{id:int}/posts/{post:int}", |_| "");
     let routing = |method: &str, path: &str, trace: Trace| -> Vec<String> {
         let message = GET.replace("GET", method).replace("/plaintext", path);
-        let shown = watched_on(&app, trace.only(["route"]), |connection| connection.send(message.as_bytes()));
+        let shown = watched_on(&app, trace.topics(["route"]), |connection| connection.send(message.as_bytes()));
         let lines = shown.lines().filter_map(|line| line.split_once(" route      "));
         lines.map(|(_, text)| mask(text).split(" (1 of").next().unwrap().to_owned()).collect()
     };
@@ -489,8 +489,8 @@ fn secrets_are_hidden_unless_asked_for() {
                 (true, Trace::json()),
                 (true, Trace::terminal()),
                 (true, Trace::terminal().all().columns(Some(60))),
-                (false, Trace::json().secrets()),
-                (false, Trace::terminal().secrets()),
+                (false, Trace::json().show_secrets()),
+                (false, Trace::terminal().show_secrets()),
             ] {
                 let send = |connection: &mut TestConnection<'_>| {
                     message.as_bytes().chunks(size).for_each(|piece| connection.send(piece));

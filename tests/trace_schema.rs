@@ -244,7 +244,7 @@ impl Write for Stalled {
 /// What needs a kernel: sleep, accept, readiness, and clients that go away in the middle of an answer.
 fn of_sockets() -> String {
     let page = Output::default();
-    let trace = Trace::json().to(page.clone()).bytes(64).sources();
+    let trace = Trace::json().to(page.clone()).max_bytes(64).source_locations();
     let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace);
     let (address, handle) = (server.local_addr(), server.handle());
     let running = std::thread::spawn(move || server.run(app()));

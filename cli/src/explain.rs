@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::Read;
 
 use lexopt::Arg::{Long, Short, Value};
-use wirelight::wire;
+use wirelight::terminal;
 
 use super::failure::Failure;
 use super::options::bad_option;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let bytes = read(file)?;
     let paste = paste::detect(&bytes);
     if !paste.note.is_empty() {
-        println_flush(wire::wrap(&paste.note, 0, style.columns) + if paste.parts.is_empty() { "" } else { "\n" });
+        println_flush(terminal::wrap(&paste.note, 0, style.columns) + if paste.parts.is_empty() { "" } else { "\n" });
     }
     style.brief = paste.foreign;
     let mut shown = 0;

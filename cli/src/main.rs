@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     // The message may contain text that was typed, pasted or recorded.
     let message = escape::visible(failure.message.as_bytes());
     let mut stderr = std::io::stderr();
-    let text = wirelight::wire::wrap(&message, "wirelight: ".len(), output::columns(&stderr));
+    let text = wirelight::terminal::wrap(&message, "wirelight: ".len(), output::columns(&stderr));
     let _ = writeln!(stderr, "wirelight: {text}"); // without a stderr, the exit code reports the failure
     ExitCode::from(failure.code)
 }

@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
-use wirelight::wire;
+use wirelight::terminal;
 
 /// Columns of a terminal that does not report its size, such as a serial line.
 const DEFAULT_COLUMNS: usize = 80;
 
-/// Returns the columns that text on `output` (stdout, stderr) may take, for [`wire::wrap`]: COLUMNS if it is a number
+/// Returns the columns that text on `output` (stdout, stderr) may take, for [`terminal::wrap`]: COLUMNS if it is a number
 /// above 0, else the width of the terminal. `None` for a file or a pipe: a program reads it, or a pager wraps it.
 pub(super) fn columns(output: &(impl AsFd + IsTerminal)) -> Option<usize> {
     let positive = |columns: &usize| *columns > 0;
@@ -26,6 +26,6 @@ pub(super) fn println_flush(text: impl Display) {
 
 /// Prints text wrapped at words; further lines are indented by the width of `prefix`.
 pub(super) fn print_wrapped(prefix: &str, text: &str) {
-    let indent = wire::display_width(prefix);
-    println_flush(format_args!("{prefix}{}", wire::wrap(text, indent, columns(&io::stdout()))));
+    let indent = terminal::display_width(prefix);
+    println_flush(format_args!("{prefix}{}", terminal::wrap(text, indent, columns(&io::stdout()))));
 }

@@ -4,7 +4,7 @@ mod curl;
 mod encodings;
 mod http2;
 
-use wirelight::wire::{self, Explanation, Shown};
+use wirelight::explain::{self, Explanation, Source};
 
 /// A pasted text and the messages in it.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) enum Kind {
     /// As they are, or with LF instead of CR LF.
     Text,
     /// As a tool shows them.
-    Tool(Shown),
+    Tool(Source),
 }
 
 impl Part {
@@ -43,9 +43,9 @@ impl Part {
 
     pub(super) fn explain(&self) -> Explanation {
         match self.kind {
-            Kind::Raw => wire::explain(&self.bytes),
-            Kind::Text => wire::explain_pasted(&self.bytes),
-            Kind::Tool(shown) => wire::explain_shown(&self.bytes, shown),
+            Kind::Raw => explain::message(&self.bytes),
+            Kind::Text => explain::pasted(&self.bytes),
+            Kind::Tool(shown) => explain::from_source(&self.bytes, shown),
         }
     }
 }
@@ -154,7 +154,7 @@ fn conversation(text: &[u8]) -> Vec<Part> {
     let (mut start, mut at, mut request) = (0, 0, !first_line(text).starts_with(b"HTTP/"));
     let first = Part::new(text, Kind::Text).explain();
     // The framing of a valid request tells where it ends, whatever its body looks like.
-    let own = if first.findings().is_empty() { text.len().saturating_sub(first.rest().len()) } else { 0 };
+    let own = if first.diagnostics().is_empty() { text.len().saturating_sub(first.rest().len()) } else { 0 };
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let begins = line.trim_ascii_start();
         let response = begins.starts_with(b"HTTP/") && begins.get(8..13).is_some_and(is_status);

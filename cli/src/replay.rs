@@ -1,7 +1,7 @@
 //! `wirelight replay`: parses the bytes of a capture again, and compares the events with the recorded ones.
 
 use wirelight::FAULTS;
-use wirelight::wire::{Explanation, Piece};
+use wirelight::explain::{Explanation, Span};
 
 use super::capture::{self, Connection, ParserEvent};
 use super::explain::one_file;
@@ -60,15 +60,15 @@ fn parsed(connection: &Connection, max: usize) -> Vec<ParserEvent> {
     let (stream, mut at, mut events) = (connection.stream(true), 0, Vec::new());
     while at < stream.len() && events.len() < max {
         let (explanation, length) = responses::message(stream.get(at..).unwrap_or_default());
-        let fault = explanation.findings().iter().find(|finding| FAULTS.iter().any(|row| row.name == finding.name));
+        let fault = explanation.diagnostics().iter().find(|finding| FAULTS.iter().any(|row| row.name == finding.name));
         if let Some(head_end) = head_end(&explanation).filter(|end| fault.is_none_or(|fault| fault.at >= *end)) {
-            let head = explanation.pieces().take_while(|piece| piece.at < head_end);
+            let head = explanation.spans().take_while(|piece| piece.at < head_end);
             let span =
-                |piece: Piece<'_>| (piece.at as u64, (piece.at + piece.bytes.len()) as u64, piece.kind.to_owned());
+                |piece: Span<'_>| (piece.at as u64, (piece.at + piece.bytes.len()) as u64, piece.kind.to_owned());
             events.push(ParserEvent::Head(at as u64, head.map(span).collect()));
-            let whole = !explanation.findings().iter().any(|finding| finding.name == "body-short");
+            let whole = !explanation.diagnostics().iter().any(|finding| finding.name == "body-short");
             if whole && fault.is_none() && announces_body(&explanation) {
-                let data = explanation.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
+                let data = explanation.spans().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
                 events.push(ParserEvent::Body(data.map(|piece| piece.bytes.len() as u64).sum()));
             }
         }
@@ -83,13 +83,13 @@ fn parsed(connection: &Connection, max: usize) -> Vec<ParserEvent> {
 
 /// The first empty line ends the head; another one may end a trailer section.
 fn head_end(message: &Explanation) -> Option<usize> {
-    message.pieces().find(|piece| piece.kind == "blank").map(|piece| piece.at + piece.bytes.len())
+    message.spans().find(|piece| piece.kind == "blank").map(|piece| piece.at + piece.bytes.len())
 }
 
 fn announces_body(message: &Explanation) -> bool {
     let framing =
         |name: &[u8]| name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"transfer-encoding");
-    message.pieces().any(|piece| piece.kind == "name" && framing(piece.bytes))
+    message.spans().any(|piece| piece.kind == "name" && framing(piece.bytes))
 }
 
 fn shown(event: &ParserEvent) -> String {

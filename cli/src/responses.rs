@@ -1,6 +1,6 @@
 //! Reads any bytes that a server sent as a sequence of responses.
 
-use wirelight::wire::{self, Explanation};
+use wirelight::explain::{self, Explanation};
 
 /// A response, as far as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) fn message(bytes: &[u8]) -> (Explanation, usize) {
     let mut window = WINDOW;
     loop {
         let part = bytes.get(..window).unwrap_or(bytes);
-        let explanation = wire::explain(part);
+        let explanation = explain::message(part);
         if part.len() == bytes.len() || !explanation.rest().is_empty() {
             let length = part.len() - explanation.rest().len();
             return (explanation, length);
@@ -65,7 +65,7 @@ pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
     let (mut heads, mut at) = (Vec::new(), 0);
     while at < sent.len() && heads.len() < MAX_RESPONSES {
         let (explanation, length) = message(sent.get(at..).unwrap_or_default());
-        heads.push(explanation.pieces().any(|piece| piece.kind == "method" && piece.bytes == b"HEAD"));
+        heads.push(explanation.spans().any(|piece| piece.kind == "method" && piece.bytes == b"HEAD"));
         at += length.max(1);
     }
     heads
@@ -81,7 +81,7 @@ impl RawResponse {
         let (head, body) = (Vec::new(), Vec::new());
         let mut response = RawResponse { status: 0, head, body, length, whole: true, announced: None, bounded: false };
         let mut field = Vec::new();
-        for piece in explanation.pieces() {
+        for piece in explanation.spans() {
             match piece.kind {
                 "body" | "chunk-data" => response.body.extend_from_slice(piece.bytes),
                 "chunk-size" | "chunk-ext" | "trailer" => {}
@@ -101,7 +101,7 @@ impl RawResponse {
         }
         response.bounded |= response.announced.is_some();
         response.whole =
-            !explanation.findings().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
+            !explanation.diagnostics().iter().any(|finding| ["blank-line", "body-short"].contains(&finding.name));
         response
     }
 }

@@ -81,17 +81,17 @@ impl TraceOptions {
                 topics => terminal(topics.unwrap_or("\u{fffd}"), traces.color)?,
             };
             traces.on_terminal = !traces.json_on_stdout;
-            traces.traces.push(bytes.into_iter().fold(trace, Trace::bytes));
+            traces.traces.push(bytes.into_iter().fold(trace, Trace::max_bytes));
         }
         if let Some(path) = self.record {
             let recording = Recording::open(path)?;
             traces.traces.push(Trace::json().to(recording));
         }
         if self.secrets {
-            traces.traces = traces.traces.into_iter().map(Trace::secrets).collect();
+            traces.traces = traces.traces.into_iter().map(Trace::show_secrets).collect();
         }
         if self.sources {
-            traces.traces = traces.traces.into_iter().map(Trace::sources).collect();
+            traces.traces = traces.traces.into_iter().map(Trace::source_locations).collect();
         }
         Ok(traces)
     }
@@ -166,7 +166,7 @@ fn terminal(topics: &str, color: Option<bool>) -> Result<Trace, Failure> {
     Ok(match &*topics {
         [] => trace,
         topics if topics.contains(&"all") => trace.all(),
-        topics => trace.only(topics.iter().copied()),
+        topics => trace.topics(topics.iter().copied()),
     })
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use wirelight::{App, FAULTS, TestConnection, Trace, wire};
+use wirelight::{App, FAULTS, TestConnection, Trace, explain};
 
 #[path = "../src/escape.rs"]
 mod escape;
@@ -110,7 +110,7 @@ fn is_subsequence(expected: &[&str], events: &[String]) -> bool {
 /// The faults that the answers tell of.
 fn told(answers: &[RawResponse]) -> BTreeSet<&'static str> {
     let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
-    let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}", row.sentence))));
+    let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}", row.message))));
     row.map(|row| row.name).collect()
 }
 
@@ -228,7 +228,7 @@ fn the_guilty_byte_is_the_one_in_the_file() {
         // The fault may be in a later request of the same bytes.
         let (name, found) = loop {
             let (explanation, length) = responses::message(&sent[start..]);
-            if let Some(first) = explanation.findings().first() {
+            if let Some(first) = explanation.diagnostics().first() {
                 break (first.name, start + first.at);
             }
             start += length;
@@ -312,7 +312,7 @@ fn every_section_exists() {
         for section in experiment.texts("rfc") {
             assert!(known.contains(section), "{}: {section}", experiment.text("name"));
         }
-        for finding in wire::explain(&experiment.sent()).findings() {
+        for finding in explain::message(&experiment.sent()).diagnostics() {
             assert!(known.contains(finding.rfc), "{finding}");
         }
     }
@@ -360,7 +360,7 @@ fn outcome(experiment: &Experiment) -> String {
     page += &format!("\nOutcome: {responses}; the connection {end}. {}.\n", experiment.texts("rfc").join(", "));
     for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
         let at = experiment.number("at").map_or(String::new(), |at| format!(", at byte {at}"));
-        page += &format!("Fault `{}`{at}: {} ({}).\n", row.name, row.sentence, row.rfc);
+        page += &format!("Fault `{}`{at}: {} ({}).\n", row.name, row.message, row.rfc);
     }
     page + "\n</details>\n"
 }

@@ -5,7 +5,7 @@ use super::route::Route;
 use super::router::TrailingSlash;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
-use crate::http1::target::Form;
+use crate::http1::target::TargetForm;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::{Error, Result};
@@ -23,7 +23,7 @@ impl App {
         }
         let options = request.method() == Method::OPTIONS;
         match miss {
-            Match::None if options && request.head().target.form == Form::Asterisk => {
+            Match::None if options && request.head().target.form == TargetForm::Asterisk => {
                 response.header("Allow", self.allow_value(self.router.routes.iter().map(|route| route.meta.method)));
                 Ok(())
             }

@@ -300,7 +300,8 @@ impl Router {
         status: u16,
         page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static,
     ) {
-        let known = StatusCode::from_u16(status).filter(|status| status.is_client_error() || status.is_server_error());
+        let is_error = |status: &StatusCode| status.is_client_error() || status.is_server_error();
+        let known = StatusCode::from_u16(status).ok().filter(is_error);
         let Some(status) = known else {
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {

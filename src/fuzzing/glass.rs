@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use super::application::{APP, expects};
 use crate::Trace;
+use crate::explain::{Explanation, message};
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
-use crate::wire::{Explanation, explain, explain_pasted};
 
 /// The pieces of a message tile it, what is wrong lies inside it, and the parser's refusal is among what is wrong.
 pub fn explanation(data: &[u8]) {
-    let explanation = explain(data);
+    let explanation = message(data);
     let (mut shown, rest) = (Vec::new(), explanation.rest());
-    for piece in explanation.pieces() {
+    for piece in explanation.spans() {
         assert!(piece.at == shown.len() && !piece.bytes.is_empty(), "{:?} at {}", piece, shown.len());
         shown.extend_from_slice(piece.bytes);
     }
@@ -25,22 +25,22 @@ pub fn explanation(data: &[u8]) {
     if explanation.is_request()
         && let Err(reject) = Head::default().parse(data, &Limits::default())
     {
-        let told = explanation.findings().iter().find(|finding| finding.name == reject.fault.row().name);
+        let told = explanation.diagnostics().iter().find(|finding| finding.name == reject.fault.info().name);
         assert_eq!(told.map(|finding| finding.at), Some(reject.at), "{reject:?}: {explanation:?}");
     }
-    for reading in explanation.readings() {
+    for reading in explanation.interpretations() {
         assert!(reading.body.start <= reading.body.end && reading.body.end <= data.len(), "{explanation:?}");
         assert!(!explanation.continues(), "nothing is the next message after a refusal: {explanation:?}");
     }
-    let pasted = explain_pasted(data);
+    let pasted = crate::explain::pasted(data);
     // A CR in front of each LF at most.
     sane(&pasted, 2 * data.len());
 }
 
 fn sane(explanation: &Explanation, length: usize) {
-    assert!(explanation.findings().iter().all(|finding| finding.at <= length), "{explanation:?}");
-    let findings = explanation.findings().iter().map(ToString::to_string).collect::<String>();
-    let readings = explanation.readings().iter().map(ToString::to_string).collect::<String>();
+    assert!(explanation.diagnostics().iter().all(|finding| finding.at <= length), "{explanation:?}");
+    let findings = explanation.diagnostics().iter().map(ToString::to_string).collect::<String>();
+    let readings = explanation.interpretations().iter().map(ToString::to_string).collect::<String>();
     for text in [&findings, &readings, explanation.verdict(), explanation.body(), explanation.unread()] {
         assert!(!text.contains(char::is_control), "{text:?}");
     }

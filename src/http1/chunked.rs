@@ -3,14 +3,14 @@
 //! The decoder is a machine that eats one byte at a time outside of chunk data, so the result cannot depend on where
 //! the network cut the stream, and no line is ever read twice.
 
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, ProtocolError};
 use super::grammar::{is_field_value, is_tchar};
 use super::limits::Limits;
 
 /// Takes a chunked body apart inside the buffer it arrives in (RFC 9112 §7.1), so that the data ends up contiguous at its front.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
-    state: State,
+    state: DecoderState,
     /// While a size is read: its value so far. In the data: how much of the chunk is still to come.
     remaining: u64,
     /// Data bytes of all chunks announced so far.
@@ -18,7 +18,7 @@ pub(crate) struct Decoder {
     decoded: usize,
     consumed: usize,
     /// Raw bytes that are no longer in the buffer.
-    removed: usize,
+    drained: usize,
     digits: u8,
     /// Bytes of this chunk's extensions, of all extensions, of the trailer section.
     extension: u32,
@@ -37,7 +37,7 @@ pub(crate) enum Progress {
 
 /// What the next byte is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum DecoderState {
     /// The first digit of a chunk size.
     Size,
     /// Another digit, or what ends the size.
@@ -73,12 +73,12 @@ impl Decoder {
     /// At the first byte behind the head.
     pub(crate) const fn new() -> Decoder {
         Decoder {
-            state: State::Size,
+            state: DecoderState::Size,
             remaining: 0,
             announced: 0,
             decoded: 0,
             consumed: 0,
-            removed: 0,
+            drained: 0,
             digits: 0,
             extension: 0,
             extensions: 0,
@@ -87,12 +87,17 @@ impl Decoder {
     }
 
     /// Reads on in `body`, which holds everything received behind the head so far (less what [`rebase`](Self::rebase) and
-    /// [`close_gap`](Self::close_gap) were told of). A reject counts its byte from the first raw byte of the body.
+    /// [`compact`](Self::compact) were told of). A reject counts its byte from the first raw byte of the body.
     ///
     /// Costs one move of each data byte, whatever the sizes of chunks and reads. After a reject, the same again.
-    pub(crate) fn decode(&mut self, body: &mut [u8], limits: &Limits, max_body: u64) -> Result<Progress, Reject> {
-        while self.state != State::Done {
-            if self.state == State::Data {
+    pub(crate) fn decode(
+        &mut self,
+        body: &mut [u8],
+        limits: &Limits,
+        max_body: u64,
+    ) -> Result<Progress, ProtocolError> {
+        while self.state != DecoderState::Done {
+            if self.state == DecoderState::Data {
                 self.move_data(body);
             }
             let Some(&byte) = body.get(self.consumed) else { return Ok(Progress::NeedData) };
@@ -120,14 +125,14 @@ impl Decoder {
     /// The caller took the decoded data and removed the first [`consumed`](Self::consumed) bytes of the buffer: offsets
     /// start again at 0, the totals go on.
     pub(crate) fn rebase(&mut self) {
-        self.removed += self.consumed;
+        self.drained += self.consumed;
         (self.decoded, self.consumed) = (0, 0);
     }
 
     /// The caller removed the used-up bytes between [`decoded`](Self::decoded) and [`consumed`](Self::consumed). Who
     /// gathers a body should do so between reads: chunks of one byte are five parts framing to one part data.
-    pub(crate) fn close_gap(&mut self) {
-        self.removed += self.consumed - self.decoded;
+    pub(crate) fn compact(&mut self) {
+        self.drained += self.consumed - self.decoded;
         self.consumed = self.decoded;
     }
 
@@ -142,25 +147,27 @@ impl Decoder {
         self.remaining -= len as u64;
     }
 
-    fn reject(&self, fault: Fault) -> Reject {
+    fn reject(&self, fault: Fault) -> ProtocolError {
         // A CR turns out to be bare at the byte behind it.
         let back = usize::from(fault == Fault::BareCr);
-        fault.at(self.removed + self.consumed - back)
+        fault.at(self.drained + self.consumed - back)
     }
 
     /// The state behind `byte`.
-    fn step(&mut self, byte: u8, limits: &Limits, max_body: u64) -> Result<State, Fault> {
+    fn step(&mut self, byte: u8, limits: &Limits, max_body: u64) -> Result<DecoderState, Fault> {
         let next = match (self.state, byte) {
-            (State::Size | State::Digits, _) => self.size(byte),
-            (State::SizeLf, b'\n') => self.start_chunk(max_body),
-            (State::SizeLf, _) => Err(Fault::ChunkLineEnd),
-            (State::Data, b'\r') => Ok(State::DataLf),
-            (State::DataLf, b'\n') => Ok(State::Size),
-            (State::Data | State::DataLf, _) => Err(Fault::ChunkDelimiter),
-            (State::Trailer | State::TrailerName | State::TrailerValue, _) => trailer(self.state, byte),
-            (State::TrailerLf, b'\n') => Ok(State::Trailer),
-            (State::EndLf, b'\n') => Ok(State::Done),
-            (State::TrailerLf | State::EndLf, _) => Err(Fault::BareCr),
+            (DecoderState::Size | DecoderState::Digits, _) => self.size(byte),
+            (DecoderState::SizeLf, b'\n') => self.start_chunk(max_body),
+            (DecoderState::SizeLf, _) => Err(Fault::ChunkLineEnd),
+            (DecoderState::Data, b'\r') => Ok(DecoderState::DataLf),
+            (DecoderState::DataLf, b'\n') => Ok(DecoderState::Size),
+            (DecoderState::Data | DecoderState::DataLf, _) => Err(Fault::ChunkDelimiter),
+            (DecoderState::Trailer | DecoderState::TrailerName | DecoderState::TrailerValue, _) => {
+                trailer(self.state, byte)
+            }
+            (DecoderState::TrailerLf, b'\n') => Ok(DecoderState::Trailer),
+            (DecoderState::EndLf, b'\n') => Ok(DecoderState::Done),
+            (DecoderState::TrailerLf | DecoderState::EndLf, _) => Err(Fault::BareCr),
             _ => extension(self.state, byte),
         }?;
         self.count(next, limits)?;
@@ -168,43 +175,43 @@ impl Decoder {
     }
 
     /// `chunk-size = 1*HEXDIG`, and what may follow it.
-    fn size(&mut self, byte: u8) -> Result<State, Fault> {
+    fn size(&mut self, byte: u8) -> Result<DecoderState, Fault> {
         match (self.state, byte) {
             (_, b'0'..=b'9') => self.digit(byte - b'0'),
             (_, b'a'..=b'f') => self.digit(byte - b'a' + 10),
             (_, b'A'..=b'F') => self.digit(byte - b'A' + 10),
             (_, b'\n') => Err(Fault::BareLf),
-            (State::Digits, b'\r') => Ok(State::SizeLf),
-            (State::Digits, b';') => Ok(State::NameStart),
-            (State::Digits, b' ' | b'\t') => Ok(State::Semicolon),
+            (DecoderState::Digits, b'\r') => Ok(DecoderState::SizeLf),
+            (DecoderState::Digits, b';') => Ok(DecoderState::NameStart),
+            (DecoderState::Digits, b' ' | b'\t') => Ok(DecoderState::Semicolon),
             _ => Err(Fault::ChunkSize),
         }
     }
 
     /// Sizes end at `i64::MAX`, as in nginx: no file or buffer could hold more, and sums of two stay within 64 bits.
-    fn digit(&mut self, value: u8) -> Result<State, Fault> {
+    fn digit(&mut self, value: u8) -> Result<DecoderState, Fault> {
         if self.digits == MAX_DIGITS || self.remaining > i64::MAX as u64 >> 4 {
             return Err(Fault::ChunkSizeOverflow);
         }
         self.digits += 1;
         self.remaining = self.remaining << 4 | u64::from(value);
-        Ok(State::Digits)
+        Ok(DecoderState::Digits)
     }
 
     /// The size is known: refuse a body that is too large before the first byte of what is too much.
-    fn start_chunk(&mut self, max_body: u64) -> Result<State, Fault> {
+    fn start_chunk(&mut self, max_body: u64) -> Result<DecoderState, Fault> {
         if self.remaining > max_body.saturating_sub(self.announced) {
             return Err(Fault::BodyTooLarge);
         }
         self.announced += self.remaining;
         (self.digits, self.extension) = (0, 0);
-        Ok(if self.remaining == 0 { State::Trailer } else { State::Data })
+        Ok(if self.remaining == 0 { DecoderState::Trailer } else { DecoderState::Data })
     }
 
     /// Bytes that carry no data are counted, or a body of none could be sent for ever (CVE-2023-39326).
-    fn count(&mut self, next: State, limits: &Limits) -> Result<(), Fault> {
+    fn count(&mut self, next: DecoderState, limits: &Limits) -> Result<(), Fault> {
         match next {
-            State::TrailerName | State::TrailerValue | State::TrailerLf => {
+            DecoderState::TrailerName | DecoderState::TrailerValue | DecoderState::TrailerLf => {
                 self.trailers = self.trailers.saturating_add(1);
                 within(self.trailers, limits.trailers).ok_or(Fault::TrailersTooLarge)
             }
@@ -243,19 +250,19 @@ pub(crate) fn encode_end(out: &mut Vec<u8>) {
 /// Digits of a size, leading zeros included: some clients pad to 8. Go stops at 16, nginx and node never.
 const MAX_DIGITS: u8 = 32;
 
-impl State {
+impl DecoderState {
     fn is_extension(self) -> bool {
         matches!(
             self,
-            State::Semicolon
-                | State::NameStart
-                | State::Name
-                | State::NameEnd
-                | State::ValueStart
-                | State::Value
-                | State::Quoted
-                | State::QuotedPair
-                | State::QuoteEnd
+            DecoderState::Semicolon
+                | DecoderState::NameStart
+                | DecoderState::Name
+                | DecoderState::NameEnd
+                | DecoderState::ValueStart
+                | DecoderState::Value
+                | DecoderState::Quoted
+                | DecoderState::QuotedPair
+                | DecoderState::QuoteEnd
         )
     }
 }
@@ -266,8 +273,8 @@ fn within(count: u32, limit: usize) -> Option<()> {
 
 /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 §7.1.1), read and ignored. Whitespace
 /// before the line end is none of it, and guessing what a sender meant is how two readers come to disagree.
-fn extension(state: State, byte: u8) -> Result<State, Fault> {
-    use State::*;
+fn extension(state: DecoderState, byte: u8) -> Result<DecoderState, Fault> {
+    use DecoderState::*;
     Ok(match (state, byte) {
         (_, b'\n') => return Err(Fault::BareLf),
         (Name | Value | QuoteEnd, b'\r') => SizeLf,
@@ -288,14 +295,14 @@ fn extension(state: State, byte: u8) -> Result<State, Fault> {
 
 /// A field line without obs-fold and without whitespace before the colon, as in the head (RFC 9112 §5), or the CR of the
 /// empty line. Names and values are dropped: a trailer must not turn into a field (RFC 9110 §6.5.1).
-fn trailer(state: State, byte: u8) -> Result<State, Fault> {
+fn trailer(state: DecoderState, byte: u8) -> Result<DecoderState, Fault> {
     Ok(match (state, byte) {
         (_, b'\n') => return Err(Fault::BareLf),
-        (State::Trailer, b'\r') => State::EndLf,
-        (State::Trailer | State::TrailerName, _) if is_tchar(byte) => State::TrailerName,
-        (State::TrailerName, b':') => State::TrailerValue,
-        (State::TrailerValue, b'\r') => State::TrailerLf,
-        (State::TrailerValue, _) if is_field_value(byte) => State::TrailerValue,
+        (DecoderState::Trailer, b'\r') => DecoderState::EndLf,
+        (DecoderState::Trailer | DecoderState::TrailerName, _) if is_tchar(byte) => DecoderState::TrailerName,
+        (DecoderState::TrailerName, b':') => DecoderState::TrailerValue,
+        (DecoderState::TrailerValue, b'\r') => DecoderState::TrailerLf,
+        (DecoderState::TrailerValue, _) if is_field_value(byte) => DecoderState::TrailerValue,
         _ => return Err(Fault::TrailerInvalid),
     })
 }
@@ -306,7 +313,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The body and how many raw bytes it took; or `None` while it is not complete.
-    type Outcome = Result<Option<(Vec<u8>, usize)>, Reject>;
+    type Outcome = Result<Option<(Vec<u8>, usize)>, ProtocolError>;
 
     /// What the owner of the buffer does between two reads.
     #[derive(Clone, Copy, Debug)]
@@ -339,7 +346,7 @@ mod tests {
                 Between::Nothing => {}
                 Between::CloseGap => {
                     buffer.drain(decoder.decoded()..decoder.consumed());
-                    decoder.close_gap();
+                    decoder.compact();
                 }
                 Between::Rebase => {
                     taken.extend_from_slice(&buffer[..decoder.decoded()]);
@@ -372,7 +379,7 @@ mod tests {
 
     fn refuses(raw: &[u8], fault: Fault, at: usize) {
         let shown = String::from_utf8_lossy(raw);
-        assert_eq!(decode(raw, &tight(), 1000), Err(Reject { fault, at }), "{shown:?}");
+        assert_eq!(decode(raw, &tight(), 1000), Err(ProtocolError { fault, at }), "{shown:?}");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One connection as two state machines (what the peer does, what we do) and the rules between them; knows no socket and no clock.
 //!
-//! Every change of state goes through [`Connection::receiving`] or [`Connection::sending`], which hold it against the table in
+//! Every change of state goes through [`Connection::set_recv`] or [`Connection::set_send`], which hold it against the table in
 //! `states.rs`.
 
 use super::chunked::{Decoder, Progress};
 use super::diagnose;
-use super::encode::{Content, Length, Persistence};
-use super::fault::{Fault, Reject};
-use super::framing::{Body, Framing};
+use super::encode::{Content, Persistence, ResponseFraming};
+use super::fault::{Fault, ProtocolError};
+use super::framing::{BodyLength, Framing};
 use super::head::Head;
 use super::limits::Limits;
 use super::method::Method;
@@ -20,7 +20,7 @@ use super::version::Version;
 pub(crate) enum Event {
     /// The bytes do not reach: come back with more.
     NeedData,
-    /// The head is whole. The caller says how large a body it takes with [`Connection::admit`], then receives on.
+    /// The head is whole. The caller says how large a body it takes with [`Connection::set_body_limit`], then receives on.
     Head,
     /// The request is whole: [`Connection::body`] says where its body lies.
     End,
@@ -53,16 +53,16 @@ pub(crate) struct Connection {
     /// Only ever goes from true to false within one request.
     keep_alive: bool,
     /// What was refused is the head itself, or how long its body is: nothing that it says can be relied on.
-    headless: bool,
+    head_invalid: bool,
     /// The peer announced that this request is its last.
-    peer_closes: bool,
+    peer_will_close: bool,
     version: Version,
     head_only: bool,
     framing: Framing,
     /// How many bytes of an unfinished head were parsed when it was last worth a look.
-    looked: usize,
+    parsed_len: usize,
     /// How many bytes of it have been searched for its end.
-    searched: usize,
+    scanned_len: usize,
     body_start: usize,
     max_body: u64,
     decoder: Decoder,
@@ -74,13 +74,13 @@ impl Connection {
             recv: Recv::Idle,
             send: Send::Idle,
             keep_alive: true,
-            headless: false,
-            peer_closes: false,
+            head_invalid: false,
+            peer_will_close: false,
             version: Version::Http11,
             head_only: false,
             framing: Framing::default(),
-            looked: 0,
-            searched: 0,
+            parsed_len: 0,
+            scanned_len: 0,
             body_start: 0,
             max_body: 0,
             decoder: Decoder::new(),
@@ -89,7 +89,12 @@ impl Connection {
 
     /// Looks at the bytes, copies none, and says what they are. After an `Err` the connection takes one refusal and ends.
     #[inline(always)]
-    pub(crate) fn receive(&mut self, input: &mut [u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
+    pub(crate) fn receive(
+        &mut self,
+        input: &mut [u8],
+        head: &mut Head,
+        limits: &Limits,
+    ) -> Result<Event, ProtocolError> {
         let found = match self.recv {
             Recv::Idle if input.is_empty() => return Ok(Event::NeedData),
             Recv::Idle | Recv::Head => self.receive_head(input, head, limits),
@@ -104,20 +109,20 @@ impl Connection {
     }
 
     /// Says how many bytes of body the resource takes. 413 at once when more are announced (RFC 9110 §15.5.14).
-    pub(crate) fn admit(&mut self, max_body: u64, head: &Head) -> Result<(), Reject> {
+    pub(crate) fn set_body_limit(&mut self, max_body: u64, head: &Head) -> Result<(), ProtocolError> {
         self.max_body = max_body;
-        match self.framing.body() {
-            Body::Length(length) if length > max_body => {
+        match self.framing.length() {
+            BodyLength::Length(length) if length > max_body => {
                 self.fail(&[]);
-                Err(Fault::BodyTooLarge.at(head.notes.content_length.map_or(0, |value| value.start as usize)))
+                Err(Fault::BodyTooLarge.at(head.info.content_length.map_or(0, |value| value.start as usize)))
             }
             _ => Ok(()),
         }
     }
 
-    /// As [`admit`](Connection::admit) where no more than `max_body` bytes are announced; otherwise nothing changes.
-    pub(crate) fn admit_if_short(&mut self, max_body: u64) -> bool {
-        let short = !matches!(self.framing.body(), Body::Length(length) if length > max_body);
+    /// As [`set_body_limit`](Connection::set_body_limit) where no more than `max_body` bytes are announced; otherwise nothing changes.
+    pub(crate) fn set_body_limit_if_within(&mut self, max_body: u64) -> bool {
+        let short = !matches!(self.framing.length(), BodyLength::Length(length) if length > max_body);
         if short {
             self.max_body = max_body;
         }
@@ -126,8 +131,8 @@ impl Connection {
 
     /// Whether the client waits for `100 Continue` before it sends its body: it asked to, there is one, and none of it is here.
     pub(crate) fn awaits_continue(&self, input: &[u8], head: &Head) -> bool {
-        let waits = self.recv == Recv::Body && head.notes.expect_continue && input.len() == self.body_start;
-        waits && self.framing.body() != Body::Length(0)
+        let waits = self.recv == Recv::Body && head.info.expect_continue && input.len() == self.body_start;
+        waits && self.framing.length() != BodyLength::Length(0)
     }
 
     /// Whether a body is announced whose bytes are still to be read.
@@ -136,8 +141,8 @@ impl Connection {
     }
 
     /// How the body of the current request ends.
-    pub(crate) fn plan(&self) -> Body {
-        self.framing.body()
+    pub(crate) fn body_length(&self) -> BodyLength {
+        self.framing.length()
     }
 
     /// Where the body begins, behind the head.
@@ -148,28 +153,33 @@ impl Connection {
     /// Where the decoded body of a whole request lies in the input.
     #[inline]
     pub(crate) fn body(&self) -> std::ops::Range<usize> {
-        match self.framing.body() {
-            Body::Absent => 0..0,
-            Body::Length(length) => self.body_start..self.body_start + length as usize, // in memory, so it fits
-            Body::Chunked => self.body_start..self.body_start + self.decoder.decoded(),
+        match self.framing.length() {
+            BodyLength::Absent => 0..0,
+            BodyLength::Length(length) => self.body_start..self.body_start + length as usize, // in memory, so it fits
+            BodyLength::Chunked => self.body_start..self.body_start + self.decoder.decoded(),
         }
     }
 
     /// Returns the response's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
     /// `last`: the server wants this to be the last response.
     #[inline]
-    pub(crate) fn respond(&mut self, status: StatusCode, content: Content, last: bool) -> (Length, Persistence) {
+    pub(crate) fn respond(
+        &mut self,
+        status: StatusCode,
+        content: Content,
+        last: bool,
+    ) -> (ResponseFraming, Persistence) {
         let length = match content {
             _ if status.forbids_content() => without_content(status),
-            Content::Length(length) => Length::Known(length),
-            Content::Streamed if self.version == Version::Http11 => Length::Chunked,
-            Content::Streamed => Length::UntilClose,
+            Content::Length(length) => ResponseFraming::Known(length),
+            Content::Streamed if self.version == Version::Http11 => ResponseFraming::Chunked,
+            Content::Streamed => ResponseFraming::UntilClose,
             // RFC 9110 §8.6: a Content-Length that is not the one of GET must not be sent.
-            Content::Undeclared if self.head_only => Length::Absent,
-            Content::Undeclared => Length::Known(0),
+            Content::Undeclared if self.head_only => ResponseFraming::Absent,
+            Content::Undeclared => ResponseFraming::Known(0),
         };
         // A body that is not read to its end would be taken for the next request: then this answer is the last.
-        self.keep_alive &= !last && self.recv == Recv::Done && length != Length::UntilClose;
+        self.keep_alive &= !last && self.recv == Recv::Done && length != ResponseFraming::UntilClose;
         let persistence = match (self.keep_alive, self.version) {
             (true, Version::Http11) => Persistence::Default,
             (true, Version::Http10) => Persistence::KeepAlive,
@@ -186,46 +196,46 @@ impl Connection {
 
     /// The answer is in the output, whole. Gives the bytes of input that this request took when another one may follow.
     #[inline]
-    pub(crate) fn responded(&mut self) -> Option<usize> {
+    pub(crate) fn finish_response(&mut self) -> Option<usize> {
         if !self.keep_alive {
-            self.sending(Send::MustClose);
+            self.set_send(Send::MustClose);
             return None;
         }
-        self.sending(Send::Done);
-        let taken = self.taken();
-        self.receiving(Recv::Idle);
-        self.sending(Send::Idle);
+        self.set_send(Send::Done);
+        let taken = self.consumed();
+        self.set_recv(Recv::Idle);
+        self.set_send(Send::Idle);
         Some(taken)
     }
 
     /// The bytes of an unfinished chunked body that were decoded away. The caller takes them out of its buffer now: 1-byte chunks
     /// would otherwise keep six times their size.
-    pub(crate) fn close_gap(&mut self) -> Option<std::ops::Range<usize>> {
-        if self.recv != Recv::Body || self.framing.body() != Body::Chunked {
+    pub(crate) fn compact(&mut self) -> Option<std::ops::Range<usize>> {
+        if self.recv != Recv::Body || self.framing.length() != BodyLength::Chunked {
             return None;
         }
         let gap = self.body_start + self.decoder.decoded()..self.body_start + self.decoder.consumed();
-        self.decoder.close_gap();
+        self.decoder.compact();
         Some(gap)
     }
 
     /// Whether the peer will send no other request: it said so (or speaks HTTP/1.0 and did not ask to stay), and this one is whole.
     pub(crate) fn peer_is_done(&self) -> bool {
-        self.peer_closes && matches!(self.recv, Recv::Done)
+        self.peer_will_close && matches!(self.recv, Recv::Done)
     }
 
     /// The head of the answer is in the output, its body is on its way.
-    pub(crate) fn body_begins(&mut self) {
-        self.sending(Send::Body);
+    pub(crate) fn begin_body(&mut self) {
+        self.set_send(Send::Body);
     }
 
     /// The head of a 101 is in the output; behind it, and behind this request, the connection is no longer ours.
-    pub(crate) fn switched(&mut self) {
-        self.sending(Send::Switched);
+    pub(crate) fn switch_protocols(&mut self) {
+        self.set_send(Send::Switched);
     }
 
     /// The bytes of the current request left the input: it is answered from elsewhere.
-    pub(crate) fn input_moved(&mut self) {
+    pub(crate) fn release_input(&mut self) {
         (self.body_start, self.framing) = (0, Framing::default());
     }
 
@@ -235,24 +245,24 @@ impl Connection {
     }
 
     /// Whether the last answer was given, or none will be.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         matches!(self.send, Send::MustClose | Send::Closed)
     }
 
     /// Bytes of input that belong to the current request, as far as they were read.
-    pub(crate) fn taken(&self) -> usize {
+    pub(crate) fn consumed(&self) -> usize {
         self.body_start
-            + match self.framing.body() {
-                Body::Absent => 0,
-                Body::Length(length) => length as usize,
-                Body::Chunked => self.decoder.consumed(),
+            + match self.framing.length() {
+                BodyLength::Absent => 0,
+                BodyLength::Length(length) => length as usize,
+                BodyLength::Chunked => self.decoder.consumed(),
             }
     }
 
     /// The last answer was handed to the socket.
-    pub(crate) fn closed(&mut self) {
+    pub(crate) fn close(&mut self) {
         if self.send == Send::MustClose {
-            self.sending(Send::Closed);
+            self.set_send(Send::Closed);
         }
     }
 
@@ -276,15 +286,15 @@ impl Connection {
     }
 
     #[inline(always)]
-    fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, Reject> {
+    fn receive_head(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<Event, ProtocolError> {
         if self.recv == Recv::Idle {
-            self.receiving(Recv::Head);
-        } else if input.len() <= limits.head && !self.worth_a_look(input) {
-            let before = std::mem::replace(&mut self.searched, input.len());
+            self.set_recv(Recv::Head);
+        } else if input.len() <= limits.head && !self.should_parse(input) {
+            let before = std::mem::replace(&mut self.scanned_len, input.len());
             return need_head(input, before, limits);
         }
         if !head.parse(input, limits)? {
-            (self.looked, self.searched) = (input.len(), input.len());
+            (self.parsed_len, self.scanned_len) = (input.len(), input.len());
             return need_head(input, 0, limits);
         }
         self.framing = Framing::of(head, input)?;
@@ -292,40 +302,40 @@ impl Connection {
         self.version = head.version;
         self.head_only = head.method == Method::HEAD;
         // RFC 9112 §9.3: close wins; 1.1 stays by default, 1.0 only when asked.
-        self.keep_alive = !head.notes.close && (head.version == Version::Http11 || head.notes.keep_alive);
-        self.peer_closes = !self.keep_alive;
-        self.sending(Send::Respond);
-        if head.notes.expect_continue {
+        self.keep_alive = !head.info.close && (head.version == Version::Http11 || head.info.keep_alive);
+        self.peer_will_close = !self.keep_alive;
+        self.set_send(Send::Respond);
+        if head.info.expect_continue {
             head.check_expectation()?;
         }
-        if self.framing.body() == Body::Absent {
-            self.receiving(Recv::Done);
+        if self.framing.length() == BodyLength::Absent {
+            self.set_recv(Recv::Done);
             return Ok(Event::Head);
         }
         self.decoder = Decoder::new();
-        self.receiving(Recv::Body);
+        self.set_recv(Recv::Body);
         Ok(Event::Head)
     }
 
     /// Parsing a head anew for every byte is quadratic (64 KiB: 473 ms). A second look pays when a blank line arrived since
     /// the last search, or what will never be one, or when the bytes doubled (so that garbage without a blank line is found early,
     /// at linear cost).
-    fn worth_a_look(&self, input: &[u8]) -> bool {
-        let new = self.unsearched(input);
+    fn should_parse(&self, input: &[u8]) -> bool {
+        let new = self.unscanned(input);
         let holds = |end: &[u8]| memchr::memmem::find(new, end).is_some();
-        input.len() >= 2 * self.looked || holds(b"\n\r\n") || holds(b"\n\n") || holds(b"\r\r\n")
+        input.len() >= 2 * self.parsed_len || holds(b"\n\r\n") || holds(b"\n\n") || holds(b"\r\r\n")
     }
 
     /// Where a blank line could end that was not there before: searching all bytes for every one that comes is quadratic too.
-    fn unsearched<'i>(&self, input: &'i [u8]) -> &'i [u8] {
-        input.get(self.searched.saturating_sub(2)..).unwrap_or_default()
+    fn unscanned<'i>(&self, input: &'i [u8]) -> &'i [u8] {
+        input.get(self.scanned_len.saturating_sub(2)..).unwrap_or_default()
     }
 
-    fn receive_body(&mut self, input: &mut [u8], limits: &Limits) -> Result<Event, Reject> {
-        let whole = match self.framing.body() {
-            Body::Absent => true,
-            Body::Length(length) => input.len().saturating_sub(self.body_start) as u64 >= length,
-            Body::Chunked => {
+    fn receive_body(&mut self, input: &mut [u8], limits: &Limits) -> Result<Event, ProtocolError> {
+        let whole = match self.framing.length() {
+            BodyLength::Absent => true,
+            BodyLength::Length(length) => input.len().saturating_sub(self.body_start) as u64 >= length,
+            BodyLength::Chunked => {
                 let body = input.get_mut(self.body_start..).unwrap_or_default();
                 let progress = self.decoder.decode(body, limits, self.max_body);
                 progress.map_err(|reject| reject.fault.at(self.body_start + reject.at))? == Progress::Done
@@ -334,18 +344,18 @@ impl Connection {
         if !whole {
             return Ok(Event::NeedData);
         }
-        self.receiving(Recv::Done);
+        self.set_recv(Recv::Done);
         Ok(Event::End)
     }
 
     #[inline]
-    fn receiving(&mut self, to: Recv) {
+    fn set_recv(&mut self, to: Recv) {
         debug_assert!(allowed(State::Recv(self.recv), State::Recv(to)), "{:?} to {to:?}", self.recv);
         self.recv = to;
     }
 
     #[inline]
-    fn sending(&mut self, to: Send) {
+    fn set_send(&mut self, to: Send) {
         debug_assert!(allowed(State::Send(self.send), State::Send(to)), "{:?} to {to:?}", self.send);
         self.send = to;
     }
@@ -354,12 +364,12 @@ impl Connection {
 /// RFC 9110 §8.6 forbids a length with 1xx and 204; with 304 it would be that of the content that a 200 had. A 205 has none, and says
 /// so (§15.3.6).
 #[cold]
-fn without_content(status: StatusCode) -> Length {
-    if status == StatusCode::RESET_CONTENT { Length::Known(0) } else { Length::Absent }
+fn without_content(status: StatusCode) -> ResponseFraming {
+    if status == StatusCode::RESET_CONTENT { ResponseFraming::Known(0) } else { ResponseFraming::Absent }
 }
 
 /// More bytes are needed, unless the request line is too long already. `before`: how many were searched for that already.
-fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, Reject> {
+fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, ProtocolError> {
     // The longest line that can still be whole is CRLF longer than the limit, and an empty line may stand in front of it. Once one
     // that long was found to end, it stays so.
     let crossing = before <= limits.request_line + 4 && input.len() > limits.request_line + 2;

@@ -10,13 +10,13 @@ const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
 /// The nearest time that a date can say, from 1970 to 9999. A wall clock may show any other: it is set from outside.
-pub(crate) fn clamped(time: SystemTime) -> SystemTime {
+pub(crate) fn clamp(time: SystemTime) -> SystemTime {
     time.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST)
 }
 
 /// Writes a time as an IMF-fixdate.
 pub(crate) fn format(time: SystemTime) -> String {
-    httpdate::fmt_http_date(clamped(time))
+    httpdate::fmt_http_date(clamp(time))
 }
 
 /// Reads a date; what keeps none of the three forms is none.
@@ -151,7 +151,7 @@ mod tests {
         ] {
             let time = time.unwrap();
             assert_eq!(format(time), text, "{time:?}");
-            assert_eq!(parse(&format(time)), Some(whole_seconds(clamped(time))), "{time:?}");
+            assert_eq!(parse(&format(time)), Some(whole_seconds(clamp(time))), "{time:?}");
         }
     }
 

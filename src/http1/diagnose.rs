@@ -1,14 +1,14 @@
 //! Says what was wrong with a head that httparse refused, and at which byte; runs only for refused heads, so it may take its time.
 
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, ProtocolError};
 use super::head::MAX_FIELDS;
 use super::limits::Limits;
 
 /// Turns httparse's verdict into ours: which rule, which byte. `None` while the guilty line is not all there: what is wrong
 /// with it must not depend on how the bytes were cut. (Limits bound the wait; a TLS hello, which has no lines, is told at once.)
-pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Option<Reject> {
+pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Option<ProtocolError> {
     use httparse::Error;
-    let at = guilty_byte(input, room);
+    let at = error_offset(input, room);
     if memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).is_none() && !is_tls(input) {
         return None;
     }
@@ -16,9 +16,9 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Optio
     let fault = match error {
         Error::TooManyHeaders => Fault::FieldsTooMany,
         Error::HeaderName => in_field_name(input, at, byte),
-        Error::HeaderValue if byte == b'\r' || behind_cr(input, at) => Fault::BareCr,
+        Error::HeaderValue if byte == b'\r' || after_cr(input, at) => Fault::BareCr,
         Error::HeaderValue => Fault::FieldValue,
-        Error::NewLine if behind_cr(input, at) => Fault::BareCr,
+        Error::NewLine if after_cr(input, at) => Fault::BareCr,
         Error::NewLine => Fault::RequestLine, // something stands between the version and the line's end
         Error::Version => Fault::VersionMalformed,
         Error::Token | Error::Status => in_request_line(input, at, byte),
@@ -31,7 +31,7 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Optio
 /// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
 /// Another major version is refused with 505, and what is no version at all with 400.
 /// `None` while the line is not all there: `HTTP/2` may yet become a version.
-pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, Reject> {
+pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
     let start = empty_line(input);
     let line = input.get(start..).unwrap_or_default();
     let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };
@@ -68,7 +68,7 @@ pub(crate) fn request_line_exceeds(input: &[u8], limit: usize) -> bool {
 }
 
 /// A head that is larger than we read: whose fault is it, the request line's (414, 501) or the fields' (431)?
-pub(crate) fn too_large(input: &[u8], limits: &Limits) -> Reject {
+pub(crate) fn too_large(input: &[u8], limits: &Limits) -> ProtocolError {
     if !request_line_exceeds(input, limits.request_line) {
         return Fault::HeadTooLarge.at(limits.head);
     }
@@ -87,7 +87,7 @@ fn is_tls(input: &[u8]) -> bool {
 
 /// httparse names no place. The shortest prefix that it refuses ends at the guilty byte: found by halving, since a prefix
 /// of a good prefix is good.
-fn guilty_byte(input: &[u8], room: usize) -> usize {
+fn error_offset(input: &[u8], room: usize) -> usize {
     let refused = |length: usize| {
         let mut table = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut request = httparse::Request::new(table.get_mut(..room).unwrap_or_default());
@@ -107,7 +107,7 @@ fn empty_line(input: &[u8]) -> usize {
 }
 
 /// A CR that no LF follows shows one byte later.
-fn behind_cr(input: &[u8], at: usize) -> bool {
+fn after_cr(input: &[u8], at: usize) -> bool {
     at > 0 && input.get(at - 1) == Some(&b'\r')
 }
 
@@ -122,15 +122,15 @@ fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
     match byte {
         b' ' | b'\t' if line_start && first_field => Fault::LeadingSpace,
         b' ' | b'\t' if line_start => Fault::ObsFold,
-        b' ' | b'\t' => blank_in_name(input, at),
-        _ if behind_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
+        b' ' | b'\t' => space_in_name(input, at),
+        _ if after_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
         b'\r' | b'\n' => Fault::ColonMissing,
         _ => Fault::FieldName,
     }
 }
 
 /// "Host : a" has a blank before its colon; "no colon here" has none at all.
-fn blank_in_name(input: &[u8], at: usize) -> Fault {
+fn space_in_name(input: &[u8], at: usize) -> Fault {
     let mut rest = input.get(at..).unwrap_or_default().iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
     if rest.next() == Some(&b':') { Fault::SpaceBeforeColon } else { Fault::FieldName }
 }
@@ -146,7 +146,7 @@ fn in_request_line(input: &[u8], at: usize, byte: u8) -> Fault {
     let before = input.get(start..at).unwrap_or_default();
     let ends_line = matches!(byte, b'\r' | b'\n');
     match before.iter().filter(|byte| **byte == b' ').count() {
-        _ if behind_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
+        _ if after_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
         // One word is a method name, and all that is wrong with it is that the line ends there.
         0 if !ends_line => Fault::MethodToken,
         1 if byte != b' ' && !ends_line => Fault::TargetByte,

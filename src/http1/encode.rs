@@ -10,19 +10,19 @@ use super::status::StatusCode;
 
 /// How nearly every response of this second begins: the status line of a 200 and the Date field, rendered once a second.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opening([u8; 54]);
+pub(crate) struct ResponsePrefix([u8; 54]);
 
 const OK_LINE: usize = b"HTTP/1.1 200 OK\r\n".len();
 
-impl Opening {
+impl ResponsePrefix {
     /// Renders the opening for a time, as an IMF-fixdate (RFC 9110 §5.6.7, §6.6.1).
-    pub(crate) fn at(time: SystemTime) -> Opening {
+    pub(crate) fn at(time: SystemTime) -> ResponsePrefix {
         let mut bytes = *b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
         // Always 29 bytes: no year beyond 9999 is written.
         if let Some(date) = bytes.get_mut(OK_LINE + 6..OK_LINE + 6 + 29) {
             date.copy_from_slice(date::format(time).as_bytes());
         }
-        Opening(bytes)
+        ResponsePrefix(bytes)
     }
 
     fn date_line(&self) -> &[u8] {
@@ -43,7 +43,7 @@ pub(crate) enum Content {
 
 /// How the reader of a response finds its end (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Length {
+pub(crate) enum ResponseFraming {
     /// No field: 1xx and 204 (RFC 9110 §8.6 forbids a length there), 304, and a HEAD whose handler does not know it.
     Absent,
     /// Content-Length.
@@ -70,7 +70,7 @@ pub(crate) struct ResponseHead<'a> {
     pub(crate) fields: &'a [u8],
     /// The field line of the body's media type, or nothing. Not sent where there is no content for it to describe.
     pub(crate) media_type: &'static str,
-    pub(crate) length: Length,
+    pub(crate) framing: ResponseFraming,
     pub(crate) persistence: Persistence,
 }
 
@@ -79,7 +79,7 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Appends the head to `out`. The version is always HTTP/1.1: it says what we speak, not what was asked (RFC 9110 §2.5).
 #[inline(always)]
-pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &Opening) {
+pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &ResponsePrefix) {
     if head.status == StatusCode::OK {
         out.extend_from_slice(&opening.0);
         out.extend_from_slice(head.media_type.as_bytes());
@@ -91,8 +91,8 @@ pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening:
     if !head.fields.is_empty() {
         out.extend_from_slice(head.fields);
     }
-    match head.length {
-        Length::Known(length) => {
+    match head.framing {
+        ResponseFraming::Known(length) => {
             out.extend_from_slice(b"Content-Length: ");
             decimal(out, length);
             if head.persistence == Persistence::Default {
@@ -100,8 +100,8 @@ pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening:
             }
             out.extend_from_slice(b"\r\n");
         }
-        Length::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        Length::Absent | Length::UntilClose => {}
+        ResponseFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        ResponseFraming::Absent | ResponseFraming::UntilClose => {}
     }
     out.extend_from_slice(match head.persistence {
         Persistence::Default => b"\r\n".as_slice(),
@@ -128,6 +128,6 @@ fn status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(itoa::Buffer::new().format(status.as_u16()).as_bytes());
     out.push(b' ');
-    out.extend_from_slice(status.reason().as_bytes());
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
 }

@@ -6,7 +6,7 @@ use super::status::StatusCode;
 
 /// Writes the enum and the table from one list, so that a fault cannot miss its row and the order cannot drift.
 macro_rules! faults {
-    ($($fault:ident $name:literal $status:ident $close:literal $rfc:literal $sentence:literal;)*) => {
+    ($($fault:ident $name:literal $status:ident $close:literal $rfc:literal $message:literal;)*) => {
         /// A way in which the bytes of a request break the rules. Its [`row`](Fault::row) says what is answered and why.
         ///
         /// ```
@@ -19,22 +19,22 @@ macro_rules! faults {
         #[non_exhaustive]
         pub enum Fault {
             $(
-                #[doc = concat!($sentence, " (", $rfc, ").")]
+                #[doc = concat!($message, " (", $rfc, ").")]
                 $fault,
             )*
         }
 
         /// Every fault, in the order of [`Fault`]'s variants.
-        pub static FAULTS: &[FaultRow] = &ROWS;
+        pub static FAULTS: &[FaultInfo] = &ROWS;
 
-        static ROWS: [FaultRow; [$(Fault::$fault),*].len()] = [
-            $(FaultRow {
+        static ROWS: [FaultInfo; [$(Fault::$fault),*].len()] = [
+            $(FaultInfo {
                 fault: Fault::$fault,
                 name: $name,
                 status: StatusCode::$status,
                 close: $close,
                 rfc: $rfc,
-                sentence: $sentence,
+                message: $message,
             },)*
         ];
     };
@@ -43,7 +43,7 @@ macro_rules! faults {
 faults! {
     // Every fault closes the connection: once a message is in doubt, where it ends is in doubt as well, and what stands
     // behind it may be anything, a smuggled request included (RFC 9112 §11.2).
-    // variant, name, status, close, source, sentence
+    // variant, name, status, close, source, message
     BareCr "bare-cr" BAD_REQUEST true "RFC 9112 §2.2"
         "A carriage return stands without the line feed that must follow it";
     BareLf "bare-lf" BAD_REQUEST true "RFC 9112 §2.2"
@@ -142,7 +142,7 @@ faults! {
 
 /// What one [`Fault`] means and how it is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FaultRow {
+pub struct FaultInfo {
     /// The fault this row is about.
     pub fault: Fault,
     /// Its name for programs, in kebab-case; stable from release to release.
@@ -154,20 +154,20 @@ pub struct FaultRow {
     pub close: bool,
     /// The rule, as in `RFC 9112 §5.1`.
     pub rfc: &'static str,
-    /// What was wrong, in one sentence without its full stop, for the person who sent it.
-    pub sentence: &'static str,
+    /// What was wrong, in one message without its full stop, for the person who sent it.
+    pub message: &'static str,
 }
 
 impl Fault {
     /// The row of this fault in [`FAULTS`], found in constant time.
-    pub fn row(self) -> &'static FaultRow {
+    pub fn info(self) -> &'static FaultInfo {
         // The table is made from the same list as the enum: the index is within it by construction.
         &ROWS[self as usize]
     }
 
     /// This fault, found at an offset.
-    pub(crate) const fn at(self, at: usize) -> Reject {
-        Reject { fault: self, at }
+    pub(crate) const fn at(self, at: usize) -> ProtocolError {
+        ProtocolError { fault: self, at }
     }
 }
 
@@ -175,21 +175,21 @@ impl Fault {
 ///
 /// It displays as `400 Bad Request: A field line has no colon (byte 20, RFC 9112 §5)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reject {
+pub struct ProtocolError {
     /// What was wrong.
     pub fault: Fault,
     /// Offset of the guilty byte from the first byte of the message.
     pub at: usize,
 }
 
-impl fmt::Display for Reject {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FaultRow { status, rfc, sentence, .. } = self.fault.row();
-        write!(f, "{status}: {sentence} (byte {}, {rfc})", self.at)
+        let FaultInfo { status, rfc, message, .. } = self.fault.info();
+        write!(f, "{status}: {message} (byte {}, {rfc})", self.at)
     }
 }
 
-impl std::error::Error for Reject {}
+impl std::error::Error for ProtocolError {}
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +199,7 @@ mod tests {
     fn the_index_of_a_row_is_its_fault() {
         for (index, row) in FAULTS.iter().enumerate() {
             assert_eq!(row.fault as usize, index);
-            assert_eq!(row.fault.row(), row);
+            assert_eq!(row.fault.info(), row);
         }
     }
 
@@ -229,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn sentences_stand_alone() {
+    fn messages_stand_alone() {
         for row in FAULTS {
-            assert!(row.sentence.starts_with(|first: char| first.is_ascii_uppercase()), "{}", row.name);
-            assert!(!row.sentence.ends_with('.'), "{}", row.name);
-            assert_eq!(FAULTS.iter().filter(|other| other.sentence == row.sentence).count(), 1, "{}", row.name);
+            assert!(row.message.starts_with(|first: char| first.is_ascii_uppercase()), "{}", row.name);
+            assert!(!row.message.ends_with('.'), "{}", row.name);
+            assert_eq!(FAULTS.iter().filter(|other| other.message == row.message).count(), 1, "{}", row.name);
         }
     }
 

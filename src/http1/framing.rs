@@ -2,17 +2,17 @@
 //!
 //! A [`Framing`] can come from nowhere else: holding one is the evidence that all rules were applied.
 
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, ProtocolError};
 use super::head::{Head, list};
 use super::version::Version;
 
 /// The length of a message body, proven by [`Framing::of`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Framing(Body);
+pub(crate) struct Framing(BodyLength);
 
 /// How a body ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Body {
+pub(crate) enum BodyLength {
     /// There is none (RFC 9112 §6.3, rule 7).
     #[default]
     Absent,
@@ -25,19 +25,19 @@ pub(crate) enum Body {
 impl Framing {
     /// Applies the rules of RFC 9112 §6.3 for requests, strictly: whatever two readers could read in two ways is refused.
     #[inline(always)]
-    pub(crate) fn of(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
-        match (head.notes.codings, head.notes.content_length) {
-            (0, None) => Ok(Framing(Body::Absent)),
-            _ => Framing::announced(head, input),
+    pub(crate) fn of(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
+        match (head.info.transfer_encodings, head.info.content_length) {
+            (0, None) => Ok(Framing(BodyLength::Absent)),
+            _ => Framing::of_announced_body(head, input),
         }
     }
 
     #[inline(never)]
-    fn announced(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
+    fn of_announced_body(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
         let at = |fault: Fault, name: &str| Err(fault.at(position(head, input, name)));
-        match (head.notes.codings, head.notes.content_length) {
-            (0, None) => Ok(Framing(Body::Absent)),
-            (0, Some(value)) => length(value.of(input), value.start as usize).map(|n| Framing(Body::Length(n))),
+        match (head.info.transfer_encodings, head.info.content_length) {
+            (0, None) => Ok(Framing(BodyLength::Absent)),
+            (0, Some(value)) => length(value.of(input), value.start as usize).map(|n| Framing(BodyLength::Length(n))),
             // §6.1: a server MAY reject both together; one that serves it must pick a side, and so might the proxy in front: the other.
             (_, Some(_)) => at(Fault::LengthAndCoding, "transfer-encoding"),
             // §6.1: HTTP/1.0 knows no transfer codings; an intermediary that does not either would frame it otherwise.
@@ -49,19 +49,19 @@ impl Framing {
     /// What is left of a body of known length when the next `bytes` were taken.
     pub(crate) fn without(self, bytes: u64) -> Framing {
         match self.0 {
-            Body::Length(length) => Framing(Body::Length(length.saturating_sub(bytes))),
-            Body::Absent | Body::Chunked => self,
+            BodyLength::Length(length) => Framing(BodyLength::Length(length.saturating_sub(bytes))),
+            BodyLength::Absent | BodyLength::Chunked => self,
         }
     }
 
     /// How the body ends.
-    pub(crate) fn body(self) -> Body {
+    pub(crate) fn length(self) -> BodyLength {
         self.0
     }
 }
 
 /// Content-Length = 1*DIGIT, one line, one value. hyper took `+5` once (RUSTSEC-2021-0078), others `0x5`, `5,5`, `5_0`.
-fn length(value: &[u8], at: usize) -> Result<u64, Reject> {
+fn length(value: &[u8], at: usize) -> Result<u64, ProtocolError> {
     if value.is_empty() {
         return Err(Fault::LengthInvalid.at(at));
     }
@@ -80,7 +80,7 @@ fn length(value: &[u8], at: usize) -> Result<u64, Reject> {
 }
 
 /// Transfer-Encoding, all lines as one list, must be exactly `chunked` (RFC 9112 §6.1, §6.3 rule 4).
-fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
+fn coding(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
     let mut chunked = false;
     for field in head.fields() {
         if !field.name.of(input).eq_ignore_ascii_case(b"transfer-encoding") {
@@ -98,7 +98,7 @@ fn coding(head: &Head, input: &[u8]) -> Result<Framing, Reject> {
         }
     }
     if chunked {
-        Ok(Framing(Body::Chunked))
+        Ok(Framing(BodyLength::Chunked))
     } else {
         Err(Fault::CodingNotFinal.at(position(head, input, "transfer-encoding")))
     }

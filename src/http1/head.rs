@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 
 use super::diagnose;
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, ProtocolError};
 use super::limits::Limits;
 use super::method::Method;
 use super::request_line;
@@ -19,10 +19,10 @@ use super::version::Version;
 pub(crate) const MAX_FIELDS: usize = 256;
 
 /// Fields that nearly every head has at most; one with more is parsed a second time, by the larger table.
-const USUAL_FIELDS: usize = 16;
+const FAST_PATH_FIELDS: usize = 16;
 
 /// Where a head begins and ends.
-struct Extent {
+struct HeadRange {
     start: usize,
     end: usize,
 }
@@ -36,11 +36,11 @@ pub(crate) struct Field {
 
 /// What the field lines said about the message and the connection, noted on the way through them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Notes {
+pub(crate) struct HeadInfo {
     pub(crate) host: Option<Span>,
     pub(crate) content_length: Option<Span>,
     /// How many Transfer-Encoding lines there were; `framing.rs` reads them.
-    pub(crate) codings: u8,
+    pub(crate) transfer_encodings: u8,
     /// Connection: close.
     pub(crate) close: bool,
     /// Connection: keep-alive.
@@ -50,7 +50,7 @@ pub(crate) struct Notes {
     /// An expectation, whatever it is.
     pub(crate) expect_continue: bool,
     /// Where it says something else than 100-continue.
-    expects_other: Option<u32>,
+    unknown_expectation: Option<u32>,
 }
 
 /// A parsed head: offsets into the caller's buffer, reused from request to request so that nothing is allocated.
@@ -60,73 +60,73 @@ pub(crate) struct Head {
     pub(crate) version: Version,
     pub(crate) target: Target,
     /// Room for field lines, and how many of them this head has. The room only grows: writing into it is cheaper than pushing.
-    room: Vec<Field>,
+    slots: Vec<Field>,
     count: usize,
-    pub(crate) notes: Notes,
+    pub(crate) info: HeadInfo,
     /// Bytes from the start of the buffer to the end of the blank line.
     pub(crate) length: usize,
     /// The last Host that passed the check: clients repeat themselves, and comparing costs a quarter of checking.
-    vetted_host: Vec<u8>,
+    last_valid_host: Vec<u8>,
 }
 
 /// Room for the fields of a head that is kept, and for a Host, at least. Pieces of up to 120 bytes glibc keeps apart when they are given
 /// back, and so the memory of a crowd would stay with us.
-const KEPT: usize = 8;
-const HOST: usize = 128;
+const MIN_SLOTS: usize = 8;
+const MIN_HOST_CAPACITY: usize = 128;
 
 impl Head {
     /// A copy for a request that is not whole yet. What it was read into stays where it is: the next head will need it.
-    pub(crate) fn kept(&self) -> Head {
-        let mut room = Vec::with_capacity(self.count.max(KEPT));
+    pub(crate) fn to_owned_head(&self) -> Head {
+        let mut room = Vec::with_capacity(self.count.max(MIN_SLOTS));
         room.extend_from_slice(self.fields());
-        Head { room, vetted_host: Vec::new(), ..*self }
+        Head { slots: room, last_valid_host: Vec::new(), ..*self }
     }
 
     /// Parses the head at the start of `input`. `Ok(false)`: not all there yet.
     #[inline]
-    pub(crate) fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
-        let Some(fields) = request_line::read(input, &mut self.method, &mut self.target) else {
-            return self.parse_any(input, limits);
+    pub(crate) fn parse(&mut self, input: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
+        let Some(fields) = request_line::parse_common(input, &mut self.method, &mut self.target) else {
+            return self.parse_slow(input, limits);
         };
-        let mut table = [httparse::EMPTY_HEADER; USUAL_FIELDS];
+        let mut table = [httparse::EMPTY_HEADER; FAST_PATH_FIELDS];
         match httparse::parse_headers(input.get(fields..).unwrap_or_default(), &mut table) {
             Ok(httparse::Status::Complete((length, headers))) if headers.len() <= limits.fields => {
                 if fields + length > limits.head || fields > limits.request_line + 2 {
-                    return self.parse_any(input, limits);
+                    return self.parse_slow(input, limits);
                 }
                 self.version = Version::Http11;
-                self.take_fields(input, headers, Extent { start: 0, end: fields + length })
+                self.check_fields(input, headers, HeadRange { start: 0, end: fields + length })
             }
             Ok(httparse::Status::Partial) if input.len() <= limits.head => Ok(false),
-            Ok(_) | Err(_) => self.parse_any(input, limits),
+            Ok(_) | Err(_) => self.parse_slow(input, limits),
         }
     }
 
     /// The field lines, in the order they came.
     #[inline]
     pub(crate) fn fields(&self) -> &[Field] {
-        self.room.get(..self.count).unwrap_or_default()
+        self.slots.get(..self.count).unwrap_or_default()
     }
 
     /// RFC 9110 §10.1.1: only 100-continue is defined; 417 for the rest. Asked when the head is whole, so that the answer is given to
     /// a request that is known.
     #[cold]
-    pub(crate) fn check_expectation(&self) -> Result<(), Reject> {
-        self.notes.expects_other.map_or(Ok(()), |at| Err(Fault::ExpectationUnknown.at(at as usize)))
+    pub(crate) fn check_expectation(&self) -> Result<(), ProtocolError> {
+        self.info.unknown_expectation.map_or(Ok(()), |at| Err(Fault::ExpectationUnknown.at(at as usize)))
     }
 
     /// The same for every other spelling, and for heads with many fields; it also says what is wrong with a faulty one.
     ///
     /// What is behind the limit is never looked at: what is told of a head must not depend on how much of it came at once.
     #[inline(never)]
-    fn parse_any(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
-        match self.parse_within(input.get(..limits.head).unwrap_or(input), limits) {
+    fn parse_slow(&mut self, input: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
+        match self.parse_limited(input.get(..limits.head).unwrap_or(input), limits) {
             Ok(false) if input.len() > limits.head => Err(diagnose::too_large(input, limits)),
             parsed => parsed,
         }
     }
 
-    fn parse_within(&mut self, input: &[u8], limits: &Limits) -> Result<bool, Reject> {
+    fn parse_limited(&mut self, input: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
         check_empty_lines(input)?;
         // Before any fault in the line, which can only be told when the line has ended.
         if diagnose::request_line_exceeds(input, limits.request_line) {
@@ -136,11 +136,11 @@ impl Head {
         let room = limits.fields.min(MAX_FIELDS);
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(input, &mut table[..room]) {
-            Ok(httparse::Status::Complete(length)) => self.take(input, &request, length),
+            Ok(httparse::Status::Complete(length)) => self.check_request_line(input, &request, length),
             Ok(httparse::Status::Partial) => Ok(false),
             // RFC 9110 §2.5: a higher minor version is served as the highest one we know. httparse knows 1.0 and 1.1 only.
             Err(httparse::Error::Version) => match diagnose::as_http11(input)? {
-                Some(rewritten) => self.parse_within(&rewritten, limits),
+                Some(rewritten) => self.parse_limited(&rewritten, limits),
                 None => Ok(false),
             },
             Err(error) => diagnose::reject(input, error, room).map_or(Ok(false), Err),
@@ -148,7 +148,12 @@ impl Head {
     }
 
     /// The strict pass over a request line that httparse found.
-    fn take(&mut self, input: &[u8], request: &httparse::Request<'_, '_>, length: usize) -> Result<bool, Reject> {
+    fn check_request_line(
+        &mut self,
+        input: &[u8],
+        request: &httparse::Request<'_, '_>,
+        length: usize,
+    ) -> Result<bool, ProtocolError> {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(Fault::RequestLine.at(0)); // cannot be: httparse fills all three when it is complete
         };
@@ -161,34 +166,43 @@ impl Head {
             return Err(Fault::BareLf.at(line_end));
         }
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
-        self.method = Method::from_bytes(method.as_bytes()).ok_or(Fault::MethodTooLong.at(start))?;
+        self.method = Method::from_bytes(method.as_bytes()).map_err(|_| Fault::MethodTooLong.at(start))?;
         self.target = target::parse(self.method, input, span)?;
-        self.take_fields(input, request.headers, Extent { start, end: length })
+        self.check_fields(input, request.headers, HeadRange { start, end: length })
     }
 
     /// The strict pass over the field lines, and what can only be said when the last one was read.
     #[inline(always)]
-    fn take_fields(&mut self, input: &[u8], headers: &[httparse::Header<'_>], extent: Extent) -> Result<bool, Reject> {
+    fn check_fields(
+        &mut self,
+        input: &[u8],
+        headers: &[httparse::Header<'_>],
+        extent: HeadRange,
+    ) -> Result<bool, ProtocolError> {
         self.length = extent.end;
-        self.notes = Notes::default();
+        self.info = HeadInfo::default();
         self.count = headers.len();
-        if self.room.len() < headers.len() {
-            self.room.resize(headers.len(), Field::default());
+        if self.slots.len() < headers.len() {
+            self.slots.resize(headers.len(), Field::default());
         }
-        for (field, header) in self.room.iter_mut().zip(headers) {
+        for (field, header) in self.slots.iter_mut().zip(headers) {
             *field = locate(input, header);
             check_line_end(input, field.value.end as usize)?;
             match (header.name.len(), header.name.as_bytes().first().map_or(0, |byte| byte | 0x20)) {
-                (4, b'h') if is(header.name, b"host") => self.notes.host(field, header.value, &mut self.vetted_host)?,
+                (4, b'h') if is(header.name, b"host") => {
+                    self.info.host(field, header.value, &mut self.last_valid_host)?
+                }
                 // Length and first letter sort out nearly all the fields that do not steer the protocol.
-                (6, b'e') | (10, b'c') | (14, b'c') | (17, b't') => self.notes.steer(field, header, self.version)?,
+                (6, b'e') | (10, b'c') | (14, b'c') | (17, b't') => {
+                    self.info.note_framing_field(field, header, self.version)?
+                }
                 _ => {}
             }
         }
         if input.get(extent.end - 2) != Some(&b'\r') {
             return Err(Fault::BareLf.at(extent.end - 1));
         }
-        if self.notes.host.is_none() && self.version == Version::Http11 {
+        if self.info.host.is_none() && self.version == Version::Http11 {
             return Err(Fault::HostMissing.at(extent.end - 2)); // RFC 9112 §3.2
         }
         if self.method == Method::CONNECT {
@@ -198,10 +212,10 @@ impl Head {
     }
 }
 
-impl Notes {
+impl HeadInfo {
     /// RFC 9112 §3.2: one Host, and a valid one.
     #[inline(always)]
-    fn host(&mut self, field: &Field, host: &[u8], vetted: &mut Vec<u8>) -> Result<(), Reject> {
+    fn host(&mut self, field: &Field, host: &[u8], vetted: &mut Vec<u8>) -> Result<(), ProtocolError> {
         if self.host.replace(field.value).is_some() {
             return Err(Fault::HostRepeated.at(field.name.start as usize));
         }
@@ -210,14 +224,19 @@ impl Notes {
         }
         target::check_host(host).map_err(|bad| Fault::HostInvalid.at(field.value.start as usize + bad))?;
         vetted.clear();
-        vetted.reserve(HOST);
+        vetted.reserve(MIN_HOST_CAPACITY);
         vetted.extend_from_slice(host);
         Ok(())
     }
 
     /// The other fields that say something about the message or the connection.
     #[inline(never)]
-    fn steer(&mut self, field: &Field, header: &httparse::Header<'_>, version: Version) -> Result<(), Reject> {
+    fn note_framing_field(
+        &mut self,
+        field: &Field,
+        header: &httparse::Header<'_>,
+        version: Version,
+    ) -> Result<(), ProtocolError> {
         if is(header.name, b"connection") {
             self.connection(header.value);
         } else if is(header.name, b"expect") && version == Version::Http11 {
@@ -225,11 +244,11 @@ impl Notes {
             for expectation in list(header.value) {
                 self.expect_continue = true;
                 if !expectation.eq_ignore_ascii_case(b"100-continue") {
-                    self.expects_other = Some(field.value.start);
+                    self.unknown_expectation = Some(field.value.start);
                 }
             }
         } else if is(header.name, b"transfer-encoding") {
-            self.codings = self.codings.saturating_add(1);
+            self.transfer_encodings = self.transfer_encodings.saturating_add(1);
         } else if is(header.name, b"content-length") && self.content_length.replace(field.value).is_some() {
             return Err(Fault::LengthRepeated.at(field.name.start as usize));
         }
@@ -276,13 +295,13 @@ fn locate(input: &[u8], header: &httparse::Header<'_>) -> Field {
 
 /// A line ends in CRLF: httparse lets a bare LF pass.
 #[inline]
-fn check_line_end(input: &[u8], end: usize) -> Result<(), Reject> {
+fn check_line_end(input: &[u8], end: usize) -> Result<(), ProtocolError> {
     if input.get(end) == Some(&b'\r') { Ok(()) } else { check_padded_line_end(input, end) }
 }
 
 /// Between the value and the line end may stand blanks, which httparse cut off.
 #[cold]
-fn check_padded_line_end(input: &[u8], mut end: usize) -> Result<(), Reject> {
+fn check_padded_line_end(input: &[u8], mut end: usize) -> Result<(), ProtocolError> {
     while let Some(b' ' | b'\t') = input.get(end) {
         end += 1;
     }
@@ -300,7 +319,7 @@ fn is<const N: usize>(name: &str, lower: &[u8; N]) -> bool {
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).
 /// One is enough: nginx takes any number, which lets a client hold a connection without ever sending a request. Told at once,
 /// since every further one would look like the blank line that ends a head.
-fn check_empty_lines(input: &[u8]) -> Result<(), Reject> {
+fn check_empty_lines(input: &[u8]) -> Result<(), ProtocolError> {
     match input {
         [b'\n', ..] => Err(Fault::BareLf.at(0)),
         [b'\r', b'\n', b'\n', ..] | [b'\r', b'\n', b'\r', b'\n', ..] => Err(Fault::EmptyLines.at(2)),

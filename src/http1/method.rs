@@ -12,9 +12,9 @@ use super::grammar::is_tchar;
 /// ```
 /// use wirelight::Method;
 ///
-/// assert_eq!(Method::from_bytes(b"GET"), Some(Method::GET));
+/// assert_eq!(Method::from_bytes(b"GET"), Ok(Method::GET));
 /// assert_eq!(Method::from_bytes(b"PURGE").unwrap(), "PURGE");
-/// assert_eq!(Method::from_bytes(b"G T"), None);
+/// assert!(Method::from_bytes(b"G T").is_err());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Method(Name);
@@ -58,9 +58,12 @@ impl Method {
     /// (RFC 4437 §7); the http crate keeps 15 inline and the rest on the heap, nginx takes any length that fits its buffer.
     pub(crate) const MAX_LEN: usize = 23;
 
-    /// Reads a method name; `None` when it is no token (RFC 9110 §5.6.2) or longer than 23 bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Method> {
-        Some(match bytes {
+    /// Parses a method name.
+    ///
+    /// # Errors
+    /// If it is not a token (RFC 9110 §5.6.2) or longer than 23 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Method, InvalidMethod> {
+        Ok(match bytes {
             b"GET" => Method::GET,
             b"HEAD" => Method::HEAD,
             b"POST" => Method::POST,
@@ -70,7 +73,7 @@ impl Method {
             b"OPTIONS" => Method::OPTIONS,
             b"TRACE" => Method::TRACE,
             b"PATCH" => Method::PATCH,
-            _ => return extension(bytes),
+            _ => return extension(bytes).ok_or(InvalidMethod),
         })
     }
 
@@ -144,7 +147,7 @@ impl FromStr for Method {
     type Err = InvalidMethod;
 
     fn from_str(name: &str) -> Result<Method, InvalidMethod> {
-        Method::from_bytes(name.as_bytes()).ok_or(InvalidMethod)
+        Method::from_bytes(name.as_bytes())
     }
 }
 
@@ -190,7 +193,7 @@ mod tests {
     #[test]
     fn the_standard_nine() {
         for (name, method, safe, idempotent) in STANDARD {
-            assert_eq!(Method::from_bytes(name.as_bytes()), Some(method));
+            assert_eq!(Method::from_bytes(name.as_bytes()), Ok(method));
             assert_eq!(method.as_str(), name);
             assert_eq!(format!("{method} {method:?} {method:>8}"), format!("{name} {name} {name:>8}"));
             assert_eq!((method.is_safe(), method.is_idempotent()), (safe, idempotent), "{name}");
@@ -211,8 +214,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_no_method() {
         for name in ["", "G T", "GET ", "G\0T", "G\x7fT", "GÉT", "G(T", "GET/", "\"GET\"", "G\x0bT", "A:B"] {
-            assert_eq!(Method::from_bytes(name.as_bytes()), None, "{name:?}");
-            assert_eq!(name.parse::<Method>(), Err(InvalidMethod));
+            assert_eq!(name.parse::<Method>(), Err(InvalidMethod), "{name:?}");
         }
     }
 
@@ -220,14 +222,14 @@ mod tests {
     fn the_length_ends_at_23_bytes() {
         let name = "A".repeat(24);
         assert_eq!(Method::from_bytes(&name.as_bytes()[..23]).unwrap(), name[..23]);
-        assert_eq!(Method::from_bytes(name.as_bytes()), None);
+        assert_eq!(Method::from_bytes(name.as_bytes()), Err(InvalidMethod));
         assert_eq!(size_of::<Method>(), 25);
     }
 
     proptest! {
         #[test]
         fn a_method_spells_what_it_was_read_from(bytes in proptest::collection::vec(any::<u8>(), 0..30)) {
-            if let Some(method) = Method::from_bytes(&bytes) {
+            if let Ok(method) = Method::from_bytes(&bytes) {
                 prop_assert_eq!(method.as_str().as_bytes(), &bytes[..]);
             }
         }

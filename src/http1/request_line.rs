@@ -12,19 +12,19 @@ const END: &[u8; 11] = b" HTTP/1.1\r\n";
 /// Reads a known method, a space, a target that keeps the rules, a space, `HTTP/1.1`, CRLF at the start of `input`, and gives where
 /// the field lines begin. `None`: the line is unfinished, faulty, or right in another way.
 #[inline]
-pub(crate) fn read(input: &[u8], method: &mut Method, target: &mut Target) -> Option<usize> {
+pub(crate) fn parse_common(input: &[u8], method: &mut Method, target: &mut Target) -> Option<usize> {
     let start = known_method(input, method)?;
     let end = start + target::plain_path_len(input.get(start..)?);
     if input.get(end..end + END.len())? == END {
         *target = Target::plain(Span::new(start, end));
         return Some(end + END.len());
     }
-    with_query(input, *method, start, target)
+    parse_with_query(input, *method, start, target)
 }
 
 /// A target with a query or an escape: the end is at the first space.
 #[inline(never)]
-fn with_query(input: &[u8], method: Method, start: usize, target: &mut Target) -> Option<usize> {
+fn parse_with_query(input: &[u8], method: Method, start: usize, target: &mut Target) -> Option<usize> {
     let end = start + memchr::memchr(b' ', input.get(start..)?)?;
     if input.get(end..end + END.len())? != END {
         return None;

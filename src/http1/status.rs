@@ -11,15 +11,15 @@ macro_rules! statuses {
                 pub const $name: StatusCode = StatusCode($code);
             )*
 
-            /// The reason phrase of RFC 9110, or of the RFC that registered the code; `""` for an unknown code.
+            /// Returns the reason phrase of RFC 9110, or of the RFC that registered the code; `None` for an unknown code.
             ///
             /// ```
-            /// assert_eq!(wirelight::StatusCode::PAYLOAD_TOO_LARGE.reason(), "Content Too Large");
+            /// assert_eq!(wirelight::StatusCode::PAYLOAD_TOO_LARGE.canonical_reason(), Some("Content Too Large"));
             /// ```
-            pub const fn reason(self) -> &'static str {
+            pub const fn canonical_reason(self) -> Option<&'static str> {
                 match self.0 {
-                    $($code => $reason,)*
-                    _ => "",
+                    $($code => Some($reason),)*
+                    _ => None,
                 }
             }
         }
@@ -35,8 +35,9 @@ macro_rules! statuses {
 /// use wirelight::StatusCode;
 ///
 /// assert_eq!(StatusCode::NOT_FOUND.to_string(), "404 Not Found");
-/// assert_eq!(StatusCode::from_u16(299).unwrap().reason(), "");
-/// assert_eq!(StatusCode::from_u16(42), None);
+/// assert_eq!(StatusCode::from_u16(299)?.canonical_reason(), None);
+/// assert!(StatusCode::from_u16(42).is_err());
+/// # Ok::<(), wirelight::InvalidStatusCode>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatusCode(u16);
@@ -107,11 +108,14 @@ statuses! {
 }
 
 impl StatusCode {
-    /// Returns the status of this number; `None` outside of 100 to 599, which RFC 9110 §15 declares invalid.
-    pub const fn from_u16(code: u16) -> Option<StatusCode> {
+    /// Returns the status of this number.
+    ///
+    /// # Errors
+    /// If it is not between 100 and 599: RFC 9110 §15 declares any other number invalid.
+    pub const fn from_u16(code: u16) -> Result<StatusCode, InvalidStatusCode> {
         match code {
-            100..=599 => Some(StatusCode(code)),
-            _ => None,
+            100..=599 => Ok(StatusCode(code)),
+            _ => Err(InvalidStatusCode),
         }
     }
 
@@ -168,9 +172,9 @@ impl Default for StatusCode {
 impl fmt::Display for StatusCode {
     /// `404 Not Found`, or the number alone when the code has no phrase.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason() {
-            "" => write!(f, "{}", self.0),
-            reason => write!(f, "{} {reason}", self.0),
+        match self.canonical_reason() {
+            None => write!(f, "{}", self.0),
+            Some(reason) => write!(f, "{} {reason}", self.0),
         }
     }
 }
@@ -198,7 +202,7 @@ impl TryFrom<u16> for StatusCode {
     type Error = InvalidStatusCode;
 
     fn try_from(code: u16) -> Result<StatusCode, InvalidStatusCode> {
-        StatusCode::from_u16(code).ok_or(InvalidStatusCode)
+        StatusCode::from_u16(code)
     }
 }
 
@@ -222,7 +226,7 @@ mod tests {
     #[test]
     fn every_known_code_has_its_number_and_phrase() {
         for &(code, status, reason) in KNOWN {
-            assert_eq!(StatusCode::from_u16(code), Some(status));
+            assert_eq!(StatusCode::from_u16(code), Ok(status));
             assert_eq!(u16::from(status), code);
             assert_eq!(status.to_string(), format!("{code} {reason}"));
             assert_eq!(format!("{status:?}"), code.to_string());
@@ -233,7 +237,6 @@ mod tests {
     #[test]
     fn only_the_five_classes_of_the_standard() {
         for code in [0, 1, 99, 600, 799, 999, 1000, u16::MAX] {
-            assert_eq!(StatusCode::from_u16(code), None);
             assert_eq!(StatusCode::try_from(code), Err(InvalidStatusCode));
         }
         for code in 100..=599 {

@@ -2,13 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use super::fault::{Fault, Reject};
+use super::fault::{Fault, ProtocolError};
 use super::method::Method;
 use super::span::Span;
 
 /// Which of the four forms a request target has (RFC 9112 §3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Form {
+pub enum TargetForm {
     /// `/path?query`, what a client sends to a server (RFC 9112 §3.2.1).
     #[default]
     Origin,
@@ -26,7 +26,7 @@ pub struct Target {
     /// The target as it was sent.
     pub whole: Span,
     /// Which form it has.
-    pub form: Form,
+    pub form: TargetForm,
     /// The path, escapes and all. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk form.
     pub path: Span,
     /// The query without its `?`. `None` when there is no `?` at all. A `%` in it may stand for itself ([`lone_percent`]).
@@ -52,13 +52,13 @@ pub(crate) fn plain_path_len(text: &[u8]) -> usize {
 }
 
 /// Reads the target that stands at `target` in `bytes`; offsets of a reject count from the start of `bytes`.
-pub(crate) fn parse(method: Method, bytes: &[u8], target: Span) -> Result<Target, Reject> {
+pub(crate) fn parse(method: Method, bytes: &[u8], target: Span) -> Result<Target, ProtocolError> {
     let text = bytes.get(..target.end as usize).unwrap_or(bytes);
     let whole = Target { whole: target, ..Target::default() };
     match target.of(bytes) {
         _ if method == Method::CONNECT => authority_form(text, whole),
         [b'/', ..] => path_and_query(text, target.start as usize, whole),
-        b"*" if method == Method::OPTIONS => Ok(Target { form: Form::Asterisk, path: target, ..whole }),
+        b"*" if method == Method::OPTIONS => Ok(Target { form: TargetForm::Asterisk, path: target, ..whole }),
         _ => absolute_form(text, whole),
     }
 }
@@ -103,7 +103,7 @@ const CLASS: [u8; 256] = {
 
 /// Reads path and query from `from` to the end of `text`.
 #[inline]
-fn path_and_query(text: &[u8], from: usize, target: Target) -> Result<Target, Reject> {
+fn path_and_query(text: &[u8], from: usize, target: Target) -> Result<Target, ProtocolError> {
     let (path_end, escaped) = scan(text, from, PATH).map_err(|at| Fault::TargetEscape.at(at))?;
     let path = Span::new(from, path_end);
     let query = match text.get(path_end) {
@@ -150,7 +150,7 @@ pub(crate) fn is_escape(text: &[u8]) -> bool {
 }
 
 /// Percent-encodes what may not stand in a path and query, a `%` that begins no escape too.
-pub(crate) fn escaped(target: &[u8]) -> String {
+pub(crate) fn percent_encode(target: &[u8]) -> String {
     let query = memchr::memchr(b'?', target).unwrap_or(target.len());
     let mut text = String::with_capacity(target.len());
     for (at, &byte) in target.iter().enumerate() {
@@ -170,30 +170,34 @@ pub(crate) fn escaped(target: &[u8]) -> String {
 }
 
 /// `http://host[:port][/path][?query]`; https too, as a proxy that ends the TLS passes it on so (RFC 9112 §3.2.2).
-fn absolute_form(text: &[u8], target: Target) -> Result<Target, Reject> {
+fn absolute_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> {
     let start = target.whole.start as usize;
     let from = start + scheme_len(target.whole.of(text)).ok_or(Fault::TargetForm.at(start))?;
     let rest = text.get(from..).unwrap_or_default();
     let len = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
     let authority = Span::new(from, from + len);
     check_authority(text, authority)?;
-    path_and_query(text, authority.range().end, Target { form: Form::Absolute, authority: Some(authority), ..target })
+    path_and_query(
+        text,
+        authority.range().end,
+        Target { form: TargetForm::Absolute, authority: Some(authority), ..target },
+    )
 }
 
 /// `host:port`, where the port must be named even if it is the usual one (RFC 9112 §3.2.3).
-fn authority_form(text: &[u8], target: Target) -> Result<Target, Reject> {
+fn authority_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> {
     let Target { whole, .. } = target;
     check_authority(text, whole)?;
     if host_end(whole.of(text)) == Ok(whole.len()) {
         return Err(Fault::TargetForm.at(whole.range().end));
     }
     let path = Span { start: whole.end, end: whole.end };
-    Ok(Target { form: Form::Authority, path, authority: Some(whole), ..target })
+    Ok(Target { form: TargetForm::Authority, path, authority: Some(whole), ..target })
 }
 
 /// The host rules, and a host there must be (RFC 9110 §4.2.1). Userinfo falls by its `@`: in a request it only serves
 /// to hide the host from a reader (RFC 9110 §4.2.4).
-fn check_authority(text: &[u8], authority: Span) -> Result<(), Reject> {
+fn check_authority(text: &[u8], authority: Span) -> Result<(), ProtocolError> {
     let bytes = authority.of(text);
     let start = authority.start as usize;
     if bytes.is_empty() {
@@ -216,7 +220,7 @@ fn scheme_len(target: &[u8]) -> Option<usize> {
 #[inline]
 fn host_end(value: &[u8]) -> Result<usize, usize> {
     match value.first() {
-        Some(b'[') => literal_end(value),
+        Some(b'[') => ip_literal_end(value),
         Some(b':') => Err(0),
         // Registered name or dotted IPv4: the second is spelled like the first (RFC 3986 §3.2.2).
         _ => scan(value, 0, HOST).map(|(end, _)| end),
@@ -231,7 +235,7 @@ fn check_port(value: &[u8], from: usize) -> Result<(), usize> {
 
 /// The end of an address in brackets (RFC 3986 §3.2.2); a bad one is blamed on its bracket. Zones (`%25eth0`) mean
 /// something on the sender's machine only and are refused.
-fn literal_end(value: &[u8]) -> Result<usize, usize> {
+fn ip_literal_end(value: &[u8]) -> Result<usize, usize> {
     let close = value.iter().position(|&byte| byte == b']').ok_or(0_usize)?;
     let address = value.get(1..close).unwrap_or_default();
     let is_v6 = std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
@@ -282,7 +286,7 @@ mod tests {
         ];
         for (target, path, query, escaped) in cases {
             let (bytes, parsed) = read(Method::GET, target.as_bytes()).unwrap();
-            assert_eq!((parsed.form, parsed.authority), (Form::Origin, None), "{target}");
+            assert_eq!((parsed.form, parsed.authority), (TargetForm::Origin, None), "{target}");
             assert_eq!(text(&bytes, parsed.whole), target);
             assert_eq!(text(&bytes, parsed.path), path);
             assert_eq!(parsed.query.map(|span| text(&bytes, span)), query, "{target}");
@@ -347,7 +351,7 @@ mod tests {
         ];
         for (target, authority, path, query) in cases {
             let (bytes, parsed) = read(Method::GET, target.as_bytes()).unwrap();
-            assert_eq!(parsed.form, Form::Absolute);
+            assert_eq!(parsed.form, TargetForm::Absolute);
             assert_eq!(text(&bytes, parsed.authority.unwrap()), authority);
             assert_eq!(text(&bytes, parsed.path), path);
             assert_eq!(parsed.query.map(|span| text(&bytes, span)), query, "{target}");
@@ -383,8 +387,8 @@ mod tests {
     #[test]
     fn the_asterisk_is_for_options() {
         let (bytes, parsed) = read(Method::OPTIONS, b"*").unwrap();
-        assert_eq!((parsed.form, text(&bytes, parsed.path)), (Form::Asterisk, "*"));
-        assert_eq!(read(Method::OPTIONS, b"/a").unwrap().1.form, Form::Origin);
+        assert_eq!((parsed.form, text(&bytes, parsed.path)), (TargetForm::Asterisk, "*"));
+        assert_eq!(read(Method::OPTIONS, b"/a").unwrap().1.form, TargetForm::Origin);
         assert_eq!(read(Method::GET, b"*").unwrap_err(), (Fault::TargetForm, 0));
         assert_eq!(read(Method::OPTIONS, b"*a").unwrap_err(), (Fault::TargetForm, 0));
     }
@@ -393,7 +397,7 @@ mod tests {
     fn the_authority_form_is_for_connect() {
         for target in ["a.example:443", "[::1]:443", "a:"] {
             let (bytes, parsed) = read(Method::CONNECT, target.as_bytes()).unwrap();
-            assert_eq!((parsed.form, parsed.authority), (Form::Authority, Some(parsed.whole)));
+            assert_eq!((parsed.form, parsed.authority), (TargetForm::Authority, Some(parsed.whole)));
             assert_eq!(text(&bytes, parsed.path), "");
         }
         for (target, at) in [("a.example", 9), ("/a", 0), ("a:443/", 5), ("*", 1), ("", 0), ("http://a/", 5)] {
@@ -484,7 +488,7 @@ mod tests {
         ) {
             if let Ok((bytes, parsed)) = read(method, target.as_bytes()) {
                 let mut whole = match parsed.form {
-                    Form::Absolute => target[..target.find("//").unwrap() + 2].to_owned(),
+                    TargetForm::Absolute => target[..target.find("//").unwrap() + 2].to_owned(),
                     _ => String::new(),
                 };
                 whole.push_str(parsed.authority.map_or("", |span| text(&bytes, span)));

@@ -33,7 +33,7 @@ use crate::http1::fault::Fault;
 use crate::http1::head::Head;
 use crate::request::Request;
 use crate::response::body_source::UpgradeCallback;
-use crate::wire::probe::{Ending, Outcome, Probe, Timer};
+use crate::trace::probe::{CloseReason, IoOutcome, Probe, Timer};
 use blocking::OwnedRequest;
 pub(crate) use blocking::PoolResponse;
 use request_body::BodyFeed;
@@ -58,7 +58,7 @@ pub(crate) enum Action {
     /// It has more to do, and lets others go first.
     Yield,
     /// It is over.
-    Close(Ending),
+    Close(CloseReason),
     /// It has a new owner, who waits in [`Conn::switched`].
     Upgrade,
 }
@@ -198,7 +198,7 @@ impl<S: Socket> Conn<S> {
     /// Fill, drive, flush. `None`: the socket may hold more.
     #[inline(always)]
     fn run_once<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Option<Action> {
-        let Ok(fresh) = self.fill(buffers, probe) else { return Some(Action::Close(Ending::Broken)) };
+        let Ok(fresh) = self.fill(buffers, probe) else { return Some(Action::Close(CloseReason::IoError)) };
         self.process(fresh, buffers, context, probe);
         if let Some(action) = self.flush(&mut buffers.out, context, probe) {
             return Some(action);
@@ -229,7 +229,7 @@ impl<S: Socket> Conn<S> {
                 let mut buffered = Box::new(Buffered::of(fresh.get(taken..).unwrap_or_default()));
                 buffered.began = context.time.now;
                 if self.http.is_unfinished() {
-                    (buffered.head, buffered.decision) = (head.kept(), out.decision.take());
+                    (buffered.head, buffered.decision) = (head.to_owned_head(), out.decision.take());
                 }
                 self.save(buffered);
             }
@@ -305,7 +305,7 @@ impl<S: Socket> Conn<S> {
             return self.respond_late(response, bytes, out, context, probe);
         }
         out.response.reset();
-        let handled = match P::ON && probe.hears() {
+        let handled = match P::ENABLED && probe.is_recording() {
             true => self.handle_traced(&mut request, &mut out.response, context, probe),
             false if context.time.timing_handlers => {
                 slow_handlers::handle(context.app, &mut request, &mut out.response)
@@ -320,7 +320,7 @@ impl<S: Socket> Conn<S> {
         if out.response.is_stream() {
             out.handler = request.matched_route().map(|route| route.callsite);
         }
-        let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
+        let last = self.is_last(bytes.len() - self.http.consumed().min(bytes.len()), context);
         self.encode(out, last, context, probe)
     }
 
@@ -346,9 +346,13 @@ impl<S: Socket> Conn<S> {
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
         let before = output.len();
-        encode::response_head(output, &ResponseHead { status, fields, media_type, length, persistence }, prefix);
+        encode::response_head(
+            output,
+            &ResponseHead { status, fields, media_type, framing: length, persistence },
+            prefix,
+        );
         self.requests += 1;
-        if P::ON {
+        if P::ENABLED {
             self.trace_response_head(output, before, length, response, probe);
         }
         let (content, sends) = (output.len(), self.http.sends_body(status));
@@ -361,21 +365,21 @@ impl<S: Socket> Conn<S> {
         }
         if sends {
             if let Some(source) = response.take_source() {
-                self.http.body_begins();
-                if P::ON {
+                self.http.begin_body();
+                if P::ENABLED {
                     self.trace_states(probe);
                 }
                 self.begin_stream(source, length, handler.take(), context);
                 return None;
             }
         } else if self.begin_upgrade(response, status) {
-            if P::ON {
+            if P::ENABLED {
                 self.trace_states(probe);
             }
             return None;
         }
-        let taken = self.http.responded();
-        if P::ON {
+        let taken = self.http.finish_response();
+        if P::ENABLED {
             self.trace_response_complete(taken.is_some(), last, response.closes(), output.len(), probe);
         }
         taken
@@ -383,11 +387,11 @@ impl<S: Socket> Conn<S> {
 }
 
 /// What a read or write came to, for the probe.
-fn outcome(result: &io::Result<usize>) -> Outcome {
+fn outcome(result: &io::Result<usize>) -> IoOutcome {
     match result {
-        Ok(0) => Outcome::Eof,
-        Ok(n) => Outcome::Bytes(*n),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::WouldBlock,
-        Err(error) => Outcome::Failed(error.kind()),
+        Ok(0) => IoOutcome::Eof,
+        Ok(n) => IoOutcome::Bytes(*n),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => IoOutcome::WouldBlock,
+        Err(error) => IoOutcome::Failed(error.kind()),
     }
 }

@@ -8,7 +8,7 @@ use super::mailbox::Offload;
 use super::slab::Key;
 use super::tls::TlsAcceptor;
 use crate::app::App;
-use crate::http1::encode::Opening;
+use crate::http1::encode::ResponsePrefix;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
 use crate::request::Admitted;
@@ -33,7 +33,7 @@ pub(crate) struct Buffers {
 pub(crate) struct ResponseBuffers {
     pub(crate) response: Response,
     pub(crate) output: Vec<u8>,
-    pub(crate) prefix: Opening,
+    pub(crate) prefix: ResponsePrefix,
     /// What was decided on the head of the request at hand, while its body is received.
     pub(crate) decision: Option<HeadDecision>,
     /// The responses in `output`, as far as somebody wants to know when they are out.
@@ -107,7 +107,7 @@ impl Buffers {
         let out = ResponseBuffers {
             response: Response::with_capacity(),
             output: Vec::with_capacity(INITIAL_OUTPUT),
-            prefix: Opening::at(SystemTime::now()),
+            prefix: ResponsePrefix::at(SystemTime::now()),
             decision: None,
             sent: Vec::new(),
             began: None,

@@ -34,9 +34,9 @@ use super::slow_handlers::SlowHandlerDetector;
 use super::socket::Stream;
 use super::tick::{Buffers, Config, Context, LoopTime};
 use crate::app::App;
-use crate::http1::encode::Opening;
+use crate::http1::encode::ResponsePrefix;
 use crate::response::upgraded_connections::UpgradedConnections;
-use crate::wire::probe::{Ending, Probe};
+use crate::trace::probe::{CloseReason, Probe};
 use drain::Drain;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -214,7 +214,7 @@ impl<P: Probe> Worker<P> {
         let second = now / 1000;
         if self.date_second != Some(second) {
             self.date_second = Some(second);
-            self.buffers.out.prefix = Opening::at(SystemTime::now());
+            self.buffers.out.prefix = ResponsePrefix::at(SystemTime::now());
             self.shrink();
         }
     }
@@ -234,7 +234,7 @@ impl<P: Probe> Worker<P> {
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
         self.with_entry(key, |entry, buffers, context, probe| {
-            if P::ON {
+            if P::ENABLED {
                 probe.event(entry.conn.id, trace::readiness(event));
             }
             if event.is_read_closed() || event.is_error() {
@@ -271,7 +271,7 @@ impl<P: Probe> Worker<P> {
         }
         if action == Action::Reregister || entry.write_blocked {
             if entry.set_interest(action == Action::Reregister, key, &self.poll).is_err() {
-                return self.remove(key, Ending::Broken);
+                return self.remove(key, CloseReason::IoError);
             }
             entry.conn.trace_interest(!entry.write_blocked, &mut self.probe);
         }
@@ -331,7 +331,7 @@ impl<P: Probe> Worker<P> {
         let Some(entry) = self.conns.get_mut(key) else { return };
         if let Err(error) = entry.register(key, &self.poll) {
             warn!("cannot wait for connection {}: {error}", entry.conn.id);
-            self.remove(key, Ending::Broken);
+            self.remove(key, CloseReason::IoError);
         } else {
             entry.conn.trace_interest(!entry.write_blocked, &mut self.probe);
         }
@@ -359,7 +359,7 @@ impl<P: Probe> Worker<P> {
         false
     }
 
-    fn remove(&mut self, key: Key, ending: Ending) {
+    fn remove(&mut self, key: Key, ending: CloseReason) {
         let Some(mut entry) = self.conns.remove(key) else { return };
         debug!("step 10, close: connection {} after {} requests ({ending:?})", entry.conn.id, entry.conn.requests());
         let (app, offload, config) = (&self.app, &self.offload, &self.config);

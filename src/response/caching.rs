@@ -47,7 +47,7 @@ impl Response {
     /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is not.
     pub fn last_modified(&mut self, time: SystemTime) {
         let time = time.min(SystemTime::now());
-        if date::clamped(time) == time {
+        if date::clamp(time) == time {
             self.header("Last-Modified", date::format(time));
         }
     }

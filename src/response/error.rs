@@ -148,7 +148,7 @@ impl Error {
 
     /// The standard's phrase for the status: "Not Found".
     pub fn name(&self) -> &'static str {
-        self.0.status.reason()
+        self.0.status.canonical_reason().unwrap_or_default()
     }
 
     /// The words for the client; without words of its own, those that every error of this status has.
@@ -199,8 +199,8 @@ impl Error {
 /// # Errors
 /// Always: that is its purpose.
 pub fn abort<T>(status: u16) -> Result<T> {
-    let known = |status: &StatusCode| status.as_u16() >= 400 && !status.reason().is_empty();
-    match StatusCode::from_u16(status).filter(known) {
+    let known = |status: &StatusCode| status.as_u16() >= 400 && status.canonical_reason().is_some();
+    match StatusCode::from_u16(status).ok().filter(known) {
         Some(status) => Err(Error::new(status, "")),
         None => Err(Error::internal(format!("abort({status}): not an error status"))),
     }

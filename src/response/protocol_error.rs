@@ -1,9 +1,9 @@
 //! What a client is told of a request that broke the rules: the rule, and a target with a byte that must be encoded as it should have
 //! been sent; knows no rule.
 
-use crate::http1::fault::{Fault, Reject};
+use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::status::StatusCode;
-use crate::http1::target::escaped;
+use crate::http1::target::percent_encode;
 use crate::response::error::Error;
 
 /// Bytes of a target that are shown.
@@ -11,15 +11,15 @@ const MAX_SHOWN: usize = 200;
 
 impl Error {
     /// The peer's fault in the application's words, so that one set of error pages serves both. `input` begins with the request.
-    pub(crate) fn protocol(reject: Reject, input: &[u8]) -> Error {
-        let row = reject.fault.row();
+    pub(crate) fn protocol(reject: ProtocolError, input: &[u8]) -> Error {
+        let row = reject.fault.info();
         let repairable = matches!(reject.fault, Fault::TargetByte | Fault::TargetEscape | Fault::RequestLine);
         match target(input).filter(|_| repairable).and_then(percent_encoded) {
-            Some(target) => Error::new(row.status, format!("{}; send it as {target}", row.sentence)),
+            Some(target) => Error::new(row.status, format!("{}; send it as {target}", row.message)),
             None if row.status == StatusCode::SERVICE_UNAVAILABLE => {
-                Error::new(row.status, row.sentence).with_header("Retry-After", "1")
+                Error::new(row.status, row.message).with_header("Retry-After", "1")
             }
-            None => Error::new(row.status, row.sentence),
+            None => Error::new(row.status, row.message),
         }
     }
 }
@@ -35,7 +35,7 @@ fn target(input: &[u8]) -> Option<&[u8]> {
 
 /// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes nothing.
 fn percent_encoded(target: &[u8]) -> Option<String> {
-    let mut sent = escaped(target);
+    let mut sent = percent_encode(target);
     if sent.as_bytes() == target {
         return None;
     }

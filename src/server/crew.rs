@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::guard::panics::catch;
 use crate::net::worker::{Worker, WorkerParts};
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 /// Before the second of two replacements that follow closely, doubled for each further one: a loop that dies at once must not become a
 /// storm of them. The first comes at once, since clients wait.
@@ -48,26 +48,26 @@ mod tests {
 
     use crate::app::App;
     use crate::server::Server;
-    use crate::wire::probe::{Ending, Event, Probe};
+    use crate::trace::probe::{CloseReason, Event, Probe};
 
     /// Kills its worker's loop whenever every third connection begins. Keeps what connections begin and are lost.
     #[derive(Default)]
     struct Fault(Arc<Mutex<Vec<(u64, &'static str)>>>);
 
     impl Probe for Fault {
-        const ON: bool = true;
+        const ENABLED: bool = true;
 
         fn event(&mut self, connection: u64, event: Event<'_>) {
             match event {
                 Event::ConnOpen { .. } => self.0.lock().unwrap().push((connection, "opened")),
-                Event::Closed { ending: Ending::Lost, .. } => self.0.lock().unwrap().push((connection, "lost")),
+                Event::Closed { how: CloseReason::WorkerDied, .. } => self.0.lock().unwrap().push((connection, "lost")),
                 _ => return,
             }
             let fatal = connection.is_multiple_of(3) && matches!(event, Event::ConnOpen { .. });
             assert!(!fatal, "a fault that the test provokes");
         }
 
-        fn rest(&mut self) {}
+        fn flush(&mut self) {}
     }
 
     fn answered(address: SocketAddr) -> bool {

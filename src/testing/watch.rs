@@ -4,10 +4,10 @@ use super::TestClient;
 use super::script::Script;
 use crate::net::conn::{Action, Conn};
 use crate::net::tick::{Buffers, Context};
-use crate::wire::probe::Probe;
-use crate::wire::start::Start;
-use crate::wire::trace::Trace;
-use crate::wire::tracer::Tracing;
+use crate::trace::config::Trace;
+use crate::trace::probe::Probe;
+use crate::trace::server_start::ServerStart;
+use crate::trace::tracer::Tracing;
 
 impl<'a> TestClient<'a> {
     /// Shows what happens on the wire, as [`Server::trace`](crate::Server::trace) does: what a program's bytes set off can be a test.
@@ -18,7 +18,8 @@ impl<'a> TestClient<'a> {
     #[must_use]
     pub fn trace(mut self, trace: Trace) -> TestClient<'a> {
         let addresses = vec!["0.0.0.0:0".to_owned()];
-        let start = Start { addresses, backlog: 0, workers: 0, limits: &self.settings.limits, routes: Vec::new() };
+        let start =
+            ServerStart { addresses, backlog: 0, workers: 0, limits: &self.settings.limits, routes: Vec::new() };
         #[expect(clippy::expect_used, reason = "a test that cannot be watched must fail")]
         let tracing = Tracing::start(vec![trace], &start).expect("a thread that writes");
         self.tracing = Some(tracing);
@@ -57,11 +58,11 @@ impl Work {
         while fate == Action::Yield {
             fate = conn.run(desk, context, probe);
         }
-        if P::ON {
+        if P::ENABLED {
             if let Action::Close(ending) = fate {
                 conn.trace_close(ending, 0, probe);
             }
-            probe.rest();
+            probe.flush();
         }
         fate
     }

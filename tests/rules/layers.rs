@@ -6,14 +6,16 @@ use super::source::{Source, closing, identifier, words};
 const DOWN: &[(&str, &[&str])] = &[
     ("guard", &["guard"]),
     ("http1", &["http1"]),
-    ("wire", &["wire", "http1"]),
+    ("terminal", &["terminal"]),
+    ("trace", &["trace", "terminal", "http1"]),
+    ("explain", &["explain", "trace", "terminal", "http1"]),
     ("routing", &["routing", "http1", "guard"]),
     ("response", &["response", "routing", "http1", "guard"]),
     ("request", &["request", "response", "routing", "http1", "guard"]),
     ("content", &["content", "request", "response", "routing", "http1", "guard"]),
     ("app", &["app", "content", "request", "response", "routing", "http1", "guard"]),
     ("middleware", &["middleware", "app", "content", "request", "response", "routing", "http1", "guard"]),
-    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "wire", "guard"]),
+    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "trace", "guard"]),
 ];
 
 /// Files at the top that put the layers together, and the command: a package of its own sees the public API alone.
@@ -73,8 +75,8 @@ fn first_segments(path: &str) -> Vec<&str> {
 #[test]
 fn detects_arrows_that_point_up() {
     let cases: &[(&str, &str, usize)] = &[
-        ("src/http1/head.rs", "use crate::http1::fault::Reject;", 0),
-        ("src/http1/head.rs", "use super::fault::Reject;", 0),
+        ("src/http1/head.rs", "use crate::http1::fault::ProtocolError;", 0),
+        ("src/http1/head.rs", "use super::fault::ProtocolError;", 0),
         ("src/http1/head.rs", "/// [`App`](crate::App)\nfn f() {}", 0),
         ("src/http1/head.rs", "#[cfg(test)]\nmod tests { use crate::app::App; }", 0),
         ("src/http1/head.rs", "fn f(_: crate::app::App) {}", 1),
@@ -83,10 +85,10 @@ fn detects_arrows_that_point_up() {
         ("src/http1/mod.rs", "use super::net::conn;", 1),
         ("src/request/form.rs", "use crate::{request::{pairs, cookie}, http1::head, net::conn};", 1),
         ("src/request/json.rs", "macro_rules! json { () => { $crate::Json } }", 0),
-        ("src/wire/trace.rs", "use crate::app::App;", 1),
+        ("src/trace/trace.rs", "use crate::app::App;", 1),
         ("src/middleware/cors.rs", "use crate::{app::App, http1::field};", 0),
         ("src/middleware/cors.rs", "use crate::net::conn;", 1),
-        ("src/net/conn.rs", "use crate::{app::App, http1, wire::probe};", 0),
+        ("src/net/conn.rs", "use crate::{app::App, http1, trace::probe};", 0),
         ("src/net/conn.rs", "use crate::server::Server;", 1),
         ("cli/src/serve.rs", "use wirelight::App; use crate::settings;", 0),
         ("src/server.rs", "use crate::{app::App, net::worker};", 0),

@@ -1,9 +1,9 @@
 //! What each part of a message is for, in a few words.
 
-use wirelight::wire::Piece;
+use wirelight::explain::Span;
 
 /// The meaning of one piece.
-pub(super) fn of_piece(piece: &Piece<'_>) -> &'static str {
+pub(super) fn of_piece(piece: &Span<'_>) -> &'static str {
     match piece.kind {
         "method" => "what to do",
         "target" => "to which resource",
@@ -27,7 +27,7 @@ pub(super) fn of_piece(piece: &Piece<'_>) -> &'static str {
 }
 
 /// The meaning of one line. `in_chunks`: it follows the head of a chunked message.
-pub(super) fn of_line(line: &[Piece<'_>], in_chunks: bool) -> String {
+pub(super) fn of_line(line: &[Span<'_>], in_chunks: bool) -> String {
     let has = |kind: &str| line.iter().any(|piece| piece.kind == kind);
     let Some(first) = line.first() else { return String::new() };
     if let [only] = line {
@@ -49,7 +49,7 @@ pub(super) fn of_line(line: &[Piece<'_>], in_chunks: bool) -> String {
 }
 
 /// The parts of a start line: `method, target, version`.
-fn parts(line: &[Piece<'_>]) -> String {
+fn parts(line: &[Span<'_>]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for piece in line {
         let name = match piece.kind {
@@ -64,7 +64,7 @@ fn parts(line: &[Piece<'_>]) -> String {
     names.join(", ")
 }
 
-fn chunk(size: &Piece<'_>) -> String {
+fn chunk(size: &Span<'_>) -> String {
     let decimal = std::str::from_utf8(size.bytes).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
     match decimal {
         Some(0) => "the last chunk".to_owned(),

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use wirelight::wire::{self, Explanation, Finding, Piece};
+use wirelight::explain::{Diagnostic, Explanation, Span};
+use wirelight::terminal;
 
 use super::meanings;
 use super::rows::{self, Row};
@@ -30,14 +31,14 @@ pub(super) struct Style {
 
 /// Returns everything about one message.
 pub(super) fn render(explanation: &Explanation, style: &Style) -> String {
-    let mut lines = vec![wire::wrap(&heading(explanation, style), 0, style.columns), String::new()];
+    let mut lines = vec![terminal::wrap(&heading(explanation, style), 0, style.columns), String::new()];
     lines.extend(table(explanation, style));
     lines.push(String::new());
     let mut sentence = |label: &str, text: &str| {
-        lines.push(format!("{label:<SENTENCES$}{}", wire::wrap(text, SENTENCES, style.columns)));
+        lines.push(format!("{label:<SENTENCES$}{}", terminal::wrap(text, SENTENCES, style.columns)));
     };
     if !style.brief {
-        match explanation.findings() {
+        match explanation.diagnostics() {
             [] => sentence("wrong:", "nothing"),
             findings => grouped(findings).iter().for_each(|text| sentence("wrong:", text)),
         }
@@ -47,7 +48,7 @@ pub(super) fn render(explanation: &Explanation, style: &Style) -> String {
     if !explanation.unread().is_empty() && !style.brief {
         sentence("after:", explanation.unread());
     }
-    match explanation.readings() {
+    match explanation.interpretations() {
         [] => {}
         [only] if style.brief && !only.reader.starts_with("speaks") => {}
         [only] => sentence("", &format!("{only}.")),
@@ -55,7 +56,7 @@ pub(super) fn render(explanation: &Explanation, style: &Style) -> String {
         readings => {
             sentence("", "Readers that forgive the fault end the message at different bytes (RFC 9112 §11.2):");
             for reading in readings {
-                let indented = wire::wrap(&format!("{reading}."), SENTENCES + 2, style.columns);
+                let indented = terminal::wrap(&format!("{reading}."), SENTENCES + 2, style.columns);
                 lines.push(format!("{:SENTENCES$}- {indented}", ""));
             }
         }
@@ -74,10 +75,10 @@ fn heading(explanation: &Explanation, style: &Style) -> String {
 }
 
 /// The findings in their order; the same fault at many bytes is one line.
-fn grouped(findings: &[Finding]) -> Vec<String> {
+fn grouped(findings: &[Diagnostic]) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, finding) in findings.iter().enumerate() {
-        let same = |other: &&Finding| other.sentence == finding.sentence;
+        let same = |other: &&Diagnostic| other.message == finding.message;
         if findings.iter().take(index).any(|other| same(&other)) {
             continue;
         }
@@ -85,12 +86,12 @@ fn grouped(findings: &[Finding]) -> Vec<String> {
         let listed: Vec<String> = places.iter().take(PLACES).map(ToString::to_string).collect();
         lines.push(match places.len() {
             1 => finding.to_string(),
-            2 | PLACES => format!("bytes {}: {} ({})", listed.join(", "), finding.sentence, finding.rfc),
+            2 | PLACES => format!("bytes {}: {} ({})", listed.join(", "), finding.message, finding.rfc),
             count => format!(
                 "bytes {} and {} more: {} ({})",
                 listed.join(", "),
                 count - PLACES,
-                finding.sentence,
+                finding.message,
                 finding.rfc
             ),
         });
@@ -100,7 +101,7 @@ fn grouped(findings: &[Finding]) -> Vec<String> {
 
 /// The rows: offset, bytes, meaning. A `!` marks a row with a fault.
 fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
-    let pieces = explanation.pieces();
+    let pieces = explanation.spans();
     let rows = if style.spans { rows::spans(pieces) } else { rows::lines(pieces, style.brief) };
     let secrets = if style.show_secrets { &[] } else { explanation.secrets() };
     let mut in_chunks = false;
@@ -114,7 +115,7 @@ fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
             }
             Row::Pieces(pieces) => {
                 in_chunks |= pieces.iter().any(|piece| piece.kind == "chunk-size");
-                let place = place(&pieces, explanation.findings());
+                let place = place(&pieces, explanation.diagnostics());
                 match pieces.as_slice() {
                     [piece] if style.spans => {
                         let meaning = meanings::of_piece(piece).to_owned();
@@ -128,14 +129,14 @@ fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
             }
         });
     }
-    let width = |(_, text, _): &(String, String, String)| wire::display_width(text);
+    let width = |(_, text, _): &(String, String, String)| terminal::display_width(text);
     let widest = table.iter().map(width).filter(|width| *width <= WIDEST).max().unwrap_or(0);
     let first = table.iter().map(|(place, ..)| place.len()).max().unwrap_or(0) + 2;
     table.iter().map(|(place, text, meaning)| line((place, first), (text, widest), meaning, style.columns)).collect()
 }
 
 /// The offset of a row, and whether something is wrong in it.
-fn place(pieces: &[Piece<'_>], findings: &[Finding]) -> String {
+fn place(pieces: &[Span<'_>], findings: &[Diagnostic]) -> String {
     let Some(start) = pieces.first().map(|piece| piece.at) else { return String::new() };
     let bytes = start..start + rows::length(pieces);
     let mark = if findings.iter().any(|finding| bytes.contains(&finding.at)) { '!' } else { ' ' };
@@ -146,22 +147,22 @@ fn place(pieces: &[Piece<'_>], findings: &[Finding]) -> String {
 /// where there is no room beside them.
 fn line(place: (&str, usize), text: (&str, usize), meaning: &str, columns: Option<usize>) -> String {
     let ((place, first), (text, widest)) = (place, text);
-    let bytes = wire::wrap(text, first, columns);
+    let bytes = terminal::wrap(text, first, columns);
     let line = format!("{place:<0$}{bytes}", first);
     if meaning.is_empty() {
         return line;
     }
-    let (used, indent) = (wire::display_width(line.lines().last().unwrap_or_default()) + 2, first + widest + 2);
+    let (used, indent) = (terminal::display_width(line.lines().last().unwrap_or_default()) + 2, first + widest + 2);
     let (gap, at) = match used <= indent {
         true => (" ".repeat(indent + 2 - used), indent),
         false if columns.is_none() => ("  ".to_owned(), used),
         false => (format!("\n{}", " ".repeat(indent)), indent),
     };
-    format!("{line}{gap}{}", wire::wrap(meaning, at, columns))
+    format!("{line}{gap}{}", terminal::wrap(meaning, at, columns))
 }
 
 /// The bytes of a row, with its line end apart: `Host: a ␍␊`.
-fn text(pieces: &[Piece<'_>], secrets: &[Range<usize>]) -> String {
+fn text(pieces: &[Span<'_>], secrets: &[Range<usize>]) -> String {
     let mut text = String::new();
     for (index, piece) in pieces.iter().enumerate() {
         let plain_space = piece.bytes == b" " && pieces.get(index + 1).is_some_and(|next| next.kind != "crlf");
@@ -182,7 +183,7 @@ fn text(pieces: &[Piece<'_>], secrets: &[Range<usize>]) -> String {
 }
 
 /// The piece with `•••(22 bytes)` for what is secret in it; `None` if nothing is.
-fn masked(piece: &Piece<'_>, secrets: &[Range<usize>]) -> Option<String> {
+fn masked(piece: &Span<'_>, secrets: &[Range<usize>]) -> Option<String> {
     let end = piece.at + piece.bytes.len();
     let own = secrets.get(secrets.partition_point(|secret| secret.end <= piece.at)..).unwrap_or_default();
     let (mut text, mut from) = (Vec::new(), 0);

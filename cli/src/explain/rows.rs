@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use wirelight::wire::Piece;
+use wirelight::explain::Span;
 
 /// Rows of one message; a browser's request has about thirty.
 const MAX_ROWS: usize = 60;
@@ -17,7 +17,7 @@ const ALIKE: usize = 6;
 
 /// What one row shows.
 pub(super) enum Row<'e> {
-    Pieces(Vec<Piece<'e>>),
+    Pieces(Vec<Span<'e>>),
     /// Rows that are left out.
     Folded {
         rows: usize,
@@ -27,7 +27,7 @@ pub(super) enum Row<'e> {
 }
 
 /// One row a line of the message; the content in rows of its own. `brief`: the first rows are enough.
-pub(super) fn lines<'e>(pieces: impl Iterator<Item = Piece<'e>>, brief: bool) -> Vec<Row<'e>> {
+pub(super) fn lines<'e>(pieces: impl Iterator<Item = Span<'e>>, brief: bool) -> Vec<Row<'e>> {
     let mut folder = Folder { max: if brief { BRIEF } else { MAX_ROWS }, ..Folder::default() };
     let mut line = Vec::new();
     for piece in pieces {
@@ -47,7 +47,7 @@ pub(super) fn lines<'e>(pieces: impl Iterator<Item = Piece<'e>>, brief: bool) ->
 }
 
 /// One row a span.
-pub(super) fn spans<'e>(mut pieces: impl Iterator<Item = Piece<'e>>) -> Vec<Row<'e>> {
+pub(super) fn spans<'e>(mut pieces: impl Iterator<Item = Span<'e>>) -> Vec<Row<'e>> {
     let mut rows: Vec<Row<'e>> = pieces.by_ref().take(MAX_SPANS).map(|piece| Row::Pieces(vec![piece])).collect();
     let (count, bytes) = pieces.fold((0, 0), |(count, bytes), piece| (count + 1, bytes + piece.bytes.len()));
     if count > 0 {
@@ -68,7 +68,7 @@ struct Folder<'e> {
 }
 
 impl<'e> Folder<'e> {
-    fn line(&mut self, line: Vec<Piece<'e>>) {
+    fn line(&mut self, line: Vec<Span<'e>>) {
         let kind = alike(&line);
         let length = if kind.is_some() && kind == self.run.0 { self.run.1 + 1 } else { 1 };
         self.run = (kind, length);
@@ -110,7 +110,7 @@ impl<'e> Folder<'e> {
 }
 
 /// What a line is, if many of it tell no more than a few do.
-fn alike(line: &[Piece<'_>]) -> Option<&'static str> {
+fn alike(line: &[Span<'_>]) -> Option<&'static str> {
     match line.first()?.kind {
         "chunk-size" | "chunk-data" => Some("chunk"),
         kind @ ("junk" | "crlf" | "lf-bare" | "ows" | "trailer") => Some(kind),
@@ -120,6 +120,6 @@ fn alike(line: &[Piece<'_>]) -> Option<&'static str> {
 }
 
 /// How many bytes these pieces hold.
-pub(super) fn length(pieces: &[Piece<'_>]) -> usize {
+pub(super) fn length(pieces: &[Span<'_>]) -> usize {
     pieces.iter().map(|piece| piece.bytes.len()).sum()
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use wirelight::wire::{self, Explanation};
+use wirelight::explain::{self, Explanation};
 
 use crate::capture::{Capture, Connection, ConnectionId};
 use crate::responses::{self, RawResponse};
@@ -47,7 +47,7 @@ fn exchanges(
         let Some(rest) = requests.get(from..).filter(|rest| !rest.is_empty()) else { return };
         let (explanation, length) = responses::message(rest);
         // A wrong day of the week in a date is harmless.
-        if let Some(finding) = explanation.findings().iter().find(|finding| finding.name != "date") {
+        if let Some(finding) = explanation.diagnostics().iter().find(|finding| finding.name != "date") {
             left_out.push(format!("connection {number} from byte {from} on: {finding}"));
             return;
         }
@@ -123,7 +123,7 @@ fn request_json(request: &Explanation) -> Value {
 }
 
 fn response_json(response: &RawResponse) -> Value {
-    let head = wire::explain(&response.head);
+    let head = explain::message(&response.head);
     let fields = fields(&head);
     json!({
         "status": response.status,
@@ -143,23 +143,23 @@ fn response_json(response: &RawResponse) -> Value {
 }
 
 fn piece(message: &Explanation, kind: &str) -> String {
-    let found = message.pieces().find(|piece| piece.kind == kind);
+    let found = message.spans().find(|piece| piece.kind == kind);
     found.map_or_else(String::new, |piece| String::from_utf8_lossy(piece.bytes).into_owned())
 }
 
 fn content(message: &Explanation) -> Vec<u8> {
-    let data = message.pieces().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
+    let data = message.spans().filter(|piece| ["body", "chunk-data"].contains(&piece.kind));
     data.flat_map(|piece| piece.bytes.to_vec()).collect()
 }
 
 fn head_size(message: &Explanation) -> usize {
-    message.pieces().find(|piece| piece.kind == "blank").map_or(0, |piece| piece.at + piece.bytes.len())
+    message.spans().find(|piece| piece.kind == "blank").map_or(0, |piece| piece.at + piece.bytes.len())
 }
 
 /// Returns the field lines. A name begins one; values belong to the last name.
 fn fields(message: &Explanation) -> Vec<Value> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    for piece in message.pieces() {
+    for piece in message.spans() {
         let text = String::from_utf8_lossy(piece.bytes);
         match piece.kind {
             "name" => fields.push((text.into_owned(), String::new())),

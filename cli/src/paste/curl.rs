@@ -1,6 +1,6 @@
 //! What curl prints about an exchange: `-v`, `--trace-ascii` and `--trace`, with times and connection numbers or without.
 
-use wirelight::wire::Shown;
+use wirelight::explain::Source;
 
 use super::{Kind, Part, Paste, http2};
 
@@ -76,7 +76,7 @@ fn verbose(text: &[u8]) -> Paste {
         }
     }
     let note = "The output of curl -v. Lines with > were sent, lines with < received; curl's own lines are left out.";
-    exchange.finish(note, |hidden| Kind::Tool(Shown::Content { hidden }))
+    exchange.finish(note, |hidden| Kind::Tool(Source::Curl { hidden_bytes: hidden }))
 }
 
 /// The progress meter: two lines of titles, and twelve columns of numbers and times.
@@ -139,7 +139,7 @@ impl Exchange {
         let parts = self.0.into_iter().map(|message| {
             let bytes = http2::as_http1(&message.bytes);
             frames |= bytes.is_some();
-            let kind = if bytes.is_some() { Kind::Tool(Shown::Frames) } else { kind(message.hidden) };
+            let kind = if bytes.is_some() { Kind::Tool(Source::Http2) } else { kind(message.hidden) };
             Part { bytes: bytes.unwrap_or(message.bytes), kind }
         });
         let parts = parts.collect();

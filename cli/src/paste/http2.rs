@@ -1,6 +1,6 @@
 //! HTTP/2 as tools write it down: `:method:` and `:status:` in DevTools, `GET / HTTP/2` in curl; the message in HTTP/1.1's form.
 
-use wirelight::wire::Shown;
+use wirelight::explain::Source;
 
 use super::{Kind, Part, Paste};
 
@@ -31,7 +31,7 @@ fn paste(parts: Vec<Part>) -> Paste {
 }
 
 fn part(bytes: Vec<u8>) -> Part {
-    Part { bytes, kind: Kind::Tool(Shown::Frames) }
+    Part { bytes, kind: Kind::Tool(Source::Http2) }
 }
 
 fn field(line: &[u8]) -> (&[u8], &[u8]) {

@@ -16,10 +16,10 @@ fn assert_read(text: &[u8], note: &str, messages: &[(&str, Kind)]) {
     assert_eq!(found, messages, "{}", text.escape_ascii());
 }
 
-const SHOWN: Kind = Kind::Tool(Shown::Content { hidden: None });
+const SHOWN: Kind = Kind::Tool(Source::Curl { hidden_bytes: None });
 
 const fn counted(hidden: u64) -> Kind {
-    Kind::Tool(Shown::Content { hidden: Some(hidden) })
+    Kind::Tool(Source::Curl { hidden_bytes: Some(hidden) })
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_trace_of_curl_is_the_bytes_of_the_wire() {
 
 #[test]
 fn http_2_as_tools_write_it() {
-    let frames = Kind::Tool(Shown::Frames);
+    let frames = Kind::Tool(Source::Http2);
     let note = "This is HTTP/2";
     let asked = "POST /x?y HTTP/1.1|Host: a.example|accept: */*||";
     let cases: &[(&str, &[(&str, Kind)])] = &[

@@ -52,9 +52,9 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     }
     // Only a server that says so is known to have found this fault.
     for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
-        if outcome.responses.iter().any(|response| String::from_utf8_lossy(&response.body).contains(row.sentence)) {
+        if outcome.responses.iter().any(|response| String::from_utf8_lossy(&response.body).contains(row.message)) {
             let place = experiment.number("at").map_or(String::new(), |at| format!(", byte {at}"));
-            print_wrapped("The fault: ", &format!("{}{place} ({}).", row.sentence, row.rfc));
+            print_wrapped("The fault: ", &format!("{}{place} ({}).", row.message, row.rfc));
         }
     }
     outcome.incomplete().iter().for_each(|text| print_wrapped("", text));

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use wirelight::wire;
+use wirelight::terminal;
 
 use super::exchange::{Ending, Note, View, lock};
 use super::fold;
@@ -187,7 +187,7 @@ impl State {
     fn text(&self, at: Duration, arrow: char, text: &str) {
         let stamp = format!("{:>7.1} ms  {arrow}  ", at.as_secs_f64() * 1_000.0);
         // Further lines, wrapped or not, begin under the text.
-        let text = wire::wrap(text, MARGIN, self.columns);
+        let text = terminal::wrap(text, MARGIN, self.columns);
         println_flush(format_args!("{stamp}{text}"));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
-use wirelight::{Trace, wire};
+use wirelight::{Trace, terminal};
 
 use super::entry::{Entry, Side};
 use super::exchange::{Ending, Note, View, lock};
@@ -95,7 +95,7 @@ impl Timeline {
 
     /// The trace that a server must have to be on this timeline.
     pub(super) fn trace(&self) -> Trace {
-        Trace::json().to(Lines(Arc::clone(&self.trace))).bytes(DATA)
+        Trace::json().to(Lines(Arc::clone(&self.trace))).max_bytes(DATA)
     }
 
     /// Waits until the server has closed its first connection, but not for ever: it may have lost the event.
@@ -242,13 +242,13 @@ fn shape(entry: &Entry) -> String {
 /// The lines of one entry, on its side.
 fn row(entry: &Entry, left: usize, right: usize) -> Vec<String> {
     let columns = if entry.side == Side::Client { left } else { right };
-    let text = format!("{} {}", entry.arrow, wire::wrap(&entry.text, 2, Some(columns)));
+    let text = format!("{} {}", entry.arrow, terminal::wrap(&entry.text, 2, Some(columns)));
     let mut stamp = format!("{:>7.1} ms  ", entry.at.as_secs_f64() * 1_000.0);
     let mut lines = Vec::new();
     for line in text.lines() {
         let cell = match entry.side {
             Side::Client => {
-                let padding = " ".repeat(left.saturating_sub(wire::display_width(line)));
+                let padding = " ".repeat(left.saturating_sub(terminal::display_width(line)));
                 format!("{line}{padding}{}", RULE.trim_end())
             }
             Side::Server => format!("{:left$}{RULE}{line}", ""),
@@ -290,7 +290,7 @@ mod tests {
             entries.push(entry(at, Side::Server, '→', &format!("recv(): {at} bytes"), 0));
         }
         let lines = page(entries, 60);
-        assert!(lines.iter().all(|line| wire::display_width(line) <= 60), "{lines:#?}");
+        assert!(lines.iter().all(|line| terminal::display_width(line) <= 60), "{lines:#?}");
         assert!(lines.contains(&"         …  9 more like it".to_owned()), "{lines:#?}");
         assert_eq!(lines.iter().filter(|line| line.contains("recv()")).count(), 1, "{lines:#?}");
     }

@@ -9,7 +9,7 @@ use crate::http1::method::Method;
 impl Connection {
     /// The bound's name, that of a field of [`Limits`] mostly, and its value as it held for this request: a route's own where it has
     /// one. None: the fault is not that something was too much.
-    pub(crate) fn breach(&self, fault: Fault, limits: &Limits) -> Option<(&'static str, u64)> {
+    pub(crate) fn exceeded_limit(&self, fault: Fault, limits: &Limits) -> Option<(&'static str, u64)> {
         Some(match fault {
             Fault::MethodTooLong => ("method", Method::MAX_LEN as u64),
             Fault::TargetTooLong => ("request_line", limits.request_line as u64),

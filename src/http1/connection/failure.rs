@@ -1,19 +1,19 @@
 //! A request that broke off, came too late or was wrong: which refusal it gets, and what of it still stands; writes none.
 
-use super::{Connection, Fault, Framing, Head, Limits, Recv, Reject, Send, Version};
+use super::{Connection, Fault, Framing, Head, Limits, ProtocolError, Recv, Send, Version};
 
 impl Connection {
     /// The peer sent FIN behind `input`. A request that broke off is refused (RFC 9112 §8); anything else just ends.
-    pub(crate) fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), Reject> {
+    pub(crate) fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), ProtocolError> {
         match self.recv {
-            Recv::Head => Err(self.broken_off(input, head, limits, Fault::EndedEarly)),
+            Recv::Head => Err(self.truncated(input, head, limits, Fault::EndedEarly)),
             Recv::Body => {
                 self.fail(input);
                 Err(Fault::EndedEarly.at(input.len()))
             }
             Recv::Idle => {
-                self.receiving(Recv::Closed);
-                self.sending(Send::Closed);
+                self.set_recv(Recv::Closed);
+                self.set_send(Send::Closed);
                 Ok(())
             }
             Recv::Done | Recv::Closed | Recv::Failed => Ok(()),
@@ -21,9 +21,15 @@ impl Connection {
     }
 
     /// Time is up for a head or a body that is not whole: the refusal to send, if the peer began to speak at all.
-    pub(crate) fn expire(&mut self, input: &[u8], head: &mut Head, limits: &Limits, late: Fault) -> Option<Reject> {
+    pub(crate) fn expire(
+        &mut self,
+        input: &[u8],
+        head: &mut Head,
+        limits: &Limits,
+        late: Fault,
+    ) -> Option<ProtocolError> {
         match self.recv {
-            Recv::Head => Some(self.broken_off(input, head, limits, late)),
+            Recv::Head => Some(self.truncated(input, head, limits, late)),
             Recv::Body => {
                 self.fail(input);
                 Some(late.at(input.len()))
@@ -33,12 +39,12 @@ impl Connection {
     }
 
     /// Whether a refused request has a head that stands: what was wrong came behind it, or was too much.
-    pub(crate) fn keeps_head(&self) -> bool {
-        !self.headless
+    pub(crate) fn head_is_valid(&self) -> bool {
+        !self.head_invalid
     }
 
     /// A head that will not be whole any more: one last look may find that it was wrong all along, which is the better answer.
-    fn broken_off(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> Reject {
+    fn truncated(&mut self, input: &[u8], head: &mut Head, limits: &Limits, otherwise: Fault) -> ProtocolError {
         self.fail(input);
         match head.parse(input, limits) {
             Err(reject) => reject,
@@ -50,17 +56,17 @@ impl Connection {
     #[cold]
     #[inline(never)]
     pub(super) fn fail(&mut self, input: &[u8]) {
-        self.receiving(Recv::Failed);
+        self.set_recv(Recv::Failed);
         self.keep_alive = false;
         self.body_start = 0;
         self.framing = Framing::default();
-        self.headless = self.send == Send::Idle;
-        if self.headless {
+        self.head_invalid = self.send == Send::Idle;
+        if self.head_invalid {
             // The version of a refused head is not known: the answer is framed for the one that every client reads. The method
             // stands at its front: who asks with HEAD takes no content, whatever else is wrong (RFC 9110 §9.3.2).
             self.version = Version::Http11;
             self.head_only = input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ");
-            self.sending(Send::Respond);
+            self.set_send(Send::Respond);
         }
     }
 }

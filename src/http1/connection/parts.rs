@@ -2,43 +2,43 @@
 
 use std::ops::Range;
 
-use super::{Body, Connection, Framing, Progress, Recv, Reject};
+use super::{BodyLength, Connection, Framing, Progress, ProtocolError, Recv};
 use crate::http1::limits::Limits;
 
 /// The next part of a body. `input` begins where the last part ended.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct BodyChunk {
     /// Where its data lie in the input.
     pub(crate) data: Range<usize>,
     /// How many bytes of input are done with.
-    pub(crate) taken: usize,
+    pub(crate) consumed: usize,
 }
 
 impl Connection {
     /// The head left the input; the body is to come in parts.
-    pub(crate) fn head_moved(&mut self) {
+    pub(crate) fn release_head(&mut self) {
         self.body_start = 0;
     }
 
     /// Looks at bytes of the body. What they hold is the caller's now; the state says whether that was all.
-    pub(crate) fn receive_part(&mut self, input: &mut [u8], limits: &Limits) -> Result<Part, Reject> {
-        let (part, whole) = match self.framing.body() {
-            Body::Absent => (Part { data: 0..0, taken: 0 }, true),
-            Body::Length(length) => {
+    pub(crate) fn receive_chunk(&mut self, input: &mut [u8], limits: &Limits) -> Result<BodyChunk, ProtocolError> {
+        let (part, whole) = match self.framing.length() {
+            BodyLength::Absent => (BodyChunk { data: 0..0, consumed: 0 }, true),
+            BodyLength::Length(length) => {
                 let here = usize::try_from(length).map_or(input.len(), |length| length.min(input.len()));
                 self.framing = self.framing.without(here as u64);
-                (Part { data: 0..here, taken: here }, here as u64 == length)
+                (BodyChunk { data: 0..here, consumed: here }, here as u64 == length)
             }
-            Body::Chunked => {
+            BodyLength::Chunked => {
                 let progress = self.decoder.decode(input, limits, self.max_body).inspect_err(|_| self.fail(&[]))?;
-                let part = Part { data: 0..self.decoder.decoded(), taken: self.decoder.consumed() };
+                let part = BodyChunk { data: 0..self.decoder.decoded(), consumed: self.decoder.consumed() };
                 self.decoder.rebase();
                 (part, progress == Progress::Done)
             }
         };
         if whole && self.recv == Recv::Body {
             self.framing = Framing::default();
-            self.receiving(Recv::Done);
+            self.set_recv(Recv::Done);
         }
         Ok(part)
     }

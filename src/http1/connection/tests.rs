@@ -6,35 +6,35 @@ use super::*;
 use crate::http1::states::{TRANSITIONS, Transition};
 
 /// A peer that sends bytes piece by piece, and a server that answers every request with an empty 200.
-struct Play {
+struct Exchange {
     connection: Connection,
     head: Head,
     buffer: Vec<u8>,
-    story: Vec<Told>,
+    steps: Vec<Step>,
     /// Every state that was seen at the end of a step, in order.
     states: Vec<(Recv, Send)>,
 }
 
 /// One thing that happened, without the waiting.
 #[derive(Debug, PartialEq)]
-enum Told {
+enum Step {
     Head,
     Request { method: Method, target: Vec<u8>, body: Vec<u8> },
-    Refused(Reject),
-    Answer(Length, Persistence),
+    Refused(ProtocolError),
+    Answer(ResponseFraming, Persistence),
     Eof,
 }
 
-impl Play {
-    fn new() -> Play {
+impl Exchange {
+    fn new() -> Exchange {
         let connection = Connection::new();
         let states = vec![connection.states()];
-        Play { connection, head: Head::default(), buffer: Vec::new(), story: Vec::new(), states }
+        Exchange { connection, head: Head::default(), buffer: Vec::new(), steps: Vec::new(), states }
     }
 
     /// Sends the pieces, then FIN.
-    fn all<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Play {
-        let mut play = Play::new();
+    fn all<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Exchange {
+        let mut play = Exchange::new();
         for piece in pieces {
             play.send(piece);
         }
@@ -52,7 +52,7 @@ impl Play {
             return;
         }
         match self.connection.receive_eof(&self.buffer, &mut self.head, &LIMITS) {
-            Ok(()) => self.story.push(Told::Eof),
+            Ok(()) => self.steps.push(Step::Eof),
             Err(reject) => self.refuse(reject),
         }
         self.note();
@@ -71,14 +71,14 @@ impl Play {
         self.note();
         match event {
             Ok(Event::NeedData) => {
-                if let Some(gap) = self.connection.close_gap() {
+                if let Some(gap) = self.connection.compact() {
                     self.buffer.drain(gap);
                 }
                 return false;
             }
             Ok(Event::Head) => {
-                self.story.push(Told::Head);
-                match self.connection.admit(LIMITS.body, &self.head) {
+                self.steps.push(Step::Head);
+                match self.connection.set_body_limit(LIMITS.body, &self.head) {
                     Err(reject) => self.refuse(reject),
                     Ok(()) if self.connection.expects_body() => {}
                     Ok(()) => self.answer(),
@@ -94,27 +94,27 @@ impl Play {
     fn answer(&mut self) {
         let body = self.buffer[self.connection.body()].to_vec();
         let target = self.head.target.whole.of(&self.buffer).to_vec();
-        self.story.push(Told::Request { method: self.head.method, target, body });
+        self.steps.push(Step::Request { method: self.head.method, target, body });
         self.respond(StatusCode::OK);
     }
 
-    fn refuse(&mut self, reject: Reject) {
+    fn refuse(&mut self, reject: ProtocolError) {
         self.note();
-        self.story.push(Told::Refused(reject));
-        self.respond(reject.fault.row().status);
+        self.steps.push(Step::Refused(reject));
+        self.respond(reject.fault.info().status);
     }
 
     fn respond(&mut self, status: StatusCode) {
         let (length, persistence) = self.connection.respond(status, Content::Length(0), false);
-        self.story.push(Told::Answer(length, persistence));
-        match self.connection.responded() {
+        self.steps.push(Step::Answer(length, persistence));
+        match self.connection.finish_response() {
             Some(taken) => {
                 self.note();
                 self.buffer.drain(..taken);
             }
             None => {
                 self.note();
-                self.connection.closed();
+                self.connection.close();
                 self.note();
             }
         }
@@ -185,7 +185,7 @@ fn way(from: State, to: State) -> Option<Vec<&'static Transition>> {
 }
 
 /// The rows that a play went through. Fed byte by byte, a step is one row on each side, but for the end of an exchange.
-fn rows_of(play: &Play) -> Vec<&'static Transition> {
+fn rows_of(play: &Exchange) -> Vec<&'static Transition> {
     let steps = play.states.windows(2).flat_map(|pair| {
         let ((recv, send), (to_recv, to_send)) = (pair[0], pair[1]);
         [(State::Recv(recv), State::Recv(to_recv)), (State::Send(send), State::Send(to_send))]
@@ -195,21 +195,21 @@ fn rows_of(play: &Play) -> Vec<&'static Transition> {
 }
 
 /// A request whose answer comes in pieces, or is the end of HTTP.
-fn play_later(request: &[u8], status: StatusCode) -> Play {
-    let mut play = Play::new();
+fn play_later(request: &[u8], status: StatusCode) -> Exchange {
+    let mut play = Exchange::new();
     for end in 1..=request.len() {
         play.connection.receive(&mut request[..end].to_vec(), &mut play.head, &LIMITS).unwrap();
         play.note();
     }
     play.connection.respond(status, Content::Streamed, false);
     if status == StatusCode::SWITCHING_PROTOCOLS {
-        play.connection.switched();
+        play.connection.switch_protocols();
         play.note();
         return play;
     }
-    play.connection.body_begins();
+    play.connection.begin_body();
     play.note();
-    play.connection.responded();
+    play.connection.finish_response();
     play.note();
     play
 }
@@ -220,8 +220,8 @@ fn every_row_of_the_table_is_provoked_and_nothing_else_happens() {
     for exchange in EXCHANGES {
         // Whole, and broken off at every byte: then silence, FIN, or a timer.
         for end in 0..=exchange.len() {
-            provoked.extend(rows_of(&Play::all(exchange[..end].chunks(1))));
-            let mut play = Play::new();
+            provoked.extend(rows_of(&Exchange::all(exchange[..end].chunks(1))));
+            let mut play = Exchange::new();
             exchange[..end].iter().for_each(|byte| play.send(&[*byte]));
             if !play.over()
                 && play.connection.expire(&play.buffer, &mut play.head, &LIMITS, Fault::HeadTimeout).is_some()
@@ -262,11 +262,11 @@ fn every_state_is_in_the_table_and_the_ends_are_ends() {
 #[test]
 fn an_exchange_cut_anywhere_tells_the_same_story() {
     for exchange in EXCHANGES {
-        let whole = Play::all([*exchange]).story;
-        assert_eq!(Play::all(exchange.chunks(1)).story, whole, "{}", exchange.escape_ascii());
+        let whole = Exchange::all([*exchange]).steps;
+        assert_eq!(Exchange::all(exchange.chunks(1)).steps, whole, "{}", exchange.escape_ascii());
         for cut in 1..exchange.len() {
             let (one, two) = exchange.split_at(cut);
-            assert_eq!(Play::all([one, two]).story, whole, "{} | {}", one.escape_ascii(), two.escape_ascii());
+            assert_eq!(Exchange::all([one, two]).steps, whole, "{} | {}", one.escape_ascii(), two.escape_ascii());
         }
     }
 }
@@ -295,10 +295,10 @@ fn a_head_beyond_a_limit_cut_anywhere_tells_the_same_story() {
         format!("\r\r{a}\n"),
     ];
     for head in &heads {
-        let whole = Play::all([head.as_bytes()]).story;
+        let whole = Exchange::all([head.as_bytes()]).steps;
         for step in 1..=head.len() {
-            let play = Play::all(head.as_bytes().chunks(step));
-            assert_eq!(play.story, whole, "in pieces of {step}: {}", head.escape_default());
+            let play = Exchange::all(head.as_bytes().chunks(step));
+            assert_eq!(play.steps, whole, "in pieces of {step}: {}", head.escape_default());
         }
     }
 }
@@ -306,10 +306,10 @@ fn a_head_beyond_a_limit_cut_anywhere_tells_the_same_story() {
 #[test]
 fn a_refusal_is_the_last_answer() {
     for exchange in EXCHANGES {
-        let story = Play::all([*exchange, EXCHANGES[0]]).story;
-        if let Some(at) = story.iter().position(|told| matches!(told, Told::Refused(_))) {
+        let story = Exchange::all([*exchange, EXCHANGES[0]]).steps;
+        if let Some(at) = story.iter().position(|told| matches!(told, Step::Refused(_))) {
             assert_eq!(story.len(), at + 2, "{story:?}");
-            assert!(matches!(story[at + 1], Told::Answer(_, Persistence::Close)), "{story:?}");
+            assert!(matches!(story[at + 1], Step::Answer(_, Persistence::Close)), "{story:?}");
         }
     }
 }
@@ -322,11 +322,11 @@ fn bytes_looked_at(head: &[u8]) -> (usize, usize) {
     for byte in head {
         buffer.push(*byte);
         if connection.recv == Recv::Head {
-            searches += connection.unsearched(&buffer).len();
+            searches += connection.unscanned(&buffer).len();
         }
-        let looked = connection.looked;
+        let looked = connection.parsed_len;
         let event = connection.receive(&mut buffer, &mut parsed, &limits);
-        if connection.looked != looked || event != Ok(Event::NeedData) {
+        if connection.parsed_len != looked || event != Ok(Event::NeedData) {
             parses += buffer.len();
         }
         if event != Ok(Event::NeedData) {
@@ -370,9 +370,9 @@ proptest! {
         }
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([0, bytes.len()]).collect();
         cuts.sort_unstable();
-        let play = Play::all(cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]));
-        prop_assert_eq!(&play.story, &Play::all([&*bytes]).story);
-        rows_of(&Play::all(bytes.chunks(1)));
+        let play = Exchange::all(cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]));
+        prop_assert_eq!(&play.steps, &Exchange::all([&*bytes]).steps);
+        rows_of(&Exchange::all(bytes.chunks(1)));
     }
 
     #[test]
@@ -386,8 +386,8 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let (one, two) = bytes.split_at(cut.index(bytes.len()));
-        let whole = Play::all([&*bytes]).story;
-        prop_assert_eq!(&Play::all([one, two]).story, &whole);
-        prop_assert_eq!(&Play::all(bytes.chunks(1)).story, &whole);
+        let whole = Exchange::all([&*bytes]).steps;
+        prop_assert_eq!(&Exchange::all([one, two]).steps, &whole);
+        prop_assert_eq!(&Exchange::all(bytes.chunks(1)).steps, &whole);
     }
 }

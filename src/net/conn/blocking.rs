@@ -23,7 +23,7 @@ use crate::request::body_reader::Pipe;
 use crate::request::{Admitted, Request, RequestContext};
 use crate::response::Response;
 use crate::response::body_source::GuardedSource;
-use crate::wire::probe::{Event, Probe};
+use crate::trace::probe::{Event, Probe};
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
 pub(crate) struct OwnedRequest {
@@ -226,7 +226,7 @@ impl<S: Socket> Conn<S> {
                 self.pump(buffers, context, probe)
             }
             Err(_) => {
-                if P::ON {
+                if P::ENABLED {
                     probe.event(self.id, Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
                 }
                 let answer = request.run::<P>(context.app, App::overloaded);
@@ -288,12 +288,12 @@ impl<S: Socket> Conn<S> {
             buffered.in_pool = None;
             buffered.input.len()
         });
-        if P::ON {
+        if P::ENABLED {
             observer::replay(&answer.events, self.id, probe);
         }
         let last = refused.is_some() || self.is_last(following, context);
         if let Some((reject, request)) = refused {
-            if P::ON {
+            if P::ENABLED {
                 self.trace_rejected(reject, context, probe);
             }
             answer = request.run::<P>(context.app, |app, request, response, record| {
@@ -324,7 +324,7 @@ impl<S: Socket> Conn<S> {
 
     /// Everything of the answer is with the kernel: what is next?
     pub(super) fn after_response<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
-        if self.http.is_over() {
+        if self.http.is_finished() {
             return self.close(context, probe);
         }
         self.record_progress(0, context);
@@ -335,7 +335,7 @@ impl<S: Socket> Conn<S> {
     fn take_request(&mut self, context: &Context<'_>) -> OwnedRequest {
         let mut buffered = self.buffered.take().unwrap_or_default();
         let streams = self.http.expects_body();
-        let length = if streams { self.http.body_start() } else { self.http.taken() };
+        let length = if streams { self.http.body_start() } else { self.http.consumed() };
         let end = (buffered.start + length).min(buffered.input.len());
         if streams {
             let bytes = buffered.input.get(buffered.start..).unwrap_or_default();
@@ -365,9 +365,9 @@ impl<S: Socket> Conn<S> {
         };
         buffered.began = context.time.now;
         if streams {
-            self.http.head_moved();
+            self.http.release_head();
         } else {
-            self.http.input_moved();
+            self.http.release_input();
         }
         self.buffered = Some(buffered);
         request
@@ -375,7 +375,7 @@ impl<S: Socket> Conn<S> {
 
     /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
     pub(super) fn release_request(&mut self) {
-        let taken = self.http.taken();
+        let taken = self.http.consumed();
         if taken == 0 || self.http.expects_body() {
             return;
         }
@@ -383,7 +383,7 @@ impl<S: Socket> Conn<S> {
             buffered.input.drain(..(buffered.start + taken).min(buffered.input.len()));
             buffered.input.shrink_to_fit();
             (buffered.start, buffered.head) = (0, Head::default());
-            self.http.input_moved();
+            self.http.release_input();
         }
     }
 }

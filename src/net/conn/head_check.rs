@@ -6,16 +6,16 @@ use std::time::Instant;
 use super::blocking::{OwnedRequest, PoolResponse};
 use super::{Action, Buffered, Conn, ConnState, observer, sent_tracker};
 use crate::app::{Admission, App};
-use crate::http1::framing::Body;
+use crate::http1::framing::BodyLength;
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context};
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 impl<S: Socket> Conn<S> {
     /// Whether the body of the request whose head is in `bytes` is here to its last byte. Then one job of the pool is enough.
     pub(super) fn body_is_here(&self, bytes: &[u8]) -> bool {
         let here = bytes.len().saturating_sub(self.http.body_start()) as u64;
-        matches!(self.http.plan(), Body::Length(length) if length <= here)
+        matches!(self.http.body_length(), BodyLength::Length(length) if length <= here)
     }
 
     /// Sends the head to the pool. Nothing more is read, and the client is not told to send, before it has decided.
@@ -42,7 +42,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Action {
         self.state = ConnState::Open;
-        if P::ON {
+        if P::ENABLED {
             observer::replay(&answer.events, self.id, probe);
         }
         let Some(mut buffered) = self.buffered.take() else { return Action::Wait };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::app::observer::{HandlerEvent, Observer};
 use crate::response::error::Error;
 use crate::routing::callsite::Callsite;
-use crate::wire::probe::{Event, Handler, Phase, Probe, nanoseconds};
+use crate::trace::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
 pub(super) struct ProbeObserver<'p, P> {
@@ -19,7 +19,7 @@ impl<P: Probe> Observer for ProbeObserver<'_, P> {
     #[inline(always)]
     #[track_caller]
     fn observe(&mut self, step: HandlerEvent<'_>) {
-        if P::ON {
+        if P::ENABLED {
             self.emit(step);
         }
     }
@@ -31,9 +31,9 @@ impl<P: Probe> ProbeObserver<'_, P> {
         let ran = |phase, Callsite { name, location: place }, number, stopped| Event::HookRan {
             phase,
             name,
-            place,
+            location: place,
             number,
-            stopped,
+            short_circuited: stopped,
         };
         let (event, answer) = match step {
             HandlerEvent::Before { callsite: origin, index: number, error: answer } => {
@@ -45,7 +45,7 @@ impl<P: Probe> ProbeObserver<'_, P> {
             HandlerEvent::After { callsite: origin, index: number } => (ran(Phase::After, origin, number, false), None),
             HandlerEvent::HandlerStart(route) => {
                 let Callsite { name, location: place } = route.meta.callsite;
-                (Event::HandlerStart { handler: Handler { name, place }, blocking: false }, None)
+                (Event::HandlerStart { handler: Handler { name, location: place }, blocking: false }, None)
             }
             HandlerEvent::HandlerEnd => (Event::HandlerRan { panicked: false, ns: None }, None),
             HandlerEvent::Panicked => (Event::HandlerRan { panicked: true, ns: None }, None),
@@ -74,7 +74,7 @@ pub(crate) enum DeferredEvent {
 
 impl<P: Probe> DeferredObserver<P> {
     pub(super) fn begin() -> DeferredObserver<P> {
-        DeferredObserver { events: Vec::new(), last: P::ON.then(Instant::now), probe: PhantomData }
+        DeferredObserver { events: Vec::new(), last: P::ENABLED.then(Instant::now), probe: PhantomData }
     }
 
     pub(super) fn end(self) -> Vec<DeferredEvent> {
@@ -100,7 +100,7 @@ impl<P: Probe> DeferredObserver<P> {
 impl<P: Probe> Observer for DeferredObserver<P> {
     #[inline(always)]
     fn observe(&mut self, step: HandlerEvent<'_>) {
-        if !P::ON {
+        if !P::ENABLED {
             return;
         }
         match step {
@@ -126,7 +126,14 @@ pub(super) fn replay<P: Probe>(events: &[DeferredEvent], connection: u64, probe:
     for note in events {
         let event = match note {
             DeferredEvent::Hook { phase, origin: Callsite { name, location: place }, number, stopped, ns } => {
-                Event::HookRun { phase: *phase, name, place, number: *number, stopped: *stopped, ns: *ns }
+                Event::HookRun {
+                    phase: *phase,
+                    name,
+                    location: place,
+                    number: *number,
+                    short_circuited: *stopped,
+                    ns: *ns,
+                }
             }
             DeferredEvent::Limited { which, value, retry_after } => {
                 Event::RateLimited { which, value: *value, retry_after: *retry_after }

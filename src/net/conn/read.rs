@@ -6,7 +6,7 @@ use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
 use crate::http1::connection::Waiting;
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context};
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 /// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
 const MAX_READS_PER_RUN: usize = 2;
@@ -21,7 +21,7 @@ impl<S: Socket> Conn<S> {
         }
         loop {
             let result = self.socket.read(&mut buffers.scratch);
-            if P::ON {
+            if P::ENABLED {
                 self.trace_read(&result, &buffers.scratch, probe);
             }
             return match result {
@@ -74,7 +74,7 @@ impl<S: Socket> Conn<S> {
         if !buffered.is_in_use() && (nothing || self.http.waiting() == Waiting::Close) {
             return;
         }
-        if let Some(gap) = self.http.close_gap() {
+        if let Some(gap) = self.http.compact() {
             buffered.input.drain(buffered.start + gap.start..buffered.start + gap.end);
         }
         self.buffered = Some(buffered);

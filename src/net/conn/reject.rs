@@ -3,12 +3,12 @@
 use super::Conn;
 use super::observer::ProbeObserver;
 use super::sent_tracker::restore_request;
-use crate::http1::fault::Reject;
+use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
 use crate::net::socket::Socket;
 use crate::net::tick::{Context, ResponseBuffers};
 use crate::request::Request;
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 impl<S: Socket> Conn<S> {
     /// Answers what was no request, or too much of one, through the application's error pages, and ends the connection (it will not be
@@ -16,19 +16,19 @@ impl<S: Socket> Conn<S> {
     #[cold]
     pub(super) fn reject<P: Probe>(
         &mut self,
-        reject: Reject,
+        reject: ProtocolError,
         head: &Head,
         bytes: &[u8],
         out: &mut ResponseBuffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        if P::ON {
+        if P::ENABLED {
             self.trace_rejected(reject, context, probe);
         }
         debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
-        let head = if self.http.keeps_head() { head } else { &blank };
+        let head = if self.http.head_is_valid() { head } else { &blank };
         let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
         out.began.get_or_insert(context.time.now);
         if let Some(response) = restore_request(&mut request, out, context) {

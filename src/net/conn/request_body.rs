@@ -9,7 +9,7 @@ use super::sent_tracker::set_start;
 use super::{Action, Conn, ConnState};
 use crate::app::Admission;
 use crate::http1::encode;
-use crate::http1::fault::{Fault, Reject};
+use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::head::Head;
 use crate::net::mailbox::Completion;
 use crate::net::socket::Socket;
@@ -17,7 +17,7 @@ use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
 use crate::request::body_reader::Pipe;
 use crate::response::Response;
-use crate::wire::probe::{Ending, Event, Probe};
+use crate::trace::probe::{CloseReason, Event, Probe};
 
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
 const SMALL_BODY: u64 = 64 * 1024;
@@ -32,7 +32,7 @@ pub(super) struct BodyFeed {
     /// There is room: what keeps us waiting is the client.
     wants_data: bool,
     /// Why the rest will not come.
-    refused: Option<Reject>,
+    refused: Option<ProtocolError>,
     /// The request, of which the pool has the other share.
     pub(super) request: Option<Arc<OwnedRequest>>,
 }
@@ -71,7 +71,7 @@ impl<S: Socket> Conn<S> {
         }
         out.response.reset();
         let found = context.app.find(&mut request);
-        if P::ON && probe.hears() && context.app.has_head_hooks(found) {
+        if P::ENABLED && probe.is_recording() && context.app.has_head_hooks(found) {
             self.trace_routing(&mut request, context, probe);
         }
         let mut observer = ProbeObserver { connection: self.id, probe: &mut *probe };
@@ -91,7 +91,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
-        if P::ON && waits && matches!(admission, Admission::Buffered(..) | Admission::Responded) {
+        if P::ENABLED && waits && matches!(admission, Admission::Buffered(..) | Admission::Responded) {
             probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Responded) });
         }
         let (limit, streams) = match admission {
@@ -108,7 +108,7 @@ impl<S: Socket> Conn<S> {
             // In a test without threads the whole body comes first.
             Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.offload.pool.is_some()),
         };
-        if let Err(reject) = self.http.admit(limit, head) {
+        if let Err(reject) = self.http.set_body_limit(limit, head) {
             return Some(self.reject(reject, head, bytes, out, context, probe));
         }
         if streams {
@@ -130,7 +130,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<Option<usize>> {
-        if !waits && self.http.admit_if_short(SMALL_BODY) {
+        if !waits && self.http.set_body_limit_if_within(SMALL_BODY) {
             out.decision = Some(HeadDecision::Responded(Box::new(std::mem::take(&mut out.response))));
             return None;
         }
@@ -148,7 +148,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) -> Option<usize> {
         out.response = response;
-        let last = self.is_last(bytes.len() - self.http.taken().min(bytes.len()), context);
+        let last = self.is_last(bytes.len() - self.http.consumed().min(bytes.len()), context);
         self.encode(out, last, context, probe)
     }
 
@@ -164,7 +164,7 @@ impl<S: Socket> Conn<S> {
             }
             if std::mem::take(&mut feed.continue_pending) {
                 buffered.output.extend_from_slice(encode::CONTINUE);
-                if P::ON {
+                if P::ENABLED {
                     probe.event(self.id, Event::ReqContinue { sent: true });
                 }
                 if let Some(action) = self.flush_buffered(context, probe) {
@@ -173,7 +173,7 @@ impl<S: Socket> Conn<S> {
             }
             // Before it is fed, while what came with the head is still here to be counted.
             self.record_progress(0, context);
-            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(Ending::Broken) };
+            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
             self.feed(buffers.scratch.get(..fresh).unwrap_or_default(), context);
             self.record_read(fresh, context); // bounded by its pipe
             if !self.readable && self.http.expects_body() {
@@ -188,7 +188,7 @@ impl<S: Socket> Conn<S> {
         let Some(buffered) = &mut self.buffered else { return };
         buffered.append(fresh);
         let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
-        let refused = match self.http.receive_part(bytes, &context.config.limits) {
+        let refused = match self.http.receive_chunk(bytes, &context.config.limits) {
             Ok(part) => {
                 if let Some(feed) = &buffered.body_feed {
                     feed.pipe.push(bytes.get(part.data).unwrap_or_default());
@@ -196,7 +196,7 @@ impl<S: Socket> Conn<S> {
                         feed.pipe.finish();
                     }
                 }
-                buffered.start += part.taken;
+                buffered.start += part.consumed;
                 let broken_off = self.eof && self.http.expects_body();
                 broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.config.limits).err())
             }
@@ -217,7 +217,7 @@ impl<S: Socket> Conn<S> {
 
     /// The rest will not come: the handler's next read says so, and its answer will be the refusal, unless it has given another one
     /// already.
-    fn fail_body(&mut self, reject: Reject) {
+    fn fail_body(&mut self, reject: ProtocolError) {
         let Some(buffered) = &mut self.buffered else { return };
         (buffered.input, buffered.start) = (Vec::new(), 0);
         let Some(feed) = &mut buffered.body_feed else { return };
@@ -229,7 +229,7 @@ impl<S: Socket> Conn<S> {
             Fault::BodyTimeout | Fault::BodyTooSlow => ErrorKind::TimedOut,
             _ => ErrorKind::InvalidData,
         };
-        feed.pipe.fail(kind, reject.fault.row().sentence);
+        feed.pipe.fail(kind, reject.fault.info().message);
     }
 
     /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head
@@ -240,7 +240,7 @@ impl<S: Socket> Conn<S> {
         let reads_on = self.http.expects_body() && feed.pipe.is_detached();
         if reads_on && std::mem::take(&mut feed.continue_pending) {
             output.extend_from_slice(encode::CONTINUE);
-            if P::ON {
+            if P::ENABLED {
                 probe.event(self.id, Event::ReqContinue { sent: true });
             }
         }
@@ -248,13 +248,13 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
-    pub(super) fn end_body(&mut self, context: &Context<'_>) -> Option<(Reject, Arc<OwnedRequest>)> {
+    pub(super) fn end_body(&mut self, context: &Context<'_>) -> Option<(ProtocolError, Arc<OwnedRequest>)> {
         let buffered = self.buffered.as_mut()?;
         let mut feed = buffered.body_feed.take()?;
         if self.http.expects_body() {
             let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
-            let part = self.http.receive_part(bytes, &context.config.limits);
-            buffered.start += part.map_or(0, |part| part.taken);
+            let part = self.http.receive_chunk(bytes, &context.config.limits);
+            buffered.start += part.map_or(0, |part| part.consumed);
         }
         buffered.input.drain(..buffered.start.min(buffered.input.len()));
         buffered.start = 0;
@@ -280,7 +280,7 @@ mod tests {
     use crate::net::slab::Key;
     use crate::net::tick::{Config, LoopTime};
     use crate::testing::Script;
-    use crate::wire::probe::NoProbe;
+    use crate::trace::probe::NoProbe;
 
     /// Turns and waits until the test fails.
     const TURNS: usize = 10;

@@ -11,7 +11,7 @@ use crate::net::tick::{Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::sent::SentCallbacks;
-use crate::wire::probe::NoProbe;
+use crate::trace::probe::NoProbe;
 
 /// A response of which not all is with the kernel. Told when it is, or else when it is dropped: its connection is gone.
 pub(crate) struct SentTracker {

@@ -8,14 +8,14 @@ use super::{Action, Buffered, Conn, ConnState, sent_tracker};
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
-use crate::http1::encode::Length;
+use crate::http1::encode::ResponseFraming;
 use crate::net::mailbox::Completion;
 use crate::net::slow_handlers;
 use crate::net::socket::Socket;
 use crate::net::tick::Context;
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::routing::callsite::Callsite;
-use crate::wire::probe::{Ending, Probe};
+use crate::trace::probe::{CloseReason, Probe};
 
 /// What is asked of a source at once: one write's worth.
 pub(super) const PULL_SIZE: usize = 64 * 1024;
@@ -23,7 +23,7 @@ pub(super) const PULL_SIZE: usize = 64 * 1024;
 /// A body on its way out.
 pub(super) struct StreamedBody {
     source: GuardedSource,
-    length: Length,
+    length: ResponseFraming,
     /// What a known length still promises.
     remaining: u64,
     /// The handler that returned it, where it runs on the loop.
@@ -38,13 +38,13 @@ impl<S: Socket> Conn<S> {
     pub(super) fn begin_stream(
         &mut self,
         mut source: GuardedSource,
-        length: Length,
+        length: ResponseFraming,
         handler: Option<Callsite>,
         context: &Context<'_>,
     ) {
         let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
         source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
-        let left = if let Length::Known(length) = length { length } else { u64::MAX };
+        let left = if let ResponseFraming::Known(length) = length { length } else { u64::MAX };
         self.buffered.get_or_insert_default().stream =
             Some(StreamedBody { source, length, remaining: left, handler, content: 0..0 });
         self.state = ConnState::Streaming;
@@ -55,8 +55,8 @@ impl<S: Socket> Conn<S> {
         self.release_request();
         let mut sent = 0;
         while sent < MAX_BYTES_PER_TICK {
-            let Some(buffered) = &mut self.buffered else { return Action::Close(Ending::Broken) };
-            let Some(stream) = &mut buffered.stream else { return Action::Close(Ending::Broken) };
+            let Some(buffered) = &mut self.buffered else { return Action::Close(CloseReason::IoError) };
+            let Some(stream) = &mut buffered.stream else { return Action::Close(CloseReason::IoError) };
             let began = context.time.timing_handlers.then(Instant::now);
             let pulled = stream.pull(&mut buffered.output);
             if let Some(began) = began {
@@ -74,7 +74,7 @@ impl<S: Socket> Conn<S> {
                     warn!("connection {}: the body of a response broke off: {}", self.id, Chain(&error));
                     discard(error);
                     self.socket.reset_on_close();
-                    return Action::Close(Ending::Reset);
+                    return Action::Close(CloseReason::Reset);
                 }
             }
             if self.has_pending_output()
@@ -93,11 +93,11 @@ impl<S: Socket> Conn<S> {
     fn wait_for_body<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         let uploads = self.buffered.as_ref().is_some_and(|buffered| buffered.body_feed.is_some());
         if self.lost {
-            return Action::Close(Ending::Broken);
+            return Action::Close(CloseReason::IoError);
         }
         if self.hangup && !uploads && self.has_heartbeat() {
             self.socket.reset_on_close();
-            return Action::Close(Ending::Reset);
+            return Action::Close(CloseReason::Reset);
         }
         if context.time.draining.is_some()
             && let Some(Buffered { stream: Some(stream), output, .. }) = self.buffered.as_deref_mut()
@@ -127,8 +127,8 @@ impl<S: Socket> Conn<S> {
 
     fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         self.state = ConnState::Open;
-        let taken = self.http.responded();
-        if P::ON {
+        let taken = self.http.finish_response();
+        if P::ENABLED {
             let pending = self.buffered.as_ref().map_or(0, |buffered| buffered.output.len() - buffered.sent);
             self.trace_response_complete(taken.is_some(), false, false, pending, probe);
         }
@@ -182,9 +182,9 @@ impl StreamedBody {
         self.remaining -= size.min(self.remaining);
         self.frame(&piece, output);
         match (pulled, self.length) {
-            (_, Length::Known(_)) if self.remaining == 0 => Ok(Pull::End),
+            (_, ResponseFraming::Known(_)) if self.remaining == 0 => Ok(Pull::End),
             // A file that shrank: what is missing cannot be made up, and padding would be a lie.
-            (Pull::End, Length::Known(_)) => {
+            (Pull::End, ResponseFraming::Known(_)) => {
                 Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
             }
             (Pull::End, _) => {
@@ -197,7 +197,7 @@ impl StreamedBody {
 
     fn frame(&mut self, piece: &[u8], output: &mut Vec<u8>) {
         let following = match self.length {
-            Length::Chunked => {
+            ResponseFraming::Chunked => {
                 chunked::encode_chunk(output, piece);
                 "\r\n".len()
             }
@@ -211,7 +211,7 @@ impl StreamedBody {
     }
 
     fn frame_end(&self, output: &mut Vec<u8>) {
-        if self.length == Length::Chunked {
+        if self.length == ResponseFraming::Chunked {
             chunked::encode_end(output);
         }
     }

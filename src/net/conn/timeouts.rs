@@ -7,7 +7,7 @@ use crate::net::body_memory::Reservation;
 use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, after, millis};
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context};
-use crate::wire::probe::{Due, Ending, Event, Probe, Timer};
+use crate::trace::probe::{CloseReason, Event, Probe, Timer, TimerChange};
 
 /// A head this old may be given up for a newcomer when all places are taken; a last answer had this long to be read.
 const MIN_AGE: Millis = 1000;
@@ -51,7 +51,7 @@ impl<S: Socket> Conn<S> {
             Timer::Body => transfer.deadline(timeouts.body_limits()),
             Timer::Write => transfer.deadline(timeouts.write_limits()),
             Timer::Linger => transfer.deadline(timeouts.linger_limits()).min(after(transfer.since, timeouts.linger)),
-            Timer::Beat => after(transfer.last, timeouts.heartbeat),
+            Timer::Heartbeat => after(transfer.last, timeouts.heartbeat),
             Timer::Application => buffered.in_pool.as_ref().map_or(NEVER, |(_, until)| *until),
         }
     }
@@ -71,12 +71,12 @@ impl<S: Socket> Conn<S> {
             return action;
         }
         let timer = self.timer();
-        if P::ON {
-            probe.event(self.id, Event::ConnTimer { timer, due: Due::Passed });
+        if P::ENABLED {
+            probe.event(self.id, Event::ConnTimer { timer, change: TimerChange::Expired });
         }
         match timer {
             // At a graceful stop too: its answer is long gone, and there is nothing to linger for.
-            Timer::Idle => Action::Close(Ending::Fin),
+            Timer::Idle => Action::Close(CloseReason::Fin),
             Timer::Head => self.time_out(Fault::HeadTimeout, buffers, context, probe),
             Timer::Body if self.wants_data() && self.is_paused(context) => {
                 self.time_out_body(Fault::BodyTimeout, context)
@@ -86,10 +86,10 @@ impl<S: Socket> Conn<S> {
             Timer::Body => self.time_out(Fault::BodyTooSlow, buffers, context, probe),
             Timer::Write => {
                 self.socket.reset_on_close();
-                Action::Close(Ending::Reset)
+                Action::Close(CloseReason::Reset)
             }
-            Timer::Linger => Action::Close(Ending::Staged),
-            Timer::Beat => self.send_heartbeat(context, probe),
+            Timer::Linger => Action::Close(CloseReason::Lingered),
+            Timer::Heartbeat => self.send_heartbeat(context, probe),
             Timer::Application => self.handler_timed_out(buffers, context, probe),
         }
     }
@@ -118,7 +118,7 @@ impl<S: Socket> Conn<S> {
     /// but not one that sends another byte of a head or body that was too slow before.
     pub(crate) fn evict<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         if self.state == ConnState::Lingering {
-            return Action::Close(Ending::Staged);
+            return Action::Close(CloseReason::Lingered);
         }
         let standing = |conn: &Self| (conn.requests, conn.evictable(context.time.now, &context.config.timeouts));
         let before = standing(self);
@@ -128,7 +128,7 @@ impl<S: Socket> Conn<S> {
                 if before.1 == Some(Evictable::Body) {
                     self.time_out(Fault::Overloaded, buffers, context, probe); // as far as it leaves at once
                 }
-                Action::Close(Ending::Fin)
+                Action::Close(CloseReason::Fin)
             }
             action => action,
         }
@@ -151,7 +151,7 @@ impl<S: Socket> Conn<S> {
     }
 
     fn stream_timer(&self) -> Timer {
-        if self.has_heartbeat() { Timer::Beat } else { Timer::Application }
+        if self.has_heartbeat() { Timer::Heartbeat } else { Timer::Application }
     }
 
     /// Which deadline runs.
@@ -256,7 +256,7 @@ impl<S: Socket> Conn<S> {
         let Buffered { input, start, head, .. } = &mut *buffered;
         let bytes = input.get(*start..).unwrap_or_default();
         let Some(reject) = self.http.expire(bytes, head, &context.config.limits, late) else {
-            return Action::Close(Ending::Fin);
+            return Action::Close(CloseReason::Fin);
         };
         self.reject(reject, head, bytes, &mut buffers.out, context, probe);
         match self.flush(&mut buffers.out, context, probe) {

@@ -9,8 +9,8 @@ use super::observer::ProbeObserver;
 use super::{Conn, outcome};
 use crate::app::route::Route;
 use crate::http1::connection::Event as Received;
-use crate::http1::encode::Length;
-use crate::http1::fault::Reject;
+use crate::http1::encode::ResponseFraming;
+use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
 use crate::http1::method::Method;
 use crate::http1::states::{Recv, Send};
@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
 use crate::routing::tree::explain::Candidate;
-use crate::wire::probe::{Due, Ending, Event, Found, Handler, Probe, Search, nanoseconds};
+use crate::trace::probe::{CloseReason, Event, Handler, ParseStatus, Probe, RouteSearch, TimerChange, nanoseconds};
 
 /// Near misses that a request without a route shows at most: a table may have hundreds.
 const NEAR_MISSES: usize = 5;
@@ -50,10 +50,10 @@ impl<S: Socket> Conn<S> {
         head: &mut Head,
         context: &Context<'_>,
         probe: &mut P,
-    ) -> Result<Received, Reject> {
+    ) -> Result<Received, ProtocolError> {
         let before = self.http.states().0;
         let received = self.http.receive(bytes, head, &context.config.limits);
-        if P::ON {
+        if P::ENABLED {
             self.trace_received(before, &received, bytes, head, probe);
         }
         received
@@ -63,29 +63,29 @@ impl<S: Socket> Conn<S> {
     fn trace_received<P: Probe>(
         &self,
         before: Recv,
-        received: &Result<Received, Reject>,
+        received: &Result<Received, ProtocolError>,
         bytes: &[u8],
         head: &Head,
         probe: &mut P,
     ) {
         let found = match received {
-            Ok(Received::Head) => Found::Complete,
-            Ok(_) => Found::Partial,
-            Err(_) => Found::Error,
+            Ok(Received::Head) => ParseStatus::Complete,
+            Ok(_) => ParseStatus::Partial,
+            Err(_) => ParseStatus::Error,
         };
         if matches!(before, Recv::Idle | Recv::Head) && !bytes.is_empty() {
             // The head had begun before anything was found in it.
-            probe.event(self.id, Event::Stand { recv: Recv::Head, send: Send::Idle });
-            probe.event(self.id, Event::Looked { have: bytes.len(), found });
+            probe.event(self.id, Event::States { recv: Recv::Head, send: Send::Idle });
+            probe.event(self.id, Event::Parsed { have: bytes.len(), status: found });
         }
         match received {
             Ok(Received::Head) => {
                 probe.event(self.id, Event::ParseHead { head, bytes });
                 self.trace_states(probe);
-                probe.event(self.id, Event::BodyPlan { body: self.http.plan() });
+                probe.event(self.id, Event::BodyFraming { body: self.http.body_length() });
             }
             Ok(Received::End) => {
-                probe.event(self.id, Event::BodyCame { length: self.http.body().len() });
+                probe.event(self.id, Event::BodyComplete { length: self.http.body().len() });
                 self.trace_states(probe);
             }
             _ => self.trace_states(probe),
@@ -96,7 +96,7 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(super) fn trace_states<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
-        probe.event(self.id, Event::Stand { recv, send });
+        probe.event(self.id, Event::States { recv, send });
     }
 
     /// Answers as the application does when nobody listens, and tells of the routes tried and of what runs.
@@ -113,7 +113,7 @@ impl<S: Socket> Conn<S> {
         let handled = context.app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
-            probe.event(self.id, Event::HandlerStart { handler: Handler { name, place }, blocking: true });
+            probe.event(self.id, Event::HandlerStart { handler: Handler { name, location: place }, blocking: true });
         }
         handled
     }
@@ -131,7 +131,8 @@ impl<S: Socket> Conn<S> {
         let ns = nanoseconds(began.elapsed());
         let tries = context.app.explain(request);
         let elsewhere = tries.iter().filter(|told| told.segment == Some(1) && !told.near).count();
-        let (search, mut id, mut shown) = (Search { tried: tries.len(), elsewhere, ns }, 0, 0);
+        let (search, mut id, mut shown) =
+            (RouteSearch { tried: tries.len(), other_first_segment: elsewhere, ns }, 0, 0);
         for told in &tries {
             let Some(route) = context.app.route_at(told.route) else { continue };
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
@@ -146,7 +147,16 @@ impl<S: Socket> Conn<S> {
             let Candidate { route: number, segment, .. } = *told;
             probe.event(
                 self.id,
-                Event::RouteTry { id: number, method, pattern, matched, segment, reason, near, telling },
+                Event::RouteCandidate {
+                    id: number,
+                    method,
+                    pattern,
+                    matched,
+                    segment,
+                    reason,
+                    near,
+                    in_summary: telling,
+                },
             );
             id = if is_it { number } else { id };
         }
@@ -155,7 +165,7 @@ impl<S: Socket> Conn<S> {
                 let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
                 let params: Vec<_> = route.meta.pattern.params().zip((0..).map(value)).collect();
                 let (pattern, place) = (route.meta.pattern.text(), route.meta.callsite.location);
-                probe.event(self.id, Event::RouteMatch { id, pattern, place, params: &params, search });
+                probe.event(self.id, Event::RouteMatch { id, pattern, location: place, params: &params, search });
             }
             Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed_methods(miss), search }),
         }
@@ -164,9 +174,9 @@ impl<S: Socket> Conn<S> {
 
     /// What came is no request, or too much of one.
     #[track_caller]
-    pub(super) fn trace_rejected<P: Probe>(&self, reject: Reject, context: &Context<'_>, probe: &mut P) {
-        let limit = self.http.breach(reject.fault, &context.config.limits);
-        probe.event(self.id, Event::Refused { reject, limit });
+    pub(super) fn trace_rejected<P: Probe>(&self, reject: ProtocolError, context: &Context<'_>, probe: &mut P) {
+        let limit = self.http.exceeded_limit(reject.fault, &context.config.limits);
+        probe.event(self.id, Event::Rejected { reject, limit });
         self.trace_states(probe);
     }
 
@@ -176,7 +186,7 @@ impl<S: Socket> Conn<S> {
         &self,
         output: &[u8],
         waiting: usize,
-        framing: Length,
+        framing: ResponseFraming,
         response: &Response,
         probe: &mut P,
     ) {
@@ -186,7 +196,7 @@ impl<S: Socket> Conn<S> {
             true => Some(response.body().len()),
             false => Some(0),
         };
-        probe.event(self.id, Event::RespHead { status, head, waiting, body, framing });
+        probe.event(self.id, Event::RespHead { status, head, queued: waiting, body, framing });
     }
 
     /// An answer is complete, but for what of it waits in the output.
@@ -200,16 +210,16 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) {
         self.trace_states(probe);
-        probe.event(self.id, Event::Answered { keep, last, closes, pending });
+        probe.event(self.id, Event::ResponseComplete { keep, last, closes, pending });
     }
 
     /// When the connection's patience ends.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
-        if P::ON {
-            let due = if deadline == NEVER { Due::Never } else { Due::In(deadline.saturating_sub(now)) };
-            probe.event(self.id, Event::ConnTimer { timer: self.timer(), due });
+        if P::ENABLED {
+            let due = if deadline == NEVER { TimerChange::Off } else { TimerChange::Set(deadline.saturating_sub(now)) };
+            probe.event(self.id, Event::ConnTimer { timer: self.timer(), change: due });
         }
     }
 
@@ -217,15 +227,15 @@ impl<S: Socket> Conn<S> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
-        if P::ON {
+        if P::ENABLED {
             probe.event(self.id, Event::ConnInterest { readable, writable: true });
         }
     }
 
     /// It is over. `unread`: bytes that are still in the kernel.
     #[track_caller]
-    pub(crate) fn trace_close<P: Probe>(&self, ending: Ending, unread: usize, probe: &mut P) {
+    pub(crate) fn trace_close<P: Probe>(&self, ending: CloseReason, unread: usize, probe: &mut P) {
         self.trace_states(probe);
-        probe.event(self.id, Event::Closed { ending, unread });
+        probe.event(self.id, Event::Closed { how: ending, unread });
     }
 }

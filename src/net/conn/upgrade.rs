@@ -19,7 +19,7 @@ impl<S: Socket> Conn<S> {
         let switch = source.take_upgrade();
         let begins = switch.is_some();
         if begins {
-            self.http.switched();
+            self.http.switch_protocols();
             self.buffered.get_or_insert_default().upgrade = switch;
             self.state = ConnState::Upgrading;
         }

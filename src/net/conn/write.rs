@@ -6,7 +6,7 @@ use super::{Action, Conn, ConnState, HIGH_WATER, sent_tracker};
 use crate::http1::connection::Waiting;
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context, ResponseBuffers};
-use crate::wire::probe::{Ending, Event, Probe};
+use crate::trace::probe::{CloseReason, Event, Probe};
 
 /// Reads of a lingering connection before the others get their turn.
 const MAX_DISCARDS_PER_RUN: usize = 8;
@@ -36,7 +36,7 @@ impl<S: Socket> Conn<S> {
             Ok(n) => self.buffer_output(n, output, context, probe),
             Err(_) => {
                 output.clear();
-                Some(Action::Close(Ending::Broken))
+                Some(Action::Close(CloseReason::IoError))
             }
         }
     }
@@ -56,7 +56,7 @@ impl<S: Socket> Conn<S> {
         if rest.is_empty() {
             return None;
         }
-        if P::ON {
+        if P::ENABLED {
             probe.event(self.id, Event::Backpressure { pending: rest.len() });
         }
         let buffered = self.buffered.get_or_insert_default();
@@ -79,7 +79,7 @@ impl<S: Socket> Conn<S> {
         }
         self.buffered = (left > 0 || buffered.start < buffered.input.len() || buffered.is_in_use()).then_some(buffered);
         match result {
-            Err(_) => Some(Action::Close(Ending::Broken)),
+            Err(_) => Some(Action::Close(CloseReason::IoError)),
             Ok(_) if left > 0 => {
                 self.record_written(written, context);
                 Some(Action::Reregister)
@@ -98,7 +98,7 @@ impl<S: Socket> Conn<S> {
     pub(super) fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
         loop {
             let result = self.socket.write(bytes);
-            if P::ON {
+            if P::ENABLED {
                 self.trace_write(&result, bytes, probe);
             }
             match result {
@@ -114,13 +114,13 @@ impl<S: Socket> Conn<S> {
     /// whose request was read to its last byte, sends nothing more: then one close is enough.
     pub(super) fn close<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.buffered.is_none());
-        self.http.closed();
+        self.http.close();
         self.buffered = None;
         if nothing_more {
-            return Action::Close(Ending::Fin);
+            return Action::Close(CloseReason::Fin);
         }
         self.socket.shutdown_write();
-        if P::ON {
+        if P::ENABLED {
             self.trace_states(probe);
             probe.event(self.id, Event::ConnHalfClose);
         }
@@ -135,9 +135,9 @@ impl<S: Socket> Conn<S> {
     /// looks up. Bounded by time and by a least rate, not by a number of bytes: a reset would destroy the answer (RFC 9112 §9.6).
     pub(super) fn linger<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         for _ in 0..MAX_DISCARDS_PER_RUN {
-            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(Ending::Broken) };
+            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
             if self.eof {
-                return Action::Close(Ending::Staged);
+                return Action::Close(CloseReason::Lingered);
             }
             self.record_read(fresh, context); // nothing is kept
             if !self.readable {

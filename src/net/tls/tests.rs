@@ -13,7 +13,7 @@ use crate::net::deadline::Millis;
 use crate::net::mailbox::Offload;
 use crate::net::slab::Key;
 use crate::net::tick::{Buffers, Config, Context, LoopTime};
-use crate::wire::probe::NoProbe;
+use crate::trace::probe::NoProbe;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
 

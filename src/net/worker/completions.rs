@@ -6,7 +6,7 @@ use super::Worker;
 use crate::guard::panics::catch;
 use crate::net::mailbox::Completion;
 use crate::net::slab::Key;
-use crate::wire::probe::{Ending, Probe};
+use crate::trace::probe::{CloseReason, Probe};
 
 /// Letters read before the others get their turn: an event for 10,000 subscribers is 10,000 letters.
 const MAX_COMPLETIONS_PER_TICK: usize = 64;
@@ -39,7 +39,7 @@ impl<P: Probe> Worker<P> {
     /// The connection speaks another protocol from now on: its new owner gets the socket, and a thread.
     pub(super) fn hand_off(&mut self, key: Key) {
         let Some(mut entry) = self.conns.remove(key) else { return };
-        self.trace_close(&mut entry, Ending::Switched);
+        self.trace_close(&mut entry, CloseReason::Switched);
         self.listeners.retry_now();
         if let Err(error) = self.poll.registry().deregister(entry.conn.socket()) {
             debug!("connection {} was not registered: {error}", entry.conn.id);

@@ -7,7 +7,7 @@ use crate::net::shutdown::Phase;
 use crate::net::slab::Key;
 use crate::net::socket::Socket;
 use crate::net::tick::{Context, LoopTime};
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 use super::Worker;
 

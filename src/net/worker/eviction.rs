@@ -4,7 +4,7 @@ use super::Worker;
 use crate::net::conn::{Conn, Evictable};
 use crate::net::deadline::Millis;
 use crate::net::slab::Key;
-use crate::wire::probe::Probe;
+use crate::trace::probe::Probe;
 
 /// Between two looks for slow bodies: each goes through the whole table.
 const CHECK_INTERVAL: Millis = 100;

@@ -14,7 +14,7 @@ use crate::net::listeners::Listener;
 use crate::net::pool::Pool;
 use crate::net::shutdown::ShutdownControl;
 use crate::net::tick::Config;
-use crate::wire::probe::{Event, Outcome, Probe};
+use crate::trace::probe::{Event, IoOutcome, Probe};
 
 /// Turns until the test fails instead of waiting on.
 const PATIENCE: usize = 2_000;
@@ -30,7 +30,7 @@ struct Traffic {
 }
 
 impl Probe for Count {
-    const ON: bool = true;
+    const ENABLED: bool = true;
 
     fn event(&mut self, connection: u64, event: Event<'_>) {
         let connection = connection as usize;
@@ -38,13 +38,13 @@ impl Probe for Count {
             self.0.resize(connection + 1, Traffic::default());
         }
         match event {
-            Event::ConnRecv { outcome: Outcome::Bytes(n), .. } => self.0[connection].read += n,
-            Event::ConnSend { outcome: Outcome::Bytes(_), .. } => self.0[connection].writes += 1,
+            Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. } => self.0[connection].read += n,
+            Event::ConnSend { outcome: IoOutcome::Bytes(_), .. } => self.0[connection].writes += 1,
             _ => {}
         }
     }
 
-    fn rest(&mut self) {}
+    fn flush(&mut self) {}
 }
 
 /// A worker whose turns the test takes one by one.

@@ -9,23 +9,23 @@ use mio::Events;
 use super::Worker;
 use crate::net::entry::{Entry, token};
 use crate::net::slab::Key;
-use crate::wire::probe::{Ending, Event, Probe, nanoseconds};
+use crate::trace::probe::{CloseReason, Event, Probe, nanoseconds};
 
 impl<P: Probe> Worker<P> {
     /// The worker is about to sleep. Gives when, if anybody wants to know.
     #[inline(always)]
     pub(super) fn before_poll(&mut self) -> Option<Instant> {
-        if P::ON {
-            self.probe.rest();
+        if P::ENABLED {
+            self.probe.flush();
         }
-        (P::ON || self.slow_handlers.should_time_tick()).then(Instant::now)
+        (P::ENABLED || self.slow_handlers.should_time_tick()).then(Instant::now)
     }
 
     /// It woke.
     #[inline(always)]
     #[track_caller]
     pub(super) fn trace_wake(&mut self, slept: Option<Instant>, events: &Events) {
-        if P::ON
+        if P::ENABLED
             && let Some(slept) = slept
         {
             let waited_ns = nanoseconds(slept.elapsed());
@@ -36,7 +36,7 @@ impl<P: Probe> Worker<P> {
     /// All places are taken, and nobody could be sent away for a newcomer.
     #[track_caller]
     pub(super) fn trace_limit(&mut self) {
-        if P::ON {
+        if P::ENABLED {
             self.probe.event(0, Event::LimitHit { which: "connections", value: self.max_connections as u64 });
         }
     }
@@ -45,12 +45,12 @@ impl<P: Probe> Worker<P> {
     #[inline(always)]
     #[track_caller]
     pub(super) fn trace_open(&mut self, key: Key, peer: Option<SocketAddr>) {
-        if P::ON
+        if P::ENABLED
             && let Some(entry) = self.conns.get_mut(key)
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
             let (fd, local) = (socket.as_raw_fd(), socket.local_addr());
-            let queue = self.probe.hears().then(|| self.listeners.waiting(&self.queues)).flatten();
+            let queue = self.probe.is_recording().then(|| self.listeners.waiting(&self.queues)).flatten();
             self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local, queue });
         }
     }
@@ -58,16 +58,18 @@ impl<P: Probe> Worker<P> {
     /// The loop has died, and with it every connection.
     #[track_caller]
     pub(super) fn trace_abandoned(&mut self) {
-        if P::ON {
-            self.conns.iter().for_each(|(_, entry)| entry.conn.trace_close(Ending::Lost, 0, &mut self.probe));
+        if P::ENABLED {
+            self.conns
+                .iter()
+                .for_each(|(_, entry)| entry.conn.trace_close(CloseReason::WorkerDied, 0, &mut self.probe));
         }
     }
 
     /// A connection ends. What is unread then is only looked at.
     #[inline(always)]
     #[track_caller]
-    pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: Ending) {
-        if P::ON {
+    pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: CloseReason) {
+        if P::ENABLED {
             let unread = entry.conn.socket().unread(&mut self.buffers.scratch);
             entry.conn.trace_close(ending, unread, &mut self.probe);
         }

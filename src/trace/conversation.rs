@@ -1,0 +1,416 @@
+//! What a connection's events mean together: stream offsets, steps between states, durations, reasons; decides nothing, writes nothing.
+//!
+//! Most of it cannot be asked of the connection afterwards: its buffers move, chunks are decoded in place, states pass in one call. So
+//! the account keeps the raw bytes of the request at hand. What it says of a message does not depend on where the network cut it.
+
+mod steps;
+
+use std::collections::VecDeque;
+
+use super::probe::{CloseReason, Event, Handler, IoOutcome, Reason, Timer, TimerChange};
+use super::spans::{ChunkScanner, SpanKind};
+use crate::http1::fault::{Fault, ProtocolError};
+use crate::http1::framing::BodyLength;
+use crate::http1::head::Head;
+use crate::http1::states::{Recv, Send as Sending};
+use crate::http1::target::lone_percent;
+use crate::http1::version::Version;
+
+/// Where in its connection an event belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// Which request, from 1; 0: it concerns the connection.
+    pub(crate) request: u32,
+    /// The offset, in the stream of its direction, of what the event is about. It never starts again.
+    pub(crate) offset: u64,
+}
+
+/// One connection's book.
+#[derive(Default)]
+pub(crate) struct Conversation {
+    opened: u64,
+    received: u64,
+    sent: u64,
+    /// The stream offset of the first byte of the request at hand, which is the first of `raw[at..]`.
+    base: u64,
+    raw: Vec<u8>,
+    raw_start: usize,
+    /// Bytes of the request at hand, as far as they are known to belong to it.
+    length: usize,
+    /// Requests that were answered.
+    responses_done: u32,
+    /// Where both machines stood at the last look; none: at the beginning.
+    states: Option<(Recv, Sending)>,
+    parse_calls: u32,
+    parsed_len: usize,
+    request: Option<RequestPersistence>,
+    body: BodyLength,
+    timer: Option<Timer>,
+    fired: Option<Timer>,
+    eof: bool,
+    half_closed: bool,
+    rejected: Option<Fault>,
+    close_reason: Option<&'static str>,
+    /// The handler that started last.
+    handler: Option<Handler>,
+    /// When the last event was told: what runs in between is what the next one measures.
+    last_event_at: u64,
+    /// The answer that is being made, and those whose last byte is not out.
+    response: PendingResponse,
+    responses: VecDeque<PendingResponse>,
+}
+
+/// An answer on its way out.
+#[derive(Clone, Copy, Default)]
+struct PendingResponse {
+    request: u32,
+    /// Where in the stream it begins and ends. An interim answer before it is no part of it.
+    start: u64,
+    end: u64,
+    /// When its head was made.
+    head_at: u64,
+    /// When the first of its bytes left.
+    first_byte_at: Option<u64>,
+}
+
+/// What the client's head said about the connection.
+#[derive(Clone, Copy)]
+struct RequestPersistence {
+    close: bool,
+    http10: bool,
+}
+
+/// Where the account's conclusions go.
+type Emit<'s> = &'s mut dyn FnMut(Position, Event<'_>);
+
+impl Conversation {
+    pub(crate) fn new(now: u64) -> Conversation {
+        Conversation { opened: now, last_event_at: now, ..Conversation::default() }
+    }
+
+    /// Enters what was told at `now`, and says what is to be shown of it.
+    pub(crate) fn record(&mut self, now: u64, event: Event<'_>, say: Emit<'_>) {
+        let ns = now.saturating_sub(self.last_event_at);
+        match event {
+            Event::ConnRecv { outcome, data } => self.receive(outcome, data, event, say),
+            Event::ConnSend { data, .. } => self.sent(now, data.len(), event, say),
+            Event::States { recv, send } => self.states(recv, send, say),
+            Event::ConnTimer { timer, change: due } => self.timer(timer, due, say),
+            Event::Parsed { have, status: found } => {
+                self.parse_calls += 1;
+                let rescanned = std::mem::replace(&mut self.parsed_len, have).min(have);
+                say(self.position(0), Event::ParseAttempt { have, status: found, calls: self.parse_calls, rescanned });
+            }
+            Event::ParseHead { head, bytes } => self.head(head, bytes, event, say),
+            Event::BodyFraming { body } => {
+                self.body = body;
+                say(self.position(self.length), event);
+            }
+            Event::BodyComplete { length } => self.body(Some(length), say),
+            Event::Rejected { reject, limit } => self.rejected(reject, limit, say),
+            Event::HookRan { phase, name, location: place, number, short_circuited: stopped } => say(
+                self.position(0),
+                Event::HookRun { phase, name, location: place, number, short_circuited: stopped, ns },
+            ),
+            Event::HandlerStart { handler, .. } => {
+                self.handler = Some(handler);
+                say(self.position(0), event);
+            }
+            Event::HandlerRan { panicked, ns: measured } => {
+                let (handler, ns) = (self.handler, measured.unwrap_or(ns));
+                say(self.position(0), Event::HandlerEnd { handler, panicked, ns });
+            }
+            Event::RespHead { queued: waiting, .. } => {
+                let start = self.sent + waiting as u64;
+                self.response = PendingResponse {
+                    request: self.responses_done + 1,
+                    start,
+                    end: u64::MAX,
+                    head_at: now,
+                    first_byte_at: None,
+                };
+                say(self.position(0), event);
+            }
+            Event::ResponseComplete { keep, last, closes, pending } => {
+                self.response_complete(keep, last, closes, pending, say)
+            }
+            Event::Closed { how: ending, unread } => self.closed(now, ending, unread, say),
+            Event::ConnHalfClose => {
+                self.half_closed = true;
+                say(Position::default(), event);
+            }
+            Event::ConnOpen { .. }
+            | Event::ConnReady { .. }
+            | Event::ConnInterest { .. }
+            | Event::Backpressure { .. } => say(Position::default(), event),
+            _ => say(self.position(0), event),
+        }
+        self.last_event_at = now;
+    }
+
+    /// Enters what nobody is told: as above, but for the search for steps that nobody would see.
+    pub(crate) fn skip(&mut self, now: u64, event: Event<'_>) {
+        match event {
+            Event::States { recv, send } => self.states = Some((recv, send)),
+            event => self.record(now, event, &mut |_, _| {}),
+        }
+    }
+
+    /// Nanoseconds from the first event of the connection, its accept, to `now`.
+    pub(crate) fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.opened)
+    }
+
+    /// A place in the request at hand.
+    fn position(&self, at: usize) -> Position {
+        Position { request: self.responses_done + 1, offset: self.base.saturating_add(at as u64) }
+    }
+
+    /// The bytes of the request at hand, and whatever came behind it.
+    fn raw(&self) -> &[u8] {
+        self.raw.get(self.raw_start..).unwrap_or_default()
+    }
+
+    fn receive(&mut self, outcome: IoOutcome, data: &[u8], event: Event<'_>, say: Emit<'_>) {
+        say(Position { request: 0, offset: self.received }, event);
+        self.eof |= outcome == IoOutcome::Eof;
+        self.received += data.len() as u64;
+        if matches!(self.states, Some((_, Sending::MustClose | Sending::Closed))) {
+            return; // nobody will look at it
+        }
+        self.raw.drain(..self.raw_start);
+        self.raw_start = 0;
+        self.raw.extend_from_slice(data);
+    }
+
+    fn sent(&mut self, now: u64, bytes: usize, event: Event<'_>, say: Emit<'_>) {
+        say(Position { request: 0, offset: self.sent }, event);
+        self.sent += bytes as u64;
+        for answer in self.responses.iter_mut().chain([&mut self.response]).filter(|answer| answer.start < self.sent) {
+            answer.first_byte_at.get_or_insert(now);
+        }
+        while let Some(&PendingResponse { request, start, end, head_at: began, first_byte_at: first }) =
+            self.responses.front()
+            && end <= self.sent
+        {
+            self.responses.pop_front();
+            let (bytes, ns, first_ns) = (end - start, now.saturating_sub(began), first.unwrap_or(now));
+            say(Position { request, offset: start }, Event::RespDone { bytes, ns, first_ns, last_ns: now });
+        }
+    }
+
+    fn states(&mut self, recv: Recv, send: Sending, say: Emit<'_>) {
+        let before = self.states.replace((recv, send)).unwrap_or((Recv::Idle, Sending::Idle));
+        // After the last request there is none that a step could belong to.
+        let over = recv == Recv::Closed || send == Sending::Closed;
+        let place = if over { Position::default() } else { self.position(0) };
+        steps::between(before, (recv, send)).iter().for_each(|step| say(place, Event::ConnState(step)));
+    }
+
+    /// A deadline that only moves is no news.
+    fn timer(&mut self, timer: Timer, due: TimerChange, say: Emit<'_>) {
+        if due == TimerChange::Expired {
+            self.fired = Some(timer);
+        } else if self.timer.replace(timer) == Some(timer) {
+            return;
+        }
+        say(Position::default(), Event::ConnTimer { timer, change: due });
+    }
+
+    fn head(&mut self, head: &Head, bytes: &[u8], event: Event<'_>, say: Emit<'_>) {
+        self.length = head.length;
+        let old = head.version == Version::Http10;
+        self.request = Some(RequestPersistence { close: head.info.close, http10: old });
+        say(self.position(0), event);
+        if bytes.first() == Some(&b'\r') {
+            say(self.position(0), Event::ReqTolerated(EMPTY_LINE));
+        }
+        let version = head.target.whole.range().end + 1;
+        if !old && bytes.get(version..version + 8).is_some_and(|version| version != b"HTTP/1.1") {
+            say(self.position(version), Event::ReqTolerated(HIGHER_MINOR));
+        }
+        if let Some(query) = head.target.query
+            && let Some(at) = lone_percent(query.of(bytes))
+        {
+            say(self.position(query.range().start + at), Event::ReqTolerated(LONE_PERCENT));
+        }
+    }
+
+    /// Tells of the body's parts: all of them when its `decoded` length is known, else those that came before it broke off.
+    fn body(&mut self, decoded: Option<usize>, say: Emit<'_>) {
+        let start = self.length;
+        let mut trailers = 0;
+        match self.body {
+            BodyLength::Absent => return,
+            BodyLength::Length(length) => {
+                self.length = self.length.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+                let end = self.base.saturating_add(self.length as u64);
+                if decoded.is_some() && length > 0 {
+                    say(self.position(start), Event::BodyData { start: self.base + start as u64, end });
+                }
+            }
+            BodyLength::Chunked => trailers = self.chunks(usize::MAX, say),
+        }
+        if let Some(length) = decoded {
+            let (from, to) = (self.position(start).offset, self.position(self.length).offset);
+            say(self.position(start), Event::BodyEnd { start: from, end: to, length, trailers });
+        }
+    }
+
+    /// One event a whole chunk that ends at `most` or before it, the last one included. Gives the number of trailer lines.
+    fn chunks(&mut self, most: usize, say: Emit<'_>) -> u32 {
+        let (mut chunks, mut at, mut trailers) = (ChunkScanner::default(), self.length, 0);
+        let (mut start, mut size, mut ext, mut last) = (at, 0, 0, false);
+        let known = most.min(self.raw().len());
+        while let Some((kind, length)) = chunks.next(self.raw().get(at..known).unwrap_or_default()) {
+            at += length;
+            match kind {
+                SpanKind::ChunkData => size += length as u64,
+                SpanKind::ChunkExt => ext += length as u64,
+                SpanKind::Trailer => trailers = chunks.index.map_or(0, |index| index + 1),
+                _ => {}
+            }
+            if chunks.is_between() && !last {
+                let (from, to) = (self.base + start as u64, self.base + at as u64);
+                say(self.position(start), Event::BodyChunk { start: from, end: to, size, ext });
+                last = size == 0;
+                (start, size, ext) = (at, 0, 0);
+            }
+        }
+        self.length = at;
+        trailers
+    }
+
+    fn rejected(&mut self, reject: ProtocolError, limit: Option<(&'static str, u64)>, say: Emit<'_>) {
+        // What did not come has no place: its fault lies behind the last byte that did.
+        let missing = matches!(
+            reject.fault,
+            Fault::HeadTimeout | Fault::BodyTimeout | Fault::BodyTooSlow | Fault::EndedEarly | Fault::Overloaded
+        );
+        let at = if missing { self.raw().len() } else { reject.at };
+        if self.body == BodyLength::Chunked && at >= self.length {
+            self.chunks(at, say);
+        }
+        self.rejected = Some(reject.fault);
+        let head = if self.request.is_some() {
+            0..0
+        } else {
+            0..self.end_of_line(at, limit.is_some() || reject.fault == Fault::TlsOnPlainPort)
+        };
+        let (byte, head) = (self.raw().get(at).copied(), self.raw().get(head).unwrap_or_default());
+        say(self.position(at), Event::ReqError { reject, byte, start: self.base, head });
+        if let Some((which, value)) = limit {
+            say(self.position(at), Event::LimitHit { which, value });
+        }
+    }
+
+    /// The end of the line with the guilty byte. Beyond a limit nothing is read, and what has no lines comes in pieces of chance.
+    fn end_of_line(&self, at: usize, limited: bool) -> usize {
+        let rest = self.raw().get(at..).unwrap_or_default();
+        match memchr::memchr(b'\n', rest) {
+            Some(lf) if !limited => at + lf + 1,
+            _ => (at + 1).min(self.raw().len()),
+        }
+    }
+
+    fn response_complete(&mut self, keep: bool, last: bool, closes: bool, pending: usize, say: Emit<'_>) {
+        let end = self.sent + pending as u64;
+        self.responses.push_back(PendingResponse { end, ..self.response });
+        let reason = self.reason(keep, last, closes);
+        say(self.position(0), Event::KeepAlive { keep, reason, reuse: self.responses_done + 1 });
+        let left = self.raw().len().saturating_sub(self.length);
+        if keep && left > 0 {
+            say(self.position(self.length), Event::Pipeline { left });
+        }
+        if !keep {
+            self.close_reason = Some(reason.why);
+        }
+        self.raw_start = self.raw_start.saturating_add(self.length).min(self.raw.len());
+        self.base = self.base.saturating_add(self.length as u64);
+        (self.length, self.parse_calls, self.parsed_len) = (0, 0, 0);
+        (self.body, self.request) = (BodyLength::Absent, None);
+        self.responses_done += 1;
+    }
+
+    fn reason(&self, keep: bool, last: bool, closes: bool) -> Reason {
+        match self.request {
+            _ if let Some(fault) = self.rejected => {
+                Reason { why: "after a refused request nothing that follows can be trusted", rfc: fault.info().rfc }
+            }
+            Some(RequestPersistence { http10: true, .. }) if keep => {
+                Reason { why: "HTTP/1.0 asked to keep it", rfc: "RFC 9112 §9.3" }
+            }
+            _ if keep => Reason { why: "HTTP/1.1 keeps it by default", rfc: "RFC 9112 §9.3" },
+            Some(RequestPersistence { close: true, .. }) => {
+                Reason { why: "the client said close", rfc: "RFC 9112 §9.6" }
+            }
+            Some(RequestPersistence { http10: true, .. }) => {
+                Reason { why: "HTTP/1.0 closes by default", rfc: "RFC 9112 §9.3" }
+            }
+            _ if closes => Reason { why: "the response says close", rfc: "RFC 9112 §9.6" },
+            _ if last => Reason { why: "the server stops, or the connection is old enough", rfc: "RFC 9112 §9.5" },
+            _ => Reason { why: "the body was not read, or only the close ends the answer", rfc: "RFC 9112 §9.3" },
+        }
+    }
+
+    fn closed(&mut self, now: u64, ending: CloseReason, unread: usize, say: Emit<'_>) {
+        let why = match (ending, self.fired, self.close_reason) {
+            (CloseReason::IoError, ..) => "the socket failed",
+            (CloseReason::WorkerDied, ..) => "its worker died",
+            (CloseReason::Switched, ..) => "another protocol continues on it",
+            (CloseReason::Reset, Some(Timer::Write), _) => "the client took the answer too slowly",
+            (CloseReason::Reset, ..) => "the answer broke off",
+            (_, Some(Timer::Idle), None) => "idle for too long",
+            (_, _, Some(why)) => why,
+            _ if self.eof => "the client closed first",
+            _ => "the connection limit was reached",
+        };
+        let by = if self.half_closed || !self.eof { "server" } else { "client" };
+        // Linux: close() with unread bytes sends a RST, and so does SO_LINGER 0.
+        let reset =
+            ending == CloseReason::Reset || (unread > 0 && matches!(ending, CloseReason::Fin | CloseReason::Lingered));
+        let event = Event::ConnClose {
+            how: ending,
+            reset,
+            by,
+            why,
+            unread,
+            received: self.received,
+            sent: self.sent,
+            requests: self.responses_done,
+            ns: now.saturating_sub(self.opened),
+        };
+        say(Position::default(), event);
+    }
+}
+
+const EMPTY_LINE: Reason = Reason { why: "an empty line before the request line is skipped", rfc: "RFC 9112 §2.2" };
+const LONE_PERCENT: Reason =
+    Reason { why: "a % without two hexadecimal digits stands for itself in a query", rfc: "RFC 3986 §2.1" };
+const HIGHER_MINOR: Reason = Reason { why: "a higher minor version is served as HTTP/1.1", rfc: "RFC 9110 §2.5" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A close with unread bytes is a RST on the wire, however politely it began.
+    #[test]
+    fn a_close_with_unread_bytes_is_a_reset() {
+        for (ending, unread, expected) in [
+            (CloseReason::Fin, 0, false),
+            (CloseReason::Fin, 1, true),
+            (CloseReason::Lingered, 0, false),
+            (CloseReason::Lingered, 32_768, true),
+            (CloseReason::Reset, 0, true),
+            (CloseReason::Switched, 5, false),
+        ] {
+            let mut told = None;
+            Conversation::default().record(0, Event::Closed { how: ending, unread }, &mut |_, event| {
+                if let Event::ConnClose { reset, .. } = event {
+                    told = Some(reset);
+                }
+            });
+            assert_eq!(told, Some(expected), "{ending:?}, {unread} bytes unread");
+        }
+    }
+}

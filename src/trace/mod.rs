@@ -1,0 +1,16 @@
+//! Traces what happens on the wire, for people and as NDJSON. `net` records it through [`probe::Probe`].
+
+pub(crate) mod config;
+mod conversation;
+mod json;
+mod json_writer;
+mod output_queue;
+pub(crate) mod probe;
+mod record;
+pub(crate) mod redact;
+mod schema;
+pub(crate) mod server_start;
+pub(crate) mod spans;
+mod summary;
+mod terminal;
+pub(crate) mod tracer;

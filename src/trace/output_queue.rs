@@ -1,0 +1,176 @@
+//! The place between those who tell and the one who writes: bounded, never waited for; what is oldest goes, and is counted.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What waits for a slow reader at most: a few seconds of a busy server.
+const CAPACITY: usize = 8 * 1024 * 1024;
+/// Batches whose memory is used again.
+const SPARE: usize = 16;
+
+/// Lines of text on their way to a reader.
+pub(crate) struct OutputQueue {
+    state: Mutex<QueueState>,
+    /// Something came, or the end; something was written.
+    changed: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: VecDeque<Batch>,
+    bytes: usize,
+    dropped: Dropped,
+    /// A batch is with the writer.
+    writing: bool,
+    /// Nothing more will come, or nobody reads any more.
+    closed: bool,
+    spare: Vec<Vec<u8>>,
+}
+
+/// Whole lines, and how many events they tell of.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) text: Vec<u8>,
+    pub(crate) events: u64,
+}
+
+/// What went to make room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Default for OutputQueue {
+    fn default() -> OutputQueue {
+        OutputQueue { state: Mutex::default(), changed: Condvar::new(), capacity: CAPACITY }
+    }
+}
+
+impl OutputQueue {
+    /// Takes the lines out of `batch`, never waits for the reader. `false`: nobody reads any more.
+    pub(crate) fn push(&self, batch: &mut Batch) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let fresh = Batch { text: state.spare.pop().unwrap_or_default(), events: 0 };
+        let full = std::mem::replace(batch, fresh);
+        state.bytes += full.text.len();
+        state.waiting.push_back(full);
+        while state.bytes > self.capacity {
+            let Some(oldest) = state.waiting.pop_front() else { break };
+            state.bytes -= oldest.text.len();
+            state.dropped.events += oldest.events;
+            state.dropped.bytes += oldest.text.len() as u64;
+            state.recycle(oldest.text);
+        }
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Writes what comes until the end or an error; `complain` writes the line that tells of a loss.
+    pub(crate) fn drain(&self, mut to: impl Write, complain: impl Fn(Dropped) -> Vec<u8>) {
+        while let Some((batch, lost)) = self.next() {
+            let told = if lost == Dropped::default() { Ok(()) } else { to.write_all(&complain(lost)) };
+            let written = told.and_then(|()| to.write_all(&batch.text)).and_then(|()| to.flush());
+            // A recording that ends half-way is missed too late otherwise.
+            if let Err(error) = &written
+                && error.kind() != ErrorKind::BrokenPipe
+            {
+                error!("a trace cannot go on: {error}");
+            }
+            let mut state = self.lock();
+            state.writing = false;
+            state.recycle(batch.text);
+            if written.is_err() {
+                state.closed = true; // who read has gone: there is nobody to tell
+                state.waiting.clear();
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Nothing more will come: waits until all is written, as long as each batch takes the reader less than `patience`.
+    pub(crate) fn finish(&self, patience: Duration) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.changed.notify_all();
+        while state.writing || !state.waiting.is_empty() {
+            let (woken, waited) = self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return;
+            }
+            state = woken;
+        }
+    }
+
+    fn next(&self) -> Option<(Batch, Dropped)> {
+        let idle = |state: &mut QueueState| state.waiting.is_empty() && !state.closed;
+        let mut state = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let batch = state.waiting.pop_front()?;
+        state.bytes -= batch.text.len();
+        state.writing = true;
+        Some((batch, std::mem::take(&mut state.dropped)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueueState {
+    fn recycle(&mut self, mut text: Vec<u8>) {
+        if self.spare.len() < SPARE {
+            text.clear();
+            self.spare.push(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(text: &str) -> Batch {
+        Batch { text: text.into(), events: 1 }
+    }
+
+    fn complain(lost: Dropped) -> Vec<u8> {
+        format!("lost {} {}\n", lost.events, lost.bytes).into_bytes()
+    }
+
+    #[test]
+    fn the_oldest_goes_and_is_counted() {
+        let ring = OutputQueue { capacity: 11, ..OutputQueue::default() };
+        for text in ["one\n", "two\n", "three\n", "four\n"] {
+            assert!(ring.push(&mut batch(text)));
+        }
+        ring.lock().closed = true;
+        let mut out = Vec::new();
+        ring.drain(&mut out, complain);
+        assert_eq!(String::from_utf8(out).unwrap(), "lost 2 8\nthree\nfour\n");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_told_to_the_writers() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let ring = OutputQueue::default();
+        assert!(ring.push(&mut batch("a\n")));
+        ring.drain(Gone, complain);
+        assert!(!ring.push(&mut batch("b\n")));
+    }
+}

@@ -1,0 +1,156 @@
+//! What the vocabulary is called in the schema: names of events, system calls, states and reasons; they only ever grow.
+
+use super::probe::{CloseReason, Event, ParseStatus, Phase, Timer};
+use crate::http1::encode::ResponseFraming;
+use crate::http1::framing::BodyLength;
+use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS};
+
+impl Event<'_> {
+    /// The event's name in the schema.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Event::PollWake { .. } => "poll.wake",
+            Event::ConnOpen { .. } => "conn.open",
+            Event::ConnReady { .. } => "conn.ready",
+            Event::ConnRecv { .. } => "conn.recv",
+            Event::ConnSend { .. } => "conn.send",
+            Event::ConnInterest { .. } => "conn.interest",
+            Event::ConnState(_) | Event::States { .. } => "conn.state",
+            Event::ConnTimer { .. } => "conn.timer",
+            Event::ConnHalfClose => "conn.half-close",
+            Event::ConnClose { .. } | Event::Closed { .. } => "conn.close",
+            Event::ParseAttempt { .. } | Event::Parsed { .. } => "parse.try",
+            Event::ParseHead { .. } => "parse.head",
+            Event::BodyFraming { .. } => "body.plan",
+            Event::BodyData { .. } => "body.data",
+            Event::BodyChunk { .. } => "body.chunk",
+            Event::BodyEnd { .. } | Event::BodyComplete { .. } => "body.end",
+            Event::ReqTolerated(_) => "req.tolerated",
+            Event::ReqError { .. } | Event::Rejected { .. } => "req.error",
+            Event::ReqContinue { .. } => "req.continue",
+            Event::RouteCandidate { .. } => "route.try",
+            Event::RouteMatch { .. } => "route.match",
+            Event::RouteMiss { .. } => "route.miss",
+            Event::HookRun { .. } | Event::HookRan { .. } => "hook.run",
+            Event::HandlerStart { .. } => "handler.start",
+            Event::HandlerEnd { .. } | Event::HandlerRan { .. } => "handler.end",
+            Event::RespHead { .. } => "resp.head",
+            Event::RespDone { .. } => "resp.done",
+            Event::ResponseComplete { .. } | Event::KeepAlive { .. } => "keepalive",
+            Event::Pipeline { .. } => "pipeline",
+            Event::Backpressure { .. } => "backpressure",
+            Event::LimitHit { .. } => "limit.hit",
+            Event::RateLimited { .. } => "rate.limited",
+        }
+    }
+
+    /// The system call that it tells of.
+    pub(crate) fn syscall(&self) -> Option<&'static str> {
+        match self {
+            Event::PollWake { .. } => Some("epoll_wait"),
+            Event::ConnOpen { .. } => Some("accept4"),
+            Event::ConnRecv { .. } => Some("recvfrom"),
+            Event::ConnSend { .. } => Some("sendto"),
+            Event::ConnInterest { .. } => Some("epoll_ctl"),
+            Event::ConnHalfClose => Some("shutdown"),
+            Event::ConnClose { .. } => Some("close"),
+            _ => None,
+        }
+    }
+}
+
+impl Timer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Timer::Idle => "idle",
+            Timer::Head => "head",
+            Timer::Body => "body",
+            Timer::Write => "write",
+            Timer::Linger => "drain",
+            Timer::Heartbeat => "heartbeat",
+            Timer::Application => "handler",
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Before => "before",
+            Phase::Guard => "guard",
+            Phase::After => "after",
+        }
+    }
+}
+
+impl CloseReason {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            CloseReason::Fin => "fin",
+            CloseReason::Lingered => "staged",
+            CloseReason::Reset => "rst",
+            CloseReason::Switched => "switched",
+            CloseReason::IoError => "broken",
+            CloseReason::WorkerDied => "lost",
+        }
+    }
+}
+
+/// The name of a state in the schema: which machine, and where it stands.
+pub(crate) const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Recv(Recv::Idle) => "recv.Idle",
+        State::Recv(Recv::Head) => "recv.Head",
+        State::Recv(Recv::Body) => "recv.Body",
+        State::Recv(Recv::Done) => "recv.Done",
+        State::Recv(Recv::Closed) => "recv.Closed",
+        State::Recv(Recv::Failed) => "recv.Failed",
+        State::Send(Sending::Idle) => "send.Idle",
+        State::Send(Sending::Respond) => "send.Respond",
+        State::Send(Sending::Body) => "send.Body",
+        State::Send(Sending::Done) => "send.Done",
+        State::Send(Sending::MustClose) => "send.MustClose",
+        State::Send(Sending::Switched) => "send.Switched",
+        State::Send(Sending::Closed) => "send.Closed",
+    }
+}
+
+/// All states, in the order in which the table of transitions names them.
+pub(crate) fn state_names() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for name in TRANSITIONS.iter().flat_map(|row| [row.from, row.to]).map(state_name) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+impl ParseStatus {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ParseStatus::Partial => "partial",
+            ParseStatus::Complete => "complete",
+            ParseStatus::Error => "error",
+        }
+    }
+}
+
+/// How a request says where its body ends.
+pub(crate) fn plan_name(body: BodyLength) -> &'static str {
+    match body {
+        BodyLength::Absent => "none",
+        BodyLength::Length(_) => "length",
+        BodyLength::Chunked => "chunked",
+    }
+}
+
+/// How an answer says where its body ends (RFC 9112 §6.3).
+pub(crate) fn framing_name(length: ResponseFraming) -> &'static str {
+    match length {
+        ResponseFraming::Absent => "none",
+        ResponseFraming::Known(_) => "length",
+        ResponseFraming::Chunked => "chunked",
+        ResponseFraming::UntilClose => "close",
+    }
+}

@@ -1,0 +1,283 @@
+//! What a trace says of each event: the word for its step, and its sentence.
+
+use std::fmt::Write;
+
+use super::RenderOptions;
+use crate::http1::framing::BodyLength;
+use crate::http1::states::State;
+use crate::terminal::escape;
+use crate::trace::probe::{CloseReason, Event, Handler, IoOutcome, ParseStatus, Phase, RouteSearch, TimerChange};
+use crate::trace::record::Record;
+use crate::trace::schema::state_name;
+
+/// The word for an event, at most ten columns with the arrow of its direction, and its colour.
+pub(super) fn step(event: Event<'_>) -> (&'static str, Option<u8>) {
+    match event {
+        Event::PollWake { .. } => ("wake", None),
+        Event::ConnOpen { .. } => ("accept", Some(35)),
+        Event::ConnReady { .. } => ("ready", None),
+        Event::ConnRecv { outcome: IoOutcome::Eof, .. } => ("→ FIN", Some(35)),
+        Event::ConnRecv { .. } => ("→ recv", Some(36)),
+        Event::ConnSend { .. } => ("← send", Some(32)),
+        Event::ConnInterest { .. } => ("interest", None),
+        Event::ConnState(_) | Event::States { .. } => ("state", Some(34)),
+        Event::ConnTimer { .. } => ("timer", Some(33)),
+        Event::ConnHalfClose => ("← FIN", Some(35)),
+        Event::ConnClose { .. } | Event::Closed { .. } => ("close", Some(35)),
+        Event::ParseAttempt { .. } | Event::Parsed { .. } => ("parse", None),
+        Event::ParseHead { .. } => ("request", Some(1)),
+        Event::BodyFraming { .. } | Event::BodyData { .. } | Event::BodyChunk { .. } => ("body", None),
+        Event::BodyEnd { .. } | Event::BodyComplete { .. } => ("body", None),
+        Event::ReqTolerated(_) => ("tolerated", Some(33)),
+        Event::ReqError { .. } | Event::Rejected { .. } => ("refused", Some(31)),
+        Event::ReqContinue { .. } => ("← continue", None),
+        Event::RouteCandidate { .. } | Event::RouteMatch { .. } | Event::RouteMiss { .. } => ("route", None),
+        Event::HookRun { .. } | Event::HookRan { .. } => ("hook", None),
+        Event::HandlerStart { .. } | Event::HandlerEnd { .. } | Event::HandlerRan { .. } => ("handler", None),
+        Event::RespHead { .. } | Event::RespDone { .. } => ("← response", Some(1)),
+        Event::ResponseComplete { .. } | Event::KeepAlive { .. } => ("keep-alive", Some(35)),
+        Event::Pipeline { .. } => ("pipeline", None),
+        Event::Backpressure { .. } => ("paused", Some(33)),
+        Event::LimitHit { .. } | Event::RateLimited { .. } => ("limit", Some(31)),
+    }
+}
+
+/// The sentence of an event.
+pub(super) fn describe(line: &Record<'_>, look: RenderOptions) -> Option<String> {
+    let event = line.event;
+    transfer(line)
+        .or_else(|| connection(event))
+        .or_else(|| close(event))
+        .or_else(|| message(line))
+        .or_else(|| routing(event, look))
+        .or_else(|| application_event(event))
+}
+
+/// What a read or a write came to; its bytes follow in lines of their own.
+fn transfer(line: &Record<'_>) -> Option<String> {
+    let (call, outcome, want, data) = match line.event {
+        Event::ConnRecv { outcome, data } => ("recv()", outcome, None, data),
+        Event::ConnSend { want, outcome, data } => ("send()", outcome, Some(want), data),
+        _ => return None,
+    };
+    let (from, to) = (line.position.offset, line.position.offset + data.len() as u64);
+    Some(match (outcome, want) {
+        (IoOutcome::Bytes(n), Some(want)) if n < want => format!("{call} = {n} of {want} bytes  (stream {from}..{to})"),
+        (IoOutcome::Bytes(n), _) => format!("{call} = {n} bytes  (stream {from}..{to})"),
+        (IoOutcome::WouldBlock, Some(want)) => {
+            format!("{call} of {want} bytes = WouldBlock: the kernel's buffer is full")
+        }
+        (IoOutcome::WouldBlock, None) => format!("{call} = WouldBlock: nothing more has arrived"),
+        (IoOutcome::Eof, _) => format!("{call} = 0: the client closed its side"),
+        (IoOutcome::Failed(kind), _) => format!("{call} failed: {kind}"),
+    })
+}
+
+/// What happens to a connection.
+fn connection(event: Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::PollWake { events, waited_ns } => {
+            format!("epoll_wait() = {events} event{}, after {}", plural(events), duration(waited_ns))
+        }
+        Event::ConnOpen { fd, peer, queue, .. } => {
+            let from = peer.map_or(String::new(), |peer| format!(", from {peer}"));
+            let more = queue.filter(|more| *more > 0).map(|more| format!("; {more} more wait in the kernel"));
+            format!("accept4() = fd {fd}{from}{}", more.unwrap_or_default())
+        }
+        Event::ConnReady { readable, writable, read_closed, error } => {
+            let closed = (read_closed, "the client's FIN is here");
+            listed(&[(readable, "readable"), (writable, "writable"), closed, (error, "an error is here")], ", ")
+        }
+        Event::ConnInterest { readable, writable } => {
+            let wanted = listed(&[(readable, "readable"), (writable, "writable")], " or ");
+            format!("epoll_ctl(): wake me when {wanted}")
+        }
+        Event::ConnState(step) => {
+            let machine = if matches!(step.from, State::Recv(_)) { "client" } else { "server" };
+            let name = |state| state_name(state).split_once('.').map_or("", |(_, name)| name);
+            format!("{machine}: {} → {}: {}", name(step.from), name(step.to), step.why)
+        }
+        Event::ConnTimer { timer, change: due } => match due {
+            TimerChange::Set(set_ms) => {
+                format!("{} timeout in {}", timer.name(), duration(set_ms.saturating_mul(1_000_000)))
+            }
+            TimerChange::Off => "no timeout: the application takes the time it takes".to_owned(),
+            TimerChange::Expired => format!("{} timeout: time is up", timer.name()),
+        },
+        Event::Backpressure { pending } => {
+            format!("{pending} bytes wait for the client; nothing is read until they have left")
+        }
+        _ => return None,
+    })
+}
+
+/// How a connection, or the server's side of it, ends.
+fn close(event: Event<'_>) -> Option<String> {
+    let Event::ConnClose { how: ending, reset, why, unread, received, sent, requests, .. } = event else {
+        let half = "shutdown(): the server closed its side, and reads on (RFC 9112 §9.6)";
+        return matches!(event, Event::ConnHalfClose).then(|| half.to_owned());
+    };
+    let how = match ending {
+        CloseReason::Fin | CloseReason::Lingered if reset => format!("RST, since {unread} bytes were not read: "),
+        CloseReason::Fin => String::new(),
+        CloseReason::Lingered => "in stages: ".to_owned(),
+        CloseReason::Reset => "RST: ".to_owned(),
+        CloseReason::Switched => "switched: ".to_owned(),
+        CloseReason::IoError | CloseReason::WorkerDied => "broken: ".to_owned(),
+    };
+    Some(format!("{how}{why}; {requests} request{}, {received} in / {sent} out", plural(requests as usize)))
+}
+
+/// What the bytes of a message mean.
+fn message(line: &Record<'_>) -> Option<String> {
+    Some(match line.event {
+        Event::ParseAttempt { have, status: found, calls, .. } => {
+            let found = match found {
+                ParseStatus::Partial => "partial, need more",
+                ParseStatus::Complete => "head complete",
+                ParseStatus::Error => "refused",
+            };
+            format!("{found} (attempt {calls}, {have} bytes)")
+        }
+        Event::ParseHead { head, bytes } => {
+            let mut text = String::new();
+            escape::data(&mut text, head.method.as_str().as_bytes());
+            text.push(' ');
+            escape::data(&mut text, head.target.whole.of(bytes));
+            let (count, number) = (head.fields().len(), line.position.request);
+            let which = if number > 1 { format!("  (request {number})") } else { String::new() };
+            text + &format!(" {}, {count} field{}{which}", head.version, plural(count))
+        }
+        Event::BodyFraming { body } => match body {
+            BodyLength::Absent => "none is announced (RFC 9112 §6.3)".to_owned(),
+            BodyLength::Length(length) => format!("{length} bytes are announced (RFC 9112 §6.3)"),
+            BodyLength::Chunked => "in chunks (RFC 9112 §6.3)".to_owned(),
+        },
+        Event::BodyData { start, end } => format!("stream {start}..{end}"),
+        Event::BodyChunk { start, end, size, .. } => {
+            format!("chunk of {size:#x} = {size} bytes  (stream {start}..{end})")
+        }
+        Event::BodyEnd { length, .. } => format!("complete, {length} byte{}", plural(length)),
+        Event::ReqTolerated(reason) => format!("{} ({})", reason.why, reason.rfc),
+        Event::ReqError { reject, byte, .. } => {
+            let (row, offset) = (reject.fault.info(), line.position.offset);
+            let found = byte.map_or(String::new(), |byte| format!(", {byte:#04x}"));
+            format!("{} (byte {offset}{found}, {}): {}", row.message, row.rfc, row.status)
+        }
+        Event::ReqContinue { sent: true } => "100: the client waits for it (RFC 9110 §10.1.1)".to_owned(),
+        Event::ReqContinue { sent: false } => "no 100: no handler reads the body (RFC 9110 §10.1.1)".to_owned(),
+        _ => return None,
+    })
+}
+
+/// How a request finds its route.
+fn routing(event: Event<'_>, look: RenderOptions) -> Option<String> {
+    let mut text = String::new();
+    match event {
+        Event::RouteCandidate { method, pattern, matched: true, .. } => {
+            escape::text(&mut text, &format!("not {method} {pattern}: it fits, but another one comes first"));
+        }
+        Event::RouteCandidate { method, pattern, reason, .. } => {
+            escape::text(&mut text, &format!("not {method} {pattern}: {reason}"));
+        }
+        Event::RouteMatch { pattern, location: place, params, search, .. } => {
+            escape::text(&mut text, pattern);
+            for (name, value) in params {
+                escape::text(&mut text, &format!("  {name}={value}"));
+            }
+            let RouteSearch { tried, ns, .. } = search;
+            // Writing into memory cannot fail.
+            _ = write!(text, " (1 of {tried} routes, {})  {}:{}", duration(ns), place.file(), place.line());
+            if !look.brief {
+                push_unlisted(&mut text, search);
+            }
+        }
+        Event::RouteMiss { allow: "", search } => {
+            _ = write!(text, "none of {} routes has this path", search.tried);
+            push_unlisted(&mut text, search);
+        }
+        Event::RouteMiss { allow, .. } => _ = write!(text, "none for this method; the path has {allow}"),
+        _ => return None,
+    }
+    Some(text)
+}
+
+/// The routes that are not listed one by one.
+fn push_unlisted(text: &mut String, search: RouteSearch) {
+    match search.other_first_segment {
+        0 => {}
+        1 => text.push_str("; 1 has another first segment"),
+        others => _ = write!(text, "; {others} have another first segment"),
+    }
+}
+
+/// What the application and the response are at.
+fn application_event(event: Event<'_>) -> Option<String> {
+    Some(match event {
+        Event::LimitHit { which, value } => format!("{which}: the limit is {value}"),
+        Event::RateLimited { which, value, retry_after } => {
+            let mut text = String::new();
+            escape::text(&mut text, which);
+            text + &format!(": all {value} are used up, again in {retry_after} s (RFC 6585 §4)")
+        }
+        Event::HookRun { phase, name, location: place, short_circuited: stopped, ns, .. } => {
+            let kind = if phase == Phase::Guard { "" } else { " hook" };
+            let end = if stopped { ": answered itself" } else { "" };
+            let (file, line) = (place.file(), place.line());
+            format!("{}{kind}  {}  {}{end}  {file}:{line}", phase.name(), short_name(name), duration(ns))
+        }
+        Event::HandlerStart { handler: Handler { name, location: place }, blocking } => {
+            let pool = if blocking { " on the pool" } else { "" };
+            format!("{} starts{pool}  {}:{}", short_name(name), place.file(), place.line())
+        }
+        Event::HandlerEnd { handler, panicked, ns } => {
+            let name = handler.map_or_else(|| "the handler".to_owned(), |handler| short_name(handler.name));
+            format!("{name} {} after {}", if panicked { "panicked" } else { "returned" }, duration(ns))
+        }
+        Event::RespHead { status, head, body: Some(body), .. } => {
+            format!("{status}, {} + {body} bytes", head.len())
+        }
+        Event::RespHead { status, head, body: None, .. } => format!("{status}, {} bytes + a stream", head.len()),
+        Event::RespDone { bytes, ns, first_ns, last_ns } => {
+            let whole = match last_ns.saturating_sub(first_ns) {
+                0 => String::new(),
+                apart => format!(", the last {} after the first", duration(apart)),
+            };
+            format!("the kernel has all {bytes} bytes{whole}, {} after the head was made", duration(ns))
+        }
+        Event::KeepAlive { keep, reason, .. } => {
+            format!("{}: {} ({})", if keep { "keep" } else { "close" }, reason.why, reason.rfc)
+        }
+        Event::Pipeline { left } => format!("{left} bytes of what follows are here already (RFC 9112 §9.3.2)"),
+        _ => return None,
+    })
+}
+
+/// The words that apply, as a list.
+fn listed(words: &[(bool, &str)], separator: &str) -> String {
+    words.iter().filter(|(applies, _)| *applies).map(|(_, word)| *word).collect::<Vec<_>>().join(separator)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// A function as its program's author knows it: its name, with the type or module that it stands in.
+fn short_name(name: &str) -> String {
+    let path = name.trim_end_matches("::{{closure}}");
+    let mut ends = path.rsplit("::").map(|part| part.trim_end_matches('>'));
+    let (last, before) = (ends.next().unwrap_or(path), ends.next());
+    let closure = if path.len() < name.len() { "a closure in " } else { "" };
+    before.map_or_else(|| format!("{closure}{last}"), |before| format!("{closure}{before}::{last}"))
+}
+
+/// A time in the unit that keeps it short.
+pub(super) fn duration(ns: u64) -> String {
+    match ns {
+        0..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => format!("{:.1} µs", ns as f64 / 1e3),
+        1_000_000..100_000_000 => format!("{:.1} ms", ns as f64 / 1e6),
+        100_000_000..10_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
+        _ => format!("{:.1} s", ns as f64 / 1e9),
+    }
+}

@@ -1,0 +1,412 @@
+//! The listener that writes: keeps each connection's account, renders what it says, and hands it on without ever waiting.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
+use std::ops::Range;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::config::{EventFilter, Format, Trace};
+use super::conversation::{Conversation, Position};
+use super::json;
+use super::output_queue::{Batch, Dropped, OutputQueue};
+use super::probe::{Event, Probe, nanoseconds};
+use super::record::Record;
+use super::redact::Redactor;
+use super::server_start::ServerStart;
+use super::summary::{self, TransferRun};
+use super::terminal::{self, RenderOptions};
+
+/// A batch this large is passed on before the worker rests.
+const BATCH: usize = 64 * 1024;
+
+/// Bytes of lines that a worker writes in a second at most, and at once after it was quiet. A busy server could tell of 400 MB a
+/// second, which no one reads and which costs it nearly all of its speed: then whole turns of its loop go untold, and are counted.
+const RATE: i64 = 16 * 1024 * 1024;
+const BURST: i64 = 8 * 1024 * 1024;
+
+/// All traces of one server, with a thread for each that writes.
+pub(crate) struct Tracing {
+    outputs: Vec<Arc<Output>>,
+    began: Instant,
+}
+
+/// One trace that runs.
+struct Output {
+    format: Format,
+    filter: EventFilter,
+    options: RenderOptions,
+    queue: OutputQueue,
+}
+
+/// One worker's listener.
+pub(crate) struct Tracer {
+    connections: HashMap<u64, TracedConnection, BuildHasherDefault<IdHasher>>,
+    writer: Writer,
+    began: Instant,
+}
+
+struct TracedConnection {
+    conversation: Conversation,
+    incoming: Redactor,
+    outgoing: Redactor,
+}
+
+/// What lines are written with.
+struct Writer {
+    worker: u32,
+    sequence: u64,
+    time: u64,
+    secrets: Vec<Range<usize>>,
+    /// Who told the event at hand.
+    caller: &'static Location<'static>,
+    /// What may still be written, and when that was counted. A turn is told to its end: then it is less than nothing.
+    budget: i64,
+    refilled_at: u64,
+    /// This turn goes untold.
+    skipping: bool,
+    skipped: u64,
+    outputs: Vec<OutputBuffer>,
+}
+
+/// What one worker has written for one output.
+struct OutputBuffer {
+    output: Arc<Output>,
+    /// What is to be passed on; none: its reader has gone.
+    batch: Option<Batch>,
+    /// The connection of the last line, and its time.
+    last: (u64, u64),
+    transfers: TransferRun,
+}
+
+impl Tracing {
+    /// Starts the threads that write, and tells how the server starts.
+    ///
+    /// # Errors
+    /// When the system has no thread for us.
+    pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
+        let mut outputs = Vec::new();
+        for Trace { format: form, writer: to, filter: choice, options: look } in traces {
+            let output =
+                Arc::new(Output { format: form, filter: choice, options: look, queue: OutputQueue::default() });
+            let mut text = Vec::new();
+            match form {
+                Format::Json => start.json(&mut text),
+                Format::Terminal => start.terminal(&mut text, look),
+            }
+            output.queue.push(&mut Batch { text, events: 1 });
+            let writer = output.clone();
+            std::thread::Builder::new()
+                .name("wirelight-trace".to_owned())
+                .spawn(move || writer.queue.drain(to, |lost| writer.drop_notice(lost)))?;
+            outputs.push(output);
+        }
+        Ok(Tracing { outputs, began: Instant::now() })
+    }
+
+    /// The listener for one worker.
+    pub(crate) fn tracer(&self, worker: u32) -> Tracer {
+        let page = |output: &Arc<Output>| OutputBuffer {
+            output: output.clone(),
+            batch: Some(Batch::default()),
+            last: (0, 0),
+            transfers: TransferRun::default(),
+        };
+        let pages = self.outputs.iter().map(page).collect();
+        let pen = Writer {
+            worker,
+            sequence: 0,
+            time: 0,
+            secrets: Vec::new(),
+            caller: Location::caller(),
+            budget: BURST,
+            refilled_at: 0,
+            skipping: false,
+            skipped: 0,
+            outputs: pages,
+        };
+        Tracer { connections: HashMap::default(), writer: pen, began: self.began }
+    }
+
+    /// The server has ended: lets the threads write what is left, as long as each batch takes less than `patience`.
+    pub(crate) fn finish(self, patience: Duration) {
+        self.outputs.iter().for_each(|output| output.queue.finish(patience));
+    }
+}
+
+impl Output {
+    fn wants(&self, event: &Event<'_>) -> bool {
+        // To a person a list of all routes would say that the router goes through it.
+        let far = matches!(event, Event::RouteCandidate { near: false, .. });
+        let topics = match &self.filter {
+            _ if far && self.format == Format::Terminal => return false,
+            EventFilter::All => return true,
+            EventFilter::Summary => return summary::includes(event),
+            EventFilter::Topics(topics) => topics,
+        };
+        let name = event.name();
+        let topic = name.split_once('.').map_or(name, |(topic, _)| topic);
+        topics.iter().any(|wanted| wanted == name || wanted == topic)
+    }
+
+    fn drop_notice(&self, lost: Dropped) -> Vec<u8> {
+        let Dropped { events, bytes } = lost;
+        if self.format == Format::Json {
+            return format!("{{\"e\":\"probe.drop\",\"events\":{events},\"bytes\":{bytes}}}\n").into_bytes();
+        }
+        let mut text = Vec::new();
+        let sentence = format!("{events} events were lost: there is more than can be read");
+        terminal::note(&mut text, &sentence, self.options);
+        text
+    }
+}
+
+impl Probe for Tracer {
+    const ENABLED: bool = true;
+
+    fn is_recording(&self) -> bool {
+        !self.writer.skipping
+    }
+
+    fn event(&mut self, connection: u64, event: Event<'_>) {
+        if self.writer.skipping {
+            return self.skip(connection, event);
+        }
+        (self.writer.time, self.writer.caller) = (self.now(), Location::caller());
+        if connection == 0 {
+            return self.writer.write((0, 0), Position::default(), event);
+        }
+        let Tracer { connections, writer: pen, .. } = self;
+        let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
+        pen.secrets.clear();
+        match event {
+            Event::ConnRecv { data, .. } => incoming.find(data, &mut pen.secrets),
+            Event::ConnSend { data, .. } => outgoing.find(data, &mut pen.secrets),
+            _ => {}
+        }
+        let clock = (connection, account.age(pen.time));
+        account.record(pen.time, event, &mut |place, event| pen.write(clock, place, event));
+        if let Event::Closed { .. } = event {
+            connections.remove(&connection);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.writer.time = self.now();
+        self.writer.end_tick();
+        self.writer.outputs.iter_mut().for_each(flush);
+    }
+}
+
+impl Tracer {
+    fn now(&self) -> u64 {
+        nanoseconds(self.began.elapsed())
+    }
+
+    /// Tells nobody, but keeps the books: what is told later has to be true.
+    fn skip(&mut self, connection: u64, event: Event<'_>) {
+        let Tracer { connections, writer: pen, .. } = self;
+        pen.sequence += 1;
+        pen.skipped += 1;
+        if connection == 0 {
+            return;
+        }
+        let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
+        match event {
+            Event::ConnRecv { data, .. } => incoming.skip(data),
+            Event::ConnSend { data, .. } => outgoing.skip(data),
+            _ => {}
+        }
+        account.skip(pen.time, event);
+        if let Event::Closed { .. } = event {
+            connections.remove(&connection);
+        }
+    }
+}
+
+impl Writer {
+    /// A turn of the loop has ended: is the next one told?
+    fn end_tick(&mut self) {
+        let micros = self.time.saturating_sub(self.refilled_at) / 1000;
+        self.refilled_at += micros * 1000;
+        let more = i64::try_from(micros).unwrap_or(i64::MAX).saturating_mul(RATE) / 1_000_000;
+        self.budget = self.budget.saturating_add(more).min(BURST);
+        self.skipping = self.budget <= 0;
+        if !self.skipping {
+            self.report_dropped();
+        }
+    }
+
+    /// Says how much went untold.
+    fn report_dropped(&mut self) {
+        let lost = Dropped { events: std::mem::take(&mut self.skipped), bytes: 0 };
+        if lost.events > 0 {
+            for OutputBuffer { output, batch, .. } in &mut self.outputs {
+                for batch in batch.iter_mut() {
+                    batch.text.extend(output.drop_notice(lost));
+                    batch.events += lost.events; // should it be dropped itself, they are still lost
+                }
+            }
+        }
+    }
+
+    /// Writes an event of a connection, of which the number and the age are given.
+    fn write(&mut self, (connection, age): (u64, u64), place: Position, event: Event<'_>) {
+        self.sequence += 1;
+        let Writer { worker, sequence, time, caller: code, .. } = *self;
+        let line = Record {
+            sequence,
+            time,
+            age,
+            worker,
+            connection,
+            position: place,
+            event,
+            caller: code,
+            secrets: &self.secrets,
+        };
+        for page in &mut self.outputs {
+            let OutputBuffer { output, batch: Some(batch), last, transfers: row } = page else { continue };
+            if !output.wants(&event) {
+                continue;
+            }
+            let before = batch.text.len();
+            let (about, then) = std::mem::replace(last, (connection, time));
+            let pause = if about == connection && connection > 0 { time.saturating_sub(then) } else { 0 };
+            let (hidden, note) = match output.filter {
+                EventFilter::Summary => row.push(connection, pause, &event),
+                _ => (false, None),
+            };
+            note.iter().for_each(|note| terminal::note(&mut batch.text, note, output.options));
+            match output.format {
+                _ if hidden => {}
+                Format::Json => json::write(&mut batch.text, &line, output.options),
+                Format::Terminal => terminal::write(&mut batch.text, &line, pause, output.options),
+            }
+            batch.events += 1;
+            self.budget -= (batch.text.len() - before) as i64;
+            if batch.text.len() >= BATCH {
+                flush(page);
+            }
+        }
+    }
+}
+
+/// The connection of this number, known from its first event on.
+fn entry(
+    connections: &mut HashMap<u64, TracedConnection, BuildHasherDefault<IdHasher>>,
+    number: u64,
+    now: u64,
+) -> &mut TracedConnection {
+    connections.entry(number).or_insert_with(|| TracedConnection {
+        conversation: Conversation::new(now),
+        incoming: Redactor::default(),
+        outgoing: Redactor::default(),
+    })
+}
+
+/// Numbers that are counted, and that nobody can choose: spreading them is enough, and each event looks one up.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn flush(OutputBuffer { output, batch, .. }: &mut OutputBuffer) {
+    if let Some(full) = batch
+        && !full.text.is_empty()
+        && !output.queue.push(full)
+    {
+        *batch = None;
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        for OutputBuffer { output, batch, transfers: row, .. } in &mut self.writer.outputs {
+            if let (Some(batch), Some(note)) = (batch, row.end()) {
+                terminal::note(&mut batch.text, &note, output.options);
+            }
+        }
+        self.writer.report_dropped();
+        self.writer.outputs.iter_mut().for_each(flush);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http1::limits::Limits;
+    use crate::trace::probe::IoOutcome;
+
+    /// What of five reads is told, when those at `silent` fall into turns that are not.
+    fn told(silent: &[usize]) -> Vec<Value> {
+        let (mut page, writer) = io::pipe().unwrap();
+        let limits = Limits::default();
+        let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let tracing = Tracing::start(vec![Trace::json().to(writer)], &start).unwrap();
+        let mut tracer = tracing.tracer(0);
+        let reads = ["GET / HTTP/1.1\r\nHost: a\r\nCookie: to", "p secret\r\n folded", "\r\nA: b", "\r\n\r\n", "GET"];
+        for (number, data) in reads.iter().enumerate() {
+            tracer.writer.budget = if silent.contains(&number) { i64::MIN } else { BURST };
+            tracer.flush();
+            let outcome = IoOutcome::Bytes(data.len());
+            tracer.event(1, Event::ConnRecv { outcome, data: data.as_bytes() });
+        }
+        drop(tracer);
+        tracing.finish(Duration::from_secs(60));
+        let mut text = String::new();
+        page.read_to_string(&mut text).unwrap();
+        text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A confession that is dropped with its batch takes what it confesses along.
+    #[test]
+    fn what_a_lost_confession_told_is_lost_with_it() {
+        let limits = Limits::default();
+        let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let tracing = Tracing::start(vec![Trace::json().to(io::sink())], &start).unwrap();
+        let mut tracer = tracing.tracer(0);
+        tracer.writer.skipped = 7;
+        tracer.writer.report_dropped();
+        assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().events, 7);
+    }
+
+    #[test]
+    fn what_is_told_behind_a_silence_is_true_and_the_gap_is_counted() {
+        let whole = told(&[]);
+        assert_eq!(whole.len(), 5);
+        for silent in [&[0, 1][..], &[1], &[2, 3], &[0, 2, 4], &[4]] {
+            let (mut last, mut missing) = (0, 0);
+            for line in told(silent) {
+                if line["e"] == "probe.drop" {
+                    missing += line["events"].as_u64().unwrap();
+                    continue;
+                }
+                let number = line["q"].as_u64().unwrap();
+                let of_whole = &whole[number as usize - 1];
+                assert_eq!((&line["off"], &line["data"]), (&of_whole["off"], &of_whole["data"]), "{silent:?}");
+                assert_eq!(number - last - 1, std::mem::take(&mut missing), "{silent:?}");
+                last = number;
+            }
+            assert_eq!(5 - last, missing, "{silent:?}");
+        }
+    }
+}
