@@ -15,11 +15,12 @@ mod rules {
     pub mod shape;
     pub mod source;
     pub mod structure;
+    pub mod tour;
     pub mod waits;
 }
 
 use rules::source::Source;
-use rules::{api, commits, guard, imports, known, layers, manifest, repository, shape, structure, waits};
+use rules::{api, commits, guard, imports, known, layers, manifest, repository, shape, structure, tour, waits};
 
 /// Fails with all complaints at once.
 fn obeyed(complaints: Vec<String>) {
@@ -51,6 +52,11 @@ fn no_folder_holds_more_than_15_percent_of_the_code() {
 #[test]
 fn the_core_path_has_at_most_2000_lines_of_code() {
     obeyed(structure::core_path(&Source::tree(), &repository::read("docs/architecture.md")));
+}
+
+#[test]
+fn the_tour_quotes_the_source() {
+    obeyed(tour::stale_quotes(&Source::tree()));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use regex_lite::Regex;
 use serde_json::Value;
 
 #[path = "../../tests/support/mod.rs"]
@@ -342,4 +343,33 @@ fn calls(seen: &str) -> Vec<String> {
         }
     }
     calls
+}
+
+/// The trace in the README is what the command prints, but for times, descriptors, ports and the date.
+#[test]
+fn the_readme_shows_a_real_trace() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let server = Running::start(wirelight(&["--trace"]));
+    let mut stream = bounded::connect(&server.address);
+    let head = "GET /hello HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    let (_, trace) = server.stop();
+    let varying =
+        [r"^ *[\d.]+ ms", r"fd \d+", r"127\.0\.0\.1:\d{5}", r"[\d.]+ .?s\)?$", r"[\d.]+ .?s\)", r"Date:.*", r"rs:\d+"];
+    let masked = |text: &str| {
+        let lines =
+            text.lines().skip_while(|line| !line.starts_with("        t")).filter(|line| !line.starts_with("+ "));
+        let lines = lines.filter(|line| line.starts_with(' ') || line.contains(" #1 ")).map(|line| {
+            varying
+                .iter()
+                .fold(line.to_owned(), |line, pattern| Regex::new(pattern).unwrap().replace(&line, "…").into_owned())
+        });
+        lines.take(22).collect::<Vec<_>>()
+    };
+    assert!(masked(shown).len() > 15, "{shown}");
+    assert_eq!(masked(&trace), masked(shown), "{trace}");
 }
