@@ -73,11 +73,11 @@ enum Body {
     Empty,
     Static(&'static [u8]),
     Scratch,
+    /// What only a GET sends; of this length, if the handler of the HEAD says so.
+    HeadOnly(Option<u64>),
     Owned(Vec<u8>),
     /// Made while it is sent; of this length, if that is known.
     Source(GuardedSource, Option<u64>),
-    /// What only a GET sends; of this length, if the handler of the HEAD says so.
-    HeadOnly(Option<u64>),
 }
 
 /// Scratch space above this is given back after the answer that needed it.
@@ -109,7 +109,7 @@ impl Response {
     #[inline]
     pub fn set_status(&mut self, status: StatusCode) {
         if self.status().is_informational() && self.is_final() {
-            self.body = Body::Empty;
+            self.set_body(Body::Empty);
         }
         self.status = Some(status);
     }
@@ -119,7 +119,7 @@ impl Response {
         self.default_content_type(TEXT);
         self.scratch.clear();
         self.scratch.extend_from_slice(text.as_ref().as_bytes());
-        self.body = Body::Scratch;
+        self.set_body(Body::Scratch);
     }
 
     /// Sets an HTML body.
@@ -132,7 +132,7 @@ impl Response {
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
         self.default_content_type(JSON);
         self.scratch.clear();
-        self.body = Body::Scratch;
+        self.set_body(Body::Scratch);
         if let Err(error) = serde_json::to_writer(&mut self.scratch, value) {
             self.fail(Error::internal(error));
         }
@@ -141,7 +141,7 @@ impl Response {
     /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type was set.
     pub fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
         self.default_content_type(BYTES);
-        self.body = Body::Owned(bytes.into());
+        self.set_body(Body::Owned(bytes.into()));
     }
 
     /// Closes the connection behind this answer.
@@ -190,7 +190,7 @@ impl Response {
 
     pub(crate) fn set_source(&mut self, source: impl BodySource + 'static, length: Option<u64>) {
         self.default_content_type(BYTES);
-        self.body = Body::Source(GuardedSource::new(source), length);
+        self.set_body(Body::Source(GuardedSource::new(source), length));
     }
 
     #[inline(always)]
@@ -249,13 +249,13 @@ impl Response {
     #[inline]
     pub(crate) fn static_text(&mut self, text: &'static str) {
         self.default_content_type(TEXT);
-        self.body = Body::Static(text.as_bytes());
+        self.set_body(Body::Static(text.as_bytes()));
     }
 
     /// Bytes that live as long as the program.
     pub(crate) fn static_bytes(&mut self, bytes: &'static [u8]) {
         self.default_content_type(BYTES);
-        self.body = Body::Static(bytes);
+        self.set_body(Body::Static(bytes));
     }
 
     /// Leaves this part of a body that is here.
@@ -286,7 +286,7 @@ impl Response {
     }
 
     pub(crate) fn clear_body(&mut self) {
-        self.body = Body::Empty;
+        self.set_body(Body::Empty);
         self.media_type = "";
     }
 
@@ -309,17 +309,25 @@ impl Response {
         self.close = false;
         self.declared_length = None;
         self.conditional = false;
-        let owns = !matches!(self.body, Body::Empty | Body::Static(_) | Body::Scratch);
-        if owns || self.error.is_some() || self.on_sent.is_some() || self.scratch.capacity() > SCRATCH_KEPT {
+        self.set_body(Body::Empty);
+        if self.error.is_some() || self.on_sent.is_some() || self.scratch.capacity() > SCRATCH_KEPT {
             self.drop_parts();
         }
-        // Owns nothing by now, and so has nothing to drop.
-        std::mem::forget(std::mem::replace(&mut self.body, Body::Empty));
+    }
+
+    /// Replaces the body. To drop any body is a call, and most own nothing: an exchange does without two of them.
+    #[inline]
+    fn set_body(&mut self, body: Body) {
+        let replaced = std::mem::replace(&mut self.body, body);
+        match replaced {
+            Body::Empty | Body::Static(_) | Body::Scratch | Body::HeadOnly(_) => std::mem::forget(replaced),
+            Body::Owned(_) | Body::Source(..) => drop(replaced),
+        }
     }
 
     #[cold]
     fn drop_parts(&mut self) {
-        (self.body, self.error, self.on_sent) = (Body::Empty, None, None);
+        (self.error, self.on_sent) = (None, None);
         if self.scratch.capacity() > SCRATCH_KEPT {
             self.scratch = Vec::new();
         }
