@@ -189,7 +189,7 @@ impl Head {
             *field = locate(input, header);
             check_line_end(input, field.value.end as usize)?;
             match (header.name.len(), header.name.as_bytes().first().map_or(0, |byte| byte | 0x20)) {
-                (4, b'h') if is(header.name, b"host") => {
+                (4, b'h') if is(header.name, "Host") => {
                     self.info.host(field, header.value, &mut self.last_valid_host)?
                 }
                 // Length and first letter sort out nearly all the fields that do not steer the protocol.
@@ -237,9 +237,9 @@ impl HeadInfo {
         header: &httparse::Header<'_>,
         version: Version,
     ) -> Result<(), ProtocolError> {
-        if is(header.name, b"connection") {
+        if is(header.name, "Connection") {
             self.connection(header.value);
-        } else if is(header.name, b"expect") && version == Version::Http11 {
+        } else if is(header.name, "Expect") && version == Version::Http11 {
             // In HTTP/1.0 it must be ignored (RFC 9110 §10.1.1).
             for expectation in list(header.value) {
                 self.expect_continue = true;
@@ -247,9 +247,9 @@ impl HeadInfo {
                     self.unknown_expectation = Some(field.value.start);
                 }
             }
-        } else if is(header.name, b"transfer-encoding") {
+        } else if is(header.name, "Transfer-Encoding") {
             self.transfer_encodings = self.transfer_encodings.saturating_add(1);
-        } else if is(header.name, b"content-length") && self.content_length.replace(field.value).is_some() {
+        } else if is(header.name, "Content-Length") && self.content_length.replace(field.value).is_some() {
             return Err(Fault::LengthRepeated.at(field.name.start as usize));
         }
         Ok(())
@@ -308,12 +308,10 @@ fn check_padded_line_end(input: &[u8], mut end: usize) -> Result<(), ProtocolErr
     if input.get(end) == Some(&b'\r') { Ok(()) } else { Err(Fault::BareLf.at(end)) }
 }
 
-/// Whether a field name, which is a token, is this lower-case one. Setting bit 5 makes letters lower-case, and maps no other
-/// token character to one of these names' characters.
+/// Returns whether a field has this name, in any case (RFC 9110 §5.1). Most clients write the usual spelling: one comparison.
 #[inline]
-fn is<const N: usize>(name: &str, lower: &[u8; N]) -> bool {
-    name.len() == N
-        && name.bytes().zip(lower).fold(0, |difference, (byte, lower)| difference | ((byte | 0x20) ^ lower)) == 0
+fn is(name: &str, usual: &str) -> bool {
+    name == usual || name.eq_ignore_ascii_case(usual)
 }
 
 /// RFC 9112 §2.2: a server ignores at least one empty line before the request line (an old client's extra CRLF behind a body).

@@ -36,11 +36,11 @@ fn parse_with_query(input: &[u8], method: Method, start: usize, target: &mut Tar
 /// The methods whose targets are paths; gives where the target begins.
 #[inline]
 fn known_method(input: &[u8], method: &mut Method) -> Option<usize> {
+    if input.starts_with(b"GET /") {
+        *method = Method::GET;
+        return Some(4);
+    }
     let (name, start) = match input {
-        [b'G', b'E', b'T', b' ', b'/', ..] => {
-            *method = Method::GET;
-            return Some(4);
-        }
         [b'P', b'O', b'S', b'T', b' ', b'/', ..] => (Method::POST, 5),
         [b'P', b'U', b'T', b' ', b'/', ..] => (Method::PUT, 4),
         [b'H', b'E', b'A', b'D', b' ', b'/', ..] => (Method::HEAD, 5),
