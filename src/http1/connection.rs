@@ -57,7 +57,8 @@ pub(crate) struct Connection {
     /// The peer announced that this request is its last.
     peer_will_close: bool,
     version: Version,
-    head_only: bool,
+    /// Whether the response carries content: not to HEAD (RFC 9110 §9.3.2), and not with a status that forbids it (§6.4.1).
+    sends_body: bool,
     framing: Framing,
     /// How many bytes of an unfinished head were parsed when it was last worth a look.
     parsed_len: usize,
@@ -77,7 +78,7 @@ impl Connection {
             head_invalid: false,
             peer_will_close: false,
             version: Version::Http11,
-            head_only: false,
+            sends_body: true,
             framing: Framing::default(),
             parsed_len: 0,
             scanned_len: 0,
@@ -160,6 +161,15 @@ impl Connection {
         }
     }
 
+    /// Returns the decoded body of the whole request in `input`.
+    #[inline]
+    pub(crate) fn body_in<'i>(&self, input: &'i [u8]) -> &'i [u8] {
+        match self.framing.length() {
+            BodyLength::Absent => &[],
+            BodyLength::Length(_) | BodyLength::Chunked => input.get(self.body()).unwrap_or_default(),
+        }
+    }
+
     /// Returns the response's framing fields: how long it says it is, and whether the connection stays (RFC 9112 §6, §9.3).
     /// `last`: the server wants this to be the last response.
     #[inline]
@@ -170,12 +180,12 @@ impl Connection {
         last: bool,
     ) -> (ResponseFraming, Persistence) {
         let length = match content {
-            _ if status.forbids_content() => without_content(status),
+            _ if status.forbids_content() => self.without_content(status),
             Content::Length(length) => ResponseFraming::Known(length),
             Content::Streamed if self.version == Version::Http11 => ResponseFraming::Chunked,
             Content::Streamed => ResponseFraming::UntilClose,
             // RFC 9110 §8.6: a Content-Length that is not the one of GET must not be sent.
-            Content::Undeclared if self.head_only => ResponseFraming::Absent,
+            Content::Undeclared if !self.sends_body => ResponseFraming::Absent,
             Content::Undeclared => ResponseFraming::Known(0),
         };
         // A body that is not read to its end would be taken for the next request: then this answer is the last.
@@ -188,10 +198,18 @@ impl Connection {
         (length, persistence)
     }
 
-    /// Returns whether this response carries content at all (RFC 9110 §9.3.2, §6.4.1).
+    /// RFC 9110 §8.6 forbids a length with 1xx and 204; with 304 it would be that of the content that a 200 had. A 205 has none, and
+    /// says so (§15.3.6).
+    #[cold]
+    fn without_content(&mut self, status: StatusCode) -> ResponseFraming {
+        self.sends_body = false;
+        if status == StatusCode::RESET_CONTENT { ResponseFraming::Known(0) } else { ResponseFraming::Absent }
+    }
+
+    /// Returns whether the response of which [`respond`](Connection::respond) was told carries content.
     #[inline]
-    pub(crate) fn sends_body(&self, status: StatusCode) -> bool {
-        !self.head_only && !status.forbids_content()
+    pub(crate) fn sends_body(&self) -> bool {
+        self.sends_body
     }
 
     /// The answer is in the output, whole. Gives the bytes of input that this request took when another one may follow.
@@ -300,7 +318,7 @@ impl Connection {
         self.framing = Framing::of(head, input)?;
         self.body_start = head.length;
         self.version = head.version;
-        self.head_only = head.method == Method::HEAD;
+        self.sends_body = head.method != Method::HEAD;
         // RFC 9112 §9.3: close wins; 1.1 stays by default, 1.0 only when asked.
         self.keep_alive = !head.info.close && (head.version == Version::Http11 || head.info.keep_alive);
         self.peer_will_close = !self.keep_alive;
@@ -359,13 +377,6 @@ impl Connection {
         debug_assert!(allowed(State::Send(self.send), State::Send(to)), "{:?} to {to:?}", self.send);
         self.send = to;
     }
-}
-
-/// RFC 9110 §8.6 forbids a length with 1xx and 204; with 304 it would be that of the content that a 200 had. A 205 has none, and says
-/// so (§15.3.6).
-#[cold]
-fn without_content(status: StatusCode) -> ResponseFraming {
-    if status == StatusCode::RESET_CONTENT { ResponseFraming::Known(0) } else { ResponseFraming::Absent }
 }
 
 /// More bytes are needed, unless the request line is too long already. `before`: how many were searched for that already.

@@ -157,7 +157,7 @@ impl StatusCode {
     /// Returns whether a response of this status has no content: those of [`forbids_body`](Self::forbids_body), and 205, whose empty
     /// body is framed like any other (RFC 9110 §15.3.6).
     pub(crate) const fn forbids_content(self) -> bool {
-        // Asked three times a response, and most are 200.
+        // Most responses are 200.
         self.0 != 200 && (self.forbids_body() || self.0 == 205)
     }
 }

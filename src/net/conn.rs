@@ -206,7 +206,7 @@ impl<S: Socket> Conn<S> {
         if self.state != ConnState::Open {
             return Some(Action::Yield);
         }
-        if self.http.waiting() == Waiting::Close {
+        if self.http.is_finished() {
             return Some(self.close(context, probe));
         }
         if self.has_buffered_request {
@@ -297,7 +297,7 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Option<usize> {
-        let body = bytes.get(self.http.body()).unwrap_or_default();
+        let body = self.http.body_in(bytes);
         let mut request = Request::new(head, bytes, body, &self.peer, context.app.app_state());
         if (out.began.is_some() || out.decision.is_some())
             && let Some(response) = restore_request(&mut request, out, context)
@@ -355,7 +355,7 @@ impl<S: Socket> Conn<S> {
         if P::ENABLED {
             self.trace_response_head(output, before, length, response, probe);
         }
-        let (content, sends) = (output.len(), self.http.sends_body(status));
+        let (content, sends) = (output.len(), self.http.sends_body());
         if sends {
             output.extend_from_slice(body);
         }

@@ -65,7 +65,7 @@ impl Connection {
             // The version of a refused head is not known: the answer is framed for the one that every client reads. The method
             // stands at its front: who asks with HEAD takes no content, whatever else is wrong (RFC 9110 §9.3.2).
             self.version = Version::Http11;
-            self.head_only = input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ");
+            self.sends_body = !input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ");
             self.set_send(Send::Respond);
         }
     }

@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 
 use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
-use crate::http1::connection::Waiting;
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context};
 use crate::trace::probe::Probe;
@@ -71,7 +70,7 @@ impl<S: Socket> Conn<S> {
             (buffered.stream, buffered.upgrade) = (begun.stream, begun.upgrade);
         }
         let nothing = buffered.start >= buffered.input.len() && !self.socket.has_partial_record();
-        if !buffered.is_in_use() && (nothing || self.http.waiting() == Waiting::Close) {
+        if !buffered.is_in_use() && (nothing || self.http.is_finished()) {
             return;
         }
         if let Some(gap) = self.http.compact() {

@@ -191,7 +191,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) {
         let (status, head) = (response.status(), output.get(waiting..).unwrap_or_default());
-        let body = match self.http.sends_body(status) {
+        let body = match self.http.sends_body() {
             true if response.is_stream() => None,
             true => Some(response.body().len()),
             false => Some(0),

@@ -3,7 +3,6 @@
 use std::io::{self, ErrorKind};
 
 use super::{Action, Conn, ConnState, HIGH_WATER, sent_tracker};
-use crate::http1::connection::Waiting;
 use crate::net::socket::Socket;
 use crate::net::tick::{Buffers, Context, ResponseBuffers};
 use crate::trace::probe::{CloseReason, Event, Probe};
@@ -84,7 +83,7 @@ impl<S: Socket> Conn<S> {
                 self.record_written(written, context);
                 Some(Action::Reregister)
             }
-            Ok(_) if self.http.waiting() == Waiting::Close => Some(self.close(context, probe)),
+            Ok(_) if self.http.is_finished() => Some(self.close(context, probe)),
             Ok(_) => None,
         }
     }
