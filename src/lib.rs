@@ -103,9 +103,9 @@ pub use http1::limits::Limits;
 pub use http1::method::{InvalidMethod, Method};
 pub use http1::status::{InvalidStatusCode, StatusCode};
 pub use http1::version::Version;
-pub use net::deadline::Timeouts;
 #[cfg(feature = "tls")]
-pub use net::tls::Tls;
+pub use net::sockets::tls::Tls;
+pub use net::timeouts::Timeouts;
 pub use request::Request;
 pub use request::body_reader::BodyReader;
 pub use request::client_addr::TrustedProxies;

@@ -16,10 +16,11 @@ use crate::http1::encode::ResponsePrefix;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
 use crate::net::conn::{Action, Conn};
-use crate::net::deadline::{Millis, NEVER, Timeouts, millis};
-use crate::net::mailbox::{Completion, Offload};
-use crate::net::slab::Key;
+use crate::net::millis::{Millis, NEVER, millis};
+use crate::net::threads::mailbox::{Completion, Offload};
 use crate::net::tick::{Buffers, Config, Context, LoopTime};
+use crate::net::timeouts::Timeouts;
+use crate::net::worker::slab::Key;
 use crate::trace::probe::NoProbe;
 use crate::trace::tracer::{Tracer, Tracing};
 

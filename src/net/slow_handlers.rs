@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::deadline::Millis;
 use crate::app::App;
+use crate::net::millis::Millis;
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;

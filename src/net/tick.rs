@@ -2,15 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::conn::SentTracker;
-use super::deadline::{Millis, Timeouts, after, millis};
-use super::mailbox::Offload;
-use super::slab::Key;
-use super::tls::TlsAcceptor;
 use crate::app::App;
 use crate::http1::encode::ResponsePrefix;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
+use crate::net::millis::{Millis, after, millis};
+use crate::net::sent_tracker::SentTracker;
+use crate::net::sockets::tls::TlsAcceptor;
+use crate::net::threads::mailbox::Offload;
+use crate::net::timeouts::Timeouts;
+use crate::net::worker::slab::Key;
 use crate::request::Admitted;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;

@@ -8,9 +8,12 @@
 
 mod completions;
 mod drain;
+mod entry;
 mod eviction;
+pub(crate) mod slab;
 #[cfg(test)]
 mod tests;
+mod timer_wheel;
 mod trace;
 
 use std::collections::VecDeque;
@@ -20,21 +23,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token, Waker};
 
-use super::conn::{Action, Conn};
-use super::deadline::{Millis, TimerWheel};
-use super::entry::Entry;
-use super::listeners::{Accepted, Listener, Listeners};
-use super::mailbox::{BlockingPool, Completion, Mailbox, Offload};
-use super::pool::Pool;
-use super::queue::Queues;
-use super::shutdown::ShutdownControl;
-use super::signals::Signals;
-use super::slab::{Key, Slab};
-use super::slow_handlers::SlowHandlerDetector;
-use super::socket::Stream;
-use super::tick::{Buffers, Config, Context, LoopTime};
 use crate::app::App;
 use crate::http1::encode::ResponsePrefix;
+use crate::net::conn::{Action, Conn};
+use crate::net::millis::Millis;
+use crate::net::slow_handlers::SlowHandlerDetector;
+use crate::net::sockets::listeners::{Accepted, Listener, Listeners};
+use crate::net::sockets::stream::Stream;
+use crate::net::threads::mailbox::{BlockingPool, Completion, Mailbox, Offload};
+use crate::net::threads::pool::Pool;
+use crate::net::threads::shutdown::ShutdownControl;
+use crate::net::threads::signals::Signals;
+use crate::net::tick::{Buffers, Config, Context, LoopTime};
+use crate::net::worker::entry::Entry;
+use crate::net::worker::slab::{Key, Slab};
+use crate::net::worker::timer_wheel::TimerWheel;
 use crate::response::upgraded_connections::UpgradedConnections;
 use crate::trace::probe::{CloseReason, Probe};
 use drain::Drain;
@@ -91,8 +94,6 @@ pub(crate) struct Worker<P> {
     max_connections: usize,
     offload: Offload,
     control: Arc<ShutdownControl>,
-    /// For the probe.
-    queues: Queues,
     /// When to look again for slow bodies, while there is little room for more.
     next_body_check: Option<Millis>,
     probe: P,
@@ -137,7 +138,6 @@ impl<P: Probe> Worker<P> {
             max_connections,
             offload,
             control,
-            queues: Queues::default(),
             next_body_check: None,
             probe,
         })
@@ -319,7 +319,7 @@ impl<P: Probe> Worker<P> {
             Some(peer) => debug!("step 4, accept: connection {} from {peer}", self.opened),
             None => debug!("step 4, accept: connection {} from this machine", self.opened),
         }
-        let socket = match self.config.tls.accept(socket) {
+        let socket = match Stream::new(socket, &self.config.tls) {
             Ok(socket) => socket,
             Err(error) => return error!("connection {} gets no TLS: {error}", self.opened),
         };

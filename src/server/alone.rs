@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::places::Address;
-use crate::net::listeners::Listener;
-use crate::net::shutdown::ShutdownControl;
-use crate::net::signals::Signals;
+use crate::net::sockets::listeners::Listener;
+use crate::net::threads::shutdown::ShutdownControl;
+use crate::net::threads::signals::Signals;
 
 pub(super) fn take(_: &Address) -> Option<(Address, Vec<Listener>)> {
     None

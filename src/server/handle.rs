@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::notify::notify;
-use crate::net::shutdown::{Phase, ShutdownControl};
+use crate::net::threads::shutdown::{Phase, ShutdownControl};
 
 /// Stops a server from another thread.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use mio::net::{TcpListener, UnixListener};
 use socket2::Socket;
 
 use super::places::Address;
-use crate::net::listeners::Listener;
+use crate::net::sockets::listeners::Listener;
 
 /// The descriptors, counted from the first, in the environment of a successor.
 pub(super) const FDS: &str = "WIRELIGHT_FDS";

@@ -9,8 +9,8 @@ use log::Level;
 use mio::net::TcpListener;
 
 use super::inherit;
-use crate::net::listen;
-use crate::net::listeners::Listener;
+use crate::net::sockets::listen;
+use crate::net::sockets::listeners::Listener;
 
 /// What a client connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use socket2::SockRef;
 use super::inherit::{FDS, LENT, READY};
 use super::notify::notify;
 use super::signals::enforce_stop;
-use crate::net::listeners::Listener;
-use crate::net::shutdown::{Phase, ShutdownControl};
-use crate::net::signals::Signals;
+use crate::net::sockets::listeners::Listener;
+use crate::net::threads::shutdown::{Phase, ShutdownControl};
+use crate::net::threads::signals::Signals;
 
 /// How long a new program may take until it serves.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 
 use super::stop;
-use crate::net::shutdown::{Phase, ShutdownControl};
-use crate::net::signals::Signals;
+use crate::net::threads::shutdown::{Phase, ShutdownControl};
+use crate::net::threads::signals::Signals;
 
 /// What workers that are not stuck need to come back, after they were told to do so at once.
 const RETURN: Duration = Duration::from_millis(500);

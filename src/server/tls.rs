@@ -1,7 +1,7 @@
 //! TLS as an option of a server.
 
 use super::Server;
-use crate::net::tls::{Tls, TlsAcceptor};
+use crate::net::sockets::tls::{Tls, TlsAcceptor};
 
 impl Server {
     /// Speaks TLS on all its addresses. A connection holds some 20 KB more; the time for the handshake is that for a first request.

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use crate::net::socket::Socket;
+use crate::net::sockets::socket::Socket;
 
 /// Two buffers, and what became of the connection.
 pub(crate) struct Script {

@@ -122,16 +122,13 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
             json.number("events", events as u64);
             json.number("waited_ns", waited_ns);
         }
-        Event::ConnOpen { fd, token, peer, local, queue } => {
+        Event::ConnOpen { fd, token, peer, local } => {
             json.number("fd", u64::try_from(fd).unwrap_or_default());
             json.number("token", token as u64);
             for (name, address) in [("peer", peer), ("local", local)] {
                 if let Some(address) = address {
                     json.text(name, &address.to_string());
                 }
-            }
-            if let Some(queue) = queue {
-                json.number("queue", queue.into());
             }
         }
         Event::ConnReady { readable, writable, read_closed, error } => {

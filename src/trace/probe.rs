@@ -154,8 +154,6 @@ pub(crate) enum Event<'a> {
         token: usize,
         peer: Option<SocketAddr>,
         local: Option<SocketAddr>,
-        /// Clients that still wait in the kernel, where it says so.
-        queue: Option<u32>,
     },
     ConnReady {
         readable: bool,

@@ -1,67 +1,30 @@
 //! Handlers that run on the pool: how a request gets there, and how its answer comes back.
 
 use std::marker::PhantomData;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::observer::{self, DeferredEvent, DeferredObserver};
 use super::pooled_body::PooledBody;
 use super::request_body::BodyFeed;
-use super::{Action, Conn, ConnState, sent_tracker};
+use super::{Action, Conn, ConnState, partial_request};
 use crate::app::{Admission, App};
 use crate::guard::panics::catch;
 use crate::http1::head::Head;
 use crate::http1::status::StatusCode;
-use crate::net::body_memory::Reservation;
-use crate::net::deadline::{NEVER, after};
-use crate::net::mailbox::{Completion, Mailbox};
-use crate::net::slab::Key;
-use crate::net::socket::Socket;
+use crate::net::exchange::{OwnedRequest, PoolResponse};
+use crate::net::millis::{NEVER, after};
+use crate::net::observer::{DeferredObserver, replay};
+use crate::net::sockets::socket::Socket;
+use crate::net::threads::mailbox::{Completion, Mailbox};
 use crate::net::tick::{Buffers, Context, HeadDecision};
-use crate::request::body_reader::Pipe;
-use crate::request::{Admitted, Request, RequestContext};
+use crate::net::worker::slab::Key;
+use crate::request::{Admitted, Request};
 use crate::response::Response;
 use crate::response::body_source::GuardedSource;
 use crate::trace::probe::{Event, Probe};
 
-/// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
-pub(crate) struct OwnedRequest {
-    pub(super) bytes: Vec<u8>,
-    pub(super) head: Head,
-    body: Range<usize>,
-    peer: Option<std::net::SocketAddr>,
-    /// Where the body comes from that is not here yet.
-    pipe: Option<Arc<Pipe>>,
-    /// What hooks and guards left that have run already.
-    admitted: Mutex<Option<Admitted>>,
-    /// When its first byte was read.
-    began: Instant,
-    /// What it has in common with whatever answers in its handler's place.
-    ledger: Arc<RequestContext>,
-    /// What it has in the sum of all bodies.
-    _reservation: Option<Reservation>,
-}
-
-/// What comes back: the response, and what ran for it.
-pub(crate) struct PoolResponse {
-    pub(super) response: Response,
-    pub(super) events: Vec<DeferredEvent>,
-    /// There is no answer yet: the head was decided on.
-    pub(super) admission: Option<Admission>,
-}
-
 /// What a job of the pool does with its request.
 type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> Option<Admission>;
-
-/// Nobody took it: the client has left before.
-impl Drop for PoolResponse {
-    fn drop(&mut self) {
-        if let Some(on_sent) = self.response.take_on_sent() {
-            on_sent.notify_client_left();
-        }
-    }
-}
 
 /// Where the answer of a request that the pool has is expected.
 struct Reply {
@@ -104,54 +67,6 @@ impl<P: Probe> Drop for ReplyGuard<'_, P> {
             admission: None,
         };
         reply.post(failed.unwrap_or_else(|_| plain()));
-    }
-}
-
-impl OwnedRequest {
-    /// A head alone.
-    pub(super) fn of_head(
-        bytes: Vec<u8>,
-        head: Head,
-        peer: Option<std::net::SocketAddr>,
-        began: Instant,
-    ) -> OwnedRequest {
-        let (admitted, ledger) = (Mutex::default(), Arc::default());
-        OwnedRequest { bytes, head, body: 0..0, peer, pipe: None, admitted, began, ledger, _reservation: None }
-    }
-
-    fn request<'a>(&'a self, app: &'a App) -> Request<'a> {
-        let body = self.bytes.get(self.body.clone()).unwrap_or_default();
-        let mut request = Request::new(&self.head, &self.bytes, body, &self.peer, app.app_state());
-        request.start_clock(self.began);
-        request.join_context(&self.ledger);
-        request
-    }
-
-    /// Whether the caller is the first who wants to decide the answer, and so does.
-    pub(super) fn claim(&self) -> bool {
-        self.ledger.claim()
-    }
-
-    /// Its client has left while its handler runs.
-    pub(super) fn client_left<P: Probe>(&self, app: &App) {
-        drop(self.run::<P>(app, App::client_left));
-    }
-
-    pub(super) fn run<'a, P: Probe>(
-        &'a self,
-        app: &'a App,
-        answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut DeferredObserver<P>) -> Option<Admission>,
-    ) -> PoolResponse {
-        let mut request = self.request(app);
-        if let Some(admitted) = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            request.admit(admitted);
-        }
-        if let Some(pipe) = &self.pipe {
-            request.set(pipe.clone());
-        }
-        let (mut response, mut record) = (Response::default(), DeferredObserver::begin());
-        let admission = answer(app, &mut request, &mut response, &mut record);
-        PoolResponse { response, events: record.end(), admission }
     }
 }
 
@@ -289,7 +204,7 @@ impl<S: Socket> Conn<S> {
             buffered.input.len()
         });
         if P::ENABLED {
-            observer::replay(&answer.events, self.id, probe);
+            replay(&answer.events, self.id, probe);
         }
         let last = refused.is_some() || self.is_last(following, context);
         if let Some((reject, request)) = refused {
@@ -300,7 +215,7 @@ impl<S: Socket> Conn<S> {
                 app.reject(reject, request, response, record);
                 None
             });
-            observer::replay(&answer.events, self.id, probe);
+            replay(&answer.events, self.id, probe);
         }
         if let Some(pool) = &context.offload.pool {
             answer
@@ -351,7 +266,7 @@ impl<S: Socket> Conn<S> {
             Some(HeadDecision::Admitted(admitted)) => Some(admitted),
             _ => None,
         };
-        let began = sent_tracker::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
+        let began = partial_request::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
         let request = OwnedRequest {
             bytes,
             head: std::mem::take(&mut buffered.head),

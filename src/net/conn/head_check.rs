@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::blocking::{OwnedRequest, PoolResponse};
-use super::{Action, Buffered, Conn, ConnState, observer, sent_tracker};
+use super::{Action, Buffered, Conn, ConnState, partial_request};
 use crate::app::{Admission, App};
 use crate::http1::framing::BodyLength;
-use crate::net::socket::Socket;
+use crate::net::exchange::{OwnedRequest, PoolResponse};
+use crate::net::observer::replay;
+use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context};
 use crate::trace::probe::Probe;
 
@@ -23,7 +24,7 @@ impl<S: Socket> Conn<S> {
         let Some(buffered) = &self.buffered else { return Action::Wait };
         let (from, to) = (buffered.start, buffered.start + self.http.body_start());
         let bytes = buffered.input.get(from..to).unwrap_or_default().to_vec();
-        let began = sent_tracker::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
+        let began = partial_request::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
         let request = OwnedRequest::of_head(bytes, buffered.head.clone(), self.peer, began);
         self.state = ConnState::InPool;
         if context.offload.pool.is_none() {
@@ -43,7 +44,7 @@ impl<S: Socket> Conn<S> {
     ) -> Action {
         self.state = ConnState::Open;
         if P::ENABLED {
-            observer::replay(&answer.events, self.id, probe);
+            replay(&answer.events, self.id, probe);
         }
         let Some(mut buffered) = self.buffered.take() else { return Action::Wait };
         buffered.in_pool = None;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::net::pool::Pool;
+use crate::net::threads::pool::Pool;
 use crate::response::body_source::{BodySource, GuardedSource, Pull, Wake};
 
 /// A source whose pulls wait for a thread instead of for what the source waits for.

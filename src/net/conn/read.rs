@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
-use crate::net::socket::Socket;
+use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context};
 use crate::trace::probe::Probe;
 

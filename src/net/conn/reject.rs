@@ -1,11 +1,11 @@
 //! Refusals: the answer to what is no request, or too much of one, and the end of its connection.
 
 use super::Conn;
-use super::observer::ProbeObserver;
-use super::sent_tracker::restore_request;
+use super::partial_request::restore_request;
 use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
-use crate::net::socket::Socket;
+use crate::net::observer::ProbeObserver;
+use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Context, ResponseBuffers};
 use crate::request::Request;
 use crate::trace::probe::Probe;

@@ -3,16 +3,16 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::blocking::OwnedRequest;
-use super::observer::ProbeObserver;
-use super::sent_tracker::set_start;
+use super::partial_request::set_start;
 use super::{Action, Conn, ConnState};
 use crate::app::Admission;
 use crate::http1::encode;
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::head::Head;
-use crate::net::mailbox::Completion;
-use crate::net::socket::Socket;
+use crate::net::exchange::OwnedRequest;
+use crate::net::observer::ProbeObserver;
+use crate::net::sockets::socket::Socket;
+use crate::net::threads::mailbox::Completion;
 use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
 use crate::request::body_reader::Pipe;
@@ -274,11 +274,11 @@ mod tests {
 
     use super::*;
     use crate::App;
-    use crate::net::deadline::{Millis, after};
-    use crate::net::mailbox::{BlockingPool, Offload};
-    use crate::net::pool::Pool;
-    use crate::net::slab::Key;
+    use crate::net::millis::{Millis, after};
+    use crate::net::threads::mailbox::{BlockingPool, Offload};
+    use crate::net::threads::pool::Pool;
     use crate::net::tick::{Config, LoopTime};
+    use crate::net::worker::slab::Key;
     use crate::testing::Script;
     use crate::trace::probe::NoProbe;
 

@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Action, Buffered, Conn, ConnState, sent_tracker};
+use super::{Action, Buffered, Conn, ConnState};
 use crate::guard::logging::Chain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
 use crate::http1::encode::ResponseFraming;
-use crate::net::mailbox::Completion;
+use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
-use crate::net::socket::Socket;
+use crate::net::sockets::socket::Socket;
+use crate::net::threads::mailbox::Completion;
 use crate::net::tick::Context;
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::routing::callsite::Callsite;
@@ -139,7 +140,7 @@ impl<S: Socket> Conn<S> {
                 tracker.ends_at(buffered.output.len());
             }
             if buffered.output.is_empty() {
-                sent_tracker::report_sent(&mut buffered.pending, 0, 0);
+                report_sent(&mut buffered.pending, 0, 0);
             }
             buffered.start += taken;
             self.has_buffered_request = buffered.start < buffered.input.len() || self.eof;

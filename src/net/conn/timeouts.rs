@@ -4,9 +4,11 @@ use super::{Action, Buffered, Conn, ConnState};
 use crate::http1::connection::Waiting;
 use crate::http1::fault::Fault;
 use crate::net::body_memory::Reservation;
-use crate::net::deadline::{Millis, NEVER, Timeouts, Transfer, after, millis};
-use crate::net::socket::Socket;
+use crate::net::millis::{Millis, NEVER, after, millis};
+use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context};
+use crate::net::timeouts::Timeouts;
+use crate::net::transfer::Transfer;
 use crate::trace::probe::{CloseReason, Event, Probe, Timer, TimerChange};
 
 /// A head this old may be given up for a newcomer when all places are taken; a last answer had this long to be read.

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use percent_encoding::percent_decode;
 
-use super::observer::ProbeObserver;
 use super::{Conn, outcome};
 use crate::app::route::Route;
 use crate::http1::connection::Event as Received;
@@ -14,8 +13,9 @@ use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
 use crate::http1::method::Method;
 use crate::http1::states::{Recv, Send};
-use crate::net::deadline::{Millis, NEVER};
-use crate::net::socket::Socket;
+use crate::net::millis::{Millis, NEVER};
+use crate::net::observer::ProbeObserver;
+use crate::net::sockets::socket::Socket;
 use crate::net::tick::Context;
 use crate::request::Request;
 use crate::response::Response;

@@ -2,7 +2,7 @@
 
 use super::{Conn, ConnState};
 use crate::http1::status::StatusCode;
-use crate::net::socket::Socket;
+use crate::net::sockets::socket::Socket;
 use crate::response::Response;
 use crate::response::body_source::UpgradeCallback;
 

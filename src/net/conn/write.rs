@@ -2,10 +2,11 @@
 
 use std::io::{self, ErrorKind};
 
-use super::{Action, Conn, ConnState, HIGH_WATER, sent_tracker};
-use crate::net::socket::Socket;
-use crate::net::tick::{Buffers, Context, ResponseBuffers};
-use crate::trace::probe::{CloseReason, Event, Probe};
+use super::{Action, Conn, ConnState, HIGH_WATER};
+use crate::net::sent_tracker::{SentTracker, report_sent};
+use crate::net::sockets::socket::Socket;
+use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
+use crate::trace::probe::{CloseReason, Event, NoProbe, Probe};
 
 /// Reads of a lingering connection before the others get their turn.
 const MAX_DISCARDS_PER_RUN: usize = 8;
@@ -71,7 +72,7 @@ impl<S: Socket> Conn<S> {
         let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), probe);
         let written = *result.as_ref().unwrap_or(&0);
         buffered.sent += written;
-        sent_tracker::report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
+        report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
         let left = buffered.output.len() - buffered.sent;
         if left == 0 {
             (buffered.output, buffered.sent) = (Vec::new(), 0);
@@ -144,5 +145,30 @@ impl<S: Socket> Conn<S> {
             }
         }
         Action::Yield
+    }
+
+    /// The kernel took the first `written` bytes of the worker's output. What of its responses is not out yet waits with the connection.
+    #[cold]
+    pub(super) fn settle(&mut self, trackers: &mut Vec<SentTracker>, written: usize) {
+        report_sent(trackers, 0, written);
+        for mut tracker in trackers.drain(..) {
+            tracker.rebase(written);
+            self.buffered.get_or_insert_default().pending.push(tracker);
+        }
+    }
+
+    /// The connection is over. Responses that are not out are told so, and so is a request whose handler still runs.
+    pub(crate) fn end(&mut self, context: &Context<'_>) {
+        let Some(mut buffered) = self.buffered.take() else { return };
+        if let Some((request, _)) = buffered.in_pool.take()
+            && request.claim()
+        {
+            request.client_left::<NoProbe>(context.app);
+        }
+        if let Some(HeadDecision::Responded(mut response)) = buffered.decision.take()
+            && let Some(on_sent) = response.take_on_sent()
+        {
+            on_sent.notify_client_left();
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::guard::panics::catch;
-use crate::net::mailbox::Completion;
-use crate::net::slab::Key;
+use crate::net::threads::mailbox::Completion;
+use crate::net::worker::slab::Key;
 use crate::trace::probe::{CloseReason, Probe};
 
 /// Letters read before the others get their turn: an event for 10,000 subscribers is 10,000 letters.

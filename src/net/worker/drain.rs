@@ -1,12 +1,12 @@
 //! How a worker stops without losing a request: who is connected is let in and answered, then the doors close; decides not when.
 
 use crate::net::conn::Conn;
-use crate::net::deadline::{Millis, after, millis};
-use crate::net::entry::Entry;
-use crate::net::shutdown::Phase;
-use crate::net::slab::Key;
-use crate::net::socket::Socket;
+use crate::net::millis::{Millis, after, millis};
+use crate::net::sockets::socket::Socket;
+use crate::net::threads::shutdown::Phase;
 use crate::net::tick::{Context, LoopTime};
+use crate::net::worker::entry::Entry;
+use crate::net::worker::slab::Key;
 use crate::trace::probe::Probe;
 
 use super::Worker;
@@ -67,7 +67,7 @@ impl<P: Probe> Worker<P> {
                 entry.conn.end(&Context { app, key: *key, offload, config, time: &self.time });
             }
         }
-        self.conns = crate::net::slab::Slab::new();
+        self.conns = crate::net::worker::slab::Slab::new();
         keys.len() + self.upgraded().shutdown_all()
     }
 

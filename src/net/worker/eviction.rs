@@ -2,8 +2,8 @@
 
 use super::Worker;
 use crate::net::conn::{Conn, Evictable};
-use crate::net::deadline::Millis;
-use crate::net::slab::Key;
+use crate::net::millis::Millis;
+use crate::net::worker::slab::Key;
 use crate::trace::probe::Probe;
 
 /// Between two looks for slow bodies: each goes through the whole table.

@@ -10,9 +10,9 @@ use mio::Events;
 use super::{EVENT_CAPACITY, MAX_RUNS_PER_TICK, Worker, WorkerParts};
 use crate::App;
 use crate::events::{Broadcast, Event as Message};
-use crate::net::listeners::Listener;
-use crate::net::pool::Pool;
-use crate::net::shutdown::ShutdownControl;
+use crate::net::sockets::listeners::Listener;
+use crate::net::threads::pool::Pool;
+use crate::net::threads::shutdown::ShutdownControl;
 use crate::net::tick::Config;
 use crate::trace::probe::{Event, IoOutcome, Probe};
 
@@ -242,7 +242,7 @@ fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
     app.post("/", |req| req.body().len().to_string());
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
     let tls = crate::Tls::from_pem(format!("{folder}/cert.pem"), format!("{folder}/key.pem")).unwrap();
-    let cover = crate::net::tls::TlsAcceptor(Some(tls));
+    let cover = crate::net::sockets::tls::TlsAcceptor(Some(tls));
     let mut looped = Loop::with(app, Config { tls: cover, ..Config::default() });
     let mut greedy = looped.client();
     let mut client = tls_client(folder);

@@ -7,8 +7,8 @@ use std::time::Instant;
 use mio::Events;
 
 use super::Worker;
-use crate::net::entry::{Entry, token};
-use crate::net::slab::Key;
+use crate::net::worker::entry::{Entry, token};
+use crate::net::worker::slab::Key;
 use crate::trace::probe::{CloseReason, Event, Probe, nanoseconds};
 
 impl<P: Probe> Worker<P> {
@@ -49,9 +49,9 @@ impl<P: Probe> Worker<P> {
             && let Some(entry) = self.conns.get_mut(key)
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
-            let (fd, local) = (socket.as_raw_fd(), socket.local_addr());
-            let queue = self.probe.is_recording().then(|| self.listeners.waiting(&self.queues)).flatten();
-            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local, queue });
+            let (fd, local) = (socket.as_raw_fd(), socket.raw().local_addr());
+
+            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local });
         }
     }
 
@@ -70,7 +70,7 @@ impl<P: Probe> Worker<P> {
     #[track_caller]
     pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: CloseReason) {
         if P::ENABLED {
-            let unread = entry.conn.socket().unread(&mut self.buffers.scratch);
+            let unread = entry.conn.socket().raw().unread(&mut self.buffers.scratch);
             entry.conn.trace_close(ending, unread, &mut self.probe);
         }
     }

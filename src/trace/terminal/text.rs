@@ -79,10 +79,9 @@ fn connection(event: Event<'_>) -> Option<String> {
         Event::PollWake { events, waited_ns } => {
             format!("epoll_wait() = {events} event{}, after {}", plural(events), duration(waited_ns))
         }
-        Event::ConnOpen { fd, peer, queue, .. } => {
+        Event::ConnOpen { fd, peer, .. } => {
             let from = peer.map_or(String::new(), |peer| format!(", from {peer}"));
-            let more = queue.filter(|more| *more > 0).map(|more| format!("; {more} more wait in the kernel"));
-            format!("accept4() = fd {fd}{from}{}", more.unwrap_or_default())
+            format!("accept4() = fd {fd}{from}")
         }
         Event::ConnReady { readable, writable, read_closed, error } => {
             let closed = (read_closed, "the client's FIN is here");

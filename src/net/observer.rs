@@ -10,9 +10,9 @@ use crate::routing::callsite::Callsite;
 use crate::trace::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
 /// Tells the probe at once.
-pub(super) struct ProbeObserver<'p, P> {
-    pub(super) connection: u64,
-    pub(super) probe: &'p mut P,
+pub(crate) struct ProbeObserver<'p, P> {
+    pub(crate) connection: u64,
+    pub(crate) probe: &'p mut P,
 }
 
 impl<P: Probe> Observer for ProbeObserver<'_, P> {
@@ -59,7 +59,7 @@ impl<P: Probe> ProbeObserver<'_, P> {
 }
 
 /// Writes down what runs on a thread of the pool, and how long it took.
-pub(super) struct DeferredObserver<P> {
+pub(crate) struct DeferredObserver<P> {
     events: Vec<DeferredEvent>,
     last: Option<Instant>,
     probe: PhantomData<P>,
@@ -73,11 +73,11 @@ pub(crate) enum DeferredEvent {
 }
 
 impl<P: Probe> DeferredObserver<P> {
-    pub(super) fn begin() -> DeferredObserver<P> {
+    pub(crate) fn begin() -> DeferredObserver<P> {
         DeferredObserver { events: Vec::new(), last: P::ENABLED.then(Instant::now), probe: PhantomData }
     }
 
-    pub(super) fn end(self) -> Vec<DeferredEvent> {
+    pub(crate) fn end(self) -> Vec<DeferredEvent> {
         self.events
     }
 
@@ -122,7 +122,7 @@ impl<P: Probe> Observer for DeferredObserver<P> {
 
 /// Tells what was written down.
 #[track_caller]
-pub(super) fn replay<P: Probe>(events: &[DeferredEvent], connection: u64, probe: &mut P) {
+pub(crate) fn replay<P: Probe>(events: &[DeferredEvent], connection: u64, probe: &mut P) {
     for note in events {
         let event = match note {
             DeferredEvent::Hook { phase, origin: Callsite { name, location: place }, number, stopped, ns } => {

@@ -27,7 +27,7 @@ struct Ciphertext {
 
 impl Blocking {
     pub(super) fn new(inner: Inner) -> io::Result<Blocking> {
-        let socket = inner.socket.duplicate()?;
+        let socket = inner.socket.try_clone()?;
         socket.set_nonblocking(false)?;
         let arrived = Ciphertext { bytes: vec![0; MAX_RECORD].into_boxed_slice(), start: 0, end: 0 };
         Ok(Blocking { socket, session: Mutex::new(inner), received: Mutex::new(arrived), unsent: Mutex::default() })

@@ -5,17 +5,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
-use super::deadline::Millis;
-use super::listen;
-use super::queue::Queues;
-use super::socket::Stream;
+use crate::net::millis::Millis;
+use crate::net::sockets::listen;
+use crate::net::sockets::raw_stream::RawStream;
 
 /// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
 pub(crate) const RETRY: Millis = 10;
@@ -27,7 +25,7 @@ pub(crate) enum Listener {
 }
 
 /// A client that has come in, and its address if it has one.
-pub(crate) type Accepted = (Stream, Option<SocketAddr>);
+pub(crate) type Accepted = (RawStream, Option<SocketAddr>);
 
 /// All listeners of a worker.
 pub(crate) struct Listeners {
@@ -78,8 +76,10 @@ impl Listener {
 
     fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Listener::Tcp { listener, .. } => listener.accept().map(|(stream, peer)| (Stream::Tcp(stream), Some(peer))),
-            Listener::Unix { listener, .. } => listener.accept().map(|(stream, _)| (Stream::Unix(stream), None)),
+            Listener::Tcp { listener, .. } => {
+                listener.accept().map(|(stream, peer)| (RawStream::Tcp(stream), Some(peer)))
+            }
+            Listener::Unix { listener, .. } => listener.accept().map(|(stream, _)| (RawStream::Unix(stream), None)),
         }
     }
 
@@ -152,14 +152,6 @@ impl Listeners {
             }
         }
         Ok(None)
-    }
-
-    /// How many clients wait in the kernel at the door where the last one came in.
-    pub(crate) fn waiting(&self, queues: &Queues) -> Option<u32> {
-        match &self.listeners.get(self.next)?.listener {
-            Listener::Tcp { listener, .. } => queues.length(listener.as_raw_fd(), listener.local_addr().ok()?),
-            Listener::Unix { .. } => None,
-        }
     }
 
     /// There is no place for this one: it waits inside, and the others outside.

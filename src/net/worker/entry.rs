@@ -5,11 +5,12 @@ use std::io;
 
 use mio::{Interest, Poll, Token};
 
-use super::conn::Conn;
-use super::deadline::{Millis, SLOT_WIDTH, TimerWheel};
-use super::slab::Key;
-use super::socket::Stream;
-use super::tick::Context;
+use crate::net::conn::Conn;
+use crate::net::millis::Millis;
+use crate::net::sockets::stream::Stream;
+use crate::net::tick::Context;
+use crate::net::worker::slab::Key;
+use crate::net::worker::timer_wheel::{SLOT_WIDTH, TimerWheel};
 
 /// A connection and its alarm.
 pub(crate) struct Entry {

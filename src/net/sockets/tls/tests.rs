@@ -9,10 +9,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use super::*;
 use crate::app::App;
 use crate::net::conn::{Action, Conn};
-use crate::net::deadline::Millis;
-use crate::net::mailbox::Offload;
-use crate::net::slab::Key;
+use crate::net::millis::Millis;
+use crate::net::sockets::stream::Stream;
+use crate::net::threads::mailbox::Offload;
 use crate::net::tick::{Buffers, Config, Context, LoopTime};
+use crate::net::worker::slab::Key;
 use crate::trace::probe::NoProbe;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
@@ -52,7 +53,7 @@ impl<'a> Pair<'a> {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         theirs.set_nonblocking(true).unwrap();
-        let socket = cover().accept(Stream::Unix(mio::net::UnixStream::from_std(ours))).unwrap();
+        let socket = Stream::new(RawStream::Unix(mio::net::UnixStream::from_std(ours)), &cover()).unwrap();
         let conn = Conn::new(socket, 1, None, 0);
         let (buffers, offload, config) = (Buffers::new(), Offload::default(), Config::default());
         let (action, received) = (Action::Wait, Vec::new());
@@ -165,7 +166,8 @@ fn what_the_socket_took_of_a_record_counts_as_sent() {
     ours.set_nonblocking(true).unwrap();
     theirs.set_nonblocking(true).unwrap();
     let mut theirs = theirs;
-    let Ok(Stream::Tls(mut server)) = cover().accept(Stream::Unix(mio::net::UnixStream::from_std(ours))) else {
+    let Ok(Stream::Tls(mut server)) = Stream::new(RawStream::Unix(mio::net::UnixStream::from_std(ours)), &cover())
+    else {
         panic!("a cover that does not cover");
     };
     let mut tls = client();

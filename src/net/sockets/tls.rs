@@ -14,7 +14,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::socket::{Socket, Stream};
+use super::raw_stream::RawStream;
+use super::socket::Socket;
 use crate::response::upgraded::Upgraded;
 use blocking::Blocking;
 
@@ -80,20 +81,10 @@ impl TlsAcceptor {
         self.0.is_some()
     }
 
-    pub(crate) fn accept(&self, socket: Stream) -> io::Result<Stream> {
-        let Some(Tls(config)) = &self.0 else { return Ok(socket) };
-        let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-        Ok(Stream::Tls(TlsStream(Box::new(Inner {
-            socket,
-            tls,
-            unacked: 0,
-            first_read: true,
-            closed: false,
-            partial_record: false,
-            more: false,
-            arrived: 0,
-            departed: 0,
-        }))))
+    /// Starts the TLS session of a new connection, if TLS is configured.
+    pub(crate) fn session(&self) -> io::Result<Option<ServerConnection>> {
+        let session = self.0.as_ref().map(|Tls(config)| ServerConnection::new(Arc::clone(config)));
+        session.transpose().map_err(io::Error::other)
     }
 }
 
@@ -101,7 +92,7 @@ impl TlsAcceptor {
 pub(crate) struct TlsStream(Box<Inner>);
 
 struct Inner {
-    socket: Stream,
+    socket: RawStream,
     tls: ServerConnection,
     /// Bytes that are enciphered but have not left; whoever wrote them was told "would block" and brings them again.
     unacked: usize,
@@ -119,11 +110,25 @@ struct Inner {
 }
 
 impl TlsStream {
-    pub(crate) fn inner(&self) -> &Stream {
+    pub(crate) fn new(socket: RawStream, tls: ServerConnection) -> TlsStream {
+        TlsStream(Box::new(Inner {
+            socket,
+            tls,
+            unacked: 0,
+            first_read: true,
+            closed: false,
+            partial_record: false,
+            more: false,
+            arrived: 0,
+            departed: 0,
+        }))
+    }
+
+    pub(crate) fn inner(&self) -> &RawStream {
         &self.0.socket
     }
 
-    pub(crate) fn inner_mut(&mut self) -> &mut Stream {
+    pub(crate) fn inner_mut(&mut self) -> &mut RawStream {
         &mut self.0.socket
     }
 

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 
-use super::socket::{Socket, Stream};
+use super::raw_stream::RawStream;
+use super::socket::Socket;
 use crate::response::upgraded::Upgraded;
 
 /// What sockets are wrapped in: nothing.
@@ -15,22 +16,23 @@ impl TlsAcceptor {
         self.0.is_some()
     }
 
-    pub(crate) fn accept(&self, socket: Stream) -> io::Result<Stream> {
-        match self.0 {
-            None => Ok(socket),
-            Some(never) => Ok(Stream::Tls(TlsStream(never))),
-        }
+    pub(crate) fn session(&self) -> io::Result<Option<Infallible>> {
+        Ok(self.0)
     }
 }
 
 pub(crate) struct TlsStream(Infallible);
 
 impl TlsStream {
-    pub(crate) fn inner(&self) -> &Stream {
+    pub(crate) fn new(_: RawStream, never: Infallible) -> TlsStream {
+        TlsStream(never)
+    }
+
+    pub(crate) fn inner(&self) -> &RawStream {
         match self.0 {}
     }
 
-    pub(crate) fn inner_mut(&mut self) -> &mut Stream {
+    pub(crate) fn inner_mut(&mut self) -> &mut RawStream {
         match self.0 {}
     }
 

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use mio::Waker;
 
-use super::body_memory::BodyMemory;
-use super::conn::PoolResponse;
-use super::pool::Pool;
-use super::slab::Key;
 use crate::app::App;
+use crate::net::body_memory::BodyMemory;
+use crate::net::exchange::PoolResponse;
+use crate::net::threads::pool::Pool;
+use crate::net::worker::slab::Key;
 
 /// How often a wake-up is tried. A write to the waker's descriptor that failed once need not fail again, and nothing else would tell
 /// the loop.

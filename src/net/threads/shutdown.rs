@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::Waker;
 use socket2::Socket;
 
-use super::mailbox::wake;
+use crate::net::threads::mailbox::wake;
 
 /// What all workers of a server look at once a turn.
 #[derive(Debug, Default)]

@@ -1,0 +1,40 @@
+//! Restores what is known of a request that arrived in parts: when it began, and what was decided on its head.
+
+use std::time::{Duration, Instant};
+
+use crate::net::millis::Millis;
+use crate::net::tick::{Context, HeadDecision, ResponseBuffers};
+use crate::request::Request;
+use crate::response::Response;
+
+/// The time on the clock of the standard library at which `began` was, if now is `now`.
+pub(super) fn instant(began: Millis, now: Millis) -> Option<Instant> {
+    Instant::now().checked_sub(Duration::from_millis(now.saturating_sub(began)))
+}
+
+/// The request has been on its way since `began`.
+#[cold]
+pub(super) fn set_start(request: &mut Request<'_>, began: Millis, context: &Context<'_>) {
+    if let Some(began) = instant(began, context.time.now) {
+        request.start_clock(began);
+    }
+}
+
+/// Takes up a request that came in parts: since when, and what was decided on its head. Returns the response if that was one.
+#[cold]
+pub(super) fn restore_request(
+    request: &mut Request<'_>,
+    out: &mut ResponseBuffers,
+    context: &Context<'_>,
+) -> Option<Response> {
+    if let Some(began) = out.began.take() {
+        set_start(request, began, context);
+    }
+    match out.decision.take()? {
+        HeadDecision::Admitted(admitted) => {
+            request.admit(admitted);
+            None
+        }
+        HeadDecision::Responded(response) => Some(*response),
+    }
+}

@@ -1,0 +1,127 @@
+//! A TCP or unix socket without TLS.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::SockRef;
+
+use super::socket::Socket;
+
+/// An accepted socket.
+pub(crate) enum RawStream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl RawStream {
+    /// The local address of a TCP socket.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            RawStream::Tcp(stream) => stream.local_addr().ok(),
+            RawStream::Unix(_) => None,
+        }
+    }
+
+    /// Another descriptor of the same socket.
+    #[cfg(feature = "tls")]
+    pub(crate) fn try_clone(&self) -> io::Result<std::net::TcpStream> {
+        let socket = match self {
+            RawStream::Tcp(stream) => SockRef::from(stream).try_clone()?,
+            RawStream::Unix(stream) => SockRef::from(stream).try_clone()?,
+        };
+        Ok(socket.into())
+    }
+
+    /// The bytes that can be peeked into `scratch`; 0 for a unix socket, which mio cannot peek.
+    pub(crate) fn unread(&self, scratch: &mut [u8]) -> usize {
+        match self {
+            RawStream::Tcp(stream) => stream.peek(scratch).unwrap_or_default(),
+            RawStream::Unix(_) => 0,
+        }
+    }
+
+    /// A blocking socket for another protocol. A unix socket reads and writes like a TCP one and has no addresses.
+    pub(crate) fn into_blocking(self) -> io::Result<std::net::TcpStream> {
+        let socket = std::net::TcpStream::from(match self {
+            RawStream::Tcp(stream) => OwnedFd::from(stream),
+            RawStream::Unix(stream) => OwnedFd::from(stream),
+        });
+        socket.set_nonblocking(false)?;
+        Ok(socket)
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            RawStream::Tcp(stream) => stream,
+            RawStream::Unix(stream) => stream,
+        }
+    }
+}
+
+impl AsRawFd for RawStream {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            RawStream::Tcp(stream) => stream.as_raw_fd(),
+            RawStream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+impl Read for RawStream {
+    #[inline]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            RawStream::Tcp(stream) => stream.read(into),
+            RawStream::Unix(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for RawStream {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            RawStream::Tcp(stream) => stream.write(bytes),
+            RawStream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for RawStream {
+    fn shutdown_write(&mut self) {
+        // An error means that the peer is gone, which the next read reports.
+        _ = match self {
+            RawStream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            RawStream::Unix(stream) => stream.shutdown(Shutdown::Write),
+        };
+    }
+
+    fn reset_on_close(&mut self) {
+        // A unix socket has no reset: its peer can still read what it has not taken.
+        if let RawStream::Tcp(stream) = self {
+            _ = SockRef::from(&*stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+}
+
+impl Source for RawStream {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.source().register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.source().reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.source().deregister(registry)
+    }
+}
