@@ -377,8 +377,3 @@ impl<'a> Request<'a> {
 pub(crate) fn lenient<T: FromStr>(value: &str) -> Option<T> {
     value.parse().or_else(|_| value.trim().parse()).ok()
 }
-
-/// The type without its parameters.
-pub(crate) fn media_type(value: &str) -> &str {
-    value.split(';').next().unwrap_or_default().trim()
-}

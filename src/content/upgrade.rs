@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::http1::field_value::list;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
@@ -71,7 +72,7 @@ impl Response {
 
 fn requests_upgrade(request: &Request<'_>, protocol: &str) -> bool {
     let lists = |name: &'static str, token: &str| {
-        request.header_all(name).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+        request.field_values(name).flat_map(list).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     };
     // Where a body is still on its way, the other protocol would begin in the middle of it.
     let whole = request.get::<Arc<Pipe>>().is_none();

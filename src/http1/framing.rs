@@ -3,7 +3,8 @@
 //! A [`Framing`] can come from nowhere else: holding one is the evidence that all rules were applied.
 
 use super::fault::{Fault, ProtocolError};
-use super::head::{Head, list};
+use super::field_value::list;
+use super::head::Head;
 use super::version::Version;
 
 /// The length of a message body, proven by [`Framing::of`].

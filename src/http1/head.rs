@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 
 use super::diagnose;
 use super::fault::{Fault, ProtocolError};
+use super::field_value::list;
 use super::limits::Limits;
 use super::method::Method;
 use super::request_line;
@@ -270,11 +271,6 @@ impl HeadInfo {
             }
         }
     }
-}
-
-/// The elements of a comma-separated field value without the blanks around them; empty ones are skipped (RFC 9110 §5.6.1.2).
-pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
 /// Where `part`, a slice that httparse cut out of `input`, begins in it.

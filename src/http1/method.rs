@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::grammar::is_tchar;
+use super::field_value::is_token;
 
 /// A request method (RFC 9110 §9): `Copy`, 25 bytes, never on the heap.
 ///
@@ -169,7 +169,7 @@ impl std::error::Error for InvalidMethod {}
 fn extension(name: &[u8]) -> Option<Method> {
     let mut bytes = [0; Method::MAX_LEN];
     bytes.get_mut(..name.len())?.copy_from_slice(name);
-    let is_token = !name.is_empty() && name.iter().all(|&byte| is_tchar(byte));
+    let is_token = is_token(name);
     is_token.then_some(Method(Name::Extension { len: name.len() as u8, bytes }))
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod date;
 mod diagnose;
 pub(crate) mod encode;
 pub(crate) mod fault;
+pub(crate) mod field_value;
 pub(crate) mod framing;
 pub(crate) mod grammar;
 pub(crate) mod head;

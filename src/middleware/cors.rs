@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config_error;
 use crate::app::router::Router;
-use crate::http1::grammar::is_tchar;
+use crate::http1::field_value::is_token;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
@@ -200,7 +200,7 @@ fn is_origin(text: &str) -> bool {
 #[track_caller]
 fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
-    if let Some(wrong) = names.iter().find(|name| name.is_empty() || !name.bytes().all(is_tchar)) {
+    if let Some(wrong) = names.iter().find(|name| !is_token(name.as_bytes())) {
         config_error(format_args!("{wrong:?} is no header field name"));
     }
     names.join(", ")

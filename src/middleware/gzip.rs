@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::config_error;
 use crate::app::router::Router;
+use crate::http1::field_value::media_type;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
@@ -204,8 +205,8 @@ impl BodySource for GzipBody {
 }
 
 /// What shrinks. Pictures, sound, archives and woff fonts are coded in themselves; events must not wait for each other.
-fn is_compressible(media_type: &str) -> bool {
-    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+fn is_compressible(content_type: &str) -> bool {
+    let media_type = media_type(content_type).to_ascii_lowercase();
     match media_type.split_once('/') {
         Some(("text", "event-stream")) => false,
         Some(("text", _) | ("font", "ttf" | "otf")) => true,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock;
 use crate::app::router::Router;
-use crate::http1::grammar::is_tchar;
+use crate::http1::field_value::is_token;
 use crate::request::Request;
 
 const NAME: &str = "X-Request-ID";
@@ -128,7 +128,7 @@ fn splitmix64(number: u64) -> u64 {
 /// The id in a request, if it is one that may be passed on.
 fn client_id(request: &Request<'_>) -> Option<String> {
     let id = request.single_header(NAME)?;
-    ((1..=MAX_LEN).contains(&id.len()) && id.bytes().all(is_tchar)).then(|| id.to_owned())
+    (id.len() <= MAX_LEN && is_token(id.as_bytes())).then(|| id.to_owned())
 }
 
 /// `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §5.4).

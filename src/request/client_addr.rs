@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::http1::field_value::unquoted;
 use crate::http1::target::check_host;
 use crate::request::Request;
 
@@ -221,19 +222,6 @@ fn parameter<'r>(entry: &'r [u8], name: &str) -> Option<Cow<'r, str>> {
         let (key, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
         key.eq_ignore_ascii_case(name).then(|| unquoted(value))
     })
-}
-
-fn unquoted(value: &str) -> Cow<'_, str> {
-    let Some(inside) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else { return value.into() };
-    if !inside.contains('\\') {
-        return inside.into();
-    }
-    let mut escaped = false;
-    let kept = |c: &char| {
-        escaped = *c == '\\' && !escaped;
-        !escaped
-    };
-    inside.chars().filter(kept).collect::<String>().into()
 }
 
 fn text(entry: &[u8]) -> Option<Cow<'_, str>> {

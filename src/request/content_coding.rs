@@ -1,6 +1,6 @@
 //! Bodies with a Content-Encoding (RFC 9110 §8.4): no reader decodes one, and none takes it for what is inside it.
 
-use crate::http1::head::list;
+use crate::http1::field_value::list;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::http1::field_value::is_token;
 use crate::request::Request;
 use crate::request::pairs::{Pairs, UNCACHED_MAX};
 use crate::response::Response;
@@ -114,19 +115,22 @@ impl Cookie {
         let attributes = [Some(&self.path), self.domain.as_ref()];
         let mut attributes = attributes.into_iter().flatten();
         let host_only = self.secure && self.domain.is_none() && self.path == "/";
-        match () {
-            () if self.name.is_empty() || !self.name.bytes().all(is_name) => Some("a character in its name"),
-            () if !self.value.bytes().all(is_cookie_octet) => Some("a character in its value"),
-            () if !attributes.all(|text| text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet)) => {
-                Some("its path or domain")
-            }
-            () if self.name.len() + self.value.len() > MAX_PAIR => Some("more than 4096 bytes"),
-            () if self.same_site == Some(SameSite::None) && !self.secure => Some("SameSite=None without Secure"),
-            () if has_prefix(&self.name, "__Secure-") && !self.secure => Some("__Secure- without Secure"),
-            () if has_prefix(&self.name, "__Host-") && !host_only => {
-                Some("__Host- without Secure, with a Domain or another Path")
-            }
-            () => None,
+        if !is_token(self.name.as_bytes()) {
+            Some("a character in its name")
+        } else if !self.value.bytes().all(is_cookie_octet) {
+            Some("a character in its value")
+        } else if !attributes.all(|text| text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet)) {
+            Some("its path or domain")
+        } else if self.name.len() + self.value.len() > MAX_PAIR {
+            Some("more than 4096 bytes")
+        } else if self.same_site == Some(SameSite::None) && !self.secure {
+            Some("SameSite=None without Secure")
+        } else if has_prefix(&self.name, "__Secure-") && !self.secure {
+            Some("__Secure- without Secure")
+        } else if has_prefix(&self.name, "__Host-") && !host_only {
+            Some("__Host- without Secure, with a Domain or another Path")
+        } else {
+            None
         }
     }
 
@@ -186,11 +190,6 @@ fn parse_pair(text: &[u8]) -> Option<(&str, &str)> {
 /// Browsers compare the prefixes without case, and so an attacker may choose one.
 fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// A token (RFC 9110 §5.6.2).
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A cookie-octet (RFC 6265 §4.1.1).

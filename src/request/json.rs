@@ -7,8 +7,9 @@ use serde_core::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Ma
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::http1::field_value::media_type;
 use crate::http1::status::StatusCode;
-use crate::request::{Request, media_type};
+use crate::request::Request;
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {

@@ -10,7 +10,8 @@ use std::ops::Range;
 use memchr::memmem::{self, Finder};
 use percent_encoding::percent_decode_str;
 
-use crate::http1::grammar::{is_field_value, is_tchar};
+use crate::http1::field_value::{is_token, quoted_len};
+use crate::http1::grammar::is_field_value;
 use crate::http1::status::StatusCode;
 use crate::request::pairs::NameIndex;
 use crate::response::error::Error;
@@ -302,7 +303,7 @@ fn split_head(content: &[u8]) -> Result<(&[u8], &[u8])> {
 /// A field line: no blank in front, which would be a folded line, and none before the colon (RFC 9112 §5.1, §5.2).
 fn parse_field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
-    let sound = !name.is_empty() && name.bytes().all(is_tchar) && value.bytes().all(is_field_value);
+    let sound = is_token(name.as_bytes()) && value.bytes().all(is_field_value);
     sound.then(|| (name, value.trim_matches([' ', '\t'])))
 }
 
@@ -347,12 +348,9 @@ fn parameters(mut rest: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
             return Some(found);
         }
         let (name, behind) = rest.split_once('=')?;
-        let (value, behind) = match behind.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted)?,
-            None => bare(behind)?,
-        };
+        let (value, behind) = if behind.starts_with('"') { unquoted(behind)? } else { bare(behind)? };
         let again = found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-        if name.is_empty() || !name.bytes().all(is_tchar) || again || found.len() == MAX_PARAMETERS {
+        if !is_token(name.as_bytes()) || again || found.len() == MAX_PARAMETERS {
             return None;
         }
         found.push((name, value));
@@ -372,13 +370,8 @@ fn bare(text: &str) -> Option<(Cow<'_, str>, &str)> {
 /// A text up to its closing quote, and what is behind it. A backslash escapes a quote and itself and nothing else, since browsers send
 /// those of Windows' paths as they are; and they write a quote as `%22` (WHATWG HTML, multipart/form-data encoding).
 fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
-    let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    })?;
-    let (raw, rest) = (text.get(..end)?, text.get(end + 1..)?);
+    let length = quoted_len(text.as_bytes())?;
+    let (raw, rest) = (text.get(1..length - 1)?, text.get(length..)?);
     if !raw.contains(['\\', '%']) {
         return Some((Cow::Borrowed(raw), rest));
     }

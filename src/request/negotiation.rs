@@ -3,9 +3,7 @@
 //! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be understood to ask for, and one that
 //! cannot be understood is skipped. A refusal (406) because of a client library's typing error helps nobody.
 
-use std::iter;
-
-use crate::http1::grammar::is_tchar;
+use crate::http1::field_value::{self, is_token, split_at_byte, split_unquoted, without_quotes};
 use crate::request::Request;
 
 /// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and between two weights.
@@ -119,14 +117,14 @@ fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
         return None;
     }
     let has = |name: &[u8], value: Option<&[u8]>| {
-        self::parameters(offered).any(|(own, its)| {
+        field_value::parameters(offered).any(|(own, its)| {
             own.eq_ignore_ascii_case(name) && value.is_none_or(|value| its.eq_ignore_ascii_case(value))
         })
     };
     let fits = |(name, value): (&[u8], &[u8])| {
         has(name, Some(value)) || (name.eq_ignore_ascii_case(b"charset") && !has(name, None))
     };
-    Some(if self::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
+    Some(if field_value::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
 }
 
 /// `*`, which RFC 9110 §12.5.1 does not have and Java sends, and `type/subtype`.
@@ -140,24 +138,6 @@ fn is_media_range(range: &[u8]) -> bool {
 fn is_language_range(range: &[u8]) -> bool {
     range == b"*"
         || (!range.is_empty() && range.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
-}
-
-fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|&byte| is_tchar(byte))
-}
-
-/// Names and values of `;a=1; b="2"`, without the blanks and quotes around them.
-fn parameters(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    split_unquoted(text, b';')
-        .map(|parameter| {
-            let (name, value) = split_at_byte(parameter, b'=');
-            (name.trim_ascii(), without_quotes(value.trim_ascii()))
-        })
-        .filter(|(name, _)| !name.is_empty())
-}
-
-fn without_quotes(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
@@ -174,11 +154,14 @@ fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
         let start = long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| same(a, b));
         start && matches!(long.get(short.len()), None | Some(b'-' | b'_'))
     };
-    match () {
-        () if range == b"*" => Some(1),
-        () if begins(offer, range) => Some(2 + 2 * range.len()),
-        () if begins(range, offer) => Some(1 + 2 * offer.len()),
-        () => None,
+    if range == b"*" {
+        Some(1)
+    } else if begins(offer, range) {
+        Some(2 + 2 * range.len())
+    } else if begins(range, offer) {
+        Some(1 + 2 * offer.len())
+    } else {
+        None
     }
 }
 
@@ -209,56 +192,18 @@ fn weight(text: &[u8]) -> Weight {
     let (whole, decimals) = split_at_byte(digits, b'.');
     let number = whole.iter().chain(decimals).all(u8::is_ascii_digit) && whole.len() + decimals.len() > 0;
     let is_zero = |digits: &[u8]| digits.iter().all(|digit| *digit == b'0');
-    match () {
-        () if !number => MIN,
-        () if negative => 0,
-        () if !is_zero(whole) => MAX,
-        () if is_zero(decimals) => 0,
-        () => {
-            let thousandths = decimals.iter().chain(b"000").take(3);
-            MIN.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
-        }
+    if !number {
+        MIN
+    } else if negative {
+        0
+    } else if !is_zero(whole) {
+        MAX
+    } else if is_zero(decimals) {
+        0
+    } else {
+        let thousandths = decimals.iter().chain(b"000").take(3);
+        MIN.max(2 * thousandths.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0')))
     }
-}
-
-/// What stands before and after the first such byte; nothing after it when there is none.
-fn split_at_byte(text: &[u8], at: u8) -> (&[u8], &[u8]) {
-    let (before, after) = text.split_at(memchr::memchr(at, text).unwrap_or(text.len()));
-    (before, after.get(1..).unwrap_or_default())
-}
-
-/// Splits where the separator stands outside of quotes (RFC 9110 §5.6.4). A quote that nothing closes is a byte like others: it takes
-/// away nothing that follows.
-fn split_unquoted(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let (mut rest, mut quotes) = (Some(text), true);
-    iter::from_fn(move || {
-        let text = rest?;
-        let mut at = 0;
-        loop {
-            match text.get(at) {
-                Some(&byte) if byte == separator => break,
-                Some(b'"') if quotes => match quoted_len(text.get(at..)?) {
-                    Some(length) => at += length,
-                    None => quotes = false,
-                },
-                Some(_) => at += 1,
-                None => break,
-            }
-        }
-        rest = text.get(at + 1..);
-        text.get(..at)
-    })
-}
-
-/// Length of the quoted-string that `text` begins with; none when nothing closes it.
-fn quoted_len(text: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    let end = text.iter().skip(1).position(|&byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    })?;
-    Some(end + 2)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::http1::field_value::is_token;
 use crate::request::Request;
 use crate::response::error::{Error, Result};
 
@@ -56,9 +57,7 @@ impl Request<'_> {
     pub fn authorization(&self) -> Option<(&str, &str)> {
         let value = self.single_header("authorization")?;
         let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
-        let is_token =
-            !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+".contains(&byte));
-        is_token.then_some((scheme, credentials.trim_start()))
+        is_token(scheme.as_bytes()).then_some((scheme, credentials.trim_start()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::http1::date;
-use crate::http1::head::list;
+use crate::http1::field_value::list;
 use crate::response::Response;
 use crate::response::error::Error;
 

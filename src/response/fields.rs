@@ -1,8 +1,7 @@
 //! The header fields of a response: which values are refused, which fields come once, which ones are the server's alone.
 
 use super::Response;
-use crate::http1::grammar::is_tchar;
-use crate::http1::head::list;
+use crate::http1::field_value::{is_token, list};
 use crate::response::caching::is_validator;
 use crate::response::error::Error;
 
@@ -46,7 +45,7 @@ impl Response {
     /// `replaces`: an earlier field of the name goes.
     fn add_header(&mut self, name: &str, value: &[u8], replaces: bool) {
         let value = trimmed(value);
-        if name.is_empty() || !name.bytes().all(is_tchar) || has_control(value) {
+        if !is_token(name.as_bytes()) || has_control(value) {
             self.fail(Error::internal(format!(
                 "a response header was refused: {name:?}: {:?}",
                 value.escape_ascii().to_string()

@@ -52,12 +52,11 @@ impl Root {
             return Ok(None);
         }
         let kind = fs::metadata(&path)?.file_type();
-        Ok(match () {
-            () if kind.is_dir() => Some(Entry::Directory),
-            // A pipe would block whoever opens it, a device may do anything.
-            () if kind.is_file() => Some(Entry::File(path)),
-            () => None,
-        })
+        if kind.is_dir() {
+            return Ok(Some(Entry::Directory));
+        }
+        // A pipe would block its reader; a device may do anything.
+        Ok(kind.is_file().then_some(Entry::File(path)))
     }
 
     /// One segment must be one plain name, on any platform: no `..`, no separator, no drive.
