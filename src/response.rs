@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod etag;
 mod fields;
 pub(crate) mod into_response;
+pub(crate) mod pipe;
 mod protocol_error;
 pub(crate) mod redirect;
 pub(crate) mod sent;

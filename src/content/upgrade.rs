@@ -8,10 +8,10 @@ use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
 use crate::request::Request;
-use crate::request::body_reader::Pipe;
 use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, UpgradeCallback};
 use crate::response::error::{Error, Result};
+use crate::response::pipe::Pipe;
 use crate::response::upgraded::Upgraded;
 use crate::response::upgraded_connections::UpgradeSlot;
 

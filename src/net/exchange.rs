@@ -8,9 +8,9 @@ use super::body_memory::Reservation;
 use super::observer::{DeferredEvent, DeferredObserver};
 use crate::app::{Admission, App};
 use crate::http1::head::Head;
-use crate::request::body_reader::Pipe;
 use crate::request::{Admitted, Request, RequestContext};
 use crate::response::Response;
+use crate::response::pipe::Pipe;
 use crate::trace::probe::Probe;
 
 /// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.

@@ -1,11 +1,12 @@
 //! A body that its handler reads while it comes: a pipe of bounded size from the event loop to a thread; knows no connection.
 
 use std::borrow::Cow;
-use std::io::{self, Cursor, ErrorKind, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::io::{self, Cursor, Read};
+use std::sync::Arc;
 
-use crate::request::Request;
+use super::Request;
 use crate::response::body_source::Wake;
+use crate::response::pipe::Pipe;
 
 /// What waits in a pipe before the connection is no longer read; one read of it may come on top.
 const BOUND: usize = 64 * 1024;
@@ -70,7 +71,7 @@ impl BodyReader<'_> {
                 BodyReaderInner::Whole(bytes)
             }
             BodyReaderInner::Pipe(pipe) => {
-                pipe.lock().detached = true;
+                pipe.detach();
                 BodyReaderInner::Pipe(pipe)
             }
         })
@@ -86,123 +87,16 @@ impl Read for BodyReader<'_> {
     }
 }
 
-/// Where the event loop puts what the handler's thread takes.
-pub(crate) struct Pipe {
-    state: Mutex<State>,
-    filled: Condvar,
-    /// Tells the connection that there is room again.
-    wake: Wake,
-}
-
-#[derive(Default)]
-struct State {
-    bytes: Vec<u8>,
-    /// How many of them were read.
-    at: usize,
-    end: End,
-    /// The handler has begun to read. Nothing is taken from the client before, and none is told to send.
-    started: bool,
-    /// The connection was refused more, and wants to be called.
-    stalled: bool,
-    /// Somebody may read on when the handler has returned.
-    detached: bool,
-}
-
-#[derive(Default)]
-enum End {
-    #[default]
-    Open,
-    Whole,
-    Broken(ErrorKind, &'static str),
-}
-
-impl Pipe {
-    pub(crate) fn new(wake: Wake) -> Arc<Pipe> {
-        Arc::new(Pipe { state: Mutex::default(), filled: Condvar::new(), wake })
-    }
-
-    /// Whether there is somebody who reads, and room. If not, the connection will be called when there is.
-    pub(crate) fn has_capacity(&self) -> bool {
-        let mut state = self.lock();
-        state.stalled = !state.started || state.bytes.len() - state.at >= BOUND;
-        !state.stalled
-    }
-
-    /// Whether somebody may read on when the handler has returned.
-    pub(crate) fn is_detached(&self) -> bool {
-        self.lock().detached
-    }
-
-    pub(crate) fn push(&self, bytes: &[u8]) {
-        let mut state = self.lock();
-        let read = std::mem::take(&mut state.at);
-        state.bytes.drain(..read);
-        state.bytes.extend_from_slice(bytes);
-        drop(state);
-        self.filled.notify_all();
-    }
-
-    /// That was all of it.
-    pub(crate) fn finish(&self) {
-        self.end(End::Whole);
-    }
-
-    /// The rest will not come. What came before can still be read.
-    pub(crate) fn fail(&self, kind: ErrorKind, why: &'static str) {
-        self.end(End::Broken(kind, why));
-    }
-
-    /// The first end counts.
-    fn end(&self, end: End) {
-        let mut state = self.lock();
-        if matches!(state.end, End::Open) {
-            state.end = end;
-        }
-        drop(state);
-        self.filled.notify_all();
-    }
-
-    fn read(&self, out: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.lock();
-        loop {
-            let n = state.bytes.get(state.at..).unwrap_or_default().read(out)?;
-            state.at += n;
-            if n > 0 || out.is_empty() {
-                if state.bytes.len() - state.at < BOUND / 2 {
-                    self.call(state);
-                }
-                return Ok(n);
-            }
-            match state.end {
-                End::Whole => return Ok(0),
-                End::Broken(kind, why) => return Err(io::Error::new(kind, why)),
-                End::Open => {}
-            }
-            state.started = true;
-            if state.stalled {
-                self.call(state);
-                state = self.lock();
-            } else {
-                state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-    }
-
-    fn call(&self, mut state: MutexGuard<'_, State>) {
-        let stalled = std::mem::take(&mut state.stalled);
-        drop(state);
-        if stalled {
-            (self.wake)();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Returns the pipe from the event loop to the handler that reads the body; `wake` tells the loop that there is room.
+pub(crate) fn body_pipe(wake: Wake) -> Arc<Pipe> {
+    let pipe = Pipe::new(BOUND);
+    pipe.set_wake(wake);
+    pipe
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -211,7 +105,7 @@ mod tests {
     fn pipe() -> (Arc<Pipe>, Arc<AtomicUsize>) {
         let calls = Arc::new(AtomicUsize::new(0));
         let counter = calls.clone();
-        (Pipe::new(Arc::new(move || _ = counter.fetch_add(1, Ordering::Relaxed))), calls)
+        (body_pipe(Arc::new(move || _ = counter.fetch_add(1, Ordering::Relaxed))), calls)
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A body that other threads feed while it is sent, bounded so that a slow client slows its producer; knows no connection.
 
-use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::io::{self, Write};
+use std::sync::Arc;
 
+use super::Response;
+use super::body_source::{BodySource, Pull, Wake};
+use super::pipe::Pipe;
 use crate::http1::status::StatusCode;
-use crate::response::Response;
-use crate::response::body_source::{BodySource, Pull, Wake};
 
 /// A response whose body is what is sent through the [`Sender`], from any thread, while the client reads it. At most `bound` bytes
 /// wait for the client (and 64 KiB more in the connection); then [`Sender::send`] waits.
@@ -29,55 +30,41 @@ use crate::response::body_source::{BodySource, Pull, Wake};
 /// assert!(raw.ends_with(b"\r\n\r\n0\n1\n2\n"));
 /// ```
 pub fn stream(bound: usize) -> (Sender, Response) {
-    let channel = Arc::new(Channel { state: Mutex::default(), room: Condvar::new(), bound: bound.max(1) });
+    let pipe = Pipe::new(bound.max(1));
     let mut response = Response::new(StatusCode::OK);
-    response.set_source(Receiver(channel.clone()), None);
-    (Sender(channel), response)
+    response.set_source(Receiver(pipe.clone()), None);
+    (Sender(pipe), response)
 }
 
 /// Feeds the body of a [`stream`]. Dropping it ends the body; a panic that drops it cuts the connection, as [`abort`](Sender::abort)
 /// does.
-pub struct Sender(Arc<Channel>);
+pub struct Sender(Arc<Pipe>);
 
 impl Sender {
     /// Sends bytes; waits while the client has not taken enough of the earlier ones.
     ///
     /// # Errors
-    /// [`ErrorKind::BrokenPipe`] when the client has left: nobody will read on, so stop.
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when the client has left: nobody will read on, so stop.
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        let mut rest = bytes.as_ref();
-        while !rest.is_empty() {
-            let mut state = self.0.lock();
-            while !state.closed && state.bytes.len() >= self.0.bound {
-                state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            rest = rest.get(self.0.put(state, rest)?..).unwrap_or_default();
-        }
-        Ok(())
+        self.0.write_all(bytes.as_ref())
     }
 
     /// Sends bytes if there is room for all of them; what is larger than the bound needs it empty. Never waits.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] when there is no room, and as [`send`](Sender::send).
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and as [`send`](Sender::send).
     pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        let bytes = bytes.as_ref();
-        let mut state = self.0.lock();
-        if !state.closed && !state.bytes.is_empty() && state.bytes.len() + bytes.len() > self.0.bound {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        state.whole = true;
-        self.0.put(state, bytes).map(drop)
+        self.0.try_write(bytes.as_ref())
     }
 
     /// Whether the client has left.
     pub fn is_closed(&self) -> bool {
-        self.0.lock().closed
+        self.0.is_closed()
     }
 
     /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the log.
     pub fn abort(self, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
-        self.0.end(End::Broken(io::Error::other(reason)));
+        self.0.end(Some(io::Error::other(reason)));
     }
 }
 
@@ -93,104 +80,20 @@ impl Write for Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        let panicked = std::thread::panicking();
-        self.0.end(if panicked { End::Broken(io::Error::other("its producer panicked")) } else { End::Whole });
-    }
-}
-
-/// What the two ends share.
-struct Channel {
-    state: Mutex<State>,
-    room: Condvar,
-    bound: usize,
-}
-
-#[derive(Default)]
-struct State {
-    bytes: Vec<u8>,
-    end: End,
-    /// The bytes at hand are taken whatever the bound is: who may not wait sends all or nothing.
-    whole: bool,
-    /// Nobody reads any more.
-    closed: bool,
-    /// The reader found nothing and wants to be called.
-    reader_waiting: bool,
-    wake: Option<Wake>,
-}
-
-#[derive(Default)]
-enum End {
-    #[default]
-    Open,
-    Whole,
-    Broken(io::Error),
-}
-
-impl Channel {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts what there is room for, and calls the reader.
-    fn put(&self, mut state: MutexGuard<'_, State>, bytes: &[u8]) -> io::Result<usize> {
-        if state.closed {
-            return Err(io::Error::new(ErrorKind::BrokenPipe, "the client has left"));
-        }
-        let whole = std::mem::take(&mut state.whole);
-        let room = if whole { bytes.len() } else { self.bound.saturating_sub(state.bytes.len()) };
-        let taken = bytes.len().min(room);
-        state.bytes.extend_from_slice(bytes.get(..taken).unwrap_or_default());
-        Channel::call(state);
-        Ok(taken)
-    }
-
-    /// The first end counts: what drops an aborted sender says nothing new.
-    fn end(&self, end: End) {
-        let mut state = self.lock();
-        if matches!(state.end, End::Open) {
-            state.end = end;
-            Channel::call(state);
-        }
-    }
-
-    fn call(mut state: MutexGuard<'_, State>) {
-        let wake = std::mem::take(&mut state.reader_waiting).then(|| state.wake.clone()).flatten();
-        drop(state);
-        if let Some(wake) = wake {
-            wake();
-        }
+        self.0.end(std::thread::panicking().then(|| io::Error::other("its producer panicked")));
     }
 }
 
 /// The connection's end.
-struct Receiver(Arc<Channel>);
+struct Receiver(Arc<Pipe>);
 
 impl BodySource for Receiver {
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
-        let mut state = self.0.lock();
-        if state.bytes.is_empty() {
-            return match std::mem::take(&mut state.end) {
-                End::Whole => Ok(Pull::End),
-                End::Broken(error) => Err(error),
-                End::Open => {
-                    state.reader_waiting = true;
-                    Ok(Pull::Wait)
-                }
-            };
-        }
-        if state.bytes.len() <= room {
-            out.append(&mut state.bytes);
-            state.bytes = Vec::new(); // thousands of streams that are silent for a while keep no buffers
-        } else {
-            out.extend(state.bytes.drain(..room));
-        }
-        drop(state);
-        self.0.room.notify_all();
-        Ok(Pull::More)
+        self.0.pull(out, room)
     }
 
     fn attach(&mut self, wake: Wake) {
-        self.0.lock().wake = Some(wake);
+        self.0.set_wake(wake);
     }
 
     #[cfg(feature = "gzip")]
@@ -201,15 +104,15 @@ impl BodySource for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        (state.closed, state.bytes, state.wake) = (true, Vec::new(), None);
-        drop(state);
-        self.0.room.notify_all();
+        self.0.close();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+    use std::sync::Mutex;
+
     use super::*;
     use crate::App;
 

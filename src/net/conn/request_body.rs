@@ -15,8 +15,9 @@ use crate::net::sockets::socket::Socket;
 use crate::net::threads::mailbox::Completion;
 use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
-use crate::request::body_reader::Pipe;
+use crate::request::body_reader::body_pipe;
 use crate::response::Response;
+use crate::response::pipe::Pipe;
 use crate::trace::probe::{CloseReason, Event, Probe};
 
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
@@ -47,7 +48,7 @@ impl Drop for BodyFeed {
 impl BodyFeed {
     pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> BodyFeed {
         let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
-        let pipe = Pipe::new(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
+        let pipe = body_pipe(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
         BodyFeed { pipe, continue_pending: owes_continue, wants_data: false, refused: None, request: None }
     }
 }
