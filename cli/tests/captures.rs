@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 #[path = "captures/har.rs"]
 mod har;
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use support::bounded;

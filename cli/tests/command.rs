@@ -4,12 +4,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
-use support::bounded;
+use support::{Program, bounded};
+
 /// The command, without what the environment of the tests may say to it.
 fn wirelight(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
@@ -20,50 +20,20 @@ fn wirelight(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running server, killed when the test fails before it stopped it.
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    /// What it prints when it listens, up to the last command to try.
-    welcome: Vec<String>,
-    address: String,
-    _leash: bounded::Leash,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Running {
-        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut welcome: Vec<String> = Vec::new();
+impl Program {
+    /// The lines that it prints when it listens, up to the last command to try.
+    fn welcome(&mut self) -> Vec<String> {
+        let mut welcome = vec![self.first_line.clone()];
         while welcome.last().is_none_or(|line| !line.contains("wrk ")) {
             let mut line = String::new();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened: {welcome:?}");
+            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "stdout ended: {welcome:?}");
             welcome.push(line);
         }
-        let address = welcome[0].split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
-        Running { child, stdout, welcome, address, _leash: leash }
+        welcome
     }
 
     fn request(&self, head: &str, body: &str) -> Reply {
         Reply::to(&self.address, head, body)
-    }
-
-    /// Sends a signal, and gives the exit code and what was printed until the end.
-    fn stop(mut self, signal: &str) -> (Option<i32>, String, String) {
-        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (bounded::exited(&mut self.child).code(), out, err)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail where the child has been waited for, which is the good case.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -113,8 +83,8 @@ const JSON: &str = "Content-Type: application/json";
 #[test]
 fn serves_the_demo_until_it_is_told_to_stop() {
     for (arguments, signal) in [(&["--port", "0"][..], "-TERM"), (&["serve", "--port=0", "--workers", "2"], "-INT")] {
-        let server = Running::start(wirelight(arguments));
-        assert!(server.welcome[0].starts_with("listening on http://127.0.0.1:"), "{}", server.welcome[0]);
+        let server = Program::start(&mut wirelight(arguments));
+        assert!(server.first_line.starts_with("listening on http://127.0.0.1:"), "{}", server.first_line);
         let hello = server.request("GET /hello?name=Zo%C3%AB", "");
         assert_eq!((hello.status, hello.json()["message"].as_str()), (200, Some("Hello, Zoë!")));
         assert_eq!(server.request("GET /hello", "").json()["message"], "Hello, World!");
@@ -129,7 +99,7 @@ fn serves_the_demo_until_it_is_told_to_stop() {
 
 #[test]
 fn users_are_made_shown_changed_and_removed() {
-    let server = Running::start(wirelight(&["--port", "0"]));
+    let server = Program::start(&mut wirelight(&["--port", "0"]));
     let post = format!("POST /users\n{JSON}");
     let made = server.request(&post, r#"{"name": "Ada", "email": "ada@example.com"}"#);
     assert_eq!(made.status, 201);
@@ -159,7 +129,7 @@ fn users_are_made_shown_changed_and_removed() {
 
 #[test]
 fn what_is_wrong_is_told_by_its_status() {
-    let server = Running::start(wirelight(&["--port", "0"]));
+    let server = Program::start(&mut wirelight(&["--port", "0"]));
     let (post, put, patch) = ("POST /users", "PUT /users/1", "PATCH /users/1");
     let with = |line: &str| format!("{line}\n{JSON}");
     assert_eq!(server.request(&with(post), r#"{"name": "Ada", "email": "ada@example.com"}"#).status, 201);
@@ -203,11 +173,11 @@ fn what_is_wrong_is_told_by_its_status() {
 fn the_environment_decides_what_options_leave_open() {
     let mut command = wirelight(&[]);
     command.env("HOST", "localhost").env("PORT", "0").env("WORKERS", "2").env("RUST_LOG", "");
-    let server = Running::start(command);
-    assert!(server.welcome[0].contains(" with 2 workers"), "{}", server.welcome[0]);
+    let server = Program::start(&mut command);
+    assert!(server.first_line.contains(" with 2 workers"), "{}", server.first_line);
     let mut command = wirelight(&["--port", "0", "--host=127.0.0.1"]);
     command.env("HOST", "no such host").env("PORT", "x").env("WORKERS", "");
-    assert_eq!(Running::start(command).request("GET /health", "").status, 200);
+    assert_eq!(Program::start(&mut command).request("GET /health", "").status, 200);
 }
 
 #[test]
@@ -234,11 +204,11 @@ fn a_socket_that_is_a_file_is_served_and_gone_at_the_end() {
 
 #[test]
 fn a_wild_card_address_is_told_as_one_that_can_be_pasted() {
-    let server = Running::start(wirelight(&["--host", "0.0.0.0", "--port", "0"]));
+    let mut server = Program::start(&mut wirelight(&["--host", "0.0.0.0", "--port", "0"]));
     let port = server.address.rsplit(':').next().unwrap().to_owned();
     assert_eq!(Reply::to(&format!("127.0.0.1:{port}"), "GET /health", "").status, 200);
-    let commands = server.welcome.iter().filter(|line| line.contains("curl ") || line.contains("wrk "));
-    let commands: Vec<_> = commands.collect();
+    let welcome = server.welcome();
+    let commands: Vec<_> = welcome.iter().filter(|line| line.contains("curl ") || line.contains("wrk ")).collect();
     assert!(commands.len() >= 2);
     for command in commands {
         assert!(command.contains(&format!("http://127.0.0.1:{port}/")), "{command}");
@@ -250,9 +220,9 @@ fn every_curl_command_of_the_welcome_gets_what_it_asks_for() {
     if Command::new("curl").arg("--version").output().is_err() {
         return println!("skipped: no curl");
     }
-    let server = Running::start(wirelight(&["--port", "0"]));
+    let mut server = Program::start(&mut wirelight(&["--port", "0"]));
     let mut statuses = Vec::new();
-    for line in server.welcome.iter().map(|line| line.trim()).filter(|line| line.starts_with("curl ")) {
+    for line in server.welcome().iter().map(|line| line.trim()).filter(|line| line.starts_with("curl ")) {
         let output = bounded::output(Command::new("sh").args(["-c", line]));
         let text = String::from_utf8(output.stdout).unwrap();
         statuses.push(text[9..12].to_owned());
@@ -263,11 +233,7 @@ fn every_curl_command_of_the_welcome_gets_what_it_asks_for() {
 
 #[test]
 fn the_ten_steps_are_logged_as_they_are_taken() {
-    let server = Running::start({
-        let mut command = wirelight(&["--port", "0"]);
-        command.env("RUST_LOG", "wirelight=debug");
-        command
-    });
+    let server = Program::start(wirelight(&["--port", "0"]).env("RUST_LOG", "wirelight=debug"));
     server.request("GET /health", "");
     server.request("BAD", "");
     let (_, _, log) = server.stop("-TERM");
@@ -283,7 +249,7 @@ fn the_ten_steps_are_logged_as_they_are_taken() {
 
 #[test]
 fn the_log_is_quiet_about_connections_by_default() {
-    let server = Running::start(wirelight(&["--port", "0"]));
+    let server = Program::start(&mut wirelight(&["--port", "0"]));
     server.request("GET /health", "");
     let (_, _, log) = server.stop("-TERM");
     assert!(log.contains("step 3, listen"), "{log}");
@@ -390,7 +356,7 @@ fn a_port_in_use_is_said_so() {
     let sentence = refused(&mut wirelight(&["--port", &port]));
     assert!(sentence.contains(&port) && sentence.contains("another program listens there"), "{sentence}");
     // Also when it is one of us, although our listeners could share the port.
-    let first = Running::start(wirelight(&["--port", "0"]));
+    let first = Program::start(&mut wirelight(&["--port", "0"]));
     let port = first.address.rsplit(':').next().unwrap();
     assert!(refused(&mut wirelight(&["--port", port])).contains("another program listens there"));
 }

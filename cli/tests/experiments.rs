@@ -17,7 +17,6 @@ mod experiment;
 mod experiment_app;
 #[path = "../src/responses.rs"]
 mod responses;
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use experiment::{Experiment, Step};

@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use support::bounded;

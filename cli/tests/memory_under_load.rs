@@ -2,34 +2,23 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
-use support::bounded;
-/// The command on a free port, with at most this many descriptors.
-struct Running {
-    child: Child,
-    address: String,
-    _leash: bounded::Leash,
+use support::{Program, bounded};
+
+/// Starts the command on a free port with at most this many descriptors.
+fn start(descriptors: usize) -> Program {
+    let script = format!("ulimit -n {descriptors} && exec \"$0\" --host 127.0.0.1 --port 0 --workers 1");
+    let mut command = Command::new("sh");
+    Program::start(command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "warn"))
 }
 
-impl Running {
-    fn start(descriptors: usize) -> Running {
-        let script = format!("ulimit -n {descriptors} && exec \"$0\" --host 127.0.0.1 --port 0 --workers 1");
-        let mut command = Command::new("sh");
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_wirelight")]).env("RUST_LOG", "warn");
-        let (mut child, leash) = bounded::leashed(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned();
-        Running { child, address, _leash: leash }
-    }
-
+impl Program {
     /// From here on it may have so many descriptors more, whatever it was told at its start. The limit is one of numbers, and the
     /// lowest free number is the next: what it has inherited somewhere above does not matter.
     fn leave(&self, descriptors: usize) {
@@ -50,9 +39,7 @@ impl Running {
         let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
         pages * page_size()
     }
-}
 
-impl Running {
     /// Whether the server takes less than a fifth of a second of the processor's time. Whoever waits for 50 full sockets has nothing to
     /// do; a loop that is told "readable" at every turn would take all of it, every second anew.
     fn rests(&self) -> bool {
@@ -66,14 +53,6 @@ impl Running {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
         fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only where it has ended by itself, which the test has noticed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -115,7 +94,7 @@ fn flood(streams: &mut [TcpStream]) -> usize {
 
 #[test]
 fn clients_that_send_and_never_read_cost_64_kib_each_at_most() {
-    let server = Running::start(1024);
+    let server = start(1024);
     let mut probe = server.connect();
     assert_eq!(get(&mut probe), "200");
     let mut clients: Vec<_> = (0..50).map(|_| server.connect()).collect();
@@ -136,7 +115,7 @@ fn clients_that_send_and_never_read_cost_64_kib_each_at_most() {
 #[test]
 fn a_server_with_few_descriptors_serves_a_crowd() {
     // 32 of them are spared for listeners, logs and files: 8 connections at a time.
-    let server = Running::start(40);
+    let server = start(40);
     let mut crowd: Vec<_> = (0..100).map(|_| server.connect()).collect();
     for client in &mut crowd {
         assert_eq!(get(client), "200");
@@ -146,13 +125,12 @@ fn a_server_with_few_descriptors_serves_a_crowd() {
 
 #[test]
 fn when_the_descriptors_run_out_clients_wait_and_are_served() {
-    let mut server = Running::start(1024);
+    let mut server = start(1024);
     assert_eq!(get(&mut server.connect()), "200");
     server.leave(8); // it reckons with 992 connections: not its limit is reached, but the system's
     let mut crowd: Vec<_> = (0..40).map(|_| server.connect()).collect();
     let mut line = String::new();
-    let mut log = BufReader::new(server.child.stderr.take().unwrap());
-    log.read_line(&mut line).unwrap();
+    server.stderr.read_line(&mut line).unwrap();
     assert!(line.contains("cannot accept: Too many open files"), "{line}");
     for mut client in crowd.drain(..) {
         assert_eq!(get(&mut client), "200"); // and leaves, for whoever waits

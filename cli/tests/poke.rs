@@ -9,7 +9,6 @@ use std::time::Duration;
 
 #[path = "../src/experiment_app.rs"]
 mod experiment_app;
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use support::bounded;

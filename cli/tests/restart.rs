@@ -2,19 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
-use support::bounded::{self, connect};
+use support::bounded::connect;
+use support::program::signal_process;
+use support::{Program, bounded};
 
 /// A folder of its own for a test, gone at its end.
 struct Folder(PathBuf);
@@ -55,31 +56,17 @@ fn ask_on(stream: &mut TcpStream, target: &str) -> String {
     String::from_utf8(bytes[..n].to_vec()).unwrap()
 }
 
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
-    address: SocketAddr,
-    _leash: bounded::Leash,
+/// Starts a program on a free port and waits until its signal actions are installed.
+fn start(program: &Path, adapt: impl FnOnce(&mut Command)) -> Program {
+    let mut command = Command::new(program);
+    command.args(["--host", "127.0.0.1", "--port", "0"]).env("RUST_LOG", "wirelight=info");
+    adapt(&mut command);
+    let mut server = Program::start(&mut command);
+    server.log("listening on");
+    server
 }
 
-impl Running {
-    fn start(program: &Path, adapt: impl FnOnce(&mut Command)) -> Running {
-        let mut command = Command::new(program);
-        command.args(["--host", "127.0.0.1", "--port", "0"]).env("RUST_LOG", "wirelight=info");
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        adapt(&mut command);
-        let (mut child, leash) = bounded::leashed(&mut command);
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address = line.split_once("http://").unwrap().1.split(' ').next().unwrap().parse().unwrap();
-        let mut running = Running { child, stdout, stderr, address, _leash: leash };
-        running.log("listening on"); // from here on signals are heard
-        running
-    }
-
+impl Program {
     /// The first line of the log from here on that says this.
     fn log(&mut self, what: &str) -> String {
         let mut line = String::new();
@@ -89,28 +76,6 @@ impl Running {
         }
         line
     }
-
-    fn signal(&self, signal: &str) {
-        kill(signal, self.child.id());
-    }
-
-    /// The exit code, once the process, and every other that has its output, is gone.
-    fn ended(mut self) -> Option<i32> {
-        io::copy(&mut self.stdout, &mut io::sink()).unwrap();
-        io::copy(&mut self.stderr, &mut io::sink()).unwrap();
-        bounded::exited(&mut self.child).code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill(); // fails where it has ended, which is the good case
-        let _ = self.child.wait(); // killed: it ends at once
-    }
-}
-
-fn kill(signal: &str, process: u32) {
-    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
 }
 
 fn wirelight() -> &'static Path {
@@ -130,40 +95,40 @@ fn a_clock_before_1970_or_after_9999_stops_neither_a_server_nor_its_successor() 
         ("@1969-12-31 00:00:00", "Thu, 01 Jan 1970 00:00:00 GMT"),
         ("@9999-12-31 23:59:59", "Fri, 31 Dec 9999 23:59:59 GMT"),
     ] {
-        let mut server = Running::start(wirelight(), |command| {
+        let mut server = start(wirelight(), |command| {
             command.env("LD_PRELOAD", library.trim()).env("FAKETIME", clock).env("TZ", "UTC");
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("RUST_LOG", "wirelight=debug");
         });
-        let mut kept = connect(server.address);
+        let mut kept = connect(&server.address);
         assert!(ask_on(&mut kept, "/hello").contains(&format!("\r\nDate: {date}\r\n")));
         server.signal("-HUP");
         let line = server.log("serves; this one finishes");
         let successor = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
         drop(kept);
         assert_eq!(bounded::exited(&mut server.child).code(), Some(0), "{clock}");
-        assert!(ask(connect(server.address), "/hello").contains(&format!("\r\nDate: {date}\r\n")));
-        kill("-TERM", successor);
-        assert_eq!(server.ended(), Some(0), "{clock}");
+        assert!(ask(connect(&server.address), "/hello").contains(&format!("\r\nDate: {date}\r\n")));
+        signal_process("-TERM", successor);
+        assert_eq!(server.ended().0, Some(0), "{clock}");
     }
 }
 
 #[test]
 fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
     for signal in ["-HUP", "-USR2"] {
-        let mut server = Running::start(wirelight(), |_| ());
-        let mut kept = connect(server.address);
+        let mut server = start(wirelight(), |_| ());
+        let mut kept = connect(&server.address);
         assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"));
         server.signal(signal);
         let line = server.log("serves; this one finishes");
         let successor: u32 = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
         assert_ne!(successor, server.child.id());
         assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"), "a connection of the old process");
-        assert!(ask(connect(server.address), "/hello").contains("Hello, World!"));
+        assert!(ask(connect(&server.address), "/hello").contains("Hello, World!"));
         drop(kept);
         assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
-        assert!(ask(connect(server.address), "/hello").contains("Hello, World!"), "the old one is gone");
-        kill("-TERM", successor);
-        assert_eq!(server.ended(), Some(0));
+        assert!(ask(connect(&server.address), "/hello").contains("Hello, World!"), "the old one is gone");
+        signal_process("-TERM", successor);
+        assert_eq!(server.ended().0, Some(0));
     }
 }
 
@@ -172,18 +137,18 @@ fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
 fn each_process_of_a_restart_records_to_its_own_file() {
     let folder = Folder::new();
     let record = folder.file("wire.ndjson");
-    let mut server = Running::start(wirelight(), |command| _ = command.arg("--record").arg(&record));
-    let mut kept = connect(server.address);
+    let mut server = start(wirelight(), |command| _ = command.arg("--record").arg(&record));
+    let mut kept = connect(&server.address);
     assert!(ask_on(&mut kept, "/hello").contains("Hello, World!"));
     server.signal("-HUP");
     let line = server.log("serves; this one finishes");
     let successor: u32 = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
-    assert!(ask(connect(server.address), "/hello?name=Second").contains("Hello, Second!"));
     assert!(ask_on(&mut kept, "/hello?name=First").contains("Hello, First!"), "while the second one records");
     drop(kept);
     assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
-    kill("-TERM", successor);
-    assert_eq!(server.ended(), Some(0));
+    assert!(ask(connect(&server.address), "/hello?name=Second").contains("Hello, Second!"));
+    signal_process("-TERM", successor);
+    assert_eq!(server.ended().0, Some(0));
     for (file, own, other) in [("wire.ndjson", "First", "Second"), ("wire.ndjson.1", "Second", "First")] {
         let mut export = Command::new(wirelight());
         export.args(["export", "--format", "txt", "--output", "-"]).arg(folder.file(file));
@@ -199,7 +164,7 @@ fn a_bad_deploy_is_survived() {
     let folder = Folder::new();
     let program = folder.file("deployed");
     fs::copy(wirelight(), &program).unwrap();
-    let mut server = Running::start(&program, |_| ());
+    let mut server = start(&program, |_| ());
     let bad = folder.file("bad");
     for script in ["#!/bin/sh\nexit 3\n", "no program at all"] {
         fs::write(&bad, script).unwrap();
@@ -207,29 +172,29 @@ fn a_bad_deploy_is_survived() {
         fs::rename(&bad, &program).unwrap();
         server.signal("-HUP");
         server.log("restart failed, this process serves on");
-        assert!(ask(connect(server.address), "/hello").contains("Hello, World!"));
+        assert!(ask(connect(&server.address), "/hello").contains("Hello, World!"));
     }
     fs::copy(wirelight(), &bad).unwrap();
     fs::rename(&bad, &program).unwrap();
     server.signal("-HUP");
     let line = server.log("serves; this one finishes");
     let successor = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
-    kill("-TERM", successor);
-    assert_eq!(server.ended(), Some(0));
+    signal_process("-TERM", successor);
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]
 fn a_socket_of_systemd_is_served_and_stays_open() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut server = Running::start(wirelight(), |command| {
+    let mut server = start(wirelight(), |command| {
         socket2::SockRef::from(&listener).set_cloexec(false).unwrap();
         let number = listener.as_raw_fd().to_string();
         command.args(["--port", &address.port().to_string()]);
         command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", number);
     });
     socket2::SockRef::from(&listener).set_cloexec(true).unwrap();
-    assert_eq!(server.address, address);
+    assert_eq!(server.address, address.to_string());
     assert!(ask(connect(address), "/hello").contains("Hello, World!"));
     server.signal("-TERM");
     assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
@@ -262,18 +227,18 @@ impl Manager {
 fn a_service_manager_is_told() {
     let folder = Folder::new();
     let manager = Manager::new(&folder);
-    let server = Running::start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
+    let server = start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
     assert_eq!(manager.heard(), "READY=1");
     server.signal("-TERM");
     assert_eq!(manager.heard(), "STOPPING=1");
-    assert_eq!(server.ended(), Some(0));
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]
 fn a_service_manager_is_told_who_goes_on_after_a_restart() {
     let folder = Folder::new();
     let manager = Manager::new(&folder);
-    let mut server = Running::start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
+    let mut server = start(wirelight(), |command| _ = command.env("NOTIFY_SOCKET", &manager.path));
     assert_eq!(manager.heard(), "READY=1");
     server.signal("-HUP");
     let line = server.log("serves; this one finishes");
@@ -283,9 +248,9 @@ fn a_service_manager_is_told_who_goes_on_after_a_restart() {
     heard.sort();
     assert_eq!(heard, [format!("MAINPID={successor}"), "READY=1".to_owned()]);
     assert_eq!(bounded::exited(&mut server.child).code(), Some(0));
-    kill("-TERM", successor);
+    signal_process("-TERM", successor);
     assert_eq!(manager.heard(), "STOPPING=1", "the first of the two has said nothing like it");
-    assert_eq!(server.ended(), Some(0));
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]
@@ -293,11 +258,11 @@ fn a_stop_that_had_to_cut_somebody_is_exit_code_1() {
     for (patience, code, last) in
         [("0s", 1, "wirelight: 1 connection was cut at the end of the stop"), ("3600s", 0, "")]
     {
-        let mut server = Running::start(wirelight(), |command| _ = command.args(["--shutdown", patience]));
-        let mut slow = connect(server.address);
+        let mut server = start(wirelight(), |command| _ = command.args(["--shutdown", patience]));
+        let mut slow = connect(&server.address);
         assert!(ask_on(&mut slow, "/hello").contains("Hello, World!"));
         slow.write_all(b"GET / HT").unwrap();
-        assert!(ask(connect(server.address), "/hello").contains("Hello, World!"), "by now the half head was read");
+        assert!(ask(connect(&server.address), "/hello").contains("Hello, World!"), "by now the half head was read");
         server.signal("-TERM");
         if code == 0 {
             slow.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").unwrap();
@@ -308,18 +273,18 @@ fn a_stop_that_had_to_cut_somebody_is_exit_code_1() {
         server.stderr.read_to_string(&mut said).unwrap();
         let told = said.lines().rfind(|line| line.starts_with("wirelight: ")).unwrap_or_default();
         assert_eq!(told, last, "{said}");
-        assert_eq!(server.ended(), Some(code));
+        assert_eq!(server.ended().0, Some(code));
     }
 }
 
 #[test]
 fn a_second_signal_is_now() {
-    let server = Running::start(wirelight(), |_| ());
-    let mut slow = connect(server.address);
+    let server = start(wirelight(), |_| ());
+    let mut slow = connect(&server.address);
     assert!(ask_on(&mut slow, "/hello").contains("Hello, World!"));
     slow.write_all(b"GET / HT").unwrap();
     server.signal("-TERM");
-    bounded::refused(server.address); // the first was heard
+    bounded::refused(server.address.parse().unwrap()); // the first was heard
     server.signal("-INT");
-    assert_eq!(server.ended(), Some(0));
+    assert_eq!(server.ended().0, Some(0));
 }

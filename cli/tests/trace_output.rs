@@ -4,45 +4,26 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use regex_lite::Regex;
 use serde_json::Value;
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
-use support::bounded;
+use support::{Program, bounded};
 const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: a\r\nAuthorization: s3cr3t\r\n\r\n";
 
-/// A running server, killed when the test fails before it stopped it.
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    address: String,
-    _leash: bounded::Leash,
+/// Starts the command without a log.
+fn start(mut command: Command) -> Program {
+    start_with_log(command.env("RUST_LOG", "off"))
 }
 
-impl Running {
-    fn start(mut command: Command) -> Running {
-        command.env("RUST_LOG", "off");
-        Running::start_loud(command)
-    }
+fn start_with_log(command: &mut Command) -> Program {
+    Program::start(command.env_remove("NO_COLOR"))
+}
 
-    /// With the log that the command says.
-    fn start_loud(mut command: Command) -> Running {
-        let piped = command.env_remove("NO_COLOR").stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (mut child, leash) = bounded::leashed(piped);
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it stopped before it listened");
-        let address = match serde_json::from_str::<Value>(&line) {
-            Ok(start) => start["addr"].as_str().unwrap().to_owned(),
-            Err(_) => line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned(),
-        };
-        Running { child, stdout, address, _leash: leash }
-    }
-
+impl Program {
     /// So many requests on one connection, each answered before the next is sent, and the client closes.
     fn ask(&self, times: usize) {
         let mut stream = bounded::connect(&self.address);
@@ -56,25 +37,11 @@ impl Running {
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
     }
 
-    fn terminate(&self) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    /// Stops it; what it had to say on both streams.
-    fn stop(mut self) -> (String, String) {
-        self.terminate();
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert!(bounded::exited(&mut self.child).success(), "{err}");
+    /// Stops it with success; returns the rest of stdout and stderr.
+    fn stop_cleanly(self) -> (String, String) {
+        let (code, out, err) = self.stop("-TERM");
+        assert_eq!(code, Some(0), "{err}");
         (out, err)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -95,9 +62,9 @@ fn events(text: &str) -> Vec<Value> {
 
 #[test]
 fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
-    let server = Running::start(wirelight(&["--trace", "--workers", "2"]));
+    let server = start(wirelight(&["--trace", "--workers", "2"]));
     server.ask(1);
-    let (_, trace) = server.stop();
+    let (_, trace) = server.stop_cleanly();
     for said in [
         "step 1  socket  TCP socket",
         "4 to 10 serve   accept; ",
@@ -143,9 +110,9 @@ fn a_unix_socket_is_told_as_one() {
 
 #[test]
 fn topics_bytes_and_colours_are_chosen() {
-    let server = Running::start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));
+    let server = start(wirelight(&["--trace=conn.recv,route", "--trace-bytes=3", "--color=always"]));
     server.ask(1);
-    let (_, trace) = server.stop();
+    let (_, trace) = server.stop_cleanly();
     assert!(
         trace.contains("GET … ") && trace.contains(" more bytes\n") && trace.contains("/hello (1 of 14 routes, "),
         "{trace}"
@@ -153,9 +120,9 @@ fn topics_bytes_and_colours_are_chosen() {
     assert!(trace.contains("\x1b[36m→ recv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
 
     let file = file("record");
-    let server = Running::start(wirelight(&["--record", file.to_str().unwrap()]));
+    let server = start(wirelight(&["--record", file.to_str().unwrap()]));
     server.ask(2);
-    let (_, trace) = server.stop();
+    let (_, trace) = server.stop_cleanly();
     assert_eq!(trace, "");
     let all = events(&fs::read_to_string(&file).unwrap());
     assert_eq!(
@@ -188,9 +155,9 @@ fn what_cannot_be_traced_is_said() {
 /// and is told how much it missed.
 #[test]
 fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
-    let server = Running::start(wirelight(&["--trace=json"]));
+    let server = start(wirelight(&["--trace=json"]));
     server.ask(5_000);
-    let (trace, _) = server.stop();
+    let (trace, _) = server.stop_cleanly();
     let all = events(&trace);
     let (drops, told): (Vec<_>, Vec<_>) = all.iter().partition(|event| event["e"] == "probe.drop");
     let lost: u64 = drops.iter().map(|drop| drop["events"].as_u64().unwrap()).sum();
@@ -206,9 +173,9 @@ fn a_reader_that_stalls_keeps_nobody_from_leaving() {
     for watched in ["--trace=json", "--trace"] {
         let mut command = wirelight(&[watched]);
         command.env("RUST_LOG", "debug");
-        let mut server = Running::start_loud(command);
+        let mut server = start_with_log(&mut command);
         (0..400).for_each(|_| server.ask(1));
-        server.terminate();
+        server.signal("-TERM");
         assert!(bounded::exited(&mut server.child).success(), "{watched}");
     }
 }
@@ -216,9 +183,9 @@ fn a_reader_that_stalls_keeps_nobody_from_leaving() {
 /// Each line is an event, the first one included: what is meant for people is said on stderr.
 #[test]
 fn events_on_stdout_stand_alone() {
-    let server = Running::start(wirelight(&["--trace=json"]));
+    let server = start(wirelight(&["--trace=json"]));
     server.ask(1);
-    let (trace, said) = server.stop();
+    let (trace, said) = server.stop_cleanly();
     assert!(trace.lines().all(|line| line.starts_with('{')), "{trace}");
     assert!(said.contains("listening on http://") && said.contains("stopped after"), "{said}");
 }
@@ -226,9 +193,9 @@ fn events_on_stdout_stand_alone() {
 #[test]
 fn secrets_are_shown_to_who_asks() {
     let record = file("secrets");
-    let server = Running::start(wirelight(&["--trace", "--show-secrets", "--record", record.to_str().unwrap()]));
+    let server = start(wirelight(&["--trace", "--show-secrets", "--record", record.to_str().unwrap()]));
     server.ask(1);
-    let (_, trace) = server.stop();
+    let (_, trace) = server.stop_cleanly();
     assert!(trace.contains("s3cr3t") && fs::read_to_string(&record).unwrap().contains("s3cr3t"), "{trace}");
     fs::remove_file(record).unwrap();
 }
@@ -239,9 +206,9 @@ fn secrets_are_shown_to_who_asks() {
 fn a_full_disk_is_told() {
     let mut command = wirelight(&["--record", "/dev/full"]);
     command.env("RUST_LOG", "error");
-    let server = Running::start_loud(command);
+    let server = start_with_log(&mut command);
     server.ask(2);
-    let (_, said) = server.stop();
+    let (_, said) = server.stop_cleanly();
     assert!(said.contains("a trace cannot go on: No space left"), "{said}");
 }
 
@@ -250,9 +217,9 @@ fn a_full_disk_is_told() {
 fn a_pipe_without_a_reader_holds_nobody_up() {
     let pipe = file("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut server = Running::start(wirelight(&["--record", pipe.to_str().unwrap()]));
+    let mut server = start(wirelight(&["--record", pipe.to_str().unwrap()]));
     server.ask(1);
-    server.terminate();
+    server.signal("-TERM");
     assert!(bounded::exited(&mut server.child).success());
     fs::remove_file(pipe).unwrap();
 }
@@ -276,16 +243,16 @@ fn the_calls_of_one_request_are_those_that_strace_sees() {
 }
 
 /// The calls about one connection, which both have in the same order.
-fn traced(talk: impl FnOnce(&Running)) -> Vec<String> {
+fn traced(talk: impl FnOnce(&Program)) -> Vec<String> {
     let (log, record) = (file("strace"), file("strace-record"));
     let mut command = Command::new("strace");
     // -D: strace is the child, so that the signals and the exit code are the server's.
     command.args(["-D", "-f", "-e", "trace=network,epoll_ctl,epoll_wait,close", "-o", log.to_str().unwrap()]);
     command.args([env!("CARGO_BIN_EXE_wirelight"), "--port", "0", "--record", record.to_str().unwrap()]);
-    let server = Running::start(command);
+    let server = start(command);
     let process = server.child.id().to_string();
     talk(&server);
-    server.stop();
+    server.stop_cleanly();
     // strace writes its last line after the server's end, and pads the process id.
     let ended = |line: &str| line.split_whitespace().take(3).eq([&*process, "+++", "exited"]);
     let seen = bounded::eventually("the last line of strace", || match fs::read_to_string(&log) {
@@ -350,14 +317,14 @@ fn calls(seen: &str) -> Vec<String> {
 fn the_readme_shows_a_real_trace() {
     let readme = include_str!("../../README.md");
     let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-    let server = Running::start(wirelight(&["--trace"]));
+    let server = start(wirelight(&["--trace"]));
     let mut stream = bounded::connect(&server.address);
     let head = "GET /hello HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     assert_ne!(stream.read(&mut [0; 4096]).unwrap(), 0);
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-    let (_, trace) = server.stop();
+    let (_, trace) = server.stop_cleanly();
     let varying =
         [r"^ *[\d.]+ ms", r"fd \d+", r"127\.0\.0\.1:\d{5}", r"[\d.]+ .?s\)?$", r"[\d.]+ .?s\)", r"Date:.*", r"rs:\d+"];
     let masked = |text: &str| {

@@ -4,7 +4,6 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use support::bounded;
