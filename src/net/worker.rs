@@ -120,7 +120,7 @@ impl<P: Probe> Worker<P> {
         Ok(Worker {
             poll,
             waker,
-            listeners: listeners,
+            listeners,
             conns: Slab::new(),
             wheel: TimerWheel::new(),
             buffers: Buffers::new(),

@@ -303,7 +303,7 @@ mod tests {
             })
             .streaming();
             let pool = Some(BlockingPool { threads: Pool::new(1, 1), app: Arc::new(app) });
-            let offload = Offload { pool: pool, ..Offload::default() };
+            let offload = Offload { pool, ..Offload::default() };
             Upload {
                 conn: Conn::new(Script::new(), 1, None, 0),
                 buffers: Buffers::new(),

@@ -110,7 +110,7 @@ impl Listener {
 impl Listeners {
     pub(crate) fn new(listeners: Vec<Listener>) -> Listeners {
         let listeners = listeners.into_iter().map(|listener| ListenerState { listener, ready: true }).collect();
-        Listeners { listeners: listeners, next: 0, pending: None, retry_at: 0, last_warned: 0 }
+        Listeners { listeners, next: 0, pending: None, retry_at: 0, last_warned: 0 }
     }
 
     /// Waits at all doors; one token does for all, since whoever waits longest need not be at the door that rang last.
