@@ -1,4 +1,5 @@
-//! The application: a root router, the state its handlers share, and the one way from a request to its response.
+//! The application: a root router, the state that handlers share, and the path from a request to
+//! its response.
 
 mod blocking;
 mod error_handlers;
@@ -26,7 +27,7 @@ use crate::response::error::{Error, Result};
 use crate::response::sent::SentCallbacks;
 use crate::routing::tree::Match;
 
-/// Routes, hooks, error pages and state: everything a program says to its users.
+/// Routes, hooks, error handlers and state: everything a program says to its users.
 ///
 /// It is the outermost [`Router`] and has all of that one's methods.
 ///
@@ -64,9 +65,10 @@ impl std::ops::DerefMut for App {
 
 /// What the application says of a request whose body is still to come.
 pub(crate) enum Admission {
-    /// Up to this many bytes; none: the server's limit. The hooks and guards that decide on the head have run, if there are any.
+    /// Up to this many bytes; none: the server's limit. The hooks and guards that decide on the
+    /// head have run, if there are any.
     Buffered(Option<u64>, Option<Admitted>),
-    /// The handler reads it while it comes; up to this many bytes, or any number.
+    /// The handler reads it while it arrives; up to this many bytes, or any number.
     Streamed(Option<u64>),
     /// No handler will read it: the response is complete.
     Responded,
@@ -80,7 +82,8 @@ impl App {
         App::default()
     }
 
-    /// Adds a value that all handlers share, found by its type with [`Request::state`]; the earlier one of its type goes.
+    /// Adds a value that all handlers share, found by its type with [`Request::state`]; the earlier
+    /// one of its type goes.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,11 +98,13 @@ impl App {
         self.state.values.insert(value);
     }
 
-    /// Names the proxies in front of this server: addresses, CIDR ranges (`10.0.0.0/8`, `fd00::/8`), or `unix` for whoever connects
-    /// through a unix socket. Nobody is trusted by default: [`Request::client_addr`] is then the socket's other end.
+    /// Names the proxies before this server: addresses, CIDR ranges (`10.0.0.0/8`, `fd00::/8`), or
+    /// `unix` for peers that connect through a unix socket. No proxy is trusted by default:
+    /// [`Request::client_addr`] is then the socket's other end.
     ///
-    /// `X-Forwarded-For` and `X-Forwarded-Proto` are read, which nginx, HAProxy, Caddy and the clouds set; the options of
-    /// [`TrustedProxies`] read `Forwarded` instead, or `X-Forwarded-Host` too.
+    /// `X-Forwarded-For` and `X-Forwarded-Proto` are read, which nginx, HAProxy, Caddy and the
+    /// clouds set; the options of [`TrustedProxies`] read `Forwarded` instead, or
+    /// `X-Forwarded-Host` too.
     ///
     /// ```
     /// use wirelight::App;
@@ -112,14 +117,16 @@ impl App {
     /// ```
     ///
     /// # Panics
-    /// When an entry is neither, or a range has bits behind its prefix (`10.0.0.1/8`): at start-up, naming it.
+    /// When an entry is neither, or a range has bits behind its prefix (`10.0.0.1/8`): at start-up,
+    /// naming it.
     #[track_caller]
     pub fn trusted_proxies<T: AsRef<str>>(&mut self, proxies: impl IntoIterator<Item = T>) -> &mut TrustedProxies {
         self.state.proxies.insert(TrustedProxies::new(proxies))
     }
 
-    /// Answers one request: hooks, guards, route, handler, error page, after hooks, in this order. Panics go no further.
-    /// `false`: nothing was done, the route's handler may block, and [`App::handle_blocking`] is for a thread that may.
+    /// Responds to one request: hooks, guards, route, handler, error handler, after hooks, in this
+    /// order. Panics go no further. `false`: nothing was done, the route's handler may block, and
+    /// [`App::handle_blocking`] is for a thread that may.
     #[inline]
     #[must_use]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
@@ -140,8 +147,9 @@ impl App {
         }
     }
 
-    /// The whole way: before hooks, guards, handler or miss, error page, after hooks. If the request was answered in the handler's place
-    /// meanwhile, its answer goes no further: pages and after hooks do not run, and the response is empty.
+    /// The whole way: before hooks, guards, handler or miss, error handler, after hooks. If the
+    /// request was answered in the handler's place meanwhile, its response goes no further: pages
+    /// and after hooks do not run, and the response is empty.
     #[inline(never)]
     pub(super) fn handle_with_hooks(
         &self,
@@ -170,8 +178,8 @@ impl App {
         response.reset();
     }
 
-    /// Answers what was no request, or too much of one, with the error pages and after hooks of its route. A request whose head could
-    /// not be read has no target and no fields.
+    /// Answers what was no request, or too much of one, with the error handlers and after hooks of
+    /// its route. A request whose head could not be read has no target and no fields.
     #[cold]
     pub(crate) fn reject<'a>(
         &'a self,
@@ -193,8 +201,9 @@ impl App {
         }
     }
 
-    /// Looks at the head of a request whose body is still to come. What may block does so on the pool; a streaming route's hooks and
-    /// guards run there in one go with its handler, before that asks for the body.
+    /// Looks at the head of a request whose body is still to come. What may block does so on the
+    /// pool; a streaming route's hooks and guards run there in one go with its handler, before that
+    /// asks for the body.
     pub(crate) fn admit<'a>(
         &'a self,
         found: std::result::Result<&Route, Match>,
@@ -210,7 +219,8 @@ impl App {
         }
     }
 
-    /// Decides on the head alone: before hooks and guards run, and what they refuse, or what no route is for, is answered.
+    /// Decides on the head alone: before hooks and guards run, and what they refuse, or what no
+    /// route is for, is answered.
     pub(super) fn check_head<'a>(
         &'a self,
         found: std::result::Result<&Route, Match>,
@@ -276,8 +286,9 @@ impl App {
         Ok(())
     }
 
-    /// What is decided on the head: before hooks, then the route or the answer where there is none, then its guards. They see no body,
-    /// here or not, so that a client learns what they say before it sends one. Returns the route whose handler is to run.
+    /// What is decided on the head: before hooks, then the route or the response where there is
+    /// none, then its guards. They see no body, here or not, so that a client learns what they say
+    /// before it sends one. Returns the route whose handler is to run.
     fn run_head_hooks<'r>(
         &self,
         found: std::result::Result<&'r Route, Match>,
@@ -301,7 +312,8 @@ impl App {
         })
     }
 
-    /// The before hooks of a router and of those it is nested in, outermost first. `hooks`: which of the two kinds.
+    /// The before hooks of a router and of those it is nested in, outermost first. `hooks`: which
+    /// of the two kinds.
     fn run_before(
         &self,
         hooks: fn(&Scope) -> &[Before],
@@ -321,7 +333,7 @@ impl App {
         Ok(())
     }
 
-    /// Error page and after hooks, innermost router first: what wraps an answer wraps it last.
+    /// Error handler and after hooks, innermost router first: what wraps a response wraps it last.
     pub(super) fn finish(
         &self,
         scope: usize,
@@ -351,8 +363,9 @@ impl App {
         }
     }
 
-    /// Draws the page of an error, and answers with 304, 206, 412 or 416 where the response has what the request's conditions are
-    /// about (RFC 9110 §13.2). Before the after hooks, so that they see what is sent, and again behind one that set a validator.
+    /// Renders the response to an error, and answers with 304, 206, 412 or 416 where the response
+    /// has what the request's conditions are about (RFC 9110 §13.2). Before the after hooks, so
+    /// that they see what is sent, and again behind one that set a validator.
     #[cold]
     fn complete(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
         if let Some(error) = response.take_error() {
@@ -360,7 +373,8 @@ impl App {
         }
         conditional::apply(request, response);
         if !response.is_final() {
-            // RFC 9110 §15.2: a client takes it for the announcement of a response, and the next one for this request's.
+            // RFC 9110 §15.2: a client takes it for the announcement of a response, and the next
+            // one for this request's.
             let status = response.status();
             response.fail(Error::internal(format!("{status} cannot end a request: a final status is 2xx to 5xx")));
         }
@@ -370,7 +384,8 @@ impl App {
     }
 }
 
-/// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives, and so does the connection.
+/// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives,
+/// and so does the connection.
 #[inline]
 fn catch_panic(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
     match catch(|| run(&mut *response)) {

@@ -1,4 +1,4 @@
-//! A request as the application reads it: a borrowed view of the bytes that came, nothing copied; knows no socket.
+//! A request as handlers see it: a borrowed view of the received bytes.
 
 pub(crate) mod app_state;
 pub(crate) mod body_reader;
@@ -44,8 +44,8 @@ use crate::routing::tree::{Match, Params, Tree};
 
 /// One request: offsets into the bytes of the connection, looked up when asked for.
 ///
-/// Handlers get `&Request`; hooks and guards get `&mut Request`, so that they can leave values for the handler with
-/// [`set`](Request::set).
+/// Handlers get `&Request`; hooks and guards get `&mut Request`, so that they can leave values for
+/// the handler with [`set`](Request::set).
 pub struct Request<'a> {
     head: &'a Head,
     bytes: &'a [u8],
@@ -102,12 +102,13 @@ impl<'a> Request<'a> {
         self.head.version
     }
 
-    /// The request target as it was received (RFC 9112 §3.2): `/users?page=2`, or one of the three rarer forms.
+    /// The request target as it was received (RFC 9112 §3.2): `/users?page=2`, or one of the three
+    /// rarer forms.
     pub fn target(&self) -> &str {
         self.text(self.head.target.whole)
     }
 
-    /// The path, percent-decoded: `/users/Zoë`. A sequence that is no UTF-8 is replaced by U+FFFD.
+    /// The path, percent-decoded: `/users/Zoë`. A sequence that is not UTF-8 is replaced by U+FFFD.
     ///
     /// Decoding is for people: `%2F` becomes a slash here, so do not split this to route by hand.
     pub fn path(&self) -> &str {
@@ -125,7 +126,7 @@ impl<'a> Request<'a> {
         std::str::from_utf8(self.path_bytes()).unwrap_or_default()
     }
 
-    /// What stands behind the first `?`, undecoded; empty when there is none.
+    /// What stands after the first `?`, undecoded; empty when there is none.
     pub fn query_string(&self) -> &str {
         self.head.target.query.map_or("", |query| self.text(query))
     }
@@ -140,19 +141,22 @@ impl<'a> Request<'a> {
         self.field_values(name).filter_map(|value| std::str::from_utf8(value).ok())
     }
 
-    /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above 0x7f.
+    /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above
+    /// 0x7f.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
         self.head.fields().iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
     }
 
-    /// All values of a header field as they came. Names are compared as bytes: to make text of each costs more than to compare it.
+    /// All values of a header field as they came. Names are compared as bytes: to make text of each
+    /// costs more than to compare it.
     #[inline]
     pub(crate) fn field_values<'r>(&'r self, name: &'r str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         let same = move |field: &&Field| field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes());
         self.head.fields().iter().filter(same).map(|field| field.value.of(self.bytes))
     }
 
-    /// The value of a field that a request has once: two lines mean nothing, for another recipient may have read the other one.
+    /// The value of a field that a request has once: two lines mean nothing, for another recipient
+    /// may have read the other one.
     pub(crate) fn single_value(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.field_values(name);
         values.next().filter(|_| values.next().is_none())
@@ -168,22 +172,27 @@ impl<'a> Request<'a> {
         self.header("content-type")
     }
 
-    /// The value of the Host field, or the authority of an absolute-form target, which wins (RFC 9112 §3.2.2).
+    /// The value of the Host field, or the authority of an absolute-form target, which wins (RFC
+    /// 9112 §3.2.2).
     pub fn host(&self) -> Option<&str> {
         let host = self.head.target.authority.or(self.head.info.host).map(|span| self.text(span));
         host.filter(|host| !host.is_empty())
     }
 
-    /// The address of the socket's other end; none in tests and on unix sockets. Behind a proxy this is the proxy.
+    /// The address of the socket's other end; none in tests and on unix sockets. Behind a proxy
+    /// this is the proxy.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         *self.peer
     }
 
-    /// Returns the body, whole, without its transfer coding. A Content-Encoding is not undone: these are the bytes that were sent. An after hook or error page of a request that was answered before its body came sees none.
+    /// Returns the body, whole, without its transfer coding. A Content-Encoding is not undone:
+    /// these are the bytes that were sent. An after hook or error handler of a request that was
+    /// answered before its body came sees none.
     ///
     /// # Panics
-    /// In a [`before`](crate::Router::before) hook or a guard, when there is a body: they decide on the head, and the body may not have
-    /// been sent yet. It is a mistake of the program, answered with 500 and logged with the line that asked.
+    /// In a [`before`](crate::Router::before) hook or a guard, when there is a body: they decide on
+    /// the head, and the body may not have been sent yet. It is a mistake of the program, answered
+    /// with 500 and logged with the line that asked.
     /// [`before_with_body`](crate::Router::before_with_body) is for hooks that read it.
     #[inline]
     #[track_caller]
@@ -218,18 +227,20 @@ impl<'a> Request<'a> {
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
-    /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the type.
+    /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the
+    /// type.
     ///
     /// # Errors
-    /// 404 when the text does not parse as `T` (a number too large for it): the path names nothing. 500 when the pattern has no
-    /// parameter of this name.
+    /// 404 when the text does not parse as `T` (a number too large for it): the path names nothing.
+    /// 500 when the pattern has no parameter of this name.
     pub fn param<T: FromStr>(&self, name: &str) -> Result<T> {
         let text =
             self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
         text.parse().map_err(|_| Error::not_found(""))
     }
 
-    /// The pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by it, since paths are unbounded.
+    /// The pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by it,
+    /// since paths are unbounded.
     pub fn route(&self) -> Option<&str> {
         self.route.map(|route| route.pattern.text())
     }
@@ -237,8 +248,8 @@ impl<'a> Request<'a> {
     /// The application's state of type `T`.
     ///
     /// # Panics
-    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program, answered with 500 and logged. The message
-    /// names the type and the caller's line.
+    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program,
+    /// answered with 500 and logged. The message names the type and the caller's line.
     #[track_caller]
     pub fn state<T: 'static>(&self) -> &T {
         match self.app_state.values.get() {
@@ -249,10 +260,11 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The application's state of type `Mutex<T>`, locked until the guard goes. A handler that panicked while it held the lock does not
-    /// shut the others out: what it left half-done is for them to see.
+    /// The application's state of type `Mutex<T>`, locked until the guard goes. A handler that
+    /// panicked while it held the lock does not shut the others out: what it left half-done is for
+    /// them to see.
     ///
-    /// Other workers wait meanwhile, so keep it short; asking twice in one handler waits for ever.
+    /// Other workers wait meanwhile, so keep it short; asking twice in one handler waits forever.
     ///
     /// ```
     /// use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! A response as the application builds it: status, fields already in wire form, a body; says nothing of framing or connection.
+//! A response as the application builds it: a status, fields in wire form and a body.
 
 pub(crate) mod body_source;
 pub(crate) mod caching;
@@ -28,15 +28,16 @@ use crate::response::body_source::{BodySource, GuardedSource, IteratorSource, Re
 use crate::response::error::Error;
 use crate::response::sent::SentCallbacks;
 
-/// What goes back to the client. Handlers rarely touch it: what they return is poured into it by
+/// What goes back to the client. Handlers rarely touch it: what they return is written to it by
 /// [`IntoResponse`](crate::IntoResponse). After hooks may still change all of it.
 ///
-/// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the first three is ignored, and
-/// `Connection: close` closes the connection after this response. A [`head`](crate::Router::head) route's Content-Length is sent: it
-/// says how long the content of a GET is.
+/// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the
+/// first three is ignored, and `Connection: close` closes the connection after this response. A
+/// [`head`](crate::Router::head) route's Content-Length is sent: it says how long the content of a
+/// GET is.
 ///
-/// A response has a final status, 200 to 599 (RFC 9110 §15): another one becomes a 500, and the log says why. 101 comes from
-/// [`Response::upgrade`] alone.
+/// A response has a final status, 200 to 599 (RFC 9110 §15): another one becomes a 500, and the log
+/// says why. 101 comes from [`Response::upgrade`] alone.
 ///
 /// ```
 /// use wirelight::{Response, StatusCode};
@@ -51,12 +52,14 @@ use crate::response::sent::SentCallbacks;
 pub struct Response {
     /// None: the program has set none, and 200 goes out.
     status: Option<StatusCode>,
-    /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they refuse CR, LF and NUL.
+    /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they
+    /// refuse CR, LF and NUL.
     fields: Vec<u8>,
     /// The field line for the media type of the body, unless `fields` holds one.
     media_type: &'static str,
     body: Body,
-    /// Where text and JSON are written; kept from answer to answer so that the steady state allocates nothing.
+    /// Where text and JSON are written; kept from answer to answer so that the steady state
+    /// allocates nothing.
     scratch: Vec<u8>,
     close: bool,
     /// The Content-Length that the program set.
@@ -81,7 +84,7 @@ enum Body {
     Source(GuardedSource, Option<u64>),
 }
 
-/// Scratch space above this is given back after the answer that needed it.
+/// Scratch space above this is given back after the response that needed it.
 const SCRATCH_KEPT: usize = 64 * 1024;
 
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
@@ -129,7 +132,8 @@ impl Response {
         self.replace_content_type(TEXT, HTML);
     }
 
-    /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that cannot be serialised gives a 500.
+    /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that
+    /// cannot be serialised causes a 500.
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
         self.default_content_type(JSON);
         self.scratch.clear();
@@ -145,7 +149,7 @@ impl Response {
         self.set_body(Body::Owned(bytes.into()));
     }
 
-    /// Closes the connection behind this answer.
+    /// Closes the connection behind this response.
     pub fn close_connection(&mut self) {
         self.close = true;
     }
@@ -162,8 +166,9 @@ impl Response {
         }
     }
 
-    /// A body whose pieces are taken from an iterator while it is sent, as fast as the client reads. The iterator runs in the event
-    /// loop, or on the pool if the route is [`blocking`](crate::Route::blocking).
+    /// A body whose pieces are taken from an iterator while it is sent, as fast as the client
+    /// reads. The iterator runs in the event loop, or on the pool if the route is
+    /// [`blocking`](crate::Route::blocking).
     ///
     /// ```
     /// use wirelight::{App, Response, StatusCode};
@@ -183,8 +188,9 @@ impl Response {
         self.set_source(IteratorSource(pieces.into_iter()), None);
     }
 
-    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known. The reads happen in the event loop,
-    /// which needs what answers at once, such as a file, or on the pool if the route is [`blocking`](crate::Route::blocking).
+    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known.
+    /// The reads happen in the event loop, which needs what answers at once, such as a file, or on
+    /// the pool if the route is [`blocking`](crate::Route::blocking).
     pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
         self.set_source(ReaderSource(reader), length);
     }
@@ -239,7 +245,8 @@ impl Response {
         }
     }
 
-    /// Marks the response of a HEAD route: without a body of its own it is about content that only a GET sends (RFC 9110 §8.6).
+    /// Marks the response of a HEAD route: without a body of its own it is about content that only
+    /// a GET sends (RFC 9110 §8.6).
     pub(crate) fn describe_get(&mut self) {
         if let Body::Empty = self.body {
             self.body = Body::HeadOnly(self.declared_length);
@@ -269,13 +276,15 @@ impl Response {
         }
     }
 
-    /// Returns whether an error's page is to be drawn, the request's conditions are to be looked at, or the status may not be sent.
+    /// Returns whether an error's page is to be drawn, the request's conditions are to be looked
+    /// at, or the status may not be sent.
     #[inline]
     pub(crate) fn needs_finishing(&self) -> bool {
         self.conditional || self.error.is_some() || self.status.is_some_and(StatusCode::is_informational)
     }
 
-    /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that follows (RFC 9110 §15.2).
+    /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that
+    /// follows (RFC 9110 §15.2).
     pub(crate) fn is_final(&self) -> bool {
         let switches = || matches!(&self.body, Body::Source(source, _) if source.is_upgrade());
         !self.status().is_informational() || (self.status() == StatusCode::SWITCHING_PROTOCOLS && switches())
@@ -291,7 +300,7 @@ impl Response {
         self.media_type = "";
     }
 
-    /// Notes that the answer is an error; the error pages draw it when the handler is through.
+    /// Notes that the response is an error; the error handlers draw it when the handler is through.
     pub(crate) fn fail(&mut self, error: Error) {
         self.error = Some(error);
     }
@@ -316,7 +325,8 @@ impl Response {
         }
     }
 
-    /// Replaces the body. To drop any body is a call, and most own nothing: an exchange does without two of them.
+    /// Replaces the body. To drop any body is a call, and most own nothing: an exchange does
+    /// without two of them.
     #[inline]
     fn set_body(&mut self, body: Body) {
         let replaced = std::mem::replace(&mut self.body, body);
@@ -344,7 +354,8 @@ impl Response {
         self.on_sent.take()
     }
 
-    /// The one that a worker uses again and again: with room for usual answers, so that it need not grow amid a crowd.
+    /// The one that a worker uses again and again: with room for usual answers, so that it need not
+    /// grow amid a crowd.
     pub(crate) fn with_capacity() -> Response {
         Response { fields: Vec::with_capacity(512), scratch: Vec::with_capacity(1024), ..Response::default() }
     }

@@ -1,4 +1,5 @@
-//! Finds the route of a path: patterns, the tree of routes, and what a route is without its handler.
+//! Finds the route of a path: patterns, the tree of routes, and what a route is without its
+//! handler.
 
 pub(crate) mod callsite;
 pub(crate) mod pattern;

@@ -1,4 +1,4 @@
-//! What the application answers where the event loop may not wait: on the pool, and in the pool's place; knows no thread.
+//! Responses for blocking routes: from the pool, or 503 when it is full or too slow.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::response::Response;
 use crate::response::error::Error;
 
 impl App {
-    /// Answers one request on a thread that may block.
+    /// Responds to one request on a thread that may block.
     pub(crate) fn handle_blocking<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
@@ -31,8 +31,8 @@ impl App {
         Some(self.check_head(self.find(request), request, response, observer))
     }
 
-    /// Runs the after hooks of a request whose client has left before its response began: what they register with
-    /// [`Response::on_sent`] is told so.
+    /// Runs the after hooks of a request whose client has left before its response began: what they
+    /// register with [`Response::on_sent`] is told so.
     #[cold]
     pub(crate) fn client_left<'a, L: Observer>(
         &'a self,
@@ -45,7 +45,7 @@ impl App {
         None
     }
 
-    /// Answers one request that no thread can be had for (RFC 9110 §15.6.4).
+    /// Responds to one request that no thread can be had for (RFC 9110 §15.6.4).
     #[cold]
     pub(crate) fn overloaded<'a, L: Observer>(
         &'a self,
@@ -60,7 +60,8 @@ impl App {
         None
     }
 
-    /// Answers one request whose handler has not come back in time. Go's TimeoutHandler says 503 too.
+    /// Responds to one request whose handler has not come back in time. Go's TimeoutHandler says
+    /// 503 too.
     #[cold]
     pub(crate) fn timed_out<'a, L: Observer>(
         &'a self,
@@ -74,7 +75,7 @@ impl App {
         None
     }
 
-    /// Answers one request that a thread of the pool took and lost.
+    /// Responds to one request that a thread of the pool took and lost.
     #[cold]
     pub(crate) fn worker_lost<'a, L: Observer>(
         &'a self,

@@ -1,4 +1,4 @@
-//! The page of an error: whose it is, and what it cannot lose; knows nothing of what went wrong.
+//! Renders errors: finds the error handler and keeps the fields that the error requires.
 
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
@@ -10,7 +10,8 @@ use crate::response::error::Error;
 use crate::response::sent::SentCallbacks;
 
 impl App {
-    /// Draws the page of an error: the one for its status, else the catch-all, from the inside out; else ours.
+    /// Renders the response to an error: the one for its status, else the catch-all, from the
+    /// inside out; else ours.
     #[cold]
     pub(super) fn render(&self, scope: usize, error: Error, request: &Request<'_>, response: &mut Response) {
         let earlier = response.take_on_sent();
@@ -60,8 +61,9 @@ impl App {
     }
 }
 
-/// 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets the fields of its error does not lose them. One
-/// that sets such a field itself has the last word (§5.3), except where each line is a value of its own.
+/// 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets the
+/// fields of its error does not lose them. One that sets such a field itself has the last word
+/// (§5.3), except where each line is a value of its own.
 fn add_error_fields(error: &Error, response: &mut Response) {
     let adds_up = |name: &str| ["set-cookie", "vary", "link"].iter().any(|field| name.eq_ignore_ascii_case(field));
     let has = |name: &str| response.headers().any(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -77,7 +79,8 @@ fn default_response(error: &Error, response: &mut Response) {
     response.set_status(error.status());
 }
 
-/// Written field by field: a map for them would be a piece of the heap for every refusal, and refusals come in crowds.
+/// Written field by field: a map for them would be a piece of the heap for every refusal, and
+/// refusals come in crowds.
 struct DefaultBody<'a>(&'a Error);
 
 impl Serialize for DefaultBody<'_> {

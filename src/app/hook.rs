@@ -1,4 +1,4 @@
-//! Functions that a program adds around its handlers, with what each is called and where that happened; runs none of them.
+//! Function types that a program adds around its handlers, with the callsite of each.
 
 use std::sync::Arc;
 

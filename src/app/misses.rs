@@ -1,4 +1,5 @@
-//! Responds where no route matches: a redirect for a slash, OPTIONS, 404, 405 or 501; and finds the scope of any response.
+//! Responds where no route matches: a redirect for a slash, OPTIONS, 404, 405 or 501. Finds the
+//! scope of a response.
 
 use super::App;
 use super::route::Route;
@@ -14,7 +15,8 @@ use crate::response::redirect::Redirect;
 use crate::routing::tree::{Match, Params};
 
 impl App {
-    /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6, §15.6.2).
+    /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6,
+    /// §15.6.2).
     #[cold]
     pub(super) fn miss(&self, miss: Match, request: &Request<'_>, response: &mut Response) -> Result<()> {
         if !request.method().is_standard() && !self.router.tree.has_method(request.method()) {
@@ -42,7 +44,7 @@ impl App {
         }
     }
 
-    /// 405 with what the path allows, without which it would be no answer (RFC 9110 §15.5.6).
+    /// 405 with what the path allows, without which it would be no response (RFC 9110 §15.5.6).
     fn method_not_allowed(&self, node: u32) -> Error {
         let allow = self.allow_value(self.router.tree.methods(node));
         Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow)
@@ -74,8 +76,9 @@ impl App {
         found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope)
     }
 
-    /// The scope of a request without a route: that of the routes which its path has for other methods, or of the route that a redirect
-    /// leads to. A path that is about no route at all belongs to the app, as with Flask's blueprints.
+    /// The scope of a request without a route: that of the routes which its path has for other
+    /// methods, or of the route that a redirect leads to. A path that is about no route at all
+    /// belongs to the app, as with Flask's blueprints.
     #[cold]
     fn scope_of_miss(&self, miss: Match, request: &Request<'_>) -> usize {
         let route = match miss {
@@ -96,11 +99,11 @@ impl App {
         if let Match::Route(number) = found { self.routes.get(number as usize) } else { None }
     }
 
-    /// The redirect to the path with one slash more, or with one for several, if the router of that route wants it; else 404, or 405
-    /// where several stand for one and the path has other methods.
+    /// The redirect to the path with one slash more, or with one for several, if the router of that
+    /// route wants it; else 404, or 405 where several stand for one and the path has other methods.
     ///
-    /// The location is a path, where Flask sends a URL made of the Host field: a path is right behind every proxy, and leads to
-    /// this host whatever the client wrote.
+    /// The location is a path, where Flask sends a URL made of the Host field: a path is right
+    /// behind every proxy, and leads to this host whatever the client wrote.
     #[cold]
     fn redirect_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
         let merged = merge_slashes(request.raw_path());
@@ -119,7 +122,8 @@ impl App {
         Err(Error::not_found(""))
     }
 
-    /// The route that a path is about which differs from its own by slashes, if its router redirects.
+    /// The route that a path is about which differs from its own by slashes, if its router
+    /// redirects.
     fn redirecting_route_of(&self, request: &Request<'_>) -> Option<&Route> {
         let merged = merge_slashes(request.raw_path());
         let paths = [format!("{merged}/"), merged];

@@ -16,9 +16,10 @@ pub struct Route {
     pub(crate) handler: Handler,
     /// Whether the handler runs on the pool.
     pub(crate) blocking: bool,
-    /// Whether the handler reads the body while it comes.
+    /// Whether the handler reads the body while it arrives.
     pub(crate) streaming: bool,
-    /// Whether its pattern ends with a slash wherever it is nested, and the path without it is redirected.
+    /// Whether its pattern ends with a slash wherever it is nested, and the path without it is
+    /// redirected.
     pub(crate) directory: bool,
     /// How long the pool may take.
     pub(crate) deadline: Option<Duration>,
@@ -28,9 +29,10 @@ pub struct Route {
 }
 
 impl Route {
-    /// Runs the handler on a pool of threads: for work that waits for a database, a file, another server. The hooks and guards around
-    /// it run there too. The handler's signature stays the same, and the request is not copied. A pool whose queue is full answers
-    /// 503 with Retry-After.
+    /// Runs the handler on a pool of threads: for work that waits for a database, a file, another
+    /// server. The hooks and guards around it run there too. The handler's signature stays the
+    /// same, and the request is not copied. A pool whose queue is full answers 503 with
+    /// Retry-After.
     ///
     /// ```
     /// use wirelight::App;
@@ -44,11 +46,13 @@ impl Route {
     }
 
     /// Runs the handler on the pool as soon as the head is here; it reads the body with
-    /// [`body_reader`](crate::Request::body_reader) while it comes. Gigabytes pass through 100 KiB: who sends faster than the handler
-    /// reads is made to wait. A client that asks first (`Expect: 100-continue`) is told to send when the handler begins to read.
+    /// [`body_reader`](crate::Request::body_reader) while it arrives. Gigabytes pass through 100
+    /// KiB: who sends faster than the handler reads is made to wait. A client that asks first
+    /// (`Expect: 100-continue`) is told to send when the handler begins to read.
     ///
-    /// Such a body may have any length, unless [`max_body`](Route::max_body) bounds it. [`body`](crate::Request::body) and what
-    /// parses it see nothing. A handler that answers before it has read everything ends the connection.
+    /// Such a body may have any length, unless [`max_body`](Route::max_body) bounds it.
+    /// [`body`](crate::Request::body) and what parses it see nothing. A handler that answers before
+    /// it has read everything ends the connection.
     ///
     /// ```
     /// use wirelight::{App, Request, Result};
@@ -66,9 +70,10 @@ impl Route {
         self
     }
 
-    /// Answers 503 when the pool takes longer than this for a request, queue included. The handler goes on, since a thread cannot be
-    /// stopped; its answer is dropped. Only for [`blocking`](Route::blocking) routes; while a body is on its way in, the timeouts for
-    /// bodies count instead.
+    /// Responds with 503 when the pool takes longer than this for a request, queue included. The
+    /// handler goes on, since a thread cannot be stopped; its response is dropped. Only for
+    /// [`blocking`](Route::blocking) routes; while a body is on its way in, the timeouts for bodies
+    /// count instead.
     pub fn deadline(&mut self, time: Duration) -> &mut Route {
         self.deadline = Some(time);
         self
@@ -86,7 +91,8 @@ impl Route {
         self
     }
 
-    /// Runs `guard` before the handler of this route alone, behind the hooks of its routers. `Err` answers at once.
+    /// Runs `guard` before the handler of this route alone, after the hooks of its routers. `Err`
+    /// answers at once.
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
         self.guards.push(Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) });

@@ -1,4 +1,4 @@
-//! The route table, for people and for links: which routes there are, where the program added them, and the path of a named one.
+//! Lists the routes, and builds the path of a named one.
 
 use std::fmt;
 use std::panic::Location;
@@ -13,7 +13,8 @@ use crate::routing::pattern::Pattern;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RouteInfo<'a> {
-    /// The method it was added for. HEAD comes with GET, OPTIONS with every path, without rows of their own.
+    /// The method it was added for. HEAD comes with GET, OPTIONS with every path, without rows of
+    /// their own.
     pub method: Method,
     /// The whole pattern, prefixes included.
     pub pattern: &'a str,
@@ -46,7 +47,8 @@ impl Router {
         Routes(self.routes.iter())
     }
 
-    /// The path of the route with this name. Values that are no parameters of its pattern become the query, as in Flask.
+    /// The path of the route with this name. Values that are no parameters of its pattern become
+    /// the query, as in Flask.
     ///
     /// ```
     /// use wirelight::App;
@@ -58,7 +60,8 @@ impl Router {
     /// ```
     ///
     /// # Errors
-    /// 500, since the program is wrong: no route or two patterns have this name, a value is missing or is not of its kind.
+    /// 500, since the program is wrong: no route or two patterns have this name, a value is missing
+    /// or is not of its kind.
     pub fn url_for(&self, name: &str, values: &[(&str, &str)]) -> Result<String> {
         let pattern = self.pattern_named(name)?;
         let (params, query): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! A set of routes with the hooks and error pages around them; nests into another; knows no request in flight.
+//! A set of routes with the hooks, guards and error handlers around them.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::routing::tree::Tree;
 
 /// Routes that belong together, to [`nest`](Router::nest) under a prefix: Flask's blueprint.
 ///
-/// Hooks and error pages of a router hold for its own routes and for what is nested in it.
+/// Hooks and error handlers of a router hold for its own routes and for what is nested in it.
 ///
 /// ```
 /// use wirelight::{App, Router};
@@ -44,14 +44,16 @@ pub struct Router {
     pub(super) guards: Vec<Guard>,
 }
 
-/// What a path means that differs from a route's only by a missing slash at its end, or by repeated ones.
+/// What a path means that differs from a route's only by a missing slash at its end, or by repeated
+/// ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrailingSlash {
-    /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with an index is redirected to all the same.)
+    /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with
+    /// an index is redirected to anyway.)
     #[default]
     Strict,
-    /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become one: `/users//7` leads to `/users/7`.
-    /// A slash too many at the end is 404 in Flask too.
+    /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become
+    /// one: `/users//7` leads to `/users/7`. A slash too many at the end is 404 in Flask too.
     Redirect,
 }
 
@@ -88,7 +90,8 @@ macro_rules! route_methods {
         $(#[$doc])*
         ///
         /// # Panics
-        /// When the pattern is malformed, or another route has the same method and shape: at start-up, naming both places.
+        /// When the pattern is malformed, or another route has the same method and shape: at
+        /// start-up, naming both places.
         #[track_caller]
         pub fn $name<F, R>(&mut self, pattern: &str, handler: F) -> &mut Route
         where
@@ -117,10 +120,11 @@ impl Router {
         patch PATCH;
         /// Adds a route for DELETE.
         delete DELETE;
-        /// Adds a route for HEAD, where the response made from the GET route does not do. A handler that knows how long the content of a
-        /// GET is sets `Content-Length`; without it, and without a body, none is sent (RFC 9110 §8.6).
+        /// Adds a route for HEAD, where the response made from the GET route does not do. A handler
+        /// that knows how long the content of a GET is sets `Content-Length`; without it, and
+        /// without a body, none is sent (RFC 9110 §8.6).
         head HEAD;
-        /// Adds a route for OPTIONS, where the automatic answer with `Allow` will not do.
+        /// Adds a route for OPTIONS, where the automatic response with `Allow` will not do.
         options OPTIONS;
     }
 
@@ -148,7 +152,8 @@ impl Router {
         })
     }
 
-    /// Takes over all routes of `inner` under `prefix`, with their hooks and error pages. `"/"` inside means the prefix itself.
+    /// Takes over all routes of `inner` under `prefix`, with their hooks and error handlers. `"/"`
+    /// inside means the prefix itself.
     ///
     /// # Panics
     /// When a route of `inner` collides with one that is here.
@@ -174,14 +179,15 @@ impl Router {
         }
     }
 
-    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it, added earlier or later. `Err`
-    /// answers at once.
+    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it,
+    /// added earlier or later. `Err` answers at once.
     ///
-    /// All before hooks run first, then the guards of the outermost router, then inwards, those of the route last. A path or
-    /// method without a route meets no guard; a [`before`](Router::before) hook meets everything.
+    /// All before hooks run first, then the guards of the outermost router, then inwards, those of
+    /// the route last. A path or method without a route meets no guard; a
+    /// [`before`](Router::before) hook meets everything.
     ///
-    /// Hooks and guards decide on the head of a request, before its body is read and before `100 Continue`: a client without a key
-    /// learns so before it sends 50 MB.
+    /// Hooks and guards decide on the head of a request, before its body is read and before `100
+    /// Continue`: a client without a key learns so before it sends 50 MB.
     ///
     /// ```
     /// use wirelight::{App, Error, Router};
@@ -204,16 +210,18 @@ impl Router {
         self.guards.push(guard);
     }
 
-    /// Runs `hook` before every route of this router, in the order added. `Err` answers at once. It sees the head of the request;
-    /// the body may not have been sent yet, and [`Request::body`] panics.
+    /// Runs `hook` before every route of this router, in the order added. `Err` answers at once. It
+    /// sees the head of the request; the body may not have been sent yet, and [`Request::body`]
+    /// panics.
     #[track_caller]
     pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
         self.has_hooks = true;
         self.own_scope().before.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
-    /// Runs `hook` before the handlers of this router when the body is here, after all hooks and guards that decide on the head; in the
-    /// order added. `Err` answers at once. On a [`streaming`](crate::Route::streaming) route it sees no body.
+    /// Runs `hook` before the handlers of this router when the body has arrived, after all hooks
+    /// and guards that decide on the head; in the order added. `Err` answers at once. On a
+    /// [`streaming`](crate::Route::streaming) route it sees no body.
     ///
     /// ```
     /// use wirelight::{App, Error};
@@ -233,15 +241,16 @@ impl Router {
         self.own_scope().before_with_body.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
-    /// Runs `hook` on every answer, errors included, in the order added.
+    /// Runs `hook` on every response, errors included, in the order added.
     #[track_caller]
     pub fn after(&mut self, hook: impl Fn(&Request<'_>, &mut Response) + Send + Sync + 'static) {
         self.has_hooks = true;
         self.own_scope().after.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
-    /// Says what a missing last slash means for the routes of this router, and of those nested in it that do not say. A HEAD is
-    /// redirected like its GET, an OPTIONS like any method; a method without a route is not.
+    /// Says what a missing last slash means for the routes of this router, and of those nested in
+    /// it that do not say. A HEAD is redirected like its GET, an OPTIONS like any method; a method
+    /// without a route is not.
     ///
     /// ```
     /// use wirelight::{App, TrailingSlash};
@@ -257,11 +266,13 @@ impl Router {
         self.own_scope().trailing_slash = Some(policy);
     }
 
-    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range requests included. With an index, the
-    /// prefix without its slash is redirected (308), as a directory is. Hooks for the files alone go on a router of their own, nested
-    /// under `/members` for instance.
+    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range
+    /// requests included. With an index, the prefix without its slash is redirected (308), as a
+    /// directory is. Hooks for the files alone go on a router of their own, nested under `/members`
+    /// for instance.
     ///
-    /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow disks hold others up.
+    /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow
+    /// disks hold others up.
     ///
     /// # Panics
     /// When there is no such directory, and as [`get`](Router::get): at start-up.
@@ -290,7 +301,8 @@ impl Router {
         self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request));
     }
 
-    /// Draws the page of errors with this status. The page keeps the error's status unless it sets one of its own, 200 included.
+    /// Renders the response to errors with this status. The page keeps the error's status unless it
+    /// sets one of its own, 200 included.
     ///
     /// # Panics
     /// When `status` is not between 400 and 599.
@@ -311,7 +323,7 @@ impl Router {
         self.own_scope().error_handlers.push((status, hook::error_handler(page)));
     }
 
-    /// Draws the page of every error that has no page of its own.
+    /// Renders the response to every error that has no page of its own.
     pub fn on_any_error<R: IntoResponse>(&mut self, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
         self.own_scope().catch_all = Some(hook::error_handler(page));
     }
@@ -330,7 +342,8 @@ impl Router {
         &mut self.routes[number]
     }
 
-    /// Adds the hook that checks the default rate limit, or puts it in the place of the earlier one.
+    /// Adds the hook that checks the default rate limit, or puts it in the place of the earlier
+    /// one.
     pub(crate) fn set_default_limit(&mut self, text: Arc<str>, hook: Before) {
         self.has_hooks = true;
         let scope = self.own_scope();
@@ -398,7 +411,8 @@ mod tests {
         assert!(message.contains("begins with '/'") && message.contains(&format!("HERE:{line}:")), "{message}");
     }
 
-    /// Hooks outside in, guards outside in, after hooks inside out: as declared, and as Flask's blueprints have it.
+    /// Hooks outside in, guards outside in, after hooks inside out: as declared, and as Flask's
+    /// blueprints have it.
     #[test]
     fn what_surrounds_a_nested_route_runs_in_order() {
         fn note(req: &mut Request<'_>, what: &str) -> Result<()> {

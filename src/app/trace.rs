@@ -1,4 +1,5 @@
-//! Answers what the trace asks of the application: which hooks and handlers run, and why a route did not match.
+//! Answers what the trace asks of the application: which hooks and handlers run, and why a route
+//! did not match.
 
 use super::App;
 use super::observer::Observer;
@@ -9,7 +10,8 @@ use crate::routing::tree::Match;
 use crate::routing::tree::explain::Candidate;
 
 impl App {
-    /// As [`handle`](App::handle), and says what runs. The shorter way of bare routes is not taken: it leads to the same place.
+    /// As [`handle`](App::handle), and says what runs. The shorter way of bare routes is not taken:
+    /// it leads to the same place.
     #[must_use]
     pub(crate) fn handle_observed<'a>(
         &'a self,

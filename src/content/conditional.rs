@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110 §13): whether what the client knows of a resource still holds; knows no files and no routes.
+//! Evaluates conditional requests (RFC 9110 §13).
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -31,13 +31,15 @@ enum Precondition {
 }
 
 impl Request<'_> {
-    /// Validator `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and `modified` are those of the
-    /// resource as it is, both `None` when it does not exist yet. Lost updates end here: the second of two editors gets a 412.
+    /// Validator `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and
+    /// `modified` are those of the resource as it is, both `None` when it does not exist yet. Lost
+    /// updates end here: the second of two editors gets a 412.
     ///
     /// Responses to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
     ///
-    /// A tag of the same state in a content coding (`"v7-gzip"`, see [`Response::etag`]) is as good as the plain one. `modified` counts
-    /// in whole seconds, as `Last-Modified` does (RFC 9110 §8.8.2).
+    /// A tag of the same state in a content coding (`"v7-gzip"`, see [`Response::etag`]) is as good
+    /// as the plain one. `modified` counts in whole seconds, as `Last-Modified` does (RFC 9110
+    /// §8.8.2).
     ///
     /// # Errors
     /// 412 when a precondition fails.
@@ -78,9 +80,11 @@ pub(crate) fn apply(request: &Request<'_>, response: &mut Response) {
     }
 }
 
-/// The part of a body of `length` bytes that is to be sent, when any is. Status and fields are set accordingly.
+/// The part of a body of `length` bytes that is to be sent, when any is. Status and fields are set
+/// accordingly.
 pub(crate) fn select_range(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
-    // §13.2.1: only what would have been a success. Methods that change something have done so by now: they ask beforehand.
+    // §13.2.1: only what would have been a success. Methods that change something have done so by
+    // now: they ask beforehand.
     if !response.status().is_success() || !is_read(request) {
         return Some(0..length);
     }
@@ -129,10 +133,12 @@ fn evaluate(request: &Request<'_>, current: &Validators<'_>) -> Precondition {
     }
 }
 
-/// If-None-Match (RFC 9110 §13.1.2), which compares weakly: whether it names what is there, and the tag that it names it by.
+/// If-None-Match (RFC 9110 §13.1.2), which compares weakly: whether it names what is there, and the
+/// tag that it names it by.
 ///
-/// A change must not happen to a state that the client lists in any coding. A read is answered with the representation that the client
-/// likes best of those that it lists, as long as it takes that coding: a cache may list what it has for other clients.
+/// A change must not happen to a state that the client lists in any coding. A read is answered with
+/// the representation that the client likes best of those that it lists, as long as it takes that
+/// coding: a cache may list what it has for other clients.
 fn if_none_match(request: &Request<'_>, current: &Validators<'_>) -> Option<Option<Vec<u8>>> {
     if matches_any(request, "if-none-match", current) {
         return Some(None);
@@ -151,8 +157,9 @@ fn if_none_match(request: &Request<'_>, current: &Validators<'_>) -> Option<Opti
     Some(Some(EntityTag { weak: own.weak, ..*tag }.field_value()))
 }
 
-/// Whether a part is of use: only to a client that has the rest of the same bytes. If-Range says so (RFC 9110 §13.1.5), and an If-Match
-/// that holds for another coding of the state says that it has others.
+/// Whether a part is of use: only to a client that has the rest of the same bytes. If-Range says so
+/// (RFC 9110 §13.1.5), and an If-Match that holds for another coding of the state says that it has
+/// others.
 fn if_range(request: &Request<'_>, current: &Validators<'_>) -> bool {
     let same_bytes = || matching_tags(request, "if-match", current, EntityTag::strong_eq).next().is_some();
     if has(request, "if-match") && !matches_any(request, "if-match", current) && !same_bytes() {
@@ -166,7 +173,8 @@ fn if_range(request: &Request<'_>, current: &Validators<'_>) -> bool {
     if let Some(tag) = listed.next() {
         return !tag.weak && current.tag == Some(tag) && listed.next().is_none();
     }
-    // A date is a strong validator only when no second change can hide in the same second (§8.8.2.2).
+    // A date is a strong validator only when no second change can hide in the same second
+    // (§8.8.2.2).
     let calm = |modified: &SystemTime| modified.elapsed().is_ok_and(|age| age >= Duration::from_secs(1));
     let modified = current.modified.filter(calm);
     modified.is_some() && date(request, "if-range") == modified
@@ -188,8 +196,8 @@ fn matching_tags<'r>(
     values(request, field).flat_map(parse_tags).filter(move |tag| own.is_some_and(|own| same(*tag, own)))
 }
 
-/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5). `tag`: of what it has, where that is
-/// another coding than the response at hand.
+/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5).
+/// `tag`: of what it has, where that is another coding than the response at hand.
 fn not_modified(response: &mut Response, tag: Option<Vec<u8>>) {
     response.set_status(StatusCode::NOT_MODIFIED);
     if let Some(tag) = tag {

@@ -1,7 +1,8 @@
-//! Server-Sent Events (WHATWG HTML §9.2): events as text, and a hub that sends them to all who listen; knows no connection.
+//! Server-Sent Events (WHATWG HTML §9.2), and a hub that sends them to all subscribers.
 //!
-//! The hub keeps one log of recent events for everybody. A subscriber is a place in that log, so an idle one costs next to nothing,
-//! a slow one costs no more, and one that comes back with `Last-Event-ID` is put where it was.
+//! The hub keeps one log of recent events for everybody. A subscriber is a place in that log, so an
+//! idle one costs next to nothing, a slow one costs no more, and one that comes back with
+//! `Last-Event-ID` is put where it was.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -31,7 +32,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with this data. A browser gives its lines to `onmessage`, joined by LF, however they ended here.
+    /// An event with this data. A browser gives its lines to `onmessage`, joined by LF, however
+    /// they ended here.
     pub fn data(data: impl Into<String>) -> Event {
         Event { data: Some(data.into()), ..Event::default() }
     }
@@ -41,22 +43,24 @@ impl Event {
         Event { comment: Some(comment.into()), ..Event::default() }
     }
 
-    /// What the client says in `Last-Event-ID` when it comes back. A [`Broadcast`] numbers the events that have none.
-    /// Line ends and NUL, which an id cannot hold, are left out.
+    /// What the client says in `Last-Event-ID` when it comes back. A [`Broadcast`] numbers the
+    /// events that have none. Line ends and NUL, which an id cannot hold, are left out.
     #[must_use]
     pub fn id(mut self, id: impl AsRef<str>) -> Event {
         self.id = Some(one_line(id.as_ref()));
         self
     }
 
-    /// The name that `addEventListener` is called with; `message` when there is none. Line ends are left out.
+    /// The name that `addEventListener` is called with; `message` when there is none. Line ends are
+    /// left out.
     #[must_use]
     pub fn event(mut self, name: impl AsRef<str>) -> Event {
         self.event = Some(one_line(name.as_ref()));
         self
     }
 
-    /// How long the client waits before it connects again, in whole milliseconds, at most 24 days; browsers choose 3 to 5 s.
+    /// How long the client waits before it connects again, in whole milliseconds, at most 24 days;
+    /// browsers choose 3 to 5 s.
     #[must_use]
     pub fn retry(mut self, time: Duration) -> Event {
         self.retry = Some(time);
@@ -89,17 +93,19 @@ impl std::fmt::Display for Event {
 /// What happens to a subscriber that reads so slowly that events it has not seen leave the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlowSubscriber {
-    /// It misses them, and goes on with the oldest that are there: for states, where the latest counts.
+    /// It misses them, and goes on with the oldest that are there: for states, where the latest
+    /// counts.
     #[default]
     Skip,
-    /// It is cut off. It comes back by itself, with `Last-Event-ID`: for a protocol in which a gap must show.
+    /// It is cut off. It comes back by itself, with `Last-Event-ID`: for a protocol in which a gap
+    /// must show.
     Drop,
 }
 
 /// Sends each event to all subscribers. Cloning gives another handle to the same hub.
 ///
-/// Events without an id are numbered, so that whoever comes back with `Last-Event-ID` gets what it missed, as far as the history
-/// reaches. An id that is not in the history gets all of it.
+/// Events without an id are numbered, so that whoever comes back with `Last-Event-ID` gets what it
+/// missed, as far as the history reaches. An id that is not in the history gets all of it.
 ///
 /// ```
 /// use wirelight::{App, Request};
@@ -147,7 +153,8 @@ struct History {
 const DEFAULT_EVENTS: usize = 1024;
 /// And their bytes at most, all together.
 const DEFAULT_BYTES: usize = 1024 * 1024;
-/// The longest wait that a timer of JavaScript can count, in milliseconds: with a longer one it fires at once.
+/// The longest wait that a timer of JavaScript can count, in milliseconds: with a longer one it
+/// fires at once.
 const MAX_RETRY: u128 = i32::MAX as u128;
 
 impl Default for Broadcast {
@@ -162,8 +169,9 @@ impl Broadcast {
         Broadcast::default()
     }
 
-    /// A hub that keeps at most `events` events of at most `bytes` bytes in all (the latest one always), deals so with the slow,
-    /// and tells clients how long to wait before they connect again.
+    /// A hub that keeps at most `events` events of at most `bytes` bytes in all (the latest one
+    /// always), deals so with the slow, and tells clients how long to wait before they connect
+    /// again.
     pub fn with(events: usize, bytes: usize, slow: SlowSubscriber, retry: Option<Duration>) -> Broadcast {
         let log = History {
             events: VecDeque::new(),
@@ -194,7 +202,7 @@ impl Broadcast {
         }
     }
 
-    /// The answer that makes the client of this request a subscriber.
+    /// The response that makes the client of this request a subscriber.
     pub fn subscribe(&self, request: &Request<'_>) -> EventStream {
         let mut log = self.0.lock();
         log.subscribers += 1;
@@ -222,7 +230,8 @@ impl Hub {
         format!("{:x}-{number}", self.run_id)
     }
 
-    /// Where to go on behind this event. One that we do not know was long ago, or in another life: all we have may be news.
+    /// Where to go on after this event. One that we do not know was long ago, or in another life:
+    /// all we have may be news.
     fn position_after(&self, id: &str, log: &History) -> u64 {
         let number = id.split_once('-').and_then(|(_, number)| number.parse().ok());
         if let Some(number) = number.filter(|&number| log.holds(number) && self.event_id(number) == id) {
@@ -252,7 +261,8 @@ impl History {
         }
     }
 
-    /// Appends events from this number on, whole ones, until `room` is used up; gives the number behind them.
+    /// Appends events from this number on, whole ones, until `room` is used up; gives the number
+    /// behind them.
     fn read(&self, mut next: u64, out: &mut Vec<u8>, room: usize) -> u64 {
         for (_, text) in self.events.iter().skip((next - self.first) as usize) {
             out.extend_from_slice(text.as_bytes());
@@ -265,10 +275,11 @@ impl History {
     }
 }
 
-/// An answer that goes on for as long as the client listens. From [`Broadcast::subscribe`].
+/// A response that goes on for as long as the client listens. From [`Broadcast::subscribe`].
 ///
-/// While nothing happens it sends an empty comment now and then ([`Timeouts::heartbeat`](crate::Timeouts::heartbeat)), so that
-/// proxies do not take it for dead, and so that we notice clients that are. A graceful stop ends it; clients connect again.
+/// While nothing happens it sends an empty comment now and then
+/// ([`Timeouts::heartbeat`](crate::Timeouts::heartbeat)), so that proxies do not take it for dead,
+/// and so that we notice clients that are. A graceful stop ends it; clients connect again.
 pub struct EventStream {
     hub: Arc<Hub>,
     number: u64,
@@ -279,7 +290,8 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Sends these events to this client alone, before all others: the state of things when it came.
+    /// Sends these events to this client alone, before all others: the state of things when it
+    /// came.
     #[must_use]
     pub fn first(mut self, events: impl IntoIterator<Item = Event>) -> EventStream {
         self.initial.extend(events.into_iter().map(|event| event.to_string()));

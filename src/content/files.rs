@@ -1,4 +1,4 @@
-//! Files of a directory as answers: type, validators, precompressed siblings; which file it is, `root` decides.
+//! Serves the files of a directory, with validators and precompressed siblings.
 
 mod root;
 
@@ -19,16 +19,18 @@ use crate::response::etag;
 use crate::response::into_response::IntoResponse;
 use crate::response::redirect::Redirect;
 
-/// Codings in the order of preference, and what the names of their files end with. Brotli is a fifth smaller than gzip.
+/// Codings in the order of preference, and what the names of their files end with. Brotli is a
+/// fifth smaller than gzip.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
 const MAX_BUFFERED: u64 = 64 * 1024;
 
-/// A directory whose files are answers. Any path does for [`Router::files`]; this type is there for the options.
+/// A directory whose files are answers. Any path does for [`Router::files`]; this type is there for
+/// the options.
 ///
-/// Only regular files are sent, and none from outside of the directory, whatever the path says and wherever links lead. There are
-/// no listings. Names with a dot in front are hidden.
+/// Only regular files are sent, and none from outside of the directory, whatever the path says and
+/// wherever links lead. There are no listings. Names with a leading dot are hidden.
 ///
 /// ```no_run
 /// use wirelight::{App, Files};
@@ -58,37 +60,40 @@ impl Files {
         }
     }
 
-    /// Answers a path that ends with a slash with the file of this name in that directory. A directory without its slash is
-    /// redirected (308), so that relative links work.
+    /// Answers a path that ends with a slash with the file of this name in that directory. A
+    /// directory without its slash is redirected (308), so that relative links work.
     #[must_use]
     pub fn index(mut self, name: &str) -> Files {
         self.index = Some(name.to_owned());
         self
     }
 
-    /// Sets `Cache-Control` on every file. Without it caches guess, most of them a tenth of the file's age (RFC 9111 §4.2.2).
+    /// Sets `Cache-Control` on every file. Without it caches guess, most of them a tenth of the
+    /// file's age (RFC 9111 §4.2.2).
     #[must_use]
     pub fn cache_control(mut self, directives: &str) -> Files {
         self.cache_control = Some(directives.to_owned());
         self
     }
 
-    /// Sends `style.css.br` or `style.css.gz` instead of `style.css` to clients that take the coding, unless it is older. Only for
-    /// directories where such a pair is always the same content; it costs two looks at the disk a request.
+    /// Sends `style.css.br` or `style.css.gz` instead of `style.css` to clients that take the
+    /// coding, unless it is older. Only for directories where such a pair is always the same
+    /// content; it costs two looks at the disk a request.
     #[must_use]
     pub fn precompressed(mut self) -> Files {
         self.precompressed = true;
         self
     }
 
-    /// Shows names with a dot in front too: `.well-known`, but also `.env` and `.git`.
+    /// Shows names with a leading dot too: `.well-known`, but also `.env` and `.git`.
     #[must_use]
     pub fn dotfiles(mut self) -> Files {
         self.root.dotfiles = true;
         self
     }
 
-    /// Follows symbolic links that lead out of the directory. Those that stay inside are always followed.
+    /// Follows symbolic links that lead out of the directory. Those that stay inside are always
+    /// followed.
     #[must_use]
     pub fn follow_links(mut self) -> Files {
         self.root.follow_external_links = true;
@@ -106,7 +111,7 @@ impl Files {
 
     pub(crate) fn respond(&self, request: &Request<'_>) -> Result<Response> {
         let rest: String = request.param("path").unwrap_or_default();
-        // `%2F` is no separator (RFC 3986 §2.2), and no name has a slash in it.
+        // `%2F` is not a separator (RFC 3986 §2.2), and no name has a slash in it.
         if request.raw_path().as_bytes().windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
             return Err(Error::not_found(""));
         }
@@ -152,7 +157,8 @@ impl Files {
                     coding = sibling.coding;
                     response.header("Content-Encoding", coding);
                 }
-                // One state for all forms, and another one as soon as the bytes of any of them are others.
+                // One state for all forms, and another one as soon as the bytes of any of them are
+                // others.
                 state = format!("{state}.{}", tag(&sibling.metadata));
             }
         }
@@ -203,9 +209,10 @@ fn media_type(path: &Path) -> String {
     if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
 }
 
-/// Time of the last change, to the nanosecond, and length, as nginx does it (to the second). No inode number, which Apache once
-/// had: it differs between the machines of a cluster, and is nobody's business. A file rewritten with the same length inside one tick
-/// of the file system's clock (some milliseconds) keeps its tag: who writes in place should write aside and rename.
+/// Time of the last change, to the nanosecond, and length, as nginx does it (to the second). No
+/// inode number, which Apache once had: it differs between the machines of a cluster, and is
+/// nobody's business. A file rewritten with the same length inside one tick of the file system's
+/// clock (some milliseconds) keeps its tag: who writes in place should write aside and rename.
 fn tag(metadata: &Metadata) -> String {
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
@@ -219,8 +226,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// The body: what fits one write is read at once, which spares the stream its turns; the rest is read while it is sent. A file that
-/// shrinks meanwhile breaks the answer off, one that grows is sent as long as it was (RFC 9112 §8).
+/// The body: what fits one write is read at once, which spares the stream its turns; the rest is
+/// read while it is sent. A file that shrinks meanwhile breaks the response off, one that grows is
+/// sent as long as it was (RFC 9112 §8).
 fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
     let length = part.end - part.start;
     file.seek(SeekFrom::Start(part.start))?;

@@ -1,4 +1,4 @@
-//! Byte ranges (RFC 9110 §14): which part of a body is asked for; knows neither where the body is nor what it means.
+//! Byte ranges (RFC 9110 §14).
 
 use std::ops::Range;
 
@@ -7,8 +7,9 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::Error;
 
-/// Ranges in one request; with more of them the field is ignored, as §14.2 allows for what looks like an attack (§17.15). Go has
-/// no cap but refuses sums above the file's size; nginx has none by default (`max_ranges`); Apache chose 200.
+/// Ranges in one request; with more of them the field is ignored, as §14.2 allows for what looks
+/// like an attack (§17.15). Go has no cap but refuses sums above the file's size; nginx has none by
+/// default (`max_ranges`); Apache chose 200.
 const MAX_RANGES: usize = 16;
 
 /// What a Range field asks for.
@@ -22,10 +23,12 @@ enum RequestedRange {
     NotSatisfiable,
 }
 
-/// Reads the Range field of a GET and makes the response a 206 or 416 when it applies. `None`: no body is to be sent.
+/// Reads the Range field of a GET and makes the response a 206 or 416 when it applies. `None`: no
+/// body is to be sent.
 ///
-/// Ranges that touch or overlap are sent as the one they make. For others everything is sent: `multipart/byteranges` would be more
-/// code than the clients that ask for it are worth, and browsers and downloaders ask for one range at a time.
+/// Ranges that touch or overlap are sent as the one they make. For others everything is sent:
+/// `multipart/byteranges` would be more code than the clients that ask for it are worth, and
+/// browsers and downloaders ask for one range at a time.
 pub(crate) fn apply(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
     let offered = response.status() == StatusCode::OK && response.has_list_member("accept-ranges", "bytes");
     let wish = match request.single_value("range") {
@@ -69,12 +72,14 @@ fn parse(value: &[u8], length: u64) -> RequestedRange {
     coalesce(parts)
 }
 
-/// One range-spec against a body of `length` bytes; empty when it lies outside. `None`: it is no range-spec.
+/// One range-spec against a body of `length` bytes; empty when it lies outside. `None`: it is no
+/// range-spec.
 fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
     if first.is_empty() {
         let suffix = digits(last)?;
-        // The end of nothing is satisfiable by the letter of §14.1.2, but no Content-Range can say so.
+        // The end of nothing is satisfiable by the letter of §14.1.2, but no Content-Range can say
+        // so.
         return if length == 0 && suffix > 0 { None } else { Some(length.saturating_sub(suffix)..length) };
     }
     let first = digits(first)?;
@@ -85,7 +90,8 @@ fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     Some(first.min(end)..end)
 }
 
-/// Digits, however many: beyond 64 bits all positions are the same, outside (nginx's CVE-2017-7529 was an overflow here).
+/// Digits, however many: beyond 64 bits all positions are the same, outside (nginx's CVE-2017-7529
+/// was an overflow here).
 fn digits(digits: &str) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let add = |sum: u64, byte| Some(sum.saturating_mul(10).saturating_add(digit(byte)?));

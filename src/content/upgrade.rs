@@ -1,4 +1,4 @@
-//! Leaving HTTP (RFC 9110 §7.8): who asked for another protocol gets 101, and a thread gets the socket; speaks no such protocol.
+//! Upgrades to another protocol (RFC 9110 §7.8): 101, then a thread gets the socket.
 
 use std::io;
 use std::sync::Arc;
@@ -16,24 +16,31 @@ use crate::response::upgraded::Upgraded;
 use crate::response::upgraded_connections::UpgradeSlot;
 
 impl Response {
-    /// Answers 101 and hands the socket to `run`, on a thread of its own, with the bytes that the client sent behind its request.
-    /// The socket blocks: a read fails after [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read) without a byte, a write
-    /// after [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write); [`Upgraded`] changes both.
+    /// Responds with 101 and hands the socket to `run`, on a thread of its own, with the bytes that
+    /// the client sent after its request. The socket blocks: a read fails after
+    /// [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read) without a byte, a write after
+    /// [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write); [`Upgraded`] changes both.
     ///
     /// Each such connection has a place of its own among those of
-    /// [`Server::max_upgraded`](crate::Server::max_upgraded), from this call until `run` has returned and the last clone is dropped.
+    /// [`Server::max_upgraded`](crate::Server::max_upgraded), from this call until `run` has
+    /// returned and the last clone is dropped.
     ///
-    /// At a graceful stop the connection goes on for [`Timeouts::drain_idle`](crate::Timeouts::drain_idle); then its reads return 0, as
-    /// if the client had closed, and `run` may say goodbye. What is left at the end of the stop is shut down.
+    /// At a graceful stop the connection goes on for
+    /// [`Timeouts::drain_idle`](crate::Timeouts::drain_idle); then its reads return 0, as if the
+    /// client had closed, and `run` may say goodbye. What is left at the end of the stop is shut
+    /// down.
     ///
-    /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with [`header`](Response::header).
+    /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with
+    /// [`header`](Response::header).
     ///
-    /// Only a GET is upgraded. A HEAD is answered as a GET that does not ask (RFC 9110 §9.3.2): 426 without content.
+    /// Only a GET is upgraded. A HEAD is answered as a GET that does not ask (RFC 9110 §9.3.2): 426
+    /// without content.
     ///
     /// # Errors
-    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), is not a GET, asks in HTTP/1.0, which has no upgrades,
-    /// or has a body that is still on its way ([`streaming`](crate::Route::streaming)); 503 with `Retry-After` when the server has as
-    /// many upgraded connections as it may have.
+    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), is not a GET, asks
+    /// in HTTP/1.0, which has no upgrades, or has a body that is still on its way
+    /// ([`streaming`](crate::Route::streaming)); 503 with `Retry-After` when the server has as many
+    /// upgraded connections as it may have.
     ///
     /// ```
     /// use std::io::Write;
@@ -89,7 +96,8 @@ fn too_many() -> Error {
     Error::new(StatusCode::SERVICE_UNAVAILABLE, message).with_header("Retry-After", "5")
 }
 
-/// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and the last clone is gone.
+/// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and
+/// the last clone is gone.
 fn with_slot(slot: UpgradeSlot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> UpgradeCallback {
     UpgradeCallback::new(Box::new(move |mut socket, early| {
         let slot = Arc::new(slot);

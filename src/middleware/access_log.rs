@@ -1,4 +1,4 @@
-//! One line for every response, when it is out, in four formats; whatever a client sent is escaped, so nobody writes lines or terminal codes but us.
+//! Logs one line for every response, in four formats.
 
 mod line;
 mod sink;
@@ -18,13 +18,15 @@ use sink::Sink;
 /// The logger's target, for filters: `RUST_LOG=access=info`.
 const TARGET: &str = "access";
 
-/// Logs every response, those to broken requests too: one line when its last byte is with the kernel, or when its connection ends before
-/// that. So the status is the one that was sent, the bytes are those of the content that left, and the time is the client's: from the first
-/// byte of a request that came in parts, until the last byte was sent. A client that left before its response began has the status 499, as
-/// in nginx's logs. Add it behind [`RequestId`](super::RequestId), whose id it writes.
+/// Logs every response, those to broken requests too: one line when its last byte is with the
+/// kernel, or when its connection ends before that. So the status is the one that was sent, the
+/// bytes are those of the content that left, and the time is the client's: from the first byte of a
+/// request that came in parts, until the last byte was sent. A client that left before its response
+/// began has the status 499, as in nginx's logs. Add it behind [`RequestId`](super::RequestId),
+/// whose id it writes.
 ///
-/// Lines go to the `log` crate with target `access`, or to a writer. Query strings stand in the log as they were sent: keep secrets
-/// out of them.
+/// Lines go to the `log` crate with target `access`, or to a writer. Query strings stand in the log
+/// as they were sent: keep secrets out of them.
 ///
 /// ```
 /// use wirelight::App;
@@ -47,8 +49,9 @@ pub enum Format {
     Common,
     /// Common with the fields `Referer` and `User-Agent` behind it, nginx's default.
     Combined,
-    /// An object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`, `status`, `bytes` (of the content that left),
-    /// `duration_ms`, `complete` (whether all of the response left), `request_id`, `referer`, `user_agent`. What is not known is `null`.
+    /// An object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`,
+    /// `status`, `bytes` (of the content that left), `duration_ms`, `complete` (whether all of the
+    /// response left), `request_id`, `referer`, `user_agent`. What is not known is `null`.
     Json,
 }
 
@@ -66,14 +69,15 @@ impl AccessLog {
         AccessLog(Logger { format, stamp: Mutex::default(), sink: None })
     }
 
-    /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that somebody reads. A writer that fails is
-    /// reported to the `log` crate at once, then once a minute with the number of lines that are lost.
+    /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that
+    /// somebody reads. A writer that fails is reported to the `log` crate at once, then once a
+    /// minute with the number of lines that are lost.
     #[must_use]
     pub fn to(self, writer: impl Write + Send + 'static) -> AccessLog {
         AccessLog(Logger { sink: Some(Mutex::new(Sink::new(writer))), ..self.0 })
     }
 
-    /// Installs it.
+    /// Adds it to a router or an app.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let log = Arc::new(self.0);

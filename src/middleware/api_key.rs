@@ -1,4 +1,4 @@
-//! Who may come in, by a key in a header field; does not know what the user may do then.
+//! Authenticates requests by a key in a header field.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use crate::response::error::{Error, Result};
 /// Longest key of a table. Keys are compared padded to it, so that the time tells no length.
 const MAX_LEN: usize = 128;
 
-/// Numbers, because `subtle` compares one number as slowly as one byte: 180 instructions a key instead of 1,600.
+/// Numbers, because `subtle` compares one number as slowly as one byte: 180 instructions a key
+/// instead of 1,600.
 type Padded = [u64; MAX_LEN / 8];
 
-/// Asks for a key and answers 401 with `WWW-Authenticate` (RFC 9110 §11.6.1) without a right one. The user behind the key is left on
-/// the request as [`ApiUser`].
+/// Asks for a key and responds with 401 with `WWW-Authenticate` (RFC 9110 §11.6.1) without a right
+/// one. The user behind the key is left on the request as [`ApiUser`].
 ///
 /// ```
 /// use wirelight::App;
@@ -59,11 +60,12 @@ impl ApiUser {
 }
 
 impl ApiKey {
-    /// A table from key to user. Every look-up compares with every key, in a time that depends on neither; that is right for
-    /// some dozens of keys, and [`lookup`](ApiKey::lookup) for more.
+    /// A table from key to user. Every look-up compares with every key, in a time that depends on
+    /// neither; that is right for some dozens of keys, and [`lookup`](ApiKey::lookup) for more.
     ///
     /// # Panics
-    /// When a key is empty, longer than 128 bytes, or has other bytes than visible ASCII. The message does not name it.
+    /// When a key is empty, longer than 128 bytes, or has other bytes than visible ASCII. The
+    /// message does not name it.
     #[track_caller]
     pub fn new<K: AsRef<str>, U: Into<Arc<str>>>(keys: impl IntoIterator<Item = (K, U)>) -> ApiKey {
         let mut table = Vec::new();
@@ -78,8 +80,9 @@ impl ApiKey {
         ApiKey::lookup(move |key| find(&table, key))
     }
 
-    /// A look-up of your own: the user of a key, if it is one. Look for a hash of the key, not the key itself: a map or a database
-    /// compares byte by byte, and the time it takes tells how far the guess was right.
+    /// A look-up of your own: the user of a key, if it is one. Look for a hash of the key, not the
+    /// key itself: a map or a database compares byte by byte, and the time it takes tells how far
+    /// the guess was right.
     pub fn lookup(lookup: impl Fn(&str) -> Option<ApiUser> + Send + Sync + 'static) -> ApiKey {
         ApiKey { header: "X-API-Key", challenge: challenge("api"), lookup: Arc::new(lookup) }
     }

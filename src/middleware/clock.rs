@@ -1,4 +1,5 @@
-//! Since when an exchange lasts: from the first middleware, or from the first byte where the request had to wait for its rest.
+//! Measures the time of a request since the first middleware, or since its first byte if it arrived
+//! in parts.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ pub(super) fn start(request: &mut Request<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The time since; zero when no hook saw the request because it was refused on the wire or answered by an earlier hook.
+/// The time since; zero when no hook saw the request because it was refused on the wire or answered
+/// by an earlier hook.
 pub(super) fn elapsed(request: &Request<'_>) -> Duration {
     request.started_at().map_or(Duration::ZERO, |began| began.elapsed())
 }

@@ -1,4 +1,4 @@
-//! Which web pages of other origins may read our answers, in the words of the Fetch standard (§3.2); protects nothing but browsers' users.
+//! Cross-origin resource sharing (Fetch standard §3.2).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use crate::response::Response;
 use crate::response::caching::delta_seconds;
 use crate::response::error::{Error, Result};
 
-/// Cross-origin resource sharing: answers preflights with 204 and marks every answer, errors too.
+/// Cross-origin resource sharing: answers preflights with 204 and marks every response, errors too.
 ///
-/// Without further words a page may send what a plain form could (GET, HEAD, POST without special fields) and read the answer.
-/// Preflights are answered for every path, also one without a route; a page that may not come in gets the same 204 without the fields.
+/// Without further words a page may send what a plain form could (GET, HEAD, POST without special
+/// fields) and read the response. Preflights are answered for every path, also one without a route;
+/// a page that may not come in gets the same 204 without the fields.
 ///
 /// ```
 /// use wirelight::middleware::Cors;
@@ -49,11 +50,11 @@ enum Origins {
 }
 
 impl Cors {
-    /// Pages of these origins: `https://app.example`, as browsers write them, scheme and host in lower case, a port unless it is the
-    /// scheme's own.
+    /// Pages of these origins: `https://app.example`, as browsers write them, scheme and host in
+    /// lower case, a port unless it is the scheme's own.
     ///
     /// # Panics
-    /// When one is no origin (a path or a final slash behind it, say): it would never match.
+    /// When one is not an origin (a path or a final slash behind it, say): it would never match.
     #[track_caller]
     pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Cors {
         let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
@@ -70,7 +71,8 @@ impl Cors {
         Cors::of(Origins::Any)
     }
 
-    /// Pages whose origin passes a test. Compare whole origins: `ends_with("example.org")` lets `https://evil-example.org` in.
+    /// Pages whose origin passes a test. Compare whole origins: `ends_with("example.org")` lets
+    /// `https://evil-example.org` in.
     pub fn when(allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Cors {
         Cors::of(Origins::If(Box::new(allowed)))
     }
@@ -85,7 +87,7 @@ impl Cors {
     /// Request fields that a page may send. JSON needs `Content-Type`.
     ///
     /// # Panics
-    /// When one is no field name.
+    /// When one is not a field name.
     #[must_use]
     #[track_caller]
     pub fn headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
@@ -96,7 +98,7 @@ impl Cors {
     /// Response fields that a page may read beside the plain ones: `X-Request-ID`.
     ///
     /// # Panics
-    /// When one is no field name.
+    /// When one is not a field name.
     #[must_use]
     #[track_caller]
     pub fn expose<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
@@ -104,11 +106,11 @@ impl Cors {
         self
     }
 
-    /// Lets pages send cookies and read the answer.
+    /// Lets pages send cookies and read the response.
     ///
     /// # Panics
-    /// Together with [`any`](Cors::any): browsers refuse it (Fetch §3.2.5), and answering with the page's own origin instead would
-    /// open every user's session to every page.
+    /// Together with [`any`](Cors::any): browsers refuse it (Fetch §3.2.5), and answering with the
+    /// page's own origin instead would open every user's session to every page.
     #[must_use]
     #[track_caller]
     pub fn credentials(mut self) -> Cors {
@@ -119,14 +121,15 @@ impl Cors {
         self
     }
 
-    /// How long a browser may remember the answer to a preflight. Without it 5 s; Chrome remembers 2 h at most, Firefox 24 h.
+    /// How long a browser may remember the response to a preflight. Without it 5 s; Chrome
+    /// remembers 2 h at most, Firefox 24 h.
     #[must_use]
     pub fn max_age(mut self, time: Duration) -> Cors {
         self.max_age = Some(delta_seconds(time).to_string());
         self
     }
 
-    /// Installs it. Before guards, since preflights come without keys.
+    /// Adds it to a router or an app. Before guards, since preflights come without keys.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let rules = Arc::new(self);
@@ -156,7 +159,8 @@ impl Cors {
 
     fn mark(&self, request: &Request<'_>, response: &mut Response) {
         if !matches!(self.origins, Origins::Any) {
-            // Also on answers to no origin or a wrong one: a cache must not give them to the right one (Fetch §3.2.5).
+            // Also on answers to no origin or a wrong one: a cache must not give them to the right
+            // one (Fetch §3.2.5).
             response.append_header("Vary", "Origin");
         }
         let Some(origin) = self.allowed(request) else { return };
@@ -165,7 +169,7 @@ impl Cors {
         set(response, "Access-Control-Expose-Headers", if is_preflight(request) { "" } else { &self.expose });
     }
 
-    /// The value of Access-Control-Allow-Origin, if the page may read the answer.
+    /// The value of Access-Control-Allow-Origin, if the page may read the response.
     fn allowed<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
         let origin = request.header("origin");
         match &self.origins {
@@ -187,7 +191,8 @@ fn set(response: &mut Response, name: &str, value: &str) {
     }
 }
 
-/// `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2), or the `null` of a page that has none.
+/// `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2), or the `null` of a page that
+/// has none.
 fn is_origin(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/\\?#@*,\"".contains(&byte);
     let parts = text.split_once("://");

@@ -1,4 +1,4 @@
-//! Answers in gzip (RFC 9110 §8.4): which are worth it and for whom, and what changes with them; knows no framing.
+//! Compresses responses with gzip (RFC 9110 §8.4).
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -16,32 +16,36 @@ use crate::response::body_source::{BodySource, GuardedSource, MAX_BYTES_PER_TICK
 use crate::response::error::Error;
 use crate::response::etag;
 
-/// 64 KiB of JSON become 8.8 KB in 0.2 ms; level 1 saves a fifteenth of the time for a quarter more bytes, level 6 takes three times
-/// as long for a sixth less. nginx chose 1, Go 6.
+/// 64 KiB of JSON become 8.8 KB in 0.2 ms; level 1 saves a fifteenth of the time for a quarter more
+/// bytes, level 6 takes three times as long for a sixth less. nginx chose 1, Go 6.
 const LEVEL: u32 = 2;
 
-/// 1 KiB takes 24 µs, more than ten plain answers do, and what fits one packet arrives no sooner for being smaller. nginx chose 20
-/// bytes, Caddy 512.
+/// 1 KiB takes 24 µs, more than ten plain responses do, and what fits one packet arrives no sooner
+/// for being smaller. nginx chose 20 bytes, Caddy 512.
 const MIN_SIZE: usize = 1024;
 
-/// Bodies above this are coded while they are sent, so that one answer holds its worker for a fraction of a millisecond at a time.
+/// Bodies above this are coded while they are sent, so that one response holds its worker for a
+/// fraction of a millisecond at a time.
 const MAX_BUFFERED: u64 = 64 * 1024;
 
-/// How many answers are coded while they are sent, at most: each holds a quarter of a megabyte until its client has read it. More
-/// are sent plain, which is always right.
+/// How many answers are coded while they are sent, at most: each holds a quarter of a megabyte
+/// until its client has read it. More are sent plain, which is always right.
 const MAX_STREAMS: usize = 256;
 
-/// Fields that speak of the bytes as they are: who sets one of them has seen to the coding, or forbids it.
+/// Fields that speak of the bytes as they are: who sets one of them has seen to the coding, or
+/// forbids it.
 const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "content-digest", "repr-digest", "digest"];
 
-/// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts, fonts as they were cut), has at
-/// least 1 KiB, and was not coded already; files and iterators are coded as they are sent, what other threads feed (a
-/// [`stream`](crate::stream), events) never is. A strong `ETag` `"v1"` becomes `"v1-gzip"`, since the bytes are others, and
-/// `Accept-Ranges` goes. Conditions of requests know both tags for the same state ([`Response::etag`]).
+/// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts,
+/// fonts as they were cut), has at least 1 KiB, and was not coded already; files and iterators are
+/// coded as they are sent, what other threads feed (a [`stream`](crate::stream), events) never is.
+/// A strong `ETag` `"v1"` becomes `"v1-gzip"`, since the bytes are others, and `Accept-Ranges`
+/// goes. Conditions of requests know both tags for the same state ([`Response::etag`]).
 ///
-/// Add it after what sets headers and before what counts bytes, such as [`AccessLog`](super::AccessLog). `Cache-Control:
-/// no-transform` keeps it away: a page that shows a secret beside what its visitor typed should say so, for the length of the coded
-/// page tells how alike the two are (the BREACH attack).
+/// Add it after what sets headers and before what counts bytes, such as
+/// [`AccessLog`](super::AccessLog). `Cache-Control: no-transform` keeps it away: a page that shows
+/// a secret beside what its visitor typed should say so, for the length of the coded page tells how
+/// alike the two are (the BREACH attack).
 ///
 /// ```
 /// use wirelight::App;
@@ -58,7 +62,7 @@ const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "co
 pub struct Gzip {
     level: u32,
     min_size: usize,
-    /// Held by every answer that is coded while it is sent, and counted.
+    /// Held by every response that is coded while it is sent, and counted.
     streams: Arc<()>,
 }
 
@@ -74,7 +78,8 @@ impl Gzip {
         Gzip::default()
     }
 
-    /// How hard to try, from 1 to 6. What 7 to 9 save is less than what they cost on a thread that others wait for.
+    /// How hard to try, from 1 to 6. What 7 to 9 save is less than what they cost on a thread that
+    /// others wait for.
     ///
     /// # Panics
     /// When it is not between 1 and 6.
@@ -95,16 +100,17 @@ impl Gzip {
         self
     }
 
-    /// Installs it.
+    /// Adds it to a router or an app.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         router.after(move |request, response| self.compress(request, response));
     }
 
-    /// Codes one answer, for a handler that does so where others do not.
+    /// Codes one response, for a handler that does so where others do not.
     pub fn compress(&self, request: &Request<'_>, response: &mut Response) {
         if response.status() == StatusCode::NOT_MODIFIED {
-            // It repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length nobody knows any more.
+            // It repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length nobody
+            // knows any more.
             return response.vary("Accept-Encoding");
         }
         if !self.should_compress(response) {
@@ -204,7 +210,8 @@ impl BodySource for GzipBody {
     }
 }
 
-/// What shrinks. Pictures, sound, archives and woff fonts are coded in themselves; events must not wait for each other.
+/// What shrinks. Pictures, sound, archives and woff fonts are coded in themselves; events must not
+/// wait for each other.
 fn is_compressible(content_type: &str) -> bool {
     let media_type = media_type(content_type).to_ascii_lowercase();
     match media_type.split_once('/') {
@@ -373,7 +380,8 @@ mod tests {
                 ("", "200", "\"v,1\""),
                 (ASKS, "200", "\"v,1-gzip\""),
                 ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1-gzip\"\r\n", "304", "\"v,1-gzip\""),
-                // It has the plain one, which is as good: it is told which of its two this is about.
+                // It has the plain one, which is as good: it is told which of its two this is
+                // about.
                 ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1\"\r\n", "304", "\"v,1\""),
                 ("If-None-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
                 ("If-None-Match: \"v,1\"\r\n", "304", "\"v,1\""),

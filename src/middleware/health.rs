@@ -1,4 +1,4 @@
-//! Whether this process should get requests, for whoever distributes them; knows the server's life only through a question.
+//! The health-check handler: 200 while serving, 503 while draining.
 
 use std::time::Instant;
 
@@ -8,8 +8,8 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Asks the server that runs the application whether it is stopping. The server puts it into the application's state, so that a
-/// request pays for it only when a health handler asks.
+/// Asks the server that runs the application whether it is stopping. The server puts it into the
+/// application's state, so that a request pays for it only when a health handler asks.
 pub(crate) struct Draining(Box<dyn Fn() -> bool + Send + Sync>);
 
 impl Draining {
@@ -18,8 +18,9 @@ impl Draining {
     }
 }
 
-/// A handler for health checks: 200 `{"status":"ok","uptime_ms":N}`, with the milliseconds since `health()` was called, by a clock
-/// that nobody sets; 503 `{"status":"draining"}` once the server was told to stop, so that a load balancer sends no more.
+/// A handler for health checks: 200 `{"status":"ok","uptime_ms":N}`, with the milliseconds since
+/// `health()` was called, by a clock that nobody sets; 503 `{"status":"draining"}` once the server
+/// was told to stop, so that a load balancer sends no more.
 ///
 /// ```
 /// use wirelight::App;

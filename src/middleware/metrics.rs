@@ -1,4 +1,4 @@
-//! What happened, counted, in Prometheus's text format; labels are routes and classes, never anything a client can make up.
+//! Counts requests and exposes the counts in Prometheus's text format.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Upper ends of the histogram's buckets, in microseconds and as Prometheus writes them. Its clients' defaults begin at 5 ms, where
-/// an in-process answer has long left.
+/// Upper ends of the histogram's buckets, in microseconds and as Prometheus writes them. Its
+/// clients' defaults begin at 5 ms, where an in-process answer has long left.
 const BUCKETS: [(u64, &str); 10] = [
     (100, "0.0001"),
     (500, "0.0005"),
@@ -28,12 +28,15 @@ const BUCKETS: [(u64, &str); 10] = [
 ];
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "-"];
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-/// The label of what is not one of ours: an extension method, no route, a request that could not be read.
+/// The label of what is not one of ours: an extension method, no route, a request that could not be
+/// read.
 const UNKNOWN: &str = "-";
 
-/// Counts requests by method, route pattern and status class, their durations and bytes, and those in flight.
+/// Counts requests by method, route pattern and status class, their durations and bytes, and those
+/// in flight.
 ///
-/// The number of series is bounded by the program: ten methods a route, unknown paths together. Clones count together.
+/// The number of series is bounded by the program: ten methods a route, unknown paths together.
+/// Clones count together.
 ///
 /// ```
 /// use wirelight::App;
@@ -54,7 +57,8 @@ pub struct Metrics(Arc<Registry>);
 
 #[derive(Default)]
 struct Registry {
-    /// By route, then by method. Written to when a pair is first seen; later requests share the lock and add to atomics.
+    /// By route, then by method. Written to when a pair is first seen; later requests share the
+    /// lock and add to atomics.
     series: RwLock<BTreeMap<String, BTreeMap<&'static str, Arc<Series>>>>,
     in_flight: AtomicU64,
 }
@@ -77,7 +81,7 @@ impl Metrics {
         Metrics::default()
     }
 
-    /// Installs it: counts what this router answers.
+    /// Adds it to a router or an app: counts what this router answers.
     #[track_caller]
     pub fn add_to(&self, router: &mut Router) {
         let (before, after) = (self.0.clone(), self.0.clone());
@@ -95,8 +99,8 @@ impl Metrics {
         });
     }
 
-    /// A handler that shows the figures: `app.get("/metrics", metrics.handler())`. They tell much about a service: show them
-    /// behind a guard or on an address of their own.
+    /// A handler that shows the figures: `app.get("/metrics", metrics.handler())`. They tell much
+    /// about a service: show them behind a guard or on an address of their own.
     pub fn handler(&self) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
         let board = self.0.clone();
         move |_| {
@@ -188,7 +192,7 @@ fn family(f: &mut fmt::Formatter<'_>, name: &str, kind: &str, help: &str) -> fmt
     writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
-/// Routes are the program's own words, and may hold a quote all the same.
+/// Routes are the program's own words, and may hold a quote anyway.
 fn labels(method: &str, route: &str) -> String {
     let route = route.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("method=\"{method}\",route=\"{route}\"")

@@ -1,18 +1,22 @@
-//! Middleware: what surrounds the routes of an application, one value a file; knows no socket and no connection.
+//! Middleware: hooks, guards and handlers to add to an application, one value a file.
 //!
-//! Every file has the same shape: a value is configured by chaining, and `add_to(&mut app)` installs it. A middleware is mostly a pair
-//! of hooks that only work together, so one call adds both; the call is the value's, not the app's, so that a list of methods does
-//! not grow with every idea and your own middleware looks like ours. `add_to` takes a [`Router`](crate::Router), which an
-//! [`App`](crate::App) is too: added to a router, hooks hold for its own routes and what is nested in it, also when one of its
-//! paths is asked with a wrong method. What has one place instead of surrounding many is handed to the route: a handler
-//! (`app.get("/health", health())`) or a guard (`route.require(keys.guard())`).
+//! Every file has the same shape: a value is configured by chaining, and `add_to(&mut app)`
+//! installs it. A middleware is mostly a pair of hooks that only work together, so one call adds
+//! both; the call is the value's, not the app's, so that a list of methods does not grow with every
+//! idea and your own middleware looks like ours. `add_to` takes a [`Router`](crate::Router), which
+//! an [`App`](crate::App) is too: added to a router, hooks hold for its own routes and what is
+//! nested in it, also when one of its paths is asked with a wrong method. What has one place
+//! instead of surrounding many is handed to the route: a handler (`app.get("/health", health())`)
+//! or a guard (`route.require(keys.guard())`).
 //!
 //! # Order
-//! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that everything later has the id and a
-//! start to count from. [`AccessLog`] and [`Metrics`] tell of a response when it is out, and the log writes the id: so it comes behind.
-//! Before hooks decide on the head of a request, before its body is read. What is refused on the wire passes the after hooks: those of
-//! its route when the head was read (a body too long, too slow or broken), with the request as it came and the values that before hooks
-//! left, though without body; else those of the app, with a request that has no target and no fields.
+//! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that
+//! everything later has the id and a start to count from. [`AccessLog`] and [`Metrics`] tell of a
+//! response when it is out, and the log writes the id: so it comes behind. Before hooks decide on
+//! the head of a request, before its body is read. What is refused on the wire passes the after
+//! hooks: those of its route when the head was read (a body too long, too slow or broken), with the
+//! request as it came and the values that before hooks left, though without body; else those of the
+//! app, with a request that has no target and no fields.
 //!
 //! ```
 //! use wirelight::App;
@@ -65,7 +69,8 @@ fn config_error(what: fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// Whether the head could not be read: the answer goes through the after hooks alone, with a request that has not even a target.
+/// Whether the head could not be read: the response goes through the after hooks alone, with a
+/// request that has not even a target.
 fn has_no_head(request: &Request<'_>) -> bool {
     request.target().is_empty()
 }

@@ -1,12 +1,15 @@
-//! Rate limits: which rates hold for a request, for whom it counts, and what a client reads that came too often; counts nothing itself.
+//! Rate limits of routes and routers.
 //!
-//! The rules are Flask-Limiter's. [`Router::limit`] is the default of a router's routes, [`Route::limit`] replaces it for one route,
-//! [`Route::unlimited`] takes it away. Every route counts by itself, for every client by itself, in windows that open with their first
-//! request. A request that passes counts for all rates of its text; one that is refused counts only up to the rate that refuses it.
+//! The rules are Flask-Limiter's. [`Router::limit`] is the default of a router's routes,
+//! [`Route::limit`] replaces it for one route, [`Route::unlimited`] takes it away. Every route
+//! counts by itself, for every client by itself, in windows that open with their first request. A
+//! request that passes counts for all rates of its text; one that is refused counts only up to the
+//! rate that refuses it.
 //!
-//! Declared order is execution order: a default is a before hook (put it first, and a flood runs nothing else), a route's own is a
-//! guard. `.limit("5 per minute").require(key)` slows the guessing of keys; `.require(key).limit("5 per minute")` counts only who has
-//! one. 404 and 405 are not limited, nor are the answers to OPTIONS that no route makes.
+//! Declared order is execution order: a default is a before hook (put it first, and a flood runs
+//! nothing else), a route's own is a guard. `.limit("5 per minute").require(key)` slows the
+//! guessing of keys; `.require(key).limit("5 per minute")` counts only who has one. 404 and 405 are
+//! not limited, nor are the responses to OPTIONS that no route makes.
 //!
 //! ```
 //! use wirelight::App;
@@ -52,19 +55,21 @@ use crate::response::error::{Error, RateLimitExceeded, Result};
 use crate::routing::callsite::Callsite;
 use crate::routing::route_meta::RateLimitPolicy;
 
-/// Where requests are counted. One table in the memory of this process by default; a store that several machines share can take its
-/// place ([`App::limit_store`]), and a test can put one there that fails.
+/// Where requests are counted. One table in the memory of this process by default; a store that
+/// several machines share can take its place ([`App::limit_store`]), and a test can put one there
+/// that fails.
 ///
-/// What happens to requests when a store is out of reach is the store's choice: `Err` answers with that error (a 500 like any other
-/// failure, or 503 with Retry-After), and so does Flask-Limiter by default; a [`WindowState`] of 0 used lets everything pass until it is back.
+/// What happens to requests when a store is out of reach is the store's choice: `Err` answers with
+/// that error (a 500 like any other failure, or 503 with Retry-After), and so does Flask-Limiter by
+/// default; a [`WindowState`] of 0 used lets everything pass until it is back.
 pub trait LimitStore: Send + Sync {
     /// Counts one request in the window that is open for `key`, or opens one.
     ///
-    /// `now` is the [clock](App::limit_clock) of this process, which started at an arbitrary time and may go back. A shared store goes by
-    /// its own.
+    /// `now` is the [clock](App::limit_clock) of this process, which started at an arbitrary time
+    /// and may go back. A shared store goes by its own.
     ///
     /// # Errors
-    /// When it could not be counted: the answer to the request.
+    /// When it could not be counted: the response to the request.
     fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<WindowState>;
 }
 
@@ -84,7 +89,8 @@ pub struct LimitKey<'a> {
 /// Whom a limit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client<'a> {
-    /// [`Request::client_addr`], of IPv6 its first 64 bits: the rest anybody makes up who has a network. 127.0.0.1 when there is none.
+    /// [`Request::client_addr`], of IPv6 its first 64 bits: the rest anybody makes up who has a
+    /// network. 127.0.0.1 when there is none.
     Address(IpAddr),
     /// What [`App::limit_key`] says.
     Key(&'a str),
@@ -99,12 +105,15 @@ pub struct WindowState {
     pub reset: Duration,
 }
 
-/// The fields that tell clients how much is left. With several rates they speak of the one that refused, else of the smallest unit.
+/// The fields that tell clients how much is left. With several rates they speak of the one that
+/// refused, else of the smallest unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitFields {
-    /// `RateLimit-Limit`, `-Remaining` and `-Reset` in seconds from now (draft-ietf-httpapi-ratelimit-headers-06).
+    /// `RateLimit-Limit`, `-Remaining` and `-Reset` in seconds from now
+    /// (draft-ietf-httpapi-ratelimit-headers-06).
     RateLimit,
-    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds since 1970, as Flask-Limiter has them.
+    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds since 1970, as Flask-Limiter has
+    /// them.
     XRateLimit,
 }
 
@@ -138,8 +147,9 @@ struct LimitStatus {
 }
 
 impl Router {
-    /// Limits each route of this router, and of those nested in it, that has no limit of its own: `"100 per hour; 10 per minute"`. A
-    /// second call replaces the first; a nested router's own default replaces this one for its routes.
+    /// Limits each route of this router, and of those nested in it, that has no limit of its own:
+    /// `"100 per hour; 10 per minute"`. A second call replaces the first; a nested router's own
+    /// default replaces this one for its routes.
     ///
     /// # Panics
     /// When the text is no list of rates: at start-up, naming the column.
@@ -157,7 +167,8 @@ impl Router {
 }
 
 impl Route {
-    /// Limits this route, instead of the default of its routers: `"5 per minute"`. Further calls add further limits.
+    /// Limits this route, instead of the default of its routers: `"5 per minute"`. Further calls
+    /// add further limits.
     ///
     /// # Panics
     /// When the text is no list of rates: at start-up, naming the column.
@@ -177,8 +188,8 @@ impl Route {
 }
 
 impl App {
-    /// Says for whom a request counts, instead of the client's address: a user, an API key. The empty string: for nobody, it is not
-    /// limited, as with Flask-Limiter.
+    /// Says for whom a request counts, instead of the client's address: a user, an API key. The
+    /// empty string: for nobody, it is not limited, as with Flask-Limiter.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -192,7 +203,8 @@ impl App {
         self.limiter(|limiter| limiter.key = Some(Box::new(key)));
     }
 
-    /// Writes these fields on every answer that a limit had a say in. `Retry-After` is on every 429 anyway.
+    /// Writes these fields on every response that a limit had a say in. `Retry-After` is on every
+    /// 429 anyway.
     #[track_caller]
     pub fn limit_fields(&mut self, fields: LimitFields) {
         self.limiter(|limiter| limiter.fields = Some(fields));
@@ -208,8 +220,8 @@ impl App {
         self.limiter(|limiter| limiter.store = Box::new(store));
     }
 
-    /// Takes the time from `clock`, counted from any beginning, so that a test need not wait for a window to end. By default the
-    /// monotonic clock of the system.
+    /// Takes the time from `clock`, counted from any beginning, so that a test need not wait for a
+    /// window to end. By default the monotonic clock of the system.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -434,7 +446,8 @@ mod tests {
         let (mut app, now) = timed();
         app.limit("3 per 2 hours, 2 per minute");
         app.get("/", |_| "");
-        // Milliseconds, status, message, Retry-After: what is refused by the minute does not count for the hours.
+        // Milliseconds, status, message, Retry-After: what is refused by the minute does not count
+        // for the hours.
         let steps = [
             (0, 200, "", "-"),
             (59_000, 200, "", "-"),

@@ -1,4 +1,4 @@
-//! A name for every request, on the request and on its answer; does not know who logs it.
+//! Returns every request an id, and sends it with the response.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -10,14 +10,17 @@ use crate::http1::field_value::is_token;
 use crate::request::Request;
 
 const NAME: &str = "X-Request-ID";
-/// Longest id taken over. A UUID has 36 bytes, an AWS trace id 71; Heroku takes 200, Envoy anything.
+/// Longest id taken over. A UUID has 36 bytes, an AWS trace id 71; Heroku takes 200, Envoy
+/// anything.
 const MAX_LEN: usize = 128;
 
-/// Gives every request an id, [`Request::id`], and every answer an `X-Request-ID`, errors and refusals too.
+/// Returns every request an id, [`Request::id`], and every response an `X-Request-ID`, errors and
+/// refusals too.
 ///
-/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from a counter that is stirred with a key which the system's random source
-/// gave this process. They do not repeat, within a process or between two. They are names, not secrets: who has one can work out the
-/// next, so do not make sessions or passwords of them.
+/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from a counter that is stirred with a
+/// key which the system's random source gave this process. They do not repeat, within a process or
+/// between two. They are names, not secrets: who has one can work out the next, so do not make
+/// sessions or passwords of them.
 ///
 /// ```
 /// use wirelight::App;
@@ -61,15 +64,16 @@ impl RequestId {
         RequestId::default()
     }
 
-    /// Takes over the id that a request came with when `trusted` says so, typically of a proxy's address. It must be a token
-    /// (RFC 9110 §5.6.2) of at most 128 bytes and the only one: others would let a client write into whatever shows the id.
+    /// Takes over the id that a request came with when `trusted` says so, typically of a proxy's
+    /// address. It must be a token (RFC 9110 §5.6.2) of at most 128 bytes and the only one: others
+    /// would let a client write into whatever shows the id.
     #[must_use]
     pub fn trust(mut self, trusted: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static) -> RequestId {
         self.trusted = Some(Box::new(trusted));
         self
     }
 
-    /// Installs it.
+    /// Adds it to a router or an app.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let source = Arc::new(IdGenerator::new());
@@ -104,13 +108,15 @@ impl Id {
 }
 
 impl IdGenerator {
-    /// The standard library asks the system for the keys of its hash maps: the one door to it that needs no crate.
+    /// The standard library asks the system for the keys of its hash maps: the one door to it that
+    /// needs no crate.
     fn new() -> IdGenerator {
         let system = RandomState::new();
         IdGenerator { keys: [0, 1].map(|number| system.hash_one(number)), count: AtomicU64::new(0) }
     }
 
-    /// Both halves go through all 2^64 numbers before one comes again, and each process begins somewhere else in each.
+    /// Both halves go through all 2^64 numbers before one comes again, and each process begins
+    /// somewhere else in each.
     fn next(&self) -> Uuid {
         let step = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let [high, low] = self.keys.map(|key| u128::from(splitmix64(key.wrapping_add(step))));
@@ -118,7 +124,8 @@ impl IdGenerator {
     }
 }
 
-/// The output function of SplitMix64 (Steele, Lea, Flood 2014): one to one, so that no two numbers give the same.
+/// The output function of SplitMix64 (Steele, Lea, Flood 2014): one to one, so that no two numbers
+/// give the same.
 fn splitmix64(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,12 +1,13 @@
-//! How long an answer took, told to the client; knows only the time inside the application.
+//! Tells the client how long the response took.
 
 use super::clock;
 use crate::app::router::Router;
 
-/// Adds `X-Response-Time: 1.3ms` to every answer: from the first middleware's before hook to this one's after hook.
+/// Adds `X-Response-Time: 1.3ms` to every response: from the first middleware's before hook to this
+/// one's after hook.
 ///
-/// What hooks did not see took no time: an answer to a broken request says `0.0ms`. Mind that the figure helps those who measure
-/// secrets by time as well.
+/// What hooks did not see took no time: a response to a broken request says `0.0ms`. Mind that the
+/// figure helps those who measure secrets by time as well.
 ///
 /// ```
 /// use wirelight::App;
@@ -27,7 +28,7 @@ impl ResponseTime {
         ResponseTime::default()
     }
 
-    /// Installs it.
+    /// Adds it to a router or an app.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         router.before(clock::start);

@@ -1,4 +1,4 @@
-//! What all requests of an application share, on all workers; knows neither routes nor requests.
+//! The state that all requests of an application share, on all workers.
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -22,7 +22,8 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    /// What counts requests; made by the first request that asks, since a router cannot know the application it will stand in.
+    /// What counts requests; made by the first request that asks, since a router cannot know the
+    /// application it will stand in.
     pub(crate) fn rate_limiter<T: Any + Send + Sync + Default>(&self) -> Option<&T> {
         self.rate_limiter.get_or_init(|| Box::<T>::default()).downcast_ref()
     }

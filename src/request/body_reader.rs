@@ -1,4 +1,4 @@
-//! A body that its handler reads while it comes: a pipe of bounded size from the event loop to a thread; knows no connection.
+//! Reads the body of a request while it arrives.
 
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
@@ -20,15 +20,17 @@ enum BodyReaderInner<'r> {
 }
 
 impl Request<'_> {
-    /// The body as a reader. On a [`streaming`](crate::Route::streaming) route it gives the bytes as they come, and waits for more;
-    /// everywhere else the body is here already.
+    /// The body as a reader. On a [`streaming`](crate::Route::streaming) route it gives the bytes
+    /// as they arrive, and waits for more; everywhere else the body has arrived already.
     ///
-    /// A read fails when the body breaks off, is malformed, too large or too slow. Whatever the handler makes of that, the client
-    /// gets the refusal that fits, and the connection ends.
+    /// A read fails when the body breaks off, is malformed, too large or too slow. Whatever the
+    /// handler makes of that, the client gets the refusal that fits, and the connection ends.
     ///
-    /// A handler may return before it has read all. If the rest is here already it is dropped; if not, the answer says `Connection:
-    /// close`, nothing more is read for the application, and the close is staged (RFC 9112 §9.6), so that a client which still sends
-    /// can read the answer. A handler that wants to answer and read on takes a [detached](BodyReader::detach) reader.
+    /// A handler may return before it has read all. If the rest is here already it is dropped; if
+    /// not, the response says `Connection: close`, nothing more is read for the application, and
+    /// the close is staged (RFC 9112 §9.6), so that a client which still sends can read the
+    /// response. A handler that wants to answer and read on takes a [detached](BodyReader::detach)
+    /// reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
         match self.get::<Arc<Pipe>>() {
             Some(pipe) => BodyReader(BodyReaderInner::Pipe(pipe.clone())),
@@ -38,12 +40,14 @@ impl Request<'_> {
 }
 
 impl BodyReader<'_> {
-    /// The same reader for another thread, which may read on when the handler has returned, for as long as a [`stream`](crate::stream)
-    /// is the answer: the answer begins while the body still comes. Such an answer says `Connection: close`, since nobody could promise
-    /// yet that the body will be read to its end; many clients send all of a body before they look at an answer.
+    /// The same reader for another thread, which may read on when the handler has returned, for as
+    /// long as a [`stream`](crate::stream) is the response: the response begins while the body
+    /// still comes. Such a response says `Connection: close`, since nobody could promise yet that
+    /// the body will be read to its end; many clients send all of a body before they look at a
+    /// response.
     ///
-    /// A body that breaks off is no failure of the answer: whoever feeds the answer decides, and [`abort`](crate::Sender::abort)s it
-    /// if it was to be a whole one.
+    /// A body that breaks off is no failure of the response: whoever feeds the response decides,
+    /// and [`abort`](crate::Sender::abort)s it if it was to be a whole one.
     ///
     /// ```
     /// use wirelight::{App, Request};
@@ -87,7 +91,8 @@ impl Read for BodyReader<'_> {
     }
 }
 
-/// Returns the pipe from the event loop to the handler that reads the body; `wake` tells the loop that there is room.
+/// Returns the pipe from the event loop to the handler that reads the body; `wake` tells the loop
+/// that there is room.
 pub(crate) fn body_pipe(wake: Wake) -> Arc<Pipe> {
     let pipe = Pipe::new(BOUND);
     pipe.set_wake(wake);

@@ -1,4 +1,4 @@
-//! What was read of a request once and is asked for again; made when the first reader needs it, so other requests pay nothing.
+//! Caches what was parsed of a request; allocated by the first reader that needs it.
 
 use std::cell::{Cell, OnceCell};
 

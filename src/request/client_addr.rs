@@ -1,4 +1,4 @@
-//! Who asked, behind proxies: which peers are believed, and how their words are read; knows no socket and no route.
+//! Finds the client's address, scheme and host from what trusted proxies report.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,8 @@ use crate::http1::field_value::unquoted;
 use crate::http1::target::check_host;
 use crate::request::Request;
 
-/// Entries of a forwarding list that are looked at. A chain of proxies has two or three; a forged list has thousands.
+/// Entries of a forwarding list that are looked at. A chain of proxies has two or three; a forged
+/// list has thousands.
 const MAX_HOPS: usize = 32;
 
 /// The proxies whose words about the client are believed. From [`App::trusted_proxies`].
@@ -18,7 +19,8 @@ pub struct TrustedProxies {
     host: bool,
 }
 
-/// Which fields the proxies are known to set. Only these are read: a proxy passes the others on as the client forged them.
+/// Which fields the proxies are known to set. Only these are read: a proxy passes the others on as
+/// the client forged them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ForwardedHeader {
     XForwarded,
@@ -61,15 +63,17 @@ impl TrustedProxies {
         trusted
     }
 
-    /// Reads `Forwarded` (RFC 7239) and not the `X-Forwarded-…` fields. For proxies that are known to set it: one that only knows
-    /// `X-Forwarded-For` passes a forged `Forwarded` on, so the two are never mixed.
+    /// Reads `Forwarded` (RFC 7239) and not the `X-Forwarded-…` fields. For proxies that are known
+    /// to set it: one that only knows `X-Forwarded-For` passes a forged `Forwarded` on, so the two
+    /// are never mixed.
     pub fn forwarded(&mut self) -> &mut TrustedProxies {
         self.header = ForwardedHeader::Rfc7239;
         self
     }
 
-    /// Lets the proxies also say which host was asked for ([`Request::client_host`]). Ask only for what yours set: a proxy that does
-    /// not know `X-Forwarded-Host` passes on what the client made up.
+    /// Lets the proxies also say which host was asked for ([`Request::client_host`]). Ask only for
+    /// what yours set: a proxy that does not know `X-Forwarded-Host` passes on what the client made
+    /// up.
     pub fn host(&mut self) -> &mut TrustedProxies {
         self.host = true;
         self
@@ -83,7 +87,8 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(address))
     }
 
-    /// From the nearest hop outwards, for as long as those who wrote the entries are ours (RFC 7239 §8.1: the rest is hearsay).
+    /// From the nearest hop outwards, for as long as those who wrote the entries are ours (RFC 7239
+    /// §8.1: the rest is hearsay).
     fn chain<'r>(&self, request: &'r Request<'_>) -> ForwardedChain<'r> {
         let (name, address): (_, AddressParser) = match self.header {
             ForwardedHeader::XForwarded => ("x-forwarded-for", xff_node),
@@ -92,7 +97,8 @@ impl TrustedProxies {
         let mut walk = ForwardedChain { client: peer_of(request), entry: None };
         for entry in reversed_entries(request, name).take(MAX_HOPS).filter(|entry| !entry.is_empty()) {
             walk.entry = Some(entry);
-            // `unknown`, `_hidden` and garbage end the walk: the last address that one of ours vouched for is as far as we know.
+            // `unknown`, `_hidden` and garbage end the walk: the last address that one of ours
+            // vouched for is as far as we know.
             let Some(address) = address(entry) else { break };
             walk.client = Some(address);
             if !self.contains(address) {
@@ -104,22 +110,26 @@ impl TrustedProxies {
 }
 
 impl Request<'_> {
-    /// The client's address: the socket's other end, or what [trusted proxies](App::trusted_proxies) say. None on a unix socket
-    /// whose peer is not trusted or says nothing, and in tests.
+    /// The client's address: the socket's other end, or what [trusted
+    /// proxies](App::trusted_proxies) say. None on a unix socket whose peer is not trusted or says
+    /// nothing, and in tests.
     ///
-    /// A list of addresses is read from right to left; the first that is none of our proxies is the client, whatever stands further
-    /// left. `unknown`, an obfuscated name or garbage ends the walk at the proxy that reported it. An IPv4 address in IPv6 clothes
-    /// (`::ffff:192.0.2.7`) is an IPv4 address.
+    /// A list of addresses is read from right to left; the first that is not one of our proxies is
+    /// the client, whatever stands further left. `unknown`, an obfuscated name or garbage ends the
+    /// walk at the proxy that reported it. An IPv4 address in IPv6 clothes (`::ffff:192.0.2.7`) is
+    /// an IPv4 address.
     pub fn client_addr(&self) -> Option<IpAddr> {
         self.trusted().map_or_else(|| peer_of(self), |trusted| trusted.chain(self).client)
     }
 
-    /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it (`X-Forwarded-Proto`, or `proto=` of the
-    /// entry about the client), or else whether this server speaks TLS itself. `wss` and `ws`, which some proxies write for a
-    /// WebSocket, count as `https` and `http`.
+    /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it
+    /// (`X-Forwarded-Proto`, or `proto=` of the entry about the client), or else whether this
+    /// server speaks TLS itself. `wss` and `ws`, which some proxies write for a WebSocket, count as
+    /// `https` and `http`.
     pub fn scheme(&self) -> &'static str {
         let said = self.trusted().and_then(|trusted| match trusted.header {
-            // The last one is by the nearest proxy, who either overwrites the field or knows why not.
+            // The last one is by the nearest proxy, who either overwrites the field or knows why
+            // not.
             ForwardedHeader::XForwarded => last_member(self, "x-forwarded-proto"),
             ForwardedHeader::Rfc7239 => trusted.chain(self).entry.and_then(|entry| parameter(entry, "proto")),
         });
@@ -131,7 +141,8 @@ impl Request<'_> {
         }
     }
 
-    /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`] lets a proxy say another.
+    /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`]
+    /// lets a proxy say another.
     pub fn client_host(&self) -> Option<Cow<'_, str>> {
         let said = self.trusted().filter(|trusted| trusted.host).and_then(|trusted| match trusted.header {
             ForwardedHeader::XForwarded => last_member(self, "x-forwarded-host"),
@@ -184,12 +195,14 @@ fn reversed_entries<'r>(request: &'r Request<'_>, name: &'static str) -> impl It
     request.field_values(name).rev().flat_map(|value| entries(value, b','))
 }
 
-/// The last member of a list field. Empty members are not members (RFC 9110 §5.6.1.2): `https,` ends with `https`.
+/// The last member of a list field. Empty members are not members (RFC 9110 §5.6.1.2): `https,`
+/// ends with `https`.
 fn last_member<'r>(request: &'r Request<'_>, name: &'static str) -> Option<Cow<'r, str>> {
     reversed_entries(request, name).find(|member| !member.is_empty()).and_then(text)
 }
 
-/// The entries of a list from right to left. In this direction an open quote that a client sent cannot swallow what our proxy added.
+/// The entries of a list from right to left. In this direction an open quote that a client sent
+/// cannot swallow what our proxy added.
 fn entries(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
@@ -263,7 +276,8 @@ mod tests {
     use super::*;
     use crate::App;
 
-    /// What an application that trusts these reads of a request with these fields, in its `X-Forwarded-For` and `Forwarded` dialects.
+    /// What an application that trusts these reads of a request with these fields, in its
+    /// `X-Forwarded-For` and `Forwarded` dialects.
     fn asked(dialect: ForwardedHeader, fields: &[(&str, &str)]) -> (String, String, String) {
         let mut app = App::new();
         let trusted = app.trusted_proxies(["unix", "10.0.0.0/8", "2001:db8:f::/48", "192.0.2.1"]).host();
@@ -329,7 +343,8 @@ mod tests {
             (&["for=6.6.6.6, For=203.0.113.9;proto=https, by=10.0.0.9; for=10.1.2.3"], "203.0.113.9"),
             (&["for=\"[2001:db8::9]:4711\"", "for=\"10.0.0.1:_port\""], "2001:db8::9"),
             (&["for=\"[2001:db8::9]\", for=\"10.0.0.\\1\""], "2001:db8::9"),
-            // Unlike in X-Forwarded-For, an IPv6 address without brackets may be an address and a port.
+            // Unlike in X-Forwarded-For, an IPv6 address without brackets may be an address and a
+            // port.
             (&["for=2001:db8::9, for=10.0.0.1"], "10.0.0.1"),
             (&["for=6.6.6.6, for=unknown, for=10.0.0.1"], "10.0.0.1"),
             (&["for=6.6.6.6, for=_hidden, for=10.0.0.1"], "10.0.0.1"),

@@ -1,4 +1,4 @@
-//! Bodies with a Content-Encoding (RFC 9110 §8.4): no reader decodes one, and none takes it for what is inside it.
+//! Rejects bodies with a Content-Encoding (RFC 9110 §8.4), which no reader decodes.
 
 use crate::http1::field_value::list;
 use crate::http1::status::StatusCode;
@@ -16,7 +16,8 @@ impl Request<'_> {
         if self.is_encoded() { Err(unsupported()) } else { Ok(self.body()) }
     }
 
-    /// The same for a reader that has no error to give: an empty body, and the response becomes a 415 whatever the handler returns.
+    /// The same for a reader that has no error to give: an empty body, and the response becomes a
+    /// 415 whatever the handler returns.
     #[track_caller]
     pub(crate) fn unencoded_form(&self) -> &[u8] {
         let coded = self.is_encoded();

@@ -1,4 +1,4 @@
-//! What belongs to an exchange and not to one view of its request: some values, the time since which it lasts, and who answers it.
+//! Shares values, the start time and the right to respond between the views of one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::{Extensions, Request};
 
-/// What all views of a request that the pool has share: that of its handler, and that of whatever answers in the handler's place.
+/// What all views of a request that the pool has share: that of its handler, and that of whatever
+/// answers in the handler's place.
 #[derive(Default)]
 pub(crate) struct RequestContext {
     values: Mutex<Vec<CopyValue>>,
@@ -17,7 +18,8 @@ pub(crate) struct RequestContext {
 /// Puts one value into another view of the same request.
 type CopyValue = Box<dyn Fn(&mut Request<'_>) + Send + Sync>;
 
-/// The evidence that the hooks and guards which decide on the head have let a request pass, with what the next view of it is to have.
+/// The evidence that the hooks and guards which decide on the head have let a request pass, with
+/// what the next view of it is to have.
 #[derive(Default)]
 pub(crate) struct Admitted {
     extensions: Option<Box<Extensions>>,
@@ -39,8 +41,9 @@ impl Admitted {
 }
 
 impl<'a> Request<'a> {
-    /// As [`set`](Request::set), for a value that is to be found too by what answers in the handler's place, when that takes too long
-    /// for instance: a request has one id and one user, whoever answers.
+    /// As [`set`](Request::set), for a value that is to be found too by what answers in the
+    /// handler's place, when that takes too long for instance: a request has one id and one user,
+    /// whoever answers.
     pub(crate) fn set_shared<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
         if let Some(ledger) = self.context {
             let value = value.clone();

@@ -1,4 +1,5 @@
-//! Cookies (RFC 6265, and its revision in progress): reads what clients send, writes what they are to keep; signs nothing.
+//! Cookies (RFC 6265 and its revision, RFC 6265bis): reads those of a request, adds those of a
+//! response.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -11,11 +12,13 @@ use crate::response::Response;
 use crate::response::caching::delta_seconds;
 use crate::response::error::Error;
 
-/// What browsers take: name and value together, and any one attribute (RFC 6265bis §5.6); they drop a larger cookie in silence.
+/// What browsers take: name and value together, and any one attribute (RFC 6265bis §5.6); they drop
+/// a larger cookie in silence.
 const MAX_PAIR: usize = 4096;
 const MAX_ATTRIBUTE: usize = 1024;
 
-/// A cookie to set with [`Response::set_cookie`]: for every path of this host (as Flask has it), until the browser closes.
+/// A cookie to set with [`Response::set_cookie`]: for every path of this host (as Flask has it),
+/// until the browser closes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,8 +62,9 @@ pub enum SameSite {
 }
 
 impl Cookie {
-    /// A cookie with this name and value. What may not stand in them (RFC 6265 §4.1.1: spaces, quotes, commas, semicolons,
-    /// backslashes, controls, all that is not ASCII) the program encodes first.
+    /// A cookie with this name and value. What may not stand in them (RFC 6265 §4.1.1: spaces,
+    /// quotes, commas, semicolons, backslashes, controls, all that is not ASCII) the program
+    /// encodes first.
     pub fn new(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Cookie {
         Cookie {
             name: name.into(),
@@ -86,7 +90,8 @@ impl Cookie {
         self
     }
 
-    /// How long the client keeps it, in whole seconds, at most 2³¹ of them. Zero takes away an earlier cookie of the same name, path and domain.
+    /// How long the client keeps it, in whole seconds, at most 2³¹ of them. Zero takes away an
+    /// earlier cookie of the same name, path and domain.
     pub fn max_age(mut self, age: Duration) -> Cookie {
         self.max_age = Some(age);
         self
@@ -104,7 +109,8 @@ impl Cookie {
         self
     }
 
-    /// Whether it goes along with requests that other sites cause. Browsers take `Lax` when nothing is said.
+    /// Whether it goes along with requests that other sites cause. Browsers take `Lax` when nothing
+    /// is said.
     pub fn same_site(mut self, same_site: SameSite) -> Cookie {
         self.same_site = Some(same_site);
         self
@@ -154,8 +160,9 @@ impl Cookie {
 impl Response {
     /// Adds a cookie to those set already.
     ///
-    /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None` without `Secure`, a broken
-    /// `__Host-` promise, more than 4096 bytes) makes the answer a 500, and the log says why.
+    /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None`
+    /// without `Secure`, a broken `__Host-` promise, more than 4096 bytes) makes the response a
+    /// 500, and the log says why.
     pub fn set_cookie(&mut self, cookie: Cookie) {
         match cookie.invalid_reason() {
             Some(fault) => self.fail(Error::internal(format!("the cookie {:?} was refused: {fault}", cookie.name))),
@@ -165,7 +172,8 @@ impl Response {
 }
 
 impl Request<'_> {
-    /// The value of the first cookie of this name, without the quotes around it, otherwise as it was sent.
+    /// The value of the first cookie of this name, without the quotes around it, otherwise as it
+    /// was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         if self.field_values("cookie").map(<[u8]>::len).sum::<usize>() <= UNCACHED_MAX {
             return self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value);

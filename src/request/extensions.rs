@@ -1,10 +1,11 @@
-//! Values found by their type: the application's state and a request's storage; knows nothing of either.
+//! A map from types to values, for application state and values of a request.
 
 use std::any::{Any, TypeId};
 
 use crate::guard::panics::Guarded;
 
-/// At most one value of each type. A list, not a map: a program has a handful, and comparing five ids beats one hash.
+/// At most one value of each type. A list, not a map: a program has a handful, and comparing five
+/// ids beats one hash.
 pub(crate) struct Extensions {
     entries: Vec<(TypeId, Guarded<Box<dyn Any + Send + Sync>>)>,
 }

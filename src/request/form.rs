@@ -1,4 +1,4 @@
-//! A body as a form, of either kind: fields and files by name; knows the bytes of neither.
+//! Reads a body as a form, urlencoded or multipart.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -13,10 +13,12 @@ use crate::response::error::{Error, Result};
 pub(crate) type Multipart = Option<std::result::Result<Parts, MultipartError>>;
 
 impl Request<'_> {
-    /// The first value of a field of a form, urlencoded or multipart; none when the body is no form.
+    /// The first value of a field of a form, urlencoded or multipart; none when the body is no
+    /// form.
     ///
-    /// The body is read once, by the first call that asks for a part of it; later calls look up what was read. A body with a
-    /// Content-Encoding is not read: the request is answered with 415, whatever the handler returns.
+    /// The body is read once, by the first call that asks for a part of it; later calls look up
+    /// what was read. A body with a Content-Encoding is not read: the request gets 415, whatever
+    /// the handler returns.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.valid_parts() {
             Some(parts) => parts.named(name, self.body()).find(Part::is_field).map(|part| part.text()),
@@ -30,7 +32,8 @@ impl Request<'_> {
         self.urlencoded().values(name).chain(parts.filter(Part::is_field).map(|part| part.text()))
     }
 
-    /// A field of a form as a value of another type, or `default` when it is missing **or does not parse**.
+    /// A field of a form as a value of another type, or `default` when it is missing **or does not
+    /// parse**.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -42,14 +45,15 @@ impl Request<'_> {
         self.form(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
-    /// All fields of a form, in order, decoded; nothing when the body is of another type, or a multipart form with a mistake in it.
-    /// Files are no fields.
+    /// All fields of a form, in order, decoded; nothing when the body is of another type, or a
+    /// multipart form with a mistake in it. Files are no fields.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         self.urlencoded().pairs().chain(self.all_parts().filter(Part::is_field).map(Part::into_field))
     }
 
-    /// The first file of a multipart form that was sent under this name: Flask's `request.files.get(name)`. None when there is none, or
-    /// the form has a mistake in it; [`parts`](Request::parts) says which.
+    /// The first file of a multipart form that was sent under this name: Flask's
+    /// `request.files.get(name)`. None when there is none, or the form has a mistake in it;
+    /// [`parts`](Request::parts) says which.
     ///
     /// ```
     /// use wirelight::{App, Error, Request, Result};
@@ -74,15 +78,17 @@ impl Request<'_> {
         self.all_parts().filter(|part| !part.is_field())
     }
 
-    /// The parts of a multipart form (RFC 7578), fields and files, in order. Their data is not copied.
+    /// The parts of a multipart form (RFC 7578), fields and files, in order. Their data is not
+    /// copied.
     ///
-    /// The form is whole in memory: [`max_body`](crate::Route::max_body) bounds it. What is larger is better sent as a body of its
-    /// own, to a [`streaming`](crate::Route::streaming) route.
+    /// The form is whole in memory: [`max_body`](crate::Route::max_body) bounds it. What is larger
+    /// is better sent as a body of its own, to a [`streaming`](crate::Route::streaming) route.
     ///
     /// # Errors
-    /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32 parameters), or when the body has a
-    /// Content-Encoding; 400 when the body is no such form, with the reason in [`details`](Error::details); 413 when it has more than
-    /// 1,000 parts, or a part's head more than 8 KiB.
+    /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32
+    /// parameters), or when the body has a Content-Encoding; 400 when the body is no such form,
+    /// with the reason in [`details`](Error::details); 413 when it has more than 1,000 parts, or a
+    /// part's head more than 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
         self.unencoded_body()?;
         match self.multipart() {
@@ -105,7 +111,8 @@ impl Request<'_> {
         Urlencoded::new(body, || &self.cache().form)
     }
 
-    /// The parts, or what is wrong with them; none when the body is of another type, which most are: that is no error to make.
+    /// The parts, or what is wrong with them; none when the body is of another type, which most
+    /// are: that is not an error to make.
     fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
         if !self.is_media_type("multipart/form-data") {
             return None;

@@ -1,4 +1,4 @@
-//! A body as JSON: which media types are JSON, what is no JSON, and what is JSON of the wrong shape; knows no form.
+//! Reads a body as JSON.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,8 +16,10 @@ impl Request<'_> {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in
-    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and objects may be 127 deep.
+    /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a
+    /// Content-Encoding; 400 when the body is not JSON, with the place in
+    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and
+    /// objects may be 127 deep.
     ///
     /// ```
     /// use wirelight::{App, Json, Request, Result};
@@ -46,7 +48,8 @@ impl Request<'_> {
         })
     }
 
-    /// The body as JSON, or none when it is of another media type, no JSON, or of another shape: Flask's `get_json(silent=True)`.
+    /// The body as JSON, or none when it is of another media type, no JSON, or of another shape:
+    /// Flask's `get_json(silent=True)`.
     ///
     /// ```
     /// use serde_json::Value;
@@ -62,18 +65,20 @@ impl Request<'_> {
 
     /// The body as JSON of any shape, to be looked at with [`Validator`](crate::Validator).
     ///
-    /// It refuses an object that has one name twice: Flask takes the last, others the first, and what a proxy checked may not be
-    /// what we read (RFC 8259 §4).
+    /// It refuses an object that has one name twice: Flask takes the last, others the first, and
+    /// what a proxy checked may not be what we read (RFC 8259 §4).
     ///
     /// # Errors
-    /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the body is no JSON, with the place in [`details`](Error::details).
+    /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the
+    /// body is not JSON, with the place in [`details`](Error::details).
     pub fn json_value(&self) -> Result<Value> {
         let value = self.json()?;
         serde_json::from_slice::<UniqueNames>(self.json_text()?).map_err(|error| invalid_json(&error))?;
         Ok(value)
     }
 
-    /// Whether the Content-Type is `application/json` or a structured syntax `application/…+json` (RFC 6839 §3.1).
+    /// Whether the Content-Type is `application/json` or a structured syntax `application/…+json`
+    /// (RFC 6839 §3.1).
     pub fn is_json(&self) -> bool {
         self.content_type().is_some_and(|value| {
             let kind = media_type(value).to_ascii_lowercase();
@@ -81,7 +86,8 @@ impl Request<'_> {
         })
     }
 
-    /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us ignore.
+    /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us
+    /// ignore.
     fn json_text(&self) -> Result<&[u8]> {
         let body = self.unencoded_body()?;
         Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
@@ -93,7 +99,8 @@ fn invalid_json(error: &serde_json::Error) -> Error {
     Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
 }
 
-/// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of it.
+/// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of
+/// it.
 struct UniqueNames;
 
 impl<'de> Deserialize<'de> for UniqueNames {

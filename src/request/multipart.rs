@@ -1,7 +1,8 @@
-//! A body in parts, `multipart/form-data` (RFC 7578): where each part lies and what its head says; believes no file name.
+//! Parses `multipart/form-data` (RFC 7578).
 //!
-//! Our own, because the crates for it are async or pull in a tree of their own, and because what is lenient elsewhere is a way past
-//! a filter: bare LF, folded lines, names given twice and codings that nobody decodes are refused.
+//! Our own, because the crates for it are async or pull in a tree of their own, and because what is
+//! lenient elsewhere is a way past a filter: bare LF, folded lines, names given twice and codings
+//! that nobody decodes are refused.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -19,10 +20,12 @@ use crate::response::error::Error;
 /// Parts of one form, at most: 413. werkzeug and Go take 1,000 too, PHP 1,000 fields and 20 files.
 const MAX_PARTS: usize = 1_000;
 
-/// Bytes of the head of one part, at most: 413. busboy takes 16 KiB, Go 10 MB for all heads together, werkzeug what the body may have.
+/// Bytes of the head of one part, at most: 413. busboy takes 16 KiB, Go 10 MB for all heads
+/// together, werkzeug what the body may have.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Parameters of a media type or a disposition, at most. Clients send three; each is compared with those before it.
+/// Parameters of a media type or a disposition, at most. Clients send three; each is compared with
+/// those before it.
 const MAX_PARAMETERS: usize = 32;
 
 /// RFC 2046 §5.1.1.
@@ -31,7 +34,8 @@ const MAX_BOUNDARY: usize = 70;
 /// Characters of a file's name that most file systems take, in bytes.
 const MAX_FILENAME: usize = 255;
 
-/// A field or a file of a form: [`Request::parts`](crate::Request::parts), [`Request::file`](crate::Request::file).
+/// A field or a file of a form: [`Request::parts`](crate::Request::parts),
+/// [`Request::file`](crate::Request::file).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<'r> {
     name: Cow<'r, str>,
@@ -46,17 +50,19 @@ impl<'r> Part<'r> {
         &self.name
     }
 
-    /// The name of the file on the client's side, as it was sent; none when this is a field. Browsers send an empty one when no file
-    /// was chosen.
+    /// The name of the file on the client's side, as it was sent; none when this is a field.
+    /// Browsers send an empty one when no file was chosen.
     ///
-    /// It may be any text, `../../etc/passwd` too: for people and databases. A path wants [`safe_filename`](Part::safe_filename).
+    /// It may be any text, `../../etc/passwd` too: for people and databases. A path wants
+    /// [`safe_filename`](Part::safe_filename).
     pub fn filename(&self) -> Option<&str> {
         self.filename.as_deref()
     }
 
-    /// The last component of the file's name, made harmless: letters, digits, `.`, `-` and `_`, others replaced by `_`, no dot in front,
-    /// at most 255 bytes. None when nothing is left. It is a name and not a promise: two files may have the same, and what they hold
-    /// is whatever the client sent.
+    /// The last component of the file's name, made harmless: letters, digits, `.`, `-` and `_`,
+    /// others replaced by `_`, no dot in front, at most 255 bytes. None when nothing is left. It is
+    /// a name and not a promise: two files may have the same, and what they hold is whatever the
+    /// client sent.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -79,7 +85,8 @@ impl<'r> Part<'r> {
         Some(safe).filter(|safe| safe.chars().any(|c| c != '_'))
     }
 
-    /// The media type that the client gave the part. A guess by the name of the file, mostly: look at the bytes before you believe it.
+    /// The media type that the client gave the part. A guess by the name of the file, mostly: look
+    /// at the bytes before you believe it.
     pub fn content_type(&self) -> Option<&'r str> {
         self.content_type
     }
@@ -89,7 +96,7 @@ impl<'r> Part<'r> {
         self.bytes
     }
 
-    /// The data as text; what is no UTF-8 becomes U+FFFD, as in every form.
+    /// The data as text; what is not UTF-8 becomes U+FFFD, as in every form.
     pub fn text(&self) -> Cow<'r, str> {
         String::from_utf8_lossy(self.bytes)
     }
@@ -240,14 +247,16 @@ impl Iterator for Delimiters<'_, '_> {
 }
 
 impl Delimiters<'_, '_> {
-    /// Where the CRLF in front begins, if there is one and it is not the end of the boundary before.
+    /// Where the CRLF in front begins, if there is one and it is not the end of the boundary
+    /// before.
     fn line_start(&self, found: usize) -> Option<usize> {
         let start = found.checked_sub(2).filter(|start| *start >= self.from)?;
         (self.body.get(start..found)? == b"\r\n").then_some(start)
     }
 
-    /// Behind a boundary stand two hyphens if it is the last, then blanks, then CRLF, or nothing behind the last. What stands there
-    /// instead makes it text that only begins like a boundary, for Go and werkzeug as well.
+    /// Behind a boundary stand two hyphens if it is the last, then blanks, then CRLF, or nothing
+    /// after the last. What stands there instead makes it text that only begins like a boundary,
+    /// for Go and werkzeug as well.
     fn line_end(&self, at: usize) -> Option<(usize, bool)> {
         let behind = self.body.get(at..)?;
         let (rest, last) = behind.strip_prefix(b"--").map_or((behind, false), |rest| (rest, true));
@@ -300,7 +309,8 @@ fn split_head(content: &[u8]) -> Result<(&[u8], &[u8])> {
     Ok((head, &[]))
 }
 
-/// A field line: no blank in front, which would be a folded line, and none before the colon (RFC 9112 §5.1, §5.2).
+/// A field line: no blank in front, which would be a folded line, and none before the colon (RFC
+/// 9112 §5.1, §5.2).
 fn parse_field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let sound = is_token(name.as_bytes()) && value.bytes().all(is_field_value);
@@ -311,8 +321,8 @@ fn is_identity(coding: &str) -> bool {
     ["7bit", "8bit", "binary"].iter().any(|plain| coding.eq_ignore_ascii_case(plain))
 }
 
-/// The name, and the name of the file, of `form-data; name="…"; filename="…"` (RFC 7578 §4.2). `filename*` (RFC 8187) wins, as in RFC
-/// 6266 §4.3: browsers do not send it, other clients do.
+/// The name, and the name of the file, of `form-data; name="…"; filename="…"` (RFC 7578 §4.2).
+/// `filename*` (RFC 8187) wins, as in RFC 6266 §4.3: browsers do not send it, other clients do.
 fn parse_disposition(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let (kind, rest) = disposition.split_once(';')?;
     if !kind.trim().eq_ignore_ascii_case("form-data") {
@@ -338,8 +348,9 @@ fn decode_ext_value(value: &str) -> Option<String> {
     charset.eq_ignore_ascii_case("utf-8").then(|| text.into_owned())
 }
 
-/// The parameters after the first semicolon, at most [`MAX_PARAMETERS`] and each name once. A value without quotes ends at the next
-/// semicolon, whatever it holds: Java's boundaries have a `=` in them.
+/// The parameters after the first semicolon, at most [`MAX_PARAMETERS`] and each name once. A value
+/// without quotes ends at the next semicolon, whatever it holds: Java's boundaries have a `=` in
+/// them.
 fn parameters(mut rest: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
     let mut found: Vec<(&str, Cow<'_, str>)> = Vec::new();
     loop {
@@ -367,8 +378,9 @@ fn bare(text: &str) -> Option<(Cow<'_, str>, &str)> {
     (!value.is_empty() && !value.contains([' ', '\t', '"'])).then_some((Cow::Borrowed(value), rest))
 }
 
-/// A text up to its closing quote, and what is behind it. A backslash escapes a quote and itself and nothing else, since browsers send
-/// those of Windows' paths as they are; and they write a quote as `%22` (WHATWG HTML, multipart/form-data encoding).
+/// A text up to its closing quote, and what is behind it. A backslash escapes a quote and itself
+/// and nothing else, since browsers send those of Windows' paths as they are; and they write a
+/// quote as `%22` (WHATWG HTML, multipart/form-data encoding).
 fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let length = quoted_len(text.as_bytes())?;
     let (raw, rest) = (text.get(1..length - 1)?, text.get(length..)?);
@@ -389,7 +401,8 @@ mod tests {
     use crate::App;
     use proptest::prelude::*;
 
-    /// What the parts of a body with the boundary `x` say: `name=data`, or `name@file=data`; or the status and the details.
+    /// What the parts of a body with the boundary `x` say: `name=data`, or `name@file=data`; or the
+    /// status and the details.
     fn read(body: &[u8]) -> std::result::Result<Vec<String>, String> {
         let show = |part: Part<'_>| match part.filename() {
             Some(file) => format!("{}@{file}={}", part.name(), part.bytes().escape_ascii()),

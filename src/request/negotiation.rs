@@ -1,19 +1,23 @@
-//! Content negotiation (RFC 9110 §12.5): which of the program's offers a client likes best; knows no content.
+//! Content negotiation (RFC 9110 §12.5): chooses among the media types, codings or languages that a
+//! program offers.
 //!
-//! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be understood to ask for, and one that
-//! cannot be understood is skipped. A refusal (406) because of a client library's typing error helps nobody.
+//! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be
+//! understood to ask for, and one that cannot be understood is skipped. A refusal (406) because of
+//! a client library's typing error helps nobody.
 
 use crate::http1::field_value::{self, is_token, split_at_byte, split_unquoted, without_quotes};
 use crate::request::Request;
 
-/// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and between two weights.
+/// A weight in half thousandths (RFC 9110 §12.4.2): the odd values leave room below `q=0.001` and
+/// between two weights.
 type Weight = u16;
 
 const NOT_LISTED: Weight = 1;
 const MIN: Weight = 2;
 const MAX: Weight = 2_000;
 
-/// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do not.
+/// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do
+/// not.
 type Matcher = fn(&[u8], &[u8]) -> Option<usize>;
 
 /// A negotiation field: its name, which texts are its ranges, and how a range fits an offer.
@@ -29,12 +33,14 @@ const ACCEPT_LANGUAGE: Negotiation =
     Negotiation { name: "accept-language", is_range: is_language_range, matcher: match_language };
 
 impl Request<'_> {
-    /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it likes two alike; the first
-    /// when the client does not say. `None`: it wants none of them, and 406 is in order.
+    /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it
+    /// likes two alike; the first when the client does not say. `None`: it wants none of them, and
+    /// 406 is in order.
     ///
-    /// A `charset` that the offer does not have is ignored: JSON has none, and text is UTF-8. Other parameters that the offer does not
-    /// have make a range count a little less, and only where no other member fits the offer. `*` means `*/*`, and a weight such as
-    /// `.2` or `1.5` means the nearest valid one.
+    /// A `charset` that the offer does not have is ignored: JSON has none, and text is UTF-8. Other
+    /// parameters that the offer does not have make a range count a little less, and only where no
+    /// other member fits the offer. `*` means `*/*`, and a weight such as `.2` or `1.5` means the
+    /// nearest valid one.
     ///
     /// ```
     /// use wirelight::App;
@@ -49,8 +55,9 @@ impl Request<'_> {
         self.preferred(&ACCEPT, offers)
     }
 
-    /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer `identity` too, last, for no coding.
-    /// It is taken when the client says nothing, and always acceptable unless refused. `None`: only what is not offered will do.
+    /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer
+    /// `identity` too, last, for no coding. It is taken when the client says nothing, and always
+    /// acceptable unless refused. `None`: only what is not offered will do.
     pub fn accepts_encoding<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
         let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { NOT_LISTED } else { 0 };
         let weights =
@@ -58,13 +65,15 @@ impl Request<'_> {
         best(offers.iter().map(|offer| weights(offer)))
     }
 
-    /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by `de-CH` and the other way
-    /// round (RFC 4647 §3.3.1, §3.4). The first when the client does not say.
+    /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by
+    /// `de-CH` and the other way round (RFC 4647 §3.3.1, §3.4). The first when the client does not
+    /// say.
     pub fn accepts_language<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
         self.preferred(&ACCEPT_LANGUAGE, offers)
     }
 
-    /// The offer of the greatest weight; the first when the field is missing or has no member that can be understood.
+    /// The offer of the greatest weight; the first when the field is missing or has no member that
+    /// can be understood.
     fn preferred<'o>(&self, field: &Negotiation, offers: &[&'o str]) -> Option<&'o str> {
         let says = self.entries(field).next().is_some();
         let weight = |offer| if says { self.parse_weight(field, offer).unwrap_or(0) } else { MAX };
@@ -87,8 +96,9 @@ impl Request<'_> {
     }
 }
 
-/// The weight that the most specific of these members gives to the offer. Of several whose parameters do not fit, the heaviest counts,
-/// half a thousandth less than one that fits would; a refusal of other parameters is no refusal of the offer.
+/// The weight that the most specific of these members gives to the offer. Of several whose
+/// parameters do not fit, the heaviest counts, half a thousandth less than one that fits would; a
+/// refusal of other parameters is no refusal of the offer.
 fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
     let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
     let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
@@ -171,7 +181,8 @@ fn best<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> 
     offers.reduce(better).filter(|(weight, _)| *weight > 0).map(|(_, offer)| offer)
 }
 
-/// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is nothing since RFC 9110.
+/// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is
+/// nothing since RFC 9110.
 fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
     let text = text.trim_ascii();
     let mut end = 0;
@@ -185,8 +196,8 @@ fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
     if text.is_empty() { None } else { Some((text, MAX)) }
 }
 
-/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means the nearest of these, and what is not
-/// a number the least: the client did name what it takes.
+/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means
+/// the nearest of these, and what is not a number the least: the client did name what it takes.
 fn weight(text: &[u8]) -> Weight {
     let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
     let (whole, decimals) = split_at_byte(digits, b'.');
@@ -275,7 +286,8 @@ mod tests {
             (&["text/html;q=\"0.5\", application/json;q=\"0.2\""], "text/html"),
             (&["text/plain;x=\"a, text/html"], "text/html"),
             (&["text/html, \u{e9}"], "text/html"),
-            // Parameters that no offer has: `charset` says nothing, others make a range count less, but not nothing.
+            // Parameters that no offer has: `charset` says nothing, others make a range count less,
+            // but not nothing.
             (&["application/json; charset=utf-8"], "application/json"),
             (&["text/html;charset=utf-8, application/json;q=0.9"], "text/html"),
             (&["text/html;level=\"1\""], "text/html;level=1"),

@@ -1,4 +1,4 @@
-//! Pagination: which page of a list a request asks for, within bounds, and the links to its neighbours; knows no list.
+//! Pagination: the page that a request asks for, within bounds, and links to its neighbours.
 
 use std::num::IntErrorKind;
 
@@ -7,8 +7,9 @@ use crate::response::redirect::local_reference;
 
 /// One page of a list, as `?page=2&per_page=50` asks for it.
 ///
-/// Both numbers count from 1. What is missing or no number is the default, as with Flask's `type=int`; what is out of range is
-/// clamped, so that neither `per_page=-1` nor `per_page=1000000` returns everything.
+/// Both numbers count from 1. What is missing or no number is the default, as with Flask's
+/// `type=int`; what is out of range is clamped, so that neither `per_page=-1` nor
+/// `per_page=1000000` returns everything.
 ///
 /// ```
 /// use wirelight::{App, Page, Response, json};
@@ -36,7 +37,8 @@ pub struct Page<'r> {
 }
 
 impl<'r> Page<'r> {
-    /// The page that `page` and `per_page` of the query ask for: `default` entries if they do not say, never more than `cap`.
+    /// The page that `page` and `per_page` of the query ask for: `default` entries if they do not
+    /// say, never more than `cap`.
     pub fn from(request: &'r Request<'_>, default: u64, cap: u64) -> Page<'r> {
         Page {
             number: parameter(request, "page").unwrap_or(1).max(1),
@@ -46,7 +48,7 @@ impl<'r> Page<'r> {
         }
     }
 
-    /// Entries in front of this page: SQL's OFFSET, which takes no more than a signed number.
+    /// Entries before this page: SQL's OFFSET, which takes no more than a signed number.
     pub fn offset(&self) -> u64 {
         self.number.saturating_sub(1).saturating_mul(self.per_page).min(i64::MAX as u64)
     }
@@ -57,8 +59,8 @@ impl<'r> Page<'r> {
         list.into_iter().skip(count(self.offset())).take(count(self.per_page))
     }
 
-    /// The value of a Link field (RFC 8288) for a list of `total` entries: `first`, `prev`, `next` and `last`, as far as they are.
-    /// The other query parameters are kept.
+    /// The value of a Link field (RFC 8288) for a list of `total` entries: `first`, `prev`, `next`
+    /// and `last`, as far as they are. The other query parameters are kept.
     pub fn links(&self, total: u64) -> String {
         let last = total.div_ceil(self.per_page.max(1)).max(1);
         let prev = (self.number > 1).then(|| last.min(self.number - 1));
@@ -69,7 +71,8 @@ impl<'r> Page<'r> {
         links.collect::<Vec<_>>().join(", ")
     }
 
-    /// Bytes of the request target need no escape here: `<`, `>`, `"` and controls are refused with the head.
+    /// Bytes of the request target need no escape here: `<`, `>`, `"` and controls are refused with
+    /// the head.
     fn link(&self, number: u64) -> String {
         let mut link = local_reference(self.path) + "?";
         for piece in self.query.split('&') {

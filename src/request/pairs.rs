@@ -1,14 +1,16 @@
-//! Names and values that were read once and may be asked for often: in one piece of memory, found by an index; parses nothing but the
-//! urlencoded form.
+//! Stores decoded name-value pairs in one buffer, with an index by name. Parses the urlencoded
+//! form.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::{BuildHasher, RandomState};
 
-/// A text of up to this many bytes is read anew for each question: that costs less than to keep what was read.
+/// A text of up to this many bytes is read again for each question: that costs less than to keep
+/// what was read.
 pub(crate) const UNCACHED_MAX: usize = 512;
 
-/// Pairs of a name and a value, decoded, in order. 16 bytes a pair beside its text, and 16 more when one is looked up.
+/// Pairs of a name and a value, decoded, in order. 16 bytes a pair beside its text, and 16 more
+/// when one is looked up.
 pub(crate) struct Pairs {
     /// Names and values, one after the other, nothing between them.
     text: String,
@@ -76,7 +78,8 @@ impl NameIndex {
         NameIndex { hasher, entries }
     }
 
-    /// The positions of this name, in order; those of another name with the same hash too, which the caller tells apart.
+    /// The positions of this name, in order; those of another name with the same hash too, which
+    /// the caller tells apart.
     pub(crate) fn positions(&self, name: &str) -> impl Iterator<Item = usize> {
         let wanted = self.hasher.hash_one(name);
         let start = self.entries.partition_point(|(hash, _)| *hash < wanted);
@@ -85,7 +88,8 @@ impl NameIndex {
     }
 }
 
-/// A query or a body in the urlencoded form (WHATWG URL §5.1), and where its pairs are kept once it was read.
+/// A query or a body in the urlencoded form (WHATWG URL §5.1), and where its pairs are kept once it
+/// was read.
 #[derive(Clone, Copy)]
 pub(crate) struct Urlencoded<'r> {
     text: &'r [u8],

@@ -1,4 +1,4 @@
-//! The query of a request as names and values; says nothing of their types but what parses.
+//! Reads the query of a request.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use crate::request::pairs::Urlencoded;
 use crate::request::{Request, lenient};
 
 impl Request<'_> {
-    /// The first value of a query parameter, decoded (`+` and `%XX`). `?name=` gives the empty string. A `%` without two digits, as
-    /// in `?q=100%`, is taken literally.
+    /// The first value of a query parameter, decoded (`+` and `%XX`). `?name=` gives the empty
+    /// string. A `%` without two digits, as in `?q=100%`, is taken literally.
     ///
     /// ```
     /// use wirelight::App;
@@ -36,8 +36,9 @@ impl Request<'_> {
         Urlencoded::new(query, || &self.cache().query)
     }
 
-    /// A query parameter as a value of another type, or `default` when it is missing **or does not parse**, as Flask's
-    /// `args.get(name, default, type=int)` has it. Space around a number does not matter: `?page=+5` is ` 5`.
+    /// A query parameter as a value of another type, or `default` when it is missing **or does not
+    /// parse**, as Flask's `args.get(name, default, type=int)` has it. Space around a number does
+    /// not matter: `?page=+5` is ` 5`.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();

@@ -1,4 +1,4 @@
-//! What a request says, as values of the program's types: which mistakes are the client's, and in which words; parses no body.
+//! Reads parts of a request as values of the program's types.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -36,14 +36,15 @@ impl Request<'_> {
         self.query_parse(name)?.ok_or_else(|| Error::bad_request(format!("The query parameter {name:?} is missing.")))
     }
 
-    /// The length that the head declares, in bytes; none when the body is chunked or there is none. A handler reads
-    /// [`body`](Request::body)`().len()`; this is for logs.
+    /// The length that the head declares, in bytes; none when the body is chunked or there is none.
+    /// A handler reads [`body`](Request::body)`().len()`; this is for logs.
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
     }
 
-    /// The scheme and the credentials of the Authorization field (RFC 9110 §11.6.2). The scheme is as it was sent: compare it
-    /// with [`eq_ignore_ascii_case`](str::eq_ignore_ascii_case). None when the field is missing, malformed, or there are two.
+    /// The scheme and the credentials of the Authorization field (RFC 9110 §11.6.2). The scheme is
+    /// as it was sent: compare it with [`eq_ignore_ascii_case`](str::eq_ignore_ascii_case). None
+    /// when the field is missing, malformed, or there are two.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -61,7 +62,8 @@ impl Request<'_> {
     }
 }
 
-/// The words name the parameter, which the program chose, and never repeat the value, which anyone chose.
+/// The words name the parameter, which the program chose, and never repeat the value, which anyone
+/// chose.
 fn parse_value<T: FromStr<Err: Display>>(kind: &str, name: &str, value: &str) -> Result<T> {
     value.parse().map_err(|error| Error::bad_request(format!("The {kind} {name:?} is not valid: {error}.")))
 }

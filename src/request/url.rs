@@ -1,4 +1,4 @@
-//! The URL of a request as people read it, spelled as Flask spells it; knows no route.
+//! Builds the URL of a request in the form that Flask shows.
 
 use crate::request::Request;
 
@@ -11,9 +11,10 @@ const QUERY_KEEPS: &[u8] = b"&=+#";
 impl Request<'_> {
     /// The whole URL: `http://localhost:8000/demo?page=2`, Flask's `request.url`.
     ///
-    /// Escapes that need not be are decoded, as browsers show it: `?name=Zo%C3%AB` reads `?name=Zoë`, while a space stays
-    /// `%20`. Decoding it again gives what came. A `%2F` or `%25` in the path stays too; Flask shows `/` and `%`, which is another
-    /// URL. The host is the client's word: build no link for a mail from it.
+    /// Escapes that need not be are decoded, as browsers show it: `?name=Zo%C3%AB` reads
+    /// `?name=Zoë`, while a space stays `%20`. Decoding it again gives what arrived. A `%2F` or
+    /// `%25` in the path stays too; Flask shows `/` and `%`, which is another URL. The host is the
+    /// client's word: build no link for a mail from it.
     ///
     /// ```
     /// use wirelight::App;
@@ -36,8 +37,8 @@ impl Request<'_> {
         format!("{}://{}{}", self.scheme(), self.authority(), decode_for_display(path, PATH_KEEPS))
     }
 
-    /// The host in lower case and without the scheme's own port (RFC 3986 §6.2.2.1, §6.2.3). HTTP/1.0 may leave it out; the
-    /// default name of RFC 9112 §3.3 is then ours to choose.
+    /// The host in lower case and without the scheme's own port (RFC 3986 §6.2.2.1, §6.2.3).
+    /// HTTP/1.0 may leave it out; the default name of RFC 9112 §3.3 is then ours to choose.
     fn authority(&self) -> String {
         let host = self.client_host().unwrap_or("localhost".into());
         let port = if self.scheme() == "https" { ":443" } else { ":80" };
@@ -45,8 +46,9 @@ impl Request<'_> {
     }
 }
 
-/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is no UTF-8. A `%` that begins no escape
-/// becomes `%25`: what follows it once decoded could make it begin one.
+/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is not
+/// UTF-8. A `%` that begins no escape becomes `%25`: what follows it once decoded could make it
+/// begin one.
 fn decode_for_display(raw: &str, kept: &[u8]) -> String {
     let mut pieces = raw.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();

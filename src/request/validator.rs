@@ -1,13 +1,15 @@
-//! Validator of JSON from outside: finds every wrong field before it answers once, with 422; knows no request.
+//! Validates a JSON object and reports all invalid fields at once, with 422.
 
 use serde_json::{Map, Value};
 
 use crate::http1::status::StatusCode;
 use crate::response::error::{Error, Result};
 
-/// All complaints about one JSON object, collected, so that a client need not find them one request at a time.
+/// All complaints about one JSON object, collected, so that a client need not find them one request
+/// at a time.
 ///
-/// Each check gives the value or, after a complaint, an empty one; [`finish`](Validator::finish) says whether there were any.
+/// Each check gives the value or, after a complaint, an empty one; [`finish`](Validator::finish)
+/// says whether there were any.
 ///
 /// ```
 /// use wirelight::{App, Validator, Json, Request, Result, StatusCode, json};
@@ -34,7 +36,8 @@ pub struct Validator<'v> {
 }
 
 impl<'v> Validator<'v> {
-    /// Looks at `value`, of which each check names a field. A list, a text, anything but an object has none.
+    /// Looks at `value`, of which each check names a field. A list, a text, anything but an object
+    /// has none.
     pub fn new(value: &'v Value) -> Validator<'v> {
         Validator { object: value.as_object(), errors: Map::new() }
     }
@@ -45,7 +48,8 @@ impl<'v> Validator<'v> {
         self.require(name, text, "Required, must be a string")
     }
 
-    /// A string that must be there and look like `someone@somewhere`. Only a mail to it tells more (RFC 5321 §3.3).
+    /// A string that must be there and look like `someone@somewhere`. Only a mail to it tells more
+    /// (RFC 5321 §3.3).
     pub fn email(&mut self, name: &str) -> &'v str {
         let text = self.field(name).and_then(Value::as_str).filter(|text| is_email(text));
         self.require(name, text, "Required, must be a valid email")
@@ -69,12 +73,14 @@ impl<'v> Validator<'v> {
         self.require(name, truth, "Required, must be true or false")
     }
 
-    /// Whether the field is there, and not null: `validator.has("age").then(|| validator.integer("age"))` makes a check optional.
+    /// Whether the field is there, and not null: `validator.has("age").then(||
+    /// validator.integer("age"))` makes a check optional.
     pub fn has(&self, name: &str) -> bool {
         self.field(name).is_some()
     }
 
-    /// A rule of the program's own: complains in these words unless `holds`. The first complaint about a field stays.
+    /// A rule of the program's own: complains in these words unless `holds`. The first complaint
+    /// about a field stays.
     ///
     /// ```
     /// # use wirelight::{Validator, json};
@@ -93,7 +99,8 @@ impl<'v> Validator<'v> {
     /// Ends the checks.
     ///
     /// # Errors
-    /// 422 with every complaint in [`details`](Error::details), by field, or without details when there was no object to look at.
+    /// 422 with every complaint in [`details`](Error::details), by field, or without details when
+    /// there was no object to look at.
     pub fn finish(self) -> Result<()> {
         if self.object.is_none() {
             return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "The JSON must be an object."));
@@ -111,7 +118,8 @@ impl<'v> Validator<'v> {
     }
 }
 
-/// Two parts around the last `@`, nothing in them that ends a line or separates addresses, in at most 254 bytes (RFC 5321 §4.5.3.1).
+/// Two parts around the last `@`, nothing in them that ends a line or separates addresses, in at
+/// most 254 bytes (RFC 5321 §4.5.3.1).
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let plain = |part: &str| {

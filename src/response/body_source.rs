@@ -1,4 +1,4 @@
-//! Bodies that are made while they are sent: from an iterator, a file, another thread; says nothing of how they are framed.
+//! Bodies that are produced while they are sent: by an iterator, a reader, another thread.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::guard::panics::{Guarded, catch};
 use crate::response::upgraded::Upgraded;
 
-/// Where the bytes of a long body come from. The connection asks for more only when the last ones have left.
+/// Where the bytes of a long body come from. The connection asks for more only when the last ones
+/// have left.
 pub(crate) trait BodySource: Send {
     /// Appends the next bytes to `out`, about `room` of them at most.
     ///
@@ -14,10 +15,12 @@ pub(crate) trait BodySource: Send {
     /// The body breaks off: the connection is cut, so that nobody takes the part for the whole.
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
 
-    /// Called once, before the first pull: `wake` tells the connection that there is more after a [`Pull::Wait`].
+    /// Called once, before the first pull: `wake` tells the connection that there is more after a
+    /// [`Pull::Wait`].
     fn attach(&mut self, _wake: Wake) {}
 
-    /// Who takes the socket over, when this is no body at all but the end of HTTP on this connection.
+    /// Who takes the socket over, when this is not a body at all but the end of HTTP on this
+    /// connection.
     fn take_upgrade(&mut self) -> Option<UpgradeCallback> {
         None
     }
@@ -27,7 +30,8 @@ pub(crate) trait BodySource: Send {
         false
     }
 
-    /// What to send when nothing else was sent for a while, to keep the connection alive through proxies.
+    /// What to send when nothing else was sent for a while, to keep the connection alive through
+    /// proxies.
     fn heartbeat(&self) -> Option<&'static [u8]> {
         None
     }
@@ -37,13 +41,14 @@ pub(crate) trait BodySource: Send {
         false
     }
 
-    /// What a pull counts as at least, in bytes sent: making bytes takes time too, even if few come of it, or none. After
-    /// [`MAX_BYTES_PER_TICK`] the other connections get their turn.
+    /// What a pull counts as at least, in bytes sent: making bytes takes time too, even if few come
+    /// of it, or none. After [`MAX_BYTES_PER_TICK`] the other connections get their turn.
     fn cost(&self) -> usize {
         16 * 1024
     }
 
-    /// Whether its bytes come when they like; then those that are here must not wait in a coder for more.
+    /// Whether its bytes come when they like; then those that are here must not wait in a coder for
+    /// more.
     #[cfg(feature = "gzip")]
     fn is_push(&self) -> bool {
         false
@@ -56,8 +61,8 @@ pub(crate) const MAX_BYTES_PER_TICK: usize = 256 * 1024;
 /// Takes a socket over, with the bytes that were read from it already.
 pub(crate) type UpgradeCallback = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
 
-/// A body source as connections hold it. Iterators, readers and their destructors are the program's: a panic in one breaks off this
-/// body and nothing else.
+/// A body source as connections hold it. Iterators, readers and their destructors are the
+/// program's: a panic in one breaks off this body and nothing else.
 pub(crate) struct GuardedSource(Guarded<Box<dyn BodySource>>);
 
 impl GuardedSource {
@@ -109,7 +114,8 @@ impl std::fmt::Debug for GuardedSource {
     }
 }
 
-/// Tells a connection that its body has more. May be called from any thread, and when the connection is long gone.
+/// Tells a connection that its body has more. May be called from any thread, and when the
+/// connection is long gone.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What a source says of itself.

@@ -1,4 +1,4 @@
-//! What a response says about being kept and asked for again: validators and cache rules as fields; judges no request.
+//! Sets validators and cache rules of a response.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,17 @@ use crate::response::Response;
 use crate::response::error::Error;
 
 impl Response {
-    /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another text for every other
-    /// content, to the byte. A GET that already has it is answered with 304 and no body, by itself.
+    /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another
+    /// text for every other content, to the byte. A GET that already has it gets 304 and no body,
+    /// by itself.
     ///
-    /// A representation in a content coding has a tag of its own (§8.8.3.3): with [`Gzip`](crate::middleware::Gzip), `"v3"` becomes
-    /// `"v3-gzip"`. Both name the same state, so `If-Match` holds for either, and [`Request::precondition`](crate::Request::precondition)
-    /// takes either. The endings `-gzip` and `-br` are therefore not for states of the program's own.
+    /// A representation in a content coding has a tag of its own (§8.8.3.3): with
+    /// [`Gzip`](crate::middleware::Gzip), `"v3"` becomes `"v3-gzip"`. Both name the same state, so
+    /// `If-Match` holds for either, and [`Request::precondition`](crate::Request::precondition)
+    /// takes either. The endings `-gzip` and `-br` are therefore not for states of the program's
+    /// own.
     ///
-    /// A text with a quote, a space or a control character makes the answer a 500.
+    /// A text with a quote, a space or a control character makes the response a 500.
     ///
     /// ```
     /// use wirelight::{App, Response};
@@ -36,15 +39,18 @@ impl Response {
         self.set_etag("", tag.as_ref());
     }
 
-    /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a page with another date on it):
-    /// good for 304, not for ranges nor `If-Match` (RFC 9110 §8.8.1).
+    /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a
+    /// page with another date on it): good for 304, not for ranges nor `If-Match` (RFC 9110
+    /// §8.8.1).
     pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
         self.set_etag("W/", tag.as_ref());
     }
 
-    /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional requests are answered by it.
+    /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional
+    /// requests are answered by it.
     ///
-    /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is not.
+    /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is
+    /// not.
     pub fn last_modified(&mut self, time: SystemTime) {
         let time = time.min(SystemTime::now());
         if date::clamp(time) == time {
@@ -62,7 +68,8 @@ impl Response {
         self.cache_control("no-store");
     }
 
-    /// Says that the answer depends on this request field (RFC 9110 §12.5.5), beside those said before.
+    /// Says that the response depends on this request field (RFC 9110 §12.5.5), beside those said
+    /// before.
     pub fn vary(&mut self, field: &str) {
         if self.has_list_member("vary", field) {
             return;
@@ -72,13 +79,15 @@ impl Response {
         self.header("Vary", all);
     }
 
-    /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without regard to case.
+    /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without
+    /// regard to case.
     pub(crate) fn has_list_member(&self, field: &str, member: &str) -> bool {
         let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case(field));
         lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
 
-    /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it asked for, by itself.
+    /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it
+    /// asked for, by itself.
     pub fn accept_ranges(&mut self) {
         self.header("Accept-Ranges", "bytes");
     }
@@ -92,8 +101,8 @@ impl Response {
     }
 }
 
-/// Returns a lifetime in whole seconds, as `max-age` and its like say it: at most 2³¹, which is what a recipient takes for a number that
-/// it cannot represent (RFC 9111 §1.2.2).
+/// Returns a lifetime in whole seconds, as `max-age` and its like say it: at most 2³¹, which is
+/// what a recipient takes for a number that it cannot represent (RFC 9111 §1.2.2).
 pub(crate) fn delta_seconds(time: Duration) -> u64 {
     time.as_secs().min(1 << 31)
 }

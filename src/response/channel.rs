@@ -1,4 +1,4 @@
-//! A body that other threads feed while it is sent, bounded so that a slow client slows its producer; knows no connection.
+//! A response body that other threads write while it is sent.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,12 +8,14 @@ use super::body_source::{BodySource, Pull, Wake};
 use super::pipe::Pipe;
 use crate::http1::status::StatusCode;
 
-/// A response whose body is what is sent through the [`Sender`], from any thread, while the client reads it. At most `bound` bytes
-/// wait for the client (and 64 KiB more in the connection); then [`Sender::send`] waits.
+/// A response whose body is what is sent through the [`Sender`], from any thread, while the client
+/// reads it. At most `bound` bytes wait for the client (and 64 KiB more in the connection); then
+/// [`Sender::send`] waits.
 ///
-/// Return the response before you send more than that: it is read only behind the handler's return, and in an event loop nobody else
-/// would make room. Dropping the sender ends the body. Such a stream costs its bytes and a few hundred more; a thread it needs only
-/// while there is something to send.
+/// Return the response before you send more than that: it is read only after the handler's return,
+/// and in an event loop nobody else would make room. Dropping the sender ends the body. Such a
+/// stream costs its bytes and a few hundred more; a thread it needs only while there is something
+/// to send.
 ///
 /// ```
 /// use wirelight::App;
@@ -36,23 +38,26 @@ pub fn stream(bound: usize) -> (Sender, Response) {
     (Sender(pipe), response)
 }
 
-/// Feeds the body of a [`stream`]. Dropping it ends the body; a panic that drops it cuts the connection, as [`abort`](Sender::abort)
-/// does.
+/// Feeds the body of a [`stream`]. Dropping it ends the body; a panic that drops it cuts the
+/// connection, as [`abort`](Sender::abort) does.
 pub struct Sender(Arc<Pipe>);
 
 impl Sender {
     /// Sends bytes; waits while the client has not taken enough of the earlier ones.
     ///
     /// # Errors
-    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when the client has left: nobody will read on, so stop.
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when the client has left: nobody will read on, so
+    /// stop.
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.0.write_all(bytes.as_ref())
     }
 
-    /// Sends bytes if there is room for all of them; what is larger than the bound needs it empty. Never waits.
+    /// Sends bytes if there is room for all of them; what is larger than the bound needs it empty.
+    /// Never waits.
     ///
     /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and as [`send`](Sender::send).
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and as
+    /// [`send`](Sender::send).
     pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.0.try_write(bytes.as_ref())
     }
@@ -62,7 +67,8 @@ impl Sender {
         self.0.is_closed()
     }
 
-    /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the log.
+    /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the
+    /// log.
     pub fn abort(self, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.0.end(Some(io::Error::other(reason)));
     }
@@ -170,7 +176,8 @@ mod tests {
         assert!(connection.received().ends_with(b"more than the bound, at once\r\n"));
     }
 
-    /// The producer's thread waits in `send`; each time the connection takes what is there, it goes on.
+    /// The producer's thread waits in `send`; each time the connection takes what is there, it goes
+    /// on.
     #[test]
     fn a_blocked_producer_goes_on_as_the_client_reads() {
         let (app, place) = app(7);

@@ -1,4 +1,4 @@
-//! The application's answer when something went wrong: a status and words for the client, a source for the log; draws no page.
+//! An error: a status and a message for the client, a source for the log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,11 @@ use crate::response::status_messages::default_message;
 /// What handlers and hooks return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An answer that is not the one the client hoped for.
+/// A response that is not the one the client hoped for.
 ///
-/// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The constructors make the answers that a
-/// client may read. What is sent is decided by the error pages ([`on_error`](crate::Router::on_error)), JSON by default.
+/// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The
+/// constructors make the responses that a client may read. What is sent is decided by the error
+/// handlers ([`on_error`](crate::Router::on_error)), JSON by default.
 ///
 /// ```
 /// use wirelight::{Error, Request, Result};
@@ -52,7 +53,8 @@ impl Drop for Inner {
     }
 }
 
-/// What a limit says that refuses a request because too many came before it; the message names the rate.
+/// What a limit says that refuses a request because too many came before it; the message names the
+/// rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimitExceeded {
     /// Requests in the rate's window.
@@ -80,7 +82,8 @@ impl Error {
         Error::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 demands; `challenge` is its value, such as `Bearer`.
+    /// 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 demands; `challenge` is its
+    /// value, such as `Bearer`.
     pub fn unauthorized(challenge: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::UNAUTHORIZED, message).with_header("WWW-Authenticate", challenge)
     }
@@ -112,7 +115,8 @@ impl Error {
         error
     }
 
-    /// Not an error at all: a hook that answers at once with a whole response (a redirect, a cached page).
+    /// Not an error at all: a hook that answers at once with a whole response (a redirect, a cached
+    /// page).
     ///
     /// ```
     /// use wirelight::{App, Error, Response, StatusCode};
@@ -141,7 +145,7 @@ impl Error {
         self
     }
 
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -151,7 +155,8 @@ impl Error {
         self.0.status.canonical_reason().unwrap_or_default()
     }
 
-    /// The words for the client; without words of its own, those that every error of this status has.
+    /// The words for the client; without words of its own, those that every error of this status
+    /// has.
     pub fn message(&self) -> &str {
         if self.0.message.is_empty() { default_message(self.0.status) } else { &self.0.message }
     }
@@ -185,8 +190,8 @@ impl Error {
     }
 }
 
-/// Ends a handler with an error of this status, Flask's `abort`. A number that is no error status, or that no
-/// standard defines, gives 500: use [`Error::new`] for one of your own.
+/// Ends a handler with an error of this status, Flask's `abort`. A number that is not an error
+/// status, or that no standard defines, gives 500: use [`Error::new`] for one of your own.
 ///
 /// ```
 /// use wirelight::{Request, Result, abort};
@@ -206,7 +211,8 @@ pub fn abort<T>(status: u16) -> Result<T> {
     }
 }
 
-// `Error` itself must not implement `std::error::Error`, or this would collide with `From<Error> for Error`.
+// `Error` itself must not implement `std::error::Error`, or this would collide with `From<Error>
+// for Error`.
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(source: E) -> Error {
         Error::internal(source)

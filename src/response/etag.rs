@@ -1,9 +1,10 @@
-//! Entity tags (RFC 9110 §8.8.3): reads them, compares them, and names the coded forms of one state; evaluates no condition.
+//! Entity tags (RFC 9110 §8.8.3): parses and compares them, and marks those of compressed forms.
 //!
-//! Bytes that differ have strong tags that differ (§8.8.3.3), yet a client that edits what it read in gzip means the state, not the
-//! coding. So the tag of a coded representation is the plain one's with the coding at its end: `"v7"` in gzip is `"v7-gzip"`. Whatever
-//! adds a coding makes that tag with [`with_coding`], and conditions know it for the same state. (Apache's suffix is the same idea; to
-//! weaken the tag, as nginx does, would make `If-Match` fail for whoever took gzip.)
+//! Bytes that differ have strong tags that differ (§8.8.3.3), yet a client that edits what it read
+//! in gzip means the state, not the coding. So the tag of a coded representation is the plain one's
+//! with the coding at its end: `"v7"` in gzip is `"v7-gzip"`. Whatever adds a coding makes that tag
+//! with [`with_coding`], and conditions know it for the same state. (Apache's suffix is the same
+//! idea; to weaken the tag, as nginx does, would make `If-Match` fail for whoever took gzip.)
 
 /// What a coding is called, and what the tags of such representations end with.
 const CODINGS: [(&str, &[u8]); 2] = [("br", b"-br"), ("gzip", b"-gzip")];
@@ -26,7 +27,8 @@ impl<'a> EntityTag<'a> {
         !self.weak && self == other
     }
 
-    /// Returns whether both name the same state of a resource, in whatever coding. Weakness is for the caller to consider.
+    /// Returns whether both name the same state of a resource, in whatever coding. Weakness is for
+    /// the caller to consider.
     pub(crate) fn same_state(self, other: EntityTag<'_>) -> bool {
         self.split().0 == other.split().0
     }
@@ -43,8 +45,8 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// Returns the tags of one field line; reading ends at what is not a tag. Commas may stand inside the quotes, so nothing is split at
-/// them.
+/// Returns the tags of one field line; reading ends at what is not a tag. Commas may stand inside
+/// the quotes, so nothing is split at them.
 pub(crate) fn parse_tags(mut rest: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     std::iter::from_fn(move || {
         let start = rest.iter().position(|byte| !b" \t,".contains(byte))?;
@@ -57,8 +59,8 @@ pub(crate) fn parse_tags(mut rest: &[u8]) -> impl Iterator<Item = EntityTag<'_>>
     })
 }
 
-/// Returns the value of an `ETag` field for the representation in this coding; `None` when the value is not one tag. A weak tag speaks
-/// of every coding and stays.
+/// Returns the value of an `ETag` field for the representation in this coding; `None` when the
+/// value is not one tag. A weak tag speaks of every coding and stays.
 pub(crate) fn with_coding(value: &[u8], coding: &str) -> Option<Vec<u8>> {
     let opaque = value.strip_prefix(b"W/").unwrap_or(value).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let suffix = CODINGS.iter().find(|(name, _)| *name == coding).map_or(b"".as_slice(), |(_, suffix)| suffix);

@@ -1,11 +1,12 @@
-//! The header fields of a response: which values are refused, which fields come once, which ones are the server's alone.
+//! Sets the header fields of a response; refuses invalid ones and those that the server sets.
 
 use super::Response;
 use crate::http1::field_value::{is_token, list};
 use crate::response::caching::is_validator;
 use crate::response::error::Error;
 
-/// Fields that a response has at most once: their values are no lists, so that two lines mean nothing (RFC 9110 §5.3).
+/// Fields that a response has at most once: their values are no lists, so that two lines mean
+/// nothing (RFC 9110 §5.3).
 const SINGLETONS: [&str; 17] = [
     "access-control-allow-credentials",
     "access-control-allow-origin",
@@ -29,15 +30,17 @@ const SINGLETONS: [&str; 17] = [
 impl Response {
     /// Sets a header field; an earlier one of the same name, in any case, goes.
     ///
-    /// A name that is no token, or a value with CR, LF, NUL or another control character, would let whoever chose it write
-    /// headers and bodies of their own (response splitting, RFC 9110 §5.5): the answer becomes a 500, and the log says why.
+    /// A name that is not a token, or a value with CR, LF, NUL or another control character, would
+    /// let the one who chose it write headers and bodies of their own (response splitting, RFC 9110
+    /// §5.5): the response becomes a 500, and the log says why.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove_header(name);
         self.add_header(name, value.as_ref(), false);
     }
 
-    /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. A field that a response has at most once
-    /// (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3) replaces the earlier one. Refuses what [`header`](Self::header) refuses.
+    /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. A field
+    /// that a response has at most once (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3)
+    /// replaces the earlier one. Refuses what [`header`](Self::header) refuses.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.add_header(name, value.as_ref(), is_singleton(name));
     }
@@ -95,8 +98,8 @@ impl Response {
         self.fields = kept;
     }
 
-    /// Sets the `ETag` of the representation that is sent, where the request's conditions were or will be compared with another one of the
-    /// same state.
+    /// Sets the `ETag` of the representation that is sent, where the request's conditions were or
+    /// will be compared with another one of the same state.
     pub(crate) fn replace_etag(&mut self, tag: &[u8]) {
         let conditional = self.conditional;
         self.header("ETag", tag);
@@ -141,7 +144,8 @@ fn is_singleton(name: &str) -> bool {
     SINGLETONS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
-/// Returns the value without the spaces and tabs around it, which are not part of it (RFC 9110 §5.5). A CR or LF there stays, and is refused.
+/// Returns the value without the spaces and tabs around it, which are not part of it (RFC 9110
+/// §5.5). A CR or LF there stays, and is refused.
 fn trimmed(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -154,8 +158,8 @@ fn content_length(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok())
 }
 
-/// RFC 9110 §5.5: everything below a space but the tab, and DEL. To look at all of them without a branch lets the compiler take 16 at
-/// once.
+/// RFC 9110 §5.5: everything below a space but the tab, and DEL. To look at all of them without a
+/// branch lets the compiler take 16 at once.
 fn has_control(value: &[u8]) -> bool {
     value.iter().fold(false, |found, &byte| found | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
 }

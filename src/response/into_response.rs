@@ -1,4 +1,4 @@
-//! What a handler may return: each value knows how to pour itself into the response; knows nothing of routes.
+//! Converts the values that handlers return into responses.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::error::Error;
 
-/// A value that can be the answer.
+/// A value that can be the response.
 ///
 /// | value | answer |
 /// | --- | --- |
@@ -31,7 +31,7 @@ use crate::response::error::Error;
     note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`"
 )]
 pub trait IntoResponse {
-    /// Pours the value into `response`, which is empty with status 200.
+    /// Writes the value into `response`, which is empty with status 200.
     fn into_response(self, response: &mut Response);
 }
 

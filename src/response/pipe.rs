@@ -1,8 +1,9 @@
-//! Carries bytes between a thread and the event loop, bounded so that a slow reader slows its writer down.
+//! Carries bytes between a thread and the event loop, bounded so that a slow reader slows its
+//! writer down.
 //!
-//! The thread waits; the event loop never does: it is woken. A [`stream`](crate::stream) is written by threads and
-//! pulled by the loop. The body of a [`streaming`](crate::Route::streaming) route is pushed by the loop and read by
-//! a thread.
+//! The thread waits; the event loop never does: it is woken. A [`stream`](crate::stream) is written
+//! by threads and pulled by the loop. The body of a [`streaming`](crate::Route::streaming) route is
+//! pushed by the loop and read by a thread.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -74,7 +75,8 @@ impl Pipe {
     /// Writes all bytes from a thread or none. An empty pipe takes more than its bound.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] when there is no room, [`ErrorKind::BrokenPipe`] when the reader is gone.
+    /// [`ErrorKind::WouldBlock`] when there is no room, [`ErrorKind::BrokenPipe`] when the reader
+    /// is gone.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<()> {
         let state = self.lock();
         if !state.closed && !state.bytes.is_empty() && state.bytes.len() + bytes.len() > self.bound {
@@ -135,7 +137,8 @@ impl Pipe {
         self.lock().closed
     }
 
-    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there is.
+    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there
+    /// is.
     pub(crate) fn has_capacity(&self) -> bool {
         let mut state = self.lock();
         state.loop_waits = !state.started || state.bytes.len() >= self.bound;
@@ -154,7 +157,8 @@ impl Pipe {
         self.changed.notify_all();
     }
 
-    /// Ends the bytes from the event loop with an error, which the reader gets after them. The first end counts.
+    /// Ends the bytes from the event loop with an error, which the reader gets after them. The
+    /// first end counts.
     pub(crate) fn fail(&self, kind: ErrorKind, why: &'static str) {
         drop(self.set_end(End::Failed(io::Error::new(kind, why))));
         self.changed.notify_all();

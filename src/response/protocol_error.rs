@@ -1,5 +1,4 @@
-//! What a client is told of a request that broke the rules: the rule, and a target with a byte that must be encoded as it should have
-//! been sent; knows no rule.
+//! Makes an error of a protocol error, with the repaired target where one byte has to be encoded.
 
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::status::StatusCode;
@@ -10,7 +9,8 @@ use crate::response::error::Error;
 const MAX_SHOWN: usize = 200;
 
 impl Error {
-    /// The peer's fault in the application's words, so that one set of error pages serves both. `input` begins with the request.
+    /// The peer's fault in the application's words, so that one set of error handlers serves both.
+    /// `input` begins with the request.
     pub(crate) fn protocol(reject: ProtocolError, input: &[u8]) -> Error {
         let row = reject.fault.info();
         let repairable = matches!(reject.fault, Fault::TargetByte | Fault::TargetEscape | Fault::RequestLine);
@@ -33,7 +33,8 @@ fn target(input: &[u8]) -> Option<&[u8]> {
     Some(target).filter(|target| target.starts_with(b"/") && !target.ends_with(b" "))
 }
 
-/// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes nothing.
+/// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes
+/// nothing.
 fn percent_encoded(target: &[u8]) -> Option<String> {
     let mut sent = percent_encode(target);
     if sent.as_bytes() == target {

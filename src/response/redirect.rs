@@ -1,4 +1,4 @@
-//! Redirects (RFC 9110 §15.4): which status, and a Location that is a URI reference whatever text the program has.
+//! Redirects (RFC 9110 §15.4). Makes a URI reference of any text.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,13 @@ use crate::response::into_response::IntoResponse;
 
 /// A response that sends the client elsewhere (RFC 9110 §15.4).
 ///
-/// The location is a URI reference (RFC 3986 §4.1): an absolute URL or a path, with its query. What may not stand there, such as a
-/// space, a quote or a letter that is not ASCII, is percent-encoded; escapes that are there stay. A location with a CR, LF or another
-/// control character is refused like any such field: the response becomes a 500.
+/// The location is a URI reference (RFC 3986 §4.1): an absolute URL or a path, with its query. What
+/// may not stand there, such as a space, a quote or a letter that is not ASCII, is percent-encoded;
+/// escapes that are there stay. A location with a CR, LF or another control character is refused
+/// like any such field: the response becomes a 500.
 ///
-/// A location out of a request leads wherever its author wants: compare it with what the program knows before it is used.
+/// A location out of a request leads wherever its author wants: compare it with what the program
+/// knows before it is used.
 ///
 /// ```
 /// use wirelight::{App, Redirect};
@@ -74,13 +76,15 @@ impl IntoResponse for Redirect {
     }
 }
 
-/// The path with one slash in front. In a Location or Link, `//evil/x` would name a host (RFC 3986 §4.2).
+/// The path with one leading slash. In a Location or Link, `//evil/x` would name a host (RFC 3986
+/// §4.2).
 pub(crate) fn local_reference(path: &str) -> String {
     format!("/{}", path.trim_start_matches(['/', '\\'])) // browsers read a backslash as a slash
 }
 
-/// Returns the text as a URI reference (RFC 3986 §4.1). Control characters but the tab stay as they are, for [`Response::header`] to
-/// refuse; browsers drop a tab, which would turn `/<tab>/evil` into `//evil`.
+/// Returns the text as a URI reference (RFC 3986 §4.1). Control characters but the tab stay as they
+/// are, for [`Response::header`] to refuse; browsers drop a tab, which would turn `/<tab>/evil`
+/// into `//evil`.
 fn uri_reference(text: &str) -> String {
     let bytes = text.as_bytes();
     let authority = authority_end(text);

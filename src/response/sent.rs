@@ -1,4 +1,4 @@
-//! What became of a response: told once, when its last byte is with the kernel or its connection is gone; sends nothing.
+//! Calls back when a response was sent or its connection is gone.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,8 @@ use crate::guard::panics::{Guarded, catch};
 use crate::http1::status::StatusCode;
 use crate::response::Response;
 
-/// What a client was sent, as far as the server can know: bytes that the kernel took. From [`Response::on_sent`].
+/// What a client was sent, as far as the server can know: bytes that the kernel took. From
+/// [`Response::on_sent`].
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     status: StatusCode,
@@ -16,17 +17,20 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The status that was sent. A client that left before its response began has 499, as in nginx's logs; nothing was sent then.
+    /// The status that was sent. A client that left before its response began has 499, as in
+    /// nginx's logs; nothing was sent then.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Bytes of the content that left, in the coding in which they were sent, without the framing of chunks.
+    /// Bytes of the content that left, in the coding in which they were sent, without the framing
+    /// of chunks.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// From the first byte of the request, as far as it waited for its rest, until the last byte of the response.
+    /// From the first byte of the request, as far as it waited for its rest, until the last byte of
+    /// the response.
     pub fn duration(&self) -> Duration {
         self.duration
     }
@@ -37,7 +41,8 @@ impl Sent {
     }
 }
 
-/// A client that left before its response began. No standard defines it; logs have called it so since nginx does.
+/// A client that left before its response began. No standard defines it; logs have called it so
+/// since nginx does.
 const CLIENT_LEFT: u16 = 499;
 
 type Callback = Box<dyn FnOnce(&Sent) + Send>;
@@ -49,11 +54,12 @@ pub(crate) struct SentCallbacks {
 }
 
 impl Response {
-    /// Calls `tell` once, when the last byte of this response is with the kernel, or when its connection ends before that. A response
-    /// that another one replaces, a failed handler's by its error page for instance, hands its callbacks on.
+    /// Calls `tell` once, when the last byte of this response is with the kernel, or when its
+    /// connection ends before that. A response that another one replaces, a failed handler's by its
+    /// error handler for instance, hands its callbacks on.
     ///
-    /// It runs on the event loop. An after hook that registers it sees every response of its router; what it needs of the request it
-    /// copies.
+    /// It runs on the event loop. An after hook that registers it sees every response of its
+    /// router; what it needs of the request it copies.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};

@@ -1,8 +1,9 @@
-//! Default messages for clients: one sentence for each error status, for errors without a message of their own; renders no page.
+//! The default message for clients of each error status.
 
 use crate::http1::status::StatusCode;
 
-/// Returns the sentence for a status; its phrase, such as `Method Not Allowed`, where there is none.
+/// Returns the sentence for a status; its phrase, such as `Method Not Allowed`, where there is
+/// none.
 pub(crate) fn default_message(status: StatusCode) -> &'static str {
     let code = status.as_u16();
     DEFAULT_MESSAGES

@@ -1,4 +1,4 @@
-//! What a content coding needs of a response: its body, taken out and put back in another form; knows no coding.
+//! Replaces the body of a response by a compressed one.
 
 use std::io::{self, Cursor};
 

@@ -1,4 +1,4 @@
-//! The connection that a handler has after an upgrade.
+//! The connection that a handler gets after an upgrade.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,8 +11,8 @@ use super::upgraded_connections::UpgradeSlot;
 
 /// A connection that has left HTTP, over TCP, a unix socket or TLS. From [`Response::upgrade`].
 ///
-/// A clone is the same connection: one thread may read while another writes. It closes when the last clone is dropped, under TLS with a
-/// close_notify.
+/// A clone is the same connection: one thread may read while another writes. It closes when the
+/// last clone is dropped, under TLS with a close_notify.
 #[derive(Clone)]
 pub struct Upgraded {
     duplex: Arc<dyn Duplex>,
@@ -25,7 +25,7 @@ impl Upgraded {
         Upgraded { duplex: Arc::new(duplex), slot: None }
     }
 
-    /// Gives the connection its place in the count, which it holds until its last clone is gone.
+    /// Returns the connection its place in the count, which it holds until its last clone is gone.
     pub(crate) fn occupy(&mut self, slot: Arc<UpgradeSlot>) {
         slot.open(&self.duplex);
         self.slot = Some(slot);
@@ -64,8 +64,8 @@ impl Upgraded {
         self.duplex.shutdown(how)
     }
 
-    /// Sets how long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); `None` is without end. The default is
-    /// [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read).
+    /// Sets how long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); `None` is
+    /// without end. The default is [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read).
     ///
     /// # Errors
     /// When the time is zero.

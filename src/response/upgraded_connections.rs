@@ -1,4 +1,4 @@
-//! Counts the connections that have left HTTP, and ends them when the server stops; knows no event loop and no protocol.
+//! Counts upgraded connections, and shuts them down when the server stops.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::response::duplex::Duplex;
 
-/// All upgraded connections of one server. Each has a thread and a descriptor, so their number is bounded.
+/// All upgraded connections of one server. Each has a thread and a descriptor, so their number is
+/// bounded.
 pub(crate) struct UpgradedConnections {
     max: usize,
     count: AtomicUsize,
@@ -53,20 +54,22 @@ impl UpgradedConnections {
         Some(UpgradeSlot { all: self.clone(), number: open.next })
     }
 
-    /// How many there are: a connection counts from the handler's `Response::upgrade` until its thread and its last clone are gone.
+    /// How many there are: a connection counts from the handler's `Response::upgrade` until its
+    /// thread and its last clone are gone.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Ends the reading side of all of them: a thread that waits for its client learns that nothing more will come, and may still
-    /// say goodbye.
+    /// Ends the reading side of all of them: a thread that waits for its client learns that nothing
+    /// more will come, and may still say goodbye.
     pub(crate) fn end_reading(&self) {
         let mut open = self.lock();
         let left: Vec<_> = open.sockets.values().filter_map(Weak::upgrade).collect();
         open.shut_all(Shutdown::Read, &left);
     }
 
-    /// Shuts down all that are left, and returns their number. Those that it returned once are not counted again.
+    /// Shuts down all that are left, and returns their number. Those that it returned once are not
+    /// counted again.
     pub(crate) fn shutdown_all(&self) -> usize {
         let mut open = self.lock();
         let left: Vec<_> =

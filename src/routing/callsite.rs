@@ -6,7 +6,8 @@ use std::panic::Location;
 /// What a function is called, and where the program added it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Callsite {
-    /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function that it stands in.
+    /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function
+    /// that it stands in.
     pub(crate) name: &'static str,
     pub(crate) location: &'static Location<'static>,
 }

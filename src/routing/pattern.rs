@@ -1,12 +1,14 @@
-//! Patterns: decides what `/users/{id:int}` may say and which texts fill it; knows no methods, handlers or other patterns.
+//! Patterns such as `/users/{id:int}`: parses them, and checks values against parameter types.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
-/// Parameters in one pattern. Eight spans fit one cache line, so a match needs no allocation; no API we know has five.
+/// Parameters in one pattern. Eight spans fit one cache line, so a match needs no allocation; no
+/// API we know has five.
 pub(crate) const MAX_PARAMS: usize = 8;
 
-/// What may stand in a path segment as it is: `pchar` of RFC 3986 §3.3. The rest is percent-encoded.
+/// What may stand in a path segment as it is: `pchar` of RFC 3986 §3.3. The rest is
+/// percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -38,7 +40,8 @@ pub(crate) struct Pattern {
     names: Vec<Box<str>>,
 }
 
-/// What stands between two slashes. The literal is in decoded form, as people read it: `café`, not `caf%C3%A9`.
+/// What stands between two slashes. The literal is in decoded form, as people read it: `café`, not
+/// `caf%C3%A9`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
     Literal(Box<str>),
@@ -48,8 +51,9 @@ pub(crate) enum Segment {
 /// What a parameter takes, in the order in which kinds are tried: the narrowest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum ParamType {
-    /// ASCII digits without a sign; `01` is one. As many as there are, as in Flask: whether they fit a type is for the handler's
-    /// [`param`](crate::request::Request::param) to say, so that an absurd number is a thing that is not there, and not another path.
+    /// ASCII digits without a sign; `01` is one. As many as there are, as in Flask: whether they
+    /// fit a type is for the handler's [`param`](crate::request::Request::param) to say, so that an
+    /// absurd number is a thing that is not there, and not another path.
     Int,
     /// Hexadecimal digits in groups of 8-4-4-4-12.
     Uuid,
@@ -62,7 +66,8 @@ pub(crate) enum ParamType {
 }
 
 impl Pattern {
-    /// Reads a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills its segment.
+    /// Reads a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills
+    /// its segment.
     pub(crate) fn parse(text: &str) -> Result<Pattern, PatternError> {
         let fail = |at: usize, sentence: String| PatternError {
             column: text.get(..at).map_or(0, |before| before.chars().count()) + 1,
@@ -107,8 +112,9 @@ impl Pattern {
         self.names.iter().map(|name| &**name)
     }
 
-    /// The text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/` means the prefix itself, in its own spelling,
-    /// so a prefix with a trailing slash keeps it there and only there.
+    /// The text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/` means the
+    /// prefix itself, in its own spelling, so a prefix with a trailing slash keeps it there and
+    /// only there.
     pub(crate) fn joined(prefix: &str, rest: &str) -> String {
         match rest {
             "" | "/" if !prefix.is_empty() => prefix.to_owned(),
@@ -116,7 +122,8 @@ impl Pattern {
         }
     }
 
-    /// The path that this pattern matches with these values: the opposite of matching, percent-encoded (RFC 3986 §2.1).
+    /// The path that this pattern matches with these values: the opposite of matching,
+    /// percent-encoded (RFC 3986 §2.1).
     pub(crate) fn to_path(&self, values: &[(&str, &str)]) -> Result<String, BuildError> {
         if let Some((name, _)) = values.iter().find(|(name, _)| !self.params().any(|param| param == *name)) {
             return Err(BuildError::Unknown { name: (*name).into() });
@@ -145,7 +152,8 @@ impl ParamType {
     /// Every kind, for messages.
     const ALL: [ParamType; 5] = [ParamType::Int, ParamType::Uuid, ParamType::Float, ParamType::String, ParamType::Path];
 
-    /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no UTF-8 are of no kind.
+    /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no
+    /// UTF-8 are of no kind.
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
             ParamType::Int => is_digits(value),
@@ -167,7 +175,7 @@ impl ParamType {
     }
 }
 
-/// Why a text is no pattern, as one sentence with the column.
+/// Why a text is not a pattern, as one sentence with the column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PatternError {
     text: String,
@@ -274,8 +282,8 @@ fn is_text(value: &[u8]) -> bool {
     !value.is_empty() && !has_dot_segment(value) && (value.is_ascii() || std::str::from_utf8(value).is_ok())
 }
 
-/// Whether a `.` or `..` stands between slashes. Clients resolve those before they ask (RFC 3986 §5.2.4), so one that arrives, or
-/// hides in `%2e%2e%2f`, is an attempt to leave a directory.
+/// Whether a `.` or `..` stands between slashes. Clients resolve those before they ask (RFC 3986
+/// §5.2.4), so one that arrives, or hides in `%2e%2e%2f`, is an attempt to leave a directory.
 fn has_dot_segment(value: &[u8]) -> bool {
     let is_dots = |part: &[u8]| part == b"." || part == b"..";
     if value.contains(&b'/') { value.split(|b| *b == b'/').any(is_dots) } else { is_dots(value) }

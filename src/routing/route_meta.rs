@@ -1,4 +1,4 @@
-//! Describes a route without its handler: what a request, a limit and a log need to know of it.
+//! Describes a route without its handler: method, pattern, name and rate limit.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ pub(crate) struct RouteMeta {
     pub(crate) pattern: Pattern,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) rate_limit: RateLimitPolicy,
-    /// The handler's name, and the line that added it: for conflicts, the route table and the trace.
+    /// The handler's name, and the line that added it: for conflicts, the route table and the
+    /// trace.
     pub(crate) callsite: Callsite,
     /// The log has a warning that the handler holds the event loop.
     warned: AtomicBool,

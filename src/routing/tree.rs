@@ -1,10 +1,11 @@
-//! The route tree: decides which route a path means; knows route numbers, and nothing of handlers or of how to answer.
+//! The route tree: finds the route of a path.
 //!
-//! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and `/users/{key:int}` share theirs.
-//! At every node the narrowest way is tried first (the literal, then int, uuid, float, string, path), and a way that ends nowhere is
-//! left for the next. That backtracking cannot explode: a node has one parent, so a search enters it at most once, and the worst
-//! path costs what trying every route in turn would cost (twice, to see whether the other trailing slash would do). A usual one
-//! enters as many nodes as it has segments.
+//! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and
+//! `/users/{key:int}` share theirs. At every node the narrowest way is tried first (the literal,
+//! then int, uuid, float, string, path), and a way that ends nowhere is left for the next. That
+//! backtracking cannot explode: a node has one parent, so a search enters it at most once, and the
+//! worst path costs what trying every route in turn would cost (twice, to see whether the other
+//! trailing slash would do). A usual one enters as many nodes as it has segments.
 
 pub(crate) mod explain;
 mod literals;
@@ -22,16 +23,20 @@ const ROOT: u32 = 0;
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
-    /// The patterns without parameters, whole, with the nodes where they end: the shortcut for paths that need no walk.
+    /// The patterns without parameters, whole, with the nodes where they end: the shortcut for
+    /// paths that need no walk.
     paths: PathTable,
-    /// The patterns whose last segment is their only parameter, without it, with the nodes where it follows: `/users` of
-    /// `/users/{id:int}`. The shortcut for the second most usual kind of path; empty, should a fixed path be missing in `fixed`.
+    /// The patterns whose last segment is their only parameter, without it, with the nodes where it
+    /// follows: `/users` of `/users/{id:int}`. The shortcut for the second most usual kind of path;
+    /// empty, should a fixed path be missing in `fixed`.
     prefixes: PathTable,
     /// Whether no fixed path is missing in `fixed`: only then may a stem be asked behind it.
     paths_complete: bool,
-    /// Every method any route has, in the order of registration: bit n of a set of methods means entry n.
+    /// Every method any route has, in the order of registration: bit n of a set of methods means
+    /// entry n.
     methods: Vec<Method>,
-    /// Whether any pattern ends with a slash, `/` itself apart: most tables have none, and their 404 costs one walk instead of two.
+    /// Whether any pattern ends with a slash, `/` itself apart: most tables have none, and their
+    /// 404 costs one walk instead of two.
     ends_with_slash: bool,
 }
 
@@ -84,7 +89,8 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// Adds a route. The error is the route that has the same method and the same shape, whatever its parameters' names.
+    /// Adds a route. The error is the route that has the same method and the same shape, whatever
+    /// its parameters' names.
     pub(crate) fn insert(&mut self, pattern: &Pattern, method: Method, route: u32) -> Result<(), u32> {
         let mut node = ROOT;
         for (at, segment) in pattern.segments().iter().enumerate() {
@@ -115,13 +121,16 @@ impl Tree {
         Ok(())
     }
 
-    /// The route for a raw path, as it stands in the request line without its query; `escaped` says that it holds a `%`.
+    /// The route for a raw path, as it stands in the request line without its query; `escaped` says
+    /// that it holds a `%`.
     ///
-    /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates segments. A `HEAD` without a route of
-    /// its own is answered by `GET`'s (RFC 9110 §9.3.2). Like Flask, a path whose first match lacks the method goes on to the next.
+    /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates
+    /// segments. A `HEAD` without a route of its own is answered by `GET`'s (RFC 9110 §9.3.2). Like
+    /// Flask, a path whose first match lacks the method goes on to the next.
     #[inline]
     pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
-        // Literals come first at every level, so a pattern that is nothing else comes before all others.
+        // Literals come first at every level, so a pattern that is nothing else comes before all
+        // others.
         if method == Method::GET
             && let Some(node) = self.paths.find_short(path)
             && let Some(Node { get: Some(route), .. }) = self.node(node)
@@ -139,8 +148,9 @@ impl Tree {
             .unwrap_or_else(|| self.search(&method, path, escaped, params))
     }
 
-    /// A `GET` of a short path that is a stem and one parameter. No fixed path is this one, and of the patterns with parameters those
-    /// whose literals come first are tried first: so whatever fits here is what the whole search would find.
+    /// A `GET` of a short path that is a stem and one parameter. No fixed path is this one, and of
+    /// the patterns with parameters those whose literals come first are tried first: so whatever
+    /// fits here is what the whole search would find.
     #[inline(always)]
     fn find_by_prefix(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Option<Match> {
         if method != Method::GET || escaped || path.len() > PathTable::SHORT {
@@ -247,8 +257,8 @@ impl Node {
     }
 }
 
-/// The bit of the method with this index. All from the 32nd on share one: `Allow` may then name a few too many, in a table with
-/// more methods than HTTP has.
+/// The bit of the method with this index. All from the 32nd on share one: `Allow` may then name a
+/// few too many, in a table with more methods than HTTP has.
 fn bit(index: usize) -> u32 {
     1 << index.min(31)
 }
@@ -561,7 +571,8 @@ mod tests {
 
     type Table = Vec<(Method, Pattern)>;
 
-    /// Whether the pattern fits, and in which order it is tried: by the way it takes at the first segment, then the second, …
+    /// Whether the pattern fits, and in which order it is tried: by the way it takes at the first
+    /// segment, then the second, …
     fn fits(pattern: &Pattern, path: &str) -> Option<Vec<Option<ParamType>>> {
         let raw: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let mut ways = Vec::new();

@@ -1,4 +1,4 @@
-//! From the rest of a path to a regular file below one directory: decides what may be opened; knows no HTTP.
+//! Finds a regular file below one directory.
 //!
 //! What is refused looks like what does not exist, so that nobody learns the names outside.
 
@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     pub(super) directory: PathBuf,
-    /// Names with a dot in front: `.env`, `.git`.
+    /// Names with a leading dot: `.env`, `.git`.
     pub(super) dotfiles: bool,
     /// Links that lead out of the directory.
     pub(super) follow_external_links: bool,
@@ -25,12 +25,14 @@ pub(super) enum Entry {
 impl Root {
     /// What stands at the end of these segments, decoded.
     ///
-    /// Each step is looked at without following it: a plain name cannot lead out, and what a link leads to is compared with the
-    /// root, both fully resolved. Who may write into the directory can swap a file for a link between this look and the opening;
-    /// closing that gap takes `openat2`, which only Linux has.
+    /// Each step is looked at without following it: a plain name cannot lead out, and what a link
+    /// leads to is compared with the root, both fully resolved. Who may write into the directory
+    /// can swap a file for a link between this look and the opening; closing that gap takes
+    /// `openat2`, which only Linux has.
     ///
     /// # Errors
-    /// When the system cannot tell, for want of descriptors for instance: that says nothing of the file.
+    /// When the system cannot tell, for want of descriptors for instance: that says nothing of the
+    /// file.
     pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
         self.locate(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
     }

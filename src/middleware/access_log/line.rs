@@ -1,4 +1,4 @@
-//! One line of an access log, appended to bytes that are there already; decides how each format spells what a client sent.
+//! Formats one line of an access log, and escapes what clients sent.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -162,13 +162,13 @@ impl Entry<'_> {
         line.push(b'}');
     }
 
-    /// As the client reads it: a refused request got its id with the answer.
+    /// As the client reads it: a refused request got its id with the response.
     fn id(&self) -> Option<&str> {
         self.request.id().or_else(|| self.response.header_value("x-request-id"))
     }
 
-    /// Method and target, and the version, if it is wanted. All were checked when they were read, and hold no quotes, controls or
-    /// spaces; escaped all the same, since a log is evidence.
+    /// Method and target, and the version, if it is wanted. All were checked when they were read,
+    /// and hold no quotes, controls or spaces; escaped anyway, since a log is evidence.
     fn request_line(&self, line: &mut Vec<u8>, version: &str) {
         if has_no_head(self.request) {
             return line.push(b'-');
@@ -251,7 +251,8 @@ fn ip(line: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// As Rust and Apache write bytes: `\"`, `\n`, `\x1b`; nothing but printable ASCII is left. Most have nothing to escape.
+/// As Rust and Apache write bytes: `\"`, `\n`, `\x1b`; nothing but printable ASCII is left. Most
+/// have nothing to escape.
 fn escape(line: &mut Vec<u8>, bytes: &[u8]) {
     let (plain, rest) = split(bytes, |byte| is_plain(byte) & (byte != b'\''));
     line.extend(plain);

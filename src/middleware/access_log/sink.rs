@@ -1,4 +1,4 @@
-//! Writes whole lines to a writer that may fail: a line that was torn is ended before the next one, and failures are told now and then.
+//! Writes whole lines to a writer that may fail.
 
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};

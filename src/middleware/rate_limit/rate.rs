@@ -1,4 +1,4 @@
-//! The grammar of rate limits, "100 per hour; 10 per minute", which is Flask-Limiter's; knows no clock and no counter.
+//! Parses rate limits in Flask-Limiter's syntax: "100 per hour; 10 per minute".
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,8 @@ pub struct Rate {
     unit: Unit,
 }
 
-/// Months of 30 days and years of 12 such months, as Flask-Limiter counts them: a window is a length, not a date.
+/// Months of 30 days and years of 12 such months, as Flask-Limiter counts them: a window is a
+/// length, not a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Unit {
     Second = 1,

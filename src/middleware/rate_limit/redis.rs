@@ -1,4 +1,4 @@
-//! The counters of several machines in one Redis: one question a request, within a deadline; knows no route and no clock of ours.
+//! Counts requests in a Redis that several machines share.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,14 @@ use crate::response::error::{Error, Result};
 
 /// What an event loop bears now and then. Flask-Limiter's client has no deadline at all by default.
 const TIMEOUT: Duration = Duration::from_millis(50);
-/// While Redis is out of reach, one request in this time finds out whether it is back; the others do not wait for it.
+/// While Redis is out of reach, one request in this time finds out whether it is back; the others
+/// do not wait for it.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A hundred years: Redis refuses a key that lives longer than its clock can count.
 const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 86_400);
-/// Counts, and opens the window if there is none: at once, since a count that got its end in a second step could lose that step and
-/// stay for ever. One command and not MULTI … EXEC, which has five answers: the client waits for each of them, also when the first
-/// did not come in time.
+/// Counts, and opens the window if there is none: at once, since a count that got its end in a
+/// second step could lose that step and stay forever. One command and not MULTI … EXEC, which has
+/// five answers: the client waits for each of them, also when the first did not come in time.
 const SCRIPT: &str = "local used = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -27,15 +28,18 @@ if left < 0 then
 end
 return {used, left}";
 
-/// Counts in a Redis that several processes and machines share (feature `redis`). Windows and verdicts are those of the table in
-/// memory; Redis's clock ends them, and its eviction may (`volatile-ttl` forgets those first that would end first).
+/// Counts in a Redis that several processes and machines share (feature `redis`). Windows and
+/// verdicts are those of the table in memory; Redis's clock ends them, and its eviction may
+/// (`volatile-ttl` forgets those first that would end first).
 ///
-/// A request waits for Redis, so routes with such a limit should be [`blocking`](crate::Route::blocking). An inline route may have one
-/// too: it holds its loop for twice the [timeout](RedisStore::timeout) at worst, and once a second while Redis is away. Name Redis by
-/// its address then: looking up a name knows no timeout.
+/// A request waits for Redis, so routes with such a limit should be
+/// [`blocking`](crate::Route::blocking). An inline route may have one too: it holds its loop for
+/// twice the [timeout](RedisStore::timeout) at worst, and once a second while Redis is away. Name
+/// Redis by its address then: looking up a name knows no timeout.
 ///
-/// **When Redis is gone**, requests pass uncounted: a limit protects what is behind it, and an outage of the limit should not be one of
-/// the service. Where the limit is what makes a route safe (the guessing of passwords), [`fail_closed`](RedisStore::fail_closed).
+/// **When Redis is gone**, requests pass uncounted: a limit protects what is behind it, and an
+/// outage of the limit should not be one of the service. Where the limit is what makes a route safe
+/// (the guessing of passwords), [`fail_closed`](RedisStore::fail_closed).
 ///
 /// ```
 /// use wirelight::App;
@@ -63,8 +67,8 @@ struct Pool {
 }
 
 impl RedisStore {
-    /// A store at `redis://[[user]:password@]host[:port][/database]`, or `redis+unix:///path`. It connects with the first request, so
-    /// that a program starts while Redis is down.
+    /// A store at `redis://[[user]:password@]host[:port][/database]`, or `redis+unix:///path`. It
+    /// connects with the first request, so that a program starts while Redis is down.
     ///
     /// # Errors
     /// When the URL is none.
@@ -78,15 +82,15 @@ impl RedisStore {
         Ok(RedisStore { server, timeout: TIMEOUT, fail_closed: false, state: Mutex::default() })
     }
 
-    /// How long connecting may take, and how long an answer; 50 ms each by default, at least 1 ms. A password and a database in the
-    /// URL are an answer each, on a new connection.
+    /// How long connecting may take, and how long a response; 50 ms each by default, at least 1 ms.
+    /// A password and a database in the URL are a response each, on a new connection.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> RedisStore {
         self.timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// Answers 503 with `Retry-After` when Redis is gone, instead of letting requests pass.
+    /// Responds with 503 with `Retry-After` when Redis is gone, instead of letting requests pass.
     #[must_use]
     pub fn fail_closed(mut self) -> RedisStore {
         self.fail_closed = true;
@@ -104,7 +108,8 @@ impl RedisStore {
         match idle.map(count) {
             Some(Ok(counted)) => Ok(counted),
             Some(Err(error)) if error.is_timeout() => Err(error),
-            // Redis has closed it since: it was restarted, or its `timeout` has passed. At worst this counts twice.
+            // Redis has closed it since: it was restarted, or its `timeout` has passed. At worst
+            // this counts twice.
             Some(Err(_)) | None => count(self.connect()?),
         }
     }
@@ -179,7 +184,8 @@ fn command(key: &LimitKey<'_>) -> Cmd {
     eval
 }
 
-/// `limit:GET /users:10/60:a:192.0.2.7`. What a client can choose stands last, behind what kind it is: no two keys share a name.
+/// `limit:GET /users:10/60:a:192.0.2.7`. What a client can choose stands last, behind what kind it
+/// is: no two keys share a name.
 fn key_name(key: &LimitKey<'_>) -> String {
     let kind = match key.client {
         Client::Address(_) => 'a',

@@ -1,4 +1,4 @@
-//! The counters of one machine in a fixed piece of memory: finding, counting and forgetting are O(1); knows no route and no clock.
+//! Counts requests in a table of fixed size, with O(1) operations.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -10,24 +10,30 @@ use crate::response::error::Result;
 
 /// More than threads that could wait for one another.
 const SHARDS: usize = 64;
-/// With 8 counters each, 491,520 in 7.9 MB. A counter of nginx's `limit_req_zone` takes 128 bytes, one here 16.
+/// With 8 counters each, 491,520 in 7.9 MB. A counter of nginx's `limit_req_zone` takes 128 bytes,
+/// one here 16.
 const SETS: usize = 960;
-/// A full set of 8 is two cache lines; while fewer than 100,000 keys are alive, one set in 20,000 overflows.
+/// A full set of 8 is two cache lines; while fewer than 100,000 keys are alive, one set in 20,000
+/// overflows.
 const WAYS: usize = 8;
 
-/// A counter: 48 bits of the key's hash, 48 bits for the millisecond when its window ends, 32 bits of count. Nobody's: 0.
+/// A counter: 48 bits of the key's hash, 48 bits for the millisecond when its window ends, 32 bits
+/// of count. Nobody's: 0.
 ///
-/// Keys are not kept: two of them share a counter when 64 bits of a secret hash agree, once in 10⁷ times with the table full.
+/// Keys are not kept: two of them share a counter when 64 bits of a secret hash agree, once in 10⁷
+/// times with the table full.
 type Slot = u128;
 
 const TAG: u64 = (1 << 48) - 1;
 
-/// One table for all workers, sets of slots behind a few locks. A counter without a place takes that of the one in its set whose window
-/// ends first: an ended one, else the one that forgives the least. A flood of keys makes the table forget, never grow or slow down.
+/// One table for all workers, sets of slots behind a few locks. A counter without a place takes
+/// that of the one in its set whose window ends first: an ended one, else the one that forgives the
+/// least. A flood of keys makes the table forget, never grow or slow down.
 pub(super) struct MemoryStore {
     /// Allocated when the first key comes: a limit that is never asked for costs nothing.
     shards: [Mutex<Vec<Slot>>; SHARDS],
-    /// Secret, or a client could choose addresses that meet in one set: /64 of IPv6 come by the billion.
+    /// Secret, or a client could choose addresses that meet in one set: /64 of IPv6 come by the
+    /// billion.
     secrets: [u64; 4],
     names: RandomState,
 }
@@ -49,9 +55,10 @@ impl LimitStore for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Folded multiplications with secret factors, as foldhash and ahash do it: 30 instructions, where the SipHash of the standard
-    /// library takes 300 for a key in pieces. Nobody outside sees a hash. A route is known by where its pattern lies, which does not
-    /// move while the application serves that owns it and this table.
+    /// Folded multiplications with secret factors, as foldhash and ahash do it: 30 instructions,
+    /// where the SipHash of the standard library takes 300 for a key in pieces. Nobody outside sees
+    /// a hash. A route is known by where its pattern lies, which does not move while the
+    /// application serves that owns it and this table.
     fn hash(&self, key: &LimitKey<'_>) -> u64 {
         let (who, family) = match key.client {
             Client::Address(IpAddr::V4(address)) => (u64::from(address.to_bits()), 4),
@@ -105,7 +112,8 @@ fn unpacked(slot: Slot) -> (u64, u64, u32) {
     ((slot >> 80) as u64, (slot >> 32) as u64 & TAG, slot as u32)
 }
 
-/// 48 bits of them are 8,900 years, of which no clock and no period here takes more than half. By hand, since `as_millis` has 128 bits.
+/// 48 bits of them are 8,900 years, of which no clock and no period here takes more than half. By
+/// hand, since `as_millis` has 128 bits.
 fn milliseconds(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_millis())).min(TAG / 2)
 }
@@ -188,7 +196,8 @@ mod tests {
             (72_344, 3, 72_345),
             (72_345, 1, 132_345),
             (500_000, 1, 560_000),
-            // The clock goes back: the window shrinks to a period from now, and what was counted stays.
+            // The clock goes back: the window shrinks to a period from now, and what was counted
+            // stays.
             (100_000, 2, 160_000),
             (0, 3, 60_000),
             (59_999, 4, 60_000),

@@ -1,4 +1,4 @@
-//! Compares a path with every route, and says what decided each: for the trace.
+//! Compares a path with every route, for the trace.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ pub(crate) struct Candidate {
     pub(crate) matched: bool,
     /// Which segment of the path decided against it, from 1.
     pub(crate) segment: Option<usize>,
-    /// Whether one thing alone did, a segment more or less or the type of a parameter, or nothing but the method can.
+    /// Whether one thing alone did, a segment more or less or the type of a parameter, or nothing
+    /// but the method can.
     pub(crate) near: bool,
     /// What decided it; the method is no part of this.
     pub(crate) reason: String,
@@ -29,8 +30,8 @@ struct Mismatch<'v> {
 }
 
 impl Tree {
-    /// Compares a raw path with every route, in the order of the tree, and says what decided each. For readers of a trace:
-    /// [`Tree::find`] never looks at most of them.
+    /// Compares a raw path with every route, in the order of the tree, and says what decided each.
+    /// For readers of a trace: [`Tree::find`] never looks at most of them.
     pub(crate) fn explain(&self, path: &[u8]) -> Vec<Candidate> {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
@@ -43,7 +44,8 @@ impl Tree {
         tries
     }
 
-    /// `verdict` is what already speaks against every route below `node`, and the segment that does.
+    /// `verdict` is what already speaks against every route below `node`, and the segment that
+    /// does.
     fn explain_node(
         &self,
         node: u32,

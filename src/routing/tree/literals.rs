@@ -1,11 +1,12 @@
-//! Words: decides which known text a path is, or begins with; knows nothing of patterns, or of what the numbers it answers with mean.
+//! Tables of literal paths and segments.
 //!
-//! Both tables compare eight bytes at once as one number, because a call of `memcmp` costs more than all the rest of a look-up.
+//! Both tables compare eight bytes at once as one number, because a call of `memcmp` costs more
+//! than all the rest of a look-up.
 
 /// Whole texts, each in a slot of its own, so that one comparison with it decides.
 ///
-/// The table grows until no two share a slot, but not beyond [`MAX_SLOTS_PER_PATH`] slots a text. A text that has no slot even then is left out,
-/// so "not here" means "look elsewhere".
+/// The table grows until no two share a slot, but not beyond [`MAX_SLOTS_PER_PATH`] slots a text. A
+/// text that has no slot even then is left out, so "not here" means "look elsewhere".
 #[derive(Debug, Default)]
 pub(super) struct PathTable {
     /// None, or a power of two of them.
@@ -23,10 +24,12 @@ struct PathEntry {
     number: u32,
 }
 
-/// Segments, each to be found at the start of what is left of a path, without looking for its end first.
+/// Segments, each to be found at the start of what is left of a path, without looking for its end
+/// first.
 ///
-/// They are stored with the slash behind them, and so none begins like another: of those that are not greater than the path, the
-/// greatest is the only one that it can begin with. The end of a path counts as a slash.
+/// They are stored with the slash behind them, and so none begins like another: of those that are
+/// not greater than the path, the greatest is the only one that it can begin with. The end of a
+/// path counts as a slash.
 #[derive(Debug, Default)]
 pub(super) struct Literals(Vec<Literal>);
 
@@ -83,8 +86,8 @@ impl PathTable {
         self.slots.get_mut(at).is_some_and(|slot| slot.get_or_insert_with(|| word.clone()) == word)
     }
 
-    /// The upper bits of the product depend on all bytes of both: sixteen of them, enough for 65,536 slots. The factor is 2^64 divided
-    /// by the golden ratio, made odd.
+    /// The upper bits of the product depend on all bytes of both: sixteen of them, enough for
+    /// 65,536 slots. The factor is 2^64 divided by the golden ratio, made odd.
     #[inline]
     fn slot(&self, first: u64, last: u64) -> usize {
         let product = (first.rotate_left(32) ^ last).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -153,7 +156,8 @@ impl Literals {
     }
 }
 
-/// The first eight bytes as a number that sorts like the text; behind a shorter one stand a slash and zeros.
+/// The first eight bytes as a number that sorts like the text; behind a shorter one stand a slash
+/// and zeros.
 #[inline]
 fn head(text: &[u8]) -> u64 {
     match text.first_chunk() {
@@ -226,7 +230,8 @@ mod tests {
         }
     }
 
-    /// Only the middle tells these apart, so all but one are left out, and the table does not grow for them without end.
+    /// Only the middle tells these apart, so all but one are left out, and the table does not grow
+    /// for them without end.
     #[test]
     fn texts_alike_at_both_ends_do_not_crowd_out_memory() {
         let texts: Vec<String> = (1000..2000).map(|n| format!("/tenants/{n}/settings")).collect();

@@ -1,8 +1,8 @@
-//! The walk down the tree: decides which way a path goes at each node; knows no request, and changes no tree.
+//! Walks down the tree with a path.
 //!
-//! Most nodes leave one way to go, and most paths have no escape: those walk in a loop that neither decodes, nor allocates, nor comes
-//! back. All others take the general way, which tries and decodes everything. A segment costs about 80 instructions on the
-//! first, and about 500 on the second.
+//! Most nodes leave one way to go, and most paths have no escape: those walk in a loop that neither
+//! decodes, nor allocates, nor comes back. All others take the general way, which tries and decodes
+//! everything. A segment costs about 80 instructions on the first, and about 500 on the second.
 
 use super::{Match, Node, Params, ROOT, Tree};
 use crate::http1::method::Method;
@@ -50,8 +50,9 @@ impl<'a> Search<'a> {
         found.map_or_else(|| self.miss(), Match::Route)
     }
 
-    /// Goes down from `node` with `left`, the end of the path, as long as there is only one way to go: a loop, for nothing is left
-    /// to come back to. Always inline: the call would cost as much as a segment.
+    /// Goes down from `node` with `left`, the end of the path, as long as there is only one way to
+    /// go: a loop, for nothing is left to come back to. Always inline: the call would cost as much
+    /// as a segment.
     #[inline(always)]
     fn descend(&mut self, mut node: Option<&'a Node>, mut left: &'a [u8]) -> Option<u32> {
         while let Some(here) = node {
@@ -96,7 +97,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Goes on below `node` with what stands behind the next slash, if there is one.
+    /// Goes on below `node` with what follows the next slash, if there is one.
     #[inline(never)]
     fn walk(&mut self, node: u32, rest: Option<&'a [u8]>) -> Option<u32> {
         match rest {
@@ -169,7 +170,8 @@ fn int(left: &[u8]) -> Option<usize> {
     (ends && length > 0).then_some(length)
 }
 
-/// The length of the `text` that `left` begins with: its end, and whether its bytes need a closer look, are found in one pass.
+/// The length of the `text` that `left` begins with: its end, and whether its bytes need a closer
+/// look, are found in one pass.
 #[inline]
 fn text(left: &[u8]) -> Option<usize> {
     let mut seen = 0;
