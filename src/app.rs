@@ -27,9 +27,9 @@ use crate::response::error::{Error, Result};
 use crate::response::sent::SentCallbacks;
 use crate::routing::tree::Match;
 
-/// Routes, hooks, error handlers and state: everything a program says to its users.
+/// Routes, hooks, error handlers and state: the whole program.
 ///
-/// It is the outermost [`Router`] and has all of that one's methods.
+/// The outermost [`Router`], with all methods of one.
 ///
 /// ```no_run
 /// use wirelight::{App, json};
@@ -63,27 +63,27 @@ impl std::ops::DerefMut for App {
     }
 }
 
-/// What the application says of a request whose body is still to come.
+/// What to do with a request whose body has not arrived.
 pub(crate) enum Admission {
-    /// Up to this many bytes; none: the server's limit. The hooks and guards that decide on the
-    /// head have run, if there are any.
+    /// Buffer it, up to this many bytes (`None`: the server's limit). The head hooks, if any, have
+    /// run.
     Buffered(Option<u64>, Option<Admitted>),
-    /// The handler reads it while it arrives; up to this many bytes, or any number.
+    /// The handler reads it while it arrives, up to this many bytes (`None`: any number).
     Streamed(Option<u64>),
     /// No handler will read it: the response is complete.
     Responded,
-    /// What decides on the head may block: the pool is to be asked.
+    /// The head hooks may block: run them on the pool.
     Offload(Option<u64>),
 }
 
 impl App {
-    /// An application without routes: everything is 404.
+    /// Returns an application without routes, which responds to everything with 404.
     pub fn new() -> App {
         App::default()
     }
 
-    /// Adds a value that all handlers share, found by its type with [`Request::state`]; the earlier
-    /// one of its type goes.
+    /// Adds a value that all handlers share. [`Request::state`] finds it by its type. Replaces an
+    /// earlier value of the same type.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,13 +98,13 @@ impl App {
         self.state.values.insert(value);
     }
 
-    /// Names the proxies before this server: addresses, CIDR ranges (`10.0.0.0/8`, `fd00::/8`), or
-    /// `unix` for peers that connect through a unix socket. No proxy is trusted by default:
-    /// [`Request::client_addr`] is then the socket's other end.
+    /// Sets the trusted proxies of this server: addresses, CIDR ranges (`10.0.0.0/8`, `fd00::/8`),
+    /// or `unix` for peers on a unix socket. By default no proxy is trusted, and
+    /// [`Request::client_addr`] is the peer's address.
     ///
-    /// `X-Forwarded-For` and `X-Forwarded-Proto` are read, which nginx, HAProxy, Caddy and the
-    /// clouds set; the options of [`TrustedProxies`] read `Forwarded` instead, or
-    /// `X-Forwarded-Host` too.
+    /// Reads `X-Forwarded-For` and `X-Forwarded-Proto`, which nginx, HAProxy, Caddy and cloud load
+    /// balancers set. The options of [`TrustedProxies`] select `Forwarded` instead, or add
+    /// `X-Forwarded-Host`.
     ///
     /// ```
     /// use wirelight::App;
@@ -117,21 +117,21 @@ impl App {
     /// ```
     ///
     /// # Panics
-    /// When an entry is neither, or a range has bits behind its prefix (`10.0.0.1/8`): at start-up,
-    /// naming it.
+    /// At start-up, if an entry is none of these, or a range has bits set after its prefix
+    /// (`10.0.0.1/8`).
     #[track_caller]
     pub fn trusted_proxies<T: AsRef<str>>(&mut self, proxies: impl IntoIterator<Item = T>) -> &mut TrustedProxies {
         self.state.proxies.insert(TrustedProxies::new(proxies))
     }
 
-    /// Responds to one request: hooks, guards, route, handler, error handler, after hooks, in this
-    /// order. Panics go no further. `false`: nothing was done, the route's handler may block, and
-    /// [`App::handle_blocking`] is for a thread that may.
+    /// Responds to one request: before hooks, guards, handler, error handler, after hooks. Catches
+    /// panics. Returns `false`, without having run anything, if the route's handler may block: call
+    /// [`App::handle_blocking`] on a thread of the pool.
     #[inline]
     #[must_use]
     pub(crate) fn handle<'a>(&'a self, request: &mut Request<'a>, response: &mut Response) -> bool {
         match self.find(request) {
-            // Most routes of most programs have nothing around them: their way is short.
+            // The short path: most routes have no hooks and no guards.
             Ok(route) if !self.router.has_hooks && route.is_bare() => {
                 catch_panic(response, |response| (route.handler)(request, response));
                 if response.needs_finishing() {
@@ -147,9 +147,9 @@ impl App {
         }
     }
 
-    /// The whole way: before hooks, guards, handler or miss, error handler, after hooks. If the
-    /// request was answered in the handler's place meanwhile, its response goes no further: pages
-    /// and after hooks do not run, and the response is empty.
+    /// The full path: before hooks, guards, handler or miss, error handler, after hooks. If
+    /// something else has responded in the handler's place, the response is dropped: error handlers
+    /// and after hooks do not run.
     #[inline(never)]
     pub(super) fn handle_with_hooks(
         &self,
@@ -178,8 +178,8 @@ impl App {
         response.reset();
     }
 
-    /// Answers what was no request, or too much of one, with the error handlers and after hooks of
-    /// its route. A request whose head could not be read has no target and no fields.
+    /// Responds to a malformed or oversized request with the error handlers and after hooks of its
+    /// route. A request without a valid head has no target and no fields.
     #[cold]
     pub(crate) fn reject<'a>(
         &'a self,
@@ -193,7 +193,7 @@ impl App {
         self.finish(scope, request, response, observer);
     }
 
-    /// Whether there is something to decide on the head before the handler is called.
+    /// Returns whether head hooks run before the handler of this route.
     pub(crate) fn has_head_hooks(&self, found: std::result::Result<&Route, Match>) -> bool {
         match found {
             Ok(route) => !route.streaming && (self.router.has_hooks || !route.guards.is_empty()),
@@ -201,9 +201,9 @@ impl App {
         }
     }
 
-    /// Looks at the head of a request whose body is still to come. What may block does so on the
-    /// pool; a streaming route's hooks and guards run there in one go with its handler, before that
-    /// asks for the body.
+    /// Runs the head hooks of a request whose body has not arrived, unless they may block: then the
+    /// pool runs them. Those of a streaming route run on the pool together with its handler, before
+    /// it reads the body.
     pub(crate) fn admit<'a>(
         &'a self,
         found: std::result::Result<&Route, Match>,
@@ -219,8 +219,8 @@ impl App {
         }
     }
 
-    /// Decides on the head alone: before hooks and guards run, and what they refuse, or what no
-    /// route is for, is answered.
+    /// Runs the before hooks and guards, which decide on the head alone. Responds if one of them
+    /// refuses or no route matches.
     pub(super) fn check_head<'a>(
         &'a self,
         found: std::result::Result<&Route, Match>,
@@ -286,9 +286,9 @@ impl App {
         Ok(())
     }
 
-    /// What is decided on the head: before hooks, then the route or the response where there is
-    /// none, then its guards. They see no body, here or not, so that a client learns what they say
-    /// before it sends one. Returns the route whose handler is to run.
+    /// Runs the head hooks: before hooks, then guards. They see no body, even if it has arrived, so
+    /// that a client is refused before it sends one. Returns the route whose handler is to run, or
+    /// `None` if the response is complete.
     fn run_head_hooks<'r>(
         &self,
         found: std::result::Result<&'r Route, Match>,
@@ -312,8 +312,8 @@ impl App {
         })
     }
 
-    /// The before hooks of a router and of those it is nested in, outermost first. `hooks`: which
-    /// of the two kinds.
+    /// Runs one kind of before hooks of a router and of the routers it is nested in, outermost
+    /// first.
     fn run_before(
         &self,
         hooks: fn(&Scope) -> &[Before],
@@ -333,7 +333,7 @@ impl App {
         Ok(())
     }
 
-    /// Error handler and after hooks, innermost router first: what wraps a response wraps it last.
+    /// Runs the error handler and the after hooks, innermost router first.
     pub(super) fn finish(
         &self,
         scope: usize,
@@ -347,7 +347,7 @@ impl App {
         let mut next = self.router.scopes.get(scope);
         while let Some(scope) = next {
             for (index, hook) in scope.after.iter().enumerate() {
-                // Kept apart: a hook may put another response in the place of this one.
+                // A hook may replace the response: keep the callbacks.
                 let on_sent = response.take_on_sent();
                 catch_panic(response, |response| (hook.run)(request, response));
                 *response.on_sent_mut() = SentCallbacks::merge(on_sent, response.take_on_sent());
@@ -363,9 +363,9 @@ impl App {
         }
     }
 
-    /// Renders the response to an error, and answers with 304, 206, 412 or 416 where the response
-    /// has what the request's conditions are about (RFC 9110 §13.2). Before the after hooks, so
-    /// that they see what is sent, and again behind one that set a validator.
+    /// Renders an error, and applies the request's conditions and ranges: 304, 206, 412 or 416 (RFC
+    /// 9110 §13.2). Runs before the after hooks, so that they see the final response, and again
+    /// after a hook that sets a validator or an error.
     #[cold]
     fn complete(&self, scope: usize, request: &Request<'_>, response: &mut Response) {
         if let Some(error) = response.take_error() {
@@ -373,8 +373,8 @@ impl App {
         }
         conditional::apply(request, response);
         if !response.is_final() {
-            // RFC 9110 §15.2: a client takes it for the announcement of a response, and the next
-            // one for this request's.
+            // RFC 9110 §15.2: a client would take it for an interim response, and the next response
+            // for the one to this request.
             let status = response.status();
             response.fail(Error::internal(format!("{status} cannot end a request: a final status is 2xx to 5xx")));
         }
@@ -384,8 +384,7 @@ impl App {
     }
 }
 
-/// Runs code of the application's; whether it came back. A panic becomes a 500: the worker lives,
-/// and so does the connection.
+/// Runs the application's code. Turns a panic into a 500 and returns `false`.
 #[inline]
 fn catch_panic(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool {
     match catch(|| run(&mut *response)) {

@@ -21,7 +21,7 @@ impl App {
         None
     }
 
-    /// Decides on the head of one request, on a thread that may block.
+    /// Runs the head hooks of one request, on a thread that may block.
     pub(crate) fn check_head_blocking<'a, L: Observer>(
         &'a self,
         request: &mut Request<'a>,
@@ -31,8 +31,8 @@ impl App {
         Some(self.check_head(self.find(request), request, response, observer))
     }
 
-    /// Runs the after hooks of a request whose client has left before its response began: what they
-    /// register with [`Response::on_sent`] is told so.
+    /// Runs the after hooks of a request whose client has left before the response began, for the
+    /// callbacks that they register with [`Response::on_sent`].
     #[cold]
     pub(crate) fn client_left<'a, L: Observer>(
         &'a self,
@@ -45,7 +45,7 @@ impl App {
         None
     }
 
-    /// Responds to one request that no thread can be had for (RFC 9110 §15.6.4).
+    /// Responds with 503 when the queue of the pool is full (RFC 9110 §15.6.4).
     #[cold]
     pub(crate) fn overloaded<'a, L: Observer>(
         &'a self,
@@ -60,8 +60,8 @@ impl App {
         None
     }
 
-    /// Responds to one request whose handler has not come back in time. Go's TimeoutHandler says
-    /// 503 too.
+    /// Responds with 503 when the handler exceeds the deadline of its route, as Go's TimeoutHandler
+    /// does.
     #[cold]
     pub(crate) fn timed_out<'a, L: Observer>(
         &'a self,
@@ -75,7 +75,7 @@ impl App {
         None
     }
 
-    /// Responds to one request that a thread of the pool took and lost.
+    /// Responds with 500 when a thread of the pool ended without a response.
     #[cold]
     pub(crate) fn worker_lost<'a, L: Observer>(
         &'a self,
@@ -89,7 +89,7 @@ impl App {
         None
     }
 
-    /// How long the pool may take for this request.
+    /// Returns the deadline of the request's route.
     pub(crate) fn deadline<'a>(&'a self, mut request: Request<'a>) -> Option<Duration> {
         self.find(&mut request).ok().and_then(|route| route.deadline)
     }

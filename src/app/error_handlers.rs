@@ -10,8 +10,8 @@ use crate::response::error::Error;
 use crate::response::sent::SentCallbacks;
 
 impl App {
-    /// Renders the response to an error: the one for its status, else the catch-all, from the
-    /// inside out; else ours.
+    /// Renders an error: with the handler for its status, else the catch-all, of the innermost
+    /// router that has one; else with the default response.
     #[cold]
     pub(super) fn render(&self, scope: usize, error: Error, request: &Request<'_>, response: &mut Response) {
         let earlier = response.take_on_sent();
@@ -61,9 +61,9 @@ impl App {
     }
 }
 
-/// 405 without Allow and 401 without WWW-Authenticate break RFC 9110: a page that forgets the
-/// fields of its error does not lose them. One that sets such a field itself has the last word
-/// (§5.3), except where each line is a value of its own.
+/// Adds the fields of the error that its handler did not set: a 405 needs Allow, a 401
+/// WWW-Authenticate (RFC 9110 §15.5.2, §15.5.6). A field that the handler sets wins (§5.3), except
+/// where each line is a value of its own.
 fn add_error_fields(error: &Error, response: &mut Response) {
     let adds_up = |name: &str| ["set-cookie", "vary", "link"].iter().any(|field| name.eq_ignore_ascii_case(field));
     let has = |name: &str| response.headers().any(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -73,14 +73,13 @@ fn add_error_fields(error: &Error, response: &mut Response) {
     }
 }
 
-/// `{"error": "Not Found", "message": "…"}`, with the details when there are some.
+/// Writes `{"error": "Not Found", "message": "…"}`, and the details if there are some.
 fn default_response(error: &Error, response: &mut Response) {
     response.json(&DefaultBody(error));
     response.set_status(error.status());
 }
 
-/// Written field by field: a map for them would be a piece of the heap for every refusal, and
-/// refusals come in crowds.
+/// Serialised field by field, without a map: refusals are frequent, and a map would allocate.
 struct DefaultBody<'a>(&'a Error);
 
 impl Serialize for DefaultBody<'_> {

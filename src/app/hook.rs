@@ -12,7 +12,7 @@ use crate::routing::callsite::Callsite;
 pub(crate) type Handler = Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>;
 pub(crate) type ErrorHandler = Box<dyn Fn(&Request<'_>, &Error, &mut Response) + Send + Sync>;
 pub(crate) type Before = Hook<Box<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
-/// Shared, because a router hands its guards to each of its routes.
+/// Shared: a router's guards belong to each of its routes.
 pub(crate) type Guard = Hook<Arc<dyn Fn(&mut Request<'_>) -> Result<()> + Send + Sync>>;
 pub(crate) type After = Hook<Box<dyn Fn(&Request<'_>, &mut Response) + Send + Sync>>;
 

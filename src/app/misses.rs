@@ -15,12 +15,12 @@ use crate::response::redirect::Redirect;
 use crate::routing::tree::{Match, Params};
 
 impl App {
-    /// No route: OPTIONS answers itself, the rest is 404, 405 or 501 (RFC 9110 §15.5.5, §15.5.6,
-    /// §15.6.2).
+    /// Responds to a request without a route: OPTIONS by itself, otherwise 404, 405 or 501 (RFC
+    /// 9110 §15.5.5, §15.5.6, §15.6.2).
     #[cold]
     pub(super) fn miss(&self, miss: Match, request: &Request<'_>, response: &mut Response) -> Result<()> {
         if !request.method().is_standard() && !self.router.tree.has_method(request.method()) {
-            // §9.1: unlike a 405, it tells the client that no other path has the method either.
+            // RFC 9110 §9.1: 501 tells that no resource has this method.
             return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
         }
         let options = request.method() == Method::OPTIONS;
@@ -44,13 +44,14 @@ impl App {
         }
     }
 
-    /// 405 with what the path allows, without which it would be no response (RFC 9110 §15.5.6).
+    /// Returns a 405 with the Allow field that it requires (RFC 9110 §15.5.6).
     fn method_not_allowed(&self, node: u32) -> Error {
         let allow = self.allow_value(self.router.tree.methods(node));
         Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow)
     }
 
-    /// The value of Allow: what was declared, with the HEAD and OPTIONS that come by themselves.
+    /// Returns the value of Allow: the declared methods, with the HEAD and OPTIONS that are
+    /// implied.
     pub(super) fn allow_value(&self, declared: impl Iterator<Item = Method>) -> String {
         let mut names: Vec<Method> = Vec::new();
         for method in declared.chain([Method::OPTIONS]) {
@@ -64,21 +65,21 @@ impl App {
         names.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The scope of whatever answers this request, a handler or something in its place.
+    /// Returns the scope whose hooks and error handlers apply to a request.
     #[cold]
     pub(super) fn scope<'a>(&'a self, request: &mut Request<'a>) -> usize {
         let found = self.find(request);
         self.scope_of(found, request)
     }
 
-    /// The scope of a request for which `found` was found.
+    /// Returns the scope of a request with this search result.
     pub(super) fn scope_of(&self, found: std::result::Result<&Route, Match>, request: &Request<'_>) -> usize {
         found.map_or_else(|miss| self.scope_of_miss(miss, request), |route| route.scope)
     }
 
-    /// The scope of a request without a route: that of the routes which its path has for other
-    /// methods, or of the route that a redirect leads to. A path that is about no route at all
-    /// belongs to the app, as with Flask's blueprints.
+    /// Returns the scope of a request without a route: that of the routes which its path has for
+    /// other methods, or of the route that a redirect leads to; otherwise that of the app, as with
+    /// Flask's blueprints.
     #[cold]
     fn scope_of_miss(&self, miss: Match, request: &Request<'_>) -> usize {
         let route = match miss {
@@ -88,7 +89,7 @@ impl App {
         route.map_or(0, |route| route.scope)
     }
 
-    /// The route of this path for the method of the request, else for any.
+    /// Returns the route of this path for the method of the request, else for any method.
     fn route_for_any_method(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
         let escaped = request.head().target.escaped;
         let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
@@ -99,11 +100,12 @@ impl App {
         if let Match::Route(number) = found { self.routes.get(number as usize) } else { None }
     }
 
-    /// The redirect to the path with one slash more, or with one for several, if the router of that
-    /// route wants it; else 404, or 405 where several stand for one and the path has other methods.
+    /// Returns the redirect to the path with a trailing slash, or with repeated slashes merged, if
+    /// the router of that route redirects; otherwise 404, or 405 if the merged path has other
+    /// methods.
     ///
     /// The location is a path, where Flask sends a URL made of the Host field: a path is right
-    /// behind every proxy, and leads to this host whatever the client wrote.
+    /// behind every proxy, and does not depend on what the client sent.
     #[cold]
     fn redirect_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
         let merged = merge_slashes(request.raw_path());
@@ -114,7 +116,7 @@ impl App {
                 Match::Methods(_) if request.method() == Method::OPTIONS => {
                     return Ok(Redirect::to_path(path, request.query_string()));
                 }
-                // Flask says so of slashes too many, and 404 where one is missing.
+                // As Flask: 405 for repeated slashes, 404 for a missing one.
                 Match::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
                 Match::Methods(_) | Match::Slash { .. } | Match::None => {}
             }
@@ -122,8 +124,7 @@ impl App {
         Err(Error::not_found(""))
     }
 
-    /// The route that a path is about which differs from its own by slashes, if its router
-    /// redirects.
+    /// Returns the route that a path differs from by slashes only, if its router redirects.
     fn redirecting_route_of(&self, request: &Request<'_>) -> Option<&Route> {
         let merged = merge_slashes(request.raw_path());
         let paths = [format!("{merged}/"), merged];
@@ -131,7 +132,7 @@ impl App {
         routes.find_map(|path| self.redirecting_route(path, request))
     }
 
-    /// What the tree says of a mended path, if the router of its route redirects.
+    /// Returns the result for a corrected path, if the router of its route redirects.
     fn find_redirect(&self, path: &str, request: &Request<'_>) -> Match {
         match self.redirecting_route(path, request) {
             Some(_) => {
@@ -149,7 +150,7 @@ impl App {
         })
     }
 
-    /// The word of the innermost router that has one.
+    /// Returns the setting of the innermost router that has one.
     fn trailing_slash_of(&self, scope: usize) -> TrailingSlash {
         let Some(scope) = self.scopes.get(scope) else { return TrailingSlash::Strict };
         scope
@@ -158,7 +159,7 @@ impl App {
     }
 }
 
-/// One slash where several stand side by side.
+/// Merges repeated slashes.
 fn merge_slashes(path: &str) -> String {
     let mut merged = String::with_capacity(path.len() + 1);
     for character in path.chars() {

@@ -4,10 +4,8 @@ use super::route::Route;
 use crate::response::error::Error;
 use crate::routing::callsite::Callsite;
 
-/// Hears what runs. Nobody is `()`, which costs nothing: everything about it folds away at compile
-/// time.
+/// Receives the events of a request. `()` observes nothing: all calls fold away at compile time.
 pub(crate) trait Observer {
-    /// Something has run, or is about to.
     #[track_caller]
     fn observe(&mut self, step: HandlerEvent<'_>);
 }
@@ -17,20 +15,19 @@ impl Observer for () {
     fn observe(&mut self, _: HandlerEvent<'_>) {}
 }
 
-/// One step of the way from a request to its response.
+/// An event between a request and its response. `index` is the position of a hook in its router.
 #[derive(Clone, Copy)]
 pub(crate) enum HandlerEvent<'a> {
-    /// A before hook has run, the so-manieth of its router; `answer`: with this one it ended the
-    /// request.
+    /// A before hook ran. `error`: what it ended the request with.
     Before { callsite: Callsite, index: usize, error: Option<&'a Error> },
-    /// A guard has run.
+    /// A guard ran. `error`: what it ended the request with.
     Guard { callsite: Callsite, index: usize, error: Option<&'a Error> },
-    /// The handler is about to run.
+    /// The handler starts.
     HandlerStart(&'a Route),
-    /// It has run.
+    /// The handler returned.
     HandlerEnd,
-    /// It did not come back.
+    /// The handler, a hook or a guard panicked.
     Panicked,
-    /// An after hook has run.
+    /// An after hook ran.
     After { callsite: Callsite, index: usize },
 }

@@ -10,18 +10,17 @@ use crate::response::error::Result;
 use crate::routing::callsite::Callsite;
 use crate::routing::route_meta::RouteMeta;
 
-/// One route, returned when it is added so that its options stand on the same line.
+/// One route, returned when it is added, so that its options are set on the same line.
 pub struct Route {
     pub(crate) meta: RouteMeta,
     pub(crate) handler: Handler,
-    /// Whether the handler runs on the pool.
+    /// The handler runs on the pool.
     pub(crate) blocking: bool,
-    /// Whether the handler reads the body while it arrives.
+    /// The handler reads the body while it arrives.
     pub(crate) streaming: bool,
-    /// Whether its pattern ends with a slash wherever it is nested, and the path without it is
-    /// redirected.
+    /// The pattern ends with a slash wherever it is nested, and the path without it is redirected.
     pub(crate) directory: bool,
-    /// How long the pool may take.
+    /// Time limit for the pool.
     pub(crate) deadline: Option<Duration>,
     pub(crate) guards: Vec<Guard>,
     pub(crate) max_body: Option<u64>,
@@ -29,10 +28,10 @@ pub struct Route {
 }
 
 impl Route {
-    /// Runs the handler on a pool of threads: for work that waits for a database, a file, another
-    /// server. The hooks and guards around it run there too. The handler's signature stays the
-    /// same, and the request is not copied. A pool whose queue is full answers 503 with
-    /// Retry-After.
+    /// Runs the handler on a pool of threads, for work that waits: for a database, a file, another
+    /// server. Its hooks and guards run there too. The handler's signature stays the same, and the
+    /// request is not copied. When the queue of the pool is full, the response is 503 with
+    /// `Retry-After`.
     ///
     /// ```
     /// use wirelight::App;
@@ -45,14 +44,14 @@ impl Route {
         self
     }
 
-    /// Runs the handler on the pool as soon as the head is here; it reads the body with
-    /// [`body_reader`](crate::Request::body_reader) while it arrives. Gigabytes pass through 100
-    /// KiB: who sends faster than the handler reads is made to wait. A client that asks first
-    /// (`Expect: 100-continue`) is told to send when the handler begins to read.
+    /// Runs the handler on the pool as soon as the head has arrived. It reads the body with
+    /// [`body_reader`](crate::Request::body_reader) while it arrives. Memory use is bounded to
+    /// about 100 KiB: a client that sends faster than the handler reads has to wait. A client that
+    /// sends `Expect: 100-continue` gets `100 Continue` when the handler begins to read.
     ///
-    /// Such a body may have any length, unless [`max_body`](Route::max_body) bounds it.
-    /// [`body`](crate::Request::body) and what parses it see nothing. A handler that answers before
-    /// it has read everything ends the connection.
+    /// The body may have any length, unless [`max_body`](Route::max_body) limits it.
+    /// [`body`](crate::Request::body) and the methods that parse it see an empty body. If the
+    /// handler returns before it has read everything, the connection closes.
     ///
     /// ```
     /// use wirelight::{App, Request, Result};
@@ -70,36 +69,37 @@ impl Route {
         self
     }
 
-    /// Responds with 503 when the pool takes longer than this for a request, queue included. The
-    /// handler goes on, since a thread cannot be stopped; its response is dropped. Only for
-    /// [`blocking`](Route::blocking) routes; while a body is on its way in, the timeouts for bodies
-    /// count instead.
+    /// Responds with 503 when the pool takes longer than this, queue included. The handler keeps
+    /// running, since a thread cannot be stopped, and its response is dropped. Applies to
+    /// [`blocking`](Route::blocking) routes only. While a body arrives, the timeouts for bodies
+    /// apply instead.
     pub fn deadline(&mut self, time: Duration) -> &mut Route {
         self.deadline = Some(time);
         self
     }
 
-    /// Whether nothing stands between a request and the handler, as far as this route is concerned.
+    /// Returns whether nothing of this route runs before its handler.
     #[inline]
     pub(crate) fn is_bare(&self) -> bool {
         self.guards.is_empty() && !self.blocking
     }
 
-    /// Takes bodies of up to this many bytes, whatever the server's limit is (413 above it).
+    /// Accepts bodies of up to this many bytes, whatever the server's limit is; larger ones get
+    /// 413.
     pub fn max_body(&mut self, bytes: u64) -> &mut Route {
         self.max_body = Some(bytes);
         self
     }
 
-    /// Runs `guard` before the handler of this route alone, after the hooks of its routers. `Err`
-    /// answers at once.
+    /// Runs `guard` before the handler of this route, after the hooks of its routers. `Err` ends
+    /// the request.
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) -> &mut Route {
         self.guards.push(Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) });
         self
     }
 
-    /// Names the route for [`url_for`](Router::url_for) and the table.
+    /// Names the route for [`url_for`](Router::url_for) and the route table.
     pub fn name(&mut self, name: impl Into<Cow<'static, str>>) -> &mut Route {
         self.meta.name = Some(name.into());
         self

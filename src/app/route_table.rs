@@ -9,31 +9,30 @@ use crate::http1::method::Method;
 use crate::response::error::{Error, Result};
 use crate::routing::pattern::Pattern;
 
-/// One route of the table.
+/// A row of the route table.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RouteInfo<'a> {
-    /// The method it was added for. HEAD comes with GET, OPTIONS with every path, without rows of
-    /// their own.
+    /// The method of the route. HEAD is implied by GET, OPTIONS by every path; neither has a row.
     pub method: Method,
-    /// The whole pattern, prefixes included.
+    /// The pattern, prefixes included.
     pub pattern: &'a str,
     /// Its [`name`](Route::name).
     pub name: Option<&'a str>,
-    /// Where the program added it.
+    /// The line that added it.
     pub location: &'static Location<'static>,
-    /// How many guards stand before it, those of its routers included.
+    /// Number of guards, those of its routers included.
     pub guards: usize,
-    /// Its own limit for bodies, in bytes.
+    /// The limit for its bodies, in bytes.
     pub max_body: Option<u64>,
 }
 
-/// All routes in the order added. From [`Router::routes`]; prints as a table.
+/// The routes in the order added, from [`Router::routes`]. Displays as a table.
 #[derive(Clone)]
 pub struct Routes<'a>(std::slice::Iter<'a, Route>);
 
 impl Router {
-    /// The route table.
+    /// Returns the route table.
     ///
     /// ```
     /// use wirelight::App;
@@ -47,8 +46,8 @@ impl Router {
         Routes(self.routes.iter())
     }
 
-    /// The path of the route with this name. Values that are no parameters of its pattern become
-    /// the query, as in Flask.
+    /// Builds the path of the route with this name. Values that are not parameters of its pattern
+    /// become the query, as in Flask.
     ///
     /// ```
     /// use wirelight::App;
@@ -60,8 +59,7 @@ impl Router {
     /// ```
     ///
     /// # Errors
-    /// 500, since the program is wrong: no route or two patterns have this name, a value is missing
-    /// or is not of its kind.
+    /// 500: no route has this name, two patterns have it, or a value is missing or not of its type.
     pub fn url_for(&self, name: &str, values: &[(&str, &str)]) -> Result<String> {
         let pattern = self.pattern_named(name)?;
         let (params, query): (Vec<_>, Vec<_>) =

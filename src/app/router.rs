@@ -17,9 +17,9 @@ use crate::routing::pattern::Pattern;
 use crate::routing::route_meta::{RateLimitPolicy, RouteMeta};
 use crate::routing::tree::Tree;
 
-/// Routes that belong together, to [`nest`](Router::nest) under a prefix: Flask's blueprint.
+/// A set of routes to [`nest`](Router::nest) under a prefix: Flask's blueprint.
 ///
-/// Hooks and error handlers of a router hold for its own routes and for what is nested in it.
+/// Hooks and error handlers of a router apply to its own routes and to those nested in it.
 ///
 /// ```
 /// use wirelight::{App, Router};
@@ -36,7 +36,7 @@ use crate::routing::tree::Tree;
 pub struct Router {
     pub(crate) routes: Vec<Route>,
     pub(crate) tree: Tree,
-    /// The first is this router's own; the others came with what was nested.
+    /// The first is this router's own; the others belong to nested routers.
     pub(crate) scopes: Vec<Scope>,
     /// Whether any scope has a hook.
     pub(crate) has_hooks: bool,
@@ -44,23 +44,23 @@ pub struct Router {
     pub(super) guards: Vec<Guard>,
 }
 
-/// What a path means that differs from a route's only by a missing slash at its end, or by repeated
-/// ones.
+/// What to do with a path that differs from a route's by slashes only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrailingSlash {
-    /// Nothing: 404. Two spellings are two resources. (A directory of [`files`](Router::files) with
-    /// an index is redirected to anyway.)
+    /// Respond with 404. (A directory of [`files`](Router::files) with an index is redirected
+    /// anyway.)
     #[default]
     Strict,
-    /// 308 to the path with the slash, the query kept: Flask's way. Several side by side become
-    /// one: `/users//7` leads to `/users/7`. A slash too many at the end is 404 in Flask too.
+    /// Redirect with 308 to the path with the slash, and keep the query, as Flask does. Repeated
+    /// slashes are merged: `/users//7` leads to `/users/7`. An extra trailing slash is 404, as in
+    /// Flask.
     Redirect,
 }
 
-/// What surrounds the routes of one router.
+/// The hooks, error handlers and settings of one router.
 #[derive(Default)]
 pub(crate) struct Scope {
-    /// The scope that this one is nested in; only the outermost has none.
+    /// The scope that this one is nested in. `None` for the outermost.
     pub(crate) parent: Option<usize>,
     pub(crate) before: Vec<Before>,
     pub(crate) before_with_body: Vec<Before>,
@@ -68,7 +68,7 @@ pub(crate) struct Scope {
     pub(crate) error_handlers: Vec<(StatusCode, ErrorHandler)>,
     pub(crate) catch_all: Option<ErrorHandler>,
     pub(crate) trailing_slash: Option<TrailingSlash>,
-    /// The default rate limit of the routes, and which of the before hooks checks it.
+    /// The default rate limit of the routes, and the index of the before hook that checks it.
     limit: Option<(Arc<str>, usize)>,
 }
 
@@ -84,14 +84,14 @@ impl Default for Router {
     }
 }
 
-/// One method of the same shape for every request method: `get`, `post`, …
+/// Defines one method for each request method: `get`, `post`, …
 macro_rules! route_methods {
     ($($(#[$doc:meta])* $name:ident $method:ident;)*) => {$(
         $(#[$doc])*
         ///
         /// # Panics
-        /// When the pattern is malformed, or another route has the same method and shape: at
-        /// start-up, naming both places.
+        /// At start-up, if the pattern is malformed, or another route has the same method and
+        /// shape. The message names both lines.
         #[track_caller]
         pub fn $name<F, R>(&mut self, pattern: &str, handler: F) -> &mut Route
         where
@@ -104,13 +104,13 @@ macro_rules! route_methods {
 }
 
 impl Router {
-    /// A router without routes.
+    /// Returns a router without routes.
     pub fn new() -> Router {
         Router::default()
     }
 
     route_methods! {
-        /// Adds a route for GET; HEAD is answered from it too.
+        /// Adds a route for GET. It responds to HEAD too.
         get GET;
         /// Adds a route for POST.
         post POST;
@@ -120,11 +120,11 @@ impl Router {
         patch PATCH;
         /// Adds a route for DELETE.
         delete DELETE;
-        /// Adds a route for HEAD, where the response made from the GET route does not do. A handler
-        /// that knows how long the content of a GET is sets `Content-Length`; without it, and
-        /// without a body, none is sent (RFC 9110 §8.6).
+        /// Adds a route for HEAD, if the one that GET implies is not enough. A handler that knows
+        /// the length of the GET's content sets `Content-Length`; otherwise none is sent (RFC 9110
+        /// §8.6).
         head HEAD;
-        /// Adds a route for OPTIONS, where the automatic response with `Allow` will not do.
+        /// Adds a route for OPTIONS, if the automatic response with `Allow` is not enough.
         options OPTIONS;
     }
 
@@ -152,11 +152,11 @@ impl Router {
         })
     }
 
-    /// Takes over all routes of `inner` under `prefix`, with their hooks and error handlers. `"/"`
-    /// inside means the prefix itself.
+    /// Adds all routes of `inner` under `prefix`, with their hooks and error handlers. The pattern
+    /// `"/"` of `inner` means the prefix itself.
     ///
     /// # Panics
-    /// When a route of `inner` collides with one that is here.
+    /// If a route of `inner` collides with an existing one.
     #[track_caller]
     pub fn nest(&mut self, prefix: &str, inner: Router) {
         let base = self.scopes.len();
@@ -179,15 +179,15 @@ impl Router {
         }
     }
 
-    /// Runs `guard` before the handlers of all routes of this router and of what is nested in it,
-    /// added earlier or later. `Err` answers at once.
+    /// Runs `guard` before the handlers of all routes of this router and of those nested in it,
+    /// whether added earlier or later. `Err` ends the request.
     ///
     /// All before hooks run first, then the guards of the outermost router, then inwards, those of
-    /// the route last. A path or method without a route meets no guard; a
-    /// [`before`](Router::before) hook meets everything.
+    /// the route last. Guards do not run for a path or method without a route;
+    /// [`before`](Router::before) hooks do.
     ///
     /// Hooks and guards decide on the head of a request, before its body is read and before `100
-    /// Continue`: a client without a key learns so before it sends 50 MB.
+    /// Continue`: a client without a key is refused before it sends 50 MB.
     ///
     /// ```
     /// use wirelight::{App, Error, Router};
@@ -210,18 +210,17 @@ impl Router {
         self.guards.push(guard);
     }
 
-    /// Runs `hook` before every route of this router, in the order added. `Err` answers at once. It
-    /// sees the head of the request; the body may not have been sent yet, and [`Request::body`]
-    /// panics.
+    /// Runs `hook` before every route of this router, in the order added. `Err` ends the request.
+    /// The hook sees the head; the body may not have arrived, and [`Request::body`] panics.
     #[track_caller]
     pub fn before(&mut self, hook: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
         self.has_hooks = true;
         self.own_scope().before.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
-    /// Runs `hook` before the handlers of this router when the body has arrived, after all hooks
-    /// and guards that decide on the head; in the order added. `Err` answers at once. On a
-    /// [`streaming`](crate::Route::streaming) route it sees no body.
+    /// Runs `hook` before the handlers of this router once the body has arrived, after all hooks
+    /// and guards that decide on the head, in the order added. `Err` ends the request. On a
+    /// [`streaming`](crate::Route::streaming) route the hook sees no body.
     ///
     /// ```
     /// use wirelight::{App, Error};
@@ -248,9 +247,9 @@ impl Router {
         self.own_scope().after.push(Hook { callsite: Callsite::of(&hook), run: Box::new(hook) });
     }
 
-    /// Says what a missing last slash means for the routes of this router, and of those nested in
-    /// it that do not say. A HEAD is redirected like its GET, an OPTIONS like any method; a method
-    /// without a route is not.
+    /// Sets what to do when a path lacks the trailing slash of a route, for this router and for
+    /// nested ones without a setting. HEAD and OPTIONS are redirected too; a method without a route
+    /// is not.
     ///
     /// ```
     /// use wirelight::{App, TrailingSlash};
@@ -266,16 +265,16 @@ impl Router {
         self.own_scope().trailing_slash = Some(policy);
     }
 
-    /// Answers GET and HEAD below `prefix` with the files of a directory, conditional and range
-    /// requests included. With an index, the prefix without its slash is redirected (308), as a
-    /// directory is. Hooks for the files alone go on a router of their own, nested under `/members`
-    /// for instance.
+    /// Serves the files of a directory below `prefix`, for GET and HEAD, with conditional and range
+    /// requests. With an index, the prefix without its slash is redirected (308), as directories
+    /// are. For hooks on files alone, use a router of their own, nested under `/members` for
+    /// instance.
     ///
-    /// Files are read on the worker's thread. That is fast for what the page cache holds, and slow
-    /// disks hold others up.
+    /// Files are read on the event loop: fast if they are in the page cache, while a slow disk
+    /// delays other connections.
     ///
     /// # Panics
-    /// When there is no such directory, and as [`get`](Router::get): at start-up.
+    /// At start-up, if the directory does not exist, and as [`get`](Router::get).
     ///
     /// ```
     /// use wirelight::App;
@@ -301,11 +300,11 @@ impl Router {
         self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request));
     }
 
-    /// Renders the response to errors with this status. The page keeps the error's status unless it
-    /// sets one of its own, 200 included.
+    /// Handles errors with this status. The response keeps the error's status unless the handler
+    /// sets one, even 200.
     ///
     /// # Panics
-    /// When `status` is not between 400 and 599.
+    /// If `status` is not between 400 and 599.
     #[track_caller]
     pub fn on_error<R: IntoResponse>(
         &mut self,
@@ -323,7 +322,7 @@ impl Router {
         self.own_scope().error_handlers.push((status, hook::error_handler(page)));
     }
 
-    /// Renders the response to every error that has no page of its own.
+    /// Handles all errors without a handler for their status.
     pub fn on_any_error<R: IntoResponse>(&mut self, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
         self.own_scope().catch_all = Some(hook::error_handler(page));
     }
@@ -342,8 +341,7 @@ impl Router {
         &mut self.routes[number]
     }
 
-    /// Adds the hook that checks the default rate limit, or puts it in the place of the earlier
-    /// one.
+    /// Adds the hook that checks the default rate limit, or replaces an earlier one.
     pub(crate) fn set_default_limit(&mut self, text: Arc<str>, hook: Before) {
         self.has_hooks = true;
         let scope = self.own_scope();

@@ -10,8 +10,8 @@ use crate::routing::tree::Match;
 use crate::routing::tree::explain::Candidate;
 
 impl App {
-    /// As [`handle`](App::handle), and says what runs. The shorter way of bare routes is not taken:
-    /// it leads to the same place.
+    /// Like [`handle`](App::handle), with an observer. Always takes the full path, which has the
+    /// same result.
     #[must_use]
     pub(crate) fn handle_observed<'a>(
         &'a self,
@@ -28,17 +28,17 @@ impl App {
         }
     }
 
-    /// The route with this number.
+    /// Returns the route with this number.
     pub(crate) fn route_at(&self, number: u32) -> Option<&Route> {
         self.routes.get(number as usize)
     }
 
-    /// Holds a path against every route, and says what decided each.
+    /// Compares the path with every route.
     pub(crate) fn explain(&self, request: &Request<'_>) -> Vec<Candidate> {
         self.tree.explain(request.raw_path().as_bytes())
     }
 
-    /// The methods that a path without a route for its own has: none for a path that no route has.
+    /// Returns the methods of a path whose method did not match; empty if no route has the path.
     pub(crate) fn allowed_methods(&self, miss: Match) -> String {
         match miss {
             Match::Methods(methods) => self.allow_value(self.tree.methods(methods)),

@@ -3,17 +3,17 @@
 use std::any::type_name_of_val;
 use std::panic::Location;
 
-/// What a function is called, and where the program added it.
+/// A function's name, and the line that added it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Callsite {
-    /// The function's path as the compiler writes it; a closure is a `{{closure}}` of the function
-    /// that it stands in.
+    /// The path of the function as the compiler writes it. A closure is `{{closure}}` in the path
+    /// of its function.
     pub(crate) name: &'static str,
     pub(crate) location: &'static Location<'static>,
 }
 
 impl Callsite {
-    /// Of a function that is added by whoever called our caller.
+    /// Returns the callsite of a function that the caller's caller adds.
     #[track_caller]
     pub(crate) fn of<F>(function: &F) -> Callsite {
         Callsite { name: type_name_of_val(function), location: Location::caller() }

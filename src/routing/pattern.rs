@@ -3,12 +3,11 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
-/// Parameters in one pattern. Eight spans fit one cache line, so a match needs no allocation; no
-/// API we know has five.
+/// Maximum number of parameters in a pattern. Eight spans fit one cache line, so a match needs no
+/// allocation.
 pub(crate) const MAX_PARAMS: usize = 8;
 
-/// What may stand in a path segment as it is: `pchar` of RFC 3986 §3.3. The rest is
-/// percent-encoded.
+/// Characters that a path segment may hold unescaped: `pchar` of RFC 3986 §3.3.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -28,10 +27,10 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// What may stand in the value of a `rest` parameter: segments, and the slashes between them.
+/// Characters that the value of a `path` parameter may hold unescaped: segments and slashes.
 const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
-/// One pattern, known to be well-formed.
+/// A valid pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     text: String,
