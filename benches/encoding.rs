@@ -37,7 +37,7 @@ fn text_of_64_kib(bencher: Bencher<'_, '_>) {
     answer(bencher, "200", |_| "x".repeat(64 * 1024));
 }
 
-/// A list as an API gives it: objects with a number, a text and a flag.
+/// A typical list of an API: objects with a number, a text and a flag.
 #[divan::bench(args = [1, 10, 100])]
 fn json_objects(bencher: Bencher<'_, '_>, objects: usize) {
     let list: Vec<_> = (0..objects).map(|id| json!({ "id": id, "name": "Ada Lovelace", "active": true })).collect();

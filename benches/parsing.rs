@@ -1,4 +1,4 @@
-//! Reading: heads of several sizes and chunked bodies, whole and cut into pieces, for a handler that looks at nothing.
+//! Parsing: heads of several sizes and chunked bodies, whole and in pieces.
 
 mod common;
 
@@ -65,7 +65,7 @@ fn head_of_16_kib_byte_by_byte(bencher: Bencher<'_, '_>) {
     in_pieces(bencher, &app(), &head(90, LONGEST_HEAD), 1, "200");
 }
 
-/// A query that must be told from an attack, byte after byte.
+/// A query whose every byte must be checked.
 #[divan::bench]
 fn long_target(bencher: Bencher<'_, '_>) {
     exchange(bencher, &app(), &get(&format!("/?{}", "key=value%20&".repeat(200))), "200");

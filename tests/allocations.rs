@@ -29,7 +29,7 @@ fn exchange(c: &mut TestConnection, bytes: &[u8], answers: usize, end: &[u8]) {
     assert!(received.ends_with(end));
 }
 
-/// Allocations of [`REQUESTS`] exchanges behind a warm-up.
+/// Counts the allocations of [`REQUESTS`] exchanges after a warm-up.
 fn allocations(bytes: &str, answers: usize, end: &str) -> u64 {
     let app = app();
     let client = app.test();

@@ -1,4 +1,4 @@
-//! What is decided on the head of a request, before its body is read and before `100 Continue`: who may, how often, and for what.
+//! Hooks, guards and rate limits that respond to the head of a request, before its body is read and before `100 Continue`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod support;
@@ -32,7 +32,7 @@ fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Who the before hook says it was.
+/// The user that the before hook found.
 struct User(String);
 
 fn app() -> (App, Arc<Ran>) {
@@ -280,7 +280,7 @@ fn a_blocking_route_decides_on_the_head_too() {
     let mut client = server.connect();
     for framing in ["Content-Length: 5", "Transfer-Encoding: chunked"] {
         let body = if framing.starts_with('C') { "hello" } else { "5\r\nhello\r\n0\r\n\r\n" };
-        // Told to send, sent at once in two parts, sent at once in one.
+        // After `100 Continue`; at once in two parts; at once in one.
         client.send(head("/private", &format!("X-Key: k\r\nExpect: 100-continue\r\n{framing}")));
         assert_eq!(client.head(), CONTINUE);
         assert_eq!(ran.take(), [1, 1, 0, 0]);

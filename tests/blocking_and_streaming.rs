@@ -1,5 +1,5 @@
-//! Answers that take longer than a turn: handlers on the pool, bodies that are made while they are sent, events. What needs threads
-//! or a kernel between the two ends is played on real sockets; the rest without any.
+//! Responses that take longer than an iteration of the loop: blocking handlers, streamed bodies, events. Tests that need threads or a
+//! kernel use real sockets; the others use none.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{self, BufRead, Read};
@@ -17,7 +17,7 @@ use support::bounded::{self, received};
 use support::server::{Client, TestServer};
 
 impl Client {
-    /// The next chunk of a chunked body; none behind the last one.
+    /// Reads the next chunk of a chunked body; `None` after the last one.
     fn chunk(&mut self) -> Option<Vec<u8>> {
         let mut size = String::new();
         assert_ne!(self.0.read_line(&mut size).unwrap(), 0, "closed in the middle of a body");
@@ -37,7 +37,7 @@ fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-/// A handler that says when it has begun, and ends when it is told to: no test has to guess how long something takes.
+/// A handler that reports its start and ends on command, so that no test guesses how long something takes.
 fn gate() -> (impl Fn(&Request) -> String + Send + Sync + 'static, Receiver<()>, Sender<&'static str>) {
     let (begun, begins) = mpsc::channel();
     let (open, opened) = mpsc::channel::<&'static str>();
@@ -107,7 +107,7 @@ fn a_deadline_may_be_at_once_or_never() {
     let mut patient = server.connect();
     patient.send(get("/never"));
     received(&begins);
-    // These are given up while their handlers wait behind the first one, and that one is not.
+    // These time out while their handlers wait for the first one, which does not.
     assert_eq!(server.connect().get("/zero").0, 503);
     assert_eq!(server.connect().get("/moment").0, 503);
     let client = patient.0.get_ref();
@@ -273,7 +273,7 @@ fn pieces(length: Option<u64>, pieces: &'static [&'static str]) -> Response {
     response
 }
 
-/// Requests on one connection, what comes behind the first head, and whether the connection was cut.
+/// Requests on one connection, the bytes after the first head, and whether the connection was reset.
 #[test]
 fn how_streams_end() {
     let mut app = App::new();
@@ -474,7 +474,7 @@ fn a_client_that_half_closes_gets_the_whole_response() {
     assert_eq!(client.0.read(&mut [0]).unwrap(), 0);
 }
 
-/// They would never end, and their clients come back by themselves: a reset tells those that still read that events may be missing.
+/// Event streams never end, and their clients reconnect: a reset shows those that still read that events may be missing.
 #[test]
 fn an_event_stream_ends_with_a_reset_when_its_client_half_closes() {
     let hub = Broadcast::new();

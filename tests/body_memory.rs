@@ -1,4 +1,4 @@
-//! Request bodies in memory: their sum has a bound, and those that are slow make room.
+//! The limit for request bodies in memory: their sum is bounded, and slow ones are closed.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod support;

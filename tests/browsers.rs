@@ -1,4 +1,4 @@
-//! What browsers send is served, and read as the URL Standard reads it: their own parser says what each value should be.
+//! Requests of a browser are parsed as the URL Standard parses them: its own parser computes the expected values.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::process::{Command, Stdio};

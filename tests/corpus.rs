@@ -1,5 +1,5 @@
-//! The referee's public corpus and one of our own, replayed through the real parser and the real connection code without a socket, cut
-//! into pieces in every way.
+//! The public conformance corpus and one of our own, run through the real parser and connection code without a socket, split in every
+//! way.
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]
@@ -27,7 +27,7 @@ use case::{Answer, Awaited, Case, Corpus, Header, Step, Then};
 use run::run;
 use split::{Delivery, random_deliveries};
 
-/// The features that a case may need: those of the referee's table of routes. The application of `corpus/routes.rs` offers them all.
+/// The features that a case may need: those of the conformance suite's routes. The application of `corpus/routes.rs` offers them all.
 const FEATURES: [&str; 17] = [
     "auth",
     "bodylimit",
@@ -52,7 +52,7 @@ const FEATURES: [&str; 17] = [
 const CORPORA: [(&str, &str, usize); 2] =
     [("public", include_str!("corpus/public.json"), 524), ("own", include_str!("corpus/own.json"), OWN)];
 
-/// How many cases are played: skipping is counted, so that no test passes by skipping.
+/// The number of cases that run. Skipped ones are counted, so that no test passes by skipping.
 const REPLAYED: usize = 522 + OWN;
 
 const OWN: usize = 593;
@@ -151,7 +151,7 @@ fn what_a_trace_tells_is_whole_and_does_not_depend_on_the_cut() {
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Plays every case that can be played in each of its deliveries, and fails with all that went wrong.
+/// Runs every case in each of its deliveries, and fails with all problems.
 fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
     let app = routes::routes(std::time::Duration::ZERO);
     let client = app.test();
@@ -173,7 +173,7 @@ fn replay(deliveries: impl Fn(&Case) -> Vec<Delivery>) {
     assert_eq!(played, REPLAYED);
 }
 
-/// Why a case cannot be played here, if so.
+/// The reason why a case cannot run here, if any.
 fn why_not(case: &Case) -> Option<String> {
     let slow = case.steps.iter().any(|step| matches!(step, Step::Sleep { .. } | Step::Drip { .. }));
     slow.then(|| "reads slowly".to_owned())

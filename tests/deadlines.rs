@@ -51,7 +51,7 @@ fn pass_quietly(c: &mut TestConnection, time: Duration) {
     c.advance(MOMENT);
 }
 
-/// Sends one byte a second, `n` times, and gives what is left of `bytes`.
+/// Sends one byte a second, `n` times; returns the rest of `bytes`.
 fn trickle<'b>(c: &mut TestConnection, bytes: &'b [u8], n: usize) -> &'b [u8] {
     let (now, later) = bytes.split_at(n);
     for byte in now {
@@ -158,7 +158,7 @@ fn a_late_head_that_was_wrong_all_along_gets_the_better_answer() {
         let app = app();
         let client = app.test();
         let mut c = client.connect();
-        // A long first piece, so that the few bytes behind it are not worth a look until the time is up.
+        // A long first piece, so that the few bytes after it are not parsed before the timeout.
         c.send(&bytes[..1]);
         c.advance(seconds(5));
         c.send(&bytes[1..]);
@@ -305,7 +305,7 @@ fn the_part_of_a_body_that_came_with_its_head_counts() {
 fn a_burst_counts_in_full_however_many_reads_it_took() {
     let app = app();
     let client = app.test();
-    // 32 KiB is one full read, behind which the socket is found empty; 40,000 bytes are a full read and a short one.
+    // 32 KiB is one full read, after which the socket is empty; 40,000 bytes are a full read and a short one.
     for burst in [32 * 1024, 40_000, 64 * 1024] {
         let mut c = client.connect();
         c.send(&announce(3 * burst));

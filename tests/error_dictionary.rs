@@ -42,9 +42,9 @@ type Column = (String, Vec<String>);
 struct Faulty {
     cases: Vec<Case>,
     made: Receiver<&'static str>,
-    /// Bound, and nobody listens.
+    /// Bound, but not listening.
     _nobody: Socket,
-    /// The kernel takes connections for it, and nobody accepts them.
+    /// The kernel completes connections, and the program does not accept them.
     _deaf: TcpListener,
 }
 
@@ -61,7 +61,7 @@ impl Faulty {
         let deaf = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let refused = nobody.local_addr().unwrap().as_socket().unwrap();
         let mut cases = vec![
-            Case { name: "(no listener)", what: "Nobody listens at the port.", address: refused },
+            Case { name: "(no listener)", what: "No program listens at the port.", address: refused },
             Case {
                 name: "(never accepted)",
                 what: "The kernel has made the connection, and the program never accepts it.",
@@ -143,7 +143,7 @@ impl Case {
         let output =
             command.args(["-q", "-sS", "--noproxy", "*", "--max-time", "5", method, &self.url()]).output().unwrap();
         if output.status.success() {
-            return "(0) nothing: it forgives".to_owned();
+            return "(0) no error".to_owned();
         }
         let words = String::from_utf8_lossy(&output.stderr);
         format!("`{}`", masked(words.trim().trim_start_matches("curl: "), self.address.port()))
@@ -168,23 +168,22 @@ impl Page {
     fn text(&self) -> String {
         let Page { curl, chromium, python, .. } = self;
         let mut page = format!(
-            "# What a client says, and what the server did\n\nAn error message of a client is a riddle about the server. This is the \
-             dictionary, in the words of curl {curl}, of Chromium {chromium}, and\nof the http.client in Python {python} \
-             (other versions end with the same codes and kinds of errors, and use other words). Try each line:\n\
-             `cargo run --example faulty` makes every mistake at a path of its own. `tests/error_dictionary.rs` makes this page and checks \
-             it.\n\n{HEADER}"
+            "# What a client says, and what the server did\n\nThe error messages of curl {curl}, Chromium {chromium} and the http.client of Python {python}, \
+             with the mistake of the server that\ncauses each. Other versions use other words for the same errors. \
+             `cargo run --example faulty` makes every mistake, each at a path of its\nown. \
+             `tests/error_dictionary.rs` generates and checks this page.\n\n{HEADER}"
         );
         for row in &self.rows {
             page += &format!("| {} | {} | {} | {} | {} |\n", row.curl, row.chromium, row.python, row.what, row.path);
         }
-        page + "\nThree lessons. Where curl ends with 0 it forgave, and so did the others: \"it works\" proves little. The browser is \
-                silent where curl\nat least gives up, since nobody gave it a time: a length that is two bytes too large is a page that is \
-                all there and never done. And a\nserver that never answers looks like one that never accepted, or whose head never ends: \
-                from outside they cannot be told apart,\nfrom inside they can, with `wirelight --trace`.\n"
+        page + "\nThree lessons. Where curl ends with 0 it tolerated the mistake, and so did the others: \"it works\" proves little. \
+                The browser reports nothing where curl\ntimes out, since it has no time limit: with a length that is two bytes too \
+                large a page is complete and never finished. A server that\nnever answers looks like one that never accepts, or \
+                whose head never ends: only `wirelight --trace` shows the difference.\n"
     }
 
     fn read(text: &str) -> Option<Page> {
-        let word_behind = |mark: &str| Some(text.split_once(mark)?.1.split([',', ' ', '\n']).next()?.to_owned());
+        let word_after = |mark: &str| Some(text.split_once(mark)?.1.split([',', ' ', '\n']).next()?.to_owned());
         let rows = text.split_once(HEADER)?.1.lines().map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
         let rows = rows.map(|row| {
             let mut cells = row.split(" | ").map(str::to_owned);
@@ -192,9 +191,9 @@ impl Page {
             Row { curl: cell(), chromium: cell(), python: cell(), what: cell(), path: cell() }
         });
         Some(Page {
-            curl: word_behind("words of curl ")?,
-            chromium: word_behind(", of Chromium ")?,
-            python: word_behind("http.client in Python ")?,
+            curl: word_after("messages of curl ")?,
+            chromium: word_after(", Chromium ")?,
+            python: word_after("http.client of Python ")?,
             rows: rows.collect(),
         })
     }

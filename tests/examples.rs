@@ -22,7 +22,7 @@ struct Example {
     _leash: bounded::Leash,
 }
 
-/// A status, the fields by name in lower case, and the body: as it came, and as JSON, or null when it is none.
+/// A status, the fields by name in lower case, and the body, as bytes and as JSON (null if it is not JSON).
 struct Reply {
     status: u16,
     fields: HashMap<String, String>,
@@ -73,7 +73,7 @@ impl Example {
         }
     }
 
-    /// Asks it to stop, and gives what it printed.
+    /// Stops it; returns its output.
     fn stop(mut self) -> String {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -391,7 +391,7 @@ fn consume() {
     }
 }
 
-/// A host and a port that cannot be are told before anything listens.
+/// An invalid host or port is reported before anything listens.
 #[test]
 fn the_environment_is_checked() {
     for (name, value) in [("PORT", "http"), ("PORT", "65536"), ("WORKERS", "many")] {

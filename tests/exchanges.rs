@@ -1,4 +1,4 @@
-//! Exchanges of our own: these bytes in, exactly these answers out, however the bytes are cut and whatever stands before them.
+//! Exchanges, byte for byte: these bytes in, exactly these responses out, for every split and after other requests.
 
 #[path = "corpus/reader.rs"]
 mod reader;

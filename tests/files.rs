@@ -115,7 +115,7 @@ fn validators_follow_the_file() {
     fs::write(folder.path("public/a.txt"), "longer").expect("a file");
     folder.touch("public/a.txt", then);
     assert_ne!(tag(&app), first, "the same time, another length");
-    // Times that no field can tell: the file is served all the same.
+    // Times that no field can express: the file is still served.
     for time in [SystemTime::UNIX_EPOCH - Duration::from_secs(1), SystemTime::now() + Duration::from_secs(1 << 33)] {
         folder.touch("public/a.txt", time);
         let reply = get(&app, "/static/a.txt", &[("If-Modified-Since", "Thu, 01 Jan 1970 00:00:00 GMT")]);
@@ -542,7 +542,7 @@ const OUTSIDE: &[&str] = &[
     "*",
 ];
 
-/// Every way up, in front of every file outside: none gives a byte of it.
+/// Every way up combined with every file outside: none returns a byte of it.
 #[test]
 fn no_spelling_leads_out() {
     let folder = Folder::new().with("secret.txt", SECRET).with("public/a.txt", "a").with("public/docs/b.txt", "b");

@@ -58,7 +58,7 @@ fn local(path: &std::path::Path) -> UnixStream {
     stream
 }
 
-/// Everything that comes back on a connection that closes behind the answer.
+/// Reads everything from a connection that closes after the response.
 fn ask(mut stream: impl Read + Write, target: &str) -> String {
     write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -226,7 +226,7 @@ fn a_lame_duck_may_be_one_for_no_time_or_for_ever() {
     bounded::joined(running).unwrap().unwrap();
 }
 
-/// The only server of this program that hears signals: they come to the whole process.
+/// The only server of this program that handles signals, which go to the whole process.
 #[test]
 fn usr1_opens_the_logs_anew_and_ends_nothing() {
     let (told, reopened) = std::sync::mpsc::channel();

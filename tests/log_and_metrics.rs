@@ -1,5 +1,4 @@
-//! A client's account of a mixed run, held against the access log and the metrics: one line a request, with the status, the bytes and the
-//! id that the client saw.
+//! Compares the access log and the metrics with what the clients of a mixed run saw: one line a request, with its status, bytes and id.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;

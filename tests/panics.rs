@@ -1,5 +1,5 @@
-//! Code of the program panics wherever the server runs or drops it: the request that it belongs to ends as it should, the log has a
-//! line, and a neighbour on the same event loop notices nothing.
+//! Panics wherever the server runs or drops code of the program: its request ends properly, the log has a line, and other connections
+//! of the same event loop are not affected.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 #[path = "support/panics.rs"]

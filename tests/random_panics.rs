@@ -50,7 +50,7 @@ fn mixed(server: &TestServer, first_seed: u64, until: Instant) {
                     if round >= ROUNDS && Instant::now() >= until {
                         break;
                     }
-                    // Knuth's MMIX: the upper bits are random enough, and a seed tells the run.
+                    // Knuth's MMIX: the upper bits are random enough, and the seed reproduces the run.
                     state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     let target = TARGETS[(state >> 33) as usize % TARGETS.len()];
                     if state >> 62 == 0 {
@@ -70,7 +70,7 @@ fn mixed(server: &TestServer, first_seed: u64, until: Instant) {
     assert_alive();
 }
 
-/// No event loop has died, as the log tells; forgets what it has told.
+/// Checks in the log that no event loop has died; clears the log.
 fn assert_alive() {
     let lines = std::mem::take(&mut *LINES.0.lock().unwrap());
     assert!(!lines.iter().any(|(_, line)| line.contains("a worker died")), "{lines:#?}");

@@ -1,4 +1,4 @@
-//! No reader of a client's bytes costs more than in proportion to them: instructions are counted, and bytes allocated, never time.
+//! The cost of each reader is at most proportional to the bytes that it reads: counts instructions and allocated bytes, not time.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::process::Command;
@@ -20,7 +20,7 @@ const MARK: &str = "getpid";
 const READERS_AT_ONCE: usize = 12;
 const SLICE: &str = "WIRELIGHT_READERS_SLICE";
 
-/// A size at which instructions are counted: small, since a program runs fifty times slower meanwhile.
+/// A size at which instructions are counted: small, since counting slows a program fiftyfold.
 fn counted_size(case: &Case) -> usize {
     match (case.piece, case.grows) {
         (Some(_), _) => 1_200,

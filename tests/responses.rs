@@ -1,4 +1,4 @@
-//! What leaves for what a handler, a hook or an error page returns: statuses, content and fields, bytes in, bytes out.
+//! Responses for what handlers, hooks and error handlers return: statuses, content and fields, bytes in, bytes out.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Write};

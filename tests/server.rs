@@ -1,4 +1,4 @@
-//! The server on real sockets: what only threads, kernel buffers and closing connections can show. Everything else needs none.
+//! The server on real sockets: cases that need threads, kernel buffers or closing connections.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
@@ -30,8 +30,8 @@ impl Client {
         self.response()
     }
 
-    /// The server was told to stop before it gave this answer. When request and stop came to it in one turn of its loop, the
-    /// answer may not say so yet; the next one does.
+    /// Checks that the server stops after this response. If request and stop arrived in one iteration of the loop, the response may
+    /// lack `Connection: close`; the next one has it.
     fn assert_last(&mut self, reply: &Reply) {
         assert!(reply.closes || self.get("/").closes);
         assert!(self.is_closed());
@@ -149,7 +149,7 @@ fn where_no_connection_is_idle_the_oldest_unfinished_head_makes_room() {
     let server = TestServer::with(app(), |server| server.max_connections(4));
     let mut slow: Vec<_> = (0..4).map(|_| server.connect()).collect();
     for client in &mut slow {
-        // In one piece, so that the answer proves that the beginning behind the request was read too.
+        // In one piece: the response proves that the beginning after the request was read too.
         client.send((get("/") + "GET / HT").as_bytes());
         assert_eq!(client.response().body, "ok");
     }

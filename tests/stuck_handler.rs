@@ -1,4 +1,4 @@
-//! A handler that never returns on its event loop: signals are heard all the same, and the process ends.
+//! A handler that never returns blocks its event loop: signals are still handled, and the process ends.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -64,7 +64,7 @@ fn is_pending(process: &str) -> bool {
     status.lines().filter_map(|line| line.strip_prefix("ShdPnd:")).any(|set| !set.trim().trim_matches('0').is_empty())
 }
 
-/// What stands behind this text in the first line that has it.
+/// Returns what follows this text in the first line that has it.
 fn said(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {
     lines.map(Result::unwrap).find_map(|line| Some(line.split_once(text)?.1.to_owned())).unwrap()
 }
@@ -86,7 +86,7 @@ fn serve_if_asked() {
     server.workers(workers).run(app).unwrap();
 }
 
-/// Another loop hears the signal, and the stop has its limit.
+/// Another loop handles the signal, and the stop has a limit.
 #[test]
 fn the_first_signal_keeps_its_limit() {
     serve_if_asked();
@@ -95,7 +95,7 @@ fn the_first_signal_keeps_its_limit() {
     assert_eq!(stuck.exit_code(), Some(1));
 }
 
-/// Also where no loop hears the first.
+/// Also if no loop handles the first one.
 #[test]
 fn the_second_signal_ends_the_process_at_once() {
     serve_if_asked();

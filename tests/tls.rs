@@ -1,4 +1,4 @@
-//! TLS on real sockets: a client of rustls in front of the server, records cut to bytes, bodies larger than every buffer.
+//! TLS on real sockets: a rustls client, records split into bytes, bodies larger than every buffer.
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
 
 use std::io::{self, Read, Write};
@@ -131,7 +131,7 @@ fn bodies_larger_than_every_buffer() {
     }
 }
 
-/// Each direction closes by itself (RFC 8446 §6.1, RFC 9112 §9.6): after a close_notify, and after a FIN behind it, the response still comes.
+/// Each direction closes by itself (RFC 8446 §6.1, RFC 9112 §9.6): after a close_notify, and after a FIN that follows it, the response still comes.
 #[test]
 fn a_client_that_half_closes_gets_the_whole_response() {
     let (opened, opens) = std::sync::mpsc::channel();
@@ -218,7 +218,7 @@ fn an_upgraded_connection_stays_under_tls() {
     assert_eq!(&echo, b"early and late");
 }
 
-/// Writes all it has on one thread, and reads on another; gives what it heard until the client's close_notify.
+/// Writes on one thread and reads on another; returns what it read up to the client's close_notify.
 fn talk(mut socket: Upgraded) -> io::Result<usize> {
     let mut writer = socket.clone();
     let speaker = std::thread::spawn(move || {
@@ -230,7 +230,7 @@ fn talk(mut socket: Upgraded) -> io::Result<usize> {
     Ok(heard as usize)
 }
 
-/// Were one direction to wait for the other, both would wait for ever: each has more to say than fits on the way.
+/// If one direction waited for the other, both would deadlock: each sends more than the buffers hold.
 #[test]
 fn both_directions_of_an_upgraded_connection_flow_at_once() {
     let (told, outcome) = std::sync::mpsc::channel();

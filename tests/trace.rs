@@ -1,4 +1,4 @@
-//! The trace tells the truth: the same for every cut of the bytes, nothing that drives a terminal, no secret, only steps of the table.
+//! The trace is true: the same for every split of the bytes, without terminal control bytes or secrets, with state steps of the table only.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ fn what_is_told_of_a_message_does_not_depend_on_the_cuts() {
     }
 }
 
-/// What is not as it should be and served all the same is told at its byte.
+/// Tolerated mistakes are reported with their offset.
 #[test]
 fn what_is_tolerated_is_told() {
     for (message, at, rfc) in [
@@ -149,7 +149,7 @@ fn routes_hooks_and_handlers_are_told_with_their_reasons() {
     assert_eq!(of(4, "handler.end")[0]["panic"], true);
 }
 
-/// A limit that was reached is told with the value that held, a route's own where it has one.
+/// A reached limit is reported with its value, which a route may have set.
 #[test]
 fn limits_are_told_with_their_values() {
     let mut app = app();
@@ -180,7 +180,7 @@ fn limits_are_told_with_their_values() {
     }
 }
 
-/// Pipelined answers leave together and one after the other; an interim answer is no part of the one behind it.
+/// Pipelined responses are sent together, in order; an interim response is not part of the final one.
 #[test]
 fn the_first_and_the_last_byte_of_an_answer_have_their_times() {
     let expect = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
@@ -210,7 +210,7 @@ fn first_hook(_: &mut wirelight::Request<'_>) -> wirelight::Result<()> {
     Ok(())
 }
 
-/// A hook has the name of its function and the line where the program added it, whoever's function it is.
+/// A hook has the name of its function and the line where the program added it.
 #[test]
 fn hooks_and_handlers_have_names_and_places() {
     let mut app = App::new();
@@ -240,7 +240,7 @@ fn hooks_and_handlers_have_names_and_places() {
     assert!(shown.contains("after hook  a closure in RequestId::add_to  "), "{shown}");
 }
 
-/// A rate that is used up is told with its number and the wait, and so is what runs on the pool.
+/// An exceeded rate is reported with its number and the wait, also on the pool.
 #[test]
 fn rates_are_told_wherever_they_are_counted() {
     for pool in [false, true] {
@@ -262,7 +262,7 @@ fn rates_are_told_wherever_they_are_counted() {
     }
 }
 
-/// Asked for, each event says which line of ours told it, and that line is there.
+/// With source locations, each event names the line that emitted it, and that line exists.
 #[test]
 fn an_event_leads_to_the_line_that_told_it() {
     let drive = |connection: &mut TestConnection<'_>| {
@@ -322,7 +322,7 @@ fn every_step_is_in_the_table_and_every_row_is_seen() {
         GET.replace("/plaintext", "/upgrade").replace("Host: a", "Host: a\r\nConnection: upgrade\r\nUpgrade: echo");
     note(events(|connection| connection.send(upgrade.as_bytes())));
     assert_eq!(seen.difference(&table).collect::<Vec<_>>(), [""; 0]);
-    // The peer's FIN behind a whole request is read when its answer is out: then the machine stands between two requests.
+    // The peer's FIN after a whole request is read once its response is sent: then the machine is between two requests.
     let missing: Vec<_> = table.difference(&seen).filter(|row| !row.contains("behind a whole request")).collect();
     assert_eq!(missing, [""; 0]);
 }
@@ -419,7 +419,7 @@ fn routes_that_nearly_match_are_shown_where_none_does() {
 
 const NONE: &str = "none of 11 routes has this path; 7 have another first segment";
 
-/// A change of state is told where it happens: the machines' steps come in the order that their rules leave them.
+/// A state change is reported where it happens, in the order of the machines' rules.
 #[test]
 fn states_are_told_in_the_order_in_which_they_change() {
     let mut deliveries: Vec<_> = messages();
@@ -466,7 +466,7 @@ fn states_are_told_in_the_order_in_which_they_change() {
 fn no_color_has_no_escape_and_color_has() {
     let shown = |color| watched(Trace::terminal().color(color), |connection| connection.send(GET.as_bytes()));
     assert!(!shown(false).contains('\x1b'));
-    // `to` takes the colours away: whoever writes to a file wants none.
+    // `to` turns colours off.
     assert!(!watched(Trace::terminal().color(true), |connection| connection.send(GET.as_bytes())).contains('\x1b'));
 }
 
@@ -497,7 +497,7 @@ fn secrets_are_hidden_unless_asked_for() {
                 };
                 let shown = watched(trace, send);
                 let leaks = shown.contains("cr3") || shown.contains("s3c") || shown.contains("\"data\":\"3\"");
-                // In pieces of one byte nothing stands together, hidden or not; the mask does.
+                // In pieces of one byte no text is contiguous, masked or not; the mask is.
                 assert!(!leaks || !hide, "{message:?} in pieces of {size}: {shown}");
                 assert!(hide || leaks || size == 1, "{message:?}: {shown}");
             }

@@ -1,4 +1,4 @@
-//! The page of the schema and the trace agree: `docs/events.md` lists what occurs, and what it lists occurs, with its types and words.
+//! `docs/events.md` and the trace agree: the page lists every event that occurs, and each listed one occurs, with its types and words.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.md");
 struct Member {
     types: Vec<String>,
     optional: bool,
-    /// What stands in backticks beside it: for a `word`, all it may be.
+    /// The values in backticks beside it: for a `word`, all that it may be.
     words: BTreeSet<String>,
 }
 
@@ -208,7 +208,7 @@ fn of_messages() -> String {
         .collect()
 }
 
-/// More than waits for a reader who stalls: the rest goes, and that is told.
+/// More than the queue holds for a reader that stalls: the rest is dropped, and counted.
 fn of_a_flood() -> String {
     let (page, gate) = (Output::default(), Arc::new(Mutex::new(())));
     let body = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n{}", "x".repeat(1_000_000));

@@ -124,7 +124,7 @@ fn a_place_is_free_again_however_the_upgrade_ends() {
 
 #[test]
 fn times_without_end_and_without_length_hold_for_upgraded_connections_too() {
-    // What there is no room for: the client reads nothing before it is told to.
+    // More than the buffers hold: the client reads only on command.
     const MUCH: usize = 32 << 20;
     for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         let (told, tells) = channel();
@@ -225,7 +225,7 @@ fn at_a_stop_a_waiting_thread_hears_the_end_and_may_say_goodbye() {
 fn at_the_end_of_a_stop_what_is_left_is_shut_down_and_counted() {
     let timeouts = Timeouts { drain_idle: Duration::ZERO, shutdown: Duration::from_millis(100), ..Timeouts::default() };
     let (app, results) = reporting(|mut socket| {
-        // It hears nothing and says on and on, until it cannot.
+        // It reads nothing and writes until it cannot.
         let _ = io::copy(&mut io::repeat(b'm'), &mut socket);
         socket.read(&mut [0; 1]).map_err(|error| error.kind())
     });

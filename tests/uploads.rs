@@ -1,5 +1,4 @@
-//! Bodies that are read while they come, handlers that take too long, and connections that leave HTTP: on real sockets, since a
-//! thread stands on one side and a kernel on the other.
+//! Streamed request bodies, handlers that exceed their deadline, and upgraded connections, on real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -125,7 +124,7 @@ fn a_client_that_asks_first_is_told_to_send_when_somebody_reads() {
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nConnection: close\r\n"), "{head}");
 }
 
-/// What breaks off or breaks the rules gives the handler an error and the client the refusal, whatever the handler says.
+/// A truncated or malformed body gives the handler an error and the client the error response, whatever the handler returns.
 #[test]
 fn a_broken_body_is_an_error_to_its_reader() {
     let (tell, told) = mpsc::channel();
@@ -360,7 +359,7 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     assert_eq!([client.reply().1, client.reply().1], ["next", "in time"], "the late answer went nowhere");
 }
 
-/// What the log was told.
+/// The lines of the log.
 struct Told(Mutex<Vec<String>>);
 
 impl log::Log for Told {

@@ -1,4 +1,4 @@
-//! The bench of one exchange: what goes in, how it is cut, what must come out; knows no socket and no clock but the harness's.
+//! One exchange to measure: the input, its pieces, and the expected output.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

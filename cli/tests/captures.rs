@@ -1,4 +1,4 @@
-//! `wirelight replay` and `wirelight export` on a recorded capture, on tampered ones, and on bytes that are none.
+//! `wirelight replay` and `wirelight export` on a capture, on damaged ones, and on other bytes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ mod har;
 mod support;
 
 use support::bounded;
-/// Four connections of the demo, with a refusal, a chunked body, HEAD behind POST, and a secret that was masked.
+/// Four connections of the demo, with a refusal, a chunked body, HEAD after POST, and a secret that was masked.
 const CAPTURE: &[u8] = include_bytes!("data/capture.ndjson");
 
 fn wirelight(arguments: &[&str], input: &[u8]) -> Output {
@@ -87,7 +87,7 @@ fn what_is_there_of_a_capture_is_used() {
     }
 }
 
-/// A hole in a stream is a hole in what is made of it, not bytes that stand together.
+/// A gap in a stream stays a gap in the export.
 #[test]
 fn bytes_that_were_not_recorded_are_missed() {
     let recv = |off: u64, data: &str| {
@@ -168,7 +168,7 @@ fn what_is_no_har_1_2_is_noticed() {
     }
 }
 
-/// Targets that are no path: HAR wants a URL all the same (RFC 9112 §3.3).
+/// Targets that are not a path: HAR requires a URL for them too (RFC 9112 §3.3).
 #[test]
 fn every_target_becomes_a_url() {
     for (request, url) in [

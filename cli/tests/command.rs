@@ -1,4 +1,4 @@
-//! The `wirelight` command as a shell meets it: the built binary on a free port, its output, its answers, its exit code.
+//! The `wirelight` command as a process: output, responses, exit code.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -67,7 +67,7 @@ fn finished(command: &mut Command) -> Output {
     bounded::output(command)
 }
 
-/// It must fail with code 2, silent on stdout, and one sentence on stderr, which this gives.
+/// Checks that it fails with code 2 and prints one sentence, on stderr; returns the sentence.
 fn refused(command: &mut Command) -> String {
     let output = finished(command.env("RUST_LOG", "off"));
     let sentence = String::from_utf8(output.stderr).unwrap();

@@ -40,7 +40,7 @@ fn statuses(answers: &[RawResponse]) -> Vec<u16> {
     answers.iter().map(|answer| answer.status).collect()
 }
 
-/// Plays the delivery. What was to be seen before the long wait is looked at there.
+/// Runs the delivery, and checks what must be visible before the long wait.
 fn play(experiment: &Experiment, app: &App, connection: &mut TestConnection<'_>, heads: &[bool]) {
     if let Some(room) = experiment.number("room") {
         connection.room(room as usize);
@@ -106,7 +106,7 @@ fn is_subsequence(expected: &[&str], events: &[String]) -> bool {
     expected.iter().all(|word| events.any(|event| event == word))
 }
 
-/// The faults that the answers tell of.
+/// The faults that the responses name.
 fn told(answers: &[RawResponse]) -> BTreeSet<&'static str> {
     let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
     let row = FAULTS.iter().filter(|row| bodies.iter().any(|body| body.contains(&format!("\"{}", row.message))));
@@ -167,10 +167,10 @@ fn the_events_are_the_ones_in_the_file() {
     assert!(missed.iter().all(|(from, to)| (&**from, &**to) == SWITCH), "no experiment takes {missed:?}");
 }
 
-/// Behind a 101 the socket belongs to somebody else, so it takes a socket: `tests/uploads.rs` and the websocket example go there.
+/// After a 101 the socket has a new owner, so a real one is needed: `tests/uploads.rs` and the websocket example go there.
 const SWITCH: (&str, &str) = ("\"send.Respond\"", "\"send.Switched\"");
 
-/// The table of states, as a server tells it when it starts.
+/// The table of states in the first event of a trace.
 fn transitions() -> BTreeSet<(String, String)> {
     let page = Output::default();
     let server = wirelight::Server::bind("127.0.0.1:0").unwrap().signals(false).trace(Trace::json().to(page.clone()));

@@ -1,4 +1,4 @@
-//! `wirelight explain` on texts as people paste them, against the output word for word.
+//! `wirelight explain` on pasted texts, with its whole output.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::Write;
@@ -25,7 +25,7 @@ fn output(command: &mut Command, input: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The faults of many a tutorial: a head without its end, a length that nobody counted, a date that nobody looked up.
+/// Typical faults of tutorials: a head without its end, a wrong length, a wrong weekday.
 const REQUEST: &[u8] =
     b"GET /tides?port=Brest HTTP/1.1\nHost: sea.example\nAccept: application/json\nConnection: keep-alive\n";
 const RESPONSE: &[u8] =
@@ -52,7 +52,7 @@ fn the_mistakes_of_a_tutorial_are_found_out() {
     assert!(response.contains("27 Mar 2026 is a Friday, not a Monday"), "{response}");
 }
 
-/// An article shows both, one behind the other, and often indented.
+/// Articles show both, one after the other, and often indented.
 #[test]
 fn a_pasted_conversation_is_read_to_its_end() {
     let both = [REQUEST, b"\n", RESPONSE].concat();
@@ -173,7 +173,7 @@ fn lines_fit_the_terminal() {
     }
 }
 
-/// What no server would read is not explained as if one did: neither request nor response stands alone behind a refusal.
+/// Bytes after a refused message are not explained as messages.
 #[test]
 fn smuggled_bytes_are_no_request() {
     let admin = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -1,4 +1,4 @@
-//! The server among crowds: what it costs in memory and descriptors, seen from outside its process.
+//! Memory and descriptors of the server under many connections, measured from outside its process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -19,8 +19,7 @@ fn start(descriptors: usize) -> Program {
 }
 
 impl Program {
-    /// From here on it may have so many descriptors more, whatever it was told at its start. The limit is one of numbers, and the
-    /// lowest free number is the next: what it has inherited somewhere above does not matter.
+    /// Limits the process to so many further descriptors. The limit is a descriptor number, and the lowest free number is used next.
     fn leave(&self, descriptors: usize) {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         let taken: Vec<usize> = open.map(|file| file.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
@@ -40,8 +39,8 @@ impl Program {
         pages * page_size()
     }
 
-    /// Whether the server takes less than a fifth of a second of the processor's time. Whoever waits for 50 full sockets has nothing to
-    /// do; a loop that is told "readable" at every turn would take all of it, every second anew.
+    /// Whether the server uses less than a fifth of a second of processor time in one second. A loop that spins on readiness would use
+    /// all of it.
     fn rests(&self) -> bool {
         let before = self.processor_ticks();
         std::thread::sleep(Duration::from_secs(1));
@@ -73,7 +72,7 @@ fn get(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&buffer[9.min(n)..12.min(n)]).into_owned()
 }
 
-/// Fills every connection with whole requests until the server takes no more from any of them; gives the bytes it took.
+/// Sends whole requests on every connection until the server reads no more; returns the number of bytes that it took.
 fn flood(streams: &mut [TcpStream]) -> usize {
     let requests = GET.repeat(1000);
     let mut sent = vec![0; streams.len()];

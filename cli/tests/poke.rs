@@ -1,4 +1,4 @@
-//! `wirelight poke` as a shell meets it, against our server and against bad ones; what it prints, never how long it took.
+//! `wirelight poke` as a process, against our server and against bad ones.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{Read, Write};
@@ -33,7 +33,7 @@ fn printed(output: &Output) -> String {
     masked.collect::<Vec<_>>().join("\n")
 }
 
-/// Answers every connection, one after the other, the way this function does.
+/// Starts a server that answers each connection with this function.
 fn bad_server(answer: fn(&mut std::net::TcpStream)) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -389,7 +389,7 @@ fn a_server_that_speaks_no_http_is_survived() {
     assert!(text.contains("garbage"), "{text}");
 }
 
-/// A stream without an end ends the conversation, not the patience of whoever asked for a report.
+/// An endless response ends the conversation, and the report is still printed.
 #[test]
 fn a_server_that_never_stops_is_left() {
     let address = bad_server(|stream| {

@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-/// Everything that comes back on a connection that closes behind the answer.
+/// Reads everything from a connection that closes after the response.
 fn ask(mut stream: impl Read + Write, target: &str) -> String {
     write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -132,7 +132,7 @@ fn a_restart_serves_on_the_same_port_and_the_old_process_finishes() {
     }
 }
 
-/// Both number their connections from 1: in one file, nobody could tell them apart.
+/// Both processes number their connections from 1, so they cannot share a file.
 #[test]
 fn each_process_of_a_restart_records_to_its_own_file() {
     let folder = Folder::new();
@@ -202,7 +202,7 @@ fn a_socket_of_systemd_is_served_and_stays_open() {
     listener.accept().unwrap(); // nothing was done to it that its owner would notice
 }
 
-/// What a service manager hears at its socket.
+/// Receives a message at the socket of the service manager.
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,

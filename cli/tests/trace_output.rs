@@ -1,4 +1,4 @@
-//! The command while it is watched: real sockets, real readers, readers that stall, and the kernel's own account of what was called.
+//! The command with a trace: real sockets, readers that stall, and a comparison with strace.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fs;
@@ -78,7 +78,7 @@ fn a_pipe_gets_no_colours_and_no_secrets_and_the_ten_steps() {
     assert!(!trace.contains("s3cr3t") && !trace.contains('\x1b') && !trace.contains("epoll_wait() ="), "{trace}");
 }
 
-/// A server behind a proxy may have no port: its trace names the file, and its capture is as good as any.
+/// A server on a unix socket has no port: its trace names the file.
 #[test]
 fn a_unix_socket_is_told_as_one() {
     let (socket, record) = (file("socket"), file("unix-record"));
@@ -151,8 +151,8 @@ fn what_cannot_be_traced_is_said() {
     }
 }
 
-/// T14, as far as a test goes that measures no time: nobody reads the trace, and every request is answered. Then the reader comes,
-/// and is told how much it missed.
+/// T14, without measuring time: every request is answered although the trace is not read. Then the reader learns how much was
+/// dropped.
 #[test]
 fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
     let server = start(wirelight(&["--trace=json"]));
@@ -167,7 +167,7 @@ fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
     assert_eq!(lost, gaps);
 }
 
-/// Nobody reads stdout, nobody reads stderr, and both pipes are full: it answers all the same, logs included, and ends when told to.
+/// Both pipes are full and are not read: the server still responds, and stops.
 #[test]
 fn a_reader_that_stalls_keeps_nobody_from_leaving() {
     for watched in ["--trace=json", "--trace"] {
@@ -212,7 +212,7 @@ fn a_full_disk_is_told() {
     assert!(said.contains("a trace cannot go on: No space left"), "{said}");
 }
 
-/// A pipe with a name that nobody reads: the recording waits for its reader, the server does not.
+/// A named pipe without a reader: the recording waits, the server does not.
 #[test]
 fn a_pipe_without_a_reader_holds_nobody_up() {
     let pipe = file("pipe");
@@ -282,7 +282,7 @@ fn calls(seen: &str) -> Vec<String> {
         .filter_map(|line| line.split_once(' '))
         .map(|(thread, call)| (thread, call.trim_start()))
         .collect();
-    // A call that another thread's line came into the middle of is told in two halves.
+    // strace splits a call in two if another thread's call comes between.
     let whole = |(index, (thread, call)): (usize, &(_, &str))| {
         let mut later = lines.iter().skip(index).filter(|(by, call)| by == thread && call.starts_with("<... "));
         let rest = if call.ends_with("<unfinished ...>") { later.next().map_or("", |(_, rest)| *rest) } else { "" };

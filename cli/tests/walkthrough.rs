@@ -1,4 +1,4 @@
-//! A learner's first hour, played in a pseudo-terminal: start a server with its trace, predict, be wrong, and learn why on both sides.
+//! A learner's first steps in a pseudo-terminal: a server with its trace, a wrong prediction, and the explanation on both sides.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{BufRead, BufReader, Read};
@@ -27,7 +27,7 @@ impl Window {
         Window { child, address, _leash: leash }
     }
 
-    /// Stops it, and gives the whole trace.
+    /// Stops it; returns the whole trace.
     fn close(mut self) -> String {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
@@ -43,7 +43,7 @@ fn has_python() -> bool {
     found.inspect_err(|error| println!("skipped: python3: {error}")).is_ok()
 }
 
-/// What the terminal shows when the learner types this prediction, and whether it went well; none: there is no python3.
+/// Returns what the terminal shows for this prediction, and whether it succeeded; `None` without python3.
 fn typed(prediction: &str, arguments: &[&str]) -> Option<(String, bool)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/walkthrough/terminal.py");
     if !has_python() {
@@ -117,7 +117,7 @@ fn the_first_five_experiments_teach_who_is_wrong() {
 }
 
 /// What a terminal of 80 columns and 24 rows shows of a server that gets one request, and what its stdout does if that is a pipe;
-/// none: there is no python3.
+/// `None` without python3.
 fn window(stdout: &str, arguments: &[&str]) -> Option<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/walkthrough/window.py");
     let request =

@@ -1,4 +1,4 @@
-//! The corpus as values: what a case sends and which outcomes it allows; knows neither the server nor how outcomes are judged.
+//! The corpus as values: what a case sends and which outcomes it allows.
 //!
 //! Unknown keys are refused while loading, so that no wish of a newer corpus is ever overlooked.
 
@@ -33,12 +33,12 @@ pub struct Case {
     /// Patterns that the stream must not hold whatever else it says.
     #[serde(default)]
     pub never: Vec<String>,
-    /// How long the referee waits for an answer.
+    /// How long the conformance suite waits for a response.
     #[serde(default = "patience")]
     pub timeout_ms: u64,
     /// `"every"`: the bytes are also sent in two pieces, cut at each place in turn.
     pub split: Option<String>,
-    /// Of sockets and of the referee's own schedule: nothing of it is left in virtual time.
+    /// About sockets and schedules; without meaning in virtual time.
     #[serde(rename = "split_ms", default)]
     _split_ms: IgnoredAny,
     #[serde(rename = "settle_ms", default)]
@@ -71,7 +71,7 @@ pub enum Step {
         #[serde(rename = "half_close")]
         _half_close: bool,
     },
-    /// A whole exchange on a second connection meanwhile.
+    /// A whole exchange on a second connection at the same time.
     Other { other: Box<Other> },
     /// Milliseconds in which nothing is read.
     Sleep {
@@ -137,7 +137,7 @@ pub struct Answer {
     pub interim: Interim,
     #[serde(default)]
     pub headers: BTreeMap<String, Header>,
-    /// Of each group one must hold; the names differ in case where a field stands there twice.
+    /// One of each group must hold; the names differ in case if a field occurs twice.
     #[serde(default)]
     pub one_of_headers: Vec<BTreeMap<String, Header>>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Whether a response stream is what an outcome of a case allows; knows the wishes and the responses, not how the bytes were delivered.
+//! Checks a stream of responses against an outcome of a case.
 //!
 //! Every check answers `None`, or one sentence that says what is wrong.
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::case::{Answer, Header, Interim, Json, Outcome, Rules, Status, Values};
 use super::reader::{Framing, Response, Unread, read_one, text};
 
-/// How far a `Date` may be from now: the referee's tolerance.
+/// How far a `Date` may be from now.
 const TOLERANCE: Duration = Duration::from_secs(90);
 
 /// How far a response stream agrees with an outcome.

@@ -1,4 +1,4 @@
-//! What a byte stream of responses says, read by the letter of RFC 9112; knows nothing of requests beyond their method, nor of the server.
+//! A strict reader of responses (RFC 9112) that shares no code with the server.
 //!
 //! It shares no code with the library on purpose: a reader that reused the encoder's rules would forgive the encoder's mistakes.
 
@@ -24,7 +24,7 @@ pub enum Framing {
     Upgrade,
 }
 
-/// Why there is no response to give.
+/// The reason why there is no response.
 #[derive(Debug, PartialEq)]
 pub enum Unread {
     /// The stream is a proper prefix of a response.
@@ -47,7 +47,7 @@ impl Response {
 }
 
 /// Reads the response to a request with `method` that starts at `at`; `ended` says that no more bytes will come.
-/// Gives the response and the position behind it.
+/// Returns the response and the position after it.
 pub fn read_one(stream: &[u8], at: usize, method: &str, ended: bool) -> Result<(Response, usize), Unread> {
     let mut interim = Vec::new();
     let mut at = at;
@@ -197,7 +197,7 @@ fn chunk_size(line: &str) -> String {
     format!("bad chunk-size line {line:?}")
 }
 
-/// The text up to the next CR LF, and the position behind it.
+/// Returns the text up to the next CRLF, and the position after it.
 fn line(stream: &[u8], at: usize) -> Result<(String, usize), Unread> {
     match find(&stream[at..], b"\r\n") {
         Some(end) => Ok((text(&stream[at..at + end]), at + end + 2)),

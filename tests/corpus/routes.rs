@@ -1,11 +1,11 @@
-//! The application that the referee and the corpus are played against: one route a line, each as small as its description.
+//! The application for the conformance suite and the corpus.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use wirelight::{App, Error, Method, Redirect, Request, Response, Result, StatusCode, json};
 
-/// The routes of the referee's table.
+/// The routes of the conformance suite.
 ///
 /// `pause`: how long the slow route takes. Tests in virtual time have none to lose.
 pub fn routes(pause: Duration) -> App {

@@ -1,4 +1,4 @@
-//! One case played over one connection of the test client, in virtual time; knows when to send and to wait, not how bytes are cut or what answers mean.
+//! Runs a case on a connection of the test client, in virtual time.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::split::{Delivery, pieces};
 /// An id that no case uses: its answer can only belong to the probe.
 const PROBE: &str = "918273645";
 
-/// How long the referee watches a request that it left unfinished.
+/// How long the conformance suite watches an unfinished request.
 const UNFINISHED: Duration = Duration::from_millis(300);
 
-/// Plays the case and says what is wrong with the outcome.
+/// Runs the case; returns what is wrong with the outcome.
 pub fn run(case: &Case, client: &TestClient<'_>, delivery: Delivery) -> Result<(), String> {
     let mut wire = client.connect();
     for step in &case.steps {

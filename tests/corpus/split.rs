@@ -1,4 +1,4 @@
-//! How a byte string is cut into the pieces in which it arrives; knows nothing of what the bytes say.
+//! Splits a byte string into the pieces in which it arrives.
 
 /// Each piece is exactly one read of the server.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub enum Delivery {
     },
 }
 
-/// Eight ways to cut at places that nobody chose: the seeds are multiples of 2⁶⁴/φ, far apart in all their bits.
+/// Eight random splits: the seeds are multiples of 2⁶⁴/φ, which differ in all their bits.
 pub fn random_deliveries() -> Vec<Delivery> {
     (1..=8).map(|number: u64| Delivery::Random { seed: number.wrapping_mul(0x9e37_79b9_7f4a_7c15) }).collect()
 }

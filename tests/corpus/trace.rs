@@ -1,4 +1,4 @@
-//! What a trace tells of bytes that came in some pieces, and whether its spans tile what was sent; plays no case.
+//! The trace of a case: its events, and whether their spans tile what was sent.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub fn gap(events: &[Value]) -> Option<String> {
                 whole.then_some((at, at))
             }
             "body.data" | "body.chunk" => event["range"][0].as_u64().zip(event["range"][1].as_u64()),
-            // The blank line and the trailers behind the last chunk are no chunk's.
+            // The blank line and the trailers after the last chunk belong to no chunk.
             "body.end" => event["range"][1].as_u64().map(|end| (at, end)),
             _ => continue,
         };
@@ -60,7 +60,7 @@ fn tiles(event: &Value, start: u64, length: u64) -> Option<(u64, u64)> {
     (at == length).then_some((start, start + length))
 }
 
-/// Steps between states that stand in no row of the table that the first event holds, and sections that are in no list.
+/// State steps that are not in the table of the first event, and RFC sections that are not in the list.
 pub fn made_up(events: &[Value], sections: &BTreeSet<&str>) -> Vec<String> {
     let step = |from: &Value, to: &Value, why: &Value| format!("{from} {to} {why}");
     let table: BTreeSet<_> = events

@@ -1,4 +1,4 @@
-//! Puts the validators of the served file into the corpus, which only knows where they belong.
+//! Replaces placeholders of the corpus by the validators of the served file.
 
 use std::time::{Duration, SystemTime};
 

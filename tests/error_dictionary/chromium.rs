@@ -1,4 +1,4 @@
-//! What Chromium makes of a page, asked over the pipe of its DevTools protocol; knows nothing of what the server did wrong.
+//! Loads pages in Chromium over the pipe of its DevTools protocol, and returns its errors.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -59,7 +59,7 @@ enum End {
 }
 
 impl Chromium {
-    /// Or the reason why there is none.
+    /// Or the reason why it cannot be used.
     pub fn start() -> Result<Chromium, String> {
         let name = NAMES.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
         let name = name.ok_or("not installed")?;
@@ -124,7 +124,7 @@ impl Chromium {
         self.tabs.push(Tab { session: session.to_owned(), url: url.to_owned(), request: None, bytes: 0, end: None });
     }
 
-    /// The session of a new tab that tells what its network does.
+    /// Opens a tab that reports its network events.
     fn tab(&mut self) -> Result<String, String> {
         let target = self.ask(None, "Target.createTarget", json!({ "url": "about:blank" }))?;
         let target = json!({ "targetId": target["targetId"], "flatten": true });
@@ -184,8 +184,8 @@ impl Tab {
         let shown = if self.bytes == 0 { "nothing".to_owned() } else { format!("{} bytes", self.bytes) };
         match &self.end {
             Some(End::Failed(error)) => format!("`{error}`"),
-            Some(End::Finished) => format!("finished: it forgives, and shows {shown}"),
-            None => format!("spins for ever: no error at all, and shows {shown}"),
+            Some(End::Finished) => format!("no error: shows {shown}"),
+            None => format!("keeps loading: no error, shows {shown}"),
         }
     }
 }

@@ -12,7 +12,7 @@ def asked(method, url):
     try:
         connection.request(method, parts.path)
         length = len(connection.getresponse().read())
-        return f"finished: it forgives, and gives {length or 'no'} bytes"
+        return f"no error: returns {length or 'no'} bytes"
     except Exception as error:
         kind, words = type(error).__name__, " ".join(str(error).split())
         return f"`{words}`" if words.startswith(kind) else f"`{kind}: {words}`"

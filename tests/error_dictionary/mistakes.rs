@@ -1,4 +1,4 @@
-//! What a server can do wrong, one mistake at a time, on plain blocking sockets; knows nothing of the library, which makes none of them.
+//! A server that makes one mistake at a time, on plain blocking sockets, without the library.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ pub struct Mistake {
     then: Then,
 }
 
-/// How the connection goes on behind the answer.
+/// What happens to the connection after the response.
 enum Then {
     /// Left open until the client has had enough.
     Open,
@@ -50,7 +50,7 @@ pub const MISTAKES: &[Mistake] = &[
     ),
     mistake(
         "two-bytes-long",
-        "`Content-Length` smaller than the body: what is behind it poisons the next answer.",
+        "`Content-Length` smaller than the body: the rest corrupts the next response.",
         "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhello!",
         Then::Close,
     ),
@@ -103,7 +103,7 @@ const SHORT: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConten
 const NO_MISTAKE: &[u8] =
     b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 15\r\nConnection: close\r\n\r\nno mistake here";
 
-/// Makes the mistake that each request asks for, for ever, and tells when all that it sends is sent.
+/// Makes the mistake that each request asks for, in a loop.
 pub fn serve(listener: &TcpListener, made: impl Fn(&'static Mistake) + Clone + Send + 'static) {
     for stream in listener.incoming().flatten() {
         let made = made.clone();

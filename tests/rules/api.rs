@@ -1,4 +1,4 @@
-//! The public API as text: what `lib.rs` shows, and every signature a user of those names can reach.
+//! The public API as text: what `lib.rs` exports, and every signature that a user of those names can reach.
 //!
 //! A change of it shows up in review as a change of `tests/rules/public-api.txt`; `UPDATE_API=1 cargo test --test rules` rewrites it.
 
@@ -99,7 +99,7 @@ fn collect(sources: &[Source], folder: &str, code: &str, prefix: &str, paths: &m
     }
 }
 
-/// What stands behind a `pub `, and the attributes in front of it.
+/// What follows a `pub `, and the attributes before it.
 struct Item<'a> {
     attributes: &'a str,
     text: &'a str,
@@ -180,14 +180,14 @@ fn parties(item: &str) -> (Option<&str>, &str) {
     let header = header.split(" where").next().unwrap_or(header);
     let behind_generics = if header.starts_with('<') { &header[angle(header)..] } else { header };
     match behind_generics.split_once(" for ") {
-        // A trait with a path is somebody else's: `std::error::Error` is not our `Error`.
+        // A trait with a path is of another crate: `std::error::Error` is not our `Error`.
         Some((implemented, kind)) if implemented.contains("::") => (Some(""), last_name(kind)),
         Some((implemented, kind)) => (Some(last_name(implemented)), last_name(kind)),
         None => (None, last_name(behind_generics)),
     }
 }
 
-/// The offset behind the `>` that closes the `<` at the start; the `>` of `->` closes nothing.
+/// The offset after the `>` that closes the `<` at the start; the `>` of `->` closes nothing.
 fn angle(header: &str) -> usize {
     let mut depth = 0i32;
     let mut before = ' ';
@@ -205,7 +205,7 @@ fn last_name(path: &str) -> &str {
     path.trim().rsplit([':', ' ']).next().unwrap_or(path)
 }
 
-/// What stands between the braces of an item, if it has them.
+/// The text between the braces of an item, if it has them.
 fn block(item: &str) -> Option<&str> {
     let open = find_outside(item, &['{', ';']).filter(|&at| item.as_bytes()[at] == b'{')?;
     Some(&item[open + 1..closing(item, open)?])

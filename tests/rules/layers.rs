@@ -1,4 +1,4 @@
-//! One way down: which folder may name which, whether by `crate::…` or by `super::…`.
+//! Layers: which folder may name which, by `crate::…` or by `super::…`.
 
 use super::source::{Source, closing, identifier, words};
 

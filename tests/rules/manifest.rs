@@ -47,7 +47,7 @@ pub fn unsorted(manifest: &str) -> Vec<String> {
     complaints
 }
 
-/// Places that disagree with the manifest about the oldest Rust, dependencies that need a newer one included.
+/// Files that disagree with the manifest about the oldest Rust, and dependencies that need a newer one.
 pub fn oldest_rust(cargo: &str, clippy: &str, readme: &str, packages: &[(String, String)]) -> Vec<String> {
     let Some(ours) = quoted(cargo, "rust-version = ") else {
         return vec!["Cargo.toml: states no rust-version".into()];
@@ -74,7 +74,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(out.stdout).expect("UTF-8 from cargo")
 }
 
-/// The text between quotes behind `key` at the start of a line.
+/// The text between quotes after `key` at the start of a line.
 fn quoted<'a>(toml: &'a str, key: &str) -> Option<&'a str> {
     toml.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim().trim_matches('"'))
 }

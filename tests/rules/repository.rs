@@ -1,4 +1,4 @@
-//! The files of the repository, whatever their language, and the rule that none of them names a path of somebody's machine.
+//! The files of the repository, and the rule that none of them names an absolute path of a machine.
 
 use std::fs;
 use std::path::Path;
@@ -46,7 +46,7 @@ pub fn machine_paths(files: &[(String, String)], allowed: &[(&str, &str)]) -> Ve
     complaints
 }
 
-/// Whether `folder` stands in `line` as the start of a path: not `../x/tmp/`, not `example.com/home/`.
+/// Whether a path in `line` starts with `folder`: not `../x/tmp/`, not `example.com/home/`.
 fn names(line: &str, folder: &str) -> bool {
     let inside = |c: char| c.is_alphanumeric() || "_.-})".contains(c);
     line.match_indices(folder).any(|(at, _)| !line[..at].ends_with(inside))

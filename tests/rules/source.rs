@@ -23,7 +23,7 @@ pub struct Function<'a> {
     pub line: usize,
     /// From `fn` to the closing brace.
     pub text: &'a str,
-    /// What stands between its braces.
+    /// The text between its braces.
     pub body: &'a str,
 }
 
@@ -98,7 +98,7 @@ impl Source {
     }
 }
 
-/// Offsets at which `word` stands as a whole word (as far as its own ends are word characters).
+/// Offsets of `word` as a whole word (if its own ends are word characters).
 pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).map(|(at, _)| at).filter(move |&at| {
@@ -130,7 +130,7 @@ pub fn closing(code: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// The first of `stops` that stands outside parentheses and brackets.
+/// The first of `stops` outside parentheses and brackets.
 pub fn find_outside(code: &str, stops: &[char]) -> Option<usize> {
     let mut depth = 0i32;
     code.char_indices().find_map(|(at, c)| {
@@ -184,7 +184,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Blanks from `from` to where `end` holds (looked for from `start`), and goes on `skip` bytes behind it.
+/// Blanks from `from` to where `end` holds (looked for from `start`), and continues `skip` bytes after it.
 fn until(bytes: &[u8], from: usize, start: usize, end: impl Fn(&[u8]) -> bool, skip: usize) -> (usize, usize, usize) {
     let to = (start..bytes.len()).find(|&at| end(&bytes[at..])).unwrap_or(bytes.len());
     (from, to, (to + skip).min(bytes.len()))

@@ -1,6 +1,6 @@
-//! Waits in tests: each one has a bound, so that a test which cannot go on fails and `cargo test` never hangs.
+//! Waits in tests: each has a bound, so that a test fails instead of hanging.
 
-/// Calls that return only when somebody else does something. `tests/support/bounded.rs` has one with a bound for each of them.
+/// Calls that return only when another thread or process acts. `tests/support/bounded.rs` has one with a bound for each of them.
 const ENDLESS: &[(&str, &str)] = &[
     (".recv()", "bounded::received"),
     (".join()", "bounded::joined"),

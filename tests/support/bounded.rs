@@ -1,4 +1,4 @@
-//! Waits with an end: whatever a test waits for comes within [`BOUND`], or the test fails and names what it waited for.
+//! Bounded waits: what a test waits for comes within [`BOUND`], or the test fails and names it.
 #![allow(
     dead_code,
     clippy::panic,
@@ -12,10 +12,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Far more than anything takes on a loaded machine, and less than the patience of a person.
+/// Far more than anything takes on a loaded machine.
 pub const BOUND: Duration = Duration::from_secs(90);
 
-/// Looks again and again until `look` returns `Ok`. Its last `Err` is what the test saw when it fails.
+/// Calls `look` until it returns `Ok`. When the time is over, the test fails with its last `Err`.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + BOUND;
@@ -28,13 +28,13 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) ->
     }
 }
 
-/// What another thread sent.
+/// Receives what another thread sent.
 #[track_caller]
 pub fn received<T>(receiver: &Receiver<T>) -> T {
     receiver.recv_timeout(BOUND).unwrap_or_else(|error| panic!("nothing was sent: {error}"))
 }
 
-/// What the thread returned, or the payload of its panic.
+/// Joins a thread: returns its value, or the payload of its panic.
 #[track_caller]
 pub fn joined<T>(thread: JoinHandle<T>) -> std::thread::Result<T> {
     let running = || if thread.is_finished() { Ok(()) } else { Err("it still runs".to_owned()) };
@@ -42,7 +42,7 @@ pub fn joined<T>(thread: JoinHandle<T>) -> std::thread::Result<T> {
     thread.join()
 }
 
-/// Waits for the thread of a test that is over, as far as it ends at all: for `Drop`, where a failure would hide the first one.
+/// Waits for a thread for 10 seconds at most. For `Drop`, where a failure would hide the first one.
 pub fn left<T>(thread: JoinHandle<T>) {
     let end = Instant::now() + Duration::from_secs(10);
     while !thread.is_finished() && Instant::now() < end {
@@ -50,7 +50,7 @@ pub fn left<T>(thread: JoinHandle<T>) {
     }
 }
 
-/// A connection whose reads and writes fail instead of waiting without an end.
+/// Connects. Reads and writes of the connection have a timeout.
 #[track_caller]
 pub fn connect(address: impl ToSocketAddrs) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
@@ -59,7 +59,7 @@ pub fn connect(address: impl ToSocketAddrs) -> TcpStream {
     stream
 }
 
-/// One `read` or `recv` that a signal of another test does not end: with a timeout set, the kernel does not restart it.
+/// Repeats a call that a signal of another test interrupts: with a timeout set, the kernel does not restart it.
 pub fn uninterrupted<T>(mut call: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
     loop {
         match call() {
@@ -78,7 +78,7 @@ pub fn refused(address: SocketAddr) {
     });
 }
 
-/// How a process ended. One that does not is killed, and the test fails.
+/// Waits for the end of a process and returns its status.
 #[track_caller]
 pub fn exited(child: &mut Child) -> ExitStatus {
     eventually("the end of a process", || match child.try_wait().unwrap() {
@@ -94,8 +94,8 @@ pub fn output(command: &mut Command) -> Output {
     leash.output(child)
 }
 
-/// Starts a process in a group of its own. The group is killed after [`BOUND`] unless the leash was dropped before: then whoever
-/// reads from one of its pipes reads the end, and fails with what it read.
+/// Starts a process in its own group. The group is killed after [`BOUND`] unless the leash was dropped before: a test that reads from
+/// one of its pipes then reads the end, and fails with what it read.
 #[track_caller]
 pub fn leashed(command: &mut Command) -> (Child, Leash) {
     use std::os::unix::process::CommandExt;
@@ -121,7 +121,7 @@ impl Leash {
         Leash { _held: held }
     }
 
-    /// All that the process says until it ends.
+    /// Waits for the end of the process and returns its output.
     #[track_caller]
     pub fn output(self, child: Child) -> Output {
         child.wait_with_output().unwrap()

@@ -1,9 +1,9 @@
-//! Messages that are worth watching: bytes with what makes each of them special.
+//! Requests with something special in each, valid and invalid.
 
-/// The request that is always right.
+/// A valid request.
 pub const GET: &str = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// One or several requests each, right and wrong.
+/// Messages of one or several requests, valid and invalid.
 pub fn messages() -> Vec<String> {
     let post = |rest: &str| format!("POST /echo HTTP/1.1\r\nHost: a\r\n{rest}");
     let mut messages = vec![

@@ -1,4 +1,4 @@
-//! An application that panics in every place where code of the program runs, and what a client and a neighbour see of it.
+//! An application that panics wherever code of the program runs, and the responses that its clients get.
 
 use std::fmt::{self, Display};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ pub fn panic_quietly(message: &'static str) -> ! {
     resume_unwind(Box::new(message))
 }
 
-/// Panics when it is dropped, but not while another panic is on its way: that would abort the process, whoever catches.
+/// Panics when it is dropped, but not during another panic: that would abort the process.
 pub struct Bomb(pub &'static str);
 
 impl Drop for Bomb {
@@ -27,11 +27,11 @@ impl Drop for Bomb {
     }
 }
 
-/// An error that cannot even be shown.
+/// An error whose `Display` panics.
 #[derive(Debug)]
 struct Unspeakable(Armed);
 
-/// As [`Bomb`], for where `Debug` is asked for.
+/// As [`Bomb`], with `Debug`.
 #[derive(Debug)]
 struct Armed;
 
@@ -51,7 +51,7 @@ impl Display for Unspeakable {
 
 impl std::error::Error for Unspeakable {}
 
-/// Gives some pieces or reads, then panics; panics when it is dropped too.
+/// Returns some pieces or reads, then panics; panics when it is dropped too.
 struct Treacherous {
     good: u32,
     _on_drop: Option<Bomb>,
@@ -79,13 +79,13 @@ impl Read for Treacherous {
     }
 }
 
-/// A body that ends well and whose `Drop` panics.
+/// A body whose `Drop` panics after a good end.
 fn dropped_badly() -> impl Iterator<Item = &'static str> + Send {
     let bomb = Bomb("the drop of an iterator");
     ["a", "b"].into_iter().inspect(move |_| _ = &bomb)
 }
 
-/// Keeps what is logged; a logger of the program's, so it can panic as well.
+/// Collects log lines; may panic, as any logger.
 pub struct Lines(pub Mutex<Vec<(Level, String)>>);
 
 pub static LINES: Lines = Lines(Mutex::new(Vec::new()));
@@ -128,7 +128,7 @@ pub fn listen_to_the_log() {
     });
 }
 
-/// Every place where the program's code runs, with a panic in it.
+/// Panics in every place where the program's code runs.
 pub fn app() -> App {
     let mut app = App::new();
     app.get("/fine", |_| "fine");

@@ -1,11 +1,11 @@
-//! What tests watch a server with: a page that its trace is written to, and the events on it.
+//! Collects a trace, and reads events from it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-/// A reader that several can look at.
+/// A writer whose bytes tests can read.
 #[derive(Clone, Default)]
 pub struct Output(Arc<Mutex<Vec<u8>>>);
 
@@ -20,18 +20,18 @@ impl Write for Output {
 }
 
 impl Output {
-    /// What was written so far.
+    /// Returns what was written so far.
     pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-/// The events of a trace in JSON.
+/// Parses a JSON trace.
 pub fn events(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The events that must be the same however the bytes are cut. Whether a client waits for 100 depends on whether its body is here.
+/// Returns the events that do not depend on how the bytes are split. `req.continue` does: it depends on whether the body has arrived.
 pub fn message_events(events: &[Value]) -> Vec<Value> {
     let topics = ["parse.head", "body.", "req.", "route.", "hook.", "handler.", "resp.head", "keepalive", "limit."];
     let kept = events.iter().filter(|event| {

@@ -1,4 +1,4 @@
-//! What HAR 1.2 asks of an archive: which fields an object must and may have, and of what kind; knows nothing of what is in them.
+//! Checks an archive against HAR 1.2: the fields that an object must and may have, and their types.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ enum Kind {
     Time,
     /// An absolute one.
     Url,
-    /// At least this; -1 stands for "not known".
+    /// At least this; -1 means "not known".
     Number(f64),
     Whole(i64),
     Object(&'static [Field]),
