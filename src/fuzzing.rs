@@ -1,14 +1,6 @@
-//! Doors for the fuzzer (`fuzz/`): what must hold for any bytes, stated once for each part; exists only under `--cfg fuzzing`.
+//! Entry points for the fuzz targets of private parts; compiled only with `--cfg fuzzing`. The other targets are in `fuzz/src`.
 //!
-//! Each function takes whatever bytes there are and panics when an invariant breaks. Most say the same thing: what bytes mean
-//! does not depend on where the network cut them.
-
-mod answers;
-mod application;
-mod glass;
-
-pub use application::{application, field};
-pub use glass::{explanation, trace};
+//! Each function panics if an invariant is broken. The main one: the meaning of bytes does not depend on how the network split them.
 
 use crate::app::App;
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
@@ -22,8 +14,9 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::routing::pattern::Pattern;
 use crate::routing::tree::{Match, Params, Tree};
+use crate::explain::{self, Explanation};
 
-/// Small enough that a fuzzer finds what happens beyond each of them.
+/// Limits so small that a fuzzer exceeds each of them.
 const TIGHT: Limits = Limits {
     head: 512,
     request_line: 128,
@@ -47,7 +40,7 @@ const ROUTES: &[&str] = &[
     "/café/{x}",
 ];
 
-/// A head is whole at one byte and not before, and what it points at lies inside it.
+/// Checks that a head is complete at one byte and not before, and that its spans are inside it.
 pub fn head(data: &[u8]) {
     for limits in [&Limits::default(), &TIGHT] {
         let mut head = Head::default();
@@ -58,7 +51,7 @@ pub fn head(data: &[u8]) {
                 assert!(head.fields().iter().all(|field| field.name.range().end <= field.value.range().start));
                 assert!(head.fields().iter().all(|field| field.value.range().end < length));
                 assert_eq!(head.parse(&data[..length], limits), Ok(true));
-                assert_eq!(meaning(&head, data), written_again(&head, data));
+                assert_eq!(meaning(&head, data), reparsed(&head, data));
                 for shorter in [length - 1, length / 2] {
                     assert_eq!(head.parse(&data[..shorter], limits), Ok(false), "{shorter} of {length} bytes");
                 }
@@ -69,7 +62,7 @@ pub fn head(data: &[u8]) {
     }
 }
 
-/// A request line and field lines, as text.
+/// A request line and field lines.
 type Meaning = (Method, Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>);
 
 fn meaning(head: &Head, data: &[u8]) -> Meaning {
@@ -77,8 +70,8 @@ fn meaning(head: &Head, data: &[u8]) -> Meaning {
     (head.method, head.target.whole.of(data).to_vec(), fields.collect())
 }
 
-/// What a head means that is written from what was read.
-fn written_again(head: &Head, data: &[u8]) -> Meaning {
+/// Writes the head from what was parsed, and parses that.
+fn reparsed(head: &Head, data: &[u8]) -> Meaning {
     let (method, target, fields) = meaning(head, data);
     let mut bytes =
         [method.as_str().as_bytes(), b" ", &target, format!(" {}\r\n", head.version.as_str()).as_bytes()].concat();
@@ -91,7 +84,7 @@ fn written_again(head: &Head, data: &[u8]) -> Meaning {
     meaning(&again, &bytes)
 }
 
-/// Cuts change nothing, nothing is made up, and what was encoded is decoded.
+/// Checks that the result does not depend on the split, and that encoded chunks decode.
 pub fn chunked(data: &[u8]) {
     let Some((&step, raw)) = data.split_first() else { return };
     let step = usize::from(step).max(1);
@@ -107,20 +100,20 @@ pub fn chunked(data: &[u8]) {
     assert_eq!(decode(&encoded, step, &limits), Ok(Some((raw.to_vec(), encoded.len()))));
 }
 
-/// A connection that gets its bytes in pieces tells the same story as one that gets them at once.
+/// Checks that a connection has the same results for bytes in pieces and at once.
 pub fn connection(data: &[u8]) {
     let Some((&step, input)) = data.split_first() else { return };
     for limits in [&Limits::default(), &TIGHT] {
-        let whole = play(input, input.len().max(1), limits);
-        assert_eq!(play(input, usize::from(step).max(1), limits), whole);
+        let whole = run(input, input.len().max(1), limits);
+        assert_eq!(run(input, usize::from(step).max(1), limits), whole);
     }
 }
 
-/// A path means a route only if that route alone would match it, and parameters are parts of the path.
+/// Checks that the route that is found is one that matches, and that parameters are inside the path.
 pub fn router(data: &[u8]) {
     let Some((&choice, path)) = data.split_first() else { return };
     if !path.starts_with(b"/") || !path.iter().all(u8::is_ascii_graphic) {
-        return; // no target says this
+        return; // not a request target
     }
     let mut tree = Tree::default();
     for (number, pattern) in (0..).zip(ROUTES) {
@@ -131,7 +124,8 @@ pub fn router(data: &[u8]) {
     let mut params = Params::default();
     let found = tree.find(method, path, path.contains(&b'%'), &mut params);
     assert!((0..params.len()).all(|at| params.span(at).is_some_and(|span| span.range().end <= path.len())));
-    let matched: Vec<u32> = tree.explain(path).into_iter().filter(|told| told.matched).map(|told| told.route).collect();
+    let matched: Vec<u32> =
+        tree.explain(path).into_iter().filter(|observed| observed.matched).map(|observed| observed.route).collect();
     match found {
         Match::Route(route) => assert!(matched.contains(&route), "{route} of {matched:?}"),
         Match::Methods(_) => assert!(!matched.is_empty()),
@@ -139,7 +133,7 @@ pub fn router(data: &[u8]) {
     }
 }
 
-/// Any text is a form: its pairs survive being written and read again, and the first of a name is the one that a handler gets.
+/// Checks that the pairs of a form are the same after writing and reading them, and that the first pair with a name is used.
 pub fn urlencoded(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n";
     let mut head = Head::default();
@@ -156,8 +150,7 @@ pub fn urlencoded(data: &[u8]) {
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
-/// Whatever a multipart form holds, its parts lie in its bytes, one behind the other, and the lenient readers give what the strict
-/// one does.
+/// Checks that the parts of a multipart form are in its bytes, in order, and that the lenient readers agree with the strict one.
 pub fn multipart(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
     let mut head = Head::default();
@@ -165,19 +158,19 @@ pub fn multipart(data: &[u8]) {
     let app = App::new();
     let request = Request::new(&head, bytes, data, &None, app.app_state());
     let parts = request.parts().unwrap_or_default();
-    let mut behind = 0;
+    let mut end = 0;
     for part in &parts {
         if !part.bytes().is_empty() {
             let at = part.bytes().as_ptr().addr() - data.as_ptr().addr();
-            assert!(at >= behind && at + part.bytes().len() <= data.len());
-            behind = at + part.bytes().len();
+            assert!(at >= end && at + part.bytes().len() <= data.len());
+            end = at + part.bytes().len();
         }
         assert!(part.safe_filename().is_none_or(|name| !name.contains(['/', '\\', '\0']) && !name.starts_with('.')));
     }
     assert_eq!(request.files().count() + request.form_pairs().count(), parts.len());
 }
 
-/// The body and the raw bytes it took, or `None` while it is not whole.
+/// Returns the body and its raw length; `None` if it is incomplete.
 fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, ProtocolError> {
     let (mut decoder, mut buffer) = (Decoder::new(), Vec::new());
     for piece in raw.chunks(step) {
@@ -191,18 +184,18 @@ fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, u
     Ok(None)
 }
 
-/// One thing that a connection said.
+/// A result of a connection.
 #[derive(Debug, PartialEq)]
-enum Told {
+enum Observed {
     Request(Method, Vec<u8>),
     Refused(ProtocolError),
     Last,
 }
 
-/// Feeds the bytes in pieces of `step`, answers each request with an empty 200, and closes behind the last byte.
-fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
+/// Sends the bytes in pieces of `step`, responds to each request with an empty 200, and closes after the last byte.
+fn run(input: &[u8], step: usize, limits: &Limits) -> Vec<Observed> {
     let (mut connection, mut head) = (Connection::new(), Head::default());
-    let (mut buffer, mut told) = (Vec::new(), Vec::new());
+    let (mut buffer, mut observed) = (Vec::new(), Vec::new());
     let mut pieces = input.chunks(step);
     loop {
         let event = match connection.receive(&mut buffer, &mut head, limits) {
@@ -215,27 +208,62 @@ fn play(input: &[u8], step: usize, limits: &Limits) -> Vec<Told> {
                 }
                 None => connection.receive_eof(&buffer, &mut head, limits).map(|()| false),
             },
-            Ok(Event::Paused | Event::Eof) => return told,
+            Ok(Event::Paused | Event::Eof) => return observed,
             Err(reject) => Err(reject),
         };
         match event {
             Ok(false) => {}
             Ok(true) => {
-                told.push(Told::Request(head.method, buffer[connection.body()].to_vec()));
+                observed.push(Observed::Request(head.method, buffer[connection.body()].to_vec()));
                 connection.respond(StatusCode::OK, Content::Length(0), false);
                 let Some(taken) = connection.finish_response() else {
-                    told.push(Told::Last);
-                    return told;
+                    observed.push(Observed::Last);
+                    return observed;
                 };
                 assert!(taken > 0 && taken <= buffer.len());
                 buffer.drain(..taken);
             }
             Err(reject) => {
-                told.push(Told::Refused(reject));
+                observed.push(Observed::Refused(reject));
                 connection.respond(reject.fault.info().status, Content::Length(0), false);
-                assert_eq!(connection.finish_response(), None, "a refusal is the last answer");
-                return told;
+                assert_eq!(connection.finish_response(), None, "a refusal is the last response");
+                return observed;
             }
         }
+    }
+}
+
+/// Checks that the pieces of a message cover it, that findings are inside it, and that the parser's fault is among them.
+pub fn explanation(data: &[u8]) {
+    let explanation = explain::message(data);
+    let (mut shown, rest) = (Vec::new(), explanation.rest());
+    for piece in explanation.spans() {
+        assert!(piece.at == shown.len() && !piece.bytes.is_empty(), "{:?} at {}", piece, shown.len());
+        shown.extend_from_slice(piece.bytes);
+    }
+    assert!(data.starts_with(&shown) && data.ends_with(rest));
+    assert_eq!(shown.len() + rest.len(), data.len(), "{explanation:?}");
+    check_findings(&explanation, data.len());
+    if explanation.is_request()
+        && let Err(reject) = Head::default().parse(data, &Limits::default())
+    {
+        let found = explanation.diagnostics().iter().find(|finding| finding.name == reject.fault.info().name);
+        assert_eq!(found.map(|finding| finding.at), Some(reject.at), "{reject:?}: {explanation:?}");
+    }
+    for reading in explanation.interpretations() {
+        assert!(reading.body.start <= reading.body.end && reading.body.end <= data.len(), "{explanation:?}");
+        assert!(!explanation.continues(), "no message follows a refused one: {explanation:?}");
+    }
+    let pasted = explain::pasted(data);
+    // At most a CR is added before each LF.
+    check_findings(&pasted, 2 * data.len());
+}
+
+fn check_findings(explanation: &Explanation, length: usize) {
+    assert!(explanation.diagnostics().iter().all(|finding| finding.at <= length), "{explanation:?}");
+    let findings = explanation.diagnostics().iter().map(ToString::to_string).collect::<String>();
+    let readings = explanation.interpretations().iter().map(ToString::to_string).collect::<String>();
+    for text in [&findings, &readings, explanation.verdict(), explanation.body(), explanation.unread()] {
+        assert!(!text.contains(char::is_control), "{text:?}");
     }
 }

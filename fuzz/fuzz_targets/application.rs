@@ -1,4 +1,4 @@
-//! A whole application: whatever the bytes, however they come and go, a strict client can read every answer, and no text splits one.
+//! Fuzzes a whole application: a strict client can read every response, however the bytes are split.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::application(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight_fuzz::application(data));

@@ -1,43 +1,32 @@
-//! A capture file: any bytes are read, or refused with a sentence; what was read comes out in forms that other programs can read.
+//! Fuzzes the reader of capture files: any bytes are read or refused, and the exports of what was read are valid.
 #![no_main]
 
-use std::fmt::Display;
-
+use failure::Failure;
 use serde_json::Value;
 
-// The reader and the writers of the command, which is no library.
-#[path = "../../cli/src/responses.rs"]
-mod responses;
+// The reader and the writers of the command, which is not a library.
 #[path = "../../cli/src/capture.rs"]
 #[allow(dead_code, reason = "the command opens files with it")]
 mod capture;
 #[path = "../../cli/src/escape.rs"]
-#[allow(dead_code, reason = "other commands draw more with it")]
+#[allow(dead_code, reason = "the command escapes more with it")]
 mod escape;
+#[path = "../../cli/src/failure.rs"]
+#[allow(dead_code, reason = "the command exits with its code")]
+mod failure;
 #[path = "../../cli/src/export/har.rs"]
 mod har;
 #[path = "../../cli/src/export/pcap.rs"]
 mod pcap;
+#[path = "../../cli/src/responses.rs"]
+mod responses;
 #[path = "../../cli/src/export/transcript.rs"]
 mod transcript;
-
-/// Why a capture is refused.
-struct Failure(String);
-
-impl Failure {
-    fn runtime(sentence: impl Display) -> Failure {
-        Failure(sentence.to_string())
-    }
-
-    fn usage(sentence: impl Display) -> Failure {
-        Failure(sentence.to_string())
-    }
-}
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let capture = match capture::read(data, Failure::usage) {
         Ok(capture) => capture,
-        Err(Failure(sentence)) => return assert!(!sentence.contains(char::is_control), "{sentence:?}"),
+        Err(Failure { message, .. }) => return assert!(!message.contains(char::is_control), "{message:?}"),
     };
     let har: Value = serde_json::from_slice(&har::write(&capture)).expect("an archive is JSON");
     assert!(har["log"]["entries"].is_array());
@@ -46,7 +35,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     packets(&pcap::write(&capture));
 });
 
-/// The lengths that a file of packets names lead from one to the next and to its end.
+/// Checks that the lengths in a pcap file lead from packet to packet and to its end.
 fn packets(file: &[u8]) {
     let mut rest = file.get(24..).expect("a header");
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! The chunked decoder: whatever the bytes and wherever they are split, it ends where a decoder that sees all of them ends.
+//! Fuzzes the chunked decoder: the result does not depend on how the bytes are split.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::chunked(data));

@@ -1,4 +1,4 @@
-//! A message taken apart: its pieces tile it, and the parser's refusal is among what is wrong with it.
+//! Fuzzes the explanation of a message: its pieces cover it, and the fault of the parser is among its findings.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::explanation(data));

@@ -1,4 +1,4 @@
-//! One field's value, or one text that goes into an answer: cookies, ranges, dates, tags, negotiation, proxies, and the ways out.
+//! Fuzzes one field value of a request, or one text in a response: cookies, ranges, dates, tags, negotiation, proxies.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::field(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight_fuzz::field(data));

@@ -1,4 +1,4 @@
-//! Multipart forms: whatever the bytes, parts lie inside them, and no name of a file leads anywhere.
+//! Fuzzes multipart forms: parts are inside the bytes, and file names have no path.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::multipart(data));

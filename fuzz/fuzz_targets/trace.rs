@@ -1,4 +1,4 @@
-//! The trace of a connection: always JSON, never a control to a terminal, and the same whatever the cuts.
+//! Fuzzes the trace of a connection: valid JSON, no terminal controls, the same however the bytes are split.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight::fuzzing::trace(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelight_fuzz::trace(data));

@@ -1,49 +1,49 @@
-//! Reads answers as a strict client does (RFC 9112 §6.3); shares no code with the encoder, and knows nothing of what was asked but methods.
+//! Reads responses as a strict client does (RFC 9112 §6.3). Shares no code with the encoder.
 
-use crate::http1::method::Method;
+use wirelight::Method;
 
-/// One final answer.
+/// A final response.
 #[derive(Debug, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) fields: Vec<(String, Vec<u8>)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct FinalResponse {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+impl FinalResponse {
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
     }
 }
 
-/// The final answers on a connection whose requests had these methods, in turn. A request that was refused has none: its answer is
-/// the last.
+/// Returns the final responses on a connection whose requests had these methods, in order. The last response may be to a request
+/// that was refused, which has no method here.
 ///
 /// # Panics
-/// When a byte is not what a server may send there.
-pub(super) fn read(mut bytes: &[u8], methods: &[Method]) -> Vec<Answer> {
-    let (mut answers, mut methods) = (Vec::new(), methods.iter());
+/// Panics at a byte that a server must not send there.
+pub(crate) fn read(mut bytes: &[u8], methods: &[Method]) -> Vec<FinalResponse> {
+    let (mut responses, mut methods) = (Vec::new(), methods.iter());
     while !bytes.is_empty() {
-        let (answer, rest) = head(bytes);
+        let (response, rest) = head(bytes);
         bytes = rest;
-        if answer.status < 200 {
+        if response.status < 200 {
             assert!(
-                answer.values("content-length").chain(answer.values("transfer-encoding")).next().is_none(),
+                response.values("content-length").chain(response.values("transfer-encoding")).next().is_none(),
                 "§6.1, §6.2"
             );
             continue;
         }
         let method = methods.next();
-        let (body, rest) = body(&answer, method.copied(), bytes);
-        assert!(method.is_some() || rest.is_empty(), "an answer behind that of a refused request");
-        answers.push(Answer { body, ..answer });
+        let (body, rest) = body(&response, method.copied(), bytes);
+        assert!(method.is_some() || rest.is_empty(), "a response after that to a refused request");
+        responses.push(FinalResponse { body, ..response });
         bytes = rest;
     }
-    answers
+    responses
 }
 
-/// An answer without its body, and what is behind its head.
-fn head(bytes: &[u8]) -> (Answer, &[u8]) {
+/// Returns a response without its body, and the bytes after its head.
+fn head(bytes: &[u8]) -> (FinalResponse, &[u8]) {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| unreachable!("a head without an end: {}", bytes.escape_ascii()));
     let mut lines = bytes[..end].split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -54,7 +54,7 @@ fn head(bytes: &[u8]) -> (Answer, &[u8]) {
     let status =
         status.filter(|status| (100..600).contains(status)).unwrap_or_else(|| unreachable!("{}", line.escape_ascii()));
     let fields = lines.map(field).collect();
-    (Answer { status, fields, body: Vec::new() }, &bytes[end + 4..])
+    (FinalResponse { status, fields, body: Vec::new() }, &bytes[end + 4..])
 }
 
 fn field(line: &[u8]) -> (String, Vec<u8>) {
@@ -67,25 +67,25 @@ fn field(line: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8_lossy(name).into_owned(), value.to_vec())
 }
 
-/// RFC 9110 §5.5: no control but the tab.
+/// Returns whether the bytes are a field value: no control except the tab (RFC 9110 §5.5).
 fn is_value(value: &[u8]) -> bool {
     value.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
 }
 
-/// `None`: the request was refused, and nobody knows whether it was a HEAD.
-fn body<'b>(answer: &Answer, method: Option<Method>, bytes: &'b [u8]) -> (Vec<u8>, &'b [u8]) {
-    let lengths: Vec<_> = answer.values("content-length").collect();
-    let coded = answer.values("transfer-encoding").count();
-    assert!(lengths.len() + coded <= 1, "two lengths: {answer:?}");
-    if method == Some(Method::HEAD) || matches!(answer.status, 204 | 304) || (method.is_none() && bytes.is_empty()) {
-        assert!(answer.status != 204 || lengths.len() + coded == 0, "RFC 9110 §8.6");
+/// Returns the body and the bytes after it. Without a method, the request was refused: it may have been HEAD.
+fn body<'b>(response: &FinalResponse, method: Option<Method>, bytes: &'b [u8]) -> (Vec<u8>, &'b [u8]) {
+    let lengths: Vec<_> = response.values("content-length").collect();
+    let coded = response.values("transfer-encoding").count();
+    assert!(lengths.len() + coded <= 1, "two lengths: {response:?}");
+    if method == Some(Method::HEAD) || matches!(response.status, 204 | 304) || (method.is_none() && bytes.is_empty()) {
+        assert!(response.status != 204 || lengths.len() + coded == 0, "RFC 9110 §8.6");
         return (Vec::new(), bytes);
     }
     match lengths.first() {
         Some(length) => {
             let length: usize =
                 std::str::from_utf8(length).ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
-            assert!(length <= bytes.len(), "{length} bytes promised, {} are here: {answer:?}", bytes.len());
+            assert!(length <= bytes.len(), "{length} bytes announced, {} received: {response:?}", bytes.len());
             (bytes[..length].to_vec(), &bytes[length..])
         }
         None if coded == 1 => chunks(bytes),

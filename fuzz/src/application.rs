@@ -1,26 +1,17 @@
-//! A whole application: every reader of a request and every writer of a response, with strangers' bytes in each; no socket, no thread.
+//! Fuzzes a whole application: all readers of a request and all writers of a response, without sockets.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::answers::{self, Answer};
-use crate::app::App;
-use crate::http1::method::Method;
-use crate::http1::status::StatusCode;
-use crate::request::Request;
-use crate::request::cookie::Cookie;
-use crate::request::pagination::Page;
-use crate::response::Response;
-use crate::response::error::Error;
-use crate::response::into_response::IntoResponse;
-use crate::response::redirect::Redirect;
-use crate::testing::TestClient;
+use wirelight::{App, Cookie, Error, IntoResponse, Method, Page, Redirect, Request, Response, StatusCode, TestClient};
 
-/// Built once: it has no state that a request changes.
-pub(super) static APP: LazyLock<App> = LazyLock::new(app);
+use crate::responses::{self, FinalResponse};
 
-/// The same behind a proxy that speaks the other dialect.
+/// Built once, because requests do not change its state.
+pub(crate) static APP: LazyLock<App> = LazyLock::new(app);
+
+/// The same application behind a proxy that sends `Forwarded` instead of `X-Forwarded-*`.
 static FORWARDED: LazyLock<App> = LazyLock::new(|| {
     let mut app = app();
     app.trusted_proxies(["unix", "10.0.0.0/8"]).host().forwarded();
@@ -28,15 +19,15 @@ static FORWARDED: LazyLock<App> = LazyLock::new(|| {
 });
 
 thread_local! {
-    /// The methods that the application was asked with.
-    static ASKED: RefCell<Vec<Method>> = const { RefCell::new(Vec::new()) };
+    /// The methods of the requests that the application received.
+    static METHODS: RefCell<Vec<Method>> = const { RefCell::new(Vec::new()) };
 }
 
 const BODY: &[u8] = b"The quick brown fox jumps over the lazy dog.\n";
 const TAG: &str = "v1";
 
-/// Fields whose values are read, and the path where they are.
-const READ: &[(&str, &str)] = &[
+/// Fields, and the path whose handler reads them.
+const READERS: &[(&str, &str)] = &[
     ("Cookie", "/read"),
     ("Accept", "/read"),
     ("Accept-Encoding", "/read"),
@@ -59,68 +50,70 @@ const READ: &[(&str, &str)] = &[
     ("Content-Length", "/echo"),
 ];
 
-/// Ways out for a text.
-const WRITTEN: &[&str] = &["field", "name", "cookie", "tag", "redirect", "vary", "error", "challenge", "cache", "json"];
+/// The parts of a response that a text is written to.
+const WRITERS: &[&str] = &["field", "name", "cookie", "tag", "redirect", "vary", "error", "challenge", "cache", "json"];
 
-/// However the bytes come and however slowly the answers are taken, they are the same, and a strict client can read them.
+/// Checks that the responses do not depend on how the bytes are split or how slowly the client reads, and that a strict client
+/// accepts them.
 pub fn application(data: &[u8]) {
     let Some((&step, input)) = data.split_first() else { return };
     let step = usize::from(step).max(1);
     let client = APP.test();
-    let whole = asked(&client, input, input.len().max(1), usize::MAX);
-    let pieces = asked(&client, input, step, usize::MAX);
+    let whole = exchange(&client, input, input.len().max(1), usize::MAX);
+    let pieces = exchange(&client, input, step, usize::MAX);
     assert!(expects(input) || pieces == whole, "in pieces of {step}: {pieces:?}, whole: {whole:?}");
-    assert_eq!(asked(&client, input, input.len().max(1), step), whole, "taken {step} bytes at a time");
+    assert_eq!(exchange(&client, input, input.len().max(1), step), whole, "taken {step} bytes at a time");
 }
 
-/// Whether a client may have said that it waits for 100: whether it does depends on whether its body is here (RFC 9110 §10.1.1).
-pub(super) fn expects(input: &[u8]) -> bool {
+/// Returns whether a request may expect 100: then the responses depend on when its body arrives (RFC 9110 §10.1.1).
+pub(crate) fn expects(input: &[u8]) -> bool {
     input.to_ascii_lowercase().windows(7).any(|window| window == b"expect:")
 }
 
-/// One field's value, or one text that an answer is made of.
+/// Fuzzes the value of a field, or a text that a response is made of.
 pub fn field(data: &[u8]) {
     let Some((&choice, value)) = data.split_first() else { return };
-    let choice = usize::from(choice) % (READ.len() + WRITTEN.len());
-    let request = match READ.get(choice) {
+    let choice = usize::from(choice) % (READERS.len() + WRITERS.len());
+    let request = match READERS.get(choice) {
         Some((name, path)) => {
             [format!("GET {path} HTTP/1.1\r\nHost: a\r\n{name}: ").as_bytes(), value, b"\r\n\r\n"].concat()
         }
         None => {
             let text = percent_encoding::percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-            format!("GET /write/{}?text={text} HTTP/1.1\r\nHost: a\r\n\r\n", WRITTEN[choice - READ.len()]).into_bytes()
+            format!("GET /write/{}?text={text} HTTP/1.1\r\nHost: a\r\n\r\n", WRITERS[choice - READERS.len()])
+                .into_bytes()
         }
     };
     for app in [&APP, &FORWARDED] {
-        for answer in asked(&app.test(), &request, request.len(), usize::MAX) {
-            parts_fit(&answer);
+        for response in exchange(&app.test(), &request, request.len(), usize::MAX) {
+            check_range(&response);
         }
     }
 }
 
-/// What came back to bytes in pieces of `step`, when the client takes `room` bytes at a time.
-fn asked(client: &TestClient<'_>, input: &[u8], step: usize, room: usize) -> Vec<Answer> {
-    ASKED.take();
+/// Returns the responses to bytes that are sent in pieces of `step`, if the client reads `capacity` bytes at a time.
+fn exchange(client: &TestClient<'_>, input: &[u8], step: usize, capacity: usize) -> Vec<FinalResponse> {
+    METHODS.take();
     let mut connection = client.connect();
-    connection.room(room);
+    connection.room(capacity);
     input.chunks(step).for_each(|piece| connection.send(piece));
     connection.half_close();
     let mut taken = 0;
-    while room < usize::MAX && taken < connection.received().len() {
+    while capacity < usize::MAX && taken < connection.received().len() {
         taken = connection.received().len();
-        connection.room(room);
+        connection.room(capacity);
     }
     let received = connection.received().to_vec();
-    assert!(connection.is_over(), "the client has closed, and has taken everything");
-    answers::read(&received, &ASKED.take())
+    assert!(connection.is_over(), "the client has closed and has read everything");
+    responses::read(&received, &METHODS.take())
 }
 
 fn app() -> App {
     let mut app = App::new();
-    // A test's connection comes from nowhere, as one on a unix socket does.
+    // A test connection has no address, as one of a unix socket.
     app.trusted_proxies(["unix", "10.0.0.0/8"]).host();
     app.before(|req| {
-        ASKED.with_borrow_mut(|asked| asked.push(req.method()));
+        METHODS.with_borrow_mut(|methods| methods.push(req.method()));
         Ok(())
     });
     app.get("/read", read);
@@ -138,8 +131,8 @@ fn app() -> App {
     app
 }
 
-/// Whatever a request says, its parts are parts of it, and text is fit to be shown.
-fn read(req: &Request<'_>) -> crate::Result<String> {
+/// Checks that parts of a request occur in it, and that text has no controls.
+fn read(req: &Request<'_>) -> wirelight::Result<String> {
     for (name, _) in req.cookies() {
         let first = req.cookies().find(|(other, _)| *other == name).map(|(_, value)| value);
         assert_eq!(req.cookie(name), first);
@@ -173,25 +166,25 @@ fn file(_: &Request<'_>) -> Response {
     response
 }
 
-/// A 206 has the bytes that it names, a 304 and a 416 have what makes them useful (RFC 9110 §14.4, §15.4.5, §15.5.17).
-fn parts_fit(answer: &Answer) {
-    let range: Vec<_> = answer.values("content-range").collect();
-    match (answer.status, range.as_slice()) {
+/// Checks that a 206 has the bytes that it names, and the required fields of 304 and 416 (RFC 9110 §14.4, §15.4.5, §15.5.17).
+fn check_range(response: &FinalResponse) {
+    let range: Vec<_> = response.values("content-range").collect();
+    match (response.status, range.as_slice()) {
         (206, [range]) => {
             let range = String::from_utf8_lossy(range);
             let numbers: Vec<usize> = range.split([' ', '-', '/']).filter_map(|number| number.parse().ok()).collect();
             let [first, last, length] = numbers[..] else { unreachable!("{range}") };
-            assert_eq!((BODY.get(first..=last), length), (Some(&answer.body[..]), BODY.len()), "{range}");
+            assert_eq!((BODY.get(first..=last), length), (Some(&response.body[..]), BODY.len()), "{range}");
         }
         (416, [range]) => assert_eq!(*range, format!("bytes */{}", BODY.len()).as_bytes()),
-        (304, []) => assert_eq!(answer.values("etag").collect::<Vec<_>>(), [b"\"v1\""]),
-        (206 | 416, _) => unreachable!("{answer:?}"),
-        (_, range) => assert!(range.is_empty(), "{answer:?}"),
+        (304, []) => assert_eq!(response.values("etag").collect::<Vec<_>>(), [b"\"v1\""]),
+        (206 | 416, _) => unreachable!("{response:?}"),
+        (_, range) => assert!(range.is_empty(), "{response:?}"),
     }
 }
 
-/// Puts a stranger's text into every place of an answer that takes text: it arrives as it is, or the answer is a 500.
-fn write(req: &Request<'_>) -> crate::Result<Response> {
+/// Writes the text to a part of the response: it is sent unchanged, or the response is a 500.
+fn write(req: &Request<'_>) -> wirelight::Result<Response> {
     let text = req.query_required::<String>("text")?;
     let mut response = Response::new(StatusCode::OK);
     match req.param::<String>("way")?.as_str() {
