@@ -3,6 +3,7 @@
 //! Each function panics if an invariant is broken. The main one: the meaning of bytes does not depend on how the network split them.
 
 use crate::app::App;
+use crate::explain::{self, Explanation};
 use crate::http1::chunked::{Decoder, Progress, encode_chunk, encode_end};
 use crate::http1::connection::{Connection, Event};
 use crate::http1::encode::Content;
@@ -14,7 +15,6 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::routing::pattern::Pattern;
 use crate::routing::tree::{Match, Params, Tree};
-use crate::explain::{self, Explanation};
 
 /// Limits so small that a fuzzer exceeds each of them.
 const TIGHT: Limits = Limits {

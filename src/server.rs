@@ -1,18 +1,19 @@
-//! A server: addresses, options, workers, and the handle that stops it; the event loop itself is in `net`.
+//! Puts a server together: addresses, options, workers, signals. The event loop is in `net`.
 
-#[cfg(not(feature = "restart"))]
-mod alone;
-mod crew;
-mod descriptors;
-mod environment;
+mod address;
+mod addresses;
+mod fd_limit;
+mod from_env;
 mod handle;
 #[cfg(feature = "restart")]
-mod inherit;
-mod notify;
-mod places;
-#[cfg(feature = "restart")]
 mod restart;
+#[cfg(not(feature = "restart"))]
+mod restart_disabled;
+mod sd_notify;
 mod signals;
+#[cfg(feature = "restart")]
+mod socket_activation;
+mod supervisor;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -26,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 #[cfg(not(feature = "restart"))]
-use {alone as inherit, alone as restart};
+use {restart_disabled as restart, restart_disabled as socket_activation};
 
 use crate::app::App;
 use crate::app::route_table::RouteInfo;
@@ -45,24 +46,25 @@ use crate::trace::config::Trace;
 use crate::trace::probe::{NoProbe, Probe};
 use crate::trace::server_start::{RouteEntry, ServerStart};
 use crate::trace::tracer::Tracing;
+use address::Address;
+use addresses::BoundAddress;
 pub use handle::Handle;
 use handle::stop;
-use notify::notify;
-use places::{Address, Place};
+use sd_notify::notify;
 
-/// How long the end of the server waits for the reader of a trace that may have stalled, batch by batch.
-const STALLED_READER: Duration = Duration::from_secs(1);
+/// How long the server waits at its end for each batch of a trace to be written.
+const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections of one worker at most, if the descriptors of the process allow it.
+/// Default connection limit of one worker; the descriptor limit may be lower.
 const MAX_CONNECTIONS: usize = 10_000;
-/// Upgraded connections of all workers at most: each has a thread, whose stack is mostly a promise, and a descriptor.
+/// Default limit of upgraded connections of all workers. Each has a thread and a descriptor.
 const MAX_UPGRADED: usize = 1000;
-/// Threads for blocking handlers at most. They wait for others most of the time, so there may be more of them than processors.
-const THREADS: usize = 32;
-/// Requests that may wait for one of them.
-const QUEUE: usize = 1024;
+/// Default number of threads for blocking handlers. They mostly wait, so there are more than processors.
+const POOL_THREADS: usize = 32;
+/// Default number of requests that may wait for such a thread.
+const POOL_QUEUE: usize = 1024;
 
-/// A bound server: it has its address, and runs when it gets an [`App`].
+/// A server that is bound to its addresses. [`run`](Server::run) serves an [`App`].
 ///
 /// ```
 /// use wirelight::{App, Server};
@@ -76,13 +78,13 @@ const QUEUE: usize = 1024;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {
-    places: Vec<Place>,
+    addresses: Vec<BoundAddress>,
     workers: usize,
-    settings: Config,
+    config: Config,
     max_connections: usize,
     max_upgraded: usize,
-    threads: usize,
-    queue: usize,
+    pool_threads: usize,
+    pool_queue: usize,
     signals: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
@@ -90,58 +92,58 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds to the first address that `address` names and that can be had. Port 0 takes any free one.
+    /// Binds to the first of the addresses that `address` names and that is free. Port 0 takes any free port.
     ///
     /// # Errors
-    /// When the address is taken, not ours, or no address at all; the sentence says which address.
+    /// Fails if the address is in use, not one of this machine, or invalid; the message names it.
     pub fn bind(address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
-        Ok(Server::on(Place::tcp(address)?))
+        Ok(Server::new(BoundAddress::tcp(address)?))
     }
 
-    /// Listens on a unix socket. The file that a dead server left behind is replaced; the file goes when this server stops.
+    /// Listens on a unix socket. Replaces the file of a server that has ended; the file is removed when this server stops.
     ///
     /// # Errors
-    /// When another program answers there, when a file of another kind has the name, or when the folder does not let us.
+    /// Fails if another program listens there, if the path is another kind of file, or if the folder is not writable.
     pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server> {
-        Ok(Server::on(Place::unix(path.as_ref())?))
+        Ok(Server::new(BoundAddress::unix(path.as_ref())?))
     }
 
-    /// Listens on this address too.
+    /// Also listens on this address.
     ///
     /// ```
     /// use wirelight::Server;
     ///
-    /// let server = Server::bind("127.0.0.1:0")?.also("127.0.0.1:0")?;
+    /// let server = Server::bind("127.0.0.1:0")?.and_bind("127.0.0.1:0")?;
     /// assert_eq!(server.addresses().len(), 2);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`bind`](Server::bind).
-    pub fn also(mut self, address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
-        self.places.push(Place::tcp(address)?);
+    pub fn and_bind(mut self, address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
+        self.addresses.push(BoundAddress::tcp(address)?);
         Ok(self)
     }
 
-    /// Listens on this unix socket too.
+    /// Also listens on this unix socket.
     ///
     /// # Errors
     /// As [`bind_unix`](Server::bind_unix).
-    pub fn also_unix(mut self, path: impl AsRef<Path>) -> io::Result<Server> {
-        self.places.push(Place::unix(path.as_ref())?);
+    pub fn and_bind_unix(mut self, path: impl AsRef<Path>) -> io::Result<Server> {
+        self.addresses.push(BoundAddress::unix(path.as_ref())?);
         Ok(self)
     }
 
-    /// Who may connect to the unix sockets so far, as file permissions: `0o660` lets the owner and the group in. Otherwise the
-    /// umask decides.
+    /// Sets the file permissions of the unix sockets that are bound so far: with `0o660`, owner and group may connect. The default is set
+    /// by the umask.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Fails if the permissions cannot be changed.
     pub fn unix_mode(self, mode: u32) -> io::Result<Server> {
-        for place in &self.places {
-            if let Address::Unix(path) = &place.address {
+        for bound in &self.addresses {
+            if let Address::Unix(path) = &bound.address {
                 std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(|error| {
-                    let what = format!("cannot set the permissions of {}: {error}", place.address);
+                    let what = format!("cannot set the permissions of {}: {error}", bound.address);
                     io::Error::new(error.kind(), what)
                 })?;
             }
@@ -149,15 +151,15 @@ impl Server {
         Ok(self)
     }
 
-    fn on(place: Place) -> Server {
+    fn new(address: BoundAddress) -> Server {
         Server {
-            places: vec![place],
+            addresses: vec![address],
             workers: 1,
-            settings: Config::default(),
+            config: Config::default(),
             max_connections: MAX_CONNECTIONS,
             max_upgraded: MAX_UPGRADED,
-            threads: THREADS,
-            queue: QUEUE,
+            pool_threads: POOL_THREADS,
+            pool_queue: POOL_QUEUE,
             signals: true,
             traces: Vec::new(),
             on_reopen: None,
@@ -165,75 +167,75 @@ impl Server {
         }
     }
 
-    /// How many threads accept and serve, each with its own event loop; 1 by default. Handlers run on all of them.
+    /// Sets the number of threads that accept and serve, each with its own event loop; 1 by default. Handlers run on all of them.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Server {
         self.workers = workers.max(1);
         self
     }
 
-    /// What a request may contain at most.
+    /// Sets the limits of a request.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Server {
-        self.settings.limits = limits;
+        self.config.limits = limits;
         self
     }
 
-    /// How long to wait for what.
+    /// Sets the timeouts.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Server {
-        self.settings.timeouts = timeouts;
+        self.config.timeouts = timeouts;
         self
     }
 
-    /// How many connections a worker has at most. At the limit the oldest idle one makes room for a new one.
+    /// Sets the connection limit of a worker. At the limit, the oldest idle connection is closed for a new one.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Server {
         self.max_connections = connections.max(1);
         self
     }
 
-    /// Sets how many [upgraded](crate::Response::upgrade) connections there are at most, for all workers together; 1,000 by default, and
-    /// never more than half of a worker's connections, among which they count. An upgrade beyond it is answered with 503.
+    /// Sets the limit of [upgraded](crate::Response::upgrade) connections of all workers; 1,000 by default. It is never more than half of
+    /// a worker's connections, among which they count. Further upgrades get 503.
     #[must_use]
     pub fn max_upgraded(mut self, connections: usize) -> Server {
         self.max_upgraded = connections;
         self
     }
 
-    /// How many threads run the handlers of [`blocking`](crate::Route::blocking) routes, for all workers together, and how many
-    /// requests may wait for one; 32 and 1,024 by default. What does not fit is answered with 503.
+    /// Sets the number of threads that run the handlers of [`blocking`](crate::Route::blocking) routes of all workers, and the number of
+    /// requests that may wait for one; 32 and 1,024 by default. Further requests get 503.
     #[must_use]
     pub fn pool(mut self, threads: usize, queue: usize) -> Server {
-        (self.threads, self.queue) = (threads, queue);
+        (self.pool_threads, self.pool_queue) = (threads, queue);
         self
     }
 
-    /// At a graceful stop, how long everything goes on while [`health`](crate::middleware::health) answers 503 already, so that load
-    /// balancers send no more; not at all by default.
+    /// Sets how long a graceful stop first serves on while [`health`](crate::middleware::health) responds 503, so that load balancers stop
+    /// sending requests; zero by default.
     #[must_use]
     pub fn lame_duck(mut self, time: Duration) -> Server {
-        self.settings.lame_duck = time;
+        self.config.lame_duck = time;
         self
     }
 
-    /// What to do on USR1: open the log files anew, as logrotate wants it. It runs on a thread of its own.
+    /// Calls `reopen` on USR1, on a thread of its own: it reopens log files, as logrotate requests it.
     #[must_use]
     pub fn on_reopen(mut self, reopen: impl FnMut() + Send + 'static) -> Server {
         self.on_reopen = Some(Box::new(reopen));
         self
     }
 
-    /// Whether TERM and INT stop the server gracefully (the second one at once), and, with the feature `restart`, HUP and USR2 start
-    /// the program anew without losing a request; yes by default. A program with signal handling of its own says no and uses a
-    /// [`Handle`].
+    /// Sets whether TERM and INT stop the server (the first gracefully, the second at once), and whether, with the feature `restart`, HUP
+    /// and USR2 restart the program without losing a request; true by default. The new process finds `WIRELIGHT_FDS` in its environment.
+    /// A program that handles signals itself uses a [`Handle`].
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Server {
         self.signals = signals;
         self
     }
 
-    /// Shows what happens on the wire. May be called more than once: each reader gets what it asked for.
+    /// Adds a trace of what happens on the wire. May be called more than once.
     ///
     /// ```no_run
     /// # let app = wirelight::App::new();
@@ -249,102 +251,101 @@ impl Server {
         self
     }
 
-    /// The first port that the server listens on; 0.0.0.0:0 when there are only unix sockets.
+    /// Returns the first TCP address; 0.0.0.0:0 if there are only unix sockets.
     pub fn local_addr(&self) -> SocketAddr {
-        let port = self.places.iter().find_map(|place| match place.address {
+        let port = self.addresses.iter().find_map(|bound| match bound.address {
             Address::Tcp(address) => Some(address),
             Address::Unix(_) => None,
         });
         port.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
     }
 
-    /// Everything that the server listens on, as people write it: `127.0.0.1:8000`, `unix:/run/app.sock`.
+    /// Returns all addresses as text: `127.0.0.1:8000`, `unix:/run/app.sock`.
     pub fn addresses(&self) -> Vec<String> {
-        self.places.iter().map(|place| place.address.to_string()).collect()
+        self.addresses.iter().map(|bound| bound.address.to_string()).collect()
     }
 
-    /// A handle that stops the server.
+    /// Returns a handle that stops the server.
     pub fn handle(&self) -> Handle {
         Handle::new(self.control.clone())
     }
 
-    /// Serves until it is stopped. This thread is one of the workers.
+    /// Serves until the server is stopped. The calling thread is one of the workers.
     ///
     /// # Errors
-    /// When a worker cannot be set up, when the system fails a worker, or when connections had to be cut at the end of a graceful
+    /// Fails if a worker cannot be started, if a system call of a worker fails, or if connections had to be cut at the end of a graceful
     /// stop ([`io::ErrorKind::TimedOut`], with their number).
     pub fn run(mut self, mut app: App) -> io::Result<()> {
-        let life = self.control.clone();
-        app.state(Draining::new(move || life.phase() != Phase::Running));
-        app.app_state_mut().is_tls = self.settings.tls.is_on();
+        let control = self.control.clone();
+        app.state(Draining::new(move || control.phase() != Phase::Running));
+        app.app_state_mut().is_tls = self.config.tls.is_on();
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);
         }
         let tracing = Tracing::start(traces, &self.start(&app))?;
         let result = self.serve(app, |worker| tracing.tracer(worker));
-        tracing.finish(STALLED_READER);
+        tracing.finish(TRACE_FLUSH_TIMEOUT);
         result
     }
 
-    /// One event loop a worker, each with a probe of its own. The loop of a server that nobody watches is another one than the loop
-    /// of a server that is traced: neither pays for the other.
+    /// Runs one event loop a worker, each with its own probe. `P` makes two loops: the one without a trace does not pay for tracing.
     fn serve<P: Probe + Send + 'static>(self, mut app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
         let all = self.addresses().join(", ");
         let Server {
-            places,
+            addresses,
             workers,
-            settings,
+            config,
             max_connections,
             max_upgraded,
-            threads,
-            queue,
+            pool_threads,
+            pool_queue,
             signals,
             on_reopen,
             control,
             ..
         } = self;
-        let pool = Pool::new(threads, queue);
-        let connections = max_connections.min(descriptors::of_a_worker(workers)).max(1);
-        app.app_state_mut().upgraded = upgraded(max_upgraded.min((connections / 2).max(1)), &control);
+        let pool = Pool::new(pool_threads, pool_queue);
+        let connections = max_connections.min(fd_limit::connections_per_worker(workers)).max(1);
+        app.app_state_mut().upgraded = upgraded_connections(max_upgraded.min((connections / 2).max(1)), &control);
         let app = Arc::new(app);
         let mut listeners: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-        places.into_iter().try_for_each(|place| place.deal(&mut listeners))?;
-        let mut ears = Signals::default();
+        addresses.into_iter().try_for_each(|address| address.distribute(&mut listeners))?;
+        let mut handlers = Signals::default();
         if signals {
-            let limit = settings.lame_duck.saturating_add(settings.timeouts.shutdown);
-            signals::on_stop(&mut ears, &control, limit)?;
-            on_reopen.map_or(Ok(()), |reopen| signals::on_reopen(&mut ears, reopen))?;
-            restart::on_signal(&mut ears, &listeners, &control, limit)?;
+            let limit = config.lame_duck.saturating_add(config.timeouts.shutdown);
+            signals::on_stop(&mut handlers, &control, limit)?;
+            on_reopen.map_or(Ok(()), |reopen| signals::on_reopen(&mut handlers, reopen))?;
+            restart::on_signal(&mut handlers, &listeners, &control, limit)?;
         }
         let shared = control.clone();
-        let ears = Arc::new(ears);
-        let worker = move |estate| {
-            let (app, settings, pool, control) = (app.clone(), settings.clone(), pool.clone(), shared.clone());
-            Worker::new(estate, app, settings, connections, pool, control)
+        let handlers = Arc::new(handlers);
+        let worker = move |parts| {
+            let (app, config, pool, control) = (app.clone(), config.clone(), pool.clone(), shared.clone());
+            Worker::new(parts, app, config, connections, pool, control)
         };
         let mut listeners = listeners.into_iter();
         let first = listeners.next().unwrap_or_default();
-        let here = worker(WorkerParts { listeners: first, opened: 0, signals: ears.clone(), probe: probe(0) })?;
+        let here = worker(WorkerParts { listeners: first, opened: 0, signals: handlers.clone(), probe: probe(0) })?;
         let mut others = Vec::new();
         for (number, listeners) in (1..).zip(listeners) {
-            let estate = WorkerParts { listeners, opened: 0, signals: ears.clone(), probe: probe(number) };
-            let (renew, worker) = (worker.clone(), worker(estate)?);
+            let parts = WorkerParts { listeners, opened: 0, signals: handlers.clone(), probe: probe(number) };
+            let (respawn, worker) = (worker.clone(), worker(parts)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
-            others.push(thread.spawn(move || crew::keep(worker, renew))?);
+            others.push(thread.spawn(move || supervisor::supervise(worker, respawn))?);
         }
         info!("listening on {all} with {workers} worker(s)");
-        inherit::tell_ready();
+        socket_activation::report_ready();
         notify("READY=1");
-        let result = crew::keep(here, worker);
+        let result = supervisor::supervise(here, worker);
         stop(&control);
-        let results = std::iter::once(result).chain(others.into_iter().map(joined)).collect();
+        let results = std::iter::once(result).chain(others.into_iter().map(join)).collect();
         let phase = control.phase();
         control.advance(Phase::Ended);
-        report(results, phase)
+        combine(results, phase)
     }
 
-    /// What a trace says first.
+    /// Returns the first event of a trace.
     fn start<'a>(&'a self, app: &'a App) -> ServerStart<'a> {
         let route = |(id, route): (u32, RouteInfo<'a>)| RouteEntry {
             id,
@@ -356,14 +357,14 @@ impl Server {
             addresses: self.addresses(),
             backlog: listen::BACKLOG,
             workers: self.workers,
-            limits: &self.settings.limits,
+            limits: &self.config.limits,
             routes: (0..).zip(app.routes()).map(route).collect(),
         }
     }
 }
 
 impl App {
-    /// Serves this application on `address` with one worker, until TERM or INT: [`Server::bind`] and [`Server::run`] in one.
+    /// Serves this application on `address` with one worker until TERM or INT, by [`Server::bind`] and [`Server::run`].
     ///
     /// # Errors
     /// As those two.
@@ -372,18 +373,18 @@ impl App {
     }
 }
 
-/// The count of connections that have left HTTP. The workers look again when one of them ends during a stop.
-fn upgraded(max: usize, control: &Arc<ShutdownControl>) -> Arc<UpgradedConnections> {
-    let (life, workers) = (control.clone(), control.clone());
-    Arc::new(UpgradedConnections::new(max, move || life.phase() != Phase::Running, move || workers.wake()))
+/// Returns the counter of upgraded connections. It wakes the workers if one of these ends during a stop.
+fn upgraded_connections(max: usize, control: &Arc<ShutdownControl>) -> Arc<UpgradedConnections> {
+    let (state, workers) = (control.clone(), control.clone());
+    Arc::new(UpgradedConnections::new(max, move || state.phase() != Phase::Running, move || workers.wake()))
 }
 
-fn joined(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
+fn join(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
     worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
 }
 
-/// One result out of all workers': the first failure, else the connections that were cut.
-fn report(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
+/// Combines the results of all workers: the first failure, else the number of connections that were cut.
+fn combine(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
     let mut cut = 0;
     for result in results {
         cut += result?;

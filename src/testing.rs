@@ -1,15 +1,15 @@
-//! A client without a socket: real bytes through the real connection code, in virtual time, on the calling thread.
+//! Tests an application without sockets: real bytes through the real connection code, in virtual time, on the calling thread.
 
-mod depart;
-mod script;
-mod watch;
+mod disconnect;
+mod memory_socket;
+mod trace;
 
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) use script::Script;
+pub(crate) use memory_socket::MemorySocket;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
-use watch::Work;
+use trace::WakeReason;
 
 use crate::app::App;
 use crate::http1::encode::ResponsePrefix;
@@ -24,19 +24,19 @@ use crate::net::worker::slab::Key;
 use crate::trace::probe::NoProbe;
 use crate::trace::tracer::{Tracer, Tracing};
 
-/// How long a test client waits for another thread: one that feeds a body, or writes a trace.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test client waits for another thread, which sends a body or writes a trace.
+const THREAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asks an [`App`] without any network. From [`App::test`].
+/// Sends requests to an [`App`] without a network. From [`App::test`].
 pub struct TestClient<'a> {
     app: &'a App,
-    settings: Config,
-    /// When every connection of this client begins: virtual time counts from here.
-    began: SystemTime,
+    config: Config,
+    /// The start of virtual time for each connection of this client.
+    start: SystemTime,
     tracing: Option<Tracing>,
 }
 
-/// A request under construction. From [`TestClient`].
+/// A request that is being built. From [`TestClient`].
 pub struct TestRequest<'a> {
     client: &'a TestClient<'a>,
     method: String,
@@ -46,7 +46,7 @@ pub struct TestRequest<'a> {
     body: Option<Vec<u8>>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestResponse {
     status: StatusCode,
@@ -54,22 +54,22 @@ pub struct TestResponse {
     body: Vec<u8>,
 }
 
-/// One connection whose bytes the test delivers as it likes. From [`TestClient::connect`].
+/// A connection on which a test delivers bytes piece by piece. From [`TestClient::connect`].
 pub struct TestConnection<'a> {
     client: &'a TestClient<'a>,
-    conn: Conn<Script>,
-    desk: Buffers,
-    office: Offload,
+    conn: Conn<MemorySocket>,
+    buffers: Buffers,
+    offload: Offload,
     now: Millis,
     deadline: Millis,
     tracer: Option<Tracer>,
     over: bool,
-    /// What `take_received` gave last.
+    /// What `take_received` returned last.
     taken: Vec<u8>,
 }
 
 impl App {
-    /// A client for tests: no socket, no thread, no waiting.
+    /// Returns a client for tests: no socket, no thread, no waiting.
     ///
     /// ```
     /// use wirelight::App;
@@ -82,51 +82,51 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, settings: Config::default(), began: SystemTime::now(), tracing: None }
+        TestClient { app: self, config: Config::default(), start: SystemTime::now(), tracing: None }
     }
 }
 
 impl<'a> TestClient<'a> {
-    /// With other limits than the default ones.
+    /// Sets limits other than the default ones.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> TestClient<'a> {
-        self.settings.limits = limits;
+        self.config.limits = limits;
         self
     }
 
-    /// With other timeouts than the default ones.
+    /// Sets timeouts other than the default ones.
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> TestClient<'a> {
-        self.settings.timeouts = timeouts;
+        self.config.timeouts = timeouts;
         self
     }
 
-    /// A GET request.
+    /// Builds a GET request.
     pub fn get(&self, target: &str) -> TestRequest<'_> {
         self.request("GET", target)
     }
 
-    /// A POST request.
+    /// Builds a POST request.
     pub fn post(&self, target: &str) -> TestRequest<'_> {
         self.request("POST", target)
     }
 
-    /// A PUT request.
+    /// Builds a PUT request.
     pub fn put(&self, target: &str) -> TestRequest<'_> {
         self.request("PUT", target)
     }
 
-    /// A PATCH request.
+    /// Builds a PATCH request.
     pub fn patch(&self, target: &str) -> TestRequest<'_> {
         self.request("PATCH", target)
     }
 
-    /// A DELETE request.
+    /// Builds a DELETE request.
     pub fn delete(&self, target: &str) -> TestRequest<'_> {
         self.request("DELETE", target)
     }
 
-    /// A request with any method.
+    /// Builds a request with any method.
     pub fn request(&self, method: &str, target: &str) -> TestRequest<'_> {
         TestRequest {
             client: self,
@@ -138,26 +138,26 @@ impl<'a> TestClient<'a> {
         }
     }
 
-    /// Sends bytes as they are, all at once, closes the writing side, and gives everything that came back. Waits for a
-    /// [`stream`](crate::stream) that another thread feeds, a minute at most; not for events, which never end.
+    /// Sends bytes as they are, all at once, closes the writing side, and returns everything that was received. Waits up to a minute for
+    /// a [`stream`](crate::stream) that another thread sends, but not for events, which never end.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut connection = self.connect();
         connection.send(bytes);
-        let until = Instant::now() + PATIENCE;
-        while !connection.over && connection.conn.waits_for_producer() && connection.office.mailbox.wait(until) {
+        let until = Instant::now() + THREAD_TIMEOUT;
+        while !connection.over && connection.conn.waits_for_producer() && connection.offload.mailbox.wait(until) {
             connection.deliver();
         }
         connection.half_close();
         connection.received().to_vec()
     }
 
-    /// A connection to deliver bytes on, piece by piece.
+    /// Opens a connection.
     pub fn connect(&self) -> TestConnection<'_> {
         let mut connection = TestConnection {
             client: self,
-            conn: Conn::new(Script::new(), 1, None, 0),
-            desk: Buffers::new(),
-            office: Offload::default(),
+            conn: Conn::new(MemorySocket::new(), 1, None, 0),
+            buffers: Buffers::new(),
+            offload: Offload::default(),
             now: 0,
             deadline: 0,
             tracer: self.tracing.as_ref().map(|tracing| tracing.tracer(0)),
@@ -165,7 +165,7 @@ impl<'a> TestClient<'a> {
             taken: Vec::new(),
         };
         connection.set_time(0);
-        connection.work(Work::Turn);
+        connection.wake(WakeReason::Ready);
         connection
     }
 }
@@ -189,10 +189,10 @@ impl TestRequest<'_> {
     /// Sends a value as JSON.
     ///
     /// # Panics
-    /// When the value cannot be serialised.
+    /// Panics if the value cannot be serialized.
     #[must_use]
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        #[expect(clippy::expect_used, reason = "a test that cannot say what it sends must fail")]
+        #[expect(clippy::expect_used, reason = "a test that cannot build its request must fail")]
         let body = serde_json::to_vec(value).expect("a test's JSON body");
         self.body("application/json", body)
     }
@@ -204,10 +204,10 @@ impl TestRequest<'_> {
         self.body("application/x-www-form-urlencoded", body)
     }
 
-    /// Sends the request and reads the answer.
+    /// Sends the request and reads the response.
     ///
     /// # Panics
-    /// When what comes back is no HTTP response.
+    /// Panics if what is received is not an HTTP response.
     pub fn send(self) -> TestResponse {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
         if !self.has_host {
@@ -220,43 +220,43 @@ impl TestRequest<'_> {
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
         let received = self.client.raw(&bytes);
-        #[expect(clippy::expect_used, reason = "no answer is the failure that the test is there to find")]
+        #[expect(clippy::expect_used, reason = "a test without a response must fail")]
         TestResponse::parse(&received, self.method == "HEAD").expect("an HTTP response")
     }
 }
 
 impl TestResponse {
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The first value of a header field.
+    /// Returns the first value of a header field.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// All header fields in order.
+    /// Returns all header fields in order.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text; empty when it is no UTF-8.
+    /// Returns the body as text; empty if it is not UTF-8.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or_default()
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Panics
-    /// When it is none, or does not fit `T`.
+    /// Panics if the body is not JSON or does not fit `T`.
     pub fn json<T: DeserializeOwned>(&self) -> T {
-        #[expect(clippy::expect_used, reason = "a test asks for what must be there")]
+        #[expect(clippy::expect_used, reason = "a test without the expected body must fail")]
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 
@@ -279,55 +279,55 @@ impl TestResponse {
 }
 
 impl TestConnection<'_> {
-    /// Delivers bytes, as one read if they fit. Bytes behind the server's close go nowhere.
+    /// Delivers bytes, as one read if they fit. Bytes after the server's close are ignored.
     pub fn send(&mut self, bytes: &[u8]) {
         if self.over || bytes.is_empty() {
             return;
         }
         self.conn.socket().incoming.extend_from_slice(bytes);
         self.conn.mark_readable(false);
-        self.work(Work::Turn);
+        self.wake(WakeReason::Ready);
     }
 
-    /// Lets time pass; deadlines fire.
+    /// Advances virtual time; deadlines expire.
     pub fn advance(&mut self, time: Duration) {
         let until = self.now.saturating_add(millis(time));
         while !self.over && self.deadline <= until && self.deadline < NEVER {
             self.set_time(self.deadline.max(self.now));
-            self.work(Work::Expire);
+            self.wake(WakeReason::Deadline);
         }
         self.set_time(until);
     }
 
-    /// How many more bytes of answers the client takes; the server's writes find no room behind them. Without a call: all.
+    /// Sets how many more bytes the server can write until the client reads: after them, a write would block. Unlimited by default.
     ///
     /// ```
     /// let mut app = wirelight::App::new();
     /// app.get("/", |_| "Hello!");
     /// let client = app.test();
     /// let mut connection = client.connect();
-    /// connection.room(12);
+    /// connection.set_write_capacity(12);
     /// connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     /// assert_eq!(connection.received(), b"HTTP/1.1 200");
-    /// connection.room(usize::MAX);
+    /// connection.set_write_capacity(usize::MAX);
     /// assert!(connection.received().ends_with(b"Hello!"));
     /// ```
-    pub fn room(&mut self, bytes: usize) {
+    pub fn set_write_capacity(&mut self, bytes: usize) {
         if self.over {
             return;
         }
-        self.conn.socket().room = bytes;
-        self.work(Work::Turn);
+        self.conn.socket().write_capacity = bytes;
+        self.wake(WakeReason::Ready);
     }
 
-    /// Everything that the server has written so far, or since [`take_received`](Self::take_received). What other threads have fed
-    /// into the answer by now is part of it.
+    /// Returns everything that the server has written so far, or since [`take_received`](Self::take_received). It includes what other
+    /// threads have sent by now.
     pub fn received(&mut self) -> &[u8] {
         self.deliver();
         &self.conn.socket().outgoing
     }
 
-    /// As [`received`](Self::received), and forgets it. The memory is used again: a test that counts allocations counts none here.
+    /// As [`received`](Self::received), and clears it. Reuses the memory, for tests that count allocations.
     pub fn take_received(&mut self) -> &[u8] {
         self.deliver();
         std::mem::swap(&mut self.taken, &mut self.conn.socket().outgoing);
@@ -335,49 +335,50 @@ impl TestConnection<'_> {
         &self.taken
     }
 
-    /// Whether the server has closed its side.
+    /// Returns whether the server has closed its side.
     pub fn is_closed(&mut self) -> bool {
         self.over || self.conn.socket().finished
     }
 
-    /// Whether the server has let go of the connection: behind its FIN it reads on for a while (RFC 9112 §9.6).
+    /// Returns whether the connection has ended: after its FIN, the server reads on for a while (RFC 9112 §9.6).
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Whether the server cut the connection off instead of closing it: what the client had not taken is lost.
+    /// Returns whether the server reset the connection: what the client had not read is lost.
     pub fn is_reset(&mut self) -> bool {
         self.conn.socket().reset
     }
 
-    /// Reads the mail, as a worker's loop does.
+    /// Handles the messages from other threads, as a worker's loop does.
     fn deliver(&mut self) {
-        for letter in self.office.mailbox.drain() {
+        for letter in self.offload.mailbox.drain() {
             match letter {
-                Completion::BodyReady(_) if !self.over => self.work(Work::Turn),
-                Completion::BodyReady(_) | Completion::Response(..) => {} // handlers run on this thread here: no answer comes by mail
+                Completion::BodyReady(_) if !self.over => self.wake(WakeReason::Ready),
+                Completion::BodyReady(_) | Completion::Response(..) => {} // handlers run on this thread, so no response is sent
             }
         }
     }
 
     fn set_time(&mut self, now: Millis) {
         self.now = now;
-        self.desk.out.prefix = ResponsePrefix::at(self.client.began + Duration::from_millis(now));
+        self.buffers.out.prefix = ResponsePrefix::at(self.client.start + Duration::from_millis(now));
     }
 
-    fn work(&mut self, work: Work) {
-        let moment = LoopTime::at(self.now, None, false, &self.client.settings.timeouts);
+    /// Runs the connection, and updates its deadline.
+    fn wake(&mut self, reason: WakeReason) {
+        let time = LoopTime::at(self.now, None, false, &self.client.config.timeouts);
         let context = Context {
             app: self.client.app,
             key: Key { index: 0, generation: 0 },
-            offload: &self.office,
-            config: &self.client.settings,
-            time: &moment,
+            offload: &self.offload,
+            config: &self.client.config,
+            time: &time,
         };
-        let (conn, desk) = (&mut self.conn, &mut self.desk);
+        let (conn, buffers) = (&mut self.conn, &mut self.buffers);
         let fate = match &mut self.tracer {
-            Some(tracer) => work.run(conn, desk, &context, tracer),
-            None => work.run(conn, desk, &context, &mut NoProbe),
+            Some(tracer) => reason.run(conn, buffers, &context, tracer),
+            None => reason.run(conn, buffers, &context, &mut NoProbe),
         };
         self.over = matches!(fate, Action::Close(_));
         if self.over {
@@ -394,41 +395,41 @@ mod tests {
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-    /// A server whose places are all taken wants this connection's.
-    fn asked_to_go(connection: &mut TestConnection<'_>) -> Action {
-        let settings = &connection.client.settings;
-        let moment = LoopTime::at(connection.now, None, false, &settings.timeouts);
-        let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
-        let context = Context { app, key, offload: office, config: settings, time: &moment };
-        connection.conn.evict(&mut connection.desk, &context, &mut NoProbe)
+    /// Evicts the connection, as a server at its connection limit does.
+    fn evict(connection: &mut TestConnection<'_>) -> Action {
+        let config = &connection.client.config;
+        let time = LoopTime::at(connection.now, None, false, &config.timeouts);
+        let (app, key, offload) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.offload);
+        let context = Context { app, key, offload, config, time: &time };
+        connection.conn.evict(&mut connection.buffers, &context, &mut NoProbe)
     }
 
     #[test]
-    fn a_slow_body_may_have_to_go_and_hears_why() {
+    fn a_slow_body_may_be_evicted_with_a_503() {
         let mut app = App::new();
         app.post("/", |_| "ok");
         let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40000\r\n\r\n";
-        // What came after the first six seconds, and whether the place is given to a newcomer.
-        for (rest, goes) in [(&b""[..], true), (b"x", true), (&[b'x'; 4000], false), (&[b'x'; 36_000], false)] {
+        // The bytes after the first six seconds, and whether the connection is evicted.
+        for (rest, evicted) in [(&b""[..], true), (b"x", true), (&[b'x'; 4000], false), (&[b'x'; 36_000], false)] {
             let client = app.test();
             let mut connection = client.connect();
             connection.send(head);
             connection.send(&[b'x'; 4000]);
             connection.advance(Duration::from_secs(6));
             connection.conn.socket().incoming.extend_from_slice(rest);
-            let fate = asked_to_go(&mut connection);
-            assert_eq!(fate == Action::Close(CloseReason::Fin), goes, "{} bytes: {fate:?}", rest.len());
-            let status = if goes { "503" } else { "200" };
-            let answered = connection.received().starts_with(format!("HTTP/1.1 {status} ").as_bytes());
-            assert_eq!(answered, goes || rest.len() == 36_000);
+            let action = evict(&mut connection);
+            assert_eq!(action == Action::Close(CloseReason::Fin), evicted, "{} bytes: {action:?}", rest.len());
+            let status = if evicted { "503" } else { "200" };
+            let responses = connection.received().starts_with(format!("HTTP/1.1 {status} ").as_bytes());
+            assert_eq!(responses, evicted || rest.len() == 36_000);
         }
     }
 
     #[test]
-    fn who_has_to_go_is_looked_at_a_last_time() {
+    fn bytes_that_arrived_before_an_eviction_are_read() {
         let mut app = App::new();
         app.get("/", |_| "ok");
-        // What the server has read, what arrives unseen, and what becomes of the connection.
+        // What the server has read, what has arrived since, and the result.
         let cases: [(&[u8], &[u8], Action); 7] = [
             (GET, b"", Action::Close(CloseReason::Fin)),
             (GET, GET, Action::Wait),
@@ -438,47 +439,47 @@ mod tests {
             (b"GET / ", b"HTTP/1.1\r\nHost: a\r\n\r\n", Action::Wait),
             (b"", b"G", Action::Wait),
         ];
-        for (read, unseen, fate) in cases {
+        for (read, unread, action) in cases {
             let client = app.test();
             let mut connection = client.connect();
             connection.send(read);
             connection.advance(Duration::from_secs(2));
-            connection.conn.socket().incoming.extend_from_slice(unseen);
-            assert_eq!(asked_to_go(&mut connection), fate, "{:?} {:?}", read.escape_ascii().to_string(), unseen);
-            let answers = [read, unseen].concat().windows(4).filter(|end| end == b"\r\n\r\n").count();
-            assert_eq!(connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count(), answers);
+            connection.conn.socket().incoming.extend_from_slice(unread);
+            assert_eq!(evict(&mut connection), action, "{:?} {:?}", read.escape_ascii().to_string(), unread);
+            let responses = [read, unread].concat().windows(4).filter(|end| end == b"\r\n\r\n").count();
+            assert_eq!(connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count(), responses);
         }
     }
 
-    /// What one turn makes of these bytes.
-    fn one_turn(connection: &mut TestConnection<'_>, bytes: &[u8], paced: bool) -> Action {
+    /// Delivers bytes and runs the connection for one tick.
+    fn one_tick(connection: &mut TestConnection<'_>, bytes: &[u8], time_sliced: bool) -> Action {
         connection.conn.socket().incoming.extend_from_slice(bytes);
         connection.conn.mark_readable(false);
-        let settings = &connection.client.settings;
-        let moment = LoopTime { time_sliced: paced, ..LoopTime::at(0, None, false, &settings.timeouts) };
-        let (app, key, office) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.office);
-        let context = Context { app, key, offload: office, config: settings, time: &moment };
-        connection.conn.run(&mut connection.desk, &context, &mut NoProbe)
+        let config = &connection.client.config;
+        let time = LoopTime { time_sliced, ..LoopTime::at(0, None, false, &config.timeouts) };
+        let (app, key, offload) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.offload);
+        let context = Context { app, key, offload, config, time: &time };
+        connection.conn.run(&mut connection.buffers, &context, &mut NoProbe)
     }
 
-    /// How many bytes one turn of a connection reads of these, when the client has sent 1 MiB of them.
-    fn read_in_one_turn(request: &[u8]) -> usize {
+    /// Returns how many bytes one tick reads if the client has sent 1 MiB of these requests.
+    fn read_in_one_tick(request: &[u8]) -> usize {
         let mut app = App::new();
         app.get("/", |_| "ok");
         app.post("/", |_| "ok");
         let client = app.test().limits(Limits { body: 2 << 20, ..Limits::default() });
         let mut connection = client.connect();
         let sent = request.repeat((1 << 20) / request.len());
-        assert_eq!(one_turn(&mut connection, &sent, false), Action::Yield, "the rest is for another turn");
+        assert_eq!(one_tick(&mut connection, &sent, false), Action::Yield, "the rest is for another tick");
         let read = sent.len() - connection.conn.socket().incoming.len();
-        connection.work(Work::Turn);
-        let answers = connection.received().windows(15).filter(|head| head == b"HTTP/1.1 200 OK").count();
-        assert_eq!(answers, sent.len() / request.len(), "every request is answered in the end");
+        connection.wake(WakeReason::Ready);
+        let responses = connection.received().windows(15).filter(|head| head == b"HTTP/1.1 200 OK").count();
+        assert_eq!(responses, sent.len() / request.len(), "every request has a response in the end");
         read
     }
 
     #[test]
-    fn a_turn_reads_64_kib_whatever_the_size_of_the_requests() {
+    fn a_tick_reads_64_kib_whatever_the_size_of_the_requests() {
         let head = |padding: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(padding));
         let post =
             |body: usize| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {body}\r\n\r\n{}", "x".repeat(body));
@@ -493,23 +494,23 @@ mod tests {
             post(1_000_000),
         ];
         for request in requests {
-            assert_eq!(read_in_one_turn(request.as_bytes()), 64 * 1024, "requests of {} bytes", request.len());
+            assert_eq!(read_in_one_tick(request.as_bytes()), 64 * 1024, "requests of {} bytes", request.len());
         }
-        assert_eq!(read_in_one_turn(head(0).as_bytes()), 32 * 1024, "many small ones: one read, and 32 of them");
+        assert_eq!(read_in_one_tick(head(0).as_bytes()), 32 * 1024, "many small ones: one read, and 32 of them");
     }
 
     #[test]
-    fn handlers_that_take_long_end_a_turn_sooner() {
+    fn slow_handlers_end_a_tick_sooner() {
         let mut app = App::new();
         app.get("/", |_| std::thread::sleep(Duration::from_millis(1)));
         let client = app.test();
         let mut connection = client.connect();
-        assert_eq!(one_turn(&mut connection, &GET.repeat(100), true), Action::Yield);
-        let answered = |connection: &mut TestConnection<'_>| {
+        assert_eq!(one_tick(&mut connection, &GET.repeat(100), true), Action::Yield);
+        let responses = |connection: &mut TestConnection<'_>| {
             connection.received().windows(9).filter(|head| head == b"HTTP/1.1 ").count()
         };
-        assert_eq!(answered(&mut connection), 16, "the clock is looked at behind the 8th and the 16th");
-        connection.work(Work::Turn);
-        assert_eq!(answered(&mut connection), 100);
+        assert_eq!(responses(&mut connection), 16, "the clock is read after the 8th and the 16th");
+        connection.wake(WakeReason::Ready);
+        assert_eq!(responses(&mut connection), 100);
     }
 }

@@ -243,12 +243,12 @@ fn a_slow_reader_holds_128_kib_at_most() {
     let client = app.test();
     let mut connection = client.connect();
     let most = allocation_counter::measure(|| {
-        connection.room(1024);
+        connection.set_write_capacity(1024);
         connection.send(get("/").as_bytes());
         for _ in 0..100 {
             connection.advance(Duration::from_secs(1));
             connection.take_received();
-            connection.room(1024);
+            connection.set_write_capacity(1024);
         }
     });
     assert!(!connection.is_over(), "1 KiB/s is slow, but it moves");
@@ -328,10 +328,10 @@ fn requests_wait_behind_a_stream() {
     let client = app.test();
     for cut in 0..bytes.len() {
         let mut connection = client.connect();
-        connection.room(cut * 2);
+        connection.set_write_capacity(cut * 2);
         connection.send(&bytes.as_bytes()[..cut]);
         connection.send(&bytes.as_bytes()[cut..]);
-        connection.room(usize::MAX);
+        connection.set_write_capacity(usize::MAX);
         let received = String::from_utf8(connection.received().to_vec()).unwrap();
         let bodies: Vec<_> =
             received.split("HTTP/1.1 200 OK\r\n").skip(1).map(|r| r.split_once("\r\n\r\n").unwrap().1).collect();

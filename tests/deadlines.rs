@@ -512,7 +512,7 @@ fn an_answer_that_nobody_takes_is_cut_off_after_ten_seconds() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(GET);
     pass_quietly(&mut c, seconds(10));
     assert_eq!(c.received(), b"");
@@ -524,17 +524,17 @@ fn an_answer_that_moves_fast_enough_may_pause() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     for _ in 0..4 {
         c.advance(seconds(10) - MOMENT);
         assert!(!c.is_closed());
-        c.room(200_000);
+        c.set_write_capacity(200_000);
         assert_eq!(c.take_received().len(), 200_000);
     }
     c.advance(seconds(10) - MOMENT);
     assert!(!c.is_closed());
-    c.room(usize::MAX);
+    c.set_write_capacity(usize::MAX);
     assert!(c.received().len() > 200_000);
     assert!(!c.is_closed());
     // And then the connection is as good as any.
@@ -548,10 +548,10 @@ fn an_answer_that_pauses_too_long_is_cut_off() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
     c.advance(seconds(9));
-    c.room(200_000);
+    c.set_write_capacity(200_000);
     c.take_received();
     pass_quietly(&mut c, seconds(10));
     assert!(c.is_reset());
@@ -563,17 +563,17 @@ fn a_client_has_ten_seconds_of_grace_and_then_takes_500_bytes_a_second() {
         let app = app();
         let client = app.test();
         let mut c = client.connect();
-        c.room(10_000); // what the kernel's buffer swallows says nothing about the reader
+        c.set_write_capacity(10_000); // what the kernel's buffer swallows says nothing about the reader
         c.send(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
         for _ in 0..9 {
-            c.room(bytes);
+            c.set_write_capacity(bytes);
             c.advance(seconds(1));
             assert!(!c.is_reset(), "within the grace");
         }
-        c.room(bytes);
+        c.set_write_capacity(bytes);
         c.advance(seconds(1) - MOMENT);
         assert!(!c.is_reset(), "within the grace");
-        c.room(if lives { 1 } else { 0 });
+        c.set_write_capacity(if lives { 1 } else { 0 });
         c.advance(MOMENT);
         assert_eq!(!c.is_reset(), lives, "{bytes} bytes a second");
     }
@@ -584,7 +584,7 @@ fn a_client_that_reads_nothing_is_not_read_either() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(GET);
     // Requests are signs of life, but not of taking answers.
     for _ in 0..9 {
@@ -601,7 +601,7 @@ fn a_refusal_that_nobody_takes_is_cut_off_too() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(b"G");
     c.advance(seconds(10));
     assert_silent(&mut c);
@@ -615,10 +615,10 @@ fn a_head_that_waited_behind_an_answer_has_its_ten_seconds_from_when_it_is_looke
     let app = app();
     let client = app.test();
     let mut c = client.connect();
-    c.room(0);
+    c.set_write_capacity(0);
     c.send(&[GET, &GET[..5]].concat());
     c.advance(seconds(9));
-    c.room(usize::MAX);
+    c.set_write_capacity(usize::MAX);
     assert_answer(&mut c, "200 OK\r\n", true);
     pass_quietly(&mut c, seconds(10));
     assert_too_late(&mut c, "The head of the request did not arrive in time");

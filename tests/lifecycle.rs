@@ -78,7 +78,7 @@ fn ask_on(stream: &mut TcpStream, target: &str) -> String {
 fn a_server_listens_on_several_ports_and_files() {
     let folder = Folder::new();
     let path = folder.file("a.sock");
-    let server = Server::bind("127.0.0.1:0").unwrap().also("127.0.0.1:0").unwrap().also_unix(&path).unwrap();
+    let server = Server::bind("127.0.0.1:0").unwrap().and_bind("127.0.0.1:0").unwrap().and_bind_unix(&path).unwrap();
     let server = server.unix_mode(0o600).unwrap().workers(2);
     let addresses = server.addresses();
     let second: SocketAddr = addresses[1].parse().unwrap();
@@ -120,7 +120,7 @@ fn whoever_waits_in_the_queue_at_a_stop_is_answered() {
     let folder = Folder::new();
     let path = folder.file("a.sock");
     let timeouts = Timeouts { drain_idle: Duration::ZERO, ..Timeouts::default() };
-    let server = Server::bind("127.0.0.1:0").unwrap().also_unix(&path).unwrap().timeouts(timeouts);
+    let server = Server::bind("127.0.0.1:0").unwrap().and_bind_unix(&path).unwrap().timeouts(timeouts);
     let address = server.local_addr();
     let mut waiting: Vec<_> = (0..100).map(|_| connect(address)).collect();
     let mut local = local(&path);

@@ -385,7 +385,7 @@ fn a_failed_bind_names_what_was_asked_for() {
         (said(Server::bind("")), "cannot listen on \"\": "),
         (said(Server::bind(&[][..])), "cannot listen on []: "),
         (said(Server::bind(taken)), &format!("cannot listen on {taken}: ")),
-        (said(Server::bind("127.0.0.1:0").unwrap().also("no-port")), "cannot listen on \"no-port\": "),
+        (said(Server::bind("127.0.0.1:0").unwrap().and_bind("no-port")), "cannot listen on \"no-port\": "),
         (said(Server::bind("192.0.2.1:0")), "cannot listen on 192.0.2.1:0: "),
     ] {
         assert!(sentence.starts_with(expected), "{sentence}");

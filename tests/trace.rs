@@ -186,9 +186,9 @@ fn the_first_and_the_last_byte_of_an_answer_have_their_times() {
     let expect = "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let all = events(|connection| {
         connection.send(GET.repeat(2).as_bytes());
-        connection.room(7);
+        connection.set_write_capacity(7);
         connection.send(GET.as_bytes());
-        connection.room(usize::MAX);
+        connection.set_write_capacity(usize::MAX);
         connection.send(expect.as_bytes());
         connection.send(b"hi");
     });

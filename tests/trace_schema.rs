@@ -150,9 +150,9 @@ fn of_experiments() -> String {
     experiments
         .map(|experiment| {
             watched(&app, |connection| {
-                connection.room(experiment["room"].as_u64().map_or(usize::MAX, |room| room as usize));
+                connection.set_write_capacity(experiment["room"].as_u64().map_or(usize::MAX, |room| room as usize));
                 experiment["plan"].as_array().unwrap().iter().for_each(|step| take(step, connection));
-                connection.room(usize::MAX);
+                connection.set_write_capacity(usize::MAX);
             })
         })
         .collect()

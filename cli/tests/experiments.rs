@@ -43,7 +43,7 @@ fn statuses(answers: &[RawResponse]) -> Vec<u16> {
 /// Runs the delivery, and checks what must be visible before the long wait.
 fn play(experiment: &Experiment, app: &App, connection: &mut TestConnection<'_>, heads: &[bool]) {
     if let Some(room) = experiment.number("room") {
-        connection.room(room as usize);
+        connection.set_write_capacity(room as usize);
     }
     for step in experiment.steps() {
         match step {
@@ -62,7 +62,7 @@ fn play(experiment: &Experiment, app: &App, connection: &mut TestConnection<'_>,
     if experiment.number("room").is_some() {
         assert_eq!(connection.received().len() as u64, experiment.number("room").unwrap());
         look_from_beside(experiment, app);
-        connection.room(usize::MAX);
+        connection.set_write_capacity(usize::MAX);
     }
 }
 

@@ -95,13 +95,13 @@ pub fn field(data: &[u8]) {
 fn exchange(client: &TestClient<'_>, input: &[u8], step: usize, capacity: usize) -> Vec<FinalResponse> {
     METHODS.take();
     let mut connection = client.connect();
-    connection.room(capacity);
+    connection.set_write_capacity(capacity);
     input.chunks(step).for_each(|piece| connection.send(piece));
     connection.half_close();
     let mut taken = 0;
     while capacity < usize::MAX && taken < connection.received().len() {
         taken = connection.received().len();
-        connection.room(capacity);
+        connection.set_write_capacity(capacity);
     }
     let received = connection.received().to_vec();
     assert!(connection.is_over(), "the client has closed and has read everything");

@@ -3,7 +3,7 @@
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::app::{App, catch_panic};
-use crate::guard::logging::Chain;
+use crate::guard::logging::ErrorChain;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::Error;
@@ -29,7 +29,7 @@ impl App {
             error = Error::internal(format!("{error}: a final status is 2xx to 5xx"));
         }
         if let Some(source) = error.source() {
-            error!("{} {}: {}", request.method(), request.path(), Chain(source));
+            error!("{} {}: {}", request.method(), request.path(), ErrorChain(source));
         }
         catch_panic(response, |response| self.run_error_handler(scope, &error, request, response));
         if !response.has_status() {

@@ -499,12 +499,12 @@ mod tests {
             let client = app.test();
             let mut connection = subscriber(&client, "");
             events(&mut connection);
-            connection.room(0);
+            connection.set_write_capacity(0);
             for n in 0..10 {
                 hub.send(Event::data(n.to_string()).id(n.to_string()));
                 connection.received();
             }
-            connection.room(usize::MAX);
+            connection.set_write_capacity(usize::MAX);
             assert_eq!(connection.is_over(), cut, "{slow:?}");
             let read = events(&mut connection);
             let ends = if cut { "data: 0\n\n" } else { "id: 8\ndata: 8\n\nid: 9\ndata: 9\n\n" };

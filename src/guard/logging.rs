@@ -1,6 +1,6 @@
-//! Every log line of the library: one line each whatever its text holds, and a logger that panics harms nothing.
+//! Writes the log lines of the library: always a single line, and a logger that panics is harmless.
 //!
-//! The macros have the names and the syntax of the `log` crate's. Nothing else in the library calls that crate.
+//! The macros have the names and the syntax of the `log` crate's. Only this file calls that crate.
 
 use std::error::Error;
 use std::fmt::{self, Display, Write};
@@ -9,12 +9,12 @@ use log::{Level, Record};
 
 use super::panics::catch;
 
-/// Logs at a level, under the module it stands in or another target.
+/// Logs at a level. The target is the calling module unless given.
 macro_rules! report {
     (target: $target:expr, $level:expr, $($message:tt)+) => {
         if ::log::log_enabled!(target: $target, $level) {
-            let place = $crate::guard::logging::Place { target: $target, file: file!(), line: line!() };
-            $crate::guard::logging::write($level, &place, format_args!($($message)+));
+            let origin = $crate::guard::logging::Origin { target: $target, file: file!(), line: line!() };
+            $crate::guard::logging::write($level, &origin, format_args!($($message)+));
         }
     };
     ($level:expr, $($message:tt)+) => { report!(target: module_path!(), $level, $($message)+) };
@@ -25,31 +25,31 @@ macro_rules! warn { ($($message:tt)+) => { report!(::log::Level::Warn, $($messag
 macro_rules! info { ($($message:tt)+) => { report!(::log::Level::Info, $($message)+) }; }
 macro_rules! debug { ($($message:tt)+) => { report!(::log::Level::Debug, $($message)+) }; }
 
-/// Where a line comes from.
-pub(crate) struct Place {
+/// Where a line is from.
+pub(crate) struct Origin {
     pub(crate) target: &'static str,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
 }
 
-/// Hands one line to the program's logger. The message may call the program (the `Display` of its errors), and so may the logger: a
-/// panic of either costs this line.
+/// Passes one line to the program's logger. The `Display` of an error and the logger are code of the program: if one panics, the line
+/// is lost.
 #[cold]
 #[inline(never)]
-pub(crate) fn write(level: Level, place: &Place, message: fmt::Arguments<'_>) {
+pub(crate) fn write(level: Level, origin: &Origin, message: fmt::Arguments<'_>) {
     let log = |message: fmt::Arguments<'_>| {
         let mut record = Record::builder();
-        record.level(level).target(place.target).module_path_static(Some(place.target));
-        record.file_static(Some(place.file)).line(Some(place.line));
+        record.level(level).target(origin.target).module_path_static(Some(origin.target));
+        record.file_static(Some(origin.file)).line(Some(origin.line));
         catch(|| log::logger().log(&record.args(message).build()))
     };
     if let Err(panicked) = log(format_args!("{}", OneLine(message))) {
-        _ = log(format_args!("a log line is lost, its text or the logger {}", OneLine(panicked)));
+        _ = log(format_args!("a log line is lost: its text or the logger {}", OneLine(panicked)));
     }
 }
 
-/// Text without control, invisible or reordering characters: those are spelled out as Rust does it, `\n` and `\u{1b}`, so that text of
-/// a client can neither begin a line of the log nor drive the terminal that shows it.
+/// Escapes control, invisible and reordering characters as Rust does, `\n` and `\u{1b}`: text of a client can neither start a log line
+/// nor control the terminal that shows it.
 pub(crate) struct OneLine<T>(pub(crate) T);
 
 impl<T: Display> Display for OneLine<T> {
@@ -72,16 +72,17 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// An error with all its causes, outermost first: `cannot load: no such file`. Stops after [`CAUSES`] of them: a chain may be a ring.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'a));
+/// Formats an error with its causes, outermost first: `cannot load: no such file`. Stops after [`MAX_CAUSES`], since a chain may be
+/// circular.
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'a));
 
-const CAUSES: usize = 16;
+const MAX_CAUSES: usize = 16;
 
-impl Display for Chain<'_> {
+impl Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut cause = self.0.source();
-        for _ in 0..CAUSES {
+        for _ in 0..MAX_CAUSES {
             let Some(error) = cause else { break };
             write!(f, ": {error}")?;
             cause = error.source();
@@ -96,7 +97,7 @@ mod tests {
     use std::io;
 
     #[test]
-    fn nothing_in_a_line_ends_it_or_drives_a_terminal() {
+    fn nothing_in_a_line_ends_it_or_controls_a_terminal() {
         for (text, shown) in [
             ("plain \"text\" \\ 'é'", "plain \"text\" \\ 'é'"),
             ("a\r\nb\tc\0", "a\\r\\nb\\tc\\0"),
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn a_chain_names_every_cause() {
         let error = Layer("outer", Some(Box::new(Layer("middle", Some(Box::new(Layer("inner", None)))))));
-        assert_eq!(Chain(&error).to_string(), "outer: middle: inner");
-        assert_eq!(Chain(&io::Error::other("alone")).to_string(), "alone");
+        assert_eq!(ErrorChain(&error).to_string(), "outer: middle: inner");
+        assert_eq!(ErrorChain(&io::Error::other("alone")).to_string(), "alone");
     }
 }

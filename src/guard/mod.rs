@@ -1,7 +1,7 @@
-//! The boundary between the server and code that is not its own: panics stop here, and log lines leave through here.
+//! Separates the server from the program's code: catches its panics, and writes log lines that contain its text.
 //!
-//! Handlers, hooks, body iterators, destructors and loggers belong to the program. Any of them can panic, and any text of theirs can
-//! hold what a client sent. [`panics`] runs and drops such code, [`logging`] writes such text.
+//! Handlers, hooks, body iterators, destructors and loggers belong to the program. Each can panic, and their text can contain what a
+//! client sent. [`panics`] runs and drops such code, [`logging`] writes such text.
 
 #[macro_use]
 pub(crate) mod logging;

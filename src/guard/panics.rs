@@ -1,12 +1,12 @@
-//! Runs and drops what belongs to the program, so that a panic ends one request and not the thread under it.
+//! Runs and drops code of the program, so that a panic ends one request and not the thread.
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How many payloads are dropped of which each panics with the next one. The chain could be without an end.
-const PAYLOADS: usize = 16;
+/// How many payloads are dropped if each panics with another one: the chain may be endless.
+const MAX_PAYLOADS: usize = 16;
 
 /// A panic that was caught, with its message.
 #[derive(Debug)]
@@ -23,13 +23,13 @@ impl std::error::Error for Panicked {}
 /// Runs code of the program.
 ///
 /// # Errors
-/// When it panics. What it left half-done is the program's own state, or a response that the caller makes anew.
+/// Fails if it panics. The program's own state may be inconsistent then; the caller discards the response.
 #[inline]
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panicked::new)
 }
 
-/// Drops a value of the program; a panic in its `Drop` is logged and goes no further.
+/// Drops a value of the program; a panic in its `Drop` is caught and logged.
 ///
 /// Values are dropped one by one: a second panic while the first one unwinds through its siblings would abort the process.
 pub(crate) fn discard<T>(value: T) {
@@ -39,8 +39,8 @@ pub(crate) fn discard<T>(value: T) {
 }
 
 impl Panicked {
-    /// Takes the message out of the payload of a panic. The payload is a value of the program too, and its `Drop` may panic with
-    /// another payload, and so on: the last of [`PAYLOADS`] is leaked.
+    /// Extracts the message of a panic. The payload is a value of the program, and its `Drop` may panic with another payload, and so on:
+    /// the last of [`MAX_PAYLOADS`] is leaked.
     #[cold]
     fn new(mut payload: Box<dyn Any + Send>) -> Panicked {
         let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
@@ -50,7 +50,7 @@ impl Panicked {
         } else {
             Cow::Borrowed("a value that is not text")
         };
-        for _ in 0..PAYLOADS {
+        for _ in 0..MAX_PAYLOADS {
             match catch_unwind(AssertUnwindSafe(move || drop(payload))) {
                 Ok(()) => return Panicked(message),
                 Err(next) => payload = next,
@@ -69,17 +69,17 @@ impl<T> Guarded<T> {
         Guarded(Some(value))
     }
 
-    /// The value; `None` after [`take`](Guarded::take).
+    /// Returns the value; `None` after [`take`](Guarded::take).
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
 
-    /// The value, to change it.
+    /// Returns the value, to change it.
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
         self.0.as_mut()
     }
 
-    /// Takes the value out: from here on its caller answers for it.
+    /// Takes the value. The caller is then responsible for dropping it.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take()
     }
@@ -98,12 +98,12 @@ pub(crate) mod tests {
     use super::*;
     use std::panic::{panic_any, resume_unwind};
 
-    /// Panics when it is dropped, with itself as the payload as often as it says.
+    /// Panics when dropped; the number is how often its payload panics in turn.
     pub(crate) struct Bomb(pub(crate) u32);
 
     impl Drop for Bomb {
         fn drop(&mut self) {
-            // Without the message of a panic: a test's output would be full of them.
+            // Skips the panic hook, which would print a message for each.
             if !std::thread::panicking() {
                 let payload: Box<dyn Any + Send> =
                     if self.0 > 0 { Box::new(Bomb(self.0 - 1)) } else { Box::new("drop") };
@@ -113,12 +113,12 @@ pub(crate) mod tests {
     }
 
     fn message(run: impl FnOnce()) -> String {
-        catch(run).map_or_else(|panicked| panicked.to_string(), |()| "came back".to_owned())
+        catch(run).map_or_else(|panicked| panicked.to_string(), |()| "returned".to_owned())
     }
 
     #[test]
     fn a_panic_ends_here_and_says_what_it_said() {
-        assert_eq!(message(|| ()), "came back");
+        assert_eq!(message(|| ()), "returned");
         assert_eq!(message(|| resume_unwind(Box::new("text"))), "panicked: text");
         assert_eq!(message(|| resume_unwind(Box::new("owned".to_owned()))), "panicked: owned");
         assert_eq!(message(|| resume_unwind(Box::new(7))), "panicked: a value that is not text");
@@ -138,7 +138,7 @@ pub(crate) mod tests {
 
     #[test]
     fn payloads_whose_drops_panic_are_dropped_until_there_are_too_many() {
-        for (length, kept) in [(0, 0), (1, 0), (PAYLOADS as u32 - 1, 0), (PAYLOADS as u32, 1), (10_000, 1)] {
+        for (length, kept) in [(0, 0), (1, 0), (MAX_PAYLOADS as u32 - 1, 0), (MAX_PAYLOADS as u32, 1), (10_000, 1)] {
             let shared = std::sync::Arc::new(());
             let first = Chain(length, shared.clone());
             assert_eq!(message(|| resume_unwind(Box::new(first))), "panicked: a value that is not text");

@@ -165,12 +165,12 @@ mod tests {
         let (app, place) = app(10);
         let client = app.test();
         let mut connection = client.connect();
-        connection.room(0);
+        connection.set_write_capacity(0);
         connection.send(GET);
         let sender = take(&place);
         sender.try_send("0123456789").unwrap();
         assert_eq!(sender.try_send("x").unwrap_err().kind(), ErrorKind::WouldBlock);
-        connection.room(usize::MAX);
+        connection.set_write_capacity(usize::MAX);
         assert!(connection.received().ends_with(b"a\r\n0123456789\r\n"));
         sender.try_send("more than the bound, at once").unwrap();
         assert!(connection.received().ends_with(b"more than the bound, at once\r\n"));
@@ -221,7 +221,7 @@ mod tests {
             let client = app.test();
             let mut connection = client.connect();
             if early {
-                connection.half_close_behind(GET);
+                connection.send_and_half_close(GET);
             } else {
                 connection.send(GET);
                 connection.half_close();

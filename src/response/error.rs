@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::guard::logging::Chain;
+use crate::guard::logging::ErrorChain;
 use crate::guard::panics::discard;
 use crate::http1::status::StatusCode;
 use crate::response::Response;
@@ -223,7 +223,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.0.status.as_u16(), self.name(), self.message())?;
         match &self.0.source {
-            Some(source) => write!(f, " (caused by: {})", Chain(source.as_ref())),
+            Some(source) => write!(f, " (caused by: {})", ErrorChain(source.as_ref())),
             None => Ok(()),
         }
     }

@@ -1,8 +1,8 @@
-//! How a program stops its server from another thread; decides nothing of how the workers end.
+//! Stops a server from another thread.
 
 use std::sync::Arc;
 
-use super::notify::notify;
+use super::sd_notify::notify;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
 
 /// Stops a server from another thread.
@@ -14,19 +14,20 @@ impl Handle {
         Handle(control)
     }
 
-    /// Stops gracefully: who is connected gets an answer that says `Connection: close`, idle connections may begin a request for
-    /// another [`Timeouts::drain_idle`](crate::Timeouts::drain_idle), and all of it takes no longer than [`Timeouts::shutdown`](crate::Timeouts::shutdown).
+    /// Stops gracefully: responses carry `Connection: close`, idle connections may start a request for another
+    /// [`Timeouts::drain_idle`](crate::Timeouts::drain_idle), and after [`Timeouts::shutdown`](crate::Timeouts::shutdown) the remaining
+    /// connections are cut.
     pub fn stop(&self) {
         stop(&self.0);
     }
 
-    /// Stops at once: connections are cut.
+    /// Stops at once: all connections are cut.
     pub fn stop_now(&self) {
         self.0.advance(Phase::Aborting);
     }
 }
 
-/// The graceful stop. A service manager hears of it, unless a successor goes on.
+/// Starts a graceful stop. Notifies the service manager, unless a successor process serves on.
 pub(super) fn stop(control: &ShutdownControl) {
     if control.phase() == Phase::Running {
         notify("STOPPING=1");

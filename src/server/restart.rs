@@ -1,7 +1,7 @@
-//! Restart without loss: the program is started anew with our listeners, and only when it serves do we stop; binds nothing.
+//! Restarts the program without losing a client: the new process gets the listeners, and this one stops once it serves.
 //!
-//! Both hold the same sockets, so the queues of clients have an owner at every moment. A new program that fails, or says nothing,
-//! changes nothing: the old one serves on.
+//! Both processes hold the same sockets, so the queues of waiting clients are never closed. If the new process fails, or does not
+//! report in time, this one serves on.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,30 +17,30 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGUSR2};
 use socket2::SockRef;
 
-use super::inherit::{FDS, LENT, READY};
-use super::notify::notify;
+use super::sd_notify::notify;
 use super::signals::enforce_stop;
+use super::socket_activation::{FDS, READY, SHARED};
 use crate::net::sockets::listeners::Listener;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
 use crate::net::threads::signals::Signals;
 
-/// How long a new program may take until it serves.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The first descriptor of systemd's protocol: below are stdin, stdout and stderr.
-const FIRST: i32 = 3;
+/// How long a new process may take until it serves.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The first descriptor of systemd's protocol; 0 to 2 are stdin, stdout and stderr.
+const FIRST_FD: i32 = 3;
 
-/// What a successor gets.
-struct Legacy {
+/// What is needed to start a successor.
+struct RestartContext {
     program: PathBuf,
     arguments: Vec<OsString>,
-    lent: bool,
-    patience: Duration,
+    shared: bool,
+    ready_timeout: Duration,
     limit: Duration,
     control: Arc<ShutdownControl>,
-    under_way: AtomicBool,
+    in_progress: AtomicBool,
 }
 
-/// HUP and USR2 start the program anew. `limit`: how long this process then takes at most to finish what it began.
+/// Restarts the program on HUP and USR2. This process then has at most `limit` to finish its requests.
 pub(super) fn on_signal(
     signals: &mut Signals,
     listeners: &[Vec<Listener>],
@@ -49,58 +49,58 @@ pub(super) fn on_signal(
 ) -> io::Result<()> {
     let all = || listeners.iter().flatten();
     control.keep(all().map(Listener::socket).collect::<io::Result<_>>()?);
-    let legacy = Arc::new(Legacy {
-        // Asked now: after a deploy it would be the name of a deleted file.
+    let context = Arc::new(RestartContext {
+        // Read now: after a deploy it would be the path of a deleted file.
         program: env::current_exe()?,
         arguments: env::args_os().skip(1).collect(),
-        lent: all().any(Listener::is_shared),
-        patience: PATIENCE,
+        shared: all().any(Listener::is_shared),
+        ready_timeout: READY_TIMEOUT,
         limit,
         control: control.clone(),
-        under_way: AtomicBool::new(false),
+        in_progress: AtomicBool::new(false),
     });
-    signals.register(&[SIGHUP, SIGUSR2], move |came| {
-        (0..came).for_each(|_| begin(&legacy));
+    signals.register(&[SIGHUP, SIGUSR2], move |count| {
+        (0..count).for_each(|_| start_restart(&context));
         None
     })
 }
 
-/// Starting a program takes milliseconds, waiting for it seconds: meanwhile signals are heard.
-fn begin(legacy: &Arc<Legacy>) {
-    if legacy.control.phase() != Phase::Running || legacy.under_way.swap(true, Ordering::Relaxed) {
-        return warn!("restart: a stop or another restart is under way");
+/// Starts a successor from a thread of its own: waiting for it takes seconds, in which signals must be handled.
+fn start_restart(context: &Arc<RestartContext>) {
+    if context.control.phase() != Phase::Running || context.in_progress.swap(true, Ordering::Relaxed) {
+        return warn!("restart: a stop or another restart is in progress");
     }
-    let shared = legacy.clone();
+    let shared = context.clone();
     let thread = std::thread::Builder::new().name("wirelight-restart".into()).spawn(move || {
-        match shared.start() {
+        match shared.start_successor() {
             Ok(successor) => {
-                info!("restart: process {successor} serves; this one finishes what it began");
+                info!("restart: process {successor} serves; this one finishes its requests");
                 notify(&format!("MAINPID={successor}"));
                 shared.control.hand_over();
                 enforce_stop(&shared.control, shared.limit);
             }
             Err(error) => error!("restart failed, this process serves on: {error}"),
         }
-        shared.under_way.store(false, Ordering::Relaxed);
+        shared.in_progress.store(false, Ordering::Relaxed);
     });
     if let Err(error) = thread {
-        legacy.under_way.store(false, Ordering::Relaxed);
+        context.in_progress.store(false, Ordering::Relaxed);
         error!("restart failed, this process serves on: {error}");
     }
 }
 
-impl Legacy {
-    /// Starts the program and waits until it serves; gives its process id.
-    fn start(&self) -> io::Result<u32> {
+impl RestartContext {
+    /// Starts the program and waits until it serves; returns its process id.
+    fn start_successor(&self) -> io::Result<u32> {
         let (mut ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(self.patience))?;
+        ours.set_read_timeout(Some(self.ready_timeout))?;
         let mut successor = self.spawn(&theirs)?;
-        drop(theirs); // so that the successor's end is our end of file
-        // A signal in between says nothing of the successor: `read_exact` waits on, where `read` would fail.
+        drop(theirs); // so that the end of the successor is an end of file here
+        // A signal interrupts `read`, but not `read_exact`.
         let failure = match ours.read_exact(&mut [0]) {
             Ok(()) => return Ok(successor.id()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it ended before it served".to_owned(),
-            Err(_) => format!("it did not serve within {:?}", self.patience),
+            Err(_) => format!("it did not serve within {:?}", self.ready_timeout),
         };
         let killed = successor.kill().and_then(|()| successor.wait());
         Err(io::Error::other(format!(
@@ -109,21 +109,21 @@ impl Legacy {
         )))
     }
 
-    /// Descriptors keep their numbers in the successor; which of them are what, its environment says.
+    /// Starts the program. Descriptors keep their numbers; its environment lists what they are.
     fn spawn(&self, ready: &UnixStream) -> io::Result<Child> {
         let kept = self.control.listeners();
         let sockets = || kept.iter().map(SockRef::from).chain([SockRef::from(ready)]);
-        let numbers: Vec<i32> = sockets().map(|socket| socket.as_raw_fd() - FIRST).collect();
+        let numbers: Vec<i32> = sockets().map(|socket| socket.as_raw_fd() - FIRST_FD).collect();
         let [listeners @ .., ready] = &numbers[..] else { return Err(io::ErrorKind::InvalidInput.into()) };
         let listeners: Vec<String> = listeners.iter().map(i32::to_string).collect();
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_remove("LISTEN_PID").env_remove(LENT);
+        command.args(&self.arguments).env_remove("LISTEN_PID").env_remove(SHARED);
         command.env("LISTEN_FDS", numbers.iter().max().map_or(0, |most| most + 1).to_string());
         command.env(FDS, listeners.join(",")).env(READY, ready.to_string());
-        if self.lent {
-            command.env(LENT, "1");
+        if self.shared {
+            command.env(SHARED, "1");
         }
-        // Programs that another thread starts in this moment get them too, and can do nothing but keep them open.
+        // Programs that another thread starts in this moment inherit them too, and only keep them open.
         sockets().try_for_each(|socket| socket.set_cloexec(false))?;
         let child = command.spawn();
         sockets().try_for_each(|socket| socket.set_cloexec(true))?;
@@ -135,21 +135,21 @@ impl Legacy {
 mod tests {
     use super::*;
 
-    fn start(script: &str, patience: Duration) -> String {
-        let legacy = Legacy {
+    fn start(script: &str, ready_timeout: Duration) -> String {
+        let context = RestartContext {
             program: "/bin/sh".into(),
             arguments: ["-c".into(), script.into()].into(),
-            lent: false,
-            patience,
+            shared: false,
+            ready_timeout,
             limit: Duration::ZERO,
             control: Arc::default(),
-            under_way: AtomicBool::new(false),
+            in_progress: AtomicBool::new(false),
         };
-        legacy.start().unwrap_err().to_string()
+        context.start_successor().unwrap_err().to_string()
     }
 
     #[test]
-    fn a_successor_that_says_nothing_is_killed_and_one_that_ends_is_not_waited_for() {
+    fn a_successor_that_does_not_report_is_killed_and_one_that_exits_is_not_waited_for() {
         let silent = start("exec sleep 600", Duration::from_millis(20));
         assert_eq!(silent, "it did not serve within 20ms (signal: 9 (SIGKILL))");
         assert_eq!(start("exit 3", Duration::from_secs(600)), "it ended before it served (exit status: 3)");

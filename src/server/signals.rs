@@ -1,4 +1,4 @@
-//! What signals ask of a server, and the end of one whose workers do not come back; blocks no loop.
+//! Handles the signals of a server, and ends the process if its workers do not stop in time.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,74 +12,74 @@ use super::stop;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
 use crate::net::threads::signals::Signals;
 
-/// What workers that are not stuck need to come back, after they were told to do so at once.
-const RETURN: Duration = Duration::from_millis(500);
-/// How long the last line of a process may take: the logger can be what its workers are stuck in.
-const LAST_LINE: Duration = Duration::from_millis(100);
-/// The exit code of a process whose workers did not come back.
+/// How long workers may take to exit after they were told to stop at once.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+/// How long the last log line may take: the workers may be blocked in the logger.
+const LOG_TIMEOUT: Duration = Duration::from_millis(100);
+/// The exit code if workers did not stop.
 const FAILURE: i32 = 1;
 
-/// TERM and INT stop: the first gracefully, within `limit`, the second at once. Workers that run a handler which does not return cannot
-/// do either; then the process ends here. Where no loop is left to hear the first signal, the second one ends the process.
+/// Stops on TERM and INT: the first stops gracefully, within `limit`, the second at once. If a handler does not return, its worker
+/// cannot stop, and this thread ends the process. If no loop handles the first signal, the second one ends the process.
 pub(super) fn on_stop(signals: &mut Signals, control: &Arc<ShutdownControl>, limit: Duration) -> io::Result<()> {
     let control = control.clone();
-    let mut watch = StopWatch::new(limit);
-    let unheard = Arc::new(AtomicBool::new(false));
+    let mut deadline = StopDeadline::new(limit);
+    let unhandled = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        // In this order: a signal ends the process if the one before it was not heard.
-        signals.keep(flag::register_conditional_shutdown(signal, FAILURE, unheard.clone())?);
-        signals.keep(flag::register(signal, unheard.clone())?);
+        // In this order: a signal ends the process if the previous one was not handled.
+        signals.keep(flag::register_conditional_shutdown(signal, FAILURE, unhandled.clone())?);
+        signals.keep(flag::register(signal, unhandled.clone())?);
     }
-    signals.register(&[SIGTERM, SIGINT], move |came| {
-        unheard.store(false, Ordering::SeqCst);
-        for _ in 0..came {
+    signals.register(&[SIGTERM, SIGINT], move |count| {
+        unhandled.store(false, Ordering::SeqCst);
+        for _ in 0..count {
             match control.phase() {
                 Phase::Running => stop(&control),
                 Phase::Draining | Phase::Aborting | Phase::Ended => control.advance(Phase::Aborting),
             }
         }
-        watch.left(control.phase()).map(|left| if left.is_zero() { end_process() } else { left })
+        deadline.left(control.phase()).map(|left| if left.is_zero() { end_process() } else { left })
     })
 }
 
-/// USR1: `reopen` opens logs anew.
+/// Calls `reopen` on USR1.
 pub(super) fn on_reopen(signals: &mut Signals, mut reopen: impl FnMut() + Send + 'static) -> io::Result<()> {
-    signals.register(&[SIGUSR1], move |came| {
-        (0..came).for_each(|_| reopen());
+    signals.register(&[SIGUSR1], move |count| {
+        (0..count).for_each(|_| reopen());
         None
     })
 }
 
-/// Ends the process when this server, whose stop has begun, takes longer than `limit` to end.
+/// Ends the process if this server, which is stopping, takes longer than `limit`.
 #[cfg(feature = "restart")]
 pub(super) fn enforce_stop(control: &ShutdownControl, limit: Duration) {
-    let mut watch = StopWatch::new(limit);
-    while let Some(left) = watch.left(control.phase()) {
+    let mut deadline = StopDeadline::new(limit);
+    while let Some(left) = deadline.left(control.phase()) {
         if left.is_zero() {
             end_process();
         }
-        std::thread::sleep(left.min(RETURN));
+        std::thread::sleep(left.min(EXIT_GRACE));
     }
 }
 
-/// How long the workers may still take to come back.
-struct StopWatch {
+/// Measures how long the workers may still take to stop.
+struct StopDeadline {
     limit: Duration,
-    /// Since when the server stops, and how.
+    /// How the server stops, and since when.
     since: Option<(Phase, Instant)>,
 }
 
-impl StopWatch {
-    fn new(limit: Duration) -> StopWatch {
-        StopWatch { limit, since: None }
+impl StopDeadline {
+    fn new(limit: Duration) -> StopDeadline {
+        StopDeadline { limit, since: None }
     }
 
-    /// `None`: nothing to wait for.
+    /// Returns the time left; `None` if the server is not stopping.
     fn left(&mut self, phase: Phase) -> Option<Duration> {
         let limit = match phase {
             Phase::Running | Phase::Ended => return None,
-            Phase::Draining => self.limit.saturating_add(RETURN),
-            Phase::Aborting => RETURN,
+            Phase::Draining => self.limit.saturating_add(EXIT_GRACE),
+            Phase::Aborting => EXIT_GRACE,
         };
         let (_, began) = match self.since {
             Some(since) if since.0 == phase => since,
@@ -93,12 +93,12 @@ fn end_process() -> ! {
     let (done, line) = mpsc::channel();
     let last = std::thread::Builder::new().spawn(move || {
         error!(
-            "a worker does not come back from a handler, so the process ends: .blocking() gives such a handler a thread"
+            "a handler does not return, so the process exits; .blocking() runs such a handler on a thread of its own"
         );
-        _ = done.send(()); // nobody waits any more when the line took too long
+        _ = done.send(()); // fails after the timeout
     });
     if last.is_ok() {
-        _ = line.recv_timeout(LAST_LINE);
+        _ = line.recv_timeout(LOG_TIMEOUT);
     }
     std::process::exit(FAILURE)
 }
@@ -108,14 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_has_its_limit_and_the_second_one_hardly_any() {
-        let mut watch = StopWatch::new(Duration::from_secs(30));
-        assert_eq!(watch.left(Phase::Running), None);
-        assert!(watch.left(Phase::Draining).is_some_and(|left| left > Duration::from_secs(20)));
-        assert!(watch.left(Phase::Aborting).is_some_and(|left| left <= RETURN));
-        assert_eq!(watch.left(Phase::Ended), None);
+    fn a_graceful_stop_has_its_limit_and_an_immediate_one_half_a_second() {
+        let mut deadline = StopDeadline::new(Duration::from_secs(30));
+        assert_eq!(deadline.left(Phase::Running), None);
+        assert!(deadline.left(Phase::Draining).is_some_and(|left| left > Duration::from_secs(20)));
+        assert!(deadline.left(Phase::Aborting).is_some_and(|left| left <= EXIT_GRACE));
+        assert_eq!(deadline.left(Phase::Ended), None);
         for limit in [Duration::ZERO, Duration::MAX] {
-            assert!(StopWatch::new(limit).left(Phase::Draining).is_some_and(|left| !left.is_zero()));
+            assert!(StopDeadline::new(limit).left(Phase::Draining).is_some_and(|left| !left.is_zero()));
         }
     }
 }

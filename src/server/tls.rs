@@ -1,10 +1,10 @@
-//! TLS as an option of a server.
+//! Adds TLS to a server.
 
 use super::Server;
 use crate::net::sockets::tls::{Tls, TlsAcceptor};
 
 impl Server {
-    /// Speaks TLS on all its addresses. A connection holds some 20 KB more; the time for the handshake is that for a first request.
+    /// Speaks TLS on all addresses. A connection takes about 20 KB more. The handshake must end within the timeout of a first request.
     ///
     /// ```no_run
     /// use wirelight::{App, Server, Tls};
@@ -14,7 +14,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Server {
-        self.settings.tls = TlsAcceptor(Some(tls));
+        self.config.tls = TlsAcceptor(Some(tls));
         self
     }
 }

@@ -33,7 +33,7 @@ fn serve() -> io::Result<()> {
     let users = Users::new(database::open(&settings.database)?);
     let mut server = Server::from_env()?.pool(settings.threads, 4 * settings.threads);
     if let Some(path) = &settings.socket {
-        server = server.also_unix(path)?.unix_mode(0o660)?;
+        server = server.and_bind_unix(path)?.unix_mode(0o660)?;
     }
     let app = app(&settings, users)?;
     // Who closed our output does not want the line.

@@ -280,7 +280,7 @@ mod tests {
     use crate::net::threads::pool::Pool;
     use crate::net::tick::{Config, LoopTime};
     use crate::net::worker::slab::Key;
-    use crate::testing::Script;
+    use crate::testing::MemorySocket;
     use crate::trace::probe::NoProbe;
 
     /// Turns and waits until the test fails.
@@ -289,7 +289,7 @@ mod tests {
 
     /// A connection whose `.streaming()` handler waits for a body that never ends. The pool is real, the time is not.
     struct Upload {
-        conn: Conn<Script>,
+        conn: Conn<MemorySocket>,
         buffers: Buffers,
         offload: Offload,
         config: Config,
@@ -305,7 +305,7 @@ mod tests {
             let pool = Some(BlockingPool { threads: Pool::new(1, 1), app: Arc::new(app) });
             let offload = Offload { pool, ..Offload::default() };
             Upload {
-                conn: Conn::new(Script::new(), 1, None, 0),
+                conn: Conn::new(MemorySocket::new(), 1, None, 0),
                 buffers: Buffers::new(),
                 offload,
                 config: Config::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Action, Buffered, Conn, ConnState};
-use crate::guard::logging::Chain;
+use crate::guard::logging::ErrorChain;
 use crate::guard::panics::discard;
 use crate::http1::chunked;
 use crate::http1::encode::ResponseFraming;
@@ -72,7 +72,7 @@ impl<S: Socket> Conn<S> {
                 Ok(Pull::Wait) if !self.has_pending_output() => return self.wait_for_body(context, probe),
                 Ok(Pull::More | Pull::Wait) => {}
                 Err(error) => {
-                    warn!("connection {}: the body of a response broke off: {}", self.id, Chain(&error));
+                    warn!("connection {}: the body of a response broke off: {}", self.id, ErrorChain(&error));
                     discard(error);
                     self.socket.reset_on_close();
                     return Action::Close(CloseReason::Reset);

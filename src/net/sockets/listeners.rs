@@ -18,10 +18,10 @@ use crate::net::sockets::raw_stream::RawStream;
 /// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
 pub(crate) const RETRY: Millis = 10;
 
-/// Where clients come from. Whoever opened it outside of this process (systemd, say) may have it still: then it is `lent`.
+/// A listening socket. It is `shared` if another process (systemd) may keep it open.
 pub(crate) enum Listener {
-    Tcp { listener: TcpListener, lent: bool },
-    Unix { listener: UnixListener, path: PathBuf, lent: bool },
+    Tcp { listener: TcpListener, shared: bool },
+    Unix { listener: UnixListener, path: PathBuf, shared: bool },
 }
 
 /// A client that has come in, and its address if it has one.
@@ -49,13 +49,13 @@ impl Listener {
     /// The same listener once more: clients of one queue, whoever asks first.
     pub(crate) fn try_clone(&self) -> io::Result<Listener> {
         Ok(match self {
-            Listener::Tcp { listener, lent } => {
+            Listener::Tcp { listener, shared } => {
                 let listener = TcpListener::from_std(SockRef::from(listener).try_clone()?.into());
-                Listener::Tcp { listener, lent: *lent }
+                Listener::Tcp { listener, shared: *shared }
             }
-            Listener::Unix { listener, path, lent } => {
+            Listener::Unix { listener, path, shared } => {
                 let listener = UnixListener::from_std(SockRef::from(listener).try_clone()?.into());
-                Listener::Unix { listener, path: path.clone(), lent: *lent }
+                Listener::Unix { listener, path: path.clone(), shared: *shared }
             }
         })
     }
@@ -71,7 +71,7 @@ impl Listener {
 
     /// Whether somebody outside of this server has it too.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Listener::Tcp { lent: true, .. } | Listener::Unix { lent: true, .. })
+        matches!(self, Listener::Tcp { shared: true, .. } | Listener::Unix { shared: true, .. })
     }
 
     fn accept(&self) -> io::Result<Accepted> {

@@ -65,7 +65,7 @@ impl Loop {
         let address = listener.local_addr().unwrap();
         let listener = mio::net::TcpListener::from_std(listener);
         let parts = WorkerParts {
-            listeners: vec![Listener::Tcp { listener, lent: false }],
+            listeners: vec![Listener::Tcp { listener, shared: false }],
             opened: 0,
             signals: Arc::default(),
             probe: Count::default(),

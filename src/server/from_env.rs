@@ -1,4 +1,4 @@
-//! A server as the environment describes it: HOST, PORT, WORKERS; knows no other way to configure one.
+//! Configures a server from the environment: HOST, PORT, WORKERS.
 
 use std::env::{self, VarError};
 use std::io::{self, Write};
@@ -8,12 +8,12 @@ use super::Server;
 use crate::app::App;
 
 impl Server {
-    /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1: what Heroku, systemd's `Environment=`
-    /// and a container's `-e` say. A variable that is set to nothing counts as not set. `HOST=unix:/run/app.sock` is a unix socket, and
-    /// has no port.
+    /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1, as set by Heroku, systemd's
+    /// `Environment=` or a container's `-e`. An empty variable counts as not set. `HOST=unix:/run/app.sock` is a unix socket, which has
+    /// no port.
     ///
     /// # Errors
-    /// When a number is none, naming the variable; and as [`bind`](Server::bind).
+    /// Fails if a variable is not a valid number or not UTF-8, naming it; and as [`bind`](Server::bind).
     pub fn from_env() -> io::Result<Server> {
         let host = variable("HOST")?.unwrap_or("127.0.0.1".into());
         let workers = number("WORKERS")?.unwrap_or(1);
@@ -26,8 +26,8 @@ impl Server {
 }
 
 impl App {
-    /// Serves this application where the [environment](Server::from_env) says, until TERM or INT, and prints `listening on http://…`:
-    /// with PORT=0 nobody else knows the port. On a unix socket it is `listening on unix:…`.
+    /// Serves this application as the [environment](Server::from_env) configures it, until TERM or INT. Prints `listening on http://…`
+    /// (with PORT=0, the only place that shows the port), or `listening on unix:…`.
     ///
     /// ```no_run
     /// # fn main() -> std::io::Result<()> {
@@ -43,8 +43,7 @@ impl App {
         let server = Server::from_env()?;
         let address = server.addresses().concat(); // there is one
         let scheme = if address.starts_with("unix:") { "" } else { "http://" };
-        // Who closed our output does not want the line.
-        let _ = writeln!(io::stdout(), "listening on {scheme}{address}");
+        let _ = writeln!(io::stdout(), "listening on {scheme}{address}"); // fails if stdout is closed
         server.run(self)
     }
 }
@@ -58,7 +57,7 @@ fn variable(name: &str) -> io::Result<Option<String>> {
     match env::var(name) {
         Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(text)) => Err(invalid(format!("{name} is no text: {text:?}"))),
+        Err(VarError::NotUnicode(text)) => Err(invalid(format!("{name} is not valid UTF-8: {text:?}"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens when a worker's loop dies: another one takes its place and its listeners; knows not why it died.
+//! Runs a worker, and replaces it if its loop fails: the new worker takes over the listeners.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,35 +7,34 @@ use crate::guard::panics::catch;
 use crate::net::worker::{Worker, WorkerParts};
 use crate::trace::probe::Probe;
 
-/// Before the second of two replacements that follow closely, doubled for each further one: a loop that dies at once must not become a
-/// storm of them. The first comes at once, since clients wait.
-const BRAKE: Duration = Duration::from_millis(50);
-const BRAKE_MOST: Duration = Duration::from_secs(5);
-/// A worker that lived this long died of something new.
-const CALM: Duration = Duration::from_secs(10);
+/// Pause before the second replacement in a row, doubled for each further one. The first is not delayed, since clients wait.
+const BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// After this time without a failure, the next one counts as the first.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 
-/// Runs a worker, and its successors, until one ends as it should; gives the connections that had to be cut. Clients that wait in
-/// the listeners' queues are served by the next one; the connections of the dead are lost.
-pub(super) fn keep<P: Probe>(
+/// Runs a worker and its replacements until one ends normally; returns the number of connections that were cut. A replacement serves
+/// the clients in the queues of the listeners; the connections of the failed worker are lost.
+pub(super) fn supervise<P: Probe>(
     mut worker: Worker<P>,
-    renew: impl Fn(WorkerParts<P>) -> io::Result<Worker<P>>,
+    respawn: impl Fn(WorkerParts<P>) -> io::Result<Worker<P>>,
 ) -> io::Result<usize> {
-    let mut brake = Duration::ZERO;
+    let mut backoff = Duration::ZERO;
     loop {
         let began = Instant::now();
         let reason = match catch(|| worker.run()) {
             Ok(Ok(cut)) => return Ok(cut),
             Ok(Err(error)) => error.to_string(),
-            Err(panicked) => format!("it {panicked}"),
+            Err(panicked) => panicked.to_string(),
         };
-        if began.elapsed() > CALM {
-            brake = Duration::ZERO;
+        if began.elapsed() > HEALTHY_AFTER {
+            backoff = Duration::ZERO;
         }
-        error!("a worker died ({reason}); another takes its place in {} ms", brake.as_millis());
-        let estate = catch(|| worker.into_parts()).map_err(io::Error::other)?;
-        std::thread::sleep(brake);
-        brake = (2 * brake).clamp(BRAKE, BRAKE_MOST);
-        worker = catch(|| renew(estate)).map_err(io::Error::other)??;
+        error!("a worker failed ({reason}); a new one replaces it in {} ms", backoff.as_millis());
+        let parts = catch(|| worker.into_parts()).map_err(io::Error::other)?;
+        std::thread::sleep(backoff);
+        backoff = (2 * backoff).clamp(BACKOFF, MAX_BACKOFF);
+        worker = catch(|| respawn(parts)).map_err(io::Error::other)??;
     }
 }
 
@@ -50,7 +49,7 @@ mod tests {
     use crate::server::Server;
     use crate::trace::probe::{CloseReason, Event, Probe};
 
-    /// Kills its worker's loop whenever every third connection begins. Keeps what connections begin and are lost.
+    /// Panics in the worker's loop when every third connection is opened. Records which connections are opened and lost.
     #[derive(Default)]
     struct Fault(Arc<Mutex<Vec<(u64, &'static str)>>>);
 
@@ -70,10 +69,10 @@ mod tests {
         fn flush(&mut self) {}
     }
 
-    fn answered(address: SocketAddr) -> bool {
+    fn is_served(address: SocketAddr) -> bool {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // Both fail where the loop died with this connection.
+        // Both fail if the loop panicked with this connection.
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
@@ -81,23 +80,23 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_dies_is_replaced_and_its_listener_stays() {
+    fn a_loop_that_panics_is_replaced_and_its_listener_stays() {
         let server = Server::bind("127.0.0.1:0").unwrap().signals(false);
         let (address, handle, control) = (server.local_addr(), server.handle(), server.control.clone());
         let mut app = App::new();
         app.get("/", |_| "ok");
-        let told = Arc::<Mutex<_>>::default();
-        let probe = told.clone();
+        let events = Arc::<Mutex<_>>::default();
+        let probe = events.clone();
         let running = std::thread::spawn(move || server.serve(app, |_| Fault(probe.clone())));
-        let answers: Vec<_> = (0..9).map(|_| answered(address)).collect();
-        assert_eq!(answers, [true, true, false].repeat(3));
-        assert!(answered(address), "the next loop runs");
-        assert_eq!(control.wakers(), 1, "the dead have left no descriptor");
+        let served: Vec<_> = (0..9).map(|_| is_served(address)).collect();
+        assert_eq!(served, [true, true, false].repeat(3));
+        assert!(is_served(address), "the next loop runs");
+        assert_eq!(control.wakers(), 1, "the failed workers left no descriptor");
         handle.stop();
         running.join().unwrap().unwrap();
-        // No number twice, and the death of a loop is the end of the connection that it had.
-        let told = told.lock().unwrap();
-        let numbers = |of| told.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();
+        // Each number occurs once, and the failure of a loop ends its connection.
+        let events = events.lock().unwrap();
+        let numbers = |of| events.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();
         assert_eq!(numbers("opened"), (1..=10).collect::<Vec<_>>());
         assert_eq!(numbers("lost"), [3, 6, 9]);
     }

@@ -1,9 +1,9 @@
-//! Tells the service manager how the server is (sd_notify(3)): a datagram, no library; what it makes of it is its business.
+//! Reports the state of the server to systemd (sd_notify(3)) with one datagram.
 
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Says `state` where `NOTIFY_SOCKET` names somebody who listens.
+/// Sends `state` to the socket that `NOTIFY_SOCKET` names, if it is set.
 pub(super) fn notify(state: &str) {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let bytes = path.as_encoded_bytes();

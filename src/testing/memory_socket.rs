@@ -4,39 +4,39 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use crate::net::sockets::socket::Socket;
 
-/// Two buffers, and what became of the connection.
-pub(crate) struct Script {
-    /// What the client sent and nobody read.
+/// Two buffers and the state of the connection.
+pub(crate) struct MemorySocket {
+    /// What the client sent and the server has not read.
     pub(crate) incoming: Vec<u8>,
     pub(crate) outgoing: Vec<u8>,
-    /// Bytes that `outgoing` may still grow by.
-    pub(crate) room: usize,
-    /// The client's FIN is behind `incoming`.
+    /// Bytes that can still be written.
+    pub(crate) write_capacity: usize,
+    /// The client's FIN follows `incoming`.
     pub(crate) fin: bool,
-    /// The client is gone: reads and writes fail.
-    pub(crate) gone: bool,
-    /// The server's FIN is behind `outgoing`.
+    /// The client has closed both directions: reads and writes fail.
+    pub(crate) closed: bool,
+    /// The server's FIN follows `outgoing`.
     pub(crate) finished: bool,
     pub(crate) reset: bool,
 }
 
-impl Script {
-    pub(crate) fn new() -> Script {
-        Script {
+impl MemorySocket {
+    pub(crate) fn new() -> MemorySocket {
+        MemorySocket {
             incoming: Vec::new(),
             outgoing: Vec::new(),
-            room: usize::MAX,
+            write_capacity: usize::MAX,
             fin: false,
-            gone: false,
+            closed: false,
             finished: false,
             reset: false,
         }
     }
 }
 
-impl Read for Script {
+impl Read for MemorySocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.gone {
+        if self.closed {
             return Err(ErrorKind::ConnectionReset.into());
         }
         if self.incoming.is_empty() {
@@ -48,17 +48,17 @@ impl Read for Script {
     }
 }
 
-impl Write for Script {
+impl Write for MemorySocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.gone {
+        if self.closed {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        if self.room == 0 && !bytes.is_empty() {
+        if self.write_capacity == 0 && !bytes.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let n = bytes.len().min(self.room);
+        let n = bytes.len().min(self.write_capacity);
         self.outgoing.extend_from_slice(bytes.get(..n).unwrap_or_default());
-        self.room -= n;
+        self.write_capacity -= n;
         Ok(n)
     }
 
@@ -67,7 +67,7 @@ impl Write for Script {
     }
 }
 
-impl Socket for Script {
+impl Socket for MemorySocket {
     fn shutdown_write(&mut self) {
         self.finished = true;
     }
