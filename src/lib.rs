@@ -72,12 +72,13 @@
 mod guard;
 
 mod app;
+mod bytes;
 mod content;
 pub mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod http1;
+pub mod http1;
 pub mod middleware;
 mod net;
 mod request;

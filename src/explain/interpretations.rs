@@ -17,11 +17,11 @@ const QUOTED: usize = 60;
 /// `PRI * HTTP/2.0 CR LF CR LF SM CR LF CR LF` (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How one kind of reader would cut the bytes of a message that this server refuses. From [`Explanation::readings`].
+/// How one kind of reader would cut the bytes of a message that this server refuses. From [`Explanation::interpretations`].
 ///
 /// It displays as a sentence without its full stop: `A reader that trusts Content-Length: 6 takes …`.
 ///
-/// [`Explanation::readings`]: super::Explanation::readings
+/// [`Explanation::interpretations`]: super::Explanation::interpretations
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interpretation {
@@ -35,7 +35,7 @@ pub struct Interpretation {
     pub effect: String,
 }
 
-/// What a reader finds where the bytes of a body end. See [`Reading::end`].
+/// What a reader finds where the bytes of a body end. See [`Interpretation::end`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InterpretationEnd {

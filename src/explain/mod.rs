@@ -72,8 +72,8 @@ pub struct Diagnostic {
 ///
 /// ```
 /// let explanation = wirelight::explain::message(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n");
-/// assert_eq!((explanation.findings()[0].at, explanation.findings()[0].rfc), (20, "RFC 9112 §5.1"));
-/// assert_eq!(explanation.pieces().next().unwrap().kind, "method");
+/// assert_eq!((explanation.diagnostics()[0].at, explanation.diagnostics()[0].rfc), (20, "RFC 9112 §5.1"));
+/// assert_eq!(explanation.spans().next().unwrap().kind, "method");
 /// assert!(explanation.verdict().contains("400 Bad Request"));
 /// ```
 pub fn message(bytes: &[u8]) -> Explanation {
@@ -85,7 +85,7 @@ pub fn message(bytes: &[u8]) -> Explanation {
 ///
 /// ```
 /// let explanation = wirelight::explain::pasted(b"GET / HTTP/1.1\nHost: a\n\n");
-/// assert!(explanation.was_pasted() && explanation.findings().is_empty());
+/// assert!(explanation.was_pasted() && explanation.diagnostics().is_empty());
 /// ```
 pub fn pasted(text: &[u8]) -> Explanation {
     let (text, pasted) = paste::with_line_ends(text);
@@ -98,8 +98,8 @@ pub fn pasted(text: &[u8]) -> Explanation {
 /// use wirelight::explain::{Source, from_source};
 ///
 /// let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-/// let explanation = explain_shown(&[&head[..], b"not in chunks"].concat(), Shown::Content { hidden: None });
-/// assert!(explanation.findings().is_empty() && explanation.body().ends_with("the paste holds 13 bytes."));
+/// let explanation = from_source(&[&head[..], b"not in chunks"].concat(), Source::Curl { hidden_bytes: None });
+/// assert!(explanation.diagnostics().is_empty() && explanation.body().ends_with("the paste holds 13 bytes."));
 /// ```
 pub fn from_source(bytes: &[u8], shown: Source) -> Explanation {
     explain_bytes(bytes.into(), false, shown)
@@ -195,7 +195,7 @@ impl Explanation {
     }
 
     /// Returns what happens to the bytes that follow if the connection closes here, in one sentence; empty if it stays open or nothing
-    /// follows. [`readings`](Self::readings) says what other readers make of these bytes.
+    /// follows. [`interpretations`](Self::interpretations) says what other readers make of these bytes.
     pub fn unread(&self) -> &str {
         &self.unread
     }
@@ -207,9 +207,9 @@ impl Explanation {
     /// ```
     /// let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n";
     /// let explanation = wirelight::explain::message(format!("{head}0\r\n\r\nG").as_bytes());
-    /// let lengths: Vec<_> = explanation.readings().iter().map(|reading| reading.body.len()).collect();
+    /// let lengths: Vec<_> = explanation.interpretations().iter().map(|reading| reading.body.len()).collect();
     /// assert_eq!(lengths, [5, 6]); // the chunks, the length
-    /// assert_eq!(explanation.readings()[1].reader, "trusts Content-Length: 6");
+    /// assert_eq!(explanation.interpretations()[1].reader, "trusts Content-Length: 6");
     /// ```
     pub fn interpretations(&self) -> &[Interpretation] {
         &self.interpretations

@@ -3,7 +3,7 @@
 use super::body::bytes;
 use crate::http1::framing::BodyLength;
 
-/// What a text shows of the bodies in it. For [`explain_shown`](super::explain_shown).
+/// What a text shows of the bodies in it. For [`from_source`](super::from_source).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {

@@ -1,24 +1,24 @@
-//! Writes a response head: status line, framing fields, the application's fields; knows no application and no clock.
+//! Writes a response head: status line, Date, framing fields, the application's fields.
 //!
-//! The framing fields are written here and nowhere else, so a response has exactly one of Content-Length, Transfer-Encoding
-//! or neither, whatever the application says.
+//! Framing fields are written only here, so a response never has both Content-Length and Transfer-Encoding.
 
 use std::time::SystemTime;
 
 use super::date;
 use super::status::StatusCode;
+use crate::bytes::tail;
 
-/// How nearly every response of this second begins: the status line of a 200 and the Date field, rendered once a second.
+/// The first lines of nearly every response of this second: status line of a 200 and Date, rendered once a second.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ResponsePrefix([u8; 54]);
+pub struct ResponsePrefix([u8; 54]);
 
 const OK_LINE: usize = b"HTTP/1.1 200 OK\r\n".len();
 
 impl ResponsePrefix {
-    /// Renders the opening for a time, as an IMF-fixdate (RFC 9110 §5.6.7, §6.6.1).
-    pub(crate) fn at(time: SystemTime) -> ResponsePrefix {
+    /// Renders the prefix for a time, as an IMF-fixdate (RFC 9110 §5.6.7, §6.6.1).
+    pub fn at(time: SystemTime) -> ResponsePrefix {
         let mut bytes = *b"HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        // Always 29 bytes: no year beyond 9999 is written.
+        // Always 29 bytes: years end at 9999.
         if let Some(date) = bytes.get_mut(OK_LINE + 6..OK_LINE + 6 + 29) {
             date.copy_from_slice(date::format(time).as_bytes());
         }
@@ -26,25 +26,25 @@ impl ResponsePrefix {
     }
 
     fn date_line(&self) -> &[u8] {
-        self.0.get(OK_LINE..).unwrap_or_default()
+        tail(&self.0, OK_LINE)
     }
 }
 
-/// What is known of a response's content before its head is written.
+/// What is known about a response's content before its head is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// It has this many bytes.
+pub enum Content {
+    /// This many bytes.
     Length(u64),
-    /// Its length shows when it ends.
+    /// Length unknown until it ends.
     Streamed,
-    /// Only a GET has it, and the handler of the HEAD does not know how long it is.
+    /// A response to HEAD whose handler does not know the length.
     Undeclared,
 }
 
-/// How the reader of a response finds its end (RFC 9112 §6.3).
+/// How a client finds the end of the response (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResponseFraming {
-    /// No field: 1xx and 204 (RFC 9110 §8.6 forbids a length there), 304, and a HEAD whose handler does not know it.
+pub enum ResponseFraming {
+    /// No field: 1xx and 204 (forbidden by RFC 9110 §8.6), 304, and HEAD with an unknown length.
     Absent,
     /// Content-Length.
     Known(u64),
@@ -54,38 +54,44 @@ pub(crate) enum ResponseFraming {
     UntilClose,
 }
 
-/// What is said of the connection (RFC 9112 §9.3): nothing when it is the default of the request's version.
+/// The Connection field of a response (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Persistence {
+pub enum Persistence {
+    /// No field: the connection persists by default.
     Default,
+    /// `keep-alive`, for HTTP/1.0.
     KeepAlive,
+    /// `close`.
     Close,
 }
 
-/// A response head but for its date.
+/// A response head without its Date.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ResponseHead<'a> {
-    pub(crate) status: StatusCode,
-    /// Complete field lines, CRLF included, none of them a framing field.
-    pub(crate) fields: &'a [u8],
-    /// The field line of the body's media type, or nothing. Not sent where there is no content for it to describe.
-    pub(crate) media_type: &'static str,
-    pub(crate) framing: ResponseFraming,
-    pub(crate) persistence: Persistence,
+pub struct ResponseHead<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// Complete field lines with CRLF, none of them a framing field.
+    pub fields: &'a [u8],
+    /// The Content-Type line with CRLF, or nothing. Not sent with a status without content.
+    pub media_type: &'static str,
+    /// From [`Connection::respond`](super::Connection::respond).
+    pub framing: ResponseFraming,
+    /// From [`Connection::respond`](super::Connection::respond).
+    pub persistence: Persistence,
 }
 
-/// Tells a client that waits with its body to send it (RFC 9110 §10.1.1, §15.2.1).
+/// The interim response to `Expect: 100-continue` (RFC 9110 §10.1.1, §15.2.1).
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Appends the head to `out`. The version is always HTTP/1.1: it says what we speak, not what was asked (RFC 9110 §2.5).
+/// Appends the head to `out`. The version is always HTTP/1.1, that of the server (RFC 9110 §2.5).
 #[inline(always)]
-pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening: &ResponsePrefix) {
+pub fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, prefix: &ResponsePrefix) {
     if head.status == StatusCode::OK {
-        out.extend_from_slice(&opening.0);
+        out.extend_from_slice(&prefix.0);
         out.extend_from_slice(head.media_type.as_bytes());
     } else {
         status_line(out, head.status);
-        out.extend_from_slice(opening.date_line());
+        out.extend_from_slice(prefix.date_line());
         out.extend_from_slice(if head.status.forbids_content() { b"" } else { head.media_type.as_bytes() });
     }
     if !head.fields.is_empty() {
@@ -110,7 +116,7 @@ pub(crate) fn response_head(out: &mut Vec<u8>, head: &ResponseHead<'_>, opening:
     });
 }
 
-/// Most lengths have up to three digits, and appending a fixed number of bytes needs no call.
+/// Appends a number. Most have up to three digits, and appending a fixed number of bytes needs no call.
 #[inline(always)]
 fn decimal(out: &mut Vec<u8>, number: u64) {
     let digit = |value: u64| b'0' + (value % 10) as u8;
@@ -122,7 +128,9 @@ fn decimal(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// Any status but the one that is nearly all of them. The reason phrase may be empty, the space before it may not (RFC 9112 §4).
+/// Appends the status line of any status but 200.
+///
+/// `status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF` (RFC 9112 §4)
 #[cold]
 fn status_line(out: &mut Vec<u8>, status: StatusCode) {
     out.extend_from_slice(b"HTTP/1.1 ");

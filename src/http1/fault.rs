@@ -7,13 +7,13 @@ use super::status::StatusCode;
 /// Writes the enum and the table from one list, so that a fault cannot miss its row and the order cannot drift.
 macro_rules! faults {
     ($($fault:ident $name:literal $status:ident $close:literal $rfc:literal $message:literal;)*) => {
-        /// A way in which the bytes of a request break the rules. Its [`row`](Fault::row) says what is answered and why.
+        /// A way in which the bytes of a request break the rules. Its [`info`](Fault::info) has the response and the rule.
         ///
         /// ```
         /// use wirelight::{Fault, StatusCode};
         ///
-        /// let row = Fault::SpaceBeforeColon.row();
-        /// assert_eq!((row.name, row.status, row.rfc), ("space-before-colon", StatusCode::BAD_REQUEST, "RFC 9112 §5.1"));
+        /// let info = Fault::SpaceBeforeColon.info();
+        /// assert_eq!((info.name, info.status, info.rfc), ("space-before-colon", StatusCode::BAD_REQUEST, "RFC 9112 §5.1"));
         /// ```
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
         #[non_exhaustive]

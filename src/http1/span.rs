@@ -21,7 +21,7 @@ impl Span {
 
     /// How many bytes it covers.
     #[inline]
-    pub fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.end.saturating_sub(self.start) as usize
     }
 

@@ -146,7 +146,7 @@ impl Trace {
     /// Shows with each event which line of this library told it, to read on there: a line more to write, so only if asked.
     ///
     /// ```no_run
-    /// let record = wirelight::Trace::json().sources(); // … ,"code":"src/net/conn/read.rs:22"}
+    /// let record = wirelight::Trace::json().source_locations(); // … ,"code":"src/net/conn/read.rs:22"}
     /// ```
     #[must_use]
     pub fn source_locations(mut self) -> Trace {

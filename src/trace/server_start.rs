@@ -7,8 +7,8 @@ use super::json_writer::JsonObject;
 use super::probe::nanoseconds;
 use super::schema::{state_name, state_names};
 use super::terminal::{HEADING, RenderOptions};
-use crate::http1::head::MAX_FIELDS;
 use crate::http1::limits::Limits;
+use crate::http1::limits::MAX_FIELDS;
 use crate::http1::states::TRANSITIONS;
 use crate::terminal::wrap;
 

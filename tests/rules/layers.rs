@@ -5,17 +5,18 @@ use super::source::{Source, closing, identifier, words};
 /// A folder, and the folders that its files may name. What is not listed belongs to no layer, and that is a complaint too.
 const DOWN: &[(&str, &[&str])] = &[
     ("guard", &["guard"]),
-    ("http1", &["http1"]),
+    ("bytes", &["bytes"]),
+    ("http1", &["http1", "bytes"]),
     ("terminal", &["terminal"]),
-    ("trace", &["trace", "terminal", "http1"]),
-    ("explain", &["explain", "trace", "terminal", "http1"]),
-    ("routing", &["routing", "http1", "guard"]),
-    ("response", &["response", "routing", "http1", "guard"]),
-    ("request", &["request", "response", "routing", "http1", "guard"]),
-    ("content", &["content", "request", "response", "routing", "http1", "guard"]),
-    ("app", &["app", "content", "request", "response", "routing", "http1", "guard"]),
-    ("middleware", &["middleware", "app", "content", "request", "response", "routing", "http1", "guard"]),
-    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "trace", "guard"]),
+    ("trace", &["trace", "terminal", "http1", "bytes"]),
+    ("explain", &["explain", "trace", "terminal", "http1", "bytes"]),
+    ("routing", &["routing", "http1", "bytes", "guard"]),
+    ("response", &["response", "routing", "http1", "bytes", "guard"]),
+    ("request", &["request", "response", "routing", "http1", "bytes", "guard"]),
+    ("content", &["content", "request", "response", "routing", "http1", "bytes", "guard"]),
+    ("app", &["app", "content", "request", "response", "routing", "http1", "bytes", "guard"]),
+    ("middleware", &["middleware", "app", "content", "request", "response", "routing", "http1", "bytes", "guard"]),
+    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "bytes", "trace", "guard"]),
 ];
 
 /// Files at the top that put the layers together, and the command: a package of its own sees the public API alone.

@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::http1::encode::{Content, Persistence, ResponseFraming};
+use crate::http1::fault::{Fault, ProtocolError};
+use crate::http1::head::Head;
+use crate::http1::limits::Limits;
+use crate::http1::method::Method;
 use crate::http1::states::{TRANSITIONS, Transition};
+use crate::http1::status::StatusCode;
 
 /// A peer that sends bytes piece by piece, and a server that answers every request with an empty 200.
 struct Exchange {

@@ -1,15 +1,16 @@
-//! Says what was wrong with a head that httparse refused, and at which byte; runs only for refused heads, so it may take its time.
+//! Finds the fault of a head that httparse rejects, and its offset. Runs only for invalid heads, so it may be slow.
 
-use super::fault::{Fault, ProtocolError};
-use super::head::MAX_FIELDS;
-use super::limits::Limits;
+use crate::bytes::{head, part, tail};
+use crate::http1::fault::{Fault, ProtocolError};
+use crate::http1::limits::{Limits, MAX_FIELDS};
 
-/// Turns httparse's verdict into ours: which rule, which byte. `None` while the guilty line is not all there: what is wrong
-/// with it must not depend on how the bytes were cut. (Limits bound the wait; a TLS hello, which has no lines, is told at once.)
-pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Option<ProtocolError> {
+/// Maps httparse's error to a fault and its offset. Returns `None` while the faulty line is incomplete: the fault
+/// must not depend on how the bytes arrived. (Limits bound the wait. A TLS ClientHello has no lines and is
+/// rejected at once.)
+pub(crate) fn reject(input: &[u8], error: httparse::Error, max_fields: usize) -> Option<ProtocolError> {
     use httparse::Error;
-    let at = error_offset(input, room);
-    if memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).is_none() && !is_tls(input) {
+    let at = error_offset(input, max_fields);
+    if memchr::memchr(b'\n', tail(input, at)).is_none() && !is_tls(input) {
         return None;
     }
     let byte = input.get(at).copied().unwrap_or(0);
@@ -19,21 +20,20 @@ pub(crate) fn reject(input: &[u8], error: httparse::Error, room: usize) -> Optio
         Error::HeaderValue if byte == b'\r' || after_cr(input, at) => Fault::BareCr,
         Error::HeaderValue => Fault::FieldValue,
         Error::NewLine if after_cr(input, at) => Fault::BareCr,
-        Error::NewLine => Fault::RequestLine, // something stands between the version and the line's end
+        Error::NewLine => Fault::RequestLine, // bytes between the version and the line end
         Error::Version => Fault::VersionMalformed,
         Error::Token | Error::Status => in_request_line(input, at, byte),
     };
-    // A CR turns out to be bare at the byte behind it.
+    // A CR is known to be bare at the byte after it.
     let back = usize::from(fault == Fault::BareCr && byte != b'\r');
     Some(fault.at(at - back))
 }
 
-/// `HTTP/1.2` to `HTTP/1.9` are served as 1.1 (RFC 9110 §2.5): gives the head with the version rewritten, all offsets unchanged.
-/// Another major version is refused with 505, and what is no version at all with 400.
-/// `None` while the line is not all there: `HTTP/2` may yet become a version.
+/// Rewrites `HTTP/1.2` to `HTTP/1.9` to `HTTP/1.1` (RFC 9110 §2.5), all offsets unchanged. Rejects another major
+/// version with 505, and an invalid version with 400. Returns `None` while the line is incomplete.
 pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> {
     let start = empty_line(input);
-    let line = input.get(start..).unwrap_or_default();
+    let line = tail(input, start);
     let Some(line) = memchr::memchr(b'\n', line).and_then(|end| line.get(..end)) else { return Ok(None) };
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if let Some(cr) = memchr::memchr(b'\r', line) {
@@ -45,7 +45,7 @@ pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> 
         (_, third) => return Err(Fault::RequestLine.at(start + third.unwrap_or(line.len()))),
     };
     let at = start + space + 1;
-    match line.get(space + 1..).unwrap_or_default() {
+    match tail(line, space + 1) {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => {
             let mut rewritten = input.to_vec();
             if let Some(minor) = rewritten.get_mut(at + 7) {
@@ -58,40 +58,40 @@ pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> 
     }
 }
 
-/// Whether the request line is longer than it may be, however it goes on. An empty line in front of it does not count, and a TLS hello
-/// is no line.
+/// Returns whether the request line exceeds `limit`, however it continues. An empty line before it does not count,
+/// and a TLS ClientHello is not a line.
 pub(crate) fn request_line_exceeds(input: &[u8], limit: usize) -> bool {
-    let line = input.get(empty_line(input)..).unwrap_or_default();
-    // CRLF comes on top of the limit.
+    let line = tail(input, empty_line(input));
+    // The limit does not count CRLF.
     let longest = line.get(..limit + 2).filter(|longest| longest.len() < line.len() && !is_tls(input));
     longest.is_some_and(|longest| memchr::memchr(b'\n', longest).is_none())
 }
 
-/// A head that is larger than we read: whose fault is it, the request line's (414, 501) or the fields' (431)?
+/// Returns which part of a head that exceeds a limit is too large: the request line (414, 501) or the fields (431).
 pub(crate) fn too_large(input: &[u8], limits: &Limits) -> ProtocolError {
     if !request_line_exceeds(input, limits.request_line) {
         return Fault::HeadTooLarge.at(limits.head);
     }
     let start = empty_line(input);
-    let line = input.get(start..).unwrap_or_default();
-    match memchr::memchr(b' ', line.get(..limits.request_line).unwrap_or(line)) {
+    let line = tail(input, start);
+    match memchr::memchr(b' ', head(line, limits.request_line)) {
         Some(_) => Fault::TargetTooLong.at(start + limits.request_line),
         None => Fault::MethodTooLong.at(start),
     }
 }
 
-/// Every TLS record that opens a connection starts with 22 (handshake) and a major version of 3 (RFC 8446 §5.1).
+/// Returns whether `input` begins as a TLS connection does: with 22, a handshake record (RFC 8446 §5.1).
 fn is_tls(input: &[u8]) -> bool {
     input.first() == Some(&0x16)
 }
 
-/// httparse names no place. The shortest prefix that it refuses ends at the guilty byte: found by halving, since a prefix
-/// of a good prefix is good.
-fn error_offset(input: &[u8], room: usize) -> usize {
+/// Returns the offset of the faulty byte, which httparse does not report: the last byte of the shortest prefix that
+/// httparse rejects. Found by bisection, since every prefix of an accepted prefix is accepted.
+fn error_offset(input: &[u8], max_fields: usize) -> usize {
     let refused = |length: usize| {
         let mut table = [httparse::EMPTY_HEADER; MAX_FIELDS];
-        let mut request = httparse::Request::new(table.get_mut(..room).unwrap_or_default());
-        request.parse(input.get(..length).unwrap_or_default()).is_err()
+        let mut request = httparse::Request::new(table.get_mut(..max_fields).unwrap_or_default());
+        request.parse(head(input, length)).is_err()
     };
     let (mut good, mut bad) = (0, input.len());
     while bad - good > 1 {
@@ -101,17 +101,17 @@ fn error_offset(input: &[u8], room: usize) -> usize {
     bad.saturating_sub(1)
 }
 
-/// Bytes of the one empty line that may stand in front of the request line (RFC 9112 §2.2).
+/// Returns the length of the empty line that may precede the request line (RFC 9112 §2.2).
 fn empty_line(input: &[u8]) -> usize {
     if input.starts_with(b"\r\n") { 2 } else { 0 }
 }
 
-/// A CR that no LF follows shows one byte later.
+/// Returns whether the byte before `at` is a CR: a bare CR is known one byte later.
 fn after_cr(input: &[u8], at: usize) -> bool {
     at > 0 && input.get(at - 1) == Some(&b'\r')
 }
 
-/// Whether a CR is here that no LF follows. The guilty line is whole, so the byte after it is known.
+/// Returns whether a CR at `at` is not followed by LF. The faulty line is complete, so the next byte is known.
 fn is_bare_cr(input: &[u8], at: usize) -> bool {
     input.get(at) == Some(&b'\r') && input.get(at + 1) != Some(&b'\n')
 }
@@ -129,9 +129,9 @@ fn in_field_name(input: &[u8], at: usize, byte: u8) -> Fault {
     }
 }
 
-/// "Host : a" has a blank before its colon; "no colon here" has none at all.
+/// Distinguishes `Host : a`, with a space before the colon, from `no colon here`.
 fn space_in_name(input: &[u8], at: usize) -> Fault {
-    let mut rest = input.get(at..).unwrap_or_default().iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    let mut rest = tail(input, at).iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
     if rest.next() == Some(&b':') { Fault::SpaceBeforeColon } else { Fault::FieldName }
 }
 
@@ -143,11 +143,11 @@ fn in_request_line(input: &[u8], at: usize, byte: u8) -> Fault {
     if at == start && matches!(byte, b' ' | b'\t') {
         return Fault::LeadingSpace;
     }
-    let before = input.get(start..at).unwrap_or_default();
+    let before = part(input, start..at);
     let ends_line = matches!(byte, b'\r' | b'\n');
     match before.iter().filter(|byte| **byte == b' ').count() {
         _ if after_cr(input, at) || is_bare_cr(input, at) => Fault::BareCr,
-        // One word is a method name, and all that is wrong with it is that the line ends there.
+        // One word is a method name: the fault is that the line ends there.
         0 if !ends_line => Fault::MethodToken,
         1 if byte != b' ' && !ends_line => Fault::TargetByte,
         _ => Fault::RequestLine,
