@@ -99,7 +99,7 @@ impl Route {
         self
     }
 
-    /// Names the route for [`url_for`](Router::url_for) and the route table.
+    /// Names the route for [`url_for`](crate::Router::url_for) and the route table.
     pub fn name(&mut self, name: impl Into<Cow<'static, str>>) -> &mut Route {
         self.meta.name = Some(name.into());
         self

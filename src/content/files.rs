@@ -26,7 +26,7 @@ const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
 const MAX_BUFFERED: u64 = 64 * 1024;
 
-/// A directory whose files are answers. Any path does for [`Router::files`]; this type is there for
+/// A directory whose files are answers. Any path does for [`Router::files`](crate::Router::files); this type is there for
 /// the options.
 ///
 /// Only regular files are sent, and none from outside of the directory, whatever the path says and

@@ -59,7 +59,7 @@ pub struct Span<'e> {
 pub struct Diagnostic {
     /// Offset of the guilty byte from the first byte of the message; for what is missing, of the place where it is missed.
     pub at: usize,
-    /// Its name for programs: that of the [`Fault`](crate::Fault), or one of `blank-line`, `status-line`, `body-short`,
+    /// Its name for programs: that of the [`Fault`], or one of `blank-line`, `status-line`, `body-short`,
     /// `lone-percent`, `date`.
     pub name: &'static str,
     /// The rule, as in `RFC 9112 §5.1`.

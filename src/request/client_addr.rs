@@ -11,7 +11,7 @@ use crate::request::Request;
 /// list has thousands.
 const MAX_HOPS: usize = 32;
 
-/// The proxies whose words about the client are believed. From [`App::trusted_proxies`].
+/// The proxies whose words about the client are believed. From [`App::trusted_proxies`](crate::App::trusted_proxies).
 pub struct TrustedProxies {
     networks: Vec<Network>,
     unix: bool,
@@ -111,7 +111,7 @@ impl TrustedProxies {
 
 impl Request<'_> {
     /// The client's address: the socket's other end, or what [trusted
-    /// proxies](App::trusted_proxies) say. None on a unix socket whose peer is not trusted or says
+    /// proxies](crate::App::trusted_proxies) say. None on a unix socket whose peer is not trusted or says
     /// nothing, and in tests.
     ///
     /// A list of addresses is read from right to left; the first that is not one of our proxies is

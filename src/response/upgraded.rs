@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::duplex::Duplex;
 use super::upgraded_connections::UpgradeSlot;
 
-/// A connection that has left HTTP, over TCP, a unix socket or TLS. From [`Response::upgrade`].
+/// A connection that has left HTTP, over TCP, a unix socket or TLS. From [`Response::upgrade`](crate::Response::upgrade).
 ///
 /// A clone is the same connection: one thread may read while another writes. It closes when the
 /// last clone is dropped, under TLS with a close_notify.
@@ -56,7 +56,7 @@ impl Upgraded {
         self.slot.as_ref().is_some_and(|slot| slot.is_stopping())
     }
 
-    /// Ends one direction or both, as [`TcpStream::shutdown`] does.
+    /// Ends one direction or both, as [`TcpStream::shutdown`](std::net::TcpStream::shutdown) does.
     ///
     /// # Errors
     /// When the connection has ended already.
