@@ -42,9 +42,9 @@ use crate::response::error::{Error, Result};
 use crate::routing::route_meta::RouteMeta;
 use crate::routing::tree::{Match, Params, Tree};
 
-/// One request: offsets into the bytes of the connection, looked up when asked for.
+/// A request: offsets into the bytes of the connection, which its methods look up.
 ///
-/// Handlers get `&Request`; hooks and guards get `&mut Request`, so that they can leave values for
+/// Handlers get `&Request`. Hooks and guards get `&mut Request`, so that they can leave values for
 /// the handler with [`set`](Request::set).
 pub struct Request<'a> {
     head: &'a Head,
@@ -55,12 +55,12 @@ pub struct Request<'a> {
     route: Option<&'a RouteMeta>,
     params: Params,
     extensions: Option<Box<Extensions>>,
-    /// What runs now decides on the head alone.
+    /// A head hook runs: the body may not be read.
     head_only: bool,
-    /// The hooks and guards that decide on the head have run.
+    /// The head hooks have run.
     admitted: bool,
     cache: OnceCell<Box<RequestCache>>,
-    /// Since when the exchange lasts, if anybody asked.
+    /// When the request began, if a hook asked for it.
     started_at: Option<Instant>,
     context: Option<&'a Arc<RequestContext>>,
 }
@@ -91,26 +91,27 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The method.
+    /// Returns the method.
     #[inline]
     pub fn method(&self) -> Method {
         self.head.method
     }
 
-    /// The version of the request; what we answer is always HTTP/1.1.
+    /// Returns the version of the request. The response is always HTTP/1.1.
     pub fn version(&self) -> Version {
         self.head.version
     }
 
-    /// The request target as it was received (RFC 9112 §3.2): `/users?page=2`, or one of the three
-    /// rarer forms.
+    /// Returns the request target as it was received (RFC 9112 §3.2): `/users?page=2`, or one of
+    /// the three rarer forms.
     pub fn target(&self) -> &str {
         self.text(self.head.target.whole)
     }
 
-    /// The path, percent-decoded: `/users/Zoë`. A sequence that is not UTF-8 is replaced by U+FFFD.
+    /// Returns the percent-decoded path: `/users/Zoë`. Sequences that are not UTF-8 are replaced by
+    /// U+FFFD.
     ///
-    /// Decoding is for people: `%2F` becomes a slash here, so do not split this to route by hand.
+    /// Decoded paths are for people: `%2F` becomes a slash, so do not split them to route by hand.
     pub fn path(&self) -> &str {
         match self.head.target.escaped {
             false => self.raw_path(),
@@ -121,79 +122,79 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The path as it was received.
+    /// Returns the path as it was received.
     pub fn raw_path(&self) -> &str {
         std::str::from_utf8(self.path_bytes()).unwrap_or_default()
     }
 
-    /// What stands after the first `?`, undecoded; empty when there is none.
+    /// Returns what follows the first `?`, undecoded; empty if there is none.
     pub fn query_string(&self) -> &str {
         self.head.target.query.map_or("", |query| self.text(query))
     }
 
-    /// The first value of a header field, if it is UTF-8; names are compared without case.
+    /// Returns the first value of a header field, if it is UTF-8. Names are compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.field_values(name).next()?).ok()
     }
 
-    /// All values of a header field, in order, as far as they are UTF-8.
+    /// Returns all values of a header field, in order. Values that are not UTF-8 are skipped.
     pub fn header_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r str> {
         self.field_values(name).filter_map(|value| std::str::from_utf8(value).ok())
     }
 
-    /// All header fields in the order they came. Values are bytes: RFC 9110 §5.5 allows any above
-    /// 0x7f.
+    /// Returns all header fields in the order received. Values are bytes: RFC 9110 §5.5 allows any
+    /// above 0x7f.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> {
         self.head.fields().iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
     }
 
-    /// All values of a header field as they came. Names are compared as bytes: to make text of each
-    /// costs more than to compare it.
+    /// Returns all values of a header field as bytes. Comparing names as bytes is cheaper than
+    /// checking that they are UTF-8.
     #[inline]
     pub(crate) fn field_values<'r>(&'r self, name: &'r str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         let same = move |field: &&Field| field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes());
         self.head.fields().iter().filter(same).map(|field| field.value.of(self.bytes))
     }
 
-    /// The value of a field that a request has once: two lines mean nothing, for another recipient
-    /// may have read the other one.
+    /// Returns the value of a field if the request has it exactly once. With two lines, another
+    /// recipient may have read the other one.
     pub(crate) fn single_value(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.field_values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// The [single value](Self::single_value), if it is UTF-8.
+    /// Returns the [single value](Self::single_value), if it is UTF-8.
     pub(crate) fn single_header(&self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.single_value(name)?).ok()
     }
 
-    /// The media type of the body as it was sent, parameters included.
+    /// Returns the media type of the body as it was sent, parameters included.
     pub fn content_type(&self) -> Option<&str> {
         self.header("content-type")
     }
 
-    /// The value of the Host field, or the authority of an absolute-form target, which wins (RFC
-    /// 9112 §3.2.2).
+    /// Returns the value of the Host field, or the authority of an absolute-form target, which wins
+    /// (RFC 9112 §3.2.2).
     pub fn host(&self) -> Option<&str> {
         let host = self.head.target.authority.or(self.head.info.host).map(|span| self.text(span));
         host.filter(|host| !host.is_empty())
     }
 
-    /// The address of the socket's other end; none in tests and on unix sockets. Behind a proxy
-    /// this is the proxy.
+    /// Returns the peer's address; `None` in tests and on unix sockets. Behind a proxy this is the
+    /// proxy's address.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         *self.peer
     }
 
-    /// Returns the body, whole, without its transfer coding. A Content-Encoding is not undone:
-    /// these are the bytes that were sent. An after hook or error handler of a request that was
-    /// answered before its body came sees none.
+    /// Returns the whole body, without its transfer coding. A Content-Encoding is not decoded. The
+    /// body is empty in an after hook or error handler of a request that got its response before
+    /// its body arrived.
     ///
     /// # Panics
-    /// In a [`before`](crate::Router::before) hook or a guard, when there is a body: they decide on
-    /// the head, and the body may not have been sent yet. It is a mistake of the program, answered
-    /// with 500 and logged with the line that asked.
-    /// [`before_with_body`](crate::Router::before_with_body) is for hooks that read it.
+    /// In a [`before`](crate::Router::before) hook or a guard, if there is a body: they decide on
+    /// the head, and the body may not have arrived. It is a mistake in the program: the client gets
+    /// a 500, and the log names the line. [`before_with_body`](crate::Router::before_with_body) is
+    /// for hooks that read the body.
     #[inline]
     #[track_caller]
     pub fn body(&self) -> &[u8] {
@@ -203,21 +204,21 @@ impl<'a> Request<'a> {
         self.body
     }
 
-    /// Where readings of this request are kept.
+    /// Returns the cache of what was parsed; allocates it on first use.
     pub(crate) fn cache(&self) -> &RequestCache {
         self.cache.get_or_init(Box::default)
     }
 
-    /// The readings, when some reader has kept one.
+    /// Returns the cache, if a reader has used it.
     #[inline]
     pub(crate) fn cache_if_used(&self) -> Option<&RequestCache> {
         self.cache.get().map(|parsed| &**parsed)
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     ///
     /// # Errors
-    /// 400 when it is not UTF-8, 415 when it has a Content-Encoding.
+    /// 400 if it is not UTF-8, 415 if it has a Content-Encoding.
     ///
     /// # Panics
     /// As [`body`](Request::body).
@@ -227,29 +228,29 @@ impl<'a> Request<'a> {
             .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
     }
 
-    /// A parameter of the route's pattern: `{id:int}` decides which paths match, this decides the
-    /// type.
+    /// Parses a parameter of the route's pattern. `{id:int}` decides which paths match; `T` decides
+    /// the type.
     ///
     /// # Errors
-    /// 404 when the text does not parse as `T` (a number too large for it): the path names nothing.
-    /// 500 when the pattern has no parameter of this name.
+    /// 404 if the text does not parse as `T` (a number that is too large): the path names nothing.
+    /// 500 if the pattern has no parameter of this name.
     pub fn param<T: FromStr>(&self, name: &str) -> Result<T> {
         let text =
             self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
         text.parse().map_err(|_| Error::not_found(""))
     }
 
-    /// The pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by it,
-    /// since paths are unbounded.
+    /// Returns the pattern of the route that matched: `/users/{id:int}`. Logs and metrics group by
+    /// it, since paths are unbounded.
     pub fn route(&self) -> Option<&str> {
         self.route.map(|route| route.pattern.text())
     }
 
-    /// The application's state of type `T`.
+    /// Returns the application's state of type `T`.
     ///
     /// # Panics
-    /// When [`App::state`](crate::App::state) was never given one: a mistake of the program,
-    /// answered with 500 and logged. The message names the type and the caller's line.
+    /// If [`App::state`](crate::App::state) never got one. It is a mistake in the program: the
+    /// client gets a 500, and the log names the type and the caller's line.
     #[track_caller]
     pub fn state<T: 'static>(&self) -> &T {
         match self.app_state.values.get() {
@@ -260,11 +261,11 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The application's state of type `Mutex<T>`, locked until the guard goes. A handler that
-    /// panicked while it held the lock does not shut the others out: what it left half-done is for
-    /// them to see.
+    /// Locks the application's state of type `Mutex<T>`. Poisoning is ignored: the state may be
+    /// half-changed if a handler panicked while it held the lock.
     ///
-    /// Other workers wait meanwhile, so keep it short; asking twice in one handler waits forever.
+    /// Other workers wait for the lock, so keep it briefly. Locking it twice in one handler
+    /// deadlocks.
     ///
     /// ```
     /// use std::sync::Mutex;
@@ -278,23 +279,23 @@ impl<'a> Request<'a> {
     /// ```
     ///
     /// # Panics
-    /// As [`state`](Request::state), when there is no `Mutex<T>`.
+    /// As [`state`](Request::state), if there is no `Mutex<T>`.
     #[track_caller]
     pub fn lock<T: 'static>(&self) -> MutexGuard<'_, T> {
         self.state::<Mutex<T>>().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves a value for later hooks and the handler; one of each type.
+    /// Sets a value for later hooks and the handler; one of each type.
     pub fn set<T: Send + Sync + 'static>(&mut self, value: T) {
         self.extensions.get_or_insert_default().insert(value);
     }
 
-    /// A value that a hook left.
+    /// Returns the value of type `T` that a hook set.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         self.extensions.as_ref().and_then(|storage| storage.get())
     }
 
-    /// A value that a hook left, to change it.
+    /// Returns the value of type `T` that a hook set, mutably.
     pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         self.extensions.as_mut().and_then(|storage| storage.get_mut())
     }
@@ -311,7 +312,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Runs what decides on the head alone.
+    /// Runs head hooks, in which the body may not be read.
     pub(crate) fn with_head_only<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
         self.head_only = true;
         let decided = run(self);
@@ -319,12 +320,12 @@ impl<'a> Request<'a> {
         decided
     }
 
-    /// What decided on the head did not come back: the body is there for what follows.
+    /// Lets the body be read again after a head hook panicked.
     pub(crate) fn end_head_only(&mut self) {
         self.head_only = false;
     }
 
-    /// Finds the route of this request, and notes its pattern's parameters here.
+    /// Finds the route of this request, and stores where the parameters are.
     #[inline]
     pub(crate) fn find_route(&mut self, tree: &Tree) -> Match {
         let target = &self.head.target;
@@ -351,12 +352,12 @@ impl<'a> Request<'a> {
         self.head
     }
 
-    /// The bytes that the request begins, as far as they are here.
+    /// Returns the bytes received from the beginning of the request.
     pub(crate) fn input(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The parameter with this index as it was sent, for the trace.
+    /// Returns the parameter with this index as it was sent, for the trace.
     pub(crate) fn raw_param(&self, index: usize) -> &'a [u8] {
         self.params.span(index).and_then(|span| self.path_bytes().get(span.range())).unwrap_or_default()
     }
@@ -378,14 +379,14 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Heads are checked to be ASCII in the target and in field names.
+    /// Targets and field names are checked to be ASCII.
     #[inline]
     fn text(&self, span: Span) -> &'a str {
         std::str::from_utf8(span.of(self.bytes)).unwrap_or_default()
     }
 }
 
-/// A text keeps its spaces: only what does not parse is tried without them.
+/// Parses a value; if that fails, without the spaces around it.
 pub(crate) fn lenient<T: FromStr>(value: &str) -> Option<T> {
     value.parse().or_else(|_| value.trim().parse()).ok()
 }

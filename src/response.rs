@@ -28,16 +28,16 @@ use crate::response::body_source::{BodySource, GuardedSource, IteratorSource, Re
 use crate::response::error::Error;
 use crate::response::sent::SentCallbacks;
 
-/// What goes back to the client. Handlers rarely touch it: what they return is written to it by
-/// [`IntoResponse`](crate::IntoResponse). After hooks may still change all of it.
+/// A response to the client. Handlers rarely use it: [`IntoResponse`](crate::IntoResponse) writes
+/// what they return to it. After hooks may change all of it.
 ///
-/// Content-Length, Transfer-Encoding, Date and Connection are the server's: setting one of the
-/// first three is ignored, and `Connection: close` closes the connection after this response. A
-/// [`head`](crate::Router::head) route's Content-Length is sent: it says how long the content of a
-/// GET is.
+/// The server sets Content-Length, Transfer-Encoding, Date and Connection: setting one of the first
+/// three is ignored, and `Connection: close` closes the connection after this response. The
+/// Content-Length of a [`head`](crate::Router::head) route is sent: it is the length of a GET's
+/// content.
 ///
-/// A response has a final status, 200 to 599 (RFC 9110 §15): another one becomes a 500, and the log
-/// says why. 101 comes from [`Response::upgrade`] alone.
+/// The status is a final one, 200 to 599 (RFC 9110 §15); any other becomes a 500, and the log says
+/// why. 101 comes from [`Response::upgrade`] alone.
 ///
 /// ```
 /// use wirelight::{Response, StatusCode};
@@ -50,41 +50,41 @@ use crate::response::sent::SentCallbacks;
 /// ```
 #[derive(Debug, Default)]
 pub struct Response {
-    /// None: the program has set none, and 200 goes out.
+    /// `None`: the program has not set one, and 200 is sent.
     status: Option<StatusCode>,
-    /// Complete field lines, CRLF included; only `header` and `append_header` write here, and they
+    /// Complete field lines with CRLF. Only `header` and `append_header` write here, and they
     /// refuse CR, LF and NUL.
     fields: Vec<u8>,
     /// The field line for the media type of the body, unless `fields` holds one.
     media_type: &'static str,
     body: Body,
-    /// Where text and JSON are written; kept from answer to answer so that the steady state
-    /// allocates nothing.
+    /// Buffer for text and JSON. Kept between responses, so that the steady state allocates
+    /// nothing.
     scratch: Vec<u8>,
     close: bool,
     /// The Content-Length that the program set.
     declared_length: Option<u64>,
-    /// A field was set by which conditional and range requests are answered.
+    /// A field was set that conditional or range requests need.
     conditional: bool,
     error: Option<Error>,
     on_sent: Option<Box<SentCallbacks>>,
 }
 
-/// Where the bytes of the body are.
+/// The bytes of the body, or where they come from.
 #[derive(Debug, Default)]
 enum Body {
     #[default]
     Empty,
     Static(&'static [u8]),
     Scratch,
-    /// What only a GET sends; of this length, if the handler of the HEAD says so.
+    /// Sent by a GET only; of this length, if the HEAD handler has set it.
     HeadOnly(Option<u64>),
     Owned(Vec<u8>),
-    /// Made while it is sent; of this length, if that is known.
+    /// Produced while it is sent; of this length, if that is known.
     Source(GuardedSource, Option<u64>),
 }
 
-/// Scratch space above this is given back after the response that needed it.
+/// The scratch buffer is freed after a response if it is larger than this, in bytes.
 const SCRATCH_KEPT: usize = 64 * 1024;
 
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
@@ -98,18 +98,18 @@ impl Response {
         Response { status: Some(status), ..Response::default() }
     }
 
-    /// The status.
+    /// Returns the status.
     #[inline]
     pub fn status(&self) -> StatusCode {
         self.status.unwrap_or_default()
     }
 
-    /// Whether the program has set a status.
+    /// Returns whether the program has set a status.
     pub(crate) fn has_status(&self) -> bool {
         self.status.is_some()
     }
 
-    /// Sets the status. An upgrade whose 101 is replaced does not happen.
+    /// Sets the status. Replacing the 101 of an upgrade cancels it.
     #[inline]
     pub fn set_status(&mut self, status: StatusCode) {
         if self.status().is_informational() && self.is_final() {
@@ -149,12 +149,12 @@ impl Response {
         self.set_body(Body::Owned(bytes.into()));
     }
 
-    /// Closes the connection behind this response.
+    /// Closes the connection after this response.
     pub fn close_connection(&mut self) {
         self.close = true;
     }
 
-    /// The body as it stands, for after hooks and tests.
+    /// Returns the body, for after hooks and tests; empty if it is produced while it is sent.
     #[inline]
     pub fn body(&self) -> &[u8] {
         match &self.body {
@@ -166,8 +166,8 @@ impl Response {
         }
     }
 
-    /// A body whose pieces are taken from an iterator while it is sent, as fast as the client
-    /// reads. The iterator runs in the event loop, or on the pool if the route is
+    /// Sets a body whose chunks are taken from an iterator while it is sent, as fast as the client
+    /// reads. The iterator runs on the event loop, or on the pool if the route is
     /// [`blocking`](crate::Route::blocking).
     ///
     /// ```
@@ -188,8 +188,8 @@ impl Response {
         self.set_source(IteratorSource(pieces.into_iter()), None);
     }
 
-    /// A body that is read while it is sent, 64 KiB at a time; of this length, if that is known.
-    /// The reads happen in the event loop, which needs what answers at once, such as a file, or on
+    /// Sets a body that is read while it is sent, 64 KiB at a time; of this length in bytes, if
+    /// that is known. Reads run on the event loop, so they must not wait (a file is fine), or on
     /// the pool if the route is [`blocking`](crate::Route::blocking).
     pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
         self.set_source(ReaderSource(reader), length);
@@ -211,7 +211,7 @@ impl Response {
         }
     }
 
-    /// Puts another source in the place of one that may block.
+    /// Replaces a source that may block.
     pub(crate) fn replace_blocking_source(&mut self, unblocked: impl FnOnce(GuardedSource) -> GuardedSource) {
         if matches!(&self.body, Body::Source(source, _) if source.blocks())
             && let Body::Source(source, length) = std::mem::take(&mut self.body)
@@ -220,12 +220,12 @@ impl Response {
         }
     }
 
-    /// Whether the body is made while it is sent.
+    /// Returns whether the body is produced while it is sent.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.body, Body::Source(..))
     }
 
-    /// Returns how many bytes the body will have; `None` when it is not known yet.
+    /// Returns the length of the body; `None` if it is not known yet.
     #[cfg(feature = "gzip")]
     pub(crate) fn length(&self) -> Option<u64> {
         match self.content() {
@@ -245,28 +245,28 @@ impl Response {
         }
     }
 
-    /// Marks the response of a HEAD route: without a body of its own it is about content that only
-    /// a GET sends (RFC 9110 §8.6).
+    /// Marks the response of a HEAD route: without a body of its own, it describes content that
+    /// only a GET sends (RFC 9110 §8.6).
     pub(crate) fn describe_get(&mut self) {
         if let Body::Empty = self.body {
             self.body = Body::HeadOnly(self.declared_length);
         }
     }
 
-    /// Text that lives as long as the program: nothing is copied until it is sent.
+    /// Sets a static text, which is not copied before it is sent.
     #[inline]
     pub(crate) fn static_text(&mut self, text: &'static str) {
         self.default_content_type(TEXT);
         self.set_body(Body::Static(text.as_bytes()));
     }
 
-    /// Bytes that live as long as the program.
+    /// Sets static bytes.
     pub(crate) fn static_bytes(&mut self, bytes: &'static [u8]) {
         self.default_content_type(BYTES);
         self.set_body(Body::Static(bytes));
     }
 
-    /// Leaves this part of a body that is here.
+    /// Reduces a body that is in memory to this range.
     pub(crate) fn slice(&mut self, part: Range<usize>) {
         match &mut self.body {
             Body::Empty | Body::Source(..) | Body::HeadOnly(_) => {}
@@ -276,21 +276,20 @@ impl Response {
         }
     }
 
-    /// Returns whether an error's page is to be drawn, the request's conditions are to be looked
-    /// at, or the status may not be sent.
+    /// Returns whether there is an error to render, conditions to evaluate, or a status that may
+    /// not be sent.
     #[inline]
     pub(crate) fn needs_finishing(&self) -> bool {
         self.conditional || self.error.is_some() || self.status.is_some_and(StatusCode::is_informational)
     }
 
-    /// Returns whether the status may end an exchange: 2xx to 5xx, and 101 with the protocol that
-    /// follows (RFC 9110 §15.2).
+    /// Returns whether the status is final: 2xx to 5xx, or 101 with an upgrade (RFC 9110 §15.2).
     pub(crate) fn is_final(&self) -> bool {
         let switches = || matches!(&self.body, Body::Source(source, _) if source.is_upgrade());
         !self.status().is_informational() || (self.status() == StatusCode::SWITCHING_PROTOCOLS && switches())
     }
 
-    /// Whether there is something to compare with the request's conditions; asked once.
+    /// Returns whether conditions have to be evaluated, and resets the flag.
     pub(crate) fn take_conditional(&mut self) -> bool {
         std::mem::take(&mut self.conditional)
     }
@@ -300,7 +299,7 @@ impl Response {
         self.media_type = "";
     }
 
-    /// Notes that the response is an error; the error handlers draw it when the handler is through.
+    /// Makes the response an error. The error handlers render it after the handler.
     pub(crate) fn fail(&mut self, error: Error) {
         self.error = Some(error);
     }
@@ -310,7 +309,7 @@ impl Response {
         self.error.take()
     }
 
-    /// Ready for the next answer; the buffers stay.
+    /// Resets the response for the next request; keeps the buffers.
     #[inline]
     pub(crate) fn reset(&mut self) {
         self.status = None;
@@ -325,8 +324,7 @@ impl Response {
         }
     }
 
-    /// Replaces the body. To drop any body is a call, and most own nothing: an exchange does
-    /// without two of them.
+    /// Replaces the body. Most bodies own nothing and need no call to be dropped.
     #[inline]
     fn set_body(&mut self, body: Body) {
         let replaced = std::mem::replace(&mut self.body, body);
@@ -348,14 +346,13 @@ impl Response {
         &mut self.on_sent
     }
 
-    /// Who is to be told when this response is out.
+    /// Returns the callbacks to run when this response was sent.
     #[inline]
     pub(crate) fn take_on_sent(&mut self) -> Option<Box<SentCallbacks>> {
         self.on_sent.take()
     }
 
-    /// The one that a worker uses again and again: with room for usual answers, so that it need not
-    /// grow amid a crowd.
+    /// Returns the response that a worker reuses, with capacity for typical ones.
     pub(crate) fn with_capacity() -> Response {
         Response { fields: Vec::with_capacity(512), scratch: Vec::with_capacity(1024), ..Response::default() }
     }
@@ -384,7 +381,7 @@ impl Response {
     }
 }
 
-/// Leaves this part of the bytes.
+/// Reduces a vector to this range.
 fn slice_vec(bytes: &mut Vec<u8>, part: Range<usize>) {
     bytes.truncate(part.end);
     bytes.drain(..part.start.min(bytes.len()));

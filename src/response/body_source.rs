@@ -6,63 +6,60 @@ use std::sync::Arc;
 use crate::guard::panics::{Guarded, catch};
 use crate::response::upgraded::Upgraded;
 
-/// Where the bytes of a long body come from. The connection asks for more only when the last ones
-/// have left.
+/// A source of body bytes. The connection pulls more when it has sent the earlier ones.
 pub(crate) trait BodySource: Send {
-    /// Appends the next bytes to `out`, about `room` of them at most.
+    /// Appends the next bytes to `out`, at most about `room`.
     ///
     /// # Errors
-    /// The body breaks off: the connection is cut, so that nobody takes the part for the whole.
+    /// The body ends early: the connection is aborted, so that the client does not take it as
+    /// complete.
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
 
-    /// Called once, before the first pull: `wake` tells the connection that there is more after a
+    /// Called once, before the first pull. `wake` tells the connection that there is more after a
     /// [`Pull::Wait`].
     fn attach(&mut self, _wake: Wake) {}
 
-    /// Who takes the socket over, when this is not a body at all but the end of HTTP on this
-    /// connection.
+    /// Returns the callback that takes the socket over, if this is an upgrade and not a body.
     fn take_upgrade(&mut self) -> Option<UpgradeCallback> {
         None
     }
 
-    /// Returns whether [`take_upgrade`](Self::take_upgrade) returns a new owner.
+    /// Returns whether [`take_upgrade`](Self::take_upgrade) returns a callback.
     fn is_upgrade(&self) -> bool {
         false
     }
 
-    /// What to send when nothing else was sent for a while, to keep the connection alive through
-    /// proxies.
+    /// Returns what to send while there is no data, to keep the connection alive through proxies.
     fn heartbeat(&self) -> Option<&'static [u8]> {
         None
     }
 
-    /// Whether a pull may wait for something: code of the program makes the bytes.
+    /// Returns whether a pull may block, since the program's code produces the bytes.
     fn blocks(&self) -> bool {
         false
     }
 
-    /// What a pull counts as at least, in bytes sent: making bytes takes time too, even if few come
-    /// of it, or none. After [`MAX_BYTES_PER_TICK`] the other connections get their turn.
+    /// Returns the minimal cost of a pull, in bytes sent: producing bytes takes time too. After
+    /// [`MAX_BYTES_PER_TICK`] other connections get a turn.
     fn cost(&self) -> usize {
         16 * 1024
     }
 
-    /// Whether its bytes come when they like; then those that are here must not wait in a coder for
-    /// more.
+    /// Returns whether the bytes arrive at their own pace. A compressor must not delay them.
     #[cfg(feature = "gzip")]
     fn is_push(&self) -> bool {
         false
     }
 }
 
-/// What a body sends before the other connections get their turn.
+/// Bytes that a body sends before other connections get a turn.
 pub(crate) const MAX_BYTES_PER_TICK: usize = 256 * 1024;
 
-/// Takes a socket over, with the bytes that were read from it already.
+/// Takes a socket over, with the bytes that were already read from it.
 pub(crate) type UpgradeCallback = Guarded<Box<dyn FnOnce(Upgraded, Vec<u8>) + Send>>;
 
-/// A body source as connections hold it. Iterators, readers and their destructors are the
-/// program's: a panic in one breaks off this body and nothing else.
+/// A body source, with panics caught: iterators, readers and their destructors belong to the
+/// program, and a panic aborts this body only.
 pub(crate) struct GuardedSource(Guarded<Box<dyn BodySource>>);
 
 impl GuardedSource {
@@ -70,7 +67,7 @@ impl GuardedSource {
         GuardedSource(Guarded::new(Box::new(source)))
     }
 
-    /// As [`BodySource::pull`]. After an error nothing more is to be asked of it.
+    /// As [`BodySource::pull`]. Must not be called after an error.
     pub(crate) fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
         let Some(source) = self.0.get_mut() else { return Ok(Pull::End) };
         catch(|| source.pull(out, room)).unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
@@ -114,22 +111,22 @@ impl std::fmt::Debug for GuardedSource {
     }
 }
 
-/// Tells a connection that its body has more. May be called from any thread, and when the
-/// connection is long gone.
+/// Wakes a connection whose body has more. May be called from any thread, even after the connection
+/// has closed.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// What a source says of itself.
+/// Result of a pull.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pull {
-    /// There may be more: ask again.
+    /// There may be more: pull again.
     More,
-    /// Nothing now; the source will call.
+    /// Nothing now; the source wakes the connection.
     Wait,
-    /// That was all.
+    /// The body is complete.
     End,
 }
 
-/// A body whose pieces come from an iterator.
+/// A body whose chunks come from an iterator.
 pub(crate) struct IteratorSource<I>(pub(crate) I);
 
 impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for IteratorSource<I> {
@@ -148,7 +145,7 @@ impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for IteratorSource<I> {
     }
 }
 
-/// A body that is read from somewhere: a file, a decompressor.
+/// A body that is read from a file, a decompressor, …
 pub(crate) struct ReaderSource<R>(pub(crate) R);
 
 impl<R: io::Read + Send> BodySource for ReaderSource<R> {

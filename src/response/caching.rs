@@ -8,17 +8,16 @@ use crate::response::Response;
 use crate::response::error::Error;
 
 impl Response {
-    /// Names this state of the resource (`ETag`, RFC 9110 §8.8.3) by a text without quotes: another
-    /// text for every other content, to the byte. A GET that already has it gets 304 and no body,
-    /// by itself.
+    /// Sets the entity tag (`ETag`, RFC 9110 §8.8.3), without quotes: a different one for every
+    /// different content, to the byte. A GET that already has this tag gets 304 and no body.
     ///
-    /// A representation in a content coding has a tag of its own (§8.8.3.3): with
+    /// A compressed representation has a tag of its own (§8.8.3.3): with
     /// [`Gzip`](crate::middleware::Gzip), `"v3"` becomes `"v3-gzip"`. Both name the same state, so
-    /// `If-Match` holds for either, and [`Request::precondition`](crate::Request::precondition)
-    /// takes either. The endings `-gzip` and `-br` are therefore not for states of the program's
-    /// own.
+    /// `If-Match` accepts either, and so does
+    /// [`Request::precondition`](crate::Request::precondition). Do not use tags that end with
+    /// `-gzip` or `-br`.
     ///
-    /// A text with a quote, a space or a control character makes the response a 500.
+    /// A tag with a quote, a space or a control character makes the response a 500.
     ///
     /// ```
     /// use wirelight::{App, Response};
@@ -39,18 +38,18 @@ impl Response {
         self.set_etag("", tag.as_ref());
     }
 
-    /// As [`etag`](Self::etag), for contents that are as good as equal, not equal to the byte (a
-    /// page with another date on it): good for 304, not for ranges nor `If-Match` (RFC 9110
+    /// As [`etag`](Self::etag), for contents that are equivalent but not equal to the byte (a page
+    /// with another date on it). Works for 304, but not for ranges and `If-Match` (RFC 9110
     /// §8.8.1).
     pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
         self.set_etag("W/", tag.as_ref());
     }
 
-    /// Says when the resource was last changed (RFC 9110 §8.8.2), to the second; conditional
-    /// requests are answered by it.
+    /// Sets when the resource was last changed (RFC 9110 §8.8.2), in whole seconds. Conditional
+    /// requests are compared with it.
     ///
-    /// A time to come is cut to now, as §8.8.2.1 demands; one before 1970 cannot be said, and is
-    /// not.
+    /// A future time becomes now, as §8.8.2.1 requires. A time before 1970 cannot be expressed and
+    /// is ignored.
     pub fn last_modified(&mut self, time: SystemTime) {
         let time = time.min(SystemTime::now());
         if date::clamp(time) == time {
@@ -58,18 +57,17 @@ impl Response {
         }
     }
 
-    /// Tells caches what they may do: `public, max-age=3600` (RFC 9111 §5.2.2).
+    /// Sets what caches may do: `public, max-age=3600` (RFC 9111 §5.2.2).
     pub fn cache_control(&mut self, directives: &str) {
         self.header("Cache-Control", directives);
     }
 
-    /// Tells caches to keep nothing: for what is personal or secret.
+    /// Tells caches to store nothing, for personal or secret content.
     pub fn no_store(&mut self) {
         self.cache_control("no-store");
     }
 
-    /// Says that the response depends on this request field (RFC 9110 §12.5.5), beside those said
-    /// before.
+    /// Adds a request field that the response depends on to `Vary` (RFC 9110 §12.5.5).
     pub fn vary(&mut self, field: &str) {
         if self.has_list_member("vary", field) {
             return;
@@ -86,8 +84,8 @@ impl Response {
         lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
 
-    /// Offers parts of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with what it
-    /// asked for, by itself.
+    /// Offers ranges of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with the
+    /// range.
     pub fn accept_ranges(&mut self) {
         self.header("Accept-Ranges", "bytes");
     }
@@ -101,13 +99,13 @@ impl Response {
     }
 }
 
-/// Returns a lifetime in whole seconds, as `max-age` and its like say it: at most 2³¹, which is
-/// what a recipient takes for a number that it cannot represent (RFC 9111 §1.2.2).
+/// Returns a time in whole seconds, for `max-age` and the like: at most 2³¹, which recipients use
+/// for numbers that they cannot represent (RFC 9111 §1.2.2).
 pub(crate) fn delta_seconds(time: Duration) -> u64 {
     time.as_secs().min(1 << 31)
 }
 
-/// The fields whose presence makes a response answer conditional and range requests.
+/// Returns whether a field makes the response subject to conditional and range requests.
 pub(crate) fn is_validator(name: &str) -> bool {
     ["etag", "last-modified", "accept-ranges"].iter().any(|field| name.eq_ignore_ascii_case(field))
 }

@@ -8,14 +8,13 @@ use super::body_source::{BodySource, Pull, Wake};
 use super::pipe::Pipe;
 use crate::http1::status::StatusCode;
 
-/// A response whose body is what is sent through the [`Sender`], from any thread, while the client
-/// reads it. At most `bound` bytes wait for the client (and 64 KiB more in the connection); then
-/// [`Sender::send`] waits.
+/// Returns a sender and a response whose body is what the sender sends, from any thread, while the
+/// client reads it. At most `bound` bytes wait for the client (and 64 KiB more in the connection);
+/// then [`Sender::send`] waits.
 ///
-/// Return the response before you send more than that: it is read only after the handler's return,
-/// and in an event loop nobody else would make room. Dropping the sender ends the body. Such a
-/// stream costs its bytes and a few hundred more; a thread it needs only while there is something
-/// to send.
+/// Return the response before sending more than `bound` bytes: nothing is read from the stream
+/// before the handler returns. Dropping the sender ends the body. An idle stream costs a few
+/// hundred bytes and no thread.
 ///
 /// ```
 /// use wirelight::App;
@@ -38,37 +37,36 @@ pub fn stream(bound: usize) -> (Sender, Response) {
     (Sender(pipe), response)
 }
 
-/// Feeds the body of a [`stream`]. Dropping it ends the body; a panic that drops it cuts the
-/// connection, as [`abort`](Sender::abort) does.
+/// Sends the body of a [`stream`]. Dropping it ends the body; if a panic drops it, the connection
+/// is aborted, as by [`abort`](Sender::abort).
 pub struct Sender(Arc<Pipe>);
 
 impl Sender {
-    /// Sends bytes; waits while the client has not taken enough of the earlier ones.
+    /// Sends bytes; waits while the stream is full.
     ///
     /// # Errors
-    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when the client has left: nobody will read on, so
-    /// stop.
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) if the client has left: stop sending.
     pub fn send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.0.write_all(bytes.as_ref())
     }
 
-    /// Sends bytes if there is room for all of them; what is larger than the bound needs it empty.
-    /// Never waits.
+    /// Sends all bytes or none, and never waits. More than `bound` bytes are accepted if the stream
+    /// is empty.
     ///
     /// # Errors
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and as
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there is no room, and as
     /// [`send`](Sender::send).
     pub fn try_send(&self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.0.try_write(bytes.as_ref())
     }
 
-    /// Whether the client has left.
+    /// Returns whether the client has left.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Cuts the connection, so that nobody takes the part for the whole; the reason goes to the
-    /// log.
+    /// Aborts the connection, so that the client does not take the body as complete. Logs the
+    /// reason.
     pub fn abort(self, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
         self.0.end(Some(io::Error::other(reason)));
     }

@@ -3,18 +3,18 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// Bytes both ways, from any thread, each call waiting as long as it takes.
+/// A byte stream in both directions that any thread may use. Calls block.
 pub(crate) trait Duplex: Send + Sync {
     fn read(&self, into: &mut [u8]) -> io::Result<usize>;
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Sends what `write` took and could not send within its time.
+    /// Sends what `write` has accepted and could not send in time.
     fn flush(&self) -> io::Result<()>;
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 
-    /// What is under it. A unix socket is one without addresses.
+    /// Returns the socket below. A unix socket is one without addresses.
     fn socket(&self) -> &TcpStream;
 }
 

@@ -11,14 +11,14 @@ use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::status_messages::default_message;
 
-/// What handlers and hooks return.
+/// The result of handlers and hooks.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A response that is not the one the client hoped for.
+/// An error that a handler, hook or guard returns.
 ///
 /// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The
-/// constructors make the responses that a client may read. What is sent is decided by the error
-/// handlers ([`on_error`](crate::Router::on_error)), JSON by default.
+/// constructors make errors with a message for the client. Error handlers
+/// ([`on_error`](crate::Router::on_error)) render them; the default is JSON.
 ///
 /// ```
 /// use wirelight::{Error, Request, Result};
@@ -44,7 +44,7 @@ struct Inner {
     rate_limit_exceeded: Option<RateLimitExceeded>,
 }
 
-/// The cause belongs to the program, and its `Drop` may panic.
+/// The source belongs to the program, and its `Drop` may panic.
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(source) = self.source.take() {
@@ -53,18 +53,17 @@ impl Drop for Inner {
     }
 }
 
-/// What a limit says that refuses a request because too many came before it; the message names the
-/// rate.
+/// The rate limit that refused a request; the message names the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimitExceeded {
-    /// Requests in the rate's window.
+    /// Requests allowed in the window.
     pub(crate) amount: u64,
     /// Seconds until the window ends.
     pub(crate) retry_after: u64,
 }
 
 impl Error {
-    /// An error with this status and these words for the client.
+    /// Returns an error with this status and this message for the client.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Error {
         Error(Box::new(Inner {
             status,
@@ -77,46 +76,45 @@ impl Error {
         }))
     }
 
-    /// 400: the request cannot be understood.
+    /// Returns a 400: the request cannot be understood.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 demands; `challenge` is its
-    /// value, such as `Bearer`.
+    /// Returns a 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 requires; `challenge`
+    /// is its value, such as `Bearer`.
     pub fn unauthorized(challenge: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::UNAUTHORIZED, message).with_header("WWW-Authenticate", challenge)
     }
 
-    /// 403: the client is known, and may not.
+    /// Returns a 403: the client is known, and not allowed to do this.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// 404: there is no such thing.
+    /// Returns a 404: the resource does not exist.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// 409: the request collides with what is there, a duplicate for instance.
+    /// Returns a 409: the request conflicts with the current state, as a duplicate does.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::CONFLICT, message)
     }
 
-    /// 422: well-formed, but not valid; `details` says what is wrong with which field.
+    /// Returns a 422: well-formed, but not valid; `details` says what is wrong with which field.
     pub fn unprocessable(message: impl Into<Cow<'static, str>>, details: Value) -> Error {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, message).with_details(details)
     }
 
-    /// 500: our fault. The client reads a neutral sentence; `source` goes to the log.
+    /// Returns a 500. The client gets a neutral message; `source` is logged.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         let mut error = Error::new(StatusCode::INTERNAL_SERVER_ERROR, "");
         error.0.source = Some(source.into());
         error
     }
 
-    /// Not an error at all: a hook that answers at once with a whole response (a redirect, a cached
-    /// page).
+    /// Returns an error that ends the request with a whole response: a redirect, a cached page.
     ///
     /// ```
     /// use wirelight::{App, Error, Response, StatusCode};
@@ -131,7 +129,7 @@ impl Error {
         error
     }
 
-    /// Adds structured details, which the default page sends as `"details"`.
+    /// Adds structured details, which the default response contains as `"details"`.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Error {
         self.0.details = Some(details);
@@ -145,28 +143,28 @@ impl Error {
         self
     }
 
-    /// The status of the response.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// The standard's phrase for the status: "Not Found".
+    /// Returns the standard phrase of the status: "Not Found".
     pub fn name(&self) -> &'static str {
         self.0.status.canonical_reason().unwrap_or_default()
     }
 
-    /// The words for the client; without words of its own, those that every error of this status
-    /// has.
+    /// Returns the message for the client; the default message of the status, if the error has
+    /// none.
     pub fn message(&self) -> &str {
         if self.0.message.is_empty() { default_message(self.0.status) } else { &self.0.message }
     }
 
-    /// The structured details, when there are some.
+    /// Returns the structured details, if there are some.
     pub fn details(&self) -> Option<&Value> {
         self.0.details.as_ref()
     }
 
-    /// What caused it: for the log, never for the client.
+    /// Returns the cause, for the log and never for the client.
     pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.0.source.as_deref()
     }
@@ -175,7 +173,7 @@ impl Error {
         self.0.fields.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Says which rate is used up: for who watches.
+    /// Sets the exceeded rate limit, for the trace.
     pub(crate) fn with_rate_limit(mut self, used_up: RateLimitExceeded) -> Error {
         self.0.rate_limit_exceeded = Some(used_up);
         self
@@ -190,8 +188,8 @@ impl Error {
     }
 }
 
-/// Ends a handler with an error of this status, Flask's `abort`. A number that is not an error
-/// status, or that no standard defines, gives 500: use [`Error::new`] for one of your own.
+/// Returns an error with this status, as Flask's `abort`. A number that is not an error status, or
+/// that no standard defines, becomes 500: use [`Error::new`] for a status of your own.
 ///
 /// ```
 /// use wirelight::{Request, Result, abort};
@@ -202,7 +200,7 @@ impl Error {
 /// ```
 ///
 /// # Errors
-/// Always: that is its purpose.
+/// Always.
 pub fn abort<T>(status: u16) -> Result<T> {
     let known = |status: &StatusCode| status.as_u16() >= 400 && status.canonical_reason().is_some();
     match StatusCode::from_u16(status).ok().filter(known) {
@@ -211,8 +209,8 @@ pub fn abort<T>(status: u16) -> Result<T> {
     }
 }
 
-// `Error` itself must not implement `std::error::Error`, or this would collide with `From<Error>
-// for Error`.
+// `Error` must not implement `std::error::Error`, since this would collide with `From<Error> for
+// Error`.
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(source: E) -> Error {
         Error::internal(source)

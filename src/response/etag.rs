@@ -1,15 +1,15 @@
 //! Entity tags (RFC 9110 §8.8.3): parses and compares them, and marks those of compressed forms.
 //!
-//! Bytes that differ have strong tags that differ (§8.8.3.3), yet a client that edits what it read
-//! in gzip means the state, not the coding. So the tag of a coded representation is the plain one's
-//! with the coding at its end: `"v7"` in gzip is `"v7-gzip"`. Whatever adds a coding makes that tag
-//! with [`with_coding`], and conditions know it for the same state. (Apache's suffix is the same
-//! idea; to weaken the tag, as nginx does, would make `If-Match` fail for whoever took gzip.)
+//! Different bytes have different strong tags (§8.8.3.3), yet a client that edits what it read with
+//! gzip means the state, not the coding. So the tag of a compressed representation is the plain tag
+//! with the coding appended: `"v7"` with gzip is `"v7-gzip"`. [`with_coding`] makes it, and
+//! conditions accept both for the same state. (Apache does the same. Weakening the tag, as nginx
+//! does, would make `If-Match` fail for clients that accept gzip.)
 
-/// What a coding is called, and what the tags of such representations end with.
+/// The names of codings, and the suffixes of their tags.
 const CODINGS: [(&str, &[u8]); 2] = [("br", b"-br"), ("gzip", b"-gzip")];
 
-/// An entity tag; the quotes are not in it.
+/// An entity tag, without its quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct EntityTag<'a> {
     pub(crate) weak: bool,
@@ -17,7 +17,7 @@ pub(crate) struct EntityTag<'a> {
 }
 
 impl<'a> EntityTag<'a> {
-    /// Returns the coding of the representation that it names: `identity` without one.
+    /// Returns the coding of the tagged representation: `identity` if it has none.
     pub(crate) fn coding(self) -> &'static str {
         self.split().1
     }
@@ -27,16 +27,16 @@ impl<'a> EntityTag<'a> {
         !self.weak && self == other
     }
 
-    /// Returns whether both name the same state of a resource, in whatever coding. Weakness is for
-    /// the caller to consider.
+    /// Returns whether both tags name the same state of a resource, in any coding. Ignores
+    /// weakness.
     pub(crate) fn same_state(self, other: EntityTag<'_>) -> bool {
         self.split().0 == other.split().0
     }
 
-    /// The state, and the coding.
+    /// Splits the tag into state and coding.
     fn split(self) -> (&'a [u8], &'static str) {
         let coded = |(name, suffix): &(&'static str, &[u8])| Some((self.opaque.strip_suffix(*suffix)?, *name));
-        // A weak tag speaks of all codings alike, so none is at its end unless a proxy weakened it.
+        // A weak tag is the same for all codings, so it has no suffix unless a proxy weakened it.
         CODINGS.iter().find_map(coded).unwrap_or((self.opaque, "identity"))
     }
 
@@ -45,8 +45,7 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// Returns the tags of one field line; reading ends at what is not a tag. Commas may stand inside
-/// the quotes, so nothing is split at them.
+/// Parses the tags of one field line, up to what is not a tag. Tags may contain commas.
 pub(crate) fn parse_tags(mut rest: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
     std::iter::from_fn(move || {
         let start = rest.iter().position(|byte| !b" \t,".contains(byte))?;
@@ -59,8 +58,8 @@ pub(crate) fn parse_tags(mut rest: &[u8]) -> impl Iterator<Item = EntityTag<'_>>
     })
 }
 
-/// Returns the value of an `ETag` field for the representation in this coding; `None` when the
-/// value is not one tag. A weak tag speaks of every coding and stays.
+/// Returns the value of `ETag` for the representation in this coding; `None` if `value` is not one
+/// tag. A weak tag is the same for all codings.
 pub(crate) fn with_coding(value: &[u8], coding: &str) -> Option<Vec<u8>> {
     let opaque = value.strip_prefix(b"W/").unwrap_or(value).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let suffix = CODINGS.iter().find(|(name, _)| *name == coding).map_or(b"".as_slice(), |(_, suffix)| suffix);

@@ -5,8 +5,8 @@ use crate::http1::field_value::{is_token, list};
 use crate::response::caching::is_validator;
 use crate::response::error::Error;
 
-/// Fields that a response has at most once: their values are no lists, so that two lines mean
-/// nothing (RFC 9110 §5.3).
+/// Fields that a response has at most once: their values are not lists, so two lines mean nothing
+/// (RFC 9110 §5.3).
 const SINGLETONS: [&str; 17] = [
     "access-control-allow-credentials",
     "access-control-allow-origin",
@@ -28,24 +28,23 @@ const SINGLETONS: [&str; 17] = [
 ];
 
 impl Response {
-    /// Sets a header field; an earlier one of the same name, in any case, goes.
+    /// Sets a header field; replaces earlier ones of the same name, in any case.
     ///
     /// A name that is not a token, or a value with CR, LF, NUL or another control character, would
-    /// let the one who chose it write headers and bodies of their own (response splitting, RFC 9110
-    /// §5.5): the response becomes a 500, and the log says why.
+    /// allow response splitting (RFC 9110 §5.5): the response becomes a 500, and the log says why.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove_header(name);
         self.add_header(name, value.as_ref(), false);
     }
 
-    /// Adds a header field beside earlier ones of the same name, as `Set-Cookie` needs it. A field
-    /// that a response has at most once (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3)
-    /// replaces the earlier one. Refuses what [`header`](Self::header) refuses.
+    /// Adds a header field to earlier ones of the same name, as `Set-Cookie` needs it. A field that
+    /// a response has at most once (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3) replaces
+    /// the earlier one. Refuses what [`header`](Self::header) refuses.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.add_header(name, value.as_ref(), is_singleton(name));
     }
 
-    /// `replaces`: an earlier field of the name goes.
+    /// Adds a field. If `replaces`, earlier ones of the name are removed.
     fn add_header(&mut self, name: &str, value: &[u8], replaces: bool) {
         let value = trimmed(value);
         if !is_token(name.as_bytes()) || has_control(value) {
@@ -98,15 +97,15 @@ impl Response {
         self.fields = kept;
     }
 
-    /// Sets the `ETag` of the representation that is sent, where the request's conditions were or
-    /// will be compared with another one of the same state.
+    /// Sets the `ETag` of the representation that is sent, without effect on conditions, which
+    /// concern another representation of the same state.
     pub(crate) fn replace_etag(&mut self, tag: &[u8]) {
         let conditional = self.conditional;
         self.header("ETag", tag);
         self.conditional = conditional;
     }
 
-    /// Returns the first value of this header field, when it is UTF-8.
+    /// Returns the first value of a header field, if it is UTF-8.
     pub fn header_value(&self, name: &str) -> Option<&str> {
         self.headers()
             .find(|(field, _)| field.eq_ignore_ascii_case(name))
@@ -133,7 +132,7 @@ impl Response {
             self.fields.extend_from_slice(part);
         }
         if name.eq_ignore_ascii_case("upgrade") {
-            // RFC 9110 §7.8: it holds for this connection alone.
+            // RFC 9110 §7.8: Upgrade applies to this connection only.
             self.fields.extend_from_slice(b"Connection: Upgrade\r\n");
         }
     }
@@ -144,8 +143,8 @@ fn is_singleton(name: &str) -> bool {
     SINGLETONS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
-/// Returns the value without the spaces and tabs around it, which are not part of it (RFC 9110
-/// §5.5). A CR or LF there stays, and is refused.
+/// Returns the value without the spaces and tabs around it (RFC 9110 §5.5). A CR or LF stays, and
+/// is refused.
 fn trimmed(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -158,13 +157,13 @@ fn content_length(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok())
 }
 
-/// RFC 9110 §5.5: everything below a space but the tab, and DEL. To look at all of them without a
-/// branch lets the compiler take 16 at once.
+/// Returns whether a value has a byte below space other than tab, or DEL (RFC 9110 §5.5). The loop
+/// has no branch, so it is vectorised.
 fn has_control(value: &[u8]) -> bool {
     value.iter().fold(false, |found, &byte| found | ((byte < b' ') & (byte != b'\t')) | (byte == 0x7f))
 }
 
-/// The fields that frame the message or name its second are written by the encoder alone.
+/// Returns the name of a field that only the server sets: it frames the message or is its date.
 fn owned_by_server(name: &str) -> Option<&'static str> {
     let owned = match name.len() {
         4 => "date",
@@ -176,7 +175,7 @@ fn owned_by_server(name: &str) -> Option<&'static str> {
     name.eq_ignore_ascii_case(owned).then_some(owned)
 }
 
-/// Name and value of a line of our own making.
+/// Splits a field line into name and value.
 fn split_line(line: &[u8]) -> (&[u8], &[u8]) {
     let line = line.trim_ascii_end();
     let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());

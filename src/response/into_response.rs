@@ -9,7 +9,7 @@ use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::error::Error;
 
-/// A value that can be the response.
+/// A value that a handler may return.
 ///
 /// | value | answer |
 /// | --- | --- |
@@ -31,7 +31,7 @@ use crate::response::error::Error;
     note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`"
 )]
 pub trait IntoResponse {
-    /// Writes the value into `response`, which is empty with status 200.
+    /// Writes the value to `response`, which is empty and has status 200.
     fn into_response(self, response: &mut Response);
 }
 

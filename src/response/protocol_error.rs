@@ -5,11 +5,11 @@ use crate::http1::status::StatusCode;
 use crate::http1::target::percent_encode;
 use crate::response::error::Error;
 
-/// Bytes of a target that are shown.
+/// Bytes of a target that the message shows.
 const MAX_SHOWN: usize = 200;
 
 impl Error {
-    /// The peer's fault in the application's words, so that one set of error handlers serves both.
+    /// Returns the error for a protocol error, so that error handlers render it like any other.
     /// `input` begins with the request.
     pub(crate) fn protocol(reject: ProtocolError, input: &[u8]) -> Error {
         let row = reject.fault.info();
@@ -24,7 +24,7 @@ impl Error {
     }
 }
 
-/// What stands between the method and the version, when it is a path and no blank stands around it.
+/// Returns the target between method and version, if it is a path without spaces around it.
 fn target(input: &[u8]) -> Option<&[u8]> {
     let line = input.strip_prefix(b"\r\n").unwrap_or(input);
     let line = line.get(..memchr::memchr(b'\n', line)?)?;
@@ -33,8 +33,8 @@ fn target(input: &[u8]) -> Option<&[u8]> {
     Some(target).filter(|target| target.starts_with(b"/") && !target.ends_with(b" "))
 }
 
-/// The target with its bad bytes percent-encoded, in ASCII and bounded; none when that changes
-/// nothing.
+/// Returns the target with its invalid bytes percent-encoded, in ASCII and bounded; `None` if that
+/// changes nothing.
 fn percent_encoded(target: &[u8]) -> Option<String> {
     let mut sent = percent_encode(target);
     if sent.as_bytes() == target {

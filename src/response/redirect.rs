@@ -6,15 +6,14 @@ use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::into_response::IntoResponse;
 
-/// A response that sends the client elsewhere (RFC 9110 §15.4).
+/// A redirect to another location (RFC 9110 §15.4).
 ///
-/// The location is a URI reference (RFC 3986 §4.1): an absolute URL or a path, with its query. What
-/// may not stand there, such as a space, a quote or a letter that is not ASCII, is percent-encoded;
-/// escapes that are there stay. A location with a CR, LF or another control character is refused
-/// like any such field: the response becomes a 500.
+/// The location is a URI reference (RFC 3986 §4.1): an absolute URL or a path, with its query.
+/// Characters that may not occur there, such as a space, a quote or a letter that is not ASCII, are
+/// percent-encoded; existing escapes stay. A location with a control character such as CR or LF
+/// makes the response a 500.
 ///
-/// A location out of a request leads wherever its author wants: compare it with what the program
-/// knows before it is used.
+/// If the location comes from a request, compare it with known ones first: it may lead anywhere.
 ///
 /// ```
 /// use wirelight::{App, Redirect};
@@ -33,34 +32,34 @@ pub struct Redirect {
 }
 
 impl Redirect {
-    /// Redirects with 302: for now. Browsers turn a POST into a GET.
+    /// Redirects temporarily with 302. Browsers turn a POST into a GET.
     pub fn found(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::FOUND, location: location.into() }
     }
 
-    /// Redirects with 303: what to GET after a POST.
+    /// Redirects with 303, to what to GET after a POST.
     pub fn see_other(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::SEE_OTHER, location: location.into() }
     }
 
-    /// Redirects with 307: for now, with the same method and body.
+    /// Redirects temporarily with 307, with the same method and body.
     pub fn temporary(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::TEMPORARY_REDIRECT, location: location.into() }
     }
 
-    /// Redirects with 308: for good, with the same method and body.
+    /// Redirects permanently with 308, with the same method and body.
     pub fn permanent(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::PERMANENT_REDIRECT, location: location.into() }
     }
 
-    /// Redirects with 301: for good. Browsers turn a POST into a GET.
+    /// Redirects permanently with 301. Browsers turn a POST into a GET.
     pub fn moved(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::MOVED_PERMANENTLY, location: location.into() }
     }
 }
 
 impl Redirect {
-    /// Redirects with 308 to a path of this host, the query kept.
+    /// Redirects with 308 to a path of this host, and keeps the query.
     pub(crate) fn to_path(path: &str, query: &str) -> Redirect {
         Redirect::permanent(match query {
             "" => local_reference(path),
@@ -76,15 +75,15 @@ impl IntoResponse for Redirect {
     }
 }
 
-/// The path with one leading slash. In a Location or Link, `//evil/x` would name a host (RFC 3986
-/// §4.2).
+/// Returns the path with exactly one leading slash. In Location or Link, `//evil/x` would name a
+/// host (RFC 3986 §4.2).
 pub(crate) fn local_reference(path: &str) -> String {
     format!("/{}", path.trim_start_matches(['/', '\\'])) // browsers read a backslash as a slash
 }
 
-/// Returns the text as a URI reference (RFC 3986 §4.1). Control characters but the tab stay as they
-/// are, for [`Response::header`] to refuse; browsers drop a tab, which would turn `/<tab>/evil`
-/// into `//evil`.
+/// Returns the text as a URI reference (RFC 3986 §4.1). Control characters stay, and
+/// [`Response::header`] refuses them; except tabs, which browsers drop, turning `/<tab>/evil` into
+/// `//evil`.
 fn uri_reference(text: &str) -> String {
     let bytes = text.as_bytes();
     let authority = authority_end(text);
@@ -106,7 +105,7 @@ fn uri_reference(text: &str) -> String {
     reference
 }
 
-/// Returns where the authority ends (RFC 3986 §3.2), 0 without one.
+/// Returns the end of the authority (RFC 3986 §3.2); 0 if there is none.
 fn authority_end(text: &str) -> usize {
     let slashes = text.find(['/', '?', '#']).filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with("//")));
     let Some(start) = slashes.filter(|at| *at == 0 || text.get(..*at).is_some_and(|scheme| scheme.ends_with(':')))

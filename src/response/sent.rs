@@ -6,8 +6,7 @@ use crate::guard::panics::{Guarded, catch};
 use crate::http1::status::StatusCode;
 use crate::response::Response;
 
-/// What a client was sent, as far as the server can know: bytes that the kernel took. From
-/// [`Response::on_sent`].
+/// What was sent of a response, from [`Response::on_sent`]: bytes that the kernel accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     status: StatusCode,
@@ -17,49 +16,48 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The status that was sent. A client that left before its response began has 499, as in
-    /// nginx's logs; nothing was sent then.
+    /// Returns the status. It is 499, as in nginx's logs, if the client left before the response
+    /// began; then nothing was sent.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Bytes of the content that left, in the coding in which they were sent, without the framing
-    /// of chunks.
+    /// Returns the bytes of content that were sent, after content coding and without chunk framing.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// From the first byte of the request, as far as it waited for its rest, until the last byte of
-    /// the response.
+    /// Returns the time from the first byte of the request, if it arrived in parts, until the last
+    /// byte of the response.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// Whether all of the response left. If not, its client, its body or a deadline broke it off.
+    /// Returns whether the whole response was sent. If not, the client, the body's source or a
+    /// timeout ended it.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 }
 
-/// A client that left before its response began. No standard defines it; logs have called it so
-/// since nginx does.
+/// nginx's non-standard status for a client that left before its response began.
 const CLIENT_LEFT: u16 = 499;
 
 type Callback = Box<dyn FnOnce(&Sent) + Send>;
 
-/// Who is to be told, and since when the exchange lasts.
+/// The callbacks of a response, and when its request began.
 pub(crate) struct SentCallbacks {
     callbacks: Vec<Guarded<Callback>>,
     started_at: Instant,
 }
 
 impl Response {
-    /// Calls `tell` once, when the last byte of this response is with the kernel, or when its
-    /// connection ends before that. A response that another one replaces, a failed handler's by its
-    /// error handler for instance, hands its callbacks on.
+    /// Calls `tell` once, when the last byte of this response was passed to the kernel, or when its
+    /// connection ends before that. If another response replaces this one, as that of an error
+    /// handler does, it keeps the callbacks.
     ///
-    /// It runs on the event loop. An after hook that registers it sees every response of its
-    /// router; what it needs of the request it copies.
+    /// The callback runs on the event loop. An after hook that registers it sees every response of
+    /// its router. It has to copy what it needs of the request.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -85,7 +83,7 @@ impl Response {
 }
 
 impl SentCallbacks {
-    /// Adds the callbacks of a response that replaces another one to those that it had.
+    /// Joins the callbacks of a response and of the one that replaces it.
     pub(crate) fn merge(
         earlier: Option<Box<SentCallbacks>>,
         later: Option<Box<SentCallbacks>>,
@@ -100,12 +98,12 @@ impl SentCallbacks {
         }
     }
 
-    /// The exchange lasts since then already.
+    /// Sets when the request began, if that is earlier.
     pub(crate) fn started_at(&mut self, began: Instant) {
         self.started_at = self.started_at.min(began);
     }
 
-    /// Tells all. A callback that panics does not keep the others from being told.
+    /// Runs all callbacks, even if one panics.
     pub(crate) fn notify(mut self, status: StatusCode, bytes: u64, complete: bool) {
         let sent = Sent { status, bytes, duration: self.started_at.elapsed(), complete };
         for mut callback in self.callbacks.drain(..) {
@@ -116,7 +114,7 @@ impl SentCallbacks {
         }
     }
 
-    /// Tells all that the client left before its response began.
+    /// Runs all callbacks for a client that left before its response began.
     pub(crate) fn notify_client_left(self) {
         self.notify(StatusCode::from_u16(CLIENT_LEFT).unwrap_or_default(), 0, false);
     }

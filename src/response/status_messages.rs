@@ -2,7 +2,7 @@
 
 use crate::http1::status::StatusCode;
 
-/// Returns the sentence for a status; its phrase, such as `Method Not Allowed`, where there is
+/// Returns the default message of a status; its phrase, such as `Method Not Allowed`, if it has
 /// none.
 pub(crate) fn default_message(status: StatusCode) -> &'static str {
     let code = status.as_u16();

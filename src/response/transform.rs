@@ -6,15 +6,15 @@ use super::{Body, Response};
 use crate::response::body_source::{BodySource, GuardedSource, Pull, ReaderSource};
 
 impl Response {
-    /// Whether the body is fed by somebody else, at a pace of his own.
+    /// Returns whether other threads write the body at their own pace.
     pub(crate) fn is_push(&self) -> bool {
         matches!(&self.body, Body::Source(source, _) if source.is_push())
     }
 
-    /// Makes of a streamed body of up to `most` bytes one that is here.
+    /// Reads a streamed body of up to `most` bytes into memory.
     ///
     /// # Errors
-    /// The source's, or the body is shorter than it said.
+    /// The source's error, or the body is shorter than announced.
     pub(crate) fn buffer(&mut self, most: u64) -> io::Result<()> {
         let Body::Source(source, Some(length)) = &mut self.body else { return Ok(()) };
         if *length > most {
@@ -32,12 +32,12 @@ impl Response {
         Ok(())
     }
 
-    /// Puts the same content back in another form. Its media type is what it was.
+    /// Replaces the body by a compressed form; keeps the media type.
     pub(crate) fn replace_body(&mut self, coded: Vec<u8>) {
         self.body = Body::Owned(coded);
     }
 
-    /// As [`replace_body`](Self::replace_body), while it is sent.
+    /// Wraps the body in a source that compresses it while it is sent.
     pub(crate) fn wrap_body<B: BodySource + 'static>(&mut self, coder: impl FnOnce(GuardedSource) -> B) {
         let plain = match std::mem::take(&mut self.body) {
             Body::Empty | Body::HeadOnly(_) => GuardedSource::new(ReaderSource(io::empty())),

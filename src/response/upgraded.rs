@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::duplex::Duplex;
 use super::upgraded_connections::UpgradeSlot;
 
-/// A connection that has left HTTP, over TCP, a unix socket or TLS. From [`Response::upgrade`](crate::Response::upgrade).
+/// A connection after an upgrade, over TCP, a unix socket or TLS. From [`Response::upgrade`].
 ///
 /// A clone is the same connection: one thread may read while another writes. It closes when the
-/// last clone is dropped, under TLS with a close_notify.
+/// last clone is dropped; TLS sends a close_notify.
 #[derive(Clone)]
 pub struct Upgraded {
     duplex: Arc<dyn Duplex>,
@@ -25,13 +25,14 @@ impl Upgraded {
         Upgraded { duplex: Arc::new(duplex), slot: None }
     }
 
-    /// Returns the connection its place in the count, which it holds until its last clone is gone.
+    /// Keeps the connection's place in the count until its last clone is dropped.
     pub(crate) fn occupy(&mut self, slot: Arc<UpgradeSlot>) {
         slot.open(&self.duplex);
         self.slot = Some(slot);
     }
 
-    /// Whether the server was told to stop. The connection may then end when its protocol lets it.
+    /// Returns whether the server is stopping. The connection may then end when its protocol allows
+    /// it.
     ///
     /// ```
     /// use std::io::{ErrorKind, Read, Write};
@@ -56,24 +57,25 @@ impl Upgraded {
         self.slot.as_ref().is_some_and(|slot| slot.is_stopping())
     }
 
-    /// Ends one direction or both, as [`TcpStream::shutdown`](std::net::TcpStream::shutdown) does.
+    /// Shuts down one direction or both, as [`TcpStream::shutdown`](std::net::TcpStream::shutdown)
+    /// does.
     ///
     /// # Errors
-    /// When the connection has ended already.
+    /// If the connection has ended already.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.duplex.shutdown(how)
     }
 
-    /// Sets how long a read waits before it fails ([`io::ErrorKind::WouldBlock`]); `None` is
-    /// without end. The default is [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read).
+    /// Sets the timeout of reads ([`io::ErrorKind::WouldBlock`]); `None` waits forever. The default
+    /// is [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read).
     ///
     /// # Errors
-    /// When the time is zero.
+    /// If the time is zero.
     pub fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
         self.duplex.socket().set_read_timeout(time)
     }
 
-    /// Sets how long a write waits before it fails; `None` is without end. The default is
+    /// Sets the timeout of writes; `None` waits forever. The default is
     /// [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write).
     ///
     /// # Errors

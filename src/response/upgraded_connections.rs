@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::response::duplex::Duplex;
 
-/// All upgraded connections of one server. Each has a thread and a descriptor, so their number is
-/// bounded.
+/// The upgraded connections of one server. Each has a thread and a descriptor, so their number is
+/// limited.
 pub(crate) struct UpgradedConnections {
     max: usize,
     count: AtomicUsize,
     open: Mutex<OpenSockets>,
     /// Whether the server is stopping.
     stopping: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Called when a connection ends while the server is stopping: it may have been the last one.
+    /// Called when a connection ends while the server is stopping.
     ended: Box<dyn Fn() + Send + Sync>,
 }
 
-/// The sockets, and what was done to all of them.
+/// The open sockets, and how they were shut down.
 #[derive(Default)]
 struct OpenSockets {
     sockets: HashMap<u64, Weak<dyn Duplex>>,
@@ -28,14 +28,14 @@ struct OpenSockets {
     shut: Option<Shutdown>,
 }
 
-/// One place among them. It is free again when this is dropped.
+/// A place in the count, freed when it is dropped.
 pub(crate) struct UpgradeSlot {
     all: Arc<UpgradedConnections>,
     number: u64,
 }
 
 impl UpgradedConnections {
-    /// At most `max` at the same time.
+    /// Allows `max` connections at the same time.
     pub(crate) fn new(
         max: usize,
         stopping: impl Fn() -> bool + Send + Sync + 'static,
@@ -45,7 +45,7 @@ impl UpgradedConnections {
         UpgradedConnections { max, count: AtomicUsize::new(0), open: Mutex::default(), stopping, ended }
     }
 
-    /// A place for one more, if there is one.
+    /// Reserves a place, if one is free.
     pub(crate) fn reserve(self: &Arc<Self>) -> Option<UpgradeSlot> {
         let one_more = |count| (count < self.max).then_some(count + 1);
         self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
@@ -54,22 +54,21 @@ impl UpgradedConnections {
         Some(UpgradeSlot { all: self.clone(), number: open.next })
     }
 
-    /// How many there are: a connection counts from the handler's `Response::upgrade` until its
-    /// thread and its last clone are gone.
+    /// Returns their number. A connection counts from the handler's `Response::upgrade` until its
+    /// thread has ended and its last clone is dropped.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Ends the reading side of all of them: a thread that waits for its client learns that nothing
-    /// more will come, and may still say goodbye.
+    /// Shuts down reading on all of them: a thread that reads gets end of file, and may still
+    /// write.
     pub(crate) fn end_reading(&self) {
         let mut open = self.lock();
         let left: Vec<_> = open.sockets.values().filter_map(Weak::upgrade).collect();
         open.shut_all(Shutdown::Read, &left);
     }
 
-    /// Shuts down all that are left, and returns their number. Those that it returned once are not
-    /// counted again.
+    /// Shuts down all open connections and returns their number. Counts each once.
     pub(crate) fn shutdown_all(&self) -> usize {
         let mut open = self.lock();
         let left: Vec<_> =
@@ -84,7 +83,7 @@ impl UpgradedConnections {
 }
 
 impl OpenSockets {
-    /// Shuts these down, and those that come late.
+    /// Shuts these sockets down, and those that are opened later.
     fn shut_all(&mut self, how: Shutdown, sockets: &[Arc<dyn Duplex>]) {
         self.shut = Some(how);
         for socket in sockets {
@@ -93,7 +92,7 @@ impl OpenSockets {
     }
 }
 
-/// Outside of a server, in tests: no bound and no stop.
+/// For tests: no limit, never stopping.
 impl Default for UpgradedConnections {
     fn default() -> Self {
         UpgradedConnections::new(usize::MAX, || false, || ())
@@ -107,7 +106,8 @@ impl fmt::Debug for UpgradedConnections {
 }
 
 impl UpgradeSlot {
-    /// The socket that has this place. One that comes late to a stop gets what the others got.
+    /// Registers the socket of this place. If the server has shut down the others, shuts it down
+    /// too.
     pub(crate) fn open(&self, socket: &Arc<dyn Duplex>) {
         let mut open = self.all.lock();
         open.sockets.insert(self.number, Arc::downgrade(socket));
