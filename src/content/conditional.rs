@@ -12,7 +12,7 @@ use crate::response::Response;
 use crate::response::error::{Error, Result};
 use crate::response::etag::{EntityTag, parse_tags};
 
-/// What a resource is like now.
+/// The current validators of a resource.
 #[derive(Default)]
 struct Validators<'a> {
     exists: bool,
@@ -20,29 +20,28 @@ struct Validators<'a> {
     modified: Option<SystemTime>,
 }
 
-/// What the preconditions come to.
+/// Result of the preconditions.
 #[derive(PartialEq, Eq, Debug)]
 enum Precondition {
     Holds,
-    /// 304: the client has it already, under this tag if it named one.
+    /// 304: the client has the resource, under this tag if it named one.
     NotModified(Option<Vec<u8>>),
     /// 412: the client knows another state.
     Failed,
 }
 
 impl Request<'_> {
-    /// Validator `If-Match` and its kin **before** a change: `etag` (as for [`Response::etag`]) and
-    /// `modified` are those of the resource as it is, both `None` when it does not exist yet. Lost
-    /// updates end here: the second of two editors gets a 412.
+    /// Evaluates `If-Match` and the other preconditions **before** a change. `etag` (as for
+    /// [`Response::etag`]) and `modified` describe the current resource; both are `None` if it does
+    /// not exist. This prevents lost updates: the second of two editors gets a 412.
     ///
-    /// Responses to GET and HEAD need no call: their own `ETag` and `Last-Modified` are compared.
+    /// Responses to GET and HEAD need no call: their `ETag` and `Last-Modified` are compared.
     ///
-    /// A tag of the same state in a content coding (`"v7-gzip"`, see [`Response::etag`]) is as good
-    /// as the plain one. `modified` counts in whole seconds, as `Last-Modified` does (RFC 9110
-    /// §8.8.2).
+    /// The tag of a compressed form of the same state (`"v7-gzip"`, see [`Response::etag`]) matches
+    /// too. `modified` is compared in whole seconds, as `Last-Modified` is (RFC 9110 §8.8.2).
     ///
     /// # Errors
-    /// 412 when a precondition fails.
+    /// 412 if a precondition fails.
     ///
     /// ```
     /// use wirelight::{App, Request, Result};
@@ -64,7 +63,7 @@ impl Request<'_> {
     }
 }
 
-/// Answers a conditional or range request out of the response that a plain one would get.
+/// Turns a plain response into the one to a conditional or range request.
 pub(crate) fn apply(request: &Request<'_>, response: &mut Response) {
     if !response.take_conditional() {
         return;
@@ -80,11 +79,10 @@ pub(crate) fn apply(request: &Request<'_>, response: &mut Response) {
     }
 }
 
-/// The part of a body of `length` bytes that is to be sent, when any is. Status and fields are set
-/// accordingly.
+/// Returns the range of a body of `length` bytes to send, if any. Sets status and fields.
 pub(crate) fn select_range(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
-    // §13.2.1: only what would have been a success. Methods that change something have done so by
-    // now: they ask beforehand.
+    // RFC 9110 §13.2.1: only if the response would be a success. Unsafe methods evaluate their
+    // preconditions before the change.
     if !response.status().is_success() || !is_read(request) {
         return Some(0..length);
     }
@@ -104,10 +102,11 @@ pub(crate) fn select_range(request: &Request<'_>, response: &mut Response, lengt
     None
 }
 
-/// The order of RFC 9110 §13.2.2: tags before dates, what must hold before what must not.
+/// Evaluates preconditions in the order of RFC 9110 §13.2.2: tags before dates, If-Match before
+/// If-None-Match.
 fn evaluate(request: &Request<'_>, current: &Validators<'_>) -> Precondition {
     if has(request, "if-match") {
-        // §13.1.1 compares strongly.
+        // RFC 9110 §13.1.1: strong comparison.
         let same = |listed: EntityTag<'_>, own: EntityTag<'_>| !listed.weak && !own.weak && listed.same_state(own);
         if !matches_any(request, "if-match", current)
             && !matching_tags(request, "if-match", current, same).any(|_| true)
@@ -133,12 +132,12 @@ fn evaluate(request: &Request<'_>, current: &Validators<'_>) -> Precondition {
     }
 }
 
-/// If-None-Match (RFC 9110 §13.1.2), which compares weakly: whether it names what is there, and the
-/// tag that it names it by.
+/// Evaluates If-None-Match with weak comparison (RFC 9110 §13.1.2). Returns whether it matches, and
+/// the tag that it matches with.
 ///
-/// A change must not happen to a state that the client lists in any coding. A read is answered with
-/// the representation that the client likes best of those that it lists, as long as it takes that
-/// coding: a cache may list what it has for other clients.
+/// For a change, a tag of any coding of the state matches. A read selects the representation that
+/// the client prefers among the listed ones, if it accepts that coding: a cache may list what it
+/// stores for other clients.
 fn if_none_match(request: &Request<'_>, current: &Validators<'_>) -> Option<Option<Vec<u8>>> {
     if matches_any(request, "if-none-match", current) {
         return Some(None);
@@ -157,9 +156,9 @@ fn if_none_match(request: &Request<'_>, current: &Validators<'_>) -> Option<Opti
     Some(Some(EntityTag { weak: own.weak, ..*tag }.field_value()))
 }
 
-/// Whether a part is of use: only to a client that has the rest of the same bytes. If-Range says so
-/// (RFC 9110 §13.1.5), and an If-Match that holds for another coding of the state says that it has
-/// others.
+/// Returns whether a range may be sent: only to a client that has the rest of the same bytes,
+/// according to If-Range (RFC 9110 §13.1.5). An If-Match that matches by another coding shows that
+/// the client has other bytes.
 fn if_range(request: &Request<'_>, current: &Validators<'_>) -> bool {
     let same_bytes = || matching_tags(request, "if-match", current, EntityTag::strong_eq).next().is_some();
     if has(request, "if-match") && !matches_any(request, "if-match", current) && !same_bytes() {
@@ -173,19 +172,19 @@ fn if_range(request: &Request<'_>, current: &Validators<'_>) -> bool {
     if let Some(tag) = listed.next() {
         return !tag.weak && current.tag == Some(tag) && listed.next().is_none();
     }
-    // A date is a strong validator only when no second change can hide in the same second
-    // (§8.8.2.2).
+    // A date is a strong validator only if no second change can have happened in the same second
+    // (RFC 9110 §8.8.2.2).
     let calm = |modified: &SystemTime| modified.elapsed().is_ok_and(|age| age >= Duration::from_secs(1));
     let modified = current.modified.filter(calm);
     modified.is_some() && date(request, "if-range") == modified
 }
 
-/// Whether the field is `*`, and there is something at all.
+/// Returns whether the field is `*` and the resource exists.
 fn matches_any(request: &Request<'_>, field: &str, current: &Validators<'_>) -> bool {
     current.exists && values(request, field).any(|value| value == b"*")
 }
 
-/// The tags in the field that `same` finds to be the current one.
+/// Returns the tags of the field that `same` finds equal to the current one.
 fn matching_tags<'r>(
     request: &'r Request<'_>,
     field: &'r str,
@@ -196,8 +195,8 @@ fn matching_tags<'r>(
     values(request, field).flat_map(parse_tags).filter(move |tag| own.is_some_and(|own| same(*tag, own)))
 }
 
-/// 304 speaks of what the client has: of its metadata only what helps a cache (RFC 9110 §15.4.5).
-/// `tag`: of what it has, where that is another coding than the response at hand.
+/// Makes the response a 304, which keeps only the fields that a cache needs (RFC 9110 §15.4.5).
+/// `tag` names the client's representation if its coding differs.
 fn not_modified(response: &mut Response, tag: Option<Vec<u8>>) {
     response.set_status(StatusCode::NOT_MODIFIED);
     if let Some(tag) = tag {
@@ -223,12 +222,13 @@ fn has(request: &Request<'_>, field: &str) -> bool {
     values(request, field).next().is_some()
 }
 
-/// The values as bytes: tags may be of any encoding.
+/// Returns the values as bytes: tags may be in any encoding.
 fn values<'r>(request: &'r Request<'_>, field: &'r str) -> impl Iterator<Item = &'r [u8]> {
     request.field_values(field)
 }
 
-/// A date in any of the three forms (RFC 9110 §5.6.7); what is none is ignored (§13.1.3, §13.1.4).
+/// Parses a date in any of the three forms (RFC 9110 §5.6.7). An invalid one is ignored (§13.1.3,
+/// §13.1.4).
 fn date(request: &Request<'_>, field: &str) -> Option<SystemTime> {
     date::parse(request.single_header(field)?)
 }

@@ -1,8 +1,8 @@
 //! Server-Sent Events (WHATWG HTML §9.2), and a hub that sends them to all subscribers.
 //!
-//! The hub keeps one log of recent events for everybody. A subscriber is a place in that log, so an
-//! idle one costs next to nothing, a slow one costs no more, and one that comes back with
-//! `Last-Event-ID` is put where it was.
+//! The hub keeps one history of recent events. A subscriber is a position in it, so neither an idle
+//! nor a slow one costs memory, and one that reconnects with `Last-Event-ID` continues where it
+//! was.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -14,7 +14,7 @@ use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, Wake};
 use crate::response::into_response::IntoResponse;
 
-/// One event.
+/// A Server-Sent Event.
 ///
 /// ```
 /// use wirelight::events::Event;
@@ -32,35 +32,33 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with this data. A browser gives its lines to `onmessage`, joined by LF, however
-    /// they ended here.
+    /// Returns an event with this data. A browser passes its lines to `onmessage`, joined by LF.
     pub fn data(data: impl Into<String>) -> Event {
         Event { data: Some(data.into()), ..Event::default() }
     }
 
-    /// A comment: clients ignore it, proxies see a sign of life. On its own it is no event.
+    /// Returns a comment, which clients ignore. It keeps proxies from closing the connection.
     pub fn comment(comment: impl Into<String>) -> Event {
         Event { comment: Some(comment.into()), ..Event::default() }
     }
 
-    /// What the client says in `Last-Event-ID` when it comes back. A [`Broadcast`] numbers the
-    /// events that have none. Line ends and NUL, which an id cannot hold, are left out.
+    /// Sets the id, which the client sends in `Last-Event-ID` when it reconnects. A [`Broadcast`]
+    /// numbers events without an id. Line ends and NUL are removed.
     #[must_use]
     pub fn id(mut self, id: impl AsRef<str>) -> Event {
         self.id = Some(one_line(id.as_ref()));
         self
     }
 
-    /// The name that `addEventListener` is called with; `message` when there is none. Line ends are
-    /// left out.
+    /// Sets the event name for `addEventListener`; the default is `message`. Line ends are removed.
     #[must_use]
     pub fn event(mut self, name: impl AsRef<str>) -> Event {
         self.event = Some(one_line(name.as_ref()));
         self
     }
 
-    /// How long the client waits before it connects again, in whole milliseconds, at most 24 days;
-    /// browsers choose 3 to 5 s.
+    /// Sets how long the client waits before it reconnects, in whole milliseconds, at most 24 days.
+    /// Browsers default to 3 to 5 s.
     #[must_use]
     pub fn retry(mut self, time: Duration) -> Event {
         self.retry = Some(time);
@@ -68,7 +66,7 @@ impl Event {
     }
 }
 
-/// The event as it goes over the wire, the empty line behind it included.
+/// The event in wire format, with the empty line after it.
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for line in self.comment.iter().flat_map(|comment| lines(comment)) {
@@ -90,22 +88,23 @@ impl std::fmt::Display for Event {
     }
 }
 
-/// What happens to a subscriber that reads so slowly that events it has not seen leave the history.
+/// What to do with a subscriber that is so slow that events it has not received leave the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlowSubscriber {
-    /// It misses them, and goes on with the oldest that are there: for states, where the latest
-    /// counts.
+    /// It misses them and continues with the oldest event in the history: for states, of which the
+    /// latest counts.
     #[default]
     Skip,
-    /// It is cut off. It comes back by itself, with `Last-Event-ID`: for a protocol in which a gap
-    /// must show.
+    /// It is disconnected, and reconnects with `Last-Event-ID`: for protocols in which a gap must
+    /// be noticed.
     Drop,
 }
 
-/// Sends each event to all subscribers. Cloning gives another handle to the same hub.
+/// Sends each event to all subscribers. A clone is a handle to the same hub.
 ///
-/// Events without an id are numbered, so that whoever comes back with `Last-Event-ID` gets what it
-/// missed, as far as the history reaches. An id that is not in the history gets all of it.
+/// Events without an id are numbered, so that a client that reconnects with `Last-Event-ID` gets
+/// what it missed, as far as the history reaches. A client with an unknown id gets the whole
+/// history.
 ///
 /// ```
 /// use wirelight::{App, Request};
@@ -130,7 +129,7 @@ struct Hub {
     history: Mutex<History>,
     slow: SlowSubscriber,
     retry: Option<Duration>,
-    /// Part of the numbers we give: those of an earlier run of the program must not look like ours.
+    /// Part of the ids that the hub assigns: distinguishes runs of the program.
     run_id: u64,
 }
 
@@ -142,19 +141,18 @@ struct History {
     bytes: usize,
     max_events: usize,
     max_bytes: usize,
-    /// Who has seen everything, by the subscriber's number.
+    /// Wakes of the subscribers that have received everything, by number.
     waiting: HashMap<u64, Wake>,
     subscribers: usize,
-    /// Subscribers there ever were.
+    /// Number of the latest subscriber.
     last_number: u64,
 }
 
-/// Events that are kept for those who come back, and for those who read slowly.
+/// Events in the history.
 const DEFAULT_EVENTS: usize = 1024;
-/// And their bytes at most, all together.
+/// Bytes of the events in the history.
 const DEFAULT_BYTES: usize = 1024 * 1024;
-/// The longest wait that a timer of JavaScript can count, in milliseconds: with a longer one it
-/// fires at once.
+/// The longest time that a JavaScript timer can wait, in milliseconds. A longer one fires at once.
 const MAX_RETRY: u128 = i32::MAX as u128;
 
 impl Default for Broadcast {
@@ -164,14 +162,14 @@ impl Default for Broadcast {
 }
 
 impl Broadcast {
-    /// A hub that keeps the last 1,024 events, 1 MiB of them at most.
+    /// Returns a hub that keeps the last 1,024 events, at most 1 MiB of them.
     pub fn new() -> Broadcast {
         Broadcast::default()
     }
 
-    /// A hub that keeps at most `events` events of at most `bytes` bytes in all (the latest one
-    /// always), deals so with the slow, and tells clients how long to wait before they connect
-    /// again.
+    /// Returns a hub that keeps at most `events` events of at most `bytes` bytes in all (always the
+    /// latest), treats slow subscribers as `slow` says, and tells clients how long to wait before
+    /// they reconnect.
     pub fn with(events: usize, bytes: usize, slow: SlowSubscriber, retry: Option<Duration>) -> Broadcast {
         let log = History {
             events: VecDeque::new(),
@@ -187,7 +185,7 @@ impl Broadcast {
         Broadcast(Arc::new(Hub { history: Mutex::new(log), slow, retry, run_id: run }))
     }
 
-    /// Sends an event to all subscribers, from any thread; never waits for one of them.
+    /// Sends an event to all subscribers, from any thread. Never blocks.
     pub fn send(&self, mut event: Event) {
         let mut log = self.0.lock();
         let chosen = event.id.clone();
@@ -202,19 +200,20 @@ impl Broadcast {
         }
     }
 
-    /// The response that makes the client of this request a subscriber.
+    /// Returns a response that makes the client of this request a subscriber.
     pub fn subscribe(&self, request: &Request<'_>) -> EventStream {
         let mut log = self.0.lock();
         log.subscribers += 1;
         log.last_number += 1;
-        // An empty id is none: a browser without a last id sends no field (WHATWG HTML §9.2.4).
+        // An empty id counts as none: a browser without a last id sends no field (WHATWG HTML
+        // §9.2.4).
         let last = request.header("last-event-id").filter(|id| !id.is_empty());
         let next = last.map_or(log.next(), |id| self.0.position_after(id, &log));
         let greeting = self.0.retry.map(|time| Event::default().retry(time).to_string()).unwrap_or_default();
         EventStream { hub: self.0.clone(), number: log.last_number, next, initial: greeting, wake: None }
     }
 
-    /// How many subscribers there are.
+    /// Returns the number of subscribers.
     pub fn subscribers(&self) -> usize {
         self.0.lock().subscribers
     }
@@ -225,13 +224,13 @@ impl Hub {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The id of an event that has none of its own.
+    /// Returns the id of an event without its own.
     fn event_id(&self, number: u64) -> String {
         format!("{:x}-{number}", self.run_id)
     }
 
-    /// Where to go on after this event. One that we do not know was long ago, or in another life:
-    /// all we have may be news.
+    /// Returns the position after this event id. An unknown id predates the history: replay all of
+    /// it.
     fn position_after(&self, id: &str, log: &History) -> u64 {
         let number = id.split_once('-').and_then(|(_, number)| number.parse().ok());
         if let Some(number) = number.filter(|&number| log.holds(number) && self.event_id(number) == id) {
@@ -261,8 +260,8 @@ impl History {
         }
     }
 
-    /// Appends events from this number on, whole ones, until `room` is used up; gives the number
-    /// behind them.
+    /// Appends whole events from this number on until `room` is used up, and returns the next
+    /// number.
     fn read(&self, mut next: u64, out: &mut Vec<u8>, room: usize) -> u64 {
         for (_, text) in self.events.iter().skip((next - self.first) as usize) {
             out.extend_from_slice(text.as_bytes());
@@ -275,11 +274,11 @@ impl History {
     }
 }
 
-/// A response that goes on for as long as the client listens. From [`Broadcast::subscribe`].
+/// A response that streams events until the client leaves. From [`Broadcast::subscribe`].
 ///
-/// While nothing happens it sends an empty comment now and then
-/// ([`Timeouts::heartbeat`](crate::Timeouts::heartbeat)), so that proxies do not take it for dead,
-/// and so that we notice clients that are. A graceful stop ends it; clients connect again.
+/// While there are no events, it sends an empty comment at each
+/// [`Timeouts::heartbeat`](crate::Timeouts::heartbeat), so that proxies keep the connection and
+/// dead clients are noticed. A graceful stop ends it; clients reconnect.
 pub struct EventStream {
     hub: Arc<Hub>,
     number: u64,
@@ -290,8 +289,7 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Sends these events to this client alone, before all others: the state of things when it
-    /// came.
+    /// Sends these events to this client alone, before all others: for the current state.
     #[must_use]
     pub fn first(mut self, events: impl IntoIterator<Item = Event>) -> EventStream {
         self.initial.extend(events.into_iter().map(|event| event.to_string()));
@@ -352,12 +350,12 @@ impl Drop for EventStream {
     }
 }
 
-/// Lines as an event stream has them: CR LF, LF and CR all end one.
+/// Splits text into lines as in an event stream: CR LF, LF and CR end a line.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
-/// What would end the field early, or make clients ignore it, is left out.
+/// Removes line ends and NUL, which would end the field or make clients ignore it.
 fn one_line(text: &str) -> String {
     text.chars().filter(|letter| !matches!(letter, '\r' | '\n' | '\0')).collect()
 }

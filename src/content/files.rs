@@ -19,18 +19,17 @@ use crate::response::etag;
 use crate::response::into_response::IntoResponse;
 use crate::response::redirect::Redirect;
 
-/// Codings in the order of preference, and what the names of their files end with. Brotli is a
-/// fifth smaller than gzip.
+/// Content codings in the order of preference, and their file suffixes.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// Files up to this many bytes are read whole. As much as the connection asks of a stream at once.
+/// Files up to this many bytes are read at once: as much as the connection asks of a stream.
 const MAX_BUFFERED: u64 = 64 * 1024;
 
-/// A directory whose files are answers. Any path does for [`Router::files`](crate::Router::files); this type is there for
-/// the options.
+/// A directory to serve files from. [`Router::files`](crate::Router::files) takes any path; this
+/// type has the options.
 ///
-/// Only regular files are sent, and none from outside of the directory, whatever the path says and
-/// wherever links lead. There are no listings. Names with a leading dot are hidden.
+/// Only regular files inside the directory are sent, whatever the path is and wherever links lead.
+/// Directories are not listed. Names with a leading dot are hidden.
 ///
 /// ```no_run
 /// use wirelight::{App, Files};
@@ -48,7 +47,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files of this directory; a relative path is one below the working directory of now.
+    /// Serves the files of this directory. A relative path is resolved now, against the working
+    /// directory.
     pub fn new(directory: impl AsRef<Path>) -> Files {
         let directory = directory.as_ref();
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
@@ -60,40 +60,39 @@ impl Files {
         }
     }
 
-    /// Answers a path that ends with a slash with the file of this name in that directory. A
-    /// directory without its slash is redirected (308), so that relative links work.
+    /// Serves the file of this name for a path that ends with a slash. A directory without its
+    /// slash is redirected (308), so that relative links work.
     #[must_use]
     pub fn index(mut self, name: &str) -> Files {
         self.index = Some(name.to_owned());
         self
     }
 
-    /// Sets `Cache-Control` on every file. Without it caches guess, most of them a tenth of the
-    /// file's age (RFC 9111 §4.2.2).
+    /// Sets `Cache-Control` on every file. Without it, caches guess a lifetime, often a tenth of
+    /// the file's age (RFC 9111 §4.2.2).
     #[must_use]
     pub fn cache_control(mut self, directives: &str) -> Files {
         self.cache_control = Some(directives.to_owned());
         self
     }
 
-    /// Sends `style.css.br` or `style.css.gz` instead of `style.css` to clients that take the
-    /// coding, unless it is older. Only for directories where such a pair is always the same
-    /// content; it costs two looks at the disk a request.
+    /// Sends `style.css.br` or `style.css.gz` instead of `style.css` to clients that accept the
+    /// coding, unless it is older. The files of such a pair must have the same content. Costs two
+    /// system calls a request.
     #[must_use]
     pub fn precompressed(mut self) -> Files {
         self.precompressed = true;
         self
     }
 
-    /// Shows names with a leading dot too: `.well-known`, but also `.env` and `.git`.
+    /// Serves names with a leading dot too: `.well-known`, but also `.env` and `.git`.
     #[must_use]
     pub fn dotfiles(mut self) -> Files {
         self.root.dotfiles = true;
         self
     }
 
-    /// Follows symbolic links that lead out of the directory. Those that stay inside are always
-    /// followed.
+    /// Follows symbolic links out of the directory. Links inside are always followed.
     #[must_use]
     pub fn follow_links(mut self) -> Files {
         self.root.follow_external_links = true;
@@ -157,8 +156,7 @@ impl Files {
                     coding = sibling.coding;
                     response.header("Content-Encoding", coding);
                 }
-                // One state for all forms, and another one as soon as the bytes of any of them are
-                // others.
+                // One state for all forms; it changes when the bytes of any of them change.
                 state = format!("{state}.{}", tag(&sibling.metadata));
             }
         }
@@ -185,14 +183,14 @@ impl<P: AsRef<Path>> From<P> for Files {
     }
 }
 
-/// A file that holds another one in a content coding.
+/// A compressed form of a file.
 struct Sibling {
     coding: &'static str,
     path: PathBuf,
     metadata: Metadata,
 }
 
-/// Returns the compressed forms that are there and not older than the file.
+/// Returns the existing compressed forms that are not older than the file.
 fn siblings(path: &Path, metadata: &Metadata) -> Vec<Sibling> {
     let fresh = |(coding, suffix): &(&'static str, &str)| {
         let path = with_suffix(path, suffix);
@@ -203,16 +201,17 @@ fn siblings(path: &Path, metadata: &Metadata) -> Vec<Sibling> {
     CODINGS.iter().filter_map(fresh).collect()
 }
 
-/// Text is said to be UTF-8, since browsers would guess otherwise.
+/// Returns the media type of a file. Text is declared as UTF-8, since browsers would guess
+/// otherwise.
 fn media_type(path: &Path) -> String {
     let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
     if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
 }
 
-/// Time of the last change, to the nanosecond, and length, as nginx does it (to the second). No
-/// inode number, which Apache once had: it differs between the machines of a cluster, and is
-/// nobody's business. A file rewritten with the same length inside one tick of the file system's
-/// clock (some milliseconds) keeps its tag: who writes in place should write aside and rename.
+/// Returns a tag made of the modification time in nanoseconds and the length, as nginx does (in
+/// seconds). The inode number, which Apache once used, differs between machines. A file that is
+/// rewritten in place with the same length within one tick of the file system's clock keeps its
+/// tag; write aside and rename instead.
 fn tag(metadata: &Metadata) -> String {
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
@@ -226,9 +225,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// The body: what fits one write is read at once, which spares the stream its turns; the rest is
-/// read while it is sent. A file that shrinks meanwhile breaks the response off, one that grows is
-/// sent as long as it was (RFC 9112 §8).
+/// Sets the body: small ones are read at once, others while they are sent. A file that shrinks
+/// meanwhile aborts the response; one that grows is sent with its first length (RFC 9112 §8).
 fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
     let length = part.end - part.start;
     file.seek(SeekFrom::Start(part.start))?;

@@ -7,28 +7,28 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::Error;
 
-/// Ranges in one request; with more of them the field is ignored, as §14.2 allows for what looks
-/// like an attack (§17.15). Go has no cap but refuses sums above the file's size; nginx has none by
-/// default (`max_ranges`); Apache chose 200.
+/// Maximum number of ranges in a request; with more, the field is ignored, as §14.2 allows for what
+/// looks like an attack (§17.15). Go has no limit but refuses sums above the file's size; nginx has
+/// none by default; Apache has 200.
 const MAX_RANGES: usize = 16;
 
-/// What a Range field asks for.
+/// Result of a Range field.
 #[derive(PartialEq, Eq, Debug)]
 enum RequestedRange {
-    /// Nothing that we know or give: everything is sent, which is always right (§14.2).
+    /// The whole body, which is always right (§14.2).
     Whole,
-    /// One part, not empty, inside the body.
+    /// One range, not empty, inside the body.
     Part(Range<u64>),
-    /// Parts, and none of them is inside the body.
+    /// Ranges, none of them inside the body.
     NotSatisfiable,
 }
 
-/// Reads the Range field of a GET and makes the response a 206 or 416 when it applies. `None`: no
-/// body is to be sent.
+/// Applies the Range field of a GET: makes the response a 206 or 416. Returns `None` if no body is
+/// to be sent.
 ///
-/// Ranges that touch or overlap are sent as the one they make. For others everything is sent:
-/// `multipart/byteranges` would be more code than the clients that ask for it are worth, and
-/// browsers and downloaders ask for one range at a time.
+/// Ranges that touch or overlap are joined. For other sets the whole body is sent:
+/// `multipart/byteranges` is not supported, since browsers and downloaders ask for one range at a
+/// time.
 pub(crate) fn apply(request: &Request<'_>, response: &mut Response, length: u64) -> Option<Range<u64>> {
     let offered = response.status() == StatusCode::OK && response.has_list_member("accept-ranges", "bytes");
     let wish = match request.single_value("range") {
@@ -72,14 +72,13 @@ fn parse(value: &[u8], length: u64) -> RequestedRange {
     coalesce(parts)
 }
 
-/// One range-spec against a body of `length` bytes; empty when it lies outside. `None`: it is no
-/// range-spec.
+/// Resolves one range-spec against a body of `length` bytes; the result is empty if it lies
+/// outside. `None` if it is not a range-spec.
 fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
     if first.is_empty() {
         let suffix = digits(last)?;
-        // The end of nothing is satisfiable by the letter of §14.1.2, but no Content-Range can say
-        // so.
+        // By §14.1.2 a suffix of an empty body is satisfiable, but no Content-Range can express it.
         return if length == 0 && suffix > 0 { None } else { Some(length.saturating_sub(suffix)..length) };
     }
     let first = digits(first)?;
@@ -90,7 +89,7 @@ fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     Some(first.min(end)..end)
 }
 
-/// Digits, however many: beyond 64 bits all positions are the same, outside (nginx's CVE-2017-7529
+/// Parses digits, saturating: positions beyond 64 bits are outside anyway (nginx's CVE-2017-7529
 /// was an overflow here).
 fn digits(digits: &str) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
@@ -98,7 +97,7 @@ fn digits(digits: &str) -> Option<u64> {
     if digits.is_empty() { None } else { digits.bytes().try_fold(0, add) }
 }
 
-/// The one range that all of them make, if they do.
+/// Joins the ranges to one, if they touch.
 fn coalesce(mut parts: Vec<Range<u64>>) -> RequestedRange {
     parts.sort_by_key(|part| part.start);
     let mut parts = parts.into_iter();

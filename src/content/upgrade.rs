@@ -21,26 +21,23 @@ impl Response {
     /// [`Timeouts::upgraded_read`](crate::Timeouts::upgraded_read) without a byte, a write after
     /// [`Timeouts::upgraded_write`](crate::Timeouts::upgraded_write); [`Upgraded`] changes both.
     ///
-    /// Each such connection has a place of its own among those of
-    /// [`Server::max_upgraded`](crate::Server::max_upgraded), from this call until `run` has
-    /// returned and the last clone is dropped.
+    /// An upgraded connection counts towards [`Server::max_upgraded`](crate::Server::max_upgraded)
+    /// from this call until `run` has returned and the last clone is dropped.
     ///
-    /// At a graceful stop the connection goes on for
+    /// At a graceful stop the connection continues for
     /// [`Timeouts::drain_idle`](crate::Timeouts::drain_idle); then its reads return 0, as if the
-    /// client had closed, and `run` may say goodbye. What is left at the end of the stop is shut
-    /// down.
+    /// client had closed, and `run` may still write. Connections that are left at the end of the
+    /// stop are shut down.
     ///
-    /// What the protocol wants in the head, such as `Sec-WebSocket-Accept`, is set with
+    /// Set the fields that the protocol needs, such as `Sec-WebSocket-Accept`, with
     /// [`header`](Response::header).
     ///
-    /// Only a GET is upgraded. A HEAD is answered as a GET that does not ask (RFC 9110 §9.3.2): 426
-    /// without content.
+    /// Only a GET is upgraded. A HEAD gets 426 without content (RFC 9110 §9.3.2).
     ///
     /// # Errors
-    /// 426 when the request does not ask for this protocol (RFC 9110 §15.5.22), is not a GET, asks
-    /// in HTTP/1.0, which has no upgrades, or has a body that is still on its way
-    /// ([`streaming`](crate::Route::streaming)); 503 with `Retry-After` when the server has as many
-    /// upgraded connections as it may have.
+    /// 426 if the request does not ask for this protocol (RFC 9110 §15.5.22), is not a GET, is
+    /// HTTP/1.0, or has a body that has not arrived ([`streaming`](crate::Route::streaming)); 503
+    /// with `Retry-After` at the limit of upgraded connections.
     ///
     /// ```
     /// use std::io::Write;
@@ -81,7 +78,7 @@ fn requests_upgrade(request: &Request<'_>, protocol: &str) -> bool {
     let lists = |name: &'static str, token: &str| {
         request.field_values(name).flat_map(list).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     };
-    // Where a body is still on its way, the other protocol would begin in the middle of it.
+    // The new protocol must not begin in the middle of a body.
     let whole = request.get::<Arc<Pipe>>().is_none();
     request.method() == Method::GET
         && request.version() == Version::Http11
@@ -96,8 +93,8 @@ fn too_many() -> Error {
     Error::new(StatusCode::SERVICE_UNAVAILABLE, message).with_header("Retry-After", "5")
 }
 
-/// Runs `run` with its place in the count: held until the thread has ended, also by a panic, and
-/// the last clone is gone.
+/// Wraps `run` so that it holds its place until the thread has ended, even by a panic, and the last
+/// clone is dropped.
 fn with_slot(slot: UpgradeSlot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'static) -> UpgradeCallback {
     UpgradeCallback::new(Box::new(move |mut socket, early| {
         let slot = Arc::new(slot);
@@ -107,11 +104,11 @@ fn with_slot(slot: UpgradeSlot, run: impl FnOnce(Upgraded, Vec<u8>) + Send + 'st
     }))
 }
 
-/// The socket's new owner, travelling in the place of a body.
+/// The callback that takes the socket over, in place of a body source.
 struct UpgradeSource(Option<UpgradeCallback>);
 
 impl BodySource for UpgradeSource {
-    /// There is no body to send: [`Response::set_status`] drops the upgrade with its 101.
+    /// Never called for a 101; [`Response::set_status`] drops the upgrade with its status.
     fn pull(&mut self, _: &mut Vec<u8>, _: usize) -> io::Result<Pull> {
         Err(io::Error::other("an upgrade has no body"))
     }

@@ -8,10 +8,11 @@ use super::Request;
 use crate::response::body_source::Wake;
 use crate::response::pipe::Pipe;
 
-/// What waits in a pipe before the connection is no longer read; one read of it may come on top.
+/// Bytes that wait for the handler before the connection is no longer read; one more read may
+/// follow.
 const BOUND: usize = 64 * 1024;
 
-/// The body of a request as a reader. From [`Request::body_reader`].
+/// A reader of the body, from [`Request::body_reader`].
 pub struct BodyReader<'r>(BodyReaderInner<'r>);
 
 enum BodyReaderInner<'r> {
@@ -20,17 +21,16 @@ enum BodyReaderInner<'r> {
 }
 
 impl Request<'_> {
-    /// The body as a reader. On a [`streaming`](crate::Route::streaming) route it gives the bytes
-    /// as they arrive, and waits for more; everywhere else the body has arrived already.
+    /// Returns a reader of the body. On a [`streaming`](crate::Route::streaming) route it waits for
+    /// bytes as they arrive; on other routes the body has arrived already.
     ///
-    /// A read fails when the body breaks off, is malformed, too large or too slow. Whatever the
-    /// handler makes of that, the client gets the refusal that fits, and the connection ends.
+    /// A read fails if the body ends early, or is malformed, too large or too slow. The client then
+    /// gets the matching error, whatever the handler returns, and the connection closes.
     ///
-    /// A handler may return before it has read all. If the rest is here already it is dropped; if
-    /// not, the response says `Connection: close`, nothing more is read for the application, and
-    /// the close is staged (RFC 9112 §9.6), so that a client which still sends can read the
-    /// response. A handler that wants to answer and read on takes a [detached](BodyReader::detach)
-    /// reader.
+    /// A handler may return before it has read everything. If the rest has arrived, it is dropped.
+    /// If not, the response says `Connection: close`, and the connection closes in stages (RFC 9112
+    /// §9.6), so that a client that still sends can read the response. To respond and continue
+    /// reading, use a [detached](BodyReader::detach) reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
         match self.get::<Arc<Pipe>>() {
             Some(pipe) => BodyReader(BodyReaderInner::Pipe(pipe.clone())),
@@ -40,14 +40,13 @@ impl Request<'_> {
 }
 
 impl BodyReader<'_> {
-    /// The same reader for another thread, which may read on when the handler has returned, for as
-    /// long as a [`stream`](crate::stream) is the response: the response begins while the body
-    /// still comes. Such a response says `Connection: close`, since nobody could promise yet that
-    /// the body will be read to its end; many clients send all of a body before they look at a
-    /// response.
+    /// Returns a reader for another thread, which may continue to read after the handler has
+    /// returned, if the response is a [`stream`](crate::stream). The response begins while the body
+    /// still arrives, and says `Connection: close`, since the body may not be read to its end. Many
+    /// clients send the whole body before they read the response.
     ///
-    /// A body that breaks off is no failure of the response: whoever feeds the response decides,
-    /// and [`abort`](crate::Sender::abort)s it if it was to be a whole one.
+    /// If the body ends early, the response does not fail by itself:
+    /// [`abort`](crate::Sender::abort) it if it has to be complete.
     ///
     /// ```
     /// use wirelight::{App, Request};

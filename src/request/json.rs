@@ -13,7 +13,7 @@ use crate::request::Request;
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {
-    /// The body as JSON.
+    /// Deserialises the body as JSON.
     ///
     /// # Errors
     /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a
@@ -48,8 +48,8 @@ impl Request<'_> {
         })
     }
 
-    /// The body as JSON, or none when it is of another media type, no JSON, or of another shape:
-    /// Flask's `get_json(silent=True)`.
+    /// Deserialises the body as JSON. `None` if it is of another media type, not JSON, or of
+    /// another shape: Flask's `get_json(silent=True)`.
     ///
     /// ```
     /// use serde_json::Value;
@@ -63,10 +63,10 @@ impl Request<'_> {
         self.json().ok()
     }
 
-    /// The body as JSON of any shape, to be looked at with [`Validator`](crate::Validator).
+    /// Returns the body as JSON of any shape, for [`Validator`](crate::Validator).
     ///
-    /// It refuses an object that has one name twice: Flask takes the last, others the first, and
-    /// what a proxy checked may not be what we read (RFC 8259 §4).
+    /// Rejects objects with duplicate names: parsers differ in which value they take, so a proxy
+    /// may have checked the other one (RFC 8259 §4).
     ///
     /// # Errors
     /// 415 when the Content-Type is not JSON's, or when there is a Content-Encoding; 400 when the
@@ -77,8 +77,8 @@ impl Request<'_> {
         Ok(value)
     }
 
-    /// Whether the Content-Type is `application/json` or a structured syntax `application/…+json`
-    /// (RFC 6839 §3.1).
+    /// Returns whether the Content-Type is `application/json` or a structured syntax
+    /// `application/…+json` (RFC 6839 §3.1).
     pub fn is_json(&self) -> bool {
         self.content_type().is_some_and(|value| {
             let kind = media_type(value).to_ascii_lowercase();
@@ -86,21 +86,20 @@ impl Request<'_> {
         })
     }
 
-    /// The body without the byte order mark that some editors write and RFC 8259 §8.1 lets us
-    /// ignore.
+    /// Returns the body without a byte order mark (RFC 8259 §8.1).
     fn json_text(&self) -> Result<&[u8]> {
         let body = self.unencoded_body()?;
         Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
     }
 }
 
-/// The place is a detail: the page that shows it is the default one.
+/// Returns a 400 with the position in its details.
 fn invalid_json(error: &serde_json::Error) -> Error {
-    Error::bad_request("").with_details(format!("The body is no JSON: {error}.").into())
+    Error::bad_request("").with_details(format!("The body is not valid JSON: {error}.").into())
 }
 
-/// Any JSON in which no object has a name twice. A pass of its own keeps the typed readers free of
-/// it.
+/// Any JSON without duplicate names in an object. A separate pass, so that typed readers do not pay
+/// for it.
 struct UniqueNames;
 
 impl<'de> Deserialize<'de> for UniqueNames {

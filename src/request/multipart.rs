@@ -1,8 +1,8 @@
 //! Parses `multipart/form-data` (RFC 7578).
 //!
-//! Our own, because the crates for it are async or pull in a tree of their own, and because what is
-//! lenient elsewhere is a way past a filter: bare LF, folded lines, names given twice and codings
-//! that nobody decodes are refused.
+//! Written here because existing crates are async or have many dependencies, and because leniency
+//! lets requests pass filters: bare LF, folded lines, duplicate names and transfer encodings are
+//! rejected.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -17,21 +17,22 @@ use crate::http1::status::StatusCode;
 use crate::request::pairs::NameIndex;
 use crate::response::error::Error;
 
-/// Parts of one form, at most: 413. werkzeug and Go take 1,000 too, PHP 1,000 fields and 20 files.
+/// Maximum number of parts; more get 413. werkzeug and Go allow 1,000 too, PHP 1,000 fields and 20
+/// files.
 const MAX_PARTS: usize = 1_000;
 
-/// Bytes of the head of one part, at most: 413. busboy takes 16 KiB, Go 10 MB for all heads
-/// together, werkzeug what the body may have.
+/// Maximum size of the head of a part, in bytes; more gets 413. busboy allows 16 KiB, Go 10 MB for
+/// all heads together.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// Parameters of a media type or a disposition, at most. Clients send three; each is compared with
-/// those before it.
+/// Maximum number of parameters of a media type or disposition. Clients send three; each is
+/// compared with those before it.
 const MAX_PARAMETERS: usize = 32;
 
 /// RFC 2046 §5.1.1.
 const MAX_BOUNDARY: usize = 70;
 
-/// Characters of a file's name that most file systems take, in bytes.
+/// Maximum length of a safe file name, in bytes: the limit of most file systems.
 const MAX_FILENAME: usize = 255;
 
 /// A field or a file of a form: [`Request::parts`](crate::Request::parts),
@@ -45,24 +46,23 @@ pub struct Part<'r> {
 }
 
 impl<'r> Part<'r> {
-    /// The name of the field.
+    /// Returns the name of the field.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name of the file on the client's side, as it was sent; none when this is a field.
-    /// Browsers send an empty one when no file was chosen.
+    /// Returns the name of the file on the client, as it was sent; `None` for a field. Browsers
+    /// send an empty name if no file was chosen.
     ///
-    /// It may be any text, `../../etc/passwd` too: for people and databases. A path wants
-    /// [`safe_filename`](Part::safe_filename).
+    /// It may be any text, even `../../etc/passwd`. Use [`safe_filename`](Part::safe_filename) for
+    /// paths.
     pub fn filename(&self) -> Option<&str> {
         self.filename.as_deref()
     }
 
-    /// The last component of the file's name, made harmless: letters, digits, `.`, `-` and `_`,
-    /// others replaced by `_`, no dot in front, at most 255 bytes. None when nothing is left. It is
-    /// a name and not a promise: two files may have the same, and what they hold is whatever the
-    /// client sent.
+    /// Returns the last component of the file's name, with letters, digits, `.`, `-` and `_` only,
+    /// others replaced by `_`, no leading dot, at most 255 bytes; `None` if nothing is left. Names
+    /// may repeat, and say nothing about the content.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -85,23 +85,23 @@ impl<'r> Part<'r> {
         Some(safe).filter(|safe| safe.chars().any(|c| c != '_'))
     }
 
-    /// The media type that the client gave the part. A guess by the name of the file, mostly: look
-    /// at the bytes before you believe it.
+    /// Returns the media type that the client declared, mostly guessed from the file's name: check
+    /// the bytes before you rely on it.
     pub fn content_type(&self) -> Option<&'r str> {
         self.content_type
     }
 
-    /// The data.
+    /// Returns the data.
     pub fn bytes(&self) -> &'r [u8] {
         self.bytes
     }
 
-    /// The data as text; what is not UTF-8 becomes U+FFFD, as in every form.
+    /// Returns the data as text. Bytes that are not UTF-8 become U+FFFD, as in every form.
     pub fn text(&self) -> Cow<'r, str> {
         String::from_utf8_lossy(self.bytes)
     }
 
-    /// Whether it is a field; else it is a file.
+    /// Returns whether it is a field, not a file.
     pub(crate) fn is_field(&self) -> bool {
         self.filename.is_none()
     }
@@ -112,13 +112,13 @@ impl<'r> Part<'r> {
     }
 }
 
-/// The parts of a body that was read once. The body is not in it: whoever asks has it.
+/// The parsed parts of a body, as positions in it.
 pub(crate) struct Parts {
     all: Vec<StoredPart>,
     index: OnceCell<NameIndex>,
 }
 
-/// What the head of a part says, and where its data lies in the body.
+/// The head of a part, and the position of its data in the body.
 struct StoredPart {
     name: String,
     filename: Option<String>,
@@ -193,7 +193,7 @@ impl StoredPart {
 }
 
 impl MultipartError {
-    /// What a client is told; what is wrong with the form is a detail, as with JSON.
+    /// Returns the error for the client. The reason is in its details, as with JSON.
     pub(crate) fn error(&self) -> Error {
         match self {
             MultipartError::Malformed(why) => {
@@ -204,7 +204,7 @@ impl MultipartError {
     }
 }
 
-/// The boundary of a media type; none when it has none that RFC 2046 §5.1.1 allows.
+/// Returns the boundary of a media type; `None` if it has no valid one (RFC 2046 §5.1.1).
 pub(crate) fn boundary(content_type: &str) -> Option<Cow<'_, str>> {
     let (_, rest) = content_type.split_once(';')?;
     let (_, boundary) = parameters(rest)?.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
@@ -213,7 +213,7 @@ pub(crate) fn boundary(content_type: &str) -> Option<Cow<'_, str>> {
     (length && boundary.bytes().all(allowed) && !boundary.ends_with(' ')).then_some(boundary)
 }
 
-/// A line that is a boundary, with the line end in front, which belongs to it (RFC 2046 §5.1.1).
+/// A boundary line, with the line end before it, which belongs to it (RFC 2046 §5.1.1).
 struct Delimiter {
     start: usize,
     end: usize,
@@ -224,9 +224,9 @@ struct Delimiter {
 struct Delimiters<'f, 'r> {
     finder: Finder<'f>,
     body: &'r [u8],
-    /// Where the search goes on.
+    /// Where to continue the search.
     at: usize,
-    /// Where the part at hand begins.
+    /// Where the current part begins.
     from: usize,
 }
 
@@ -247,16 +247,16 @@ impl Iterator for Delimiters<'_, '_> {
 }
 
 impl Delimiters<'_, '_> {
-    /// Where the CRLF in front begins, if there is one and it is not the end of the boundary
-    /// before.
+    /// Returns the start of the CRLF before a boundary, if there is one and it does not end the
+    /// previous boundary.
     fn line_start(&self, found: usize) -> Option<usize> {
         let start = found.checked_sub(2).filter(|start| *start >= self.from)?;
         (self.body.get(start..found)? == b"\r\n").then_some(start)
     }
 
-    /// Behind a boundary stand two hyphens if it is the last, then blanks, then CRLF, or nothing
-    /// after the last. What stands there instead makes it text that only begins like a boundary,
-    /// for Go and werkzeug as well.
+    /// Parses what follows a boundary: two hyphens if it is the last one, blanks, then CRLF, or the
+    /// end of the body after the last. Anything else makes it text that only begins like a
+    /// boundary, as in Go and werkzeug.
     fn line_end(&self, at: usize) -> Option<(usize, bool)> {
         let behind = self.body.get(at..)?;
         let (rest, last) = behind.strip_prefix(b"--").map_or((behind, false), |rest| (rest, true));
@@ -288,7 +288,7 @@ fn part(content: &[u8]) -> Result<Part<'_>> {
             _ => false,
         };
         if again {
-            return Err(MultipartError::Malformed("a part says twice what it is"));
+            return Err(MultipartError::Malformed("duplicate Content-Disposition or Content-Type"));
         }
     }
     let (name, filename) =
@@ -296,7 +296,7 @@ fn part(content: &[u8]) -> Result<Part<'_>> {
     Ok(Part { name, filename, content_type, bytes })
 }
 
-/// Head and data of a part. A part without data may lack the empty line's own CRLF.
+/// Splits a part into head and data. A part without data may lack the empty line's CRLF.
 fn split_head(content: &[u8]) -> Result<(&[u8], &[u8])> {
     let search = content.get(..MAX_HEAD + 4).unwrap_or(content);
     if let Some(end) = memmem::find(search, b"\r\n\r\n") {
@@ -309,8 +309,8 @@ fn split_head(content: &[u8]) -> Result<(&[u8], &[u8])> {
     Ok((head, &[]))
 }
 
-/// A field line: no blank in front, which would be a folded line, and none before the colon (RFC
-/// 9112 §5.1, §5.2).
+/// Parses a field line: no leading blank (a folded line), none before the colon (RFC 9112 §5.1,
+/// §5.2).
 fn parse_field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let sound = is_token(name.as_bytes()) && value.bytes().all(is_field_value);
@@ -321,8 +321,9 @@ fn is_identity(coding: &str) -> bool {
     ["7bit", "8bit", "binary"].iter().any(|plain| coding.eq_ignore_ascii_case(plain))
 }
 
-/// The name, and the name of the file, of `form-data; name="…"; filename="…"` (RFC 7578 §4.2).
-/// `filename*` (RFC 8187) wins, as in RFC 6266 §4.3: browsers do not send it, other clients do.
+/// Returns the name and the file name of `form-data; name="…"; filename="…"` (RFC 7578 §4.2).
+/// `filename*` (RFC 8187) takes precedence, as in RFC 6266 §4.3; browsers do not send it, other
+/// clients do.
 fn parse_disposition(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let (kind, rest) = disposition.split_once(';')?;
     if !kind.trim().eq_ignore_ascii_case("form-data") {
@@ -340,7 +341,7 @@ fn parse_disposition(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, 
     Some((name?, extended.map(Cow::Owned).or(filename)))
 }
 
-/// `UTF-8'en'na%C3%AFve.txt`: RFC 8187 §3.2 knows no other charset.
+/// Decodes `UTF-8'en'na%C3%AFve.txt` (RFC 8187 §3.2).
 fn decode_ext_value(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, text) = rest.split_once('\'')?;
@@ -348,9 +349,8 @@ fn decode_ext_value(value: &str) -> Option<String> {
     charset.eq_ignore_ascii_case("utf-8").then(|| text.into_owned())
 }
 
-/// The parameters after the first semicolon, at most [`MAX_PARAMETERS`] and each name once. A value
-/// without quotes ends at the next semicolon, whatever it holds: Java's boundaries have a `=` in
-/// them.
+/// Parses the parameters after the first semicolon, at most [`MAX_PARAMETERS`], without duplicates.
+/// An unquoted value ends at the next semicolon: Java's boundaries contain `=`.
 fn parameters(mut rest: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
     let mut found: Vec<(&str, Cow<'_, str>)> = Vec::new();
     loop {
@@ -378,9 +378,9 @@ fn bare(text: &str) -> Option<(Cow<'_, str>, &str)> {
     (!value.is_empty() && !value.contains([' ', '\t', '"'])).then_some((Cow::Borrowed(value), rest))
 }
 
-/// A text up to its closing quote, and what is behind it. A backslash escapes a quote and itself
-/// and nothing else, since browsers send those of Windows' paths as they are; and they write a
-/// quote as `%22` (WHATWG HTML, multipart/form-data encoding).
+/// Parses a quoted string, and returns what follows it. A backslash escapes only a quote or itself,
+/// since browsers send Windows paths as they are; they send a quote as `%22` (WHATWG HTML,
+/// multipart/form-data encoding).
 fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let length = quoted_len(text.as_bytes())?;
     let (raw, rest) = (text.get(1..length - 1)?, text.get(length..)?);
@@ -476,7 +476,7 @@ mod tests {
     fn what_the_head_of_a_part_says() {
         let nameless = "a part has no name of its own.";
         let no_field = "a line in the head of a part is no field.";
-        let twice = "a part says twice what it is.";
+        let twice = "duplicate Content-Disposition or Content-Type.";
         for (head, expected) in [
             ("Content-Disposition: form-data; name=\"a\"", Ok("a=1")),
             ("content-disposition:FORM-DATA;NAME=a", Ok("a=1")),

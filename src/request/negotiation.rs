@@ -1,9 +1,8 @@
 //! Content negotiation (RFC 9110 §12.5): chooses among the media types, codings or languages that a
 //! program offers.
 //!
-//! A preference is a wish, not a rule: a member with a mistake in it counts for what it can be
-//! understood to ask for, and one that cannot be understood is skipped. A refusal (406) because of
-//! a client library's typing error helps nobody.
+//! Preferences are parsed leniently: an invalid entry counts as the nearest valid one, or is
+//! skipped, since a 406 for a typing error of a client library helps no one.
 
 use crate::http1::field_value::{self, is_token, split_at_byte, split_unquoted, without_quotes};
 use crate::request::Request;
@@ -16,11 +15,11 @@ const NOT_LISTED: Weight = 1;
 const MIN: Weight = 2;
 const MAX: Weight = 2_000;
 
-/// How closely a member of the list fits an offer, if it does; 0: the type fits, its parameters do
-/// not.
+/// Returns how closely an entry matches an offer, if it does; 0: the type matches, its parameters
+/// do not.
 type Matcher = fn(&[u8], &[u8]) -> Option<usize>;
 
-/// A negotiation field: its name, which texts are its ranges, and how a range fits an offer.
+/// A negotiation field: its name, how to recognise a range, and how to match it with an offer.
 struct Negotiation {
     name: &'static str,
     is_range: fn(&[u8]) -> bool,
@@ -33,14 +32,13 @@ const ACCEPT_LANGUAGE: Negotiation =
     Negotiation { name: "accept-language", is_range: is_language_range, matcher: match_language };
 
 impl Request<'_> {
-    /// The offered media type that `Accept` likes best (RFC 9110 §12.5.1), the earlier one when it
-    /// likes two alike; the first when the client does not say. `None`: it wants none of them, and
-    /// 406 is in order.
+    /// Returns the offered media type that `Accept` prefers (RFC 9110 §12.5.1); the earlier one of
+    /// equals; the first if the field is missing. `None` if the client accepts none of them:
+    /// respond with 406.
     ///
-    /// A `charset` that the offer does not have is ignored: JSON has none, and text is UTF-8. Other
-    /// parameters that the offer does not have make a range count a little less, and only where no
-    /// other member fits the offer. `*` means `*/*`, and a weight such as `.2` or `1.5` means the
-    /// nearest valid one.
+    /// A `charset` that the offer lacks is ignored: JSON has none, and text is UTF-8. A range with
+    /// other parameters that the offer lacks counts a little less, and only if no other entry
+    /// matches. `*` means `*/*`, and a weight such as `.2` or `1.5` means the nearest valid one.
     ///
     /// ```
     /// use wirelight::App;
@@ -55,9 +53,9 @@ impl Request<'_> {
         self.preferred(&ACCEPT, offers)
     }
 
-    /// The offered content coding that `Accept-Encoding` likes best (RFC 9110 §12.5.3); offer
-    /// `identity` too, last, for no coding. It is taken when the client says nothing, and always
-    /// acceptable unless refused. `None`: only what is not offered will do.
+    /// Returns the offered content coding that `Accept-Encoding` prefers (RFC 9110 §12.5.3). Offer
+    /// `identity` last, for no coding: it is chosen if the field is missing, and acceptable unless
+    /// refused. `None` if no offer is acceptable.
     pub fn accepts_encoding<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
         let unmentioned = |offer: &str| if offer.eq_ignore_ascii_case("identity") { NOT_LISTED } else { 0 };
         let weights =
@@ -65,27 +63,25 @@ impl Request<'_> {
         best(offers.iter().map(|offer| weights(offer)))
     }
 
-    /// The offered language that `Accept-Language` likes best (RFC 9110 §12.5.4): `de` is found by
-    /// `de-CH` and the other way round (RFC 4647 §3.3.1, §3.4). The first when the client does not
-    /// say.
+    /// Returns the offered language that `Accept-Language` prefers (RFC 9110 §12.5.4): `de` matches
+    /// `de-CH` and vice versa (RFC 4647 §3.3.1, §3.4). The first if the field is missing.
     pub fn accepts_language<'o>(&self, offers: &[&'o str]) -> Option<&'o str> {
         self.preferred(&ACCEPT_LANGUAGE, offers)
     }
 
-    /// The offer of the greatest weight; the first when the field is missing or has no member that
-    /// can be understood.
+    /// Returns the offer of the greatest weight; the first if the field has no valid entry.
     fn preferred<'o>(&self, field: &Negotiation, offers: &[&'o str]) -> Option<&'o str> {
         let says = self.entries(field).next().is_some();
         let weight = |offer| if says { self.parse_weight(field, offer).unwrap_or(0) } else { MAX };
         best(offers.iter().map(|offer| (weight(offer), *offer)))
     }
 
-    /// The weight that the most specific member gives to the offer, if one fits it.
+    /// Returns the weight of the most specific entry that matches the offer.
     fn parse_weight(&self, field: &Negotiation, offer: &str) -> Option<Weight> {
         weight_of(offer, field.matcher, self.entries(field))
     }
 
-    /// The members of the list with their weights, over all lines.
+    /// Returns the entries of all lines with their weights.
     fn entries<'r>(&'r self, field: &Negotiation) -> impl Iterator<Item = (&'r [u8], Weight)> {
         let is_range = field.is_range;
         let lines = self.field_values(field.name);
@@ -96,9 +92,8 @@ impl Request<'_> {
     }
 }
 
-/// The weight that the most specific of these members gives to the offer. Of several whose
-/// parameters do not fit, the heaviest counts, half a thousandth less than one that fits would; a
-/// refusal of other parameters is no refusal of the offer.
+/// Returns the weight of the most specific of these entries. If only entries with other parameters
+/// match, the heaviest counts, half a thousandth less; their refusal is not one of the offer.
 fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
     let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
     let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
@@ -108,7 +103,7 @@ fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [
     }
 }
 
-/// `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
+/// Matches `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
 fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
     let (range_type, parameters) = split_at_byte(range, b';');
     let (offer_type, offered) = split_at_byte(offer, b';');
@@ -137,7 +132,8 @@ fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
     Some(if field_value::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
 }
 
-/// `*`, which RFC 9110 §12.5.1 does not have and Java sends, and `type/subtype`.
+/// Returns whether it is `type/subtype`, or `*`, which Java sends although RFC 9110 §12.5.1 lacks
+/// it.
 fn is_media_range(range: &[u8]) -> bool {
     let (range_type, _) = split_at_byte(range, b';');
     let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
@@ -175,7 +171,7 @@ fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
     }
 }
 
-/// The first of the heaviest, unless it weighs nothing.
+/// Returns the first offer of the greatest weight, unless that is zero.
 fn best<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> {
     let better = |best: (Weight, _), next: (Weight, _)| if next.0 > best.0 { next } else { best };
     offers.reduce(better).filter(|(weight, _)| *weight > 0).map(|(_, offer)| offer)
@@ -196,8 +192,8 @@ fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
     if text.is_empty() { None } else { Some((text, MAX)) }
 }
 
-/// qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. What is spelled otherwise means
-/// the nearest of these, and what is not a number the least: the client did name what it takes.
+/// Parses a qvalue (RFC 9110 §12.4.2): 0 to 1 with at most three decimals. Other numbers mean the
+/// nearest valid one; what is not a number means the least, since the client did name the range.
 fn weight(text: &[u8]) -> Weight {
     let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
     let (whole, decimals) = split_at_byte(digits, b'.');

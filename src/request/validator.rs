@@ -5,11 +5,10 @@ use serde_json::{Map, Value};
 use crate::http1::status::StatusCode;
 use crate::response::error::{Error, Result};
 
-/// All complaints about one JSON object, collected, so that a client need not find them one request
-/// at a time.
+/// Collects all errors of one JSON object, so that a client gets them in one response.
 ///
-/// Each check gives the value or, after a complaint, an empty one; [`finish`](Validator::finish)
-/// says whether there were any.
+/// Each check returns the value or, after an error, an empty one. [`finish`](Validator::finish)
+/// fails if there were errors.
 ///
 /// ```
 /// use wirelight::{App, Validator, Json, Request, Result, StatusCode, json};
@@ -36,51 +35,48 @@ pub struct Validator<'v> {
 }
 
 impl<'v> Validator<'v> {
-    /// Looks at `value`, of which each check names a field. A list, a text, anything but an object
-    /// has none.
+    /// Validates `value`. Anything but an object has no fields.
     pub fn new(value: &'v Value) -> Validator<'v> {
         Validator { object: value.as_object(), errors: Map::new() }
     }
 
-    /// A string that must be there and not be empty.
+    /// Requires a string that is not empty.
     pub fn string(&mut self, name: &str) -> &'v str {
         let text = self.field(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         self.require(name, text, "Required, must be a string")
     }
 
-    /// A string that must be there and look like `someone@somewhere`. Only a mail to it tells more
-    /// (RFC 5321 §3.3).
+    /// Requires a string that looks like `someone@somewhere` (RFC 5321 §3.3).
     pub fn email(&mut self, name: &str) -> &'v str {
         let text = self.field(name).and_then(Value::as_str).filter(|text| is_email(text));
         self.require(name, text, "Required, must be a valid email")
     }
 
-    /// A whole number that must be there: `7`, but neither `7.5` nor `"7"`.
+    /// Requires an integer: `7`, but neither `7.5` nor `"7"`.
     pub fn integer(&mut self, name: &str) -> i64 {
         let number = self.field(name).and_then(Value::as_i64);
         self.require(name, number, "Required, must be an integer")
     }
 
-    /// A number that must be there.
+    /// Requires a number.
     pub fn number(&mut self, name: &str) -> f64 {
         let number = self.field(name).and_then(Value::as_f64);
         self.require(name, number, "Required, must be a number")
     }
 
-    /// `true` or `false`, which must be there.
+    /// Requires `true` or `false`.
     pub fn boolean(&mut self, name: &str) -> bool {
         let truth = self.field(name).and_then(Value::as_bool);
         self.require(name, truth, "Required, must be true or false")
     }
 
-    /// Whether the field is there, and not null: `validator.has("age").then(||
+    /// Returns whether the field exists and is not null. `validator.has("age").then(||
     /// validator.integer("age"))` makes a check optional.
     pub fn has(&self, name: &str) -> bool {
         self.field(name).is_some()
     }
 
-    /// A rule of the program's own: complains in these words unless `holds`. The first complaint
-    /// about a field stays.
+    /// Adds an error with this message unless `holds`. The first error of a field stays.
     ///
     /// ```
     /// # use wirelight::{Validator, json};
@@ -96,11 +92,11 @@ impl<'v> Validator<'v> {
         }
     }
 
-    /// Ends the checks.
+    /// Ends the validation.
     ///
     /// # Errors
-    /// 422 with every complaint in [`details`](Error::details), by field, or without details when
-    /// there was no object to look at.
+    /// 422 with every error in [`details`](Error::details), by field, or without details if the
+    /// value is not an object.
     pub fn finish(self) -> Result<()> {
         if self.object.is_none() {
             return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "The JSON must be an object."));

@@ -1,12 +1,12 @@
 //! Finds a regular file below one directory.
 //!
-//! What is refused looks like what does not exist, so that nobody learns the names outside.
+//! A refused file looks like a missing one, so that names outside are not disclosed.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-/// A directory, and what of it may be seen.
+/// A directory, and which of its files may be served.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     pub(super) directory: PathBuf,
@@ -16,23 +16,22 @@ pub(super) struct Root {
     pub(super) follow_external_links: bool,
 }
 
-/// What a name stands for.
+/// What a path leads to.
 pub(super) enum Entry {
     File(PathBuf),
     Directory,
 }
 
 impl Root {
-    /// What stands at the end of these segments, decoded.
+    /// Finds what these decoded segments lead to.
     ///
-    /// Each step is looked at without following it: a plain name cannot lead out, and what a link
-    /// leads to is compared with the root, both fully resolved. Who may write into the directory
-    /// can swap a file for a link between this look and the opening; closing that gap takes
-    /// `openat2`, which only Linux has.
+    /// Checks each step without following it: a plain name cannot leave the directory, and the
+    /// target of a link is compared with the root, both fully resolved. A process that may write to
+    /// the directory can swap a file for a link between the check and the opening; only Linux's
+    /// `openat2` could prevent that.
     ///
     /// # Errors
-    /// When the system cannot tell, for want of descriptors for instance: that says nothing of the
-    /// file.
+    /// If the system cannot tell, for example without free descriptors.
     pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
         self.locate(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
     }
@@ -61,7 +60,8 @@ impl Root {
         Ok(kind.is_file().then_some(Entry::File(path)))
     }
 
-    /// One segment must be one plain name, on any platform: no `..`, no separator, no drive.
+    /// Returns whether a segment is one plain name, on any platform: no `..`, no separator, no
+    /// drive.
     fn shows(&self, segment: &str) -> bool {
         let mut components = Path::new(segment).components();
         let plain =
@@ -72,7 +72,7 @@ impl Root {
     }
 }
 
-/// Whether an error says that no file of this name can be had, now or later.
+/// Returns whether an error means that there is no such file.
 fn is_absence(error: &io::Error) -> bool {
     let kind = error.kind();
     matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied)
@@ -80,15 +80,15 @@ fn is_absence(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(LOOP)
 }
 
-/// ELOOP: links that lead in a circle. The standard library has a name for it that is not stable.
+/// ELOOP: symbolic links in a circle. The standard library's name for it is not stable.
 const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
-/// What stands beside a file that was found: a regular file, no link.
+/// Returns the metadata of a sibling, if it is a regular file and no link.
 pub(super) fn file_metadata(path: &Path) -> Option<Metadata> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file)
 }
 
-/// Opens a regular file. `None`: it went away meanwhile, or we may not read it.
+/// Opens a regular file. `None` if it is gone or not readable.
 pub(super) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let file = match File::open(path) {
         Err(error) if is_absence(&error) => return Ok(None),
