@@ -4,12 +4,15 @@
 //! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
 
 mod blocking;
+mod body_feed;
 mod head_check;
 mod partial_request;
 mod pooled_body;
 mod read;
 mod reject;
 mod request_body;
+mod state;
+mod streamed_body;
 mod streaming;
 mod time_slice;
 mod timeouts;
@@ -19,14 +22,12 @@ mod write;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::http1::connection::{Connection, Event, Waiting};
 use crate::http1::encode::{self, ResponseHead};
 use crate::http1::fault::Fault;
 use crate::http1::head::Head;
 use crate::net::body_memory::Reservation;
-use crate::net::exchange::OwnedRequest;
 use crate::net::millis::Millis;
 use crate::net::sent_tracker::SentTracker;
 use crate::net::slow_handlers;
@@ -34,11 +35,9 @@ use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::net::transfer::Transfer;
 use crate::request::Request;
-use crate::response::body_source::UpgradeCallback;
 use crate::trace::probe::{CloseReason, IoOutcome, Probe, Timer};
 use partial_request::restore_request;
-use request_body::BodyFeed;
-use streaming::StreamedBody;
+use state::ConnState;
 use time_slice::TimeSlice;
 pub(crate) use timeouts::Evictable;
 
@@ -84,25 +83,6 @@ pub(crate) struct Conn<S> {
     buffered: Option<Box<Buffered>>,
 }
 
-/// What the connection is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ConnState {
-    /// It reads requests and answers them.
-    Open,
-    /// The request at hand is for the pool, as soon as the answers before it have left.
-    Dispatching,
-    /// Its head is, which decides whether the body is received.
-    CheckingHead,
-    /// The request at hand is with the pool.
-    InPool,
-    /// The answer at hand is made while it is sent.
-    Streaming,
-    /// The answer at hand was 101: the socket gets a new owner.
-    Upgrading,
-    /// Our FIN is out (RFC 9112 §9.6).
-    Lingering,
-}
-
 /// What is unfinished.
 #[derive(Default)]
 struct Buffered {
@@ -116,18 +96,10 @@ struct Buffered {
     pending: Vec<SentTracker>,
     /// When the first byte of the current request was read.
     began: Millis,
-    /// The rest of an answer that is made while it is sent.
-    stream: Option<StreamedBody>,
-    /// The body of a request whose handler reads it while it comes.
-    body_feed: Option<BodyFeed>,
     /// What was decided on the head of a request whose body is still to come.
     decision: Option<HeadDecision>,
     /// What this has in the sum of all bodies.
     reservation: Option<Reservation>,
-    /// The request that the pool has, and until when.
-    in_pool: Option<(Arc<OwnedRequest>, Millis)>,
-    /// The socket's next owner.
-    upgrade: Option<UpgradeCallback>,
     /// What the transfer below is about: which request, and which side of it.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
@@ -167,22 +139,24 @@ impl<S: Socket> Conn<S> {
         self.hangup |= hangup;
     }
 
+    #[inline]
+    fn is_open(&self) -> bool {
+        matches!(self.state, ConnState::Open)
+    }
+
     /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
     fn is_idle(&self) -> bool {
-        self.requests > 0
-            && self.buffered.is_none()
-            && self.state == ConnState::Open
-            && self.http.waiting() == Waiting::Idle
+        self.requests > 0 && self.buffered.is_none() && self.is_open() && self.http.waiting() == Waiting::Idle
     }
 
     /// Whether its last answer is out: what it still reads, it discards.
     pub(crate) fn is_lingering(&self) -> bool {
-        self.state == ConnState::Lingering
+        matches!(self.state, ConnState::Lingering)
     }
 
     /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
     pub(crate) fn run<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
-        if self.state != ConnState::Open {
+        if !self.is_open() {
             return self.run_state(buffers, context, probe);
         }
         if self.has_pending_output()
@@ -202,7 +176,7 @@ impl<S: Socket> Conn<S> {
         if let Some(action) = self.flush(&mut buffers.out, context, probe) {
             return Some(action);
         }
-        if self.state != ConnState::Open {
+        if !self.is_open() {
             return Some(Action::Yield);
         }
         if self.http.is_finished() {
@@ -313,7 +287,7 @@ impl<S: Socket> Conn<S> {
         };
         if !handled {
             out.decision = request.is_admitted().then(|| HeadDecision::Admitted(request.take_admitted()));
-            self.state = ConnState::Dispatching;
+            self.state.change(ConnState::Dispatching);
             return None;
         }
         if out.response.is_stream() {

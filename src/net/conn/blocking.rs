@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::body_feed::BodyFeed;
 use super::pooled_body::PooledBody;
-use super::request_body::BodyFeed;
+use super::state::InPool;
 use super::{Action, Conn, ConnState, partial_request};
 use crate::app::{Admission, App};
 use crate::guard::panics::catch;
@@ -88,66 +89,62 @@ impl<S: Socket> Conn<S> {
             ConnState::Lingering => self.linger(buffers, context, probe),
             ConnState::Dispatching => self.dispatch(buffers, context, probe),
             ConnState::CheckingHead => self.ask_pool(buffers, context, probe),
-            ConnState::Streaming => match self.pump(buffers, context, probe) {
+            ConnState::Streaming(_) => match self.pump(buffers, context, probe) {
                 Action::Close(ending) => Action::Close(ending),
                 taken => match self.stream(context, probe) {
                     Action::Wait => taken,
                     sent => sent,
                 },
             },
-            ConnState::Upgrading => Action::Upgrade,
+            ConnState::Upgrading(_) => Action::Upgrade,
             // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
-            ConnState::InPool => self.pump(buffers, context, probe),
-            ConnState::Open => Action::Wait,
+            ConnState::InPool(_) => self.pump(buffers, context, probe),
+            ConnState::Open | ConnState::Closed => Action::Wait,
         }
     }
 
     /// Sends the current request to the pool. When the pool is full, 503: the client may come back soon.
     pub(super) fn dispatch<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
-        let request = self.take_request(context);
-        self.state = ConnState::InPool;
-        if context.offload.pool.is_none() {
-            let answer = request.run::<P>(context.app, App::handle_blocking);
-            return self.finish_response(answer, buffers, context, probe);
-        }
+        let (request, mut feed) = self.take_request(context);
         let request = Arc::new(request);
-        if let Some(feed) = self.buffered.as_mut().and_then(|buffered| buffered.body_feed.as_mut()) {
+        if let Some(feed) = &mut feed {
             feed.request = Some(request.clone());
         }
-        self.submit(request, App::handle_blocking, buffers, context, probe)
+        self.submit(request, feed, App::handle_blocking, buffers, context, probe)
     }
 
-    /// Gives the pool a job, whose answer comes by mail.
+    /// Sends a job to the pool, which returns the result through the mailbox. Without a pool, in tests, runs it at once. When the pool is
+    /// full, responds with 503.
     pub(super) fn submit<P: Probe>(
         &mut self,
         request: Arc<OwnedRequest>,
+        feed: Option<BodyFeed>,
         work: Work<DeferredObserver<P>>,
         buffers: &mut Buffers,
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
-        let Some(pool) = &context.offload.pool else { return Action::Wait };
+        let timeout = context.app.deadline(request.request(context.app));
+        let deadline = timeout.map_or(NEVER, |timeout| after(context.time.now, timeout));
+        self.state.change(ConnState::InPool(Box::new(InPool { request: request.clone(), deadline, feed })));
+        let Some(pool) = &context.offload.pool else {
+            let answer = request.run::<P>(context.app, work);
+            return self.take_up(answer, buffers, context, probe);
+        };
         let (job, app, mailbox) = (request.clone(), pool.app.clone(), context.offload.mailbox.clone());
         let reply = Reply { mailbox, key: context.key, number: self.requests };
         let job = move || {
             let promise = ReplyGuard::<P> { request: &job, app: &app, reply: Some(reply), probe: PhantomData };
             promise.fulfill(job.run::<P>(&app, work));
         };
-        match pool.threads.submit(Box::new(job)) {
-            Ok(()) => {
-                let limit = context.app.deadline(request.request(context.app));
-                let until = limit.map_or(NEVER, |limit| after(context.time.now, limit));
-                self.buffered.get_or_insert_default().in_pool = Some((request, until));
-                self.pump(buffers, context, probe)
-            }
-            Err(_) => {
-                if P::ENABLED {
-                    probe.event(self.id, Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
-                }
-                let answer = request.run::<P>(context.app, App::overloaded);
-                self.finish_response(answer, buffers, context, probe)
-            }
+        if pool.threads.submit(Box::new(job)).is_ok() {
+            return self.pump(buffers, context, probe);
         }
+        if P::ENABLED {
+            probe.event(self.id, Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
+        }
+        let answer = request.run::<P>(context.app, App::overloaded);
+        self.finish_response(answer, buffers, context, probe)
     }
 
     /// The pool's answer to the request before which this connection had given `number` answers. If it has given one more since, it
@@ -160,9 +157,19 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
-        if self.state != ConnState::InPool || self.requests != number {
+        if !matches!(self.state, ConnState::InPool(_)) || self.requests != number {
             return Action::Wait;
         }
+        self.take_up(answer, buffers, context, probe)
+    }
+
+    fn take_up<P: Probe>(
+        &mut self,
+        answer: PoolResponse,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
         match answer.admission {
             Some(_) => self.head_checked(answer, buffers, context, probe),
             None => self.finish_response(answer, buffers, context, probe),
@@ -176,15 +183,12 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
-        let Some((request, until)) = self.buffered.as_mut().and_then(|buffered| buffered.in_pool.as_mut()) else {
-            return Action::Wait;
-        };
-        if !request.claim() {
-            *until = NEVER;
+        let ConnState::InPool(pooled) = &mut self.state else { return Action::Wait };
+        if !pooled.request.claim() {
+            pooled.deadline = NEVER;
             return Action::Wait;
         }
-        let request = request.clone();
-        let answer = request.run::<P>(context.app, App::timed_out);
+        let answer = pooled.request.run::<P>(context.app, App::timed_out);
         self.finish_response(answer, buffers, context, probe)
     }
 
@@ -196,13 +200,15 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
-        self.state = ConnState::Open;
-        let reads_on = self.keeps_reading(&answer.response, &mut buffers.out.output, probe);
-        let refused = if reads_on { None } else { self.end_body(context) };
-        let following = self.buffered.as_mut().map_or(0, |buffered| {
-            buffered.in_pool = None;
-            buffered.input.len()
-        });
+        let mut feed = match self.state.change(ConnState::Open) {
+            ConnState::InPool(pooled) => pooled.feed,
+            _ => None,
+        };
+        let output = &mut buffers.out.output;
+        let reads_on = feed.as_mut().is_some_and(|feed| self.keeps_reading(feed, &answer.response, output, probe));
+        let ended = feed.take_if(|_| !reads_on);
+        let refused = ended.and_then(|feed| self.end_body(feed, context));
+        let following = self.buffered.as_ref().map_or(0, |buffered| buffered.input.len());
         if P::ENABLED {
             replay(&answer.events, self.id, probe);
         }
@@ -224,11 +230,13 @@ impl<S: Socket> Conn<S> {
         }
         buffers.out.response = std::mem::take(&mut answer.response);
         _ = self.encode(&mut buffers.out, last, context, probe);
-        if reads_on && self.state != ConnState::Streaming {
-            self.end_body(context); // a status without a body
+        match (feed, &mut self.state) {
+            (feed, ConnState::Streaming(body)) => body.feed = feed,
+            (Some(feed), _) => drop(self.end_body(feed, context)), // a status without a body
+            (None, _) => {}
         }
         self.has_buffered_request = !reads_on && (following > 0 || self.eof);
-        if following == 0 && self.state == ConnState::Open {
+        if following == 0 && self.is_open() {
             self.buffered = None;
         }
         if let Some(action) = self.flush(&mut buffers.out, context, probe) {
@@ -247,20 +255,20 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Cuts the current request out of what is held. A body that is still to come has a pipe of its own.
-    fn take_request(&mut self, context: &Context<'_>) -> OwnedRequest {
+    fn take_request(&mut self, context: &Context<'_>) -> (OwnedRequest, Option<BodyFeed>) {
         let mut buffered = self.buffered.take().unwrap_or_default();
         let streams = self.http.expects_body();
         let length = if streams { self.http.body_start() } else { self.http.consumed() };
         let end = (buffered.start + length).min(buffered.input.len());
-        if streams {
+        let feed = streams.then(|| {
             let bytes = buffered.input.get(buffered.start..).unwrap_or_default();
-            buffered.body_feed = Some(BodyFeed::new(self.http.awaits_continue(bytes, &buffered.head), context));
-        }
+            BodyFeed::new(self.http.awaits_continue(bytes, &buffered.head), context)
+        });
         let rest = buffered.input.split_off(end);
         let mut bytes = std::mem::replace(&mut buffered.input, rest);
         bytes.drain(..buffered.start);
         buffered.start = 0;
-        let pipe = buffered.body_feed.as_ref().map(|feed| feed.pipe.clone());
+        let pipe = feed.as_ref().map(|feed| feed.pipe.clone());
         let body = if streams { length..length } else { self.http.body() };
         let mut admitted = match buffered.decision.take() {
             Some(HeadDecision::Admitted(admitted)) => Some(admitted),
@@ -285,7 +293,7 @@ impl<S: Socket> Conn<S> {
             self.http.release_input();
         }
         self.buffered = Some(buffered);
-        request
+        (request, feed)
     }
 
     /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.

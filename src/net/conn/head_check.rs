@@ -26,12 +26,7 @@ impl<S: Socket> Conn<S> {
         let bytes = buffered.input.get(from..to).unwrap_or_default().to_vec();
         let began = partial_request::instant(buffered.began, context.time.now).unwrap_or_else(Instant::now);
         let request = OwnedRequest::of_head(bytes, buffered.head.clone(), self.peer, began);
-        self.state = ConnState::InPool;
-        if context.offload.pool.is_none() {
-            let answer = request.run::<P>(context.app, App::check_head_blocking);
-            return self.head_checked(answer, buffers, context, probe);
-        }
-        self.submit(Arc::new(request), App::check_head_blocking, buffers, context, probe)
+        self.submit(Arc::new(request), None, App::check_head_blocking, buffers, context, probe)
     }
 
     /// The pool has decided: the body is received, or the response goes out.
@@ -42,12 +37,11 @@ impl<S: Socket> Conn<S> {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
-        self.state = ConnState::Open;
+        drop(self.state.change(ConnState::Open));
         if P::ENABLED {
             replay(&answer.events, self.id, probe);
         }
         let Some(mut buffered) = self.buffered.take() else { return Action::Wait };
-        buffered.in_pool = None;
         let Buffered { input, start, head, .. } = &mut *buffered;
         let bytes = input.get(*start..).unwrap_or_default();
         let waits = self.http.awaits_continue(bytes, head);

@@ -81,7 +81,7 @@ impl BodySource for PooledBody {
     /// The first piece is made as soon as somebody can be told of it.
     fn attach(&mut self, wake: Wake) {
         self.shared.lock().wake = Some(wake);
-        if let Err(error) = self.begin(super::streaming::PULL_SIZE) {
+        if let Err(error) = self.begin(super::streamed_body::PULL_SIZE) {
             self.shared.lock().pulled = Some(Err(error));
         }
     }

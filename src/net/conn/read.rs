@@ -65,12 +65,8 @@ impl<S: Socket> Conn<S> {
     /// Keeps what is unfinished, if anything is.
     #[inline(never)]
     pub(super) fn save(&mut self, mut buffered: Box<Buffered>) {
-        // A stream that began meanwhile has its own claim to what is held, and so has the socket's next owner.
-        if let Some(begun) = self.buffered.take() {
-            (buffered.stream, buffered.upgrade) = (begun.stream, begun.upgrade);
-        }
         let nothing = buffered.start >= buffered.input.len() && !self.socket.has_partial_record();
-        if !buffered.is_in_use() && (nothing || self.http.is_finished()) {
+        if self.is_open() && (nothing || self.http.is_finished()) {
             return;
         }
         if let Some(gap) = self.http.compact() {
@@ -90,11 +86,6 @@ impl Buffered {
         let mut buffered = Buffered { input: Vec::with_capacity(input.len().max(MIN_CAPACITY)), ..Buffered::default() };
         buffered.input.extend_from_slice(input);
         buffered
-    }
-
-    /// Whether something waits here that is neither input nor output.
-    pub(super) fn is_in_use(&self) -> bool {
-        self.stream.is_some() || self.body_feed.is_some() || self.in_pool.is_some() || self.upgrade.is_some()
     }
 
     /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.

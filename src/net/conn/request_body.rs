@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::body_feed::BodyFeed;
 use super::partial_request::set_start;
 use super::{Action, Conn, ConnState};
 use crate::app::Admission;
@@ -12,46 +13,15 @@ use crate::http1::head::Head;
 use crate::net::exchange::OwnedRequest;
 use crate::net::observer::ProbeObserver;
 use crate::net::sockets::socket::Socket;
-use crate::net::threads::mailbox::Completion;
 use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
-use crate::request::body_reader::body_pipe;
 use crate::response::Response;
-use crate::response::pipe::Pipe;
 use crate::trace::probe::{CloseReason, Event, Probe};
 
 /// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
 const SMALL_BODY: u64 = 64 * 1024;
 /// Reads of one connection before the others get their turn.
 const MAX_BODY_READS_PER_RUN: usize = 4;
-
-/// A body on its way in.
-pub(super) struct BodyFeed {
-    pub(super) pipe: Arc<Pipe>,
-    /// The client waits for our word before it sends (RFC 9110 §10.1.1). It gets it when the handler begins to read.
-    continue_pending: bool,
-    /// There is room: what keeps us waiting is the client.
-    wants_data: bool,
-    /// Why the rest will not come.
-    refused: Option<ProtocolError>,
-    /// The request, of which the pool has the other share.
-    pub(super) request: Option<Arc<OwnedRequest>>,
-}
-
-/// The connection is gone, and the reader learns it.
-impl Drop for BodyFeed {
-    fn drop(&mut self) {
-        self.pipe.fail(ErrorKind::ConnectionAborted, "the client has left");
-    }
-}
-
-impl BodyFeed {
-    pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> BodyFeed {
-        let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
-        let pipe = body_pipe(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
-        BodyFeed { pipe, continue_pending: owes_continue, wants_data: false, refused: None, request: None }
-    }
-}
 
 impl<S: Socket> Conn<S> {
     /// The head is whole, the body is to come: the application decides on the head. `None`: receive on. Otherwise there was an answer,
@@ -97,7 +67,7 @@ impl<S: Socket> Conn<S> {
         }
         let (limit, streams) = match admission {
             Admission::Offload(_) if !self.body_is_here(bytes) => {
-                self.state = ConnState::CheckingHead;
+                self.state.change(ConnState::CheckingHead);
                 return Some(None);
             }
             Admission::Offload(limit) => (limit.unwrap_or(context.config.limits.body), false),
@@ -156,15 +126,14 @@ impl<S: Socket> Conn<S> {
     /// Moves what is here into the pipe, and reads on while there is room in it.
     pub(super) fn pump<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         for _ in 0..MAX_BODY_READS_PER_RUN {
-            let Some(buffered) = &mut self.buffered else { return Action::Wait };
-            let Some(feed) = &mut buffered.body_feed else { return Action::Wait };
+            let Some(feed) = self.state.feed_mut() else { return Action::Wait };
             feed.wants_data = self.http.expects_body() && feed.pipe.has_capacity();
             if !feed.wants_data {
                 self.record_progress(0, context);
                 return Action::Wait;
             }
             if std::mem::take(&mut feed.continue_pending) {
-                buffered.output.extend_from_slice(encode::CONTINUE);
+                self.buffered.get_or_insert_default().output.extend_from_slice(encode::CONTINUE);
                 if P::ENABLED {
                     probe.event(self.id, Event::ReqContinue { sent: true });
                 }
@@ -186,16 +155,14 @@ impl<S: Socket> Conn<S> {
 
     /// Decodes what came, and passes it on.
     fn feed(&mut self, fresh: &[u8], context: &Context<'_>) {
-        let Some(buffered) = &mut self.buffered else { return };
+        let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         buffered.append(fresh);
         let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
         let refused = match self.http.receive_chunk(bytes, &context.config.limits) {
             Ok(part) => {
-                if let Some(feed) = &buffered.body_feed {
-                    feed.pipe.push(bytes.get(part.data).unwrap_or_default());
-                    if !self.http.expects_body() {
-                        feed.pipe.finish();
-                    }
+                feed.pipe.push(bytes.get(part.data).unwrap_or_default());
+                if !self.http.expects_body() {
+                    feed.pipe.finish();
                 }
                 buffered.start += part.consumed;
                 let broken_off = self.eof && self.http.expects_body();
@@ -219,9 +186,8 @@ impl<S: Socket> Conn<S> {
     /// The rest will not come: the handler's next read says so, and its answer will be the refusal, unless it has given another one
     /// already.
     fn fail_body(&mut self, reject: ProtocolError) {
-        let Some(buffered) = &mut self.buffered else { return };
+        let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         (buffered.input, buffered.start) = (Vec::new(), 0);
-        let Some(feed) = &mut buffered.body_feed else { return };
         if feed.request.as_ref().is_some_and(|request| request.claim()) {
             feed.refused = Some(reject);
         }
@@ -235,10 +201,15 @@ impl<S: Socket> Conn<S> {
 
     /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head
     /// of the answer it would be noise in its body.
-    pub(super) fn keeps_reading<P: Probe>(&mut self, answer: &Response, output: &mut Vec<u8>, probe: &mut P) -> bool {
-        let feed = self.buffered.as_mut().and_then(|buffered| buffered.body_feed.as_mut());
-        let Some(feed) = feed.filter(|feed| answer.is_stream() && feed.refused.is_none()) else { return false };
-        let reads_on = self.http.expects_body() && feed.pipe.is_detached();
+    pub(super) fn keeps_reading<P: Probe>(
+        &self,
+        feed: &mut BodyFeed,
+        answer: &Response,
+        output: &mut Vec<u8>,
+        probe: &mut P,
+    ) -> bool {
+        let streams = answer.is_stream() && feed.refused.is_none();
+        let reads_on = streams && self.http.expects_body() && feed.pipe.is_detached();
         if reads_on && std::mem::take(&mut feed.continue_pending) {
             output.extend_from_slice(encode::CONTINUE);
             if P::ENABLED {
@@ -249,9 +220,12 @@ impl<S: Socket> Conn<S> {
     }
 
     /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
-    pub(super) fn end_body(&mut self, context: &Context<'_>) -> Option<(ProtocolError, Arc<OwnedRequest>)> {
+    pub(super) fn end_body(
+        &mut self,
+        mut feed: BodyFeed,
+        context: &Context<'_>,
+    ) -> Option<(ProtocolError, Arc<OwnedRequest>)> {
         let buffered = self.buffered.as_mut()?;
-        let mut feed = buffered.body_feed.take()?;
         if self.http.expects_body() {
             let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
             let part = self.http.receive_chunk(bytes, &context.config.limits);
@@ -264,8 +238,7 @@ impl<S: Socket> Conn<S> {
 
     /// Whether the client is what we wait for.
     pub(super) fn wants_data(&self) -> bool {
-        let feed = self.buffered.as_ref().and_then(|buffered| buffered.body_feed.as_ref());
-        matches!(self.state, ConnState::InPool | ConnState::Streaming) && feed.is_some_and(|feed| feed.wants_data)
+        self.state.feed().is_some_and(|feed| feed.wants_data)
     }
 }
 
@@ -325,13 +298,13 @@ mod tests {
                 if conn.run(buffers, &context, &mut NoProbe) == Action::Wait && conn.wants_data() {
                     return conn.deadline(&context);
                 }
-                if conn.state == ConnState::InPool && !conn.wants_data() {
+                if matches!(conn.state, ConnState::InPool(_)) && !conn.wants_data() {
                     // Nothing is read before the handler asks for it, and a letter tells of that.
                     assert!(offload.mailbox.wait(Instant::now() + BOUND), "the handler does not read");
                     offload.mailbox.drain();
                 }
             }
-            panic!("it does not come to rest: {:?}", conn.state);
+            panic!("it does not come to rest: {:?}", conn.state.name());
         }
     }
 

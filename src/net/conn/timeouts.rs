@@ -54,7 +54,10 @@ impl<S: Socket> Conn<S> {
             Timer::Write => transfer.deadline(timeouts.write_limits()),
             Timer::Linger => transfer.deadline(timeouts.linger_limits()).min(after(transfer.since, timeouts.linger)),
             Timer::Heartbeat => after(transfer.last, timeouts.heartbeat),
-            Timer::Application => buffered.in_pool.as_ref().map_or(NEVER, |(_, until)| *until),
+            Timer::Application => match &self.state {
+                ConnState::InPool(pooled) => pooled.deadline,
+                _ => NEVER,
+            },
         }
     }
 
@@ -107,7 +110,7 @@ impl<S: Socket> Conn<S> {
         match self.timer() {
             Timer::Linger if stale => Some(Evictable::Lingering),
             Timer::Head if stale => Some(Evictable::Head),
-            Timer::Body if self.state == ConnState::Open => {
+            Timer::Body if self.is_open() => {
                 let (pace, grace) = (timeouts.body_limits(), millis(timeouts.body_grace));
                 let ends_soon = transfer.deadline(pace) < now.saturating_add(millis(timeouts.body_idle) / 2);
                 (transfer.since.saturating_add(grace) <= now && ends_soon).then_some(Evictable::Body)
@@ -119,7 +122,7 @@ impl<S: Socket> Conn<S> {
     /// A newcomer needs the place. As with every deadline there is one last look first: an idle client that has begun to speak stays,
     /// but not one that sends another byte of a head or body that was too slow before.
     pub(crate) fn evict<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
-        if self.state == ConnState::Lingering {
+        if self.is_lingering() {
             return Action::Close(CloseReason::Lingered);
         }
         let standing = |conn: &Self| (conn.requests, conn.evictable(context.time.now, &context.config.timeouts));
@@ -145,24 +148,22 @@ impl<S: Socket> Conn<S> {
     ) -> Action {
         self.mark_readable(false);
         match self.run(buffers, context, probe) {
-            Action::Wait if self.state == ConnState::Open && self.http.expects_body() => {
+            Action::Wait if self.is_open() && self.http.expects_body() => {
                 self.time_out(Fault::Overloaded, buffers, context, probe)
             }
             action => action,
         }
     }
 
-    fn stream_timer(&self) -> Timer {
-        if self.has_heartbeat() { Timer::Heartbeat } else { Timer::Application }
-    }
-
     /// Which deadline runs.
     pub(super) fn timer(&self) -> Timer {
         match self.http.waiting() {
-            _ if self.state == ConnState::Lingering => Timer::Linger,
+            _ if self.is_lingering() => Timer::Linger,
             _ if self.has_pending_output() => Timer::Write,
-            _ if self.state == ConnState::Streaming && !self.wants_data() => self.stream_timer(),
-            _ if self.state == ConnState::InPool && !self.wants_data() => Timer::Application,
+            _ if self.has_heartbeat() && !self.wants_data() => Timer::Heartbeat,
+            _ if matches!(self.state, ConnState::InPool(_) | ConnState::Streaming(_)) && !self.wants_data() => {
+                Timer::Application
+            }
             Waiting::Idle if self.buffered.is_none() => Timer::Idle,
             Waiting::Idle | Waiting::Head => Timer::Head,
             Waiting::Body => Timer::Body,
@@ -190,7 +191,7 @@ impl<S: Socket> Conn<S> {
     /// Counts what is held of a body, if this is one that is received as a whole.
     #[inline(never)]
     fn body_fits(&mut self, context: &Context<'_>) -> bool {
-        let receives = self.state == ConnState::Open && self.http.expects_body();
+        let receives = self.is_open() && self.http.expects_body();
         let Some(buffered) = &mut self.buffered else { return true };
         if !receives {
             buffered.reservation = None;

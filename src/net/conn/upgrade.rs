@@ -16,20 +16,17 @@ impl<S: Socket> Conn<S> {
         if status != StatusCode::SWITCHING_PROTOCOLS || self.http.expects_body() {
             return false;
         }
-        let switch = source.take_upgrade();
-        let begins = switch.is_some();
-        if begins {
-            self.http.switch_protocols();
-            self.buffered.get_or_insert_default().upgrade = switch;
-            self.state = ConnState::Upgrading;
-        }
-        begins
+        let Some(callback) = source.take_upgrade() else { return false };
+        self.http.switch_protocols();
+        self.buffered.get_or_insert_default();
+        self.state.change(ConnState::Upgrading(Box::new(callback)));
+        true
     }
 
     /// What the socket's new owner gets: the socket, the bytes behind the request, and control.
     pub(crate) fn into_upgrade(mut self) -> Option<(S, Vec<u8>, UpgradeCallback)> {
         self.release_request();
-        let mut buffered = self.buffered?;
-        Some((self.socket, buffered.input.split_off(buffered.start.min(buffered.input.len())), buffered.upgrade?))
+        let (Some(mut buffered), ConnState::Upgrading(callback)) = (self.buffered, self.state) else { return None };
+        Some((self.socket, buffered.input.split_off(buffered.start.min(buffered.input.len())), *callback))
     }
 }

@@ -77,7 +77,7 @@ impl<S: Socket> Conn<S> {
         if left == 0 {
             (buffered.output, buffered.sent) = (Vec::new(), 0);
         }
-        self.buffered = (left > 0 || buffered.start < buffered.input.len() || buffered.is_in_use()).then_some(buffered);
+        self.buffered = (left > 0 || buffered.start < buffered.input.len() || !self.is_open()).then_some(buffered);
         match result {
             Err(_) => Some(Action::Close(CloseReason::IoError)),
             Ok(_) if left > 0 => {
@@ -124,7 +124,8 @@ impl<S: Socket> Conn<S> {
             self.trace_states(probe);
             probe.event(self.id, Event::ConnHalfClose);
         }
-        (self.state, self.has_buffered_request) = (ConnState::Lingering, false);
+        self.state.change(ConnState::Lingering);
+        self.has_buffered_request = false;
         self.buffered = Some(Box::default());
         self.record_progress(0, context);
         // Mostly the socket was read to its end: then the next readiness says when there is something to discard.
@@ -159,12 +160,12 @@ impl<S: Socket> Conn<S> {
 
     /// The connection is over. Responses that are not out are told so, and so is a request whose handler still runs.
     pub(crate) fn end(&mut self, context: &Context<'_>) {
-        let Some(mut buffered) = self.buffered.take() else { return };
-        if let Some((request, _)) = buffered.in_pool.take()
-            && request.claim()
+        if let ConnState::InPool(pooled) = self.state.change(ConnState::Closed)
+            && pooled.request.claim()
         {
-            request.client_left::<NoProbe>(context.app);
+            pooled.request.client_left::<NoProbe>(context.app);
         }
+        let Some(mut buffered) = self.buffered.take() else { return };
         if let Some(HeadDecision::Responded(mut response)) = buffered.decision.take()
             && let Some(on_sent) = response.take_on_sent()
         {

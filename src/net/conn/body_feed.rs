@@ -1,0 +1,39 @@
+//! A request body that is passed on to its handler as it arrives.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use crate::http1::fault::ProtocolError;
+use crate::net::exchange::OwnedRequest;
+use crate::net::threads::mailbox::Completion;
+use crate::net::tick::Context;
+use crate::request::body_reader::body_pipe;
+use crate::response::pipe::Pipe;
+
+/// A body on its way in.
+pub(super) struct BodyFeed {
+    pub(super) pipe: Arc<Pipe>,
+    /// The client waits for our word before it sends (RFC 9110 §10.1.1). It gets it when the handler begins to read.
+    pub(super) continue_pending: bool,
+    /// There is room: what keeps us waiting is the client.
+    pub(super) wants_data: bool,
+    /// Why the rest will not come.
+    pub(super) refused: Option<ProtocolError>,
+    /// The request, of which the pool has the other share.
+    pub(super) request: Option<Arc<OwnedRequest>>,
+}
+
+/// The connection is gone, and the reader learns it.
+impl Drop for BodyFeed {
+    fn drop(&mut self) {
+        self.pipe.fail(ErrorKind::ConnectionAborted, "the client has left");
+    }
+}
+
+impl BodyFeed {
+    pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> BodyFeed {
+        let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
+        let pipe = body_pipe(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
+        BodyFeed { pipe, continue_pending: owes_continue, wants_data: false, refused: None, request: None }
+    }
+}

@@ -1,0 +1,78 @@
+//! A response body that is pulled from its source one piece at a time, and framed.
+
+use std::ops::Range;
+
+use super::body_feed::BodyFeed;
+use crate::http1::chunked;
+use crate::http1::encode::ResponseFraming;
+use crate::response::body_source::{GuardedSource, Pull};
+use crate::routing::callsite::Callsite;
+
+/// What is asked of a source at once: one write's worth.
+pub(super) const PULL_SIZE: usize = 64 * 1024;
+
+/// A body on its way out.
+pub(super) struct StreamedBody {
+    pub(super) source: GuardedSource,
+    pub(super) length: ResponseFraming,
+    /// What a known length still promises.
+    pub(super) remaining: u64,
+    /// The handler that returned it, where it runs on the loop.
+    pub(super) handler: Option<Callsite>,
+    /// Where the content of the piece at hand lies in the output, between what frames it.
+    pub(super) content: Range<usize>,
+    /// The body of the request, while the source still reads it.
+    pub(super) feed: Option<BodyFeed>,
+}
+
+impl StreamedBody {
+    /// Appends the next piece, framed.
+    pub(super) fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
+        let mut piece = Vec::new();
+        let pulled = self.source.pull(&mut piece, PULL_SIZE)?;
+        let size = piece.len() as u64;
+        if size > self.remaining {
+            // A file that grew: what was promised is sent, no byte more.
+            piece.truncate(self.remaining as usize);
+        }
+        self.remaining -= size.min(self.remaining);
+        self.frame(&piece, output);
+        match (pulled, self.length) {
+            (_, ResponseFraming::Known(_)) if self.remaining == 0 => Ok(Pull::End),
+            // A file that shrank: what is missing cannot be made up, and padding would be a lie.
+            (Pull::End, ResponseFraming::Known(_)) => {
+                Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
+            }
+            (Pull::End, _) => {
+                self.frame_end(output);
+                Ok(Pull::End)
+            }
+            (pulled, _) => Ok(pulled),
+        }
+    }
+
+    pub(super) fn frame(&mut self, piece: &[u8], output: &mut Vec<u8>) {
+        let following = match self.length {
+            ResponseFraming::Chunked => {
+                chunked::encode_chunk(output, piece);
+                "\r\n".len()
+            }
+            _ => {
+                output.extend_from_slice(piece);
+                0
+            }
+        };
+        let end = output.len().saturating_sub(following);
+        self.content = end.saturating_sub(piece.len())..end;
+    }
+
+    pub(super) fn frame_end(&self, output: &mut Vec<u8>) {
+        if self.length == ResponseFraming::Chunked {
+            chunked::encode_end(output);
+        }
+    }
+
+    pub(super) fn beats(&self) -> bool {
+        self.source.heartbeat().is_some()
+    }
+}
