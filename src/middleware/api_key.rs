@@ -9,7 +9,8 @@ use crate::app::router::Router;
 use crate::request::Request;
 use crate::response::error::{Error, Result};
 
-/// Longest key of a table. Keys are compared padded to it, so that the time tells no length.
+/// Longest key of a table, in bytes. Keys are compared padded to it, so that timing does not reveal
+/// their length.
 const MAX_LEN: usize = 128;
 
 /// Numbers, because `subtle` compares one number as slowly as one byte: 180 instructions a key
@@ -128,7 +129,7 @@ impl ApiKey {
     }
 }
 
-/// Compares with every key, wherever the right one stands.
+/// Compares with every key, in constant time.
 fn find(table: &[(Padded, ApiUser)], key: &str) -> Option<ApiUser> {
     let key = padded(key)?;
     let mut place = u64::MAX;
@@ -138,7 +139,7 @@ fn find(table: &[(Padded, ApiUser)], key: &str) -> Option<ApiUser> {
     table.get(usize::try_from(place).ok()?).map(|(_, user)| user.clone())
 }
 
-/// A key as numbers, zeros behind it. No two keys give the same, since none has a NUL.
+/// Returns a key as numbers, padded with zeros. Keys have no NUL, so different keys differ.
 fn padded(key: &str) -> Option<Padded> {
     let mut bytes = [0; MAX_LEN];
     bytes.get_mut(..key.len())?.copy_from_slice(key.as_bytes());
@@ -149,7 +150,7 @@ fn padded(key: &str) -> Option<Padded> {
     (!key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())).then_some(words)
 }
 
-/// A quoted-string (RFC 9110 §5.6.4) behind the scheme.
+/// Returns the challenge, with the realm as a quoted string (RFC 9110 §5.6.4).
 fn challenge(realm: &str) -> String {
     format!("ApiKey realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\""))
 }

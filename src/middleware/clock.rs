@@ -12,7 +12,7 @@ pub(super) fn start(request: &mut Request<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The time since; zero when no hook saw the request because it was refused on the wire or answered
+/// Returns the time since; zero if no hook saw the request, because it was refused on the wire or
 /// by an earlier hook.
 pub(super) fn elapsed(request: &Request<'_>) -> Duration {
     request.started_at().map_or(Duration::ZERO, |began| began.elapsed())

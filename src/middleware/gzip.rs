@@ -32,8 +32,7 @@ const MAX_BUFFERED: u64 = 64 * 1024;
 /// until its client has read it. More are sent plain, which is always right.
 const MAX_STREAMS: usize = 256;
 
-/// Fields that speak of the bytes as they are: who sets one of them has seen to the coding, or
-/// forbids it.
+/// Fields that describe the exact bytes: a response that has one of them is not compressed.
 const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "content-digest", "repr-digest", "digest"];
 
 /// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts,
@@ -78,11 +77,11 @@ impl Gzip {
         Gzip::default()
     }
 
-    /// How hard to try, from 1 to 6. What 7 to 9 save is less than what they cost on a thread that
-    /// others wait for.
+    /// Sets the level, from 1 to 6. Levels 7 to 9 cost more time than their saving is worth on the
+    /// event loop.
     ///
     /// # Panics
-    /// When it is not between 1 and 6.
+    /// If it is not between 1 and 6.
     #[must_use]
     #[track_caller]
     pub fn level(mut self, level: u32) -> Gzip {
@@ -93,7 +92,7 @@ impl Gzip {
         self
     }
 
-    /// Leaves bodies of fewer bytes as they are.
+    /// Sets the smallest body to compress, in bytes.
     #[must_use]
     pub fn min_size(mut self, bytes: usize) -> Gzip {
         self.min_size = bytes;
@@ -106,7 +105,7 @@ impl Gzip {
         router.after(move |request, response| self.compress(request, response));
     }
 
-    /// Codes one response, for a handler that does so where others do not.
+    /// Compresses one response, for a handler that does so by itself.
     pub fn compress(&self, request: &Request<'_>, response: &mut Response) {
         if response.status() == StatusCode::NOT_MODIFIED {
             // It repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length nobody
@@ -143,7 +142,7 @@ impl Gzip {
             && !response.has_list_member("cache-control", "no-transform")
     }
 
-    /// `false`: plain is better.
+    /// Compresses the body. Returns `false` if it is better sent as it is.
     fn compress_body(&self, response: &mut Response) -> io::Result<bool> {
         response.buffer(MAX_BUFFERED)?;
         let length = response.length();
@@ -170,10 +169,10 @@ impl Gzip {
     }
 }
 
-/// A body that is coded while it is sent.
+/// A body that is compressed while it is sent.
 struct GzipBody {
     plain: GuardedSource,
-    /// What a known length still promises.
+    /// Bytes left of a known length.
     left: Option<u64>,
     encoder: GzEncoder<Vec<u8>>,
     _place: Arc<()>,
@@ -210,8 +209,8 @@ impl BodySource for GzipBody {
     }
 }
 
-/// What shrinks. Pictures, sound, archives and woff fonts are coded in themselves; events must not
-/// wait for each other.
+/// Returns whether a media type is worth compressing. Pictures, sound, archives and woff fonts are
+/// compressed already; events must not be delayed.
 fn is_compressible(content_type: &str) -> bool {
     let media_type = media_type(content_type).to_ascii_lowercase();
     match media_type.split_once('/') {
@@ -223,7 +222,7 @@ fn is_compressible(content_type: &str) -> bool {
     }
 }
 
-/// Names the coded representation. What is not a tag goes.
+/// Sets the tag of the compressed representation; removes an invalid one.
 fn retag(response: &mut Response) {
     let Some((_, tag)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("etag")) else { return };
     match etag::with_coding(tag, "gzip") {

@@ -8,8 +8,7 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Asks the server that runs the application whether it is stopping. The server puts it into the
-/// application's state, so that a request pays for it only when a health handler asks.
+/// Tells whether the server is stopping. The server puts it into the application's state.
 pub(crate) struct Draining(Box<dyn Fn() -> bool + Send + Sync>);
 
 impl Draining {
@@ -18,9 +17,9 @@ impl Draining {
     }
 }
 
-/// A handler for health checks: 200 `{"status":"ok","uptime_ms":N}`, with the milliseconds since
-/// `health()` was called, by a clock that nobody sets; 503 `{"status":"draining"}` once the server
-/// was told to stop, so that a load balancer sends no more.
+/// Returns a handler for health checks: 200 `{"status":"ok","uptime_ms":N}`, with the milliseconds
+/// since `health()` was called, by a monotonic clock; 503 `{"status":"draining"}` while the server
+/// is stopping, so that a load balancer sends no more requests.
 ///
 /// ```
 /// use wirelight::App;

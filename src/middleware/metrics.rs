@@ -12,8 +12,8 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Upper ends of the histogram's buckets, in microseconds and as Prometheus writes them. Its
-/// clients' defaults begin at 5 ms, where an in-process answer has long left.
+/// Upper ends of the histogram's buckets, in microseconds and in Prometheus's notation. The
+/// defaults of its client libraries begin at 5 ms, longer than most responses take here.
 const BUCKETS: [(u64, &str); 10] = [
     (100, "0.0001"),
     (500, "0.0005"),
@@ -28,15 +28,14 @@ const BUCKETS: [(u64, &str); 10] = [
 ];
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "-"];
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-/// The label of what is not one of ours: an extension method, no route, a request that could not be
-/// read.
+/// The label for an extension method, no route, or a request without a valid head.
 const UNKNOWN: &str = "-";
 
-/// Counts requests by method, route pattern and status class, their durations and bytes, and those
-/// in flight.
+/// Counts requests by method, route pattern and status class; measures durations, bytes and
+/// requests in flight.
 ///
-/// The number of series is bounded by the program: ten methods a route, unknown paths together.
-/// Clones count together.
+/// The number of series is bounded by the program's routes: ten methods each, and unknown paths
+/// together. Clones share their counts.
 ///
 /// ```
 /// use wirelight::App;
@@ -57,8 +56,7 @@ pub struct Metrics(Arc<Registry>);
 
 #[derive(Default)]
 struct Registry {
-    /// By route, then by method. Written to when a pair is first seen; later requests share the
-    /// lock and add to atomics.
+    /// Series by route and method. Locked for writing when a pair is first seen.
     series: RwLock<BTreeMap<String, BTreeMap<&'static str, Arc<Series>>>>,
     in_flight: AtomicU64,
 }
@@ -66,17 +64,17 @@ struct Registry {
 #[derive(Default)]
 struct Series {
     responses: [AtomicU64; CLASSES.len()],
-    /// Each with what is in no smaller one; the last has no upper end.
+    /// Counts of each bucket alone; the last has no upper end.
     buckets: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
     bytes: AtomicU64,
 }
 
-/// Lives until the response of its request is out, however that ends.
+/// Counts as in flight until the response was sent or its connection is gone.
 struct InFlight(Arc<Registry>);
 
 impl Metrics {
-    /// All at zero.
+    /// Returns metrics with all counts at zero.
     pub fn new() -> Metrics {
         Metrics::default()
     }
@@ -99,8 +97,8 @@ impl Metrics {
         });
     }
 
-    /// A handler that shows the figures: `app.get("/metrics", metrics.handler())`. They tell much
-    /// about a service: show them behind a guard or on an address of their own.
+    /// Returns a handler that exposes the metrics: `app.get("/metrics", metrics.handler())`. They
+    /// disclose much about a service: protect them by a guard or an address of their own.
     pub fn handler(&self) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
         let board = self.0.clone();
         move |_| {
@@ -192,7 +190,7 @@ fn family(f: &mut fmt::Formatter<'_>, name: &str, kind: &str, help: &str) -> fmt
     writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 
-/// Routes are the program's own words, and may hold a quote anyway.
+/// Escapes label values; a route may contain quotes.
 fn labels(method: &str, route: &str) -> String {
     let route = route.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("method=\"{method}\",route=\"{route}\"")

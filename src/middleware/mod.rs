@@ -1,13 +1,10 @@
 //! Middleware: hooks, guards and handlers to add to an application, one value a file.
 //!
 //! Every file has the same shape: a value is configured by chaining, and `add_to(&mut app)`
-//! installs it. A middleware is mostly a pair of hooks that only work together, so one call adds
-//! both; the call is the value's, not the app's, so that a list of methods does not grow with every
-//! idea and your own middleware looks like ours. `add_to` takes a [`Router`](crate::Router), which
-//! an [`App`](crate::App) is too: added to a router, hooks hold for its own routes and what is
-//! nested in it, also when one of its paths is asked with a wrong method. What has one place
-//! instead of surrounding many is handed to the route: a handler (`app.get("/health", health())`)
-//! or a guard (`route.require(keys.guard())`).
+//! installs its hooks, which only work together. `add_to` takes a [`Router`](crate::Router), which
+//! an [`App`](crate::App) is too: the hooks of a router apply to its own routes and to nested ones,
+//! even for a wrong method on one of its paths. What belongs to one route is passed to the route: a
+//! handler (`app.get("/health", health())`) or a guard (`route.require(keys.guard())`).
 //!
 //! # Order
 //! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that
@@ -59,7 +56,7 @@ pub use metrics::Metrics;
 pub use request_id::RequestId;
 pub use response_time::ResponseTime;
 
-/// Stops a program that asks for what cannot work, at start-up, naming its own line.
+/// Panics at start-up because of a mistake in the program's configuration, with the caller's line.
 #[track_caller]
 #[cold]
 fn config_error(what: fmt::Arguments<'_>) -> ! {
@@ -69,8 +66,7 @@ fn config_error(what: fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// Whether the head could not be read: the response goes through the after hooks alone, with a
-/// request that has not even a target.
+/// Returns whether the request has no valid head: only after hooks see it, without a target.
 fn has_no_head(request: &Request<'_>) -> bool {
     request.target().is_empty()
 }

@@ -10,8 +10,7 @@ use crate::http1::field_value::is_token;
 use crate::request::Request;
 
 const NAME: &str = "X-Request-ID";
-/// Longest id taken over. A UUID has 36 bytes, an AWS trace id 71; Heroku takes 200, Envoy
-/// anything.
+/// Longest accepted id, in bytes. A UUID has 36, an AWS trace id 71; Heroku accepts 200, Envoy any.
 const MAX_LEN: usize = 128;
 
 /// Returns every request an id, [`Request::id`], and every response an `X-Request-ID`, errors and
@@ -59,7 +58,7 @@ struct IdGenerator {
 }
 
 impl RequestId {
-    /// Every id is made here; what clients send is ignored.
+    /// Returns a middleware that generates every id and ignores those of clients.
     pub fn new() -> RequestId {
         RequestId::default()
     }
@@ -92,7 +91,7 @@ impl RequestId {
 }
 
 impl Request<'_> {
-    /// The request's id, when [`RequestId`] gave it one before this hook or handler.
+    /// Returns the request's id, if [`RequestId`] has set one.
     pub fn id(&self) -> Option<&str> {
         self.get::<Id>().map(|id| std::str::from_utf8(id.bytes()).unwrap_or_default())
     }

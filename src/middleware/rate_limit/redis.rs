@@ -10,12 +10,12 @@ use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::http1::status::StatusCode;
 use crate::response::error::{Error, Result};
 
-/// What an event loop bears now and then. Flask-Limiter's client has no deadline at all by default.
+/// Default timeout. Flask-Limiter's client has none.
 const TIMEOUT: Duration = Duration::from_millis(50);
-/// While Redis is out of reach, one request in this time finds out whether it is back; the others
-/// do not wait for it.
+/// While Redis is unreachable, one request in this time checks whether it is back; the others do
+/// not wait.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// A hundred years: Redis refuses a key that lives longer than its clock can count.
+/// A hundred years: Redis rejects keys that live longer.
 const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Counts, and opens the window if there is none: at once, since a count that got its end in a
 /// second step could lose that step and stay forever. One command and not MULTI … EXEC, which has
@@ -60,9 +60,9 @@ pub struct RedisStore {
 
 #[derive(Default)]
 struct Pool {
-    /// Connections that no thread uses just now: never more than there are threads.
+    /// Idle connections.
     idle: Vec<Connection>,
-    /// When somebody may look again whether Redis is back. None while it is there.
+    /// When to check Redis again; `None` while it is reachable.
     retry: Option<Instant>,
 }
 
@@ -90,14 +90,15 @@ impl RedisStore {
         self
     }
 
-    /// Responds with 503 with `Retry-After` when Redis is gone, instead of letting requests pass.
+    /// Responds with 503 and `Retry-After` while Redis is unreachable, instead of letting requests
+    /// pass.
     #[must_use]
     pub fn fail_closed(mut self) -> RedisStore {
         self.fail_closed = true;
         self
     }
 
-    /// Counts on an idle connection, else on a new one.
+    /// Counts on an idle connection, or on a new one.
     fn count(&self, idle: Option<Connection>, key: &LimitKey<'_>) -> RedisResult<(Connection, WindowState)> {
         let question = command(key);
         let count = |mut connection: Connection| -> RedisResult<_> {
@@ -121,7 +122,7 @@ impl RedisStore {
         Ok(connection)
     }
 
-    /// Whether this request may ask Redis, and the connection to do it with, if there is one.
+    /// Returns whether this request may use Redis, with an idle connection if there is one.
     fn checkout(&self) -> Option<Option<Connection>> {
         let mut state = self.lock();
         if let Some(retry) = state.retry {
@@ -142,18 +143,18 @@ impl RedisStore {
         }
     }
 
-    /// Logs the beginning of an outage, not every request of it.
+    /// Logs the beginning of an outage once.
     #[cold]
     fn unreachable(&self, error: &RedisError) {
         let mut state = self.lock();
         state.idle.clear();
         if state.retry.replace(Instant::now() + RETRY_INTERVAL).is_none() {
-            let meanwhile = if self.fail_closed { "limited routes answer 503" } else { "limits let everything pass" };
-            error!("Redis is gone, {meanwhile}: {error}");
+            let policy = if self.fail_closed { "limited routes answer 503" } else { "limits let everything pass" };
+            error!("Redis is unreachable; {policy}: {error}");
         }
     }
 
-    /// A panic while it is locked cannot happen in the few lines that lock it.
+    /// Ignores poisoning: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
