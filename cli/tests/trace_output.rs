@@ -209,7 +209,7 @@ fn a_full_disk_is_told() {
     let server = start_with_log(&mut command);
     server.ask(2);
     let (_, said) = server.stop_cleanly();
-    assert!(said.contains("a trace cannot go on: No space left"), "{said}");
+    assert!(said.contains("trace output failed: No space left"), "{said}");
 }
 
 /// A named pipe without a reader: the recording waits, the server does not.

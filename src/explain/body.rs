@@ -1,6 +1,7 @@
 //! Where the body of a message ends, why, and how much of it is here.
 
 use super::Diagnostic;
+use super::count::{are, are_count, bytes};
 use super::head::HeadReport;
 use super::source::Source;
 use crate::http1::chunked::{Decoder, Progress};
@@ -207,16 +208,4 @@ fn unfinished_chunk(here: &[u8]) -> Option<String> {
         "The chunk promises {digits}, which is hexadecimal for {}, and {data} are here: a reader waits for {missing} more",
         bytes(promised)
     ))
-}
-
-pub(super) fn bytes(count: u64) -> String {
-    if count == 1 { "1 byte".into() } else { format!("{count} bytes") }
-}
-
-fn are(count: usize) -> String {
-    if count == 1 { "1 byte is".into() } else { format!("{count} bytes are") }
-}
-
-fn are_count(count: usize) -> String {
-    if count == 1 { "1 is".into() } else { format!("{count} are") }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::length_fields::{BodyEnd, LengthFields, LineEnding, head_end};
-use super::lenient_chunks::{ChunkRules, chunked};
+use super::lenient_chunks::{ChunkRules, InterpretationEnd, chunked};
 use crate::http1::fault::Fault;
 use crate::terminal::escape;
 use crate::trace::redact::Redactor;
@@ -33,18 +33,6 @@ pub struct Interpretation {
     pub end: InterpretationEnd,
     /// The rest of the sentence: `takes 5 bytes as the body, and …`.
     pub effect: String,
-}
-
-/// What a reader finds where the bytes of a body end. See [`Interpretation::end`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InterpretationEnd {
-    /// The end of the message. What follows is the next message.
-    Complete,
-    /// The end of the bytes that came. It waits for this many more; `None` if nothing tells how many.
-    Waiting(Option<u64>),
-    /// A byte that no rule of it explains: it gives up there.
-    Lost,
 }
 
 impl fmt::Display for Interpretation {

@@ -1,7 +1,18 @@
 //! Readers of chunked bodies that forgive what RFC 9112 §7.1 forbids, each in its own way.
 
-use super::interpretations::InterpretationEnd;
 use crate::http1::fault::Fault;
+
+/// What a reader finds where the bytes of a body end. See [`Interpretation::end`](super::Interpretation::end).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InterpretationEnd {
+    /// The end of the message. What follows is the next message.
+    Complete,
+    /// The end of the bytes that came. It waits for this many more; `None` if nothing tells how many.
+    Waiting(Option<u64>),
+    /// A byte that no rule of it explains: it gives up there.
+    Lost,
+}
 
 /// How a reader that forgives finds its way through a chunked body.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,9 @@
-//! Takes one message apart for people: what each byte is, every fault, where the body ends and why; knows no connection and no terminal.
+//! Explains one message: what each byte is, every fault, where the body ends and why.
 //!
 //! The verdicts are the parser's own, so they cannot differ from what the server does with the same bytes.
 
 mod body;
+mod count;
 mod date;
 mod head;
 mod interpretations;
@@ -20,8 +21,9 @@ use crate::http1::fault::Fault;
 use crate::trace::redact::Redactor;
 use crate::trace::spans::{self, LabeledSpan};
 use body::BodyExtent;
-pub use interpretations::{Interpretation, InterpretationEnd};
+pub use interpretations::Interpretation;
 use interpretations::{RejectedMessage, interpretations};
+pub use lenient_chunks::InterpretationEnd;
 pub use source::Source;
 
 /// A message taken apart. From [`message`] and [`pasted`].
@@ -173,7 +175,7 @@ impl Explanation {
         })
     }
 
-    /// Which of its bytes nobody should read over a shoulder, in order: the values of `Authorization`, `Cookie` and the other fields that a
+    /// Byte ranges of sensitive field values, in order: the values of `Authorization`, `Cookie` and the other fields that a
     /// [`Trace`](crate::Trace) hides, by offsets from the first byte of the message. The pieces hold them all the same.
     pub fn secrets(&self) -> &[Range<usize>] {
         &self.secrets

@@ -1,6 +1,6 @@
 //! What a source of messages, such as curl, leaves out of their bodies.
 
-use super::body::bytes;
+use super::count::bytes;
 use crate::http1::framing::BodyLength;
 
 /// What a text shows of the bodies in it. For [`from_source`](super::from_source).

@@ -1,7 +1,8 @@
 //! What a strict reader does with a message, and with what follows it.
 
 use super::Lengths;
-use super::body::{BodyExtent, bytes};
+use super::body::BodyExtent;
+use super::count::bytes;
 use super::head::HeadReport;
 use crate::http1::fault::FaultInfo;
 

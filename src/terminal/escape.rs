@@ -1,4 +1,4 @@
-//! Bytes of strangers as text that cannot drive a terminal: every control and every invisible character is spelled out.
+//! Escapes control and invisible characters, so that received bytes cannot control a terminal.
 
 /// Appends text of ours or a stranger's.
 pub(crate) fn text(out: &mut String, text: &str) {

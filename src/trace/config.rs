@@ -1,8 +1,8 @@
-//! Who hears of the wire, in which form and how much of it: the settings of a trace; what is told is decided elsewhere.
+//! The settings of a trace: format, destination, events, limits.
 
 use std::io::{self, IsTerminal, Write};
 
-use super::terminal::RenderOptions;
+use super::render_options::RenderOptions;
 
 /// Bytes of each read and write that a terminal shows.
 const SHOWN: usize = 1024;

@@ -1,4 +1,4 @@
-//! What a connection's events mean together: stream offsets, steps between states, durations, reasons; decides nothing, writes nothing.
+//! Derives from a connection's events what needs several of them: stream offsets, transitions, durations, reasons.
 //!
 //! Most of it cannot be asked of the connection afterwards: its buffers move, chunks are decoded in place, states pass in one call. So
 //! the account keeps the raw bytes of the request at hand. What it says of a message does not depend on where the network cut it.
@@ -25,7 +25,7 @@ pub(crate) struct Position {
     pub(crate) offset: u64,
 }
 
-/// One connection's book.
+/// The history of one connection.
 #[derive(Default)]
 pub(crate) struct Conversation {
     opened: u64,

@@ -1,4 +1,4 @@
-//! Events as NDJSON, the capture format: one object a line, in ASCII; knows no connection.
+//! Writes events as NDJSON, the capture format: one object a line, in ASCII.
 //!
 //! Bytes are strings whose characters U+0000 to U+00FF stand for the bytes of that number, so that text stays readable and nothing is
 //! lost. A secret is as many `*` as it has bytes: offsets stay true.
@@ -6,9 +6,9 @@
 use super::json_writer::JsonObject;
 use super::probe::{Event, IoOutcome, TimerChange};
 use super::record::Record;
+use super::render_options::RenderOptions;
 use super::schema::{framing_name, plan_name, state_name};
 use super::spans;
-use super::terminal::RenderOptions;
 use crate::http1::framing::BodyLength;
 
 /// Appends one line.

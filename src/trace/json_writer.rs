@@ -1,4 +1,4 @@
-//! JSON by hand, in ASCII: members go straight into the text, since a trace writes more of it than anything else; knows no event.
+//! Writes JSON members in ASCII straight into the output: a trace writes more of it than anything else.
 
 use std::io::Write;
 use std::ops::Range;

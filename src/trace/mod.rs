@@ -8,6 +8,7 @@ mod output_queue;
 pub(crate) mod probe;
 mod record;
 pub(crate) mod redact;
+mod render_options;
 mod schema;
 pub(crate) mod server_start;
 pub(crate) mod spans;

@@ -1,13 +1,13 @@
-//! The place between those who tell and the one who writes: bounded, never waited for; what is oldest goes, and is counted.
+//! A bounded queue of trace lines between the workers and the writing thread. Workers never wait: the oldest lines are dropped and counted.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What waits for a slow reader at most: a few seconds of a busy server.
+/// Maximum bytes that wait for a slow reader: a few seconds of a busy server.
 const CAPACITY: usize = 8 * 1024 * 1024;
-/// Batches whose memory is used again.
+/// Batches whose memory is reused.
 const SPARE: usize = 16;
 
 /// Lines of text on their way to a reader.
@@ -30,14 +30,14 @@ struct QueueState {
     spare: Vec<Vec<u8>>,
 }
 
-/// Whole lines, and how many events they tell of.
+/// Complete lines, and the number of their events.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) text: Vec<u8>,
     pub(crate) events: u64,
 }
 
-/// What went to make room.
+/// What was dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
     pub(crate) events: u64,
@@ -51,7 +51,7 @@ impl Default for OutputQueue {
 }
 
 impl OutputQueue {
-    /// Takes the lines out of `batch`, never waits for the reader. `false`: nobody reads any more.
+    /// Takes the lines out of `batch` without waiting for the reader. Returns `false` if the output is closed.
     pub(crate) fn push(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
         if state.closed {
@@ -82,13 +82,13 @@ impl OutputQueue {
             if let Err(error) = &written
                 && error.kind() != ErrorKind::BrokenPipe
             {
-                error!("a trace cannot go on: {error}");
+                error!("trace output failed: {error}");
             }
             let mut state = self.lock();
             state.writing = false;
             state.recycle(batch.text);
             if written.is_err() {
-                state.closed = true; // who read has gone: there is nobody to tell
+                state.closed = true; // the reader has closed: there is nobody to write for
                 state.waiting.clear();
             }
             drop(state);

@@ -1,4 +1,4 @@
-//! The vocabulary of the glass: what the network layer tells about a connection, and the silent listener that costs nothing.
+//! The events that `net` records about a connection, and the probe that records nothing and costs nothing.
 //!
 //! `names.rs` says what its words are called; how they are written down is the business of `json.rs` and `terminal.rs`; what can be
 //! concluded from what was told (offsets, durations, reasons) is concluded in `account.rs`.
@@ -19,7 +19,7 @@ pub(crate) trait Probe: 'static {
     /// Whether anybody listens. Events are only built when this is true.
     const ENABLED: bool;
 
-    /// Whether this turn of the loop is told: what is dear to find out is found out then, and only then.
+    /// Whether this iteration is recorded. Check before computing anything expensive.
     fn is_recording(&self) -> bool {
         Self::ENABLED
     }

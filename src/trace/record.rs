@@ -1,4 +1,4 @@
-//! One line of a trace, before it is written in one form or another.
+//! One event of a trace with its time and position, before it is rendered.
 
 use std::ops::Range;
 use std::panic::Location;
@@ -20,7 +20,7 @@ pub(crate) struct Record<'a> {
     pub(crate) event: Event<'a>,
     /// Where in our own code it was told.
     pub(crate) caller: &'static Location<'static>,
-    /// Where in the event's data are bytes that nobody should read over a shoulder.
+    /// Ranges of sensitive bytes in the event's data.
     pub(crate) secrets: &'a [Range<usize>],
 }
 

@@ -1,4 +1,4 @@
-//! Finds what nobody should read over a shoulder: the values of five fields, in a stream that comes in pieces; hides nothing itself.
+//! Finds the values of five sensitive fields in a stream, however it is cut. `json.rs` and `terminal.rs` hide them.
 //!
 //! It looks at lines, not at messages, so it finds them in refused requests and in bodies too. To hide too much is the smaller harm.
 
@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::http1::grammar::is_tchar;
 
-/// In lower case. Whoever traces for others to see would hand out keys and sessions with these.
+/// In lower case. Their values are keys and sessions.
 const SENSITIVE_FIELDS: [&[u8]; 5] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie", b"x-api-key"];
 const LONGEST: usize = 19;
 

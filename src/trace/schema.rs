@@ -1,4 +1,4 @@
-//! What the vocabulary is called in the schema: names of events, system calls, states and reasons; they only ever grow.
+//! The names of the schema: events, system calls, states, reasons. Names are added, never changed within a version.
 
 use super::probe::{CloseReason, Event, ParseStatus, Phase, Timer};
 use crate::http1::encode::ResponseFraming;

@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::json_writer::JsonObject;
 use super::probe::nanoseconds;
+use super::render_options::RenderOptions;
 use super::schema::{state_name, state_names};
-use super::terminal::{HEADING, RenderOptions};
+use super::terminal::HEADING;
 use crate::http1::limits::Limits;
 use crate::http1::limits::MAX_FIELDS;
 use crate::http1::states::TRANSITIONS;

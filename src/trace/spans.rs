@@ -1,4 +1,4 @@
-//! Which byte of a message is what: cuts any bytes, right or wrong, into spans that tile them; judges nothing.
+//! Divides any bytes, valid or not, into labeled spans that cover each byte once.
 //!
 //! The parser refuses at the first fault; this view must go on, since it shows refused messages too. So it is lenient, and what has
 //! no place in the grammar is [`Kind::Junk`]. No byte is left out and none is shown twice.

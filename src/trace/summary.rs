@@ -1,4 +1,4 @@
-//! Which events tell the story of a request: about nine lines of the forty that a `GET` has; folds long rows of reads and writes.
+//! Selects the events of the short trace, about nine of the forty that a `GET` has, and folds long runs of reads and writes.
 
 use super::probe::{Event, IoOutcome, ParseStatus, TimerChange};
 

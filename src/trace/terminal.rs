@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::probe::Event;
 use super::record::Record;
+use super::render_options::RenderOptions;
 use crate::terminal::{display_width, escape, wrap};
 
 /// The first line of a trace.
@@ -19,25 +20,6 @@ const TEXT: usize = 26;
 
 /// A pause this long between two lines of a connection has a line of its own: 1 ms.
 const PAUSE: u64 = 1_000_000;
-
-/// How lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RenderOptions {
-    /// Whether the colours of ECMA-48 help. They never say anything that the words do not.
-    pub(crate) color: bool,
-    /// Whether the values of secret fields are hidden.
-    pub(crate) redact: bool,
-    /// Whether the line of our own code stands behind each event.
-    pub(crate) source_locations: bool,
-    /// Bytes of data shown of each read and write.
-    pub(crate) max_bytes: usize,
-    /// Bytes of each line of that data: a body of one long line does not fill the screen.
-    pub(crate) max_line_bytes: usize,
-    /// The width to wrap lines to. `None`: they are not wrapped.
-    pub(crate) columns: Option<usize>,
-    /// Whether a text leaves out what the story of a request does not need.
-    pub(crate) brief: bool,
-}
 
 /// Appends one event. `pause`: nanoseconds since the line before it, if that is about the same connection.
 pub(crate) fn write(out: &mut Vec<u8>, line: &Record<'_>, pause: u64, look: RenderOptions) {

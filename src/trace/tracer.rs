@@ -1,4 +1,4 @@
-//! The listener that writes: keeps each connection's account, renders what it says, and hands it on without ever waiting.
+//! Implements `Probe`: keeps a `Conversation` for each connection, renders its events and queues them without waiting.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -15,25 +15,26 @@ use super::output_queue::{Batch, Dropped, OutputQueue};
 use super::probe::{Event, Probe, nanoseconds};
 use super::record::Record;
 use super::redact::Redactor;
+use super::render_options::RenderOptions;
 use super::server_start::ServerStart;
 use super::summary::{self, TransferRun};
-use super::terminal::{self, RenderOptions};
+use super::terminal;
 
 /// A batch this large is passed on before the worker rests.
 const BATCH: usize = 64 * 1024;
 
-/// Bytes of lines that a worker writes in a second at most, and at once after it was quiet. A busy server could tell of 400 MB a
-/// second, which no one reads and which costs it nearly all of its speed: then whole turns of its loop go untold, and are counted.
+/// Rate limit per worker, in bytes of lines a second, and its burst. A busy server could write 400 MB/s; above the limit,
+/// whole iterations of the loop are skipped and counted.
 const RATE: i64 = 16 * 1024 * 1024;
 const BURST: i64 = 8 * 1024 * 1024;
 
-/// All traces of one server, with a thread for each that writes.
+/// All traces of one server, with a writing thread for each.
 pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
     began: Instant,
 }
 
-/// One trace that runs.
+/// One trace.
 struct Output {
     format: Format,
     filter: EventFilter,
@@ -41,7 +42,7 @@ struct Output {
     queue: OutputQueue,
 }
 
-/// One worker's listener.
+/// The probe of one worker.
 pub(crate) struct Tracer {
     connections: HashMap<u64, TracedConnection, BuildHasherDefault<IdHasher>>,
     writer: Writer,

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use super::RenderOptions;
 use crate::http1::framing::BodyLength;
 use crate::http1::states::State;
 use crate::terminal::escape;
 use crate::trace::probe::{CloseReason, Event, Handler, IoOutcome, ParseStatus, Phase, RouteSearch, TimerChange};
 use crate::trace::record::Record;
+use crate::trace::render_options::RenderOptions;
 use crate::trace::schema::state_name;
 
 /// The word for an event, at most ten columns with the arrow of its direction, and its colour.
