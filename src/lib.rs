@@ -58,9 +58,9 @@
 //! 7. [`Server`]: what to change before production.
 //!
 //! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
-//! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` follows an error from the bytes to the page,
-//! `defaults.md` lists what is on and how to change it, `readers.md` what each reader of a request takes, bounds and costs, and
-//! `architecture.md` is a tour of the source.
+//! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled,
+//! `defaults.md` lists what is on and how to change it, `readers.md` what each reader of a request accepts and costs, `tour.md` quotes six
+//! functions of the source, and `architecture.md` is its map.
 //!
 //! # Features and versions
 //!
