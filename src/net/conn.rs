@@ -1,7 +1,9 @@
-//! One connection: a socket, the protocol's state, and what is unfinished between them; fill, drive, flush.
+//! Runs one connection: reads its socket, drives the protocol and the application, writes the
+//! responses.
 //!
-//! An idle connection owns no buffer. Bytes are read into the worker's desk and answered from there; only what stays unfinished
-//! (half a head, a body on its way, an answer that the client does not take) is kept, in [`Held`].
+//! An idle connection owns no buffer. Bytes are read into the worker's buffers and handled there;
+//! only what is unfinished (half a head, a body, a response that the client does not read) is
+//! copied to [`Buffered`].
 
 mod blocking;
 mod body_feed;
@@ -41,39 +43,40 @@ use state::ConnState;
 use time_slice::TimeSlice;
 pub(crate) use timeouts::Evictable;
 
-/// Requests answered for one connection before the others get their turn: fairness against pipelining.
+/// Requests of one connection before others run: fairness against pipelining.
 const MAX_REQUESTS_PER_RUN: usize = 32;
-/// Output above this waits for the socket before more requests are looked at.
+/// Output above this is written before more requests are handled.
 const HIGH_WATER: usize = 64 * 1024;
 
-/// What is to become of the connection.
+/// What the worker does next with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// It waits for the socket.
+    /// Wait for the socket.
     Wait,
-    /// It waits for the socket, which refused to take more: readiness must be asked for anew.
+    /// Wait for the socket, which took less than was written. Registering again makes epoll report
+    /// it.
     Reregister,
-    /// It has more to do, and lets others go first.
+    /// Run again after other connections: there is more to do.
     Yield,
-    /// It is over.
+    /// Close it.
     Close(CloseReason),
-    /// It has a new owner, who waits in [`Conn::switched`].
+    /// Hand the socket to another protocol; [`Conn::into_upgrade`] returns it.
     Upgrade,
 }
 
 pub(crate) struct Conn<S> {
     socket: S,
     http: Connection,
-    /// Counted from 1 and never used again, unlike tokens and descriptors.
+    /// Counted from 1 and never reused, unlike tokens and descriptors.
     pub(crate) id: u64,
     peer: Option<SocketAddr>,
     opened: Millis,
     requests: u32,
-    /// The socket may hold more than was read.
+    /// The socket may hold unread bytes.
     readable: bool,
-    /// Unfinished input may hold whole requests.
+    /// `buffered.input` may hold whole requests.
     has_buffered_request: bool,
-    /// The peer's FIN is behind the bytes that are here.
+    /// epoll has reported the peer's FIN, which follows the bytes in the socket.
     hangup: bool,
     /// The peer's FIN was read.
     eof: bool,
@@ -83,24 +86,24 @@ pub(crate) struct Conn<S> {
     buffered: Option<Box<Buffered>>,
 }
 
-/// What is unfinished.
+/// Unfinished input and output.
 #[derive(Default)]
 struct Buffered {
     input: Vec<u8>,
-    /// Where the current request begins in `input`.
+    /// Offset of the current request in `input`.
     start: usize,
     head: Head,
     output: Vec<u8>,
     sent: usize,
-    /// The responses in `output`, and the one that is being made, as far as somebody wants to know when they are out.
+    /// Responses in `output`, and the one being streamed, if they have `on_sent` callbacks.
     pending: Vec<SentTracker>,
-    /// When the first byte of the current request was read.
+    /// Time of the first byte of the current request.
     began: Millis,
-    /// What was decided on the head of a request whose body is still to come.
+    /// What the application decided on a head whose body is still received.
     decision: Option<HeadDecision>,
-    /// What this has in the sum of all bodies.
+    /// The share of this body in the worker's body memory.
     reservation: Option<Reservation>,
-    /// What the transfer below is about: which request, and which side of it.
+    /// What `transfer` measures: the number of the request, and in which direction.
     phase: Option<(u32, Timer)>,
     transfer: Transfer,
 }
@@ -132,7 +135,8 @@ impl<S: Socket> Conn<S> {
         self.requests
     }
 
-    /// The socket is said to be readable: it is read until it has nothing more. `hangup`: the peer's FIN came too.
+    /// Marks the socket readable: it is read until it would block. `hangup`: epoll also reported
+    /// the peer's FIN.
     #[inline]
     pub(crate) fn mark_readable(&mut self, hangup: bool) {
         self.readable = true;
@@ -144,17 +148,18 @@ impl<S: Socket> Conn<S> {
         matches!(self.state, ConnState::Open)
     }
 
-    /// Whether the connection had an answer, waits for its next request, and nothing of that is here.
+    /// Returns whether it waits for its next request, and has received none of it.
     fn is_idle(&self) -> bool {
         self.requests > 0 && self.buffered.is_none() && self.is_open() && self.http.waiting() == Waiting::Idle
     }
 
-    /// Whether its last answer is out: what it still reads, it discards.
+    /// Returns whether the last response is written and input is discarded.
     pub(crate) fn is_lingering(&self) -> bool {
         matches!(self.state, ConnState::Lingering)
     }
 
-    /// Works until the socket has nothing more, the answers do not leave, or it is somebody else's turn.
+    /// Reads and responds until the socket is empty, takes no more output, or the budget is used
+    /// up.
     pub(crate) fn run<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         if !self.is_open() {
             return self.run_state(buffers, context, probe);
@@ -168,7 +173,7 @@ impl<S: Socket> Conn<S> {
         self.run_once(buffers, context, probe).unwrap_or_else(|| self.run_more(answered, buffers, context, probe))
     }
 
-    /// Fill, drive, flush. `None`: the socket may hold more.
+    /// Fills, drives and flushes once. `None`: the socket may hold more.
     #[inline(always)]
     fn run_once<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Option<Action> {
         let Ok(fresh) = self.fill(buffers, probe) else { return Some(Action::Close(CloseReason::IoError)) };
@@ -191,7 +196,7 @@ impl<S: Socket> Conn<S> {
         (!self.readable).then_some(Action::Wait)
     }
 
-    /// Drives the fresh bytes, behind what was unfinished, and keeps what stays unfinished.
+    /// Drives fresh bytes, after unfinished ones, and saves what stays unfinished.
     #[inline(always)]
     fn process<P: Probe>(&mut self, fresh: usize, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) {
         let Buffers { scratch, head, out } = buffers;
@@ -219,7 +224,8 @@ impl<S: Socket> Conn<S> {
         self.save(buffered);
     }
 
-    /// Hops 3 to 8, for every request that is whole: receive, build the request, handle, encode. Gives the bytes taken.
+    /// Hops 3 to 8 for every complete request: receive, build the request, handle, encode. Returns
+    /// the bytes consumed.
     fn drive<P: Probe>(
         &mut self,
         input: &mut [u8],
@@ -260,7 +266,7 @@ impl<S: Socket> Conn<S> {
         taken
     }
 
-    /// Hops 4 to 8 for one request. Gives the bytes it took when another one may follow.
+    /// Hops 4 to 8 for one request. Returns the bytes it consumed if another request may follow.
     #[inline(always)]
     fn respond<P: Probe>(
         &mut self,
@@ -297,15 +303,16 @@ impl<S: Socket> Conn<S> {
         self.encode(out, last, context, probe)
     }
 
-    /// Whether the server wants this answer to be the connection's last: because the connection is old, or because the server is
-    /// stopping (then every one is old), and then the last of the requests that are here already gets the close. `behind`: bytes
-    /// behind this request.
+    /// Returns whether this response must be the last: the connection is too old, or the server is
+    /// draining (then every connection is). While draining, requests already received are answered
+    /// first. `following`: bytes after this request.
     #[inline]
     fn is_last(&self, following: usize, context: &Context<'_>) -> bool {
         self.opened < context.time.max_age_cutoff && (following == 0 || context.time.draining.is_none())
     }
 
-    /// Hop 8: one append for the head, one for the body. Gives the bytes of input that are done with, when another request may follow.
+    /// Hop 8: appends the head, then the body. Returns the bytes of input consumed if another
+    /// request may follow.
     #[inline(always)]
     fn encode<P: Probe>(
         &mut self,
@@ -359,7 +366,7 @@ impl<S: Socket> Conn<S> {
     }
 }
 
-/// What a read or write came to, for the probe.
+/// The result of a read or write, for the trace.
 fn outcome(result: &io::Result<usize>) -> IoOutcome {
     match result {
         Ok(0) => IoOutcome::Eof,

@@ -13,33 +13,33 @@ use crate::response::Response;
 use crate::response::pipe::Pipe;
 use crate::trace::probe::Probe;
 
-/// A whole request with all that its handler needs, fit to travel to another thread. The body is not copied: the buffer moves.
+/// A request that can be sent to another thread. The body is not copied: the buffer moves.
 pub(crate) struct OwnedRequest {
     pub(crate) bytes: Vec<u8>,
     pub(crate) head: Head,
     pub(crate) body: Range<usize>,
     pub(crate) peer: Option<std::net::SocketAddr>,
-    /// Where the body comes from that is not here yet.
+    /// Source of a body that has not arrived.
     pub(crate) pipe: Option<Arc<Pipe>>,
-    /// What hooks and guards left that have run already.
+    /// Values of hooks and guards that ran already.
     pub(crate) admitted: Mutex<Option<Admitted>>,
-    /// When its first byte was read.
+    /// Time of its first byte.
     pub(crate) began: Instant,
-    /// What it has in common with whatever answers in its handler's place.
+    /// Shared with whatever responds in place of the handler.
     pub(crate) ledger: Arc<RequestContext>,
-    /// What it has in the sum of all bodies.
+    /// Its share in the worker's body memory.
     pub(crate) _reservation: Option<Reservation>,
 }
 
-/// What comes back: the response, and what ran for it.
+/// A response, and what ran for it.
 pub(crate) struct PoolResponse {
     pub(crate) response: Response,
     pub(crate) events: Vec<DeferredEvent>,
-    /// There is no answer yet: the head was decided on.
+    /// The decision on a head; then there is no response yet.
     pub(crate) admission: Option<Admission>,
 }
 
-/// Nobody took it: the client has left before.
+/// The client left before the response was taken.
 impl Drop for PoolResponse {
     fn drop(&mut self) {
         if let Some(on_sent) = self.response.take_on_sent() {
@@ -49,7 +49,7 @@ impl Drop for PoolResponse {
 }
 
 impl OwnedRequest {
-    /// A head alone.
+    /// A request without its body.
     pub(crate) fn of_head(
         bytes: Vec<u8>,
         head: Head,
@@ -68,12 +68,12 @@ impl OwnedRequest {
         request
     }
 
-    /// Whether the caller is the first who wants to decide the answer, and so does.
+    /// Claims the right to respond. Returns whether the caller is the first.
     pub(crate) fn claim(&self) -> bool {
         self.ledger.claim()
     }
 
-    /// Its client has left while its handler runs.
+    /// Reports to the application that the client left while its handler runs.
     pub(crate) fn client_left<P: Probe>(&self, app: &App) {
         drop(self.run::<P>(app, App::client_left));
     }

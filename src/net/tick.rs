@@ -1,4 +1,5 @@
-//! What the connections of one worker share: buffers for the moment in which one is worked on, settings, the time of the turn.
+//! Defines what the connections of a worker share: buffers, configuration, the time of the current
+//! tick.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,82 +17,85 @@ use crate::request::Admitted;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
 
-/// What is read at most in one call. Large enough for a burst of pipelined requests, small enough to keep per slow connection.
+/// Bytes of one read. Large enough for a burst of pipelined requests, small enough for a slow
+/// connection to keep.
 pub(crate) const READ_BUFFER: usize = 32 * 1024;
 
-/// Room for answers from the start. A buffer that first grows amid a crowd lies behind the crowd's memory in the heap, and none of
-/// that goes back to the system while something lies behind it.
+/// Initial capacity. Growing later would place the buffer above the connections' memory and keep
+/// the allocator from returning it.
 const INITIAL_OUTPUT: usize = 4 * 1024;
 
-/// What all connections of a worker share for the moment in which they are worked on.
+/// Buffers for the connection that runs.
 pub(crate) struct Buffers {
     pub(crate) scratch: Box<[u8]>,
     pub(crate) head: Head,
     pub(crate) out: ResponseBuffers,
 }
 
-/// The part of the desk that answers are made with.
+/// The buffers that responses are made in.
 pub(crate) struct ResponseBuffers {
     pub(crate) response: Response,
     pub(crate) output: Vec<u8>,
     pub(crate) prefix: ResponsePrefix,
-    /// What was decided on the head of the request at hand, while its body is received.
+    /// What was decided on the head of the current request.
     pub(crate) decision: Option<HeadDecision>,
-    /// The responses in `output`, as far as somebody wants to know when they are out.
+    /// Responses in `output` that have `on_sent` callbacks.
     pub(crate) sent: Vec<SentTracker>,
-    /// The handler whose response has a body that is made while it is sent.
+    /// The handler of a streamed response.
     pub(crate) handler: Option<Callsite>,
-    /// Since when the request at hand has been on its way, if it came in parts.
+    /// When the current request began, if it came in parts.
     pub(crate) began: Option<Millis>,
 }
 
 /// What the application decided on a head.
 pub(crate) enum HeadDecision {
-    /// The handler may run, with the values that hooks and guards left.
+    /// The handler may run, with the values of hooks and guards.
     Admitted(Admitted),
-    /// This response stands, and the rest of a small body is discarded before it leaves, so that the connection may stay.
+    /// This response is sent after the rest of a small body is discarded, so that the connection
+    /// can stay open.
     Responded(Box<Response>),
 }
 
-/// What a connection has to know and cannot change.
+/// What a connection reads and does not change.
 pub(crate) struct Context<'a> {
     pub(crate) app: &'a App,
-    /// The connection's place in its worker's table: where results from other threads find it.
+    /// The connection's slot, where completions find it.
     pub(crate) key: Key,
     pub(crate) offload: &'a Offload,
     pub(crate) config: &'a Config,
     pub(crate) time: &'a LoopTime,
 }
 
-/// What a worker, and so each of its connections, is told once.
+/// Configuration of a worker and its connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
-    /// At a graceful stop, how long everything goes on while load balancers are told.
+    /// Before a graceful stop, how long requests are served while load balancers notice.
     pub(crate) lame_duck: Duration,
-    /// What the sockets of new connections are wrapped in.
+    /// TLS for new connections, if configured.
     pub(crate) tls: TlsAcceptor,
 }
 
-/// What holds for one turn of the loop.
+/// Time and load of the current tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LoopTime {
     pub(crate) now: Millis,
-    /// Until when a connection may stay idle whose last sign of life is now.
+    /// Deadline of a connection that becomes idle now.
     pub(crate) idle_until: Millis,
-    /// A connection that was opened before this has been kept long enough; when the server is stopping, every one.
+    /// Connections opened before this close after their next response; while draining, all of them.
     pub(crate) max_age_cutoff: Millis,
-    /// Since when the server has been stopping: every answer is now a connection's last.
+    /// When draining began.
     pub(crate) draining: Option<Millis>,
-    /// Whether the handlers of this turn are timed.
+    /// Whether handlers are timed in this tick.
     pub(crate) timing_handlers: bool,
-    /// Whether bursts of requests are bounded by time too. Not in virtual time.
+    /// Whether bursts of requests are bounded by time too; not in virtual time.
     pub(crate) time_sliced: bool,
 }
 
 impl LoopTime {
-    /// The moment `now`, by these settings. `crowded`: most places are taken, and idle connections get less patience.
+    /// `near_limit`: over three quarters of the connections are in use, and idle ones get a shorter
+    /// timeout.
     pub(crate) fn at(now: Millis, draining: Option<Millis>, crowded: bool, timeouts: &Timeouts) -> LoopTime {
         let idle_until = match draining {
             Some(began) => after(began, timeouts.drain_idle),

@@ -1,10 +1,11 @@
-//! The event loop of one thread: poll, accept, let ready connections work, let time pass; knows no protocol and no route.
+//! The event loop of one thread: poll, accept, run connections, fire timers.
 //!
-//! mio is edge-triggered: what is ready is said once. So whoever stops before the socket says "would block" must remember it:
-//! connections that yielded stand in `again`, listeners that were not emptied in `doors`.
+//! mio is edge-triggered: it reports readiness once. What stops before the socket would block must
+//! be remembered: connections that yielded are in `runnable`, listeners that were not emptied stay
+//! `ready`.
 //!
-//! Every list that a turn works through has a budget, so that no client can hold the loop: what is left over stays in its queue, and the
-//! next poll does not sleep.
+//! Every queue has a budget a tick, so that no client holds the loop. What is left stays in its
+//! queue, and the next poll does not sleep.
 
 mod completions;
 mod drain;
@@ -46,29 +47,29 @@ const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
 
-/// Events taken from the kernel at once. 16 or 4,096 make no difference; 1 costs 20 %.
+/// Events of one poll. 16 or 4,096 make no difference; 1 costs 20 %.
 const EVENT_CAPACITY: usize = 1024;
-/// The loop looks at its deadlines this often at least, in milliseconds: what the kernel takes as a timeout has 32 bits.
+/// Maximum timeout of poll in milliseconds; the kernel takes 32 bits.
 const MAX_POLL_TIMEOUT: Millis = 3_600_000;
-/// Connections accepted before the others get their turn. Each is read and answered at once, and under TLS that is a handshake.
+/// Connections accepted in a tick. Each is run at once, and under TLS that includes a handshake.
 const MAX_ACCEPTS_PER_TICK: usize = 16;
-/// Connections of `again` that work before the poll is asked for new events; as many as there were events, when those are more.
+/// Connections that run before the next poll; as many as there were events, if those are more.
 const MAX_RUNS_PER_TICK: usize = 16;
-/// Connections whose alarm rings before the others get their turn: a crowd that came together is idle together.
+/// Timers fired in a tick: many connections become idle at the same time.
 const MAX_TIMERS_PER_TICK: usize = 64;
-/// How many that may have to go are asked before a newcomer has to wait: each look for one goes through the whole table.
+/// Eviction candidates tried before the new connection has to wait. Each search scans the table.
 const EVICTION_ATTEMPTS: usize = 4;
 
-/// What a worker has to begin with, and what of one that died the next one needs.
+/// What a worker starts with, and what its successor takes over when it dies.
 pub(crate) struct WorkerParts<P> {
     pub(crate) listeners: Vec<Listener>,
-    /// Connections so far: their numbers are never used again.
+    /// Connections so far: their numbers are never reused.
     pub(crate) opened: u64,
     pub(crate) signals: Arc<Signals>,
     pub(crate) probe: P,
 }
 
-/// What one worker is made of.
+/// One event loop and all it owns.
 pub(crate) struct Worker<P> {
     poll: Poll,
     waker: Arc<Waker>,
@@ -76,25 +77,25 @@ pub(crate) struct Worker<P> {
     conns: Slab<Entry>,
     wheel: TimerWheel,
     buffers: Buffers,
-    /// Connections that have more to do and let others go first. Only [`Entry::queue`] adds one.
+    /// Connections with more to do. Only [`Entry::queue`] adds one.
     runnable: VecDeque<Key>,
-    /// What other threads have sent and is not looked at yet.
+    /// Results of other threads that are not processed yet.
     completions: VecDeque<Completion>,
     drain: Drain,
     signals: Arc<Signals>,
     opened: u64,
     began: Instant,
-    /// The time of this turn: read once, used by all.
+    /// The time of this tick.
     time: LoopTime,
     slow_handlers: SlowHandlerDetector,
-    /// The second that the desk's Date shows, counted from `began`.
+    /// The second of the current Date field, counted from `began`.
     date_second: Option<Millis>,
     app: Arc<App>,
     config: Config,
     max_connections: usize,
     offload: Offload,
     control: Arc<ShutdownControl>,
-    /// When to look again for slow bodies, while there is little room for more.
+    /// When to check for slow bodies again, while body memory is short.
     next_body_check: Option<Millis>,
     probe: P,
 }
@@ -143,7 +144,7 @@ impl<P: Probe> Worker<P> {
         })
     }
 
-    /// Its connections are lost, and what else it had is for the next one.
+    /// Drops the connections and returns the rest, for the next worker.
     pub(crate) fn into_parts(mut self) -> WorkerParts<P> {
         self.trace_abandoned();
         self.control.remove(&self.waker);
@@ -151,7 +152,8 @@ impl<P: Probe> Worker<P> {
         WorkerParts { listeners, opened: self.opened, signals: self.signals, probe: self.probe }
     }
 
-    /// Runs until the server was told to stop and every connection has ended; gives the number of connections that had to be cut.
+    /// Runs until the server stops and every connection has ended. Returns the number of
+    /// connections that were aborted.
     pub(crate) fn run(&mut self) -> io::Result<usize> {
         let mut events = Events::with_capacity(EVENT_CAPACITY);
         loop {
@@ -162,7 +164,8 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// One turn of the loop. New events come first, then those who yielded, then newcomers. Returns whether it was the last turn.
+    /// One tick: new events, completions, runnable connections, new connections, timers. Returns
+    /// whether it was the last.
     fn step(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<bool> {
         let rested = self.before_poll();
         match self.poll.poll(events, timeout) {
@@ -190,7 +193,7 @@ impl<P: Probe> Worker<P> {
         Ok(self.stopping())
     }
 
-    /// How long to sleep: until the next deadline, and not at all when there is something to do.
+    /// Returns how long to sleep: until the next deadline, or not at all if there is work.
     fn timeout(&self) -> Option<Duration> {
         let accept = self.listeners.accept_at();
         if !self.runnable.is_empty() || !self.completions.is_empty() || accept.is_some_and(|due| due <= self.time.now) {
@@ -202,8 +205,8 @@ impl<P: Probe> Worker<P> {
         Some(Duration::from_millis(next.saturating_sub(self.time.now).min(MAX_POLL_TIMEOUT)))
     }
 
-    /// Reads the clock, once a turn, and renders Date anew once a second (RFC 9110 §6.6.1). Date follows the wall clock, deadlines
-    /// follow the one that nobody can set. `rested`: when the turn before had nothing more to do.
+    /// Reads the clock, and renders Date once a second (RFC 9110 §6.6.1). Date follows the wall
+    /// clock, deadlines the monotonic one. `rested`: when the last tick ended.
     fn tick(&mut self, rested: Option<Instant>) {
         let now = self.began.elapsed().as_millis() as Millis;
         let crowded = self.conns.len() > self.max_connections / 4 * 3;
@@ -219,7 +222,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Gives the memory of a crowd that has left back to the system.
+    /// Returns the memory of past load to the system.
     fn shrink(&mut self) {
         self.runnable.shrink_to(EVENT_CAPACITY);
         self.completions.shrink_to(EVENT_CAPACITY);
@@ -230,7 +233,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Hop 1: a connection's socket is ready. One that stands in `again` gets its turn there, and no second one for the event.
+    /// Hop 1: a connection's socket is ready. One in `runnable` runs from there, not twice.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
         self.with_entry(key, |entry, buffers, context, probe| {
@@ -242,12 +245,12 @@ impl<P: Probe> Worker<P> {
             } else if event.is_readable() {
                 entry.conn.mark_readable(false);
             }
-            // One that has yielded waits for its next run.
+            // One that has yielded waits for its turn.
             if entry.queued { Action::Wait } else { entry.conn.run(buffers, context, probe) }
         });
     }
 
-    /// Lets one connection work and settles what became of it.
+    /// Runs one connection and applies the resulting action.
     #[inline]
     fn with_connection(
         &mut self,
@@ -279,8 +282,8 @@ impl<P: Probe> Worker<P> {
         entry.conn.trace_timer(entry.deadline, self.time.now, &mut self.probe);
     }
 
-    /// Lets those who yielded work on, the longest waiting first. After `served` events as many of them get their turn, so that
-    /// neither can starve the other.
+    /// Runs connections that yielded, the oldest first, and as many as there were events: neither
+    /// starves the other.
     fn run_runnable(&mut self, served: usize) {
         for _ in 0..self.runnable.len().min(MAX_RUNS_PER_TICK.max(served)) {
             let Some(key) = self.runnable.pop_front() else { return };
@@ -291,7 +294,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Step 4: takes what the kernel has for us, up to a budget.
+    /// Step 4: accepts connections, up to a budget.
     fn accept(&mut self) {
         if self.listeners.accept_at().is_none_or(|due| due > self.time.now) {
             return;
@@ -303,7 +306,7 @@ impl<P: Probe> Worker<P> {
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
                 Err(error) => return self.listeners.failed(&error, self.time.now),
             };
-            // Only now: no connection is closed for a newcomer that is not there.
+            // Only now: nothing is evicted for a connection that does not exist.
             if self.is_full() && !self.evict() {
                 self.trace_limit();
                 return self.listeners.park(accepted, self.time.now);
@@ -312,7 +315,8 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// A new connection is read at once: mostly its first request is here, and a client that closes behind it never enters epoll.
+    /// Runs a new connection at once: its first request is usually here, and one that closes after
+    /// it never enters epoll.
     fn add_connection(&mut self, (socket, peer): Accepted) {
         self.opened += 1;
         match peer {
@@ -337,17 +341,19 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Whether all places are taken. An upgraded connection has one too: it still holds a descriptor.
+    /// Returns whether the connection limit is reached. Upgraded connections count: they hold a
+    /// descriptor.
     fn is_full(&self) -> bool {
         self.conns.len() + self.upgraded().count() >= self.max_connections
     }
 
-    /// The server's connections that have left HTTP.
+    /// The connections that have left HTTP.
     fn upgraded(&self) -> &UpgradedConnections {
         &self.app.app_state().upgraded
     }
 
-    /// All places are taken: somebody goes, unless he turns out to have said something by now. Gives whether there is a place.
+    /// At the connection limit: evicts an idle connection, unless data has arrived since. Returns
+    /// whether a slot is free.
     fn evict(&mut self) -> bool {
         for _ in 0..EVICTION_ATTEMPTS {
             let Some(victim) = self.eviction_candidate() else { return false };
@@ -368,7 +374,7 @@ impl<P: Probe> Worker<P> {
         self.listeners.retry_now();
     }
 
-    /// Wakes the connections whose alarm rang. Most have moved their deadline since, and get a new alarm.
+    /// Fires timers. Most connections have moved their deadline since, and get a new timer.
     fn expire(&mut self) {
         let now = self.time.now;
         for _ in 0..MAX_TIMERS_PER_TICK {
@@ -388,7 +394,7 @@ impl<P: Probe> Worker<P> {
     }
 }
 
-/// The peer has closed its side, and perhaps both.
+/// Marks that the peer has closed its side, or both.
 #[cold]
 fn mark_hangup(conn: &mut Conn<Stream>, event: &mio::event::Event) {
     conn.mark_readable(true);

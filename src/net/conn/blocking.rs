@@ -1,4 +1,4 @@
-//! Handlers that run on the pool: how a request gets there, and how its answer comes back.
+//! Runs handlers of blocking routes on the pool: dispatch, completion, response.
 
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
@@ -24,14 +24,14 @@ use crate::response::Response;
 use crate::response::body_source::GuardedSource;
 use crate::trace::probe::{Event, Probe};
 
-/// What a job of the pool does with its request.
+/// What a job does with its request.
 type Work<L> = for<'a> fn(&'a App, &mut Request<'a>, &mut Response, &mut L) -> Option<Admission>;
 
-/// Where the answer of a request that the pool has is expected.
+/// Where the pool sends the response to one request.
 struct Reply {
     mailbox: Arc<Mailbox>,
     key: Key,
-    /// How many answers the connection had given before.
+    /// Responses that the connection had sent before.
     number: u32,
 }
 
@@ -41,8 +41,8 @@ impl Reply {
     }
 }
 
-/// The answer that a job of the pool owes. A job that unwinds posts a 500: without any answer the client would wait for ever, and the
-/// connection with it.
+/// Sends a response for a job even if the job unwinds: then 500. Without one the client would wait
+/// forever.
 struct ReplyGuard<'a, P: Probe> {
     request: &'a OwnedRequest,
     app: &'a App,
@@ -72,7 +72,7 @@ impl<P: Probe> Drop for ReplyGuard<'_, P> {
 }
 
 impl<S: Socket> Conn<S> {
-    /// What a turn is for a connection that does not read requests just now.
+    /// Runs a connection that is not open.
     #[cold]
     pub(super) fn run_state<P: Probe>(
         &mut self,
@@ -97,13 +97,14 @@ impl<S: Socket> Conn<S> {
                 },
             },
             ConnState::Upgrading(_) => Action::Upgrade,
-            // Who only half-closed still waits for the answer; who is gone is noticed when it is written.
+            // A client that half-closed still waits for the response; one that is gone is noticed
+            // by the write.
             ConnState::InPool(_) => self.pump(buffers, context, probe),
             ConnState::Open | ConnState::Closed => Action::Wait,
         }
     }
 
-    /// Sends the current request to the pool. When the pool is full, 503: the client may come back soon.
+    /// Sends the current request to the pool.
     pub(super) fn dispatch<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         let (request, mut feed) = self.take_request(context);
         let request = Arc::new(request);
@@ -113,8 +114,8 @@ impl<S: Socket> Conn<S> {
         self.submit(request, feed, App::handle_blocking, buffers, context, probe)
     }
 
-    /// Sends a job to the pool, which returns the result through the mailbox. Without a pool, in tests, runs it at once. When the pool is
-    /// full, responds with 503.
+    /// Sends a job to the pool; the result returns through the mailbox. Responds 503 if the pool is
+    /// full. Without a pool, in tests, runs the job at once.
     pub(super) fn submit<P: Probe>(
         &mut self,
         request: Arc<OwnedRequest>,
@@ -147,8 +148,8 @@ impl<S: Socket> Conn<S> {
         self.finish_response(answer, buffers, context, probe)
     }
 
-    /// The pool's answer to the request before which this connection had given `number` answers. If it has given one more since, it
-    /// did so because this one took too long.
+    /// Takes the pool's result for the request that followed `number` responses. A result that
+    /// comes after its timeout is dropped: the connection has sent another response since.
     pub(crate) fn pool_done<P: Probe>(
         &mut self,
         number: u32,
@@ -176,7 +177,8 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The pool took too long. A handler that is through meanwhile has its answer on the way.
+    /// Responds 503 because the pool took too long, unless the handler has finished and its
+    /// response is on its way.
     pub(super) fn handler_timed_out<P: Probe>(
         &mut self,
         buffers: &mut Buffers,
@@ -192,7 +194,7 @@ impl<S: Socket> Conn<S> {
         self.finish_response(answer, buffers, context, probe)
     }
 
-    /// The answer of a handler that ran elsewhere: it goes out like any other, and what waited behind it is looked at.
+    /// Sends the response of a pool thread, then continues with buffered input.
     pub(crate) fn finish_response<P: Probe>(
         &mut self,
         mut answer: PoolResponse,
@@ -245,7 +247,7 @@ impl<S: Socket> Conn<S> {
         self.after_response(context, probe)
     }
 
-    /// Everything of the answer is with the kernel: what is next?
+    /// Chooses what follows a response that is written.
     pub(super) fn after_response<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         if self.http.is_finished() {
             return self.close(context, probe);
@@ -254,7 +256,7 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
-    /// Cuts the current request out of what is held. A body that is still to come has a pipe of its own.
+    /// Moves the current request out of the buffer. A body that is still to come gets a pipe.
     fn take_request(&mut self, context: &Context<'_>) -> (OwnedRequest, Option<BodyFeed>) {
         let mut buffered = self.buffered.take().unwrap_or_default();
         let streams = self.http.expects_body();
@@ -296,7 +298,7 @@ impl<S: Socket> Conn<S> {
         (request, feed)
     }
 
-    /// The request was handled: its bytes go, so that an idle subscriber costs its place and no more.
+    /// Frees the bytes of a request that is handled, so that an idle event stream holds no buffer.
     pub(super) fn release_request(&mut self) {
         let taken = self.http.consumed();
         if taken == 0 || self.http.expects_body() {

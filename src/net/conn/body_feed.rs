@@ -10,20 +10,21 @@ use crate::net::tick::Context;
 use crate::request::body_reader::body_pipe;
 use crate::response::pipe::Pipe;
 
-/// A body on its way in.
+/// A request body that arrives, and the pipe to its reader.
 pub(super) struct BodyFeed {
     pub(super) pipe: Arc<Pipe>,
-    /// The client waits for our word before it sends (RFC 9110 §10.1.1). It gets it when the handler begins to read.
+    /// The client expects `100 Continue` (RFC 9110 §10.1.1). It is sent when the handler starts to
+    /// read.
     pub(super) continue_pending: bool,
-    /// There is room: what keeps us waiting is the client.
+    /// The pipe has capacity: the connection waits for the client.
     pub(super) wants_data: bool,
-    /// Why the rest will not come.
+    /// Why the rest of the body is not passed on.
     pub(super) refused: Option<ProtocolError>,
-    /// The request, of which the pool has the other share.
+    /// The request, shared with the pool.
     pub(super) request: Option<Arc<OwnedRequest>>,
 }
 
-/// The connection is gone, and the reader learns it.
+/// The connection is gone: the reader gets an error.
 impl Drop for BodyFeed {
     fn drop(&mut self) {
         self.pipe.fail(ErrorKind::ConnectionAborted, "the client has left");

@@ -1,4 +1,5 @@
-//! Asks the pool about the head of a request, where the hooks and guards of a blocking route decide before its body is read.
+//! Asks the pool about a head, where hooks and guards of a blocking route decide before the body is
+//! received.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,13 +14,14 @@ use crate::net::tick::{Buffers, Context};
 use crate::trace::probe::Probe;
 
 impl<S: Socket> Conn<S> {
-    /// Whether the body of the request whose head is in `bytes` is here to its last byte. Then one job of the pool is enough.
+    /// Returns whether the body of the request in `bytes` is complete. Then one job handles both.
     pub(super) fn body_is_here(&self, bytes: &[u8]) -> bool {
         let here = bytes.len().saturating_sub(self.http.body_start()) as u64;
         matches!(self.http.body_length(), BodyLength::Length(length) if length <= here)
     }
 
-    /// Sends the head to the pool. Nothing more is read, and the client is not told to send, before it has decided.
+    /// Sends the head to the pool. Until it has decided nothing is read, and no `100 Continue` is
+    /// sent.
     pub(super) fn ask_pool<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         let Some(buffered) = &self.buffered else { return Action::Wait };
         let (from, to) = (buffered.start, buffered.start + self.http.body_start());
@@ -29,7 +31,7 @@ impl<S: Socket> Conn<S> {
         self.submit(Arc::new(request), None, App::check_head_blocking, buffers, context, probe)
     }
 
-    /// The pool has decided: the body is received, or the response goes out.
+    /// Applies the pool's decision: receives the body, or responds.
     pub(super) fn head_checked<P: Probe>(
         &mut self,
         mut answer: PoolResponse,

@@ -7,12 +7,12 @@ use crate::net::tick::{Context, HeadDecision, ResponseBuffers};
 use crate::request::Request;
 use crate::response::Response;
 
-/// The time on the clock of the standard library at which `began` was, if now is `now`.
+/// Converts `began` to the clock of std, given the current time.
 pub(super) fn instant(began: Millis, now: Millis) -> Option<Instant> {
     Instant::now().checked_sub(Duration::from_millis(now.saturating_sub(began)))
 }
 
-/// The request has been on its way since `began`.
+/// Sets when the request began.
 #[cold]
 pub(super) fn set_start(request: &mut Request<'_>, began: Millis, context: &Context<'_>) {
     if let Some(began) = instant(began, context.time.now) {
@@ -20,7 +20,8 @@ pub(super) fn set_start(request: &mut Request<'_>, began: Millis, context: &Cont
     }
 }
 
-/// Takes up a request that came in parts: since when, and what was decided on its head. Returns the response if that was one.
+/// Restores when the request began and what was decided on its head. Returns the response if there
+/// is one already.
 #[cold]
 pub(super) fn restore_request(
     request: &mut Request<'_>,

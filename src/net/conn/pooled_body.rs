@@ -1,4 +1,4 @@
-//! The body of a blocking route: its source is pulled on the pool, one piece ahead of the client, and never on the event loop.
+//! Pulls the body of a blocking route on the pool, one piece ahead of the client.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::net::threads::pool::Pool;
 use crate::response::body_source::{BodySource, GuardedSource, Pull, Wake};
 
-/// A source whose pulls wait for a thread instead of for what the source waits for.
+/// A source that is pulled by threads of the pool, never by the event loop.
 pub(super) struct PooledBody {
     shared: Arc<Shared>,
     pool: Pool,
@@ -15,10 +15,10 @@ pub(super) struct PooledBody {
 struct Shared(Mutex<State>);
 
 struct State {
-    /// Away while a thread pulls.
+    /// `None` while a thread pulls.
     source: Option<GuardedSource>,
     piece: Vec<u8>,
-    /// What the last pull came to, with its bytes in `piece`.
+    /// Result of the last pull; its bytes are in `piece`.
     pulled: Option<io::Result<Pull>>,
     wake: Option<Wake>,
 }
@@ -29,7 +29,7 @@ impl PooledBody {
         PooledBody { shared: Arc::new(Shared(Mutex::new(state))), pool }
     }
 
-    /// Lets a thread make the next piece.
+    /// Starts a pull on the pool.
     fn begin(&self, room: usize) -> io::Result<()> {
         let shared = self.shared.clone();
         let job = move || shared.pull(room);
@@ -42,7 +42,7 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// On the pool. The lock is free meanwhile: the loop looks in whenever its client is ready.
+    /// Runs on the pool, without the lock: the event loop may look while a pull waits.
     fn pull(&self, room: usize) {
         let Some(mut source) = self.lock().source.take() else { return };
         let mut piece = Vec::new();
@@ -78,7 +78,7 @@ impl BodySource for PooledBody {
         }
     }
 
-    /// The first piece is made as soon as somebody can be told of it.
+    /// Starts the first pull, whose end can be reported from now on.
     fn attach(&mut self, wake: Wake) {
         self.shared.lock().wake = Some(wake);
         if let Err(error) = self.begin(super::streamed_body::PULL_SIZE) {

@@ -1,4 +1,4 @@
-//! How bytes arrive at a connection: one read as long as one is enough, and a place for what stays unfinished.
+//! Reads the socket of a connection, and saves unfinished input.
 
 use std::io::{self, ErrorKind};
 
@@ -7,12 +7,12 @@ use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context};
 use crate::trace::probe::Probe;
 
-/// Reads of one connection, 32 KiB each, before that: large requests fill them long before there are 32.
+/// Reads of 32 KiB before other connections run.
 const MAX_READS_PER_RUN: usize = 2;
 
 impl<S: Socket> Conn<S> {
-    /// Hop 2. A short read means that the socket is empty, which saves the read that would say so, unless the peer's FIN came
-    /// with the data: its edge is spent, and only another read shows it.
+    /// Hop 2: reads once. A short read means that the socket is empty, which saves a read that
+    /// would block, except after a FIN: epoll does not report that again.
     #[inline(always)]
     pub(super) fn fill<P: Probe>(&mut self, buffers: &mut Buffers, probe: &mut P) -> io::Result<usize> {
         if self.has_buffered_request || !self.readable || self.eof {
@@ -42,7 +42,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The socket holds more than one read: reads on, within the budget of a turn. `answered`: requests before this turn.
+    /// Reads again, within the budget of a run. `answered`: requests before this run.
     #[cold]
     pub(super) fn run_more<P: Probe>(
         &mut self,
@@ -62,7 +62,7 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
-    /// Keeps what is unfinished, if anything is.
+    /// Saves what is unfinished, if anything is.
     #[inline(never)]
     pub(super) fn save(&mut self, mut buffered: Box<Buffered>) {
         let nothing = buffered.start >= buffered.input.len() && !self.socket.has_partial_record();
@@ -76,19 +76,19 @@ impl<S: Socket> Conn<S> {
     }
 }
 
-/// Room for unfinished input at least. Half a head is mostly less, and grows. Pieces of up to 120 bytes glibc keeps apart when they are
-/// given back, and what lies between them never becomes one hole: the memory of a crowd of short heads would stay with us.
+/// Minimum capacity. glibc does not coalesce freed blocks up to 120 bytes, so smaller buffers would
+/// fragment the heap (docs/performance.md).
 const MIN_CAPACITY: usize = 256;
 
 impl Buffered {
-    /// Holds these bytes and nothing else.
+    /// A buffer with these bytes of input.
     pub(super) fn of(input: &[u8]) -> Buffered {
         let mut buffered = Buffered { input: Vec::with_capacity(input.len().max(MIN_CAPACITY)), ..Buffered::default() };
         buffered.input.extend_from_slice(input);
         buffered
     }
 
-    /// Adds fresh bytes behind the unfinished ones; those that were taken make room first.
+    /// Appends fresh bytes, and first removes those that are consumed.
     pub(super) fn append(&mut self, fresh: &[u8]) {
         if self.start > 0 && !fresh.is_empty() {
             self.input.drain(..self.start);

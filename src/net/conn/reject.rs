@@ -1,4 +1,4 @@
-//! Refusals: the answer to what is no request, or too much of one, and the end of its connection.
+//! Responds to what is not a valid request.
 
 use super::Conn;
 use super::partial_request::restore_request;
@@ -11,8 +11,8 @@ use crate::request::Request;
 use crate::trace::probe::Probe;
 
 impl<S: Socket> Conn<S> {
-    /// Answers what was no request, or too much of one, through the application's error pages, and ends the connection (it will not be
-    /// trusted again). Hooks see the head, if it stands: whose page may read a 413 hangs on its fields.
+    /// Responds to a malformed or oversized request through the error handlers, then closes. After
+    /// hooks see the head if it was valid: CORS needs its Origin.
     #[cold]
     pub(super) fn reject<P: Probe>(
         &mut self,

@@ -1,4 +1,4 @@
-//! Which bodies are let in, and those on their way to a handler that reads them while they come: as fast as it reads, no faster.
+//! Admits request bodies by their heads, and passes on those that are read as they arrive.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -18,14 +18,16 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::trace::probe::{CloseReason, Event, Probe};
 
-/// A body this long is received to its end, and discarded, when the response stands before it: connecting anew costs the client more.
+/// A body up to this size is received and discarded if the response is known before it: a new
+/// connection would cost the client more.
 const SMALL_BODY: u64 = 64 * 1024;
-/// Reads of one connection before the others get their turn.
+/// Reads of a body before other connections run.
 const MAX_BODY_READS_PER_RUN: usize = 4;
 
 impl<S: Socket> Conn<S> {
-    /// The head is whole, the body is to come: the application decides on the head. `None`: receive on. Otherwise there was an answer,
-    /// or the handler reads the body while it comes, and the value is what [`answer`](Conn::answer) returns.
+    /// Lets the application decide on a head whose body follows. Returns `None` to receive the
+    /// body; otherwise there is a response, or the handler reads the body as it arrives, and the
+    /// value is that of [`respond`](Conn::respond).
     #[cold]
     pub(super) fn admit<P: Probe>(
         &mut self,
@@ -50,7 +52,7 @@ impl<S: Socket> Conn<S> {
         self.apply_admission(admission, waits, bytes, head, out, context, probe)
     }
 
-    /// Does what the application said of the head.
+    /// Applies what the application decided on a head.
     #[expect(clippy::too_many_arguments, reason = "those of `admit`, and what came of it")]
     pub(super) fn apply_admission<P: Probe>(
         &mut self,
@@ -76,7 +78,7 @@ impl<S: Socket> Conn<S> {
                 out.decision = admitted.map(HeadDecision::Admitted);
                 (limit.unwrap_or(context.config.limits.body), false)
             }
-            // In a test without threads the whole body comes first.
+            // In tests without threads the whole body is received first.
             Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.offload.pool.is_some()),
         };
         if let Err(reject) = self.http.set_body_limit(limit, head) {
@@ -91,9 +93,9 @@ impl<S: Socket> Conn<S> {
         None
     }
 
-    /// The response stands before the body is here. A small body that the client sends anyway is received first and discarded, and
-    /// the connection may stay. No other is waited for: this response is the last (RFC 9112 §9.3), and the client may send on while it
-    /// reads it (§9.6).
+    /// Responds before the body. A small body that the client sends anyway is received and
+    /// discarded first, so that the connection can stay open. Otherwise the response is the last
+    /// (RFC 9112 §9.3), and the client may go on sending while it reads it (§9.6).
     fn respond_early<P: Probe>(
         &mut self,
         waits: bool,
@@ -108,7 +110,7 @@ impl<S: Socket> Conn<S> {
         Some(self.encode(out, false, context, probe))
     }
 
-    /// A response that stood when the head was here leaves when the body is, or will not be.
+    /// Sends a response that was decided on the head, now that the body is received or failed.
     #[cold]
     pub(super) fn respond_late<P: Probe>(
         &mut self,
@@ -123,7 +125,7 @@ impl<S: Socket> Conn<S> {
         self.encode(out, last, context, probe)
     }
 
-    /// Moves what is here into the pipe, and reads on while there is room in it.
+    /// Passes received bytes to the pipe, and reads while the pipe has capacity.
     pub(super) fn pump<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         for _ in 0..MAX_BODY_READS_PER_RUN {
             let Some(feed) = self.state.feed_mut() else { return Action::Wait };
@@ -141,7 +143,7 @@ impl<S: Socket> Conn<S> {
                     return action;
                 }
             }
-            // Before it is fed, while what came with the head is still here to be counted.
+            // Count before feeding, while the bytes that came with the head are in the buffer.
             self.record_progress(0, context);
             let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
             self.feed(buffers.scratch.get(..fresh).unwrap_or_default(), context);
@@ -153,7 +155,7 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
-    /// Decodes what came, and passes it on.
+    /// Decodes received bytes and passes them on.
     fn feed(&mut self, fresh: &[u8], context: &Context<'_>) {
         let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         buffered.append(fresh);
@@ -175,7 +177,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The body came too slowly, or not at all.
+    /// Fails a body that came too slowly or not at all.
     pub(super) fn time_out_body(&mut self, late: Fault, context: &Context<'_>) -> Action {
         if let Some(reject) = self.http.expire(&[], &mut Head::default(), &context.config.limits, late) {
             self.fail_body(reject);
@@ -183,8 +185,8 @@ impl<S: Socket> Conn<S> {
         Action::Wait
     }
 
-    /// The rest will not come: the handler's next read says so, and its answer will be the refusal, unless it has given another one
-    /// already.
+    /// Fails the body: the handler's next read returns an error, and the response is the rejection,
+    /// unless the handler has responded.
     fn fail_body(&mut self, reject: ProtocolError) {
         let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         (buffered.input, buffered.start) = (Vec::new(), 0);
@@ -199,8 +201,8 @@ impl<S: Socket> Conn<S> {
         feed.pipe.fail(kind, reject.fault.info().message);
     }
 
-    /// Whether somebody will read on while this answer goes out. A client that waits for our word gets it now or never: behind the head
-    /// of the answer it would be noise in its body.
+    /// Returns whether the body is read while the response is sent. If the client waits for `100
+    /// Continue`, it is sent now: after the head of the response it would corrupt the body.
     pub(super) fn keeps_reading<P: Probe>(
         &self,
         feed: &mut BodyFeed,
@@ -219,7 +221,8 @@ impl<S: Socket> Conn<S> {
         reads_on
     }
 
-    /// The handler has answered. If it left something unread that is here already, the connection may go on; else it ends.
+    /// Ends a body whose handler has responded. If the rest is buffered the connection may stay
+    /// open, otherwise it ends.
     pub(super) fn end_body(
         &mut self,
         mut feed: BodyFeed,
@@ -236,7 +239,7 @@ impl<S: Socket> Conn<S> {
         feed.refused.zip(feed.request.take())
     }
 
-    /// Whether the client is what we wait for.
+    /// Returns whether the connection waits for the client's body.
     pub(super) fn wants_data(&self) -> bool {
         self.state.feed().is_some_and(|feed| feed.wants_data)
     }

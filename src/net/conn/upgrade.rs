@@ -1,4 +1,4 @@
-//! How a connection leaves HTTP: behind the 101 its socket belongs to somebody else (RFC 9110 §7.8).
+//! Hands the socket to another protocol after 101 (RFC 9110 §7.8).
 
 use super::{Conn, ConnState};
 use crate::http1::status::StatusCode;
@@ -7,12 +7,12 @@ use crate::response::Response;
 use crate::response::body_source::UpgradeCallback;
 
 impl<S: Socket> Conn<S> {
-    /// The head of an answer without a body is in the output. Whether it was the 101 of somebody who wants the socket. If not, the
-    /// source of a body that an answer to HEAD does not have ends here, and who feeds it learns that nobody will read it.
+    /// Starts an upgrade, if the response is 101 and has a callback. Otherwise drops the source of
+    /// a body that is not sent (a response to HEAD), which its producer notices.
     #[cold]
     pub(super) fn begin_upgrade(&mut self, response: &mut Response, status: StatusCode) -> bool {
         let Some(mut source) = response.take_source() else { return false };
-        // Behind a body that is still to come nobody could tell where the other protocol begins.
+        // With a body still to come, nothing marks where the other protocol begins.
         if status != StatusCode::SWITCHING_PROTOCOLS || self.http.expects_body() {
             return false;
         }
@@ -23,7 +23,7 @@ impl<S: Socket> Conn<S> {
         true
     }
 
-    /// What the socket's new owner gets: the socket, the bytes behind the request, and control.
+    /// Returns the socket, the bytes after the request, and the callback.
     pub(crate) fn into_upgrade(mut self) -> Option<(S, Vec<u8>, UpgradeCallback)> {
         self.release_request();
         let (Some(mut buffered), ConnState::Upgrading(callback)) = (self.buffered, self.state) else { return None };

@@ -1,4 +1,4 @@
-//! How bytes leave a connection, and how the connection itself does: one write for all answers, back-pressure, the staged close.
+//! Writes the output of a connection, and closes it in stages.
 
 use std::io::{self, ErrorKind};
 
@@ -8,11 +8,12 @@ use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
 use crate::trace::probe::{CloseReason, Event, NoProbe, Probe};
 
-/// Reads of a lingering connection before the others get their turn.
+/// Reads of a lingering connection before others run.
 const MAX_DISCARDS_PER_RUN: usize = 8;
 
 impl<S: Socket> Conn<S> {
-    /// Hop 9: one write for all answers. What the socket does not take is held, and nothing more is read until it left.
+    /// Hop 9: one write for all responses. Keeps what the socket does not take, and reads nothing
+    /// until it is written.
     #[inline(always)]
     pub(super) fn flush<P: Probe>(
         &mut self,
@@ -41,7 +42,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Holds what the socket did not take. The space that a large answer needed goes back.
+    /// Keeps what the socket did not take, and frees the space of a large response.
     #[cold]
     fn buffer_output<P: Probe>(
         &mut self,
@@ -65,7 +66,7 @@ impl<S: Socket> Conn<S> {
         Some(Action::Reregister)
     }
 
-    /// Writes what earlier turns could not. `None`: nothing is left, go on.
+    /// Writes what is left from earlier runs. `None`: all is written.
     #[cold]
     pub(super) fn flush_buffered<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Action> {
         let mut buffered = self.buffered.take()?;
@@ -109,9 +110,10 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The last answer is with the kernel. Closing now would reset the connection if the client still sends, and the reset could
-    /// overtake the answer: so our FIN first, then read until the client's (RFC 9112 §9.6). A client that itself said close, and
-    /// whose request was read to its last byte, sends nothing more: then one close is enough.
+    /// Closes after the last response. Closing at once would reset the connection if the client
+    /// still sends, and the reset could overtake the response: so sends FIN, then reads until the
+    /// client's FIN (RFC 9112 §9.6). A client that said close, and whose request is read
+    /// completely, sends nothing more: one close is enough.
     pub(super) fn close<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.buffered.is_none());
         self.http.close();
@@ -128,12 +130,13 @@ impl<S: Socket> Conn<S> {
         self.has_buffered_request = false;
         self.buffered = Some(Box::default());
         self.record_progress(0, context);
-        // Mostly the socket was read to its end: then the next readiness says when there is something to discard.
+        // If the socket is empty, the next event reports bytes to discard.
         if self.readable { Action::Yield } else { Action::Wait }
     }
 
-    /// Reads and discards what comes after our FIN: a client that still sends its body reads the answer when it is done, or when it
-    /// looks up. Bounded by time and by a least rate, not by a number of bytes: a reset would destroy the answer (RFC 9112 §9.6).
+    /// Reads and discards after our FIN, so that a client that still sends its body can read the
+    /// response. Bounded by time and by a minimum rate, not by bytes: a reset would destroy the
+    /// response (RFC 9112 §9.6).
     pub(super) fn linger<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         for _ in 0..MAX_DISCARDS_PER_RUN {
             let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
@@ -148,7 +151,8 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
-    /// The kernel took the first `written` bytes of the worker's output. What of its responses is not out yet waits with the connection.
+    /// Reports responses whose last byte is within the first `written` bytes of the worker's
+    /// output, and keeps the others.
     #[cold]
     pub(super) fn settle(&mut self, trackers: &mut Vec<SentTracker>, written: usize) {
         report_sent(trackers, 0, written);
@@ -158,7 +162,8 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The connection is over. Responses that are not out are told so, and so is a request whose handler still runs.
+    /// Ends the connection: reports unsent responses, and tells a running handler that the client
+    /// left.
     pub(crate) fn end(&mut self, context: &Context<'_>) {
         if let ConnState::InPool(pooled) = self.state.change(ConnState::Closed)
             && pooled.request.claim()
