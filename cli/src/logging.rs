@@ -1,11 +1,12 @@
 //! Logs to stderr from a thread of its own, so that a reader that has stopped does not stop the server.
 
-use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use env_logger::fmt::style::{AnsiColor, Style};
+
+use super::iso_date;
 
 /// Lines that may wait for a slow reader; further lines are dropped.
 const MAX_LINES: usize = 4_096;
@@ -32,8 +33,9 @@ pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     let style = if colored { env_logger::WriteStyle::Always } else { env_logger::WriteStyle::Never };
     let mut builder = env_logger::Builder::new();
     builder.format(move |out, record| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (time, level, bracket) =
-            (timestamp(out.timestamp()), out.default_level_style(record.level()), bracket(colored));
+            (iso_date::seconds(now), out.default_level_style(record.level()), bracket(colored));
         write!(out, "{bracket}[{bracket:#}{time} {level}{:<5}{level:#} ", record.level())?;
         writeln!(out, "{}{bracket}]{bracket:#} {}", record.target(), record.args())
     });
@@ -49,15 +51,6 @@ pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     // Fails only if there is a logger already; that one is used.
     let _ = builder.try_init();
     Logging(queue)
-}
-
-/// Formats the time of a line. Formatting fails after the year 9999; the line is written with `-` then.
-fn timestamp(time: impl Display) -> String {
-    let mut text = String::new();
-    if write!(text, "{time}").is_err() {
-        text.replace_range(.., "-");
-    }
-    text
 }
 
 fn bracket(colored: bool) -> Style {
@@ -90,25 +83,5 @@ impl Drop for Logging {
         if self.0.try_send(Message::Flush(done)).is_ok() {
             let _ = flushed.recv_timeout(FLUSH_TIMEOUT);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Timeless;
-
-    impl Display for Timeless {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("+10000-")?;
-            Err(std::fmt::Error)
-        }
-    }
-
-    #[test]
-    fn a_time_without_a_text_costs_no_line() {
-        assert_eq!(timestamp("1994-11-06T08:49:37Z"), "1994-11-06T08:49:37Z");
-        assert_eq!(timestamp(Timeless), "-");
     }
 }

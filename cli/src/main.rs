@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod failure;
 mod help;
+mod iso_date;
 mod logging;
 mod options;
 mod output;

@@ -16,6 +16,9 @@ mod escape;
 mod failure;
 #[path = "../../cli/src/export/har.rs"]
 mod har;
+#[path = "../../cli/src/iso_date.rs"]
+#[allow(dead_code, reason = "the log uses the other format")]
+mod iso_date;
 #[path = "../../cli/src/export/pcap.rs"]
 mod pcap;
 #[path = "../../cli/src/responses.rs"]

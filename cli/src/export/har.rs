@@ -1,11 +1,12 @@
 //! Writes a capture as HAR 1.2 for developer tools. HAR holds only well-formed exchanges; its comment lists what is left out.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wirelight::explain::{self, Explanation};
 
 use crate::capture::{Capture, Connection, ConnectionId};
+use crate::iso_date;
 use crate::responses::{self, RawResponse};
 
 /// Exchanges per connection that are written.
@@ -81,7 +82,7 @@ fn entry(
     let span = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
     let (send, wait, receive) = (span(began, sent), span(sent, received), span(received, ended));
     json!({
-        "startedDateTime": date(capture.started.saturating_add(began)),
+        "startedDateTime": iso_date::milliseconds(Duration::from_nanos(capture.started.saturating_add(began))),
         "time": send + wait + receive,
         "request": request_json(request),
         "response": response_json(response),
@@ -173,28 +174,4 @@ fn fields(message: &Explanation) -> Vec<Value> {
 fn value(fields: &[Value], name: &str) -> Option<String> {
     let same = |field: &&Value| field["name"].as_str().is_some_and(|other| other.eq_ignore_ascii_case(name));
     fields.iter().find(same).and_then(|field| field["value"].as_str()).map(str::to_owned)
-}
-
-/// Formats a time as ISO 8601, from the IMF-fixdate `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn date(nanoseconds: u64) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    // Formatting fails after the year 9999; a capture may claim any year.
-    let time = Duration::from_nanos(nanoseconds).min(Duration::from_secs(253_402_300_799));
-    let http = httpdate::fmt_http_date(UNIX_EPOCH + time);
-    let parts: Vec<_> = http.split(' ').collect();
-    let [_, day, month, year, clock, _] = parts[..] else { return http };
-    let month = MONTHS.iter().position(|name| *name == month).unwrap_or(0) + 1;
-    format!("{year}-{month:02}-{day}T{clock}.{:03}Z", time.subsec_millis())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_iso_8601() {
-        assert_eq!(date(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(date(784_111_777_012_345_678), "1994-11-06T08:49:37.012Z");
-        assert!(date(u64::MAX).ends_with('Z'));
-    }
 }
