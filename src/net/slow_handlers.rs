@@ -53,7 +53,7 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
         && route.warn_once()
     {
         warn!(
-            "{} {} buffered the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
+            "{} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
             route.method,
             route.pattern.text(),
             time.as_millis()
@@ -71,7 +71,7 @@ pub(crate) fn check_body(app: &App, origin: Option<Callsite>, time: Duration) {
         && route.warn_once()
     {
         warn!(
-            "the body of {} {} buffered the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
+            "the body of {} {} held the event loop for {} ms, and all its connections with it: .blocking() gives it a thread",
             route.method,
             route.pattern.text(),
             time.as_millis()
