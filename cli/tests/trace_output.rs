@@ -139,9 +139,9 @@ fn what_cannot_be_traced_is_said() {
         (&["--trace=conn,nonsense"][..], "--trace has no topic \"nonsense\""),
         (&["--trace", "--trace-bytes=many"], "--trace-bytes is a number of bytes, or all"),
         (&["--trace", "--color=sometimes"], "--color is auto, always or never"),
-        (&["--trace-bytes", "5"], "--trace-bytes does nothing without --trace"),
-        (&["--show-secrets"], "--show-secrets does nothing without --trace or --record"),
-        (&["--trace-src"], "--trace-src does nothing without --trace or --record"),
+        (&["--trace-bytes", "5"], "--trace-bytes has no effect without --trace"),
+        (&["--show-secrets"], "--show-secrets has no effect without --trace or --record"),
+        (&["--trace-src"], "--trace-src has no effect without --trace or --record"),
         (&["--record", "/none/such"], "--record cannot write /none/such"),
     ] {
         let output = bounded::output(wirelight(arguments).env("RUST_LOG", "off"));
@@ -328,8 +328,10 @@ fn the_readme_shows_a_real_trace() {
     let varying =
         [r"^ *[\d.]+ ms", r"fd \d+", r"127\.0\.0\.1:\d{5}", r"[\d.]+ .?s\)?$", r"[\d.]+ .?s\)", r"Date:.*", r"rs:\d+"];
     let masked = |text: &str| {
-        let lines =
-            text.lines().skip_while(|line| !line.starts_with("        t")).filter(|line| !line.starts_with("+ "));
+        let lines = text
+            .lines()
+            .skip_while(|line| !line.starts_with("        t"))
+            .filter(|line| !line.trim_start().starts_with("+ "));
         let lines = lines.filter(|line| line.starts_with(' ') || line.contains(" #1 ")).map(|line| {
             varying
                 .iter()

@@ -29,7 +29,7 @@ pub struct Target {
     pub form: TargetForm,
     /// The path, escapes and all. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk form.
     pub path: Span,
-    /// The query without its `?`. `None` when there is no `?` at all. A `%` in it may stand for itself ([`lone_percent`]).
+    /// The query without its `?`. `None` when there is no `?` at all. A `%` need not be followed by two digits.
     pub query: Option<Span>,
     /// Host and port of the absolute and the authority form; it beats the Host field (RFC 9112 §3.2.2).
     pub authority: Option<Span>,
