@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-/// Milliseconds since the worker began.
+/// Milliseconds since the worker started.
 pub(crate) type Millis = u64;
 
-/// When nobody is in a hurry. Far enough from the end of numbers that a little can be added.
+/// No deadline. Half of `u64::MAX`, so adding a duration cannot overflow.
 pub(crate) const NEVER: Millis = Millis::MAX / 2;
 
-/// Milliseconds, rounded up; what is beyond [`NEVER`] is never.
+/// Converts to milliseconds, rounded up, at most [`NEVER`].
 pub(crate) fn millis(duration: Duration) -> Millis {
     let parts = Millis::from(duration.subsec_nanos()).div_ceil(1_000_000);
     duration.as_secs().saturating_mul(1000).saturating_add(parts).min(NEVER)
 }
 
-/// When `wait` from `now` on is over: later than now even if it is zero, so that time goes on, and never later than [`NEVER`].
+/// Returns `now` plus `wait`: later than `now` even for zero, and at most [`NEVER`].
 #[inline]
 pub(crate) fn after(now: Millis, wait: Duration) -> Millis {
     now.saturating_add(millis(wait).max(1)).min(NEVER)

@@ -1,5 +1,4 @@
-//! What the application runs, for the probe: heard on this thread it is told at once, on another it is written down and told when
-//! the answer is back; decides nothing, and is nothing while nobody listens.
+//! Reports what the application runs to the probe: at once, or after the response of a pool thread.
 
 use std::marker::PhantomData;
 use std::time::Instant;
@@ -9,7 +8,7 @@ use crate::response::error::Error;
 use crate::routing::callsite::Callsite;
 use crate::trace::probe::{Event, Handler, Phase, Probe, nanoseconds};
 
-/// Tells the probe at once.
+/// Reports at once.
 pub(crate) struct ProbeObserver<'p, P> {
     pub(crate) connection: u64,
     pub(crate) probe: &'p mut P,
@@ -58,14 +57,14 @@ impl<P: Probe> ProbeObserver<'_, P> {
     }
 }
 
-/// Writes down what runs on a thread of the pool, and how long it took.
+/// Records what runs on a pool thread, and how long it took.
 pub(crate) struct DeferredObserver<P> {
     events: Vec<DeferredEvent>,
     last: Option<Instant>,
     probe: PhantomData<P>,
 }
 
-/// Something that ran elsewhere.
+/// Something that ran on a pool thread.
 pub(crate) enum DeferredEvent {
     Hook { phase: Phase, origin: Callsite, number: usize, stopped: bool, ns: u64 },
     Limited { which: String, value: u64, retry_after: u64 },
@@ -90,7 +89,7 @@ impl<P: Probe> DeferredObserver<P> {
         }
     }
 
-    /// Nanoseconds since the last note.
+    /// Returns the nanoseconds since the last event.
     fn lap(&mut self) -> u64 {
         let now = Instant::now();
         self.last.replace(now).map_or(0, |last| nanoseconds(now.duration_since(last)))
@@ -120,7 +119,7 @@ impl<P: Probe> Observer for DeferredObserver<P> {
     }
 }
 
-/// Tells what was written down.
+/// Reports recorded events.
 #[track_caller]
 pub(crate) fn replay<P: Probe>(events: &[DeferredEvent], connection: u64, probe: &mut P) {
     for note in events {

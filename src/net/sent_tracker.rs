@@ -1,24 +1,25 @@
-//! When a response is out: which bytes of the output are its content, how many of them the kernel took, and who is told.
+//! Tracks which bytes of responses the kernel has taken, and calls their `on_sent` callbacks.
 
 use std::ops::Range;
 
 use crate::http1::status::StatusCode;
 use crate::response::sent::SentCallbacks;
 
-/// A response of which not all is with the kernel. Told when it is, or else when it is dropped: its connection is gone.
+/// A response that is not sent completely. If dropped before, it reports that its connection is
+/// gone.
 pub(crate) struct SentTracker {
     on_sent: Option<Box<SentCallbacks>>,
     status: StatusCode,
-    /// Where the content lies that waits in the output.
+    /// Where its content is in the output.
     content: Range<usize>,
-    /// Where the response ends in the output; none while its body is being made.
+    /// Where it ends in the output; `None` while its body is produced.
     end: Option<usize>,
-    /// Bytes of content that left.
+    /// Bytes of content sent.
     sent: u64,
 }
 
 impl SentTracker {
-    /// A response whose content lies there in the output; `ends`: it is all of it.
+    /// Tracks a response with this content in the output. `ends`: it is complete.
     #[cold]
     pub(crate) fn new(
         on_sent: Box<SentCallbacks>,
@@ -30,23 +31,23 @@ impl SentTracker {
         SentTracker { on_sent: Some(on_sent), status, content, end, sent: 0 }
     }
 
-    /// The next content of this response in an output that was empty.
+    /// Sets the next content, in an output that was empty.
     pub(crate) fn content(&mut self, content: Range<usize>) {
         self.content = content;
     }
 
-    /// The output holds the last of it.
+    /// Sets the end of the response in the output.
     pub(crate) fn ends_at(&mut self, end: usize) {
         self.end = Some(end);
     }
 
-    /// The kernel took the output's bytes from `from` to `to`.
+    /// Counts the output's bytes from `from` to `to` as sent.
     pub(crate) fn advance(&mut self, from: usize, to: usize) {
         let (start, end) = (self.content.start.max(from), self.content.end.min(to));
         self.sent += end.saturating_sub(start) as u64;
     }
 
-    /// The first bytes of the output are gone from it.
+    /// Shifts offsets after the first bytes of the output are removed.
     pub(crate) fn rebase(&mut self, gone: usize) {
         self.content = self.content.start.saturating_sub(gone)..self.content.end.saturating_sub(gone);
         self.end = self.end.map(|end| end.saturating_sub(gone));
@@ -65,7 +66,7 @@ impl Drop for SentTracker {
     }
 }
 
-/// Tells those that are out, now that the kernel took the output's bytes up to `to`, and keeps the others.
+/// Reports the responses that end within the first `to` bytes of the output, and keeps the others.
 pub(crate) fn report_sent(trackers: &mut Vec<SentTracker>, from: usize, to: usize) {
     trackers.retain_mut(|tracker| {
         tracker.advance(from, to);

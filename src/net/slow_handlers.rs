@@ -1,4 +1,4 @@
-//! Finds handlers that hold the event loop: when turns become long, those that follow are timed one by one.
+//! Finds handlers that block the event loop: after a long tick, handlers are timed for a while.
 
 use std::time::{Duration, Instant};
 
@@ -8,30 +8,30 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
 
-/// What a handler may take of the loop's time. A hundred handlers of this length are a second for everybody else.
+/// Minimum time of a slow handler. A hundred of them are a second for all other connections.
 const SLOW: Duration = Duration::from_millis(10);
-/// For how many turns the handlers are timed behind a long one.
+/// Ticks during which handlers are timed after a long one.
 const TIMED_TICKS: u32 = 16;
 
-/// Decides when to time handlers. Timing all of them would cost two looks at the clock a request; this costs none while there is much
-/// to do: the time between the beginnings of two turns is known. When it is long, the ends of the turns that follow are looked at too,
-/// since most of it may have been sleep, and only behind a turn that was long itself the handlers are.
+/// Decides when to time handlers. Timing all would cost two clock readings a request. Under load
+/// the time between two ticks is known: if it is long, the ends of the next ticks are timed too,
+/// since it may have been sleep; after a tick that was long itself, handlers are timed.
 #[derive(Debug, Default)]
 pub(crate) struct SlowHandlerDetector {
-    /// For how many turns their ends are looked at.
+    /// Remaining ticks whose ends are timed.
     ends: u32,
-    /// For how many turns handlers are timed.
+    /// Remaining ticks in which handlers are timed.
     handlers: u32,
 }
 
 impl SlowHandlerDetector {
-    /// Whether somebody should look at the clock when this turn is over.
+    /// Returns whether the end of this tick is timed.
     #[inline]
     pub(crate) fn should_time_tick(&self) -> bool {
         self.ends > 0
     }
 
-    /// The turn before began at `began` and was over at `ended`, if anybody looked; now it is `now`. Whether handlers are timed.
+    /// Records the last tick and the start of this one. Returns whether handlers are timed.
     #[inline]
     pub(crate) fn record_tick(&mut self, began: Millis, ended: Option<Millis>, now: Millis) -> bool {
         let is_long = |end: Millis| end.saturating_sub(began) >= SLOW.as_millis() as Millis;
@@ -41,7 +41,7 @@ impl SlowHandlerDetector {
     }
 }
 
-/// Answers a request, and says once for each route that it took too long.
+/// Handles a request, and warns once for each route that took too long.
 #[cold]
 #[inline(never)]
 pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut Response) -> bool {
@@ -62,7 +62,7 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
     handled
 }
 
-/// Says once for the route whose handler has this origin that the body which it returned took too long to make a piece.
+/// Warns once if the body of this handler took too long to produce a piece.
 #[cold]
 pub(crate) fn check_body(app: &App, origin: Option<Callsite>, time: Duration) {
     let route = app.routes.iter().map(|route| &route.meta).find(|route| Some(route.callsite) == origin);

@@ -15,42 +15,45 @@ use super::transfer::TransferLimits;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a whole head, from its first byte; for a new connection's first byte too. 408 after it. h2o chose 10 s, nginx 60 s.
+    /// For a whole head from its first byte, and for the first byte of a new connection; then 408.
+    /// h2o chose 10 s, nginx 60 s.
     pub head: Duration,
-    /// For the next bytes of a body. 408 after it.
+    /// For the next bytes of a body; then 408.
     pub body_idle: Duration,
-    /// For the next bytes of an answer to leave. The connection is reset after it.
+    /// For the next bytes of a response to be sent; then the connection is reset.
     pub write_idle: Duration,
-    /// The least bytes a second at which a body must arrive after the grace; 408 below it. Counted at the socket, under TLS too. A
-    /// fast start saves up for one `body_idle` at most. Read timeouts alone let 860 of 1,000 slow senders stay for ever.
+    /// Minimum bytes a second of a body after the grace; below it 408. Counted at the socket, under
+    /// TLS too. A fast start saves up for one `body_idle` at most. Read timeouts alone let 860 of
+    /// 1,000 slow senders stay forever.
     pub body_rate: u64,
-    /// How long a body may be slower than that.
+    /// How long a body may be slower.
     pub body_grace: Duration,
-    /// The least bytes a second at which a client must read after the grace; reset below it. A fast start saves up for one
-    /// `write_idle` at most.
+    /// Minimum bytes a second that a client must read after the grace; below it the connection is
+    /// reset. A fast start saves up for one `write_idle` at most.
     pub write_rate: u64,
-    /// How long a client may read slower than that.
+    /// How long a client may read slower.
     pub write_grace: Duration,
     /// Between two requests. Node chose 5 s, nginx 75 s.
     pub keep_alive: Duration,
-    /// Between two requests, when over three quarters of the connections are taken.
+    /// Between two requests, while over three quarters of the connections are in use.
     pub keep_alive_near_limit: Duration,
-    /// How long a connection is kept at most; the next answer then says `Connection: close`.
+    /// Maximum age of a connection; the next response then says `Connection: close`.
     pub max_age: Duration,
-    /// After the server's FIN, for the client's (RFC 9112 §9.6): how long the server reads and discards what a client still sends,
-    /// at `body_rate` at least. A client that uploads gets to read an early answer only while the server reads on. nginx chose 30 s.
+    /// From the server's FIN to the client's (RFC 9112 §9.6): the server reads and discards input,
+    /// at `body_rate` at least, so that a client that still uploads can read an early response.
+    /// nginx chose 30 s.
     pub linger: Duration,
-    /// The longest pause of such a client, after which the connection is closed. nginx chose 5 s.
+    /// The longest pause of such a client. nginx chose 5 s.
     pub linger_idle: Duration,
-    /// On a quiet event stream, until a sign of life. Proxies cut after 60 s of silence.
+    /// Between heartbeats on a quiet event stream. Proxies close after 60 s of silence.
     pub heartbeat: Duration,
     /// On an upgraded connection, how long a read waits for its client. nginx chose 60 s between two reads of a tunnel.
     pub upgraded_read: Duration,
-    /// On an upgraded connection, how long a write waits for room.
+    /// On an upgraded connection, how long a write waits.
     pub upgraded_write: Duration,
-    /// At a graceful stop, how long idle connections may still begin a request.
+    /// While draining, how long idle connections may start a request.
     pub drain_idle: Duration,
-    /// At a graceful stop, how long everything may take; the rest is cut.
+    /// While draining, for everything; the rest is aborted.
     pub shutdown: Duration,
 }
 
@@ -80,17 +83,17 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Of a request body.
+    /// Limits of a request body.
     pub(crate) fn body_limits(&self) -> TransferLimits {
         TransferLimits { idle: self.body_idle, rate: self.body_rate, grace: self.body_grace }
     }
 
-    /// Of an answer.
+    /// Limits of a response.
     pub(crate) fn write_limits(&self) -> TransferLimits {
         TransferLimits { idle: self.write_idle, rate: self.write_rate, grace: self.write_grace }
     }
 
-    /// Of what a client sends after its last answer.
+    /// Limits of input after the last response.
     pub(crate) fn linger_limits(&self) -> TransferLimits {
         TransferLimits { idle: self.linger_idle, rate: self.body_rate, grace: self.linger_idle }
     }

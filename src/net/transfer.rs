@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use super::millis::{Millis, millis};
 
-/// How fast a transfer has to be.
+/// How fast a transfer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TransferLimits {
-    /// The longest pause. No burst saves up for more than this: a rate over the whole transfer could be paid in advance.
+    /// The longest pause. A burst saves up for no more than this: otherwise a minimum rate could be
+    /// paid in advance.
     pub(crate) idle: Duration,
-    /// The least bytes a second.
+    /// Minimum bytes a second.
     pub(crate) rate: u64,
-    /// How long the rate is not asked for.
+    /// How long the rate is not enforced.
     pub(crate) grace: Duration,
 }
 
-/// A transfer under way: when it began, when it last moved, and the bytes that count, those beyond one pause's worth being forgotten.
+/// A transfer in progress: its start, its last progress, and the bytes that count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Transfer {
     pub(crate) since: Millis,
@@ -24,22 +25,22 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// A transfer that begins, with the bytes that are here already.
+    /// Starts a transfer with bytes that arrived already.
     pub(crate) fn begin(bytes: u64, now: Millis, limits: TransferLimits) -> Transfer {
         let mut transfer = Transfer { since: now, last: now, bytes: 0 };
         transfer.advance(bytes, now, limits);
         transfer
     }
 
-    /// Counts `bytes` that moved now. They pay for one pause from now at most.
+    /// Counts `bytes` now. They pay for one pause at most.
     pub(crate) fn advance(&mut self, bytes: u64, now: Millis, limits: TransferLimits) {
         let window = now.saturating_sub(self.since).saturating_add(millis(limits.idle));
         let most = limits.rate.saturating_mul(window).div_ceil(1000);
         (self.last, self.bytes) = (now, self.bytes.saturating_add(bytes).min(most));
     }
 
-    /// When patience ends if nothing more moves: too long a pause, or the first moment at which the bytes that count no longer pay
-    /// for the time. That moment is known in advance, so no timer has to look in between.
+    /// Returns the deadline if nothing more moves: the longest pause, or when the counted bytes no
+    /// longer pay for the time.
     pub(crate) fn deadline(&self, limits: TransferLimits) -> Millis {
         let pause = self.last.saturating_add(millis(limits.idle));
         let paid = self.bytes.saturating_mul(1000).checked_div(limits.rate).unwrap_or(u64::MAX);

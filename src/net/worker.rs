@@ -321,11 +321,11 @@ impl<P: Probe> Worker<P> {
         self.opened += 1;
         match peer {
             Some(peer) => debug!("step 4, accept: connection {} from {peer}", self.opened),
-            None => debug!("step 4, accept: connection {} from this machine", self.opened),
+            None => debug!("step 4, accept: connection {} on a unix socket", self.opened),
         }
         let socket = match Stream::new(socket, &self.config.tls) {
             Ok(socket) => socket,
-            Err(error) => return error!("connection {} gets no TLS: {error}", self.opened),
+            Err(error) => return error!("connection {}: TLS setup failed: {error}", self.opened),
         };
         let mut conn = Conn::new(socket, self.opened, peer, self.time.now);
         conn.mark_readable(false);

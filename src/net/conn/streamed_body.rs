@@ -8,18 +8,18 @@ use crate::http1::encode::ResponseFraming;
 use crate::response::body_source::{GuardedSource, Pull};
 use crate::routing::callsite::Callsite;
 
-/// What is asked of a source at once: one write's worth.
+/// Bytes asked of a source at once, and written at once.
 pub(super) const PULL_SIZE: usize = 64 * 1024;
 
-/// A body on its way out.
+/// A response body and its source.
 pub(super) struct StreamedBody {
     pub(super) source: GuardedSource,
     pub(super) length: ResponseFraming,
-    /// What a known length still promises.
+    /// Bytes that a known length still promises.
     pub(super) remaining: u64,
-    /// The handler that returned it, where it runs on the loop.
+    /// The handler that returned it, if it runs on the event loop.
     pub(super) handler: Option<Callsite>,
-    /// Where the content of the piece at hand lies in the output, between what frames it.
+    /// Where the content of the current piece is in the output, without its framing.
     pub(super) content: Range<usize>,
     /// The body of the request, while the source still reads it.
     pub(super) feed: Option<BodyFeed>,
@@ -32,14 +32,14 @@ impl StreamedBody {
         let pulled = self.source.pull(&mut piece, PULL_SIZE)?;
         let size = piece.len() as u64;
         if size > self.remaining {
-            // A file that grew: what was promised is sent, no byte more.
+            // A file that grew: the announced length is sent.
             piece.truncate(self.remaining as usize);
         }
         self.remaining -= size.min(self.remaining);
         self.frame(&piece, output);
         match (pulled, self.length) {
             (_, ResponseFraming::Known(_)) if self.remaining == 0 => Ok(Pull::End),
-            // A file that shrank: what is missing cannot be made up, and padding would be a lie.
+            // A file that shrank: missing bytes cannot be replaced.
             (Pull::End, ResponseFraming::Known(_)) => {
                 Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
             }

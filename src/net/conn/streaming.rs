@@ -1,4 +1,4 @@
-//! Bodies that are made while they are sent: pulled from their source a piece at a time, framed, and written as the client reads.
+//! Sends responses whose body is pulled from a source, as fast as the client reads.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::routing::callsite::Callsite;
 use crate::trace::probe::{CloseReason, Probe};
 
 impl<S: Socket> Conn<S> {
-    /// The head of the answer is in the output; its body follows from `source`, piece by piece.
+    /// Starts a body whose head is in the output.
     #[cold]
     pub(super) fn begin_stream(
         &mut self,
@@ -35,7 +35,8 @@ impl<S: Socket> Conn<S> {
         self.state.change(ConnState::Streaming(Box::new(body)));
     }
 
-    /// Pulls and writes until the source has nothing more, the socket takes no more, or it is somebody else's turn.
+    /// Pulls and writes until the source has nothing more, the socket takes no more, or the budget
+    /// is used up.
     pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         self.release_request();
         let mut sent = 0;
@@ -72,10 +73,10 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
-    /// The source has nothing now and will call. The peer's FIN says that it sends no more, not that it reads no more (RFC 9112 §9.6):
-    /// the response goes on until a write fails, or until the kernel says that the socket is closed both ways, which its keep-alive
-    /// probes find out while the source is silent. Event streams never end by themselves: they end with the peer's FIN, by a reset, so
-    /// that a client which still reads sees that something is missing, and at a graceful stop. Their clients connect again.
+    /// Waits for the source, which calls back. After the peer's FIN the response goes on (RFC 9112
+    /// §9.6: it may still read), until a write fails or the kernel's keep-alive probes find the
+    /// socket closed. Event streams never end by themselves: they end with the peer's FIN, by a
+    /// reset that a client which still reads notices, and at a graceful stop.
     fn wait_for_body<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         let uploads = self.state.feed().is_some();
         if self.lost {
@@ -96,17 +97,17 @@ impl<S: Socket> Conn<S> {
         Action::Wait
     }
 
-    /// The peer has reset the connection, or the kernel has given it up: nothing that is written arrives.
+    /// Marks the connection reset or given up by the kernel: nothing that is written arrives.
     pub(crate) fn mark_lost(&mut self) {
         self.lost = true;
     }
 
-    /// Whether the connection waits for a body that another thread feeds, and that has an end.
+    /// Returns whether it waits for a body that another thread produces and that has an end.
     pub(crate) fn waits_for_producer(&self) -> bool {
         matches!(self.state, ConnState::Streaming(_)) && !self.has_pending_output() && !self.has_heartbeat()
     }
 
-    /// Whether the response at hand is an event stream.
+    /// Returns whether the response is an event stream.
     pub(super) fn has_heartbeat(&self) -> bool {
         matches!(&self.state, ConnState::Streaming(stream) if stream.beats())
     }
@@ -138,7 +139,7 @@ impl<S: Socket> Conn<S> {
         self.after_response(context, probe)
     }
 
-    /// Nothing was sent for a while: a sign of life, where the stream has one.
+    /// Sends a heartbeat on an event stream that was silent.
     pub(super) fn send_heartbeat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
         if let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &mut self.state)
             && let Some(beat) = stream.source.heartbeat()

@@ -1,4 +1,4 @@
-//! How long a connection may stay as it is, and what happens when it stayed too long; knows no wheel and no clock.
+//! Computes the deadline of a connection, and ends what took too long.
 
 use super::{Action, Buffered, Conn, ConnState};
 use crate::http1::connection::Waiting;
@@ -11,23 +11,24 @@ use crate::net::timeouts::Timeouts;
 use crate::net::transfer::Transfer;
 use crate::trace::probe::{CloseReason, Event, Probe, Timer, TimerChange};
 
-/// A head this old may be given up for a newcomer when all places are taken; a last answer had this long to be read.
+/// Minimum age of a head that can be evicted; minimum time that a client gets to read its last
+/// response.
 const MIN_AGE: Millis = 1000;
 
-/// What a connection is at that may have to go for a newcomer: the first kind goes first.
+/// What may be evicted at the connection limit, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Evictable {
-    /// Its last answer is out.
+    /// The last response is written.
     Lingering,
     Idle,
-    /// A head that has been unfinished for a second. The first one is expected from the beginning.
+    /// A head that is unfinished for a second, or was never started.
     Head,
-    /// A body whose sender is about to be given up, or nearly.
+    /// A body whose deadline is near.
     Body,
 }
 
 impl<S: Socket> Conn<S> {
-    /// When the connection's patience ends as things stand. Asked after every turn; for an idle connection that is one addition.
+    /// Returns the deadline. Called after every run; for an idle connection it is one addition.
     #[inline]
     pub(crate) fn deadline(&self, context: &Context<'_>) -> Millis {
         match &self.buffered {
@@ -37,7 +38,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// A connection that has not said anything yet is held to the deadline of heads.
+    /// Before its first byte a connection has the deadline of a head.
     #[inline(never)]
     fn idle_deadline(&self, context: &Context<'_>) -> Millis {
         let first_byte = after(self.opened, context.config.timeouts.head);
@@ -61,14 +62,15 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Time is up. One last look first: what arrived in the meantime counts.
+    /// Ends what timed out, after one more read: what has arrived since counts.
     pub(crate) fn expire<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         let before = self.requests;
         self.mark_readable(false);
         let action = self.run(buffers, context, probe);
         let over = match (action, self.timer()) {
             (Action::Yield | Action::Close(_), _) => false,
-            // An idle deadline counts from the last sign of life: the one that passed was the last one's, unless a request came.
+            // An idle deadline counts from the last activity: the timeout stands unless a request
+            // came.
             (_, Timer::Idle) => self.requests == before,
             _ => self.deadline(context) <= context.time.now,
         };
@@ -80,7 +82,7 @@ impl<S: Socket> Conn<S> {
             probe.event(self.id, Event::ConnTimer { timer, change: TimerChange::Expired });
         }
         match timer {
-            // At a graceful stop too: its answer is long gone, and there is nothing to linger for.
+            // While draining too: the response is long sent, there is no reason to linger.
             Timer::Idle => Action::Close(CloseReason::Fin),
             Timer::Head => self.time_out(Fault::HeadTimeout, buffers, context, probe),
             Timer::Body if self.wants_data() && self.is_paused(context) => {
@@ -99,7 +101,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Whether the connection may have to go for a newcomer, and before which others.
+    /// Returns what is evicted, if anything may be.
     pub(crate) fn evictable(&self, now: Millis, timeouts: &Timeouts) -> Option<Evictable> {
         let Some(buffered) = &self.buffered else {
             let mute = self.requests == 0 && self.opened + MIN_AGE <= now;
@@ -119,8 +121,8 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// A newcomer needs the place. As with every deadline there is one last look first: an idle client that has begun to speak stays,
-    /// but not one that sends another byte of a head or body that was too slow before.
+    /// Makes room for a new connection, after one more read: an idle client that sends a request
+    /// stays, but not one that adds a byte to a slow head or body.
     pub(crate) fn evict<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
         if self.is_lingering() {
             return Action::Close(CloseReason::Lingered);
@@ -139,7 +141,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The worker has little room left for bodies, and this one is slow.
+    /// Evicts a slow body, because body memory is short.
     pub(crate) fn evict_body<P: Probe>(
         &mut self,
         buffers: &mut Buffers,
@@ -155,7 +157,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Which deadline runs.
+    /// Returns the timer that runs.
     pub(super) fn timer(&self) -> Timer {
         match self.http.waiting() {
             _ if self.is_lingering() => Timer::Linger,
@@ -171,8 +173,8 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Notes that `fresh` bytes were read. Under TLS the socket counts: bytes arrive as they like, and are deciphered a record at a time.
-    /// `false`: what is held of a body is more than the worker has room for.
+    /// Records a read of `fresh` bytes. Under TLS the bytes of the socket count. Returns `false` if
+    /// the body exceeds the worker's body memory.
     #[inline]
     pub(super) fn record_read(&mut self, fresh: usize, context: &Context<'_>) -> bool {
         if self.buffered.is_some() {
@@ -181,14 +183,14 @@ impl<S: Socket> Conn<S> {
             return self.body_fits(context);
         }
         if fresh == 0 && self.requests > 0 && self.socket.has_partial_record() {
-            // A part of a record is the beginning of a head, and has the time of one.
+            // Part of a TLS record is the start of a head, and gets its timeout.
             self.buffered = Some(Box::default());
             self.record_transfer(0, context);
         }
         true
     }
 
-    /// Counts what is held of a body, if this is one that is received as a whole.
+    /// Counts a body that is received as a whole. Returns whether it fits.
     #[inline(never)]
     fn body_fits(&mut self, context: &Context<'_>) -> bool {
         let receives = self.is_open() && self.http.expects_body();
@@ -202,13 +204,13 @@ impl<S: Socket> Conn<S> {
         share.resize(bytes, context.config.limits.bodies)
     }
 
-    /// Notes that `written` bytes left.
+    /// Records a write of `written` bytes.
     pub(super) fn record_written(&mut self, written: usize, context: &Context<'_>) {
         let departed = self.socket.take_sent(written);
         self.record_progress(departed, context);
     }
 
-    /// Notes that `bytes` moved in what is unfinished; a new request, or its other side, starts a new account.
+    /// Records `bytes` of progress. A new request, or the other direction, starts a new transfer.
     #[inline]
     pub(super) fn record_progress(&mut self, bytes: usize, context: &Context<'_>) {
         if self.buffered.is_some() {
@@ -227,7 +229,8 @@ impl<S: Socket> Conn<S> {
         };
         let Some(buffered) = &mut self.buffered else { return };
         if buffered.phase != phase {
-            // The part of a body that came with its head counts; what the kernel took of an answer at once says nothing of its reader.
+            // The part of a body that came with its head counts. What the kernel takes of a
+            // response at once says nothing of its reader.
             let here = if timer == Timer::Body {
                 buffered.input.len().saturating_sub(buffered.start + self.http.body_start())
             } else {
@@ -245,7 +248,7 @@ impl<S: Socket> Conn<S> {
         })
     }
 
-    /// Refuses what did not come in time, or what there is no room for, if the client began to speak at all.
+    /// Rejects a request that timed out or does not fit, if the client has started one.
     #[cold]
     pub(super) fn time_out<P: Probe>(
         &mut self,

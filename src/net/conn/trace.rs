@@ -1,4 +1,4 @@
-//! What a connection tells of itself while somebody listens; changes nothing, and costs nothing while nobody does.
+//! Traces a connection; compiles to nothing without a trace.
 
 use std::io;
 use std::time::Instant;
@@ -23,25 +23,25 @@ use crate::routing::callsite::Callsite;
 use crate::routing::tree::explain::Candidate;
 use crate::trace::probe::{CloseReason, Event, Handler, ParseStatus, Probe, RouteSearch, TimerChange, nanoseconds};
 
-/// Near misses that a request without a route shows at most: a table may have hundreds.
+/// Near misses shown for a request without a route.
 const NEAR_MISSES: usize = 5;
 
 impl<S: Socket> Conn<S> {
-    /// What a read came to.
+    /// Traces a read.
     #[track_caller]
     pub(super) fn trace_read<P: Probe>(&self, result: &io::Result<usize>, scratch: &[u8], probe: &mut P) {
         let data = scratch.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnRecv { outcome: outcome(result), data });
     }
 
-    /// What a write came to.
+    /// Traces a write.
     #[track_caller]
     pub(super) fn trace_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
         let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
         probe.event(self.id, Event::ConnSend { want: bytes.len(), outcome: outcome(result), data });
     }
 
-    /// Receives, and tells what was found.
+    /// Receives, and traces what was found.
     #[inline(always)]
     #[track_caller]
     pub(super) fn receive<P: Probe>(
@@ -74,7 +74,7 @@ impl<S: Socket> Conn<S> {
             Err(_) => ParseStatus::Error,
         };
         if matches!(before, Recv::Idle | Recv::Head) && !bytes.is_empty() {
-            // The head had begun before anything was found in it.
+            // The head started before it was parsed.
             probe.event(self.id, Event::States { recv: Recv::Head, send: Send::Idle });
             probe.event(self.id, Event::Parsed { have: bytes.len(), status: found });
         }
@@ -92,14 +92,14 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Where the protocol stands.
+    /// Traces the protocol's states.
     #[track_caller]
     pub(super) fn trace_states<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
         probe.event(self.id, Event::States { recv, send });
     }
 
-    /// Answers as the application does when nobody listens, and tells of the routes tried and of what runs.
+    /// Handles a request, and traces the routes tried and what runs.
     #[track_caller]
     pub(super) fn handle_traced<'a, P: Probe>(
         &self,
@@ -118,7 +118,8 @@ impl<S: Socket> Conn<S> {
         handled
     }
 
-    /// Which route it is, and for a reader what speaks against each of the others. The router tries none of those: it is timed alone.
+    /// Traces the route search, and why each other route does not match. The router does not try
+    /// those, so only its own search is timed.
     #[track_caller]
     pub(super) fn trace_routing<'a, P: Probe>(
         &self,
@@ -172,7 +173,7 @@ impl<S: Socket> Conn<S> {
         found.ok()
     }
 
-    /// What came is no request, or too much of one.
+    /// Traces a rejected request.
     #[track_caller]
     pub(super) fn trace_rejected<P: Probe>(&self, reject: ProtocolError, context: &Context<'_>, probe: &mut P) {
         let limit = self.http.exceeded_limit(reject.fault, &context.config.limits);
@@ -180,7 +181,7 @@ impl<S: Socket> Conn<S> {
         self.trace_states(probe);
     }
 
-    /// The head of an answer is in the output, behind `waiting` bytes that have yet to leave.
+    /// Traces the head of a response, which follows `waiting` bytes of unsent output.
     #[track_caller]
     pub(super) fn trace_response_head<P: Probe>(
         &self,
@@ -199,7 +200,7 @@ impl<S: Socket> Conn<S> {
         probe.event(self.id, Event::RespHead { status, head, queued: waiting, body, framing });
     }
 
-    /// An answer is complete, but for what of it waits in the output.
+    /// Traces that a response is complete, except for unsent output.
     #[track_caller]
     pub(super) fn trace_response_complete<P: Probe>(
         &self,
@@ -213,7 +214,7 @@ impl<S: Socket> Conn<S> {
         probe.event(self.id, Event::ResponseComplete { keep, last, closes, pending });
     }
 
-    /// When the connection's patience ends.
+    /// Traces the deadline.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
@@ -223,7 +224,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// The kernel wakes the worker for this connection.
+    /// Traces the interest in the poll.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
@@ -232,7 +233,7 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// It is over. `unread`: bytes that are still in the kernel.
+    /// Traces the close. `unread`: bytes left in the kernel.
     #[track_caller]
     pub(crate) fn trace_close<P: Probe>(&self, ending: CloseReason, unread: usize, probe: &mut P) {
         self.trace_states(probe);

@@ -1,4 +1,4 @@
-//! From an address to a listening socket, one step a function: socket, options, bind, listen; accepts nothing.
+//! Opens listening sockets, one step a function: socket, options, bind, listen.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,19 +10,19 @@ use log::Level;
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
-/// Connections that the kernel keeps for us until we accept them. mio's own bind asks for 128, which a burst overflows:
-/// clients then wait a second for the next SYN.
+/// Length of the accept queue. mio's own bind asks for 128, which a burst overflows: clients then
+/// wait a second for the next SYN.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// Bytes that may wait in the kernel without having been sent: twice what is written at once.
+/// Unsent bytes that the kernel buffers a socket: twice the size of a write.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 * 1024;
 
-/// A dead peer is noticed after about this long, also by connections that wait for nothing.
+/// Idle time before the kernel probes a peer.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The first three of the ten steps, told at `level`: the first listener's are news, those of the workers behind it repeat them.
-/// `shared`: every worker has a listener of its own on the same address (SO_REUSEPORT), and the kernel deals the connections out.
+/// Steps 1 to 3, logged at `level`. `shared`: each worker has a listener of its own on this address
+/// (SO_REUSEPORT), and the kernel distributes connections.
 pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::Result<TcpListener> {
     let socket = socket(address)?;
     report!(level, "step 1, socket: a TCP socket for {address}");
@@ -34,8 +34,8 @@ pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::R
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// The same three steps for a socket that is a file. One that a dead server left behind is replaced; one on which somebody answers,
-/// and a file of any other kind, is not.
+/// Steps 1 to 3 for a unix socket. Replaces the socket of a dead server, but not one that answers,
+/// nor a file of another kind.
 pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
     remove_stale_socket(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -48,7 +48,7 @@ pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
     Ok(UnixListener::from_std(socket.into()))
 }
 
-/// Unlike a port, the name of a socket outlives its server.
+/// The name of a socket outlives its server, unlike a port.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let kind = match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -64,7 +64,7 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes the name away, so that nobody else comes. Another worker may have done so already.
+/// Removes the name, so that no client connects. Another worker may have done so.
 pub(crate) fn remove_file(path: &Path) {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => warn!("cannot remove {}: {error}", path.display()),
@@ -72,8 +72,8 @@ pub(crate) fn remove_file(path: &Path) {
     }
 }
 
-/// Makes the kernel drop what arrives for this listener: connections that it has completed stay in the queue, new ones do not get
-/// in. Without it, whoever connects between our last accept and the close has sent a request that the close resets.
+/// Makes the kernel drop new connections; those in the accept queue stay. Without it, a client that
+/// connects between the last accept and the close is reset.
 #[cfg(target_os = "linux")]
 pub(crate) fn reject_new(listener: &TcpListener) {
     /// BPF's "return": 0 bytes of the packet pass.
@@ -84,37 +84,37 @@ pub(crate) fn reject_new(listener: &TcpListener) {
     }
 }
 
-/// Only Linux has it; elsewhere the gap is some microseconds wide.
+/// Linux only; elsewhere the gap is some microseconds.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn reject_new(_: &TcpListener) {}
 
-/// Fails when somebody else has the address. SO_REUSEPORT alone would let a second server of the same user take half of the
-/// connections without a word.
+/// Fails if the address is in use. SO_REUSEPORT alone would let a second server of the same user
+/// take half of the connections silently.
 pub(crate) fn ensure_free(address: SocketAddr) -> io::Result<()> {
     let socket = socket(address)?;
     socket.set_reuse_address(true)?;
     bind(&socket, address)
 }
 
-/// Step 1: ask the kernel for an endpoint.
+/// Step 1: asks the kernel for a socket.
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
-/// What accepted connections inherit costs no call for each of them: NODELAY and keep-alive probes are set here, once.
+/// Sets options. Accepted sockets inherit them, which saves calls.
 fn set_options(socket: &Socket, shared: bool) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    // Without it, the address is taken for a minute after a restart (TIME_WAIT).
+    // Otherwise the address is in use for a minute after a restart (TIME_WAIT).
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
-    // Nagle's algorithm and delayed acknowledgements together cost 40 ms an answer.
+    // Nagle's algorithm with delayed acknowledgements costs 40 ms a response.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     limit_unsent(socket)
 }
 
-/// What the kernel takes from us for a client that does not read. Without a limit it is up to 4 MiB a connection, and a client that
-/// pipelines and never reads has 30,000 requests answered into it.
+/// Limits what the kernel buffers for a client that does not read: up to 4 MiB otherwise, 30,000
+/// pipelined responses.
 #[cfg(target_os = "linux")]
 fn limit_unsent(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_notsent_lowat(UNSENT)
@@ -125,17 +125,17 @@ fn limit_unsent(_: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Step 2: give it its address.
+/// Step 2: gives it its address.
 fn bind(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket.bind(&address.into())
 }
 
-/// The address with the port that the kernel chose where 0 was asked for.
+/// Returns the address with the port that the kernel chose for 0.
 fn bound(socket: &Socket, asked: SocketAddr) -> SocketAddr {
     socket.local_addr().ok().and_then(|address| address.as_socket()).unwrap_or(asked)
 }
 
-/// Step 3: let clients connect. From here on the kernel completes handshakes for us.
+/// Step 3: lets clients connect. From here the kernel completes handshakes.
 fn listen(socket: &Socket) -> io::Result<()> {
     socket.listen(BACKLOG)
 }

@@ -1,7 +1,7 @@
-//! The listeners of one worker, and who comes in next; knows neither the connections nor what becomes of them.
+//! Accepts connections from the listeners of one worker.
 //!
-//! mio is edge-triggered: that clients wait is said once. So a door stays `rung` until its listener says "would block", and an
-//! accept that failed for want of descriptors is tried again after a while and after every close, not at the next edge.
+//! mio is edge-triggered: a listener stays `ready` until accept would block. An accept that fails
+//! for lack of descriptors is retried after a delay and after every close, not at the next edge.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::net::millis::Millis;
 use crate::net::sockets::listen;
 use crate::net::sockets::raw_stream::RawStream;
 
-/// After an accept that failed for want of descriptors or memory: mio will not tell us again, so we look again.
+/// Delay after an accept that failed for lack of descriptors or memory: no edge follows.
 pub(crate) const RETRY: Millis = 10;
 
 /// A listening socket. It is `shared` if another process (systemd) may keep it open.
@@ -24,29 +24,29 @@ pub(crate) enum Listener {
     Unix { listener: UnixListener, path: PathBuf, shared: bool },
 }
 
-/// A client that has come in, and its address if it has one.
+/// An accepted socket and its peer's address; a unix socket has none.
 pub(crate) type Accepted = (RawStream, Option<SocketAddr>);
 
-/// All listeners of a worker.
+/// The listeners of a worker.
 pub(crate) struct Listeners {
     listeners: Vec<ListenerState>,
-    /// Which one is asked next: a busy one does not starve the others.
+    /// The listener that is tried next, so that a busy one does not starve the others.
     next: usize,
-    /// Who came when all places were taken and nobody could be sent away: the next place is theirs.
+    /// Accepted at the connection limit: it gets the next slot.
     pending: Option<Accepted>,
-    /// When to try again, after it failed.
+    /// When to accept again after a failure.
     retry_at: Millis,
     last_warned: Millis,
 }
 
 struct ListenerState {
     listener: Listener,
-    /// Clients may wait here.
+    /// Clients may be waiting.
     ready: bool,
 }
 
 impl Listener {
-    /// The same listener once more: clients of one queue, whoever asks first.
+    /// Duplicates the listener: both share one accept queue.
     pub(crate) fn try_clone(&self) -> io::Result<Listener> {
         Ok(match self {
             Listener::Tcp { listener, shared } => {
@@ -60,7 +60,7 @@ impl Listener {
         })
     }
 
-    /// The bare socket, for a successor.
+    /// Duplicates the socket, for a successor process.
     #[cfg(feature = "restart")]
     pub(crate) fn socket(&self) -> io::Result<socket2::Socket> {
         match self {
@@ -69,7 +69,7 @@ impl Listener {
         }
     }
 
-    /// Whether somebody outside of this server has it too.
+    /// Returns whether another process may keep it open.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Listener::Tcp { shared: true, .. } | Listener::Unix { shared: true, .. })
     }
@@ -97,7 +97,7 @@ impl Listener {
         }
     }
 
-    /// Nobody comes any more, except who is in the queue already. What somebody else owns too is left as it is.
+    /// Stops new connections; those in the accept queue stay. A shared listener is left alone.
     fn reject_new(&self) {
         match self {
             _ if self.is_shared() => {}
@@ -113,12 +113,12 @@ impl Listeners {
         Listeners { listeners, next: 0, pending: None, retry_at: 0, last_warned: 0 }
     }
 
-    /// Waits at all doors; one token does for all, since whoever waits longest need not be at the door that rang last.
+    /// Registers all listeners under one token, since they are tried in turn.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.listeners.iter_mut().try_for_each(|state| state.listener.register(registry, token))
     }
 
-    /// Takes the listeners out of a loop that died, for the next one.
+    /// Returns the listeners of a worker that died.
     pub(crate) fn into_listeners(mut self, registry: &Registry) -> Vec<Listener> {
         for state in &mut self.listeners {
             if let Err(error) = state.listener.deregister(registry) {
@@ -128,17 +128,17 @@ impl Listeners {
         self.listeners.into_iter().map(|state| state.listener).collect()
     }
 
-    /// Somebody waits, at one of the doors.
+    /// Marks all listeners ready.
     pub(crate) fn mark_ready(&mut self) {
         self.listeners.iter_mut().for_each(|state| state.ready = true);
     }
 
-    /// When to open: now, later, or not before somebody rings.
+    /// Returns when to accept: now, later, or not before the next event.
     pub(crate) fn accept_at(&self) -> Option<Millis> {
         (self.pending.is_some() || self.listeners.iter().any(|state| state.ready)).then_some(self.retry_at)
     }
 
-    /// The next client, if one waits.
+    /// Returns the next connection, if there is one.
     pub(crate) fn next(&mut self) -> io::Result<Option<Accepted>> {
         if let Some(accepted) = self.pending.take() {
             return Ok(Some(accepted));
@@ -154,12 +154,13 @@ impl Listeners {
         Ok(None)
     }
 
-    /// There is no place for this one: it waits inside, and the others outside.
+    /// At the limit: keeps this accepted socket until a slot is free; the rest stay in the kernel's
+    /// queue.
     pub(crate) fn park(&mut self, accepted: Accepted, now: Millis) {
         (self.pending, self.retry_at) = (Some(accepted), now + RETRY);
     }
 
-    /// EMFILE and its like: no new edge will come for the clients that wait.
+    /// Handles EMFILE and the like: no edge follows for the clients that wait.
     pub(crate) fn failed(&mut self, error: &io::Error, now: Millis) {
         if self.last_warned == 0 || now >= self.last_warned + 1000 {
             self.last_warned = now.max(1);
@@ -168,12 +169,13 @@ impl Listeners {
         self.retry_at = now + RETRY;
     }
 
-    /// A connection ended: a descriptor and a place are free again.
+    /// A connection has ended: a descriptor and a slot are free.
     pub(crate) fn retry_now(&mut self) {
         self.retry_at = 0;
     }
 
-    /// The last call. `alone`: no successor takes over; then the queues take nobody else, and what is in them is all there is.
+    /// Last accept before shutdown. Without a successor process, the kernel stops queueing new
+    /// connections first.
     pub(crate) fn begin_shutdown(&mut self, alone: bool) {
         if alone {
             self.listeners.iter().for_each(|state| state.listener.reject_new());
@@ -182,7 +184,7 @@ impl Listeners {
         self.retry_now();
     }
 
-    /// Closes all doors.
+    /// Closes all listeners.
     pub(crate) fn close(&mut self) {
         self.listeners.clear();
     }

@@ -1,31 +1,32 @@
-//! What a connection needs of its socket: reading, writing, and the two ways to end.
+//! Defines what a connection needs of its socket: reading, writing, and two ways to end.
 
 use std::io::{Read, Write};
 
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
-    /// Sends FIN: nothing more will be written, reading goes on (RFC 9112 §9.6).
+    /// Sends FIN. Reading goes on (RFC 9112 §9.6).
     fn shutdown_write(&mut self);
 
-    /// Makes the close that follows a reset: the kernel drops what it still had to send (SO_LINGER 0).
+    /// Makes the close a reset: the kernel drops what it has not sent (SO_LINGER 0).
     fn reset_on_close(&mut self);
 
-    /// How many bytes came off the network since this was asked last, when `read` of them could be handed on.
+    /// Returns the bytes received from the network since the last call; `read` of them were
+    /// decrypted.
     fn take_received(&mut self, read: usize) -> usize {
         read
     }
 
-    /// How many bytes went to the network since this was asked last, when `written` of them are done with.
+    /// Returns the bytes sent to the network since the last call; `written` of them were accepted.
     fn take_sent(&mut self, written: usize) -> usize {
         written
     }
 
-    /// Whether bytes came that cannot be handed on before more come.
+    /// Returns whether bytes arrived that cannot be decrypted before more arrive.
     fn has_partial_record(&self) -> bool {
         false
     }
 
-    /// Whether there may be more to read, although the last read came back short or empty.
+    /// Returns whether there may be more to read although the last read was short or empty.
     fn may_have_more(&self) -> bool {
         false
     }

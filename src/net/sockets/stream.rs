@@ -1,4 +1,4 @@
-//! An accepted socket as its connection sees it: as it is, or under TLS.
+//! Defines an accepted socket as its connection uses it: plain or under TLS.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};

@@ -1,5 +1,4 @@
-//! TLS between a socket and its connection (RFC 8446): what is read is deciphered, what is written is enciphered; knows no HTTP but
-//! the one answer to who speaks it here in plain.
+//! Encrypts and decrypts between a socket and its connection (RFC 8446).
 
 mod blocking;
 #[cfg(test)]
@@ -19,14 +18,14 @@ use super::socket::Socket;
 use crate::response::upgraded::Upgraded;
 use blocking::Blocking;
 
-/// What is enciphered at once: one record (RFC 8446 §5.1). While one does not leave, its bytes count as not sent.
+/// Bytes encrypted at once: one record (RFC 8446 §5.1).
 const MAX_RECORD: usize = 16 * 1024;
 
-/// Reads of the socket for one read of what is deciphered; each is some kilobytes. A record may carry one byte, or none, and costs as much
-/// as a whole one: 32 KiB of such are 32,768 records.
+/// Socket reads for one read of plaintext. A record may carry one byte or none and costs as much as
+/// a full one: 32 KiB of such are 32,768 records.
 const MAX_RECEIVES_PER_READ: usize = 16;
 
-/// For who speaks HTTP without TLS here; nginx says it too.
+/// Sent to a client that speaks HTTP without TLS, as nginx does.
 const PLAINTEXT_REPLY: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n\
     This port speaks TLS: ask again with https.\r\n";
@@ -36,12 +35,15 @@ const PLAINTEXT_REPLY: &[u8] =
 pub struct Tls(Arc<ServerConfig>);
 
 impl Tls {
-    /// Reads a chain of certificates, ours first, and its private key (PKCS #8, PKCS #1 or SEC 1), from files in PEM.
+    /// Reads a certificate chain, its own certificate first, and the private key (PKCS #8, PKCS #1
+    /// or SEC 1), from PEM files.
     ///
-    /// TLS 1.2 and 1.3, with the suites that rustls holds for safe; `http/1.1` is agreed on where the client asks (ALPN).
+    /// Speaks TLS 1.2 and 1.3 with rustls' default suites, and negotiates `http/1.1` (ALPN).
     ///
     /// # Errors
-    /// When a file cannot be read, holds no certificate or key, or the two do not fit; the sentence says which file.
+    ///
+    /// If a file cannot be read or has no certificate or key, or if the two do not match; the
+    /// message names the file.
     pub fn from_pem(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Tls> {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -72,7 +74,7 @@ fn unusable(path: &Path, why: &dyn fmt::Display) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, format!("cannot use {}: {why}", path.display()))
 }
 
-/// What sockets are wrapped in, if anything.
+/// TLS for accepted sockets, if configured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsAcceptor(pub(crate) Option<Tls>);
 
@@ -88,23 +90,25 @@ impl TlsAcceptor {
     }
 }
 
-/// A socket under TLS. One pointer, so that a plain one is hardly larger for it.
+/// A socket under TLS; boxed, so that it does not enlarge plain ones.
 pub(crate) struct TlsStream(Box<Inner>);
 
 struct Inner {
     socket: RawStream,
     tls: ServerConnection,
-    /// Bytes that are enciphered but have not left; whoever wrote them was told "would block" and brings them again.
+    /// Plaintext bytes that are encrypted but not sent: their writer was told "would block" and
+    /// writes them again.
     unacked: usize,
-    /// Nothing has come yet.
+    /// Nothing was received yet.
     first_read: bool,
-    /// The client was told that nothing follows, or is to see that something is missing.
+    /// close_notify was sent, or must not be.
     closed: bool,
-    /// Bytes came behind the last ones that could be deciphered.
+    /// Bytes follow the last complete record.
     partial_record: bool,
-    /// The last read ended at its budget, or before the close_notify, not because the socket was empty.
+    /// The last read ended at its budget or before the close_notify, not because the socket was
+    /// empty.
     more: bool,
-    /// Bytes that came off the socket, and that the socket took, since somebody asked.
+    /// Bytes received from and sent to the network since the last query.
     arrived: usize,
     departed: usize,
 }
@@ -132,21 +136,21 @@ impl TlsStream {
         &mut self.0.socket
     }
 
-    /// For a new owner, who waits. What is deciphered already, or on its way to be, goes with it.
+    /// Turns it into a blocking stream, with the bytes that are received already.
     pub(crate) fn into_upgraded(self) -> io::Result<Upgraded> {
         Blocking::new(*self.0).map(Upgraded::new)
     }
 }
 
 impl Read for TlsStream {
-    /// A short read means, as on a plain socket, that there is no more: neither in the socket, whose edge is spent, nor deciphered.
-    /// Unless it ended early ([`Socket::holds_more`]).
+    /// A short read means that neither the socket nor the session holds more, unless it ended early
+    /// ([`Socket::may_have_more`]).
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let (mut n, mut receives) = (0, 0);
         self.0.more = false;
         while let Some(room) = into.get_mut(n..).filter(|room| !room.is_empty()) {
             match self.0.tls.reader().read(room) {
-                // The close_notify came with the last bytes: no edge of the socket tells of it, the next read does.
+                // The close_notify came with the last bytes: the next read reports it.
                 Ok(0) => {
                     self.0.more = n > 0;
                     break;
@@ -161,7 +165,8 @@ impl Read for TlsStream {
                     Err(_) if n > 0 => break,
                     Err(error) => return Err(error),
                 },
-                // No close_notify: many clients spare it, and a request says itself where it ends (RFC 9112 §9.8).
+                // Without close_notify: many clients omit it, and a request has its own end (RFC
+                // 9112 §9.8).
                 Err(_) => break,
             }
         }
@@ -170,8 +175,8 @@ impl Read for TlsStream {
 }
 
 impl Write for TlsStream {
-    /// What is enciphered cannot be taken back, nor may its sender believe that it left: so it is told "would block", brings the same
-    /// bytes again, and they count when they are gone.
+    /// Encrypted bytes cannot be taken back, and do not count as written before they are sent: the
+    /// caller is told "would block" and writes the same bytes again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut n = 0;
         loop {
@@ -225,7 +230,7 @@ impl Socket for TlsStream {
 }
 
 impl Inner {
-    /// Takes what the socket has for one read, and answers what is the handshake's.
+    /// Receives for one read, and sends what the handshake needs.
     fn receive(&mut self) -> io::Result<()> {
         self.detect_plaintext()?;
         loop {
@@ -236,7 +241,8 @@ impl Inner {
             }
         }
         let state = self.tls.process_new_packets();
-        // A flight is some kilobytes and fits any send buffer; what does not goes with the next write. On failure it is the alert.
+        // A flight of some kilobytes fits any send buffer; otherwise it goes with the next write.
+        // On failure it is the alert.
         let _ = self.send();
         state.map(drop).map_err(|error| {
             debug!("a TLS connection failed: {error}");
@@ -244,7 +250,7 @@ impl Inner {
         })
     }
 
-    /// A record of the handshake begins with 22, a request with a letter.
+    /// A handshake record starts with 22, a request with a letter.
     fn detect_plaintext(&mut self) -> io::Result<()> {
         let mut first = [0];
         if !self.first_read || self.socket.unread(&mut first) == 0 {
@@ -274,20 +280,20 @@ impl Inner {
         Ok(())
     }
 
-    /// Without it the client could not tell the end from an attacker's cut (RFC 8446 §6.1).
+    /// Sends close_notify. Without it a client cannot tell the end from truncation (RFC 8446 §6.1).
     fn close_notify(&mut self) {
         self.queue_close_notify();
         let _ = self.send();
     }
 
-    /// Readies the close_notify, once.
+    /// Queues close_notify, once.
     fn queue_close_notify(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
             self.tls.send_close_notify();
         }
     }
 
-    /// Appends what is to be sent to `out`.
+    /// Appends pending ciphertext to `out`.
     fn drain_ciphertext(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(out)?;

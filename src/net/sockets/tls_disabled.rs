@@ -1,4 +1,5 @@
-//! The place of TLS in a program that is built without it: no value of these types can be, and the compiler leaves no trace of them.
+//! Stand-ins for the TLS types when the `tls` feature is off. Uninhabited, so they compile to
+//! nothing.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -7,7 +8,7 @@ use super::raw_stream::RawStream;
 use super::socket::Socket;
 use crate::response::upgraded::Upgraded;
 
-/// What sockets are wrapped in: nothing.
+/// No TLS.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsAcceptor(Option<Infallible>);
 

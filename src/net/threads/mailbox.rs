@@ -1,4 +1,4 @@
-//! Where a worker's connections send what takes longer than a turn, and where the results come back; knows no protocol.
+//! Connects a worker with the threads of the pool, and returns their results.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +13,11 @@ use crate::net::exchange::PoolResponse;
 use crate::net::threads::pool::Pool;
 use crate::net::worker::slab::Key;
 
-/// How often a wake-up is tried. A write to the waker's descriptor that failed once need not fail again, and nothing else would tell
-/// the loop.
+/// Attempts to wake an event loop. A failed write to its waker may succeed the next time, and
+/// nothing else would wake it.
 const WAKE_ATTEMPTS: usize = 3;
 
-/// Wakes an event loop; whether that worked.
+/// Wakes an event loop; returns whether it worked.
 pub(crate) fn wake(waker: &Waker) -> bool {
     retry(|| waker.wake())
 }
@@ -26,31 +26,31 @@ fn retry(mut ring: impl FnMut() -> io::Result<()>) -> bool {
     (0..WAKE_ATTEMPTS).any(|_| ring().inspect_err(|error| error!("cannot wake a worker: {error}")).is_ok())
 }
 
-/// What comes back to a worker from other threads.
+/// A result from another thread.
 pub(crate) enum Completion {
-    /// The answer of a handler that ran on the pool, and how many answers the connection had given before.
+    /// The response of a pool thread, and how many responses the connection had sent before.
     Response(Key, u32, Box<PoolResponse>),
-    /// A body that is fed from elsewhere has more for its connection.
+    /// A body that another thread produces or reads can go on.
     BodyReady(Key),
 }
 
-/// One worker's way to the threads of the pool and back.
+/// What a worker's connections need to offload work.
 #[derive(Default)]
 pub(crate) struct Offload {
-    /// None in tests: there, blocking handlers run at once, on the calling thread.
+    /// `None` in tests: blocking handlers run at once, on the calling thread.
     pub(crate) pool: Option<BlockingPool>,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// What request bodies hold of the worker's memory.
+    /// Memory of request bodies.
     pub(crate) body_memory: Arc<BodyMemory>,
 }
 
-/// The pool, and the application that its threads answer for.
+/// The pool, and the application that its threads run.
 pub(crate) struct BlockingPool {
     pub(crate) threads: Pool,
     pub(crate) app: Arc<App>,
 }
 
-/// Letters for one worker. Whoever posts the first one wakes it.
+/// Completions for one worker. The first one wakes it.
 pub(crate) struct Mailbox {
     state: Mutex<Inbox>,
     wakeup: Wakeup,
@@ -59,13 +59,13 @@ pub(crate) struct Mailbox {
 #[derive(Default)]
 struct Inbox {
     completions: Vec<Completion>,
-    /// The reader was told of them.
+    /// The reader was woken for them.
     notified: bool,
 }
 
-/// How the reader of a mailbox is told.
+/// How the reader is woken.
 enum Wakeup {
-    /// An event loop that sleeps in its poll.
+    /// An event loop that sleeps in poll.
     EventLoop(Arc<Waker>),
     /// A thread that sleeps in [`Mailbox::wait`]: a test.
     Thread(Thread),
@@ -74,7 +74,7 @@ enum Wakeup {
 }
 
 impl Wakeup {
-    /// Returns whether the reader will know.
+    /// Returns whether the reader will wake.
     fn notify(&self) -> bool {
         match self {
             Wakeup::EventLoop(waker) => wake(waker),
@@ -89,7 +89,7 @@ impl Wakeup {
 }
 
 impl Default for Mailbox {
-    /// The mailbox of the calling thread.
+    /// A mailbox of the calling thread.
     fn default() -> Self {
         Mailbox { state: Mutex::default(), wakeup: Wakeup::Thread(thread::current()) }
     }
@@ -100,8 +100,8 @@ impl Mailbox {
         Mailbox { state: Mutex::default(), wakeup: Wakeup::EventLoop(waker) }
     }
 
-    /// One ring for all letters that lie here: an event for 10,000 subscribers is one system call, not 10,000. A ring that failed does
-    /// not count: the next letter rings again.
+    /// Sends a completion. One wake-up serves all that are queued: an event for 10,000 subscribers
+    /// is one system call. A wake-up that failed is repeated by the next completion.
     pub(crate) fn send(&self, letter: Completion) {
         let mut inbox = self.lock();
         inbox.completions.push(letter);
@@ -116,7 +116,8 @@ impl Mailbox {
         std::mem::take(&mut *self.lock()).completions
     }
 
-    /// Sleeps until there is a letter, or the time is over; returns whether there is one. For the thread that the mailbox was made on.
+    /// Sleeps until there is a completion or the time is over; returns which. For the thread that
+    /// created the mailbox.
     pub(crate) fn wait(&self, until: Instant) -> bool {
         while self.lock().completions.is_empty() {
             let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
@@ -136,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// A bell that fails so many times before it rings.
+    /// A wake-up that fails so many times first.
     #[derive(Default)]
     pub(super) struct Bell {
         failures: AtomicUsize,
@@ -156,7 +157,8 @@ mod tests {
         }
     }
 
-    /// Posts letters by number through a bell that fails so often; returns how often it has rung after each of them, and the letters.
+    /// Sends completions through a wake-up that fails so often. Returns the number of wake-ups
+    /// after each, and the completions.
     fn posted(failures: usize, letters: u32) -> (Vec<usize>, Vec<u32>) {
         let bell = Bell { failures: AtomicUsize::new(failures), rung: AtomicUsize::new(0) };
         let mailbox = Mailbox { state: Mutex::default(), wakeup: super::Wakeup::Test(bell) };

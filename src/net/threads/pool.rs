@@ -1,4 +1,4 @@
-//! Threads for handlers that block; knows neither requests nor connections: a job is a closure.
+//! Runs jobs on a bounded number of threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::guard::panics::catch;
 
-/// What a thread of the pool runs.
+/// A closure that a thread runs.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that had nothing to do for this long goes.
+/// A thread that was idle for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// At most so many threads, started when they are needed, and a queue with an end: what does not fit is refused at once, since a
-/// queue without an end only turns overload into waiting (503 is the better answer).
+/// Threads that start on demand, and a bounded queue: what does not fit is refused at once, since
+/// an unbounded queue turns overload into latency.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Shared>);
 
@@ -28,27 +28,27 @@ struct Shared {
 struct State {
     queue: VecDeque<Job>,
     running: usize,
-    /// Threads that have no job, those included that were started a moment ago.
+    /// Threads without a job, and those just started.
     idle: usize,
 }
 
 impl Pool {
-    /// A pool of at most `threads`, with at most `bound` jobs waiting.
+    /// Creates a pool of at most `threads` threads and `bound` queued jobs.
     pub(crate) fn new(threads: usize, bound: usize) -> Pool {
         Pool(Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), threads: threads.max(1), bound }))
     }
 
-    /// How many jobs may wait.
+    /// Maximum number of queued jobs.
     pub(crate) fn bound(&self) -> usize {
         self.0.bound
     }
 
-    /// Runs the job on a thread of the pool; gives it back when the queue is full or no thread can be had.
+    /// Queues a job; returns it if the queue is full or no thread can start.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
         self.queue(job, self.0.bound)
     }
 
-    /// As [`submit`](Pool::submit), for the rest of something that was let in: no bound holds for it.
+    /// Queues the continuation of admitted work, without a bound.
     pub(crate) fn resume(&self, job: Job) -> Result<(), Job> {
         self.queue(job, usize::MAX)
     }
@@ -78,14 +78,14 @@ impl Pool {
 }
 
 impl Shared {
-    /// A panic while the lock is held cannot happen in the few lines that hold it; were it to, the queue is still a queue.
+    /// Ignores poisoning: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
         while let Some(job) = self.next() {
-            // Handlers' panics are caught where their answers are made. This one is for what is left: the thread must live.
+            // Panics of handlers are caught earlier; this keeps the thread alive for the rest.
             if let Err(panicked) = catch(job) {
                 error!("a job of the pool {panicked}");
             }
@@ -93,7 +93,7 @@ impl Shared {
         }
     }
 
-    /// The next job for a thread that counts as idle until it has one.
+    /// Waits for the next job.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {

@@ -1,4 +1,4 @@
-//! How a server is told to stop, from any thread; knows no connection.
+//! Stops the workers of a server, from any thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,29 +8,30 @@ use socket2::Socket;
 
 use crate::net::threads::mailbox::wake;
 
-/// What all workers of a server look at once a turn.
+/// What all workers check once a tick.
 #[derive(Debug, Default)]
 pub(crate) struct ShutdownControl {
     phase: AtomicU8,
     /// Another process serves the same listeners.
     successor: AtomicBool,
     wakers: Mutex<Vec<Arc<Waker>>>,
-    /// Closed when the server stops. Whoever keeps a listener open then keeps clients waiting who should be refused.
+    /// Kept open for a successor, and closed when the server stops: otherwise clients would wait in
+    /// their queues.
     listeners: Mutex<Vec<Socket>>,
 }
 
-/// Where in its life the server is. It only ever goes forward.
+/// The phase of the server. It never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Running,
     Draining,
     Aborting,
-    /// All workers have come back.
+    /// All workers have ended.
     Ended,
 }
 
 impl ShutdownControl {
-    /// Adds a worker's waker. A server that was told to stop before it ran wakes up at once.
+    /// Adds a worker's waker, and wakes it if the server is stopping.
     pub(crate) fn add(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
         if self.phase() != Phase::Running {
@@ -38,7 +39,7 @@ impl ShutdownControl {
         }
     }
 
-    /// Forgets the waker of a worker that has died, and its descriptor with it.
+    /// Removes the waker of a dead worker.
     pub(crate) fn remove(&self, waker: &Arc<Waker>) {
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         wakers.retain(|other| !Arc::ptr_eq(other, waker));
@@ -62,7 +63,7 @@ impl ShutdownControl {
         self.successor.load(Ordering::Relaxed)
     }
 
-    /// What a successor gets.
+    /// The listeners for a successor.
     pub(crate) fn listeners(&self) -> MutexGuard<'_, Vec<Socket>> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +74,7 @@ impl ShutdownControl {
         self.wake();
     }
 
-    /// Lets every worker look again at what there is to do.
+    /// Wakes every worker.
     pub(crate) fn wake(&self) {
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             wake(waker);
@@ -83,12 +84,12 @@ impl ShutdownControl {
 
 #[cfg(feature = "restart")]
 impl ShutdownControl {
-    /// Keeps these listeners open, beside the workers that have them, until the server stops.
+    /// Keeps these listeners open until the server stops.
     pub(crate) fn keep(&self, listeners: Vec<Socket>) {
         *self.listeners() = listeners;
     }
 
-    /// Another process serves the same listeners now: ours stop, and theirs stay open.
+    /// Hands over to a successor process: drains without closing the shared listeners.
     pub(crate) fn hand_over(&self) {
         self.successor.store(true, Ordering::Relaxed);
         self.advance(Phase::Draining);

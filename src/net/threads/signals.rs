@@ -1,8 +1,8 @@
-//! Signals as bytes on pipes. An event loop sees that the first one came, and starts the threads that hear it and all that follow.
+//! Delivers signals through pipes to threads, which start with the first signal.
 //!
-//! A signal handler may do next to nothing: this one writes one byte. The rest happens on threads, which a handler of the program that
-//! never returns cannot keep from hearing. They begin with the first signal, because a process with a second thread pays for it: the C
-//! library then takes about a hundred instructions more for the two system calls of a request.
+//! The signal handler writes one byte. The action runs on a thread, so that a blocked event loop
+//! cannot delay it. The threads start late because a second thread costs: the C library then needs
+//! about a hundred instructions more for the system calls of a request.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
@@ -17,14 +17,14 @@ use signal_hook::SigId;
 
 use crate::guard::panics::catch;
 
-/// What is done when so many signals came. It returns after how long it is to be called again if none comes meanwhile, then with 0.
+/// Runs after so many signals. Returns when to run again if none follows; then it is called with 0.
 type Action = Box<dyn FnMut(usize) -> Option<Duration> + Send>;
 
-/// The ways that signals come in, open until this is dropped.
+/// The registered signals, until this is dropped.
 #[derive(Default)]
 pub(crate) struct Signals {
     pipes: Vec<UnixStream>,
-    /// The ends of the pipes that no thread reads yet, each with what its signals ask for.
+    /// Pipes without a thread, with their actions.
     pending: Mutex<Vec<(UnixStream, Action)>>,
     registered: Vec<SigId>,
 }
@@ -48,19 +48,19 @@ impl Signals {
         Ok(())
     }
 
-    /// Another thing that a signal does, until this is dropped.
+    /// Keeps another registration until this is dropped.
     pub(crate) fn keep(&mut self, registered: SigId) {
         self.registered.push(registered);
     }
 
-    /// Wakes a loop when the first signal comes. Every loop waits for it: one may be in a handler that does not return.
+    /// Watches for the first signal. All event loops do, since one may be blocked by a handler.
     pub(crate) fn watch(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let register =
             |pipe: &UnixStream| registry.register(&mut SourceFd(&pipe.as_raw_fd()), token, Interest::READABLE);
         self.pipes.iter().try_for_each(register)
     }
 
-    /// Starts the threads that hear, if none has yet.
+    /// Starts the threads, once.
     pub(crate) fn start_threads(&self) {
         for (pipe, action) in std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner)) {
             let thread = std::thread::Builder::new().name("wirelight-signal".into());
@@ -72,7 +72,7 @@ impl Signals {
 }
 
 impl Drop for Signals {
-    /// The threads read the end of their pipes, and end.
+    /// The threads read the end of their pipes and end.
     fn drop(&mut self) {
         self.registered.drain(..).for_each(|id| _ = signal_hook::low_level::unregister(id));
         for pipe in &self.pipes {
@@ -95,7 +95,7 @@ fn dispatch(mut pipe: &UnixStream, mut action: Action) {
             error!("the action of a signal {panicked}");
             None
         });
-        // A time of zero would mean: without end.
+        // A timeout of zero would be none.
         if let Err(error) = pipe.set_read_timeout(again.map(|time| time.max(Duration::from_millis(1)))) {
             error!("a signal's time cannot be kept: {error}");
         }

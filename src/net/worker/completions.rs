@@ -1,4 +1,4 @@
-//! What a worker gets from other threads, and what it gives away to one: results for its connections, and whole sockets.
+//! Delivers the results of other threads, and hands upgraded sockets to threads.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::net::threads::mailbox::Completion;
 use crate::net::worker::slab::Key;
 use crate::trace::probe::{CloseReason, Probe};
 
-/// Letters read before the others get their turn: an event for 10,000 subscribers is 10,000 letters.
+/// Completions a tick: an event for 10,000 subscribers is 10,000 of them.
 const MAX_COMPLETIONS_PER_TICK: usize = 64;
 
 impl<P: Probe> Worker<P> {
-    /// The waker rang: takes over what other threads have sent.
+    /// Moves completions out of the mailbox.
     pub(super) fn fetch_completions(&mut self) {
         self.completions.extend(self.offload.mailbox.drain());
     }
 
-    /// Delivers what other threads have for our connections, up to a budget. Those that have ended meanwhile get nothing.
+    /// Runs connections that have a completion, up to a budget. Those that ended are skipped.
     pub(super) fn run_completions(&mut self) {
         for _ in 0..MAX_COMPLETIONS_PER_TICK {
             match self.completions.pop_front() {
@@ -36,7 +36,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// The connection speaks another protocol from now on: its new owner gets the socket, and a thread.
+    /// Hands an upgraded connection to a thread.
     pub(super) fn hand_off(&mut self, key: Key) {
         let Some(mut entry) = self.conns.remove(key) else { return };
         self.trace_close(&mut entry, CloseReason::Switched);
@@ -63,7 +63,7 @@ impl<P: Probe> Worker<P> {
     }
 }
 
-/// What a socket takes for a timeout: none for times that nobody lives to see, and never zero, which it refuses.
+/// Converts to a socket timeout: none for very long times, and never zero, which sockets refuse.
 fn socket_timeout(time: Duration) -> Option<Duration> {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     (time < CENTURY).then_some(time.max(Duration::from_millis(1)))

@@ -1,4 +1,4 @@
-//! How a worker stops without losing a request: who is connected is let in and answered, then the doors close; decides not when.
+//! Drains a worker: accepts and serves what is connected, then closes the listeners.
 
 use crate::net::conn::Conn;
 use crate::net::millis::{Millis, after, millis};
@@ -11,23 +11,24 @@ use crate::trace::probe::Probe;
 
 use super::Worker;
 
-/// How far the graceful stop is.
+/// Progress of a graceful stop.
 #[derive(Default)]
 pub(super) struct Drain {
-    /// Since when load balancers have been told, while everything goes on.
+    /// When load balancers could first notice, while requests are served.
     announced: Option<Millis>,
-    /// Idle connections have had their time.
+    /// The idle timeout of draining has passed.
     idle_closed: bool,
-    /// Those of them that still get their last look.
+    /// Idle connections that are still to be closed.
     idle: Vec<Key>,
 }
 
-/// Idle connections that get their last look before the others get their turn.
+/// Idle connections closed in a tick.
 const MAX_CLOSES_PER_TICK: usize = 64;
 
 impl<P: Probe> Worker<P> {
-    /// The graceful stop: first everyone who is connected already is let in, then no new ones; connections end by themselves, each
-    /// behind an answer that says so. `true`: nothing is left, or the time for it is over.
+    /// Advances the graceful stop: accepts what is connected, then closes the listeners;
+    /// connections end with their next response. Returns whether nothing is left or the time is
+    /// over.
     pub(super) fn stopping(&mut self) -> bool {
         match (self.control.phase(), self.time.draining) {
             (Phase::Running, _) => return false,
@@ -42,7 +43,7 @@ impl<P: Probe> Worker<P> {
         over || self.time.now >= limit
     }
 
-    /// What the loop must not sleep beyond.
+    /// Deadline of the current step.
     pub(super) fn drain_due(&self) -> Option<Millis> {
         let timeouts = &self.config.timeouts;
         match (self.time.draining, self.drain.announced) {
@@ -53,7 +54,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Resets whatever is left, and gives its number. A connection whose last answer is out loses nothing.
+    /// Resets what is left and returns its number. A lingering connection loses nothing.
     pub(super) fn abort_all(&mut self) -> usize {
         if self.time.draining.is_none() {
             self.listeners.begin_shutdown(!self.control.has_successor());
@@ -71,14 +72,15 @@ impl<P: Probe> Worker<P> {
         keys.len() + self.upgraded().shutdown_all()
     }
 
-    /// Load balancers ask `/health` now and then: until they have heard, everything goes on. A successor makes that needless.
+    /// Load balancers poll `/health`: until they noticed, requests are served. A successor makes
+    /// that unnecessary.
     fn is_lame_duck(&mut self) -> bool {
         let announced = *self.drain.announced.get_or_insert(self.time.now);
         !self.control.has_successor() && self.time.now < announced.saturating_add(millis(self.config.lame_duck))
     }
 
     fn begin_drain(&mut self) {
-        // First: what newcomers ask is answered with the close already.
+        // First, so that responses from now on say close.
         self.time = LoopTime::at(self.time.now, Some(self.time.now), false, &self.config.timeouts);
         self.listeners.begin_shutdown(!self.control.has_successor());
         let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
@@ -90,8 +92,8 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// Clients in the kernel's queue are connected: closing the listener would reset them. The loop accepts them, a few a turn; then
-    /// the doors close. Returns whether they have.
+    /// Accepts the clients in the kernel's queue, which a close would reset, then closes the
+    /// listeners. Returns whether they are closed.
     fn close_listeners(&mut self) -> bool {
         if self.listeners.accept_at().is_some_and(|due| due <= self.time.now) {
             return false;
@@ -103,8 +105,8 @@ impl<P: Probe> Worker<P> {
         true
     }
 
-    /// All idle connections end at one moment: it need not wait for the wheel, which is a slot's width late. The clients of upgraded
-    /// ones are not heard any more.
+    /// Closes idle connections together, without waiting for the timer wheel, and ends reading on
+    /// upgraded ones.
     fn close_idle(&mut self) {
         let due = |worker: &Self| worker.drain_due().is_some_and(|due| due <= worker.time.now);
         if !self.drain.idle_closed && due(self) {

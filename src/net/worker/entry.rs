@@ -1,4 +1,4 @@
-//! A connection in its worker's table: its alarm, and what the poll is asked about it; knows no protocol.
+//! Keeps a connection with its timer and its registration in the poll.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,23 +12,23 @@ use crate::net::tick::Context;
 use crate::net::worker::slab::Key;
 use crate::net::worker::timer_wheel::{SLOT_WIDTH, TimerWheel};
 
-/// A connection and its alarm.
+/// A connection of a worker.
 pub(crate) struct Entry {
     pub(crate) conn: Conn<Stream>,
-    /// When its patience ends.
+    /// Its current deadline.
     pub(crate) deadline: Millis,
-    /// When the wheel will look at it: less than a slot's width later than the deadline.
+    /// When the wheel checks it: less than a slot after the deadline.
     pub(crate) timer: Millis,
-    /// It waits for room in its socket, and for nothing else.
+    /// It waits only until the socket takes more output.
     pub(crate) write_blocked: bool,
-    /// It stands in the queue of connections that have more to do.
+    /// It is in the runnable queue.
     pub(crate) queued: bool,
-    /// The poll knows it.
+    /// The poll has it.
     registered: bool,
 }
 
 impl Entry {
-    /// A connection that the poll does not know yet.
+    /// An entry that is not registered yet.
     pub(crate) fn new(conn: Conn<Stream>) -> Entry {
         Entry {
             conn,
@@ -40,7 +40,7 @@ impl Entry {
         }
     }
 
-    /// Sets its deadline, and an alarm where there is none in time.
+    /// Updates the deadline, and schedules a timer if none is early enough.
     #[inline]
     pub(crate) fn update_timer(&mut self, context: &Context<'_>, wheel: &mut TimerWheel) {
         self.deadline = self.conn.deadline(context);
@@ -49,29 +49,28 @@ impl Entry {
         }
     }
 
-    /// Puts it at the end of the queue of connections that have more to do, unless it stands there already: a connection that is in it
-    /// twice would get two turns where others get one, and yield twice.
+    /// Appends it to the runnable queue, once.
     pub(crate) fn queue(&mut self, key: Key, queue: &mut VecDeque<Key>) {
         if !std::mem::replace(&mut self.queued, true) {
             queue.push_back(key);
         }
     }
 
-    /// Lets the poll know it. Once, with all it will want to be told: registering costs a call, and saying more costs nothing.
+    /// Registers it once, for reading and writing: fewer calls than changing the interest.
     pub(crate) fn register(&mut self, key: Key, poll: &Poll) -> io::Result<()> {
         let interest = self.interest();
         self.registered = true;
         poll.registry().register(self.conn.socket(), token(key), interest)
     }
 
-    /// What to be told of. While a connection waits for room it is not read from, and so it does not ask to be: the kernel would say
-    /// "readable" at every turn, and the loop would spin.
+    /// Returns its interest. While output waits nothing is read, and "readable" events would make
+    /// the loop spin.
     fn interest(&self) -> Interest {
         if self.write_blocked { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE }
     }
 
-    /// Changes what to be told of. Also when nothing changes: the edge that tells of room may have passed already, and registering anew
-    /// makes epoll look again.
+    /// Changes the interest. Also if it stays the same: the edge may have passed, and registering
+    /// again makes epoll report it.
     #[cold]
     pub(crate) fn set_interest(&mut self, blocked: bool, key: Key, poll: &Poll) -> io::Result<()> {
         self.write_blocked = blocked;
@@ -80,7 +79,7 @@ impl Entry {
     }
 }
 
-/// The poll's name for a connection.
+/// Returns the token of a key.
 pub(crate) fn token(key: Key) -> Token {
     Token((key.generation as usize) << 32 | key.index as usize)
 }

@@ -1,4 +1,4 @@
-//! Which connection goes when a worker has no room for another, or for more of the bodies that it receives; closes none itself.
+//! Chooses which connection is closed when slots or body memory run out.
 
 use super::Worker;
 use crate::net::conn::{Conn, Evictable};
@@ -6,11 +6,11 @@ use crate::net::millis::Millis;
 use crate::net::worker::slab::Key;
 use crate::trace::probe::Probe;
 
-/// Between two looks for slow bodies: each goes through the whole table.
+/// Time between two checks for slow bodies, each of which scans the table.
 const CHECK_INTERVAL: Millis = 100;
 
 impl<P: Probe> Worker<P> {
-    /// Of the kind that goes first the connection whose patience ends first: it has been idle, unfinished or slow for longest.
+    /// Returns the connection to evict: the first kind, and of it the earliest deadline.
     pub(super) fn eviction_candidate(&self) -> Option<Key> {
         let expendable = self.conns.iter().filter_map(|(key, entry)| {
             let kind = entry.conn.evictable(self.time.now, &self.config.timeouts)?;
@@ -19,11 +19,11 @@ impl<P: Probe> Worker<P> {
         expendable.min_by_key(|(_, kind, deadline)| (*kind, *deadline)).map(|(key, ..)| key)
     }
 
-    /// When an eighth is left of what bodies may hold, the slowest of them goes, so that clients which send in earnest are not refused
-    /// for it.
+    /// When less than an eighth of the body memory is left, evicts the slowest body, so that faster
+    /// ones are not rejected.
     pub(super) fn evict_slow_body(&mut self) {
         let most = self.config.limits.bodies;
-        if self.offload.body_memory.buffered() < most - most / 8 {
+        if self.offload.body_memory.held() < most - most / 8 {
             self.next_body_check = None;
             return;
         }

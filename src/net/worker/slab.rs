@@ -1,23 +1,25 @@
-//! Things by token: an index and a generation, so that an event for something that is gone finds nothing; knows not what they are.
+//! Stores values by key: an index and a generation.
 //!
-//! epoll can report an event for a descriptor that was closed and reused earlier in the same batch. The generation tells the two apart.
+//! epoll can report an event for a descriptor that was closed and reused in the same batch. The
+//! generation tells the two apart.
 
-/// Names one occupant of one slot, ever.
+/// Identifies one value; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
-/// A growing table with holes.
+/// A growing table with a free list.
 pub(crate) struct Slab<T> {
     slots: Vec<Slot<T>>,
-    /// The first hole; each hole names the next, so that holes need no memory of their own.
+    /// The first free slot; each names the next.
     next_free: Option<u32>,
     live: usize,
-    /// How many lived when the table was last shrunk; below that, shrinking again may give more back.
+    /// Length at the last shrink; below that, shrinking may free more.
     len_at_shrink: usize,
-    /// The generation of the next occupant. One counter for all slots: a slot that shrinking took away must not start again at 0.
+    /// The next generation. One counter for all slots, since a slot removed by shrinking must not
+    /// restart at 0.
     next_generation: u32,
 }
 
@@ -31,10 +33,9 @@ enum Content<T> {
     Vacant(Option<u32>),
 }
 
-/// Room from the start. Pages cost nothing until they are written, and a piece this large is mapped for itself: it can shrink in
-/// place, where a smaller one would leave a hole in the heap.
+/// Initial capacity. A block of this size is mapped by itself, so it can shrink in place.
 const INITIAL_CAPACITY: usize = 1024;
-/// Room that is kept when a crowd has left.
+/// Capacity kept when shrinking.
 const MIN_CAPACITY: usize = 64;
 
 impl<T> Slab<T> {
@@ -81,7 +82,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The key of whoever is in this slot now.
+    /// Returns the key of the value in this slot.
     pub(crate) fn key(&self, index: u32) -> Option<Key> {
         match self.slots.get(index as usize) {
             Some(Slot { generation, content: Content::Occupied(_) }) => Some(Key { index, generation: *generation }),
@@ -111,14 +112,14 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Whether a crowd has left and its memory could go back.
+    /// Returns whether most of the capacity is unused since the last shrink.
     pub(crate) fn is_sparse(&self) -> bool {
         self.slots.capacity() > INITIAL_CAPACITY
             && self.live < self.slots.capacity() / 4
             && self.live < self.len_at_shrink
     }
 
-    /// Gives memory back: drops the empty end of the table, and links the holes that are left anew.
+    /// Frees memory: truncates the table and rebuilds the free list.
     pub(crate) fn shrink(&mut self) {
         self.len_at_shrink = self.live;
         let occupied = |slot: &Slot<T>| matches!(slot.content, Content::Occupied(_));

@@ -1,48 +1,48 @@
-//! Remembers at which time to check which connection: a timer wheel.
+//! Remembers when to check which connection: a timer wheel.
 //!
-//! A keep-alive request moves its connection's deadline by writing one number. The wheel is not told: its entry fires at the old time,
-//! finds that the deadline has moved, and is scheduled again. A request costs nothing here, and a connection costs one entry.
+//! A keep-alive request moves its deadline by writing one number. The wheel is not told: its entry
+//! fires at the old time, finds that the deadline has moved, and is scheduled again. A request
+//! costs nothing here, and a connection costs one entry.
 
 use crate::net::millis::Millis;
 
-/// One slot's width: deadlines fire up to this much late, never early.
+/// Width of a slot: timers fire up to this much late, never early.
 pub(crate) const SLOT_WIDTH: Millis = 250;
-/// 64 s in all; a later deadline is looked at when the wheel has turned once, and put back.
+/// 64 s in all; a later deadline is checked after one turn, and scheduled again.
 const SLOTS: u64 = 256;
 
-/// Slots of the table of connections (`slots.rs`) by the time at which to look at them. Who sits there then is seen then: a
-/// newcomer in the slot of somebody who left is looked at once too often, no more.
+/// Slots hold slab indices, not keys: a reused slot is checked once too often, which is harmless.
 ///
-/// All entries lie in one table, chained by their time. A vector a time would be 256 that grow while connections come, in small pieces
-/// between the connections' own memory, and none of that could go back to the system when a crowd has left.
+/// All entries are in one table, linked by slot. A vector a slot would fragment the heap while
+/// connections arrive.
 pub(crate) struct TimerWheel {
     slots: [SlotList; SLOTS as usize],
     entries: Vec<Entry>,
-    /// The first of the entries that nobody uses.
+    /// The first free entry.
     free: u32,
-    /// The slot that was looked at last, counted from the beginning of time.
+    /// The slot checked last, counted from the start.
     current: u64,
-    /// The first slot that is not empty; none: `u64::MAX`. The loop asks every turn, so it is known and not searched.
+    /// The first slot that is not empty, or `u64::MAX`. Known, since the loop asks every tick.
     next_slot: u64,
 }
 
-/// The entries of one time, first come, first served.
+/// The entries of one slot, in order.
 #[derive(Clone, Copy)]
 struct SlotList {
     first: u32,
     last: u32,
 }
 
-/// One alarm: whose it is, and which is next in its chain.
+/// One timer: a slab index, and the next entry.
 struct Entry {
     index: u32,
     next: u32,
 }
 
-/// The end of a chain.
+/// The end of a list.
 const NIL: u32 = u32::MAX;
-/// Entries that there is room for from the start: 128 KiB, which the system maps for itself, apart from the heap. Pages cost nothing
-/// until they are written.
+/// Initial capacity: 128 KiB, which the allocator maps by itself. Pages cost nothing until they are
+/// written.
 const INITIAL_CAPACITY: usize = 16 * 1024;
 
 impl TimerWheel {
@@ -52,7 +52,7 @@ impl TimerWheel {
         TimerWheel { slots: [empty; SLOTS as usize], entries, free: NIL, current: 0, next_slot: u64::MAX }
     }
 
-    /// Wakes the connection in this slot up at `at` or a little later; gives the time at which it will really be.
+    /// Schedules a timer at `at` or a little later; returns its time.
     pub(crate) fn schedule(&mut self, index: u32, at: Millis) -> Millis {
         let slot = at.div_ceil(SLOT_WIDTH).clamp(self.current + 1, self.current + SLOTS - 1);
         self.link(index, slot);
@@ -76,7 +76,7 @@ impl TimerWheel {
         chain.last = place;
     }
 
-    /// One whose time has come, until there is none.
+    /// Returns an expired timer.
     pub(crate) fn pop(&mut self, now: Millis) -> Option<u32> {
         let until = now / SLOT_WIDTH;
         while self.next_slot <= until {
@@ -101,7 +101,7 @@ impl TimerWheel {
         Some(entry.index)
     }
 
-    /// Forgets those who left early, and gives their memory back.
+    /// Removes the timers of removed connections, and frees memory.
     pub(crate) fn retain(&mut self, mut lives: impl FnMut(u32) -> bool) {
         let mut kept = Vec::new();
         for slot in 0..SLOTS {
@@ -114,7 +114,7 @@ impl TimerWheel {
         kept.into_iter().for_each(|(index, slot)| self.link(index, slot));
     }
 
-    /// When to look next; never, when nothing waits.
+    /// Returns when the next timer fires.
     #[inline]
     pub(crate) fn next(&self) -> Option<Millis> {
         (self.next_slot != u64::MAX).then(|| self.next_slot * SLOT_WIDTH)

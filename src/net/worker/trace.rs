@@ -1,4 +1,4 @@
-//! What a worker tells of itself and of sockets while somebody listens; changes nothing, and costs nothing while nobody does.
+//! Traces a worker and its sockets.
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -12,7 +12,7 @@ use crate::net::worker::slab::Key;
 use crate::trace::probe::{CloseReason, Event, Probe, nanoseconds};
 
 impl<P: Probe> Worker<P> {
-    /// The worker is about to sleep. Gives when, if anybody wants to know.
+    /// Flushes the trace before poll. Returns the time if it is needed.
     #[inline(always)]
     pub(super) fn before_poll(&mut self) -> Option<Instant> {
         if P::ENABLED {
@@ -21,7 +21,7 @@ impl<P: Probe> Worker<P> {
         (P::ENABLED || self.slow_handlers.should_time_tick()).then(Instant::now)
     }
 
-    /// It woke.
+    /// Traces a wake-up.
     #[inline(always)]
     #[track_caller]
     pub(super) fn trace_wake(&mut self, slept: Option<Instant>, events: &Events) {
@@ -33,7 +33,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// All places are taken, and nobody could be sent away for a newcomer.
+    /// Traces that the connection limit is reached.
     #[track_caller]
     pub(super) fn trace_limit(&mut self) {
         if P::ENABLED {
@@ -41,7 +41,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// A client came in.
+    /// Traces a new connection.
     #[inline(always)]
     #[track_caller]
     pub(super) fn trace_open(&mut self, key: Key, peer: Option<SocketAddr>) {
@@ -55,7 +55,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// The loop has died, and with it every connection.
+    /// Traces the connections of a worker that died.
     #[track_caller]
     pub(super) fn trace_abandoned(&mut self) {
         if P::ENABLED {
@@ -65,7 +65,7 @@ impl<P: Probe> Worker<P> {
         }
     }
 
-    /// A connection ends. What is unread then is only looked at.
+    /// Traces a close. Unread bytes are only peeked at.
     #[inline(always)]
     #[track_caller]
     pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: CloseReason) {
@@ -76,7 +76,7 @@ impl<P: Probe> Worker<P> {
     }
 }
 
-/// What the kernel says of a socket.
+/// Converts the readiness that the kernel reports.
 pub(super) fn readiness(event: &mio::event::Event) -> Event<'static> {
     Event::ConnReady {
         readable: event.is_readable(),

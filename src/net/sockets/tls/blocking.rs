@@ -1,4 +1,4 @@
-//! A TLS connection that has left the event loop: threads read and write it, and wait; knows nothing of what they say.
+//! A TLS stream for the threads of an upgraded connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,18 +7,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Inner, MAX_RECORD};
 use crate::response::duplex::Duplex;
 
-/// The cipher is locked for as long as it works, never while somebody waits for the network: a thread that reads does not keep another
-/// from writing, and one whose client does not read does not keep another from reading.
+/// The session is locked while it encrypts or decrypts, never while a thread waits for the network:
+/// reading does not block writing.
 pub(super) struct Blocking {
-    /// A second descriptor of the same socket: the first is behind the cipher's lock.
+    /// A second descriptor of the same socket: the first is inside the lock.
     socket: TcpStream,
     session: Mutex<Inner>,
     received: Mutex<Ciphertext>,
-    /// Enciphered, and not sent. What order its locks are taken in: this one or `arrived`, then the cipher.
+    /// Ciphertext that is not sent. Lock order: this or `received`, then `session`.
     unsent: Mutex<Vec<u8>>,
 }
 
-/// What was read and not yet deciphered.
+/// Ciphertext that is not decrypted.
 struct Ciphertext {
     bytes: Box<[u8]>,
     start: usize,
@@ -33,7 +33,7 @@ impl Blocking {
         Ok(Blocking { socket, session: Mutex::new(inner), received: Mutex::new(arrived), unsent: Mutex::default() })
     }
 
-    /// Sends what is owed; what does not leave within the socket's time stays owed.
+    /// Sends ciphertext; what does not leave within the socket's timeout is kept.
     fn send(&self, owed: &mut Vec<u8>) -> io::Result<()> {
         while !owed.is_empty() {
             match self.socket.write(owed) {
@@ -61,7 +61,7 @@ impl Duplex for Blocking {
             let mut rest = arrived.bytes.get(arrived.start..arrived.end).unwrap_or_default();
             let mut cipher = lock(&self.session);
             arrived.start += cipher.tls.read_tls(&mut rest)?;
-            // What the cipher has to say itself, about new keys, goes with the next bytes; on failure it is the alert.
+            // Key updates go with the next write; on failure this is the alert.
             let failure = cipher.tls.process_new_packets().err();
             drop(cipher);
             if let Some(failure) = failure {
@@ -71,7 +71,8 @@ impl Duplex for Blocking {
         }
     }
 
-    /// What is enciphered counts as written: it cannot be taken back, and leaves before anything else does.
+    /// Encrypted bytes count as written: they cannot be taken back, and are sent before anything
+    /// else.
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut owed = lock(&self.unsent);
         self.send(&mut owed)?;
@@ -105,7 +106,7 @@ impl Duplex for Blocking {
 }
 
 impl Drop for Blocking {
-    /// The close_notify goes out if there is room for it: nobody waits for a client that does not read.
+    /// Sends close_notify if there is space: never waits for a client that does not read.
     fn drop(&mut self) {
         if self.socket.set_nonblocking(true).is_ok() && self.flush().is_err() {
             lock(&self.session).closed = true; // behind half a record it would be noise
@@ -113,7 +114,7 @@ impl Drop for Blocking {
     }
 }
 
-/// A panic between two lines that hold a lock cannot be; were it to, the cipher would say what is wrong with it.
+/// Ignores poisoning: no code panics while holding a lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
