@@ -1,4 +1,4 @@
-//! Where the body of a message ends, why, and how much of it is here.
+//! Determines where a message body ends, why, and how much of it is present.
 
 use super::Diagnostic;
 use super::count::{are, are_count, bytes};
@@ -10,27 +10,27 @@ use crate::http1::framing::BodyLength;
 use crate::http1::limits::Limits;
 use crate::trace::spans::{ChunkScanner, SpanKind};
 
-/// Bytes of a chunked body that are decoded at a time.
+/// Bytes of a chunked body decoded at a time.
 const WINDOW: usize = 64 * 1024;
 
-/// The body, as far as it is here.
+/// The body, as far as it is present.
 pub(super) struct BodyExtent {
     pub(super) sentence: String,
-    /// How it is cut into spans; `None` if that is unknown.
+    /// How to divide it into spans; `None` if that is unknown.
     pub(super) spans: Option<BodyLength>,
     pub(super) diagnostic: Option<Diagnostic>,
-    /// The fault that a strict reader finds in it, and at which byte.
+    /// The fault that a strict reader finds in it, and the offset of that byte.
     pub(super) reject: Option<(Fault, usize)>,
-    /// Whether bytes are still to come.
+    /// Whether more bytes are expected.
     pub(super) waits: bool,
     /// Whether nothing follows the head.
     pub(super) bare: bool,
-    /// Bytes at the end of the text that are not the sender's: the line end of a pasted text.
+    /// Bytes at the end of the text that the sender did not send: the line end of a pasted text.
     pub(super) surplus: usize,
 }
 
 impl BodyExtent {
-    /// `here`: the bytes after the head, which ends at `start`.
+    /// Measures the body. `here` holds the bytes after the head, which ends at `start`.
     pub(super) fn measure(here: &[u8], start: usize, examined: &HeadReport, pasted: bool, shown: Source) -> BodyExtent {
         let measured = |sentence, spans| BodyExtent {
             sentence,
@@ -84,16 +84,16 @@ impl BodyExtent {
         }
     }
 
-    /// A body of which the source does not show the bytes of the wire.
+    /// Describes a body whose source does not show the bytes as sent.
     fn of_source(here: &[u8], body: Option<BodyLength>, shown: Source, measured: BodyExtent) -> BodyExtent {
-        // The line feed after the last line is the text's, unless the length counts it.
+        // The LF after the last line belongs to the text, unless the length counts it.
         let counted = matches!(body, Some(BodyLength::Length(length)) if length == here.len() as u64);
         let surplus = usize::from(here.ends_with(b"\n") && !counted);
         BodyExtent { sentence: shown.body_sentence(body, here.len() - surplus), surplus, ..measured }
     }
 
     fn with_length(here: &[u8], start: usize, length: u64, pasted: bool) -> BodyExtent {
-        // The line end after the last line of a pasted text belongs to the text, unless the length counts it.
+        // The line end after the last line belongs to the pasted text, unless the length counts it.
         let surplus = usize::from(pasted && here.ends_with(b"\n") && here.len() as u64 != length);
         let present = here.len() - surplus;
         let taken = usize::try_from(length).map_or(present, |length| length.min(present));
@@ -165,7 +165,8 @@ impl BodyExtent {
     }
 }
 
-/// Decodes a chunked body: how far it came, or its fault and the byte, and how many bytes of data it holds.
+/// Decodes a chunked body. Returns the progress, or the fault and its offset, and the number of
+/// data bytes.
 fn decoded(here: &[u8]) -> (Result<Progress, (Fault, usize)>, u64) {
     let (mut decoder, limits) = (Decoder::new(), Limits::default());
     let (mut buffer, mut data) = (Vec::new(), 0);
@@ -184,7 +185,7 @@ fn decoded(here: &[u8]) -> (Result<Progress, (Fault, usize)>, u64) {
     (Ok(Progress::NeedData), data)
 }
 
-/// Returns what is missing if the bytes end within a chunk's data.
+/// Returns a sentence about what is missing if the bytes end within a chunk's data.
 fn unfinished_chunk(here: &[u8]) -> Option<String> {
     let (mut chunks, mut at) = (ChunkScanner::default(), 0);
     let (mut size, mut data) = (Vec::new(), 0);

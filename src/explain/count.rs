@@ -1,4 +1,4 @@
-//! Counts of bytes as the words of a sentence.
+//! Writes byte counts as part of a sentence.
 
 pub(super) fn bytes(count: u64) -> String {
     if count == 1 { "1 byte".into() } else { format!("{count} bytes") }

@@ -1,15 +1,16 @@
-//! Whether a date is one, and its day of the week the one that day had; knows no clock.
+//! Checks that a date is valid and that its day of the week matches.
 
 use super::Diagnostic;
 use crate::http1::date;
 use crate::trace::spans::{LabeledSpan, SpanKind};
 
-/// The fields whose values are dates (RFC 9110 §5.6.7).
+/// Fields whose values are always dates (RFC 9110 §5.6.7).
 const FIELDS: [&str; 4] = ["date", "if-modified-since", "if-unmodified-since", "last-modified"];
-/// Those that may hold something else too: a number of seconds, or anything that says "in the past" (RFC 9111 §5.3).
+/// Fields that may hold something else: a number of seconds, or any value that means "in the past"
+/// (RFC 9111 §5.3).
 const OTHERS: [&str; 2] = ["expires", "retry-after"];
 
-/// What is wrong in the fields that hold dates.
+/// Returns the diagnostics for the fields that hold dates.
 pub(super) fn diagnostics(bytes: &[u8], spans: &[LabeledSpan]) -> Vec<Diagnostic> {
     let text = |span: &LabeledSpan| {
         bytes.get(span.start..span.end).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
@@ -35,7 +36,7 @@ pub(super) fn diagnostics(bytes: &[u8], spans: &[LabeledSpan]) -> Vec<Diagnostic
     findings
 }
 
-/// What is wrong with a value, if something is. `always`: it has to be a date.
+/// Returns what is wrong with a value, if anything. If `always`, it must be a date.
 fn wrong(value: &str, always: bool) -> Option<String> {
     match claim(value) {
         Some((said, true_day, day)) if said != true_day => {
@@ -49,7 +50,8 @@ fn wrong(value: &str, always: bool) -> Option<String> {
     }
 }
 
-/// The day that `Mon, 27 Mar 2026 …` claims, the day it was, and which one is meant; none where nothing of the kind stands.
+/// Returns the day of the week that `Mon, 27 Mar 2026 …` claims, the correct one, and the date as
+/// text; `None` if the value has another form.
 fn claim(value: &str) -> Option<(&'static str, &'static str, &str)> {
     let (day, rest) = value.split_once(", ")?;
     let mut parts = rest.split(' ');
@@ -72,7 +74,7 @@ mod tests {
             "Tue, 29 Feb 2000 00:00:00 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37 1994",
-            "Mon Nov  6 08:49:37 1994", // the day is wrong, but the server reads it
+            "Mon Nov  6 08:49:37 1994", // the day is wrong, but the server accepts it
         ] {
             assert_eq!(wrong(right, true), None, "{right}");
         }

@@ -1,4 +1,5 @@
-//! Every fault of a head, not only the first: mends what the parser refuses and asks it again; has no rules of its own for fields.
+//! Finds every fault of a head, not only the first: patches the line that the parser refuses and
+//! parses again.
 
 use super::Diagnostic;
 use crate::http1::fault::{Fault, ProtocolError};
@@ -7,33 +8,33 @@ use crate::http1::head::Head;
 use crate::http1::limits::Limits;
 use crate::http1::version::Version;
 
-/// Faults beyond this are of no help to anyone.
+/// Maximum faults reported.
 const MAX_FAULTS: usize = 32;
 
 const NO_BODY: &str = "There is none: neither Content-Length nor Transfer-Encoding announces one (RFC 9112 §6.3).";
 
-/// What a head says, right or wrong.
+/// What a head contains, valid or not.
 pub(super) struct HeadReport {
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// The parser's refusals among them.
+    /// The parser's faults among the diagnostics.
     pub(super) rejects: Vec<Fault>,
-    /// The fields that say where the body ends are among the refused ones.
+    /// Whether a field that determines the body length was refused.
     pub(super) length_unknown: bool,
-    /// The empty line is missing.
+    /// Whether the empty line is missing.
     pub(super) unfinished: bool,
-    /// After the head, another protocol is spoken (RFC 9110 §15.2.2).
+    /// Whether another protocol follows the head (RFC 9110 §15.2.2).
     pub(super) switches: bool,
-    /// How the body ends; none: with the connection.
+    /// How the body ends; `None` if it ends with the connection.
     pub(super) body: Option<BodyLength>,
-    /// Why there is no body, where there is none.
+    /// The reason if there is no body.
     pub(super) no_body: &'static str,
-    /// Whether the connection stays (RFC 9112 §9.3).
+    /// Whether the connection persists (RFC 9112 §9.3).
     pub(super) persists: bool,
-    /// The client waits for 100 before it sends the body (RFC 9110 §10.1.1).
+    /// Whether the client waits for 100 before it sends the body (RFC 9110 §10.1.1).
     pub(super) expects: bool,
 }
 
-/// Looks for every fault in the head that fills `bytes`.
+/// Finds the faults in the head that fills `bytes`.
 pub(super) fn check_head(bytes: &[u8], request: bool) -> HeadReport {
     let mut found = HeadReport {
         diagnostics: Vec::new(),
@@ -57,16 +58,16 @@ pub(super) fn check_head(bytes: &[u8], request: bool) -> HeadReport {
                 found.expects = request && head.info.expect_continue && head.version == Version::Http11;
                 break;
             }
-            Ok(None) if found.unfinished => break, // not even with an end: nothing more can be said
+            Ok(None) if found.unfinished => break, // still incomplete after `end()`
             Ok(None) => {
                 found.unfinished = true;
                 found.diagnostics.push(blank_line_missing(bytes.len()));
                 if bytes.is_empty() {
-                    break; // there is no line to find faults in
+                    break; // no line to check
                 }
                 mended.end();
             }
-            // A field that has not come may be on its way.
+            // A missing field may still arrive.
             Err(ProtocolError { fault: Fault::HostMissing, .. }) if found.unfinished => mended.name_host(),
             Err(reject) => {
                 found.reject(reject.fault, mended.original(reject.at).min(bytes.len()));
@@ -97,7 +98,7 @@ impl HeadReport {
         );
     }
 
-    /// The rules for the bodies of responses (RFC 9112 §6.3) differ in two points.
+    /// Applies the two rules that differ for the bodies of responses (RFC 9112 §6.3).
     fn respond(&mut self, status: u16) {
         self.switches = status == 101;
         match (status, self.body) {
@@ -129,15 +130,17 @@ fn blank_line_missing(at: usize) -> Diagnostic {
     }
 }
 
-/// A head in which faulty lines were replaced by innocent ones, and how that moved the bytes behind them.
+/// A head whose faulty lines were replaced by valid ones, with the resulting offset changes.
 struct PatchedHead {
     bytes: Vec<u8>,
-    /// Where a change ends, in the bytes as they were then, and by how many bytes what follows has moved.
+    /// For each change: its end, in the bytes at that time, and by how many bytes the following
+    /// bytes moved.
     changes: Vec<(usize, isize)>,
 }
 
 impl PatchedHead {
-    /// Puts a request line in the place of a status line, and gives the status.
+    /// Replaces the status line with a request line, so that the parser accepts it, and returns the
+    /// status.
     fn take_status_line(&mut self, findings: &mut Vec<Diagnostic>) -> Option<u16> {
         let start = self.bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let line = self.line(start);
@@ -168,7 +171,7 @@ impl PatchedHead {
         Some(status.unwrap_or(200))
     }
 
-    /// Gives an unfinished head its end.
+    /// Completes an unfinished head.
     fn end(&mut self) {
         let missing: &[u8] = match self.bytes.as_slice() {
             [.., b'\n'] => b"\r\n",
@@ -178,13 +181,14 @@ impl PatchedHead {
         self.bytes.extend_from_slice(missing);
     }
 
-    /// Replaces the line that is at fault. False: there is no innocent head in its place.
+    /// Replaces the faulty line with a valid one. Returns `false` if no replacement would help.
     fn patch(&mut self, reject: ProtocolError) -> bool {
         match reject.fault {
             Fault::FieldsTooMany | Fault::HeadTooLarge | Fault::TlsOnPlainPort => return false,
             Fault::EmptyLines => self.replace(0..2, b""),
             Fault::HostMissing => self.name_host(),
-            // Who goes on reads chunks: Transfer-Encoding overrides the length (RFC 9112 §6.3).
+            // A lenient reader uses the chunks: Transfer-Encoding overrides the length (RFC 9112
+            // §6.3).
             Fault::LengthAndCoding => {
                 let length = self.bytes.split_inclusive(|byte| *byte == b'\n').scan(0, |end, line| {
                     let start = std::mem::replace(end, *end + line.len());
@@ -202,7 +206,7 @@ impl PatchedHead {
                 let innocent: &[u8] = match (line.start, text) {
                     (_, b"") if line.start > 0 => b"\r\n",
                     (0, _) => b"GET / HTTP/1.1\r\n",
-                    // Wrong in its spelling, but there: its absence is no second fault.
+                    // Host is present although invalid: do not report it as missing too.
                     _ if reject.fault != Fault::HostRepeated && is_host(text) => b"Host: a\r\n",
                     _ => b"x: x\r\n",
                 };
@@ -217,7 +221,7 @@ impl PatchedHead {
         self.replace(first..first, b"Host: a\r\n");
     }
 
-    /// The line, with its end, that the byte at `at` stands in.
+    /// Returns the range of the line that contains the byte at `at`, with its line end.
     fn line(&self, at: usize) -> std::ops::Range<usize> {
         let before = self.bytes.get(..at).unwrap_or(&self.bytes);
         let start = memchr::memrchr(b'\n', before).map_or(0, |lf| lf + 1);
@@ -230,7 +234,7 @@ impl PatchedHead {
         self.bytes.splice(range, by.iter().copied());
     }
 
-    /// Where a byte stood before all changes.
+    /// Returns the offset that a byte had before all changes.
     fn original(&self, at: usize) -> usize {
         let back =
             |at: usize, change: &(usize, isize)| if at >= change.0 { at.saturating_add_signed(-change.1) } else { at };

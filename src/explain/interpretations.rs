@@ -1,5 +1,6 @@
-//! How other readers would cut the bytes of a refused message: each forgives what this server refuses, and ends the message where its
-//! own rules say. Two different ends are request smuggling (RFC 9112 §11.2).
+//! Computes how other readers would divide the bytes of a refused message. Each accepts what this
+//! server refuses and ends the message by its own rules. Two different ends allow request smuggling
+//! (RFC 9112 §11.2).
 
 use std::fmt;
 use std::ops::Range;
@@ -10,26 +11,29 @@ use crate::http1::fault::Fault;
 use crate::terminal::escape;
 use crate::trace::redact::Redactor;
 
-/// Readings of one message; a head with a hundred lengths has no more to teach.
+/// Maximum interpretations of one message.
 const MAX_INTERPRETATIONS: usize = 6;
-/// Bytes of the next message that a sentence quotes.
+/// Maximum bytes of the next message that a sentence quotes.
 const QUOTED: usize = 60;
 /// `PRI * HTTP/2.0 CR LF CR LF SM CR LF CR LF` (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How one kind of reader would cut the bytes of a message that this server refuses. From [`Explanation::interpretations`].
+/// How one kind of reader would divide the bytes of a message that this server refuses. From
+/// [`Explanation::interpretations`].
 ///
-/// It displays as a sentence without its full stop: `A reader that trusts Content-Length: 6 takes …`.
+/// Displays as a sentence without its full stop: `A reader that trusts Content-Length: 6 takes …`.
 ///
 /// [`Explanation::interpretations`]: super::Explanation::interpretations
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interpretation {
-    /// What this reader does: completes a sentence that begins "A reader that", as in `trusts Content-Length: 6`.
+    /// What this reader does. It completes a sentence that begins "A reader that", as in `trusts
+    /// Content-Length: 6`.
     pub reader: String,
-    /// The bytes that it takes as the body, framing included: offsets from the first byte of the message.
+    /// The bytes that it takes as the body, framing included, as offsets from the first byte of the
+    /// message.
     pub body: Range<usize>,
-    /// What it finds at the end of them.
+    /// What it finds at the end of the body.
     pub end: InterpretationEnd,
     /// The rest of the sentence: `takes 5 bytes as the body, and …`.
     pub effect: String,
@@ -43,16 +47,17 @@ impl fmt::Display for Interpretation {
 
 /// A refused message.
 pub(super) struct RejectedMessage<'m> {
-    /// From its first byte to the end of what came.
+    /// All bytes received, from the first byte of the message.
     pub(super) bytes: &'m [u8],
     pub(super) request: bool,
-    /// The refusal, if it happened in a chunked body.
+    /// The fault, if it occurred in a chunked body.
     pub(super) in_chunks: Option<Fault>,
 }
 
-/// Returns every different way to cut the bytes, in the order of their readers; readers that agree are one reading.
+/// Returns each different way to divide the bytes, in the order of the readers. Readers that agree
+/// share one entry.
 ///
-/// Adds to `secrets` the byte ranges of what any of these readers takes as a sensitive field value.
+/// Adds to `secrets` the byte ranges that any of these readers takes as a sensitive field value.
 pub(super) fn interpretations(refused: &RejectedMessage<'_>, secrets: &mut Vec<Range<usize>>) -> Vec<Interpretation> {
     if let Some(reading) = other_protocol(refused.bytes) {
         return vec![reading];
@@ -88,7 +93,7 @@ pub(super) fn interpretations(refused: &RejectedMessage<'_>, secrets: &mut Vec<R
     readings
 }
 
-/// Adds a reading, unless another reader cuts the bytes at the same places.
+/// Adds a reading, unless another reader divides the bytes in the same way.
 fn add(readings: &mut Vec<Interpretation>, reading: Interpretation) {
     let same = |other: &Interpretation| (&other.body, other.end) == (&reading.body, reading.end);
     if readings.len() < MAX_INTERPRETATIONS && !readings.iter().any(same) {
@@ -96,7 +101,7 @@ fn add(readings: &mut Vec<Interpretation>, reading: Interpretation) {
     }
 }
 
-/// Sorts the ranges and joins those that touch.
+/// Sorts the ranges and merges adjacent ones.
 fn merge(ranges: &mut Vec<Range<usize>>) {
     ranges.sort_unstable_by_key(|range| range.start);
     ranges.dedup_by(|next, last| {
@@ -146,7 +151,7 @@ impl RejectedMessage<'_> {
         }
     }
 
-    /// What a reader does with the bytes from `at` on.
+    /// Describes what a reader does with the bytes from `at` on.
     fn next(&self, at: usize, secrets: &[Range<usize>]) -> String {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let message = if self.request { "request" } else { "response" };
@@ -162,7 +167,7 @@ impl RejectedMessage<'_> {
         format!("the next {} {bytes} as the start of another {message}: {quote}", rest.len())
     }
 
-    /// The first line from `at` on, without what is secret in it.
+    /// Quotes the first line from `at` on, with secrets masked.
     fn quoted(&self, at: usize, secrets: &[Range<usize>]) -> String {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let end = at + memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
@@ -180,12 +185,12 @@ impl RejectedMessage<'_> {
     }
 }
 
-/// A reading whose effect is not yet told.
+/// Creates a reading whose `effect` is still empty.
 fn reading(reader: &str, body: Range<usize>, end: InterpretationEnd) -> Interpretation {
     Interpretation { reader: reader.to_owned(), body, end, effect: String::new() }
 }
 
-/// A reader of the protocol that these bytes belong to, if it is not HTTP/1.
+/// Returns the reading in the protocol of these bytes, if that is not HTTP/1.
 fn other_protocol(bytes: &[u8]) -> Option<Interpretation> {
     let reading = |reader: &str, end: usize, effect| {
         let body = 0..end.min(bytes.len());

@@ -1,14 +1,16 @@
-//! What the lines of a head say about the end of its body, as lenient readers understand them: misspelled, repeated and listed values too.
+//! Reads the fields that determine the body length as lenient readers do: misspelled, repeated and
+//! listed values included.
 
 use crate::http1::grammar::is_tchar;
 use crate::terminal::escape;
 
-/// Lines of one kind that are looked at; a reader takes the first or the last, and there are enough of both.
+/// Maximum lines examined per field. A reader uses the first or the last one, so this covers
+/// enough.
 const MAX_FIELDS_OF_KIND: usize = 32;
-/// Bytes of a value that a sentence quotes.
+/// Maximum bytes of a value that a message quotes.
 const QUOTED: usize = 40;
 
-/// What a reader takes for the end of a line.
+/// The line endings that a reader accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineEnding {
     /// CR LF, and LF alone (RFC 9112 §2.2 allows this).
@@ -19,7 +21,7 @@ pub(super) enum LineEnding {
     Cr,
 }
 
-/// What a reader goes by to find the end of a body.
+/// What a reader uses to find the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyEnd {
     Length(u64),
@@ -29,7 +31,7 @@ pub(super) enum BodyEnd {
 }
 
 impl LineEnding {
-    /// The kinds of readers that see different lines in the head at the start of `bytes`.
+    /// Returns the kinds of readers that see different lines in the head at the start of `bytes`.
     pub(super) fn of(bytes: &[u8]) -> Vec<LineEnding> {
         let end = head_end(bytes, LineEnding::Lf).unwrap_or(bytes.len());
         let head = bytes.get(..end).unwrap_or_default();
@@ -43,7 +45,7 @@ impl LineEnding {
         kinds
     }
 
-    /// What such a reader does.
+    /// Describes what such a reader does.
     pub(super) fn reader(self) -> &'static str {
         match self {
             LineEnding::Lf => "takes LF for the end of a line",
@@ -52,7 +54,8 @@ impl LineEnding {
         }
     }
 
-    /// Splits off the first line: its text, and where the next line begins; `None` if the line has no end.
+    /// Splits off the first line. Returns its text and the offset of the next line, or `None` if
+    /// the line has no end.
     fn split(self, bytes: &[u8]) -> Option<(&[u8], usize)> {
         let (end, next) = match self {
             LineEnding::Lf => {
@@ -70,7 +73,8 @@ impl LineEnding {
     }
 }
 
-/// Returns where the head ends for a reader that ends lines so; `None` if its empty line is missing.
+/// Returns the offset of the end of the head for a reader with these line endings, or `None` if the
+/// empty line is missing.
 pub(super) fn head_end(bytes: &[u8], lines: LineEnding) -> Option<usize> {
     let (mut at, mut begun) = (0, false);
     loop {
@@ -84,14 +88,14 @@ pub(super) fn head_end(bytes: &[u8], lines: LineEnding) -> Option<usize> {
     }
 }
 
-/// One line that says how the body ends.
+/// One field line that determines the body length.
 struct LengthField {
     value: Vec<u8>,
-    /// The line is not spelled as the grammar has it: some readers take it, others pass it over.
+    /// The line does not match the grammar: some readers accept it, others skip it.
     misspelled: bool,
 }
 
-/// The lines of a head that say how its body ends.
+/// The field lines that determine the body length.
 pub(super) struct LengthFields {
     lengths: Vec<LengthField>,
     codings: Vec<LengthField>,
@@ -114,7 +118,8 @@ impl LengthFields {
         claims
     }
 
-    /// Takes one field line; `last` is the kind of the line before it, which a folded line continues. Returns the kind of this one.
+    /// Reads one field line and returns its kind. `last` is the kind of the previous line, which a
+    /// folded line continues.
     fn line(&mut self, line: &[u8], last: Option<FieldKind>) -> Option<FieldKind> {
         let folded = matches!(line, [b' ' | b'\t', ..]);
         let colon = memchr::memchr(b':', line);
@@ -147,8 +152,8 @@ impl LengthFields {
         }
     }
 
-    /// Returns the readers that differ over these lines: what each does, and what it goes by. A single reader without words means that
-    /// nothing here is in doubt.
+    /// Returns the readers that disagree about these lines: what each does, and what it uses. A
+    /// single reader with an empty description means that there is no disagreement.
     pub(super) fn readers(&self, request: bool) -> Vec<(String, BodyEnd)> {
         let nothing = if request { BodyEnd::Length(0) } else { BodyEnd::Close };
         let mut readers = Vec::new();
@@ -195,7 +200,8 @@ enum FieldKind {
     Coding,
 }
 
-/// The kind of a field by its name, as a reader sees it that passes over bytes which no name may hold.
+/// Returns the kind of a field by its name, as seen by a reader that skips bytes not allowed in
+/// names.
 fn kind(name: &[u8]) -> Option<FieldKind> {
     let letters = || name.iter().filter(|byte| is_tchar(**byte)).map(u8::to_ascii_lowercase);
     if letters().eq(b"content-length".iter().copied()) {
@@ -213,8 +219,9 @@ fn is_number(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(u8::is_ascii_digit)
 }
 
-/// The numbers that readers find in a Content-Length value: each member of a list, the digits before a byte that is not one, `0x`
-/// understood as C's `strtoul` does, and both a huge number and what 64 bits keep of it.
+/// Returns the numbers that readers find in a Content-Length value: each member of a list, the
+/// digits before a non-digit, `0x` as C's `strtoul` reads it, and both a huge number and its lowest
+/// 64 bits.
 fn lenient_numbers(value: &[u8]) -> Vec<u64> {
     let mut numbers = Vec::new();
     for member in value.split(|byte| *byte == b',').take(8) {

@@ -1,46 +1,50 @@
-//! Readers of chunked bodies that forgive what RFC 9112 §7.1 forbids, each in its own way.
+//! Decodes chunked bodies as lenient readers do, which accept what RFC 9112 §7.1 forbids.
 
 use crate::http1::fault::Fault;
 
-/// What a reader finds where the bytes of a body end. See [`Interpretation::end`](super::Interpretation::end).
+/// What a reader finds at the end of a body. See
+/// [`Interpretation::end`](super::Interpretation::end).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InterpretationEnd {
-    /// The end of the message. What follows is the next message.
+    /// The end of the message. The next message follows.
     Complete,
-    /// The end of the bytes that came. It waits for this many more; `None` if nothing tells how many.
+    /// The end of the received bytes. The reader waits for this many more; `None` if the number is
+    /// unknown.
     Waiting(Option<u64>),
-    /// A byte that no rule of it explains: it gives up there.
+    /// A byte that its rules do not allow: it stops there.
     Lost,
 }
 
-/// How a reader that forgives finds its way through a chunked body.
+/// How a lenient reader decodes a chunked body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkRules {
-    /// LF alone ends a line too.
+    /// LF alone also ends a line.
     lf: bool,
     size: SizeSyntax,
-    /// After the data: goes on after the next line end; otherwise passes over two bytes, whatever they are.
+    /// After the data: continue after the next line end. Otherwise skip two bytes, whatever they
+    /// are.
     resync: bool,
-    /// Reads the trailer section; otherwise the line of the last chunk ends the body.
+    /// Reads the trailer section. Otherwise the line of the last chunk ends the body.
     trailers: bool,
 }
 
-/// How it reads a chunk size.
+/// How a lenient reader parses a chunk size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SizeSyntax {
-    /// The hexadecimal digits that the line begins with.
+    /// The hexadecimal digits at the start of the line.
     Digits,
-    /// As C's `strtoul` in base 16: after spaces, a sign and `0x`.
+    /// As C's `strtoul` in base 16, which accepts leading spaces, a sign and `0x`.
     Strtoul,
-    /// The digits, of which only the lowest 64 bits are kept.
+    /// The hexadecimal digits, reduced to the lowest 64 bits.
     Wrapping,
 }
 
 const LENIENT: ChunkRules = ChunkRules { lf: true, size: SizeSyntax::Digits, resync: true, trailers: true };
 
 impl ChunkRules {
-    /// The readers that differ over this fault, and what each does; an empty name where only one kind exists.
+    /// Returns the readers that disagree about this fault and the rules of each. The name is empty
+    /// if there is only one kind.
     pub(super) fn after(fault: Option<Fault>) -> Vec<(&'static str, ChunkRules)> {
         match fault {
             Some(Fault::BareLf | Fault::BareCr | Fault::ChunkLineEnd | Fault::ChunkExtension) => vec![
@@ -68,7 +72,7 @@ impl ChunkRules {
         }
     }
 
-    /// Where the line at `at` ends, and where the next one begins.
+    /// Returns the end of the line at `at` and the start of the next one.
     fn line(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         let rest = bytes.get(at..)?;
         if self.lf {
@@ -79,7 +83,7 @@ impl ChunkRules {
         memchr::memmem::find(rest, b"\r\n").map(|cr| (at + cr, at + cr + 2))
     }
 
-    /// The size that a line announces; `None` if it announces none.
+    /// Returns the chunk size of a line, or `None` if it has none.
     fn size(&self, line: &[u8]) -> Option<u64> {
         let mut digits = line;
         if self.size == SizeSyntax::Strtoul {
@@ -98,7 +102,7 @@ impl ChunkRules {
     }
 }
 
-/// Follows the chunks from `start` on. Returns where the reader ends, and what it finds there.
+/// Follows the chunks from `start` on. Returns where the reader stops and what it finds there.
 pub(super) fn chunked(bytes: &[u8], start: usize, rules: &ChunkRules) -> (usize, InterpretationEnd) {
     let mut at = start;
     loop {
@@ -123,7 +127,7 @@ pub(super) fn chunked(bytes: &[u8], start: usize, rules: &ChunkRules) -> (usize,
     }
 }
 
-/// Passes over lines up to and with the empty one.
+/// Skips lines up to and including the empty one.
 fn trailers(bytes: &[u8], start: usize, rules: &ChunkRules) -> (usize, InterpretationEnd) {
     let mut at = start;
     while let Some((end, next)) = rules.line(bytes, at) {

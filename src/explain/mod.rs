@@ -1,6 +1,6 @@
-//! Explains one message: what each byte is, every fault, where the body ends and why.
+//! Explains one message: what each byte is, every fault, and where the body ends and why.
 //!
-//! The verdicts are the parser's own, so they cannot differ from what the server does with the same bytes.
+//! The results come from the parser itself, so they cannot differ from what the server does.
 
 mod body;
 mod count;
@@ -26,7 +26,7 @@ use interpretations::{RejectedMessage, interpretations};
 pub use lenient_chunks::InterpretationEnd;
 pub use source::Source;
 
-/// A message taken apart. From [`message`] and [`pasted`].
+/// The explanation of one message. From [`message`] and [`pasted`].
 #[derive(Clone, Debug)]
 pub struct Explanation {
     bytes: Vec<u8>,
@@ -43,34 +43,36 @@ pub struct Explanation {
     end: usize,
 }
 
-/// A run of bytes that belong together.
+/// A run of bytes with one meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span<'e> {
     /// Offset of its first byte from the first byte of the message.
     pub at: usize,
-    /// What it is, by the span's name in the trace: `method`, `target`, `name`, `value`, `chunk-size`, `junk`, …
+    /// Kind of the span, by its name in the trace: `method`, `target`, `name`, `value`,
+    /// `chunk-size`, `junk`, …
     pub kind: &'static str,
     /// The bytes.
     pub bytes: &'e [u8],
 }
 
-/// Something that is wrong with a message, and where.
+/// A fault in a message, and its position.
 ///
-/// It displays as `byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)`.
+/// Displays as `byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Offset of the guilty byte from the first byte of the message; for what is missing, of the place where it is missed.
+    /// Offset of the invalid byte from the first byte of the message; for something missing, the
+    /// offset where it was expected.
     pub at: usize,
-    /// Its name for programs: that of the [`Fault`], or one of `blank-line`, `status-line`, `body-short`,
-    /// `lone-percent`, `date`.
+    /// Its identifier for programs: the name of the [`Fault`], or one of `blank-line`,
+    /// `status-line`, `body-short`, `lone-percent`, `date`.
     pub name: &'static str,
     /// The rule, as in `RFC 9112 §5.1`.
     pub rfc: &'static str,
-    /// One sentence without its full stop.
+    /// The explanation: one sentence without its full stop.
     pub message: String,
 }
 
-/// Takes the first request or response in `bytes` apart: any bytes, however wrong.
+/// Explains the first request or response in `bytes`, which may be invalid in any way.
 ///
 /// ```
 /// let explanation = wirelight::explain::message(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n");
@@ -82,8 +84,9 @@ pub fn message(bytes: &[u8]) -> Explanation {
     explain_bytes(bytes.into(), false, Source::Wire)
 }
 
-/// As [`message`], for text that was copied from a page: without a single CR LF, each line of the head is read as if it had one, and
-/// the spaces that all lines begin with are the page's.
+/// Explains text that was copied from a page. Like [`message`], but if the text has no CR LF, each
+/// line of the head is read as if it ended with one, and indentation that all lines share is
+/// removed.
 ///
 /// ```
 /// let explanation = wirelight::explain::pasted(b"GET / HTTP/1.1\nHost: a\n\n");
@@ -94,7 +97,8 @@ pub fn pasted(text: &[u8]) -> Explanation {
     explain_bytes(text, pasted, Source::Wire)
 }
 
-/// As [`message`], for a message that a tool wrote down: its bodies are what the tool shows of them, so their lengths are not faults.
+/// Explains a message that a tool wrote down. Like [`message`], but the body is only what the tool
+/// shows of it, so its length is not a fault.
 ///
 /// ```
 /// use wirelight::explain::{Source, from_source};
@@ -148,7 +152,7 @@ fn explain_bytes(mut bytes: Vec<u8>, pasted: bool, shown: Source) -> Explanation
     }
 }
 
-/// How many bytes there are, from the first byte of a message on.
+/// Byte counts from the first byte of the message.
 struct Lengths {
     head: usize,
     message: usize,
@@ -156,17 +160,18 @@ struct Lengths {
 }
 
 impl Explanation {
-    /// Whether it is a request; else it is a response.
+    /// Returns whether the message is a request; otherwise it is a response.
     pub fn is_request(&self) -> bool {
         self.request
     }
 
-    /// Whether the lines ended with LF alone and were read as if they ended with CR LF. Offsets count the CRs.
+    /// Returns whether the lines ended with LF alone and were read as if they ended with CR LF.
+    /// Offsets count the added CRs.
     pub fn was_pasted(&self) -> bool {
         self.pasted
     }
 
-    /// The message cut into pieces: no byte is left out, none is shown twice.
+    /// Returns the spans of the message, which cover each byte exactly once.
     pub fn spans(&self) -> impl Iterator<Item = Span<'_>> {
         self.spans.iter().map(|span| Span {
             at: span.start,
@@ -175,36 +180,40 @@ impl Explanation {
         })
     }
 
-    /// Byte ranges of sensitive field values, in order: the values of `Authorization`, `Cookie` and the other fields that a
-    /// [`Trace`](crate::Trace) hides, by offsets from the first byte of the message. The pieces hold them all the same.
+    /// Returns the byte ranges of sensitive field values, in order, as offsets from the first byte
+    /// of the message: the values of `Authorization`, `Cookie` and the other fields that a
+    /// [`Trace`](crate::Trace) hides. The spans contain these bytes unmasked.
     pub fn secrets(&self) -> &[Range<usize>] {
         &self.secrets
     }
 
-    /// What is wrong with it, in the order in which a reader stumbles; a line with two faults shows its first.
+    /// Returns the diagnostics in the order in which a reader finds them. A line with two faults
+    /// shows the first.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
-    /// How long the body is and why, in one sentence.
+    /// Returns one sentence about how long the body is and why.
     pub fn body(&self) -> &str {
         &self.body
     }
 
-    /// What a strict server answers to this request; what a client makes of this response.
+    /// Returns what a strict server responds to this request, or how a client treats this response.
     pub fn verdict(&self) -> &str {
         &self.verdict
     }
 
-    /// Returns what happens to the bytes that follow if the connection closes here, in one sentence; empty if it stays open or nothing
-    /// follows. [`interpretations`](Self::interpretations) says what other readers make of these bytes.
+    /// Returns one sentence about what happens to the bytes that follow if the connection closes
+    /// here; empty if it stays open or nothing follows. [`interpretations`](Self::interpretations)
+    /// describes how other readers treat these bytes.
     pub fn unread(&self) -> &str {
         &self.unread
     }
 
-    /// Returns how readers that forgive the fault would cut the bytes of a refused message: one entry for each different cut, computed
-    /// from the bytes. With two or more of them, this message is an attempt to smuggle what follows past one of the two
-    /// (RFC 9112 §11.2). Empty if nothing is refused or nothing follows the head.
+    /// Returns how lenient readers would divide the bytes of a refused message, with one entry per
+    /// different result. Two or more entries mean that the message can smuggle what follows past
+    /// one of the readers (RFC 9112 §11.2). Empty if nothing is refused or nothing follows the
+    /// head.
     ///
     /// ```
     /// let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -217,8 +226,8 @@ impl Explanation {
         &self.interpretations
     }
 
-    /// Whether a strict reader takes [`rest`](Self::rest) as the next message: not after a refused message, nor after the last one of a
-    /// connection (RFC 9112 §9.3).
+    /// Returns whether a strict reader takes [`rest`](Self::rest) as the next message. It does not
+    /// after a refused message or after the last one of a connection (RFC 9112 §9.3).
     ///
     /// ```
     /// let last = wirelight::explain::message(b"GET / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
@@ -228,7 +237,8 @@ impl Explanation {
         self.continues
     }
 
-    /// The bytes after the message. They are the next one if the connection [continues](Self::continues).
+    /// Returns the bytes after the message. They are the next message if the connection
+    /// [continues](Self::continues).
     pub fn rest(&self) -> &[u8] {
         self.bytes.get(self.end..).unwrap_or_default()
     }
@@ -241,14 +251,14 @@ impl fmt::Display for Diagnostic {
 }
 
 impl Diagnostic {
-    /// A row of the fault table, at its byte.
+    /// Creates a diagnostic from the fault table.
     fn fault(fault: Fault, at: usize) -> Diagnostic {
         let row = fault.info();
         Diagnostic { at, name: row.name, rfc: row.rfc, message: row.message.to_owned() }
     }
 }
 
-/// The first line that is not empty.
+/// Returns the bytes from the first non-empty line on.
 fn start_line(bytes: &[u8]) -> &[u8] {
     let skipped = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     bytes.get(skipped..).unwrap_or_default()

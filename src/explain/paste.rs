@@ -1,14 +1,14 @@
-//! Text that was copied from a page: gives its lines the ends that they have on the wire.
+//! Restores the CR LF line ends of text that was copied from a page.
 
 use std::borrow::Cow;
 
-/// Returns the message as it is on the wire, and whether its lines had to be given their ends.
+/// Returns the message as sent, and whether its line ends had to be restored.
 pub(super) fn with_line_ends(text: &[u8]) -> (Vec<u8>, bool) {
     let pasted = memchr::memchr(b'\r', text).is_none() && memchr::memchr(b'\n', text).is_some();
     (if pasted { with_crs(&outdented(text)) } else { text.to_vec() }, pasted)
 }
 
-/// Removes the empty lines at the beginning, and as many spaces from each line as all lines begin with.
+/// Removes leading empty lines and the indentation that all lines share.
 fn outdented(text: &[u8]) -> Cow<'_, [u8]> {
     let lines = || text.split_inclusive(|byte| *byte == b'\n');
     let empty = lines().take_while(|line| line.trim_ascii().is_empty()).map(<[u8]>::len).sum();
@@ -24,7 +24,8 @@ fn outdented(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Gives the lines of the head their CRs, and those of a chunked body, whose line ends count too.
+/// Adds the missing CRs to the lines of the head, and to those of a chunked body, whose framing
+/// needs them.
 fn with_crs(text: &[u8]) -> Vec<u8> {
     let blank = memchr::memmem::find(text, b"\n\n").map_or(text.len(), |at| at + 2);
     let (head, body) = text.split_at(blank);
@@ -42,7 +43,7 @@ fn with_crs(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Appends the lines, each LF as CR LF.
+/// Appends the lines with each LF as CR LF.
 fn push_crlf(bytes: &mut Vec<u8>, lines: &[u8]) {
     let mut start = 0;
     for lf in memchr::memchr_iter(b'\n', lines) {

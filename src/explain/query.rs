@@ -1,4 +1,4 @@
-//! Finds what is served in a query although RFC 3986 does not have it; knows no faults.
+//! Reports bytes of a query that the server accepts although RFC 3986 does not allow them.
 
 use super::Diagnostic;
 use crate::http1::target::lone_percent;
@@ -7,7 +7,7 @@ use crate::trace::spans::{LabeledSpan, SpanKind};
 const SENTENCE: &str =
     "This % does not begin an escape. In a query it is taken literally, since browsers send it so; it should be %25";
 
-/// The first `%` of a query that does not begin an escape.
+/// Reports the first `%` of a query that does not begin an escape.
 pub(super) fn diagnostics(bytes: &[u8], spans: &[LabeledSpan]) -> Option<Diagnostic> {
     spans.iter().filter(|span| span.kind == SpanKind::Query).find_map(|span| {
         let at = span.start + lone_percent(bytes.get(span.start..span.end)?)?;

@@ -1,26 +1,27 @@
-//! What a source of messages, such as curl, leaves out of their bodies.
+//! Describes what a source of messages, such as curl, omits from their bodies.
 
 use super::count::bytes;
 use crate::http1::framing::BodyLength;
 
-/// What a text shows of the bodies in it. For [`from_source`](super::from_source).
+/// What a text shows of the bodies in it, for [`from_source`](super::from_source).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// The bytes of the wire.
+    /// The bytes as sent.
     #[default]
     Wire,
     /// The content without its chunks, as `curl -v` shows it.
     Curl {
-        /// Bytes of a body that the source counts and does not show.
+        /// Number of body bytes that the source counts but does not show.
         hidden_bytes: Option<u64>,
     },
-    /// A message of HTTP/2, written as HTTP/1.1 writes it.
+    /// An HTTP/2 message in the notation of HTTP/1.1.
     Http2,
 }
 
 impl Source {
-    /// How the body ends, for a source that does not show the bytes of the wire. `here`: bytes of it that are shown.
+    /// Describes how the body ends if the source does not show its bytes as sent. `here` is the
+    /// number of body bytes shown.
     pub(super) fn body_sentence(self, body: Option<BodyLength>, here: usize) -> String {
         let end = match (self, body) {
             (Source::Http2, _) => "It ends with the last DATA frame of its stream (RFC 9113 §8.1)".to_owned(),

@@ -35,7 +35,7 @@ fn every_fault_is_found_at_its_byte() {
         ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", &[(12, "status-line")]),
         ("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", &[]),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", &[(36, "length-repeated")]),
-        // A field that has not come may be on its way; a line that is here is judged.
+        // A missing field may still arrive; a line that is present is checked.
         ("GET / HTTP/1.1\r\nA: b\r\n", &[(22, "blank-line")]),
         ("hello world", &[(11, "blank-line"), (11, "request-line")]),
         ("\n    GET / HTTP/1.1\n    Host: a\n\n", &[]),
@@ -64,13 +64,15 @@ fn the_body_is_measured() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", "2 bytes of data so far", ""),
         ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nab\n0\n\n", "the last chunk is here", ""),
         ("  HTTP/1.1 200 OK\n  Content-Length: 5\n  \n  {\n    1\n", "all of them are here", ""),
-        // Transfer-Encoding wins where it may (RFC 9112 §6.3); where nothing does, nobody knows.
+        // Transfer-Encoding overrides Content-Length (RFC 9112 §6.3). If neither is valid, the
+        // length is unknown.
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "the last chunk is here",
             "",
         ),
-        // Behind a fault the cut goes on as far as it makes sense, and what is left is no part of the message: it is not lost.
+        // After a fault the spans continue as far as possible. The rest is not part of the message,
+        // but it is kept.
         (
             "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 x\r\na\r\n0\r\n\r\nGET",
             "before the fault",
@@ -118,7 +120,7 @@ fn a_size_in_decimal_is_found_out() {
     );
 }
 
-/// Each step of the work is done once for a byte, not once for each field: ten megabytes are a matter of seconds.
+/// Checks that each step runs once per byte, not once per field: 10 MB take seconds.
 #[test]
 fn many_fields_take_no_longer_than_few_each() {
     let text = b"Date: Mon, 27 Mar 2026 12:00:00 GMT\r\n".repeat(100_000);
@@ -126,7 +128,7 @@ fn many_fields_take_no_longer_than_few_each() {
 }
 
 proptest! {
-    /// Mutations of a good message find more corners than noise does.
+    /// Mutations of a valid message reach more cases than random bytes.
     #[test]
     fn any_bytes_are_explained_and_tiled(
         mut bytes in prop_oneof![

@@ -1,4 +1,4 @@
-//! What a strict reader does with a message, and with what follows it.
+//! Determines what a strict reader does with a message and with the bytes that follow it.
 
 use super::Lengths;
 use super::body::BodyExtent;
@@ -6,15 +6,15 @@ use super::count::bytes;
 use super::head::HeadReport;
 use crate::http1::fault::FaultInfo;
 
-/// What becomes of a message.
+/// The result for one message.
 pub(super) struct Verdict {
-    /// What a strict server answers, or what a client makes of a response.
+    /// What a strict server responds, or how a client treats a response.
     pub(super) verdict: String,
-    /// What becomes of the bytes that follow, if the connection closes; empty if nothing follows.
+    /// What happens to the bytes that follow if the connection closes; empty if nothing follows.
     pub(super) unread: String,
-    /// A strict reader does not accept it.
+    /// Whether a strict reader refuses it.
     pub(super) refused: bool,
-    /// What follows is the next message.
+    /// Whether the bytes that follow are the next message.
     pub(super) continues: bool,
 }
 
@@ -34,7 +34,8 @@ pub(super) fn evaluate(examined: &HeadReport, body: &BodyExtent, request: bool, 
     Verdict { verdict, unread, refused, continues }
 }
 
-/// What becomes of the bytes after a message that is the last one of its connection. `in_body`: a fault there, at this byte.
+/// Describes what happens to the bytes after the last message of a connection. `in_body` is the
+/// offset of a fault in the body.
 fn unread(refused: bool, in_body: Option<usize>, request: bool, lengths: Lengths) -> String {
     let (reader, message) = if request { ("This server", "request") } else { ("A strict client", "response") };
     let (after, count) = match (refused, in_body) {
@@ -54,7 +55,7 @@ fn unread(refused: bool, in_body: Option<usize>, request: bool, lengths: Lengths
     }
 }
 
-/// What a strict server answers.
+/// Describes what a strict server responds.
 fn server_verdict(row: Option<&FaultInfo>, examined: &HeadReport, body: &BodyExtent) -> String {
     if let Some(row) = row {
         return format!("{}, and closes the connection: {} ({}).", row.status, row.message, row.rfc);
@@ -73,7 +74,7 @@ fn server_verdict(row: Option<&FaultInfo>, examined: &HeadReport, body: &BodyExt
     format!("What its routes say: the request is valid. The connection {after} (RFC 9112 §9.3).")
 }
 
-/// What a client makes of a response.
+/// Describes how a client treats a response.
 fn client_verdict(refused: bool, examined: &HeadReport, body: &BodyExtent) -> String {
     if examined.unfinished {
         return "The client waits for the rest of the head until its own timeout; when the connection closes first, the response is lost \

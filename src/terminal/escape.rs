@@ -1,18 +1,18 @@
 //! Escapes control and invisible characters, so that received bytes cannot control a terminal.
 
-/// Appends text of ours or a stranger's.
+/// Appends text with control and invisible characters escaped.
 pub(crate) fn text(out: &mut String, text: &str) {
     for c in text.chars() {
         visible(out, c);
     }
 }
 
-/// Appends data with its blanks and line ends drawn: `␠`, `␍`, `␊`.
+/// Appends data with spaces and line ends shown as `␠`, `␍` and `␊`.
 pub(crate) fn data(out: &mut String, data: &[u8]) {
     drawn(out, data, '␠');
 }
 
-/// Appends data with its line ends drawn, `␍` and `␊`, and its spaces as they are.
+/// Appends data with line ends shown as `␍` and `␊`, and spaces unchanged.
 pub(crate) fn line(out: &mut String, data: &[u8]) {
     drawn(out, data, ' ');
 }
@@ -34,7 +34,8 @@ fn drawn(out: &mut String, data: &[u8], space: char) {
     }
 }
 
-/// What the standard library prints as it is, is visible: no C0 or C1 control, no bidi mark, no zero width, no unassigned character.
+/// Appends a character as `char::escape_debug` does, which escapes C0 and C1 controls, bidi marks,
+/// zero-width and unassigned characters.
 fn visible(out: &mut String, c: char) {
     match c {
         ' '..='~' => out.push(c),

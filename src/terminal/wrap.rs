@@ -1,13 +1,16 @@
-//! Wraps text at words to the width of a terminal, with a hanging indent; the caller finds out the width.
+//! Wraps text at words to the width of a terminal, with a hanging indent. The caller supplies the
+//! width.
 
-/// With fewer columns than these to the right of the indent, the following lines begin at [`NARROW`] instead.
+/// Minimum columns to the right of the indent. With fewer, continuation lines begin at [`NARROW`]
+/// instead.
 const ROOM: usize = 24;
 const NARROW: usize = 2;
 
-/// Wraps `text`, which begins at column `indent`, to `columns`. Each further line begins with `indent` spaces.
+/// Wraps `text`, which begins at column `indent`, to `columns`. Continuation lines begin with
+/// `indent` spaces.
 ///
-/// Breaks at spaces and after `␠`, and inside a word only if the word is wider than a line. Line feeds stay. Without `columns`
-/// no line is broken. Color escape sequences have no width.
+/// Breaks at spaces and after `␠`, and inside a word only if the word is wider than a line. Keeps
+/// line feeds. Without `columns`, breaks no line. Color escape sequences have no width.
 #[doc(hidden)]
 pub fn wrap(text: &str, indent: usize, columns: Option<usize>) -> String {
     let columns = columns.unwrap_or(usize::MAX);
@@ -26,7 +29,8 @@ pub fn wrap(text: &str, indent: usize, columns: Option<usize>) -> String {
     page.out
 }
 
-/// Number of terminal columns that `text` takes: two for a wide character, none for a combining one or a color escape sequence.
+/// Returns the terminal columns of `text`: two for a wide character, none for a combining one or a
+/// color escape sequence.
 #[doc(hidden)]
 pub fn display_width(text: &str) -> usize {
     units(text).map(unit_width).sum()
@@ -36,7 +40,7 @@ struct Wrapper {
     out: String,
     /// The column after the last character.
     at: usize,
-    /// Spaces that are written before the next word of this line.
+    /// Pending spaces before the next word of this line.
     spaces: usize,
     hang: usize,
     columns: usize,
@@ -72,7 +76,7 @@ impl Wrapper {
     }
 }
 
-/// The characters of `text`; an escape sequence (ECMA-48 CSI) is one.
+/// Iterates over the characters of `text`; an escape sequence (ECMA-48 CSI) counts as one.
 fn units(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -87,7 +91,8 @@ fn units(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Follows East Asian Width (UAX #11) by blocks. A narrow character of such a block counts as two: the line only ends earlier.
+/// Follows East Asian Width (UAX #11) by blocks. A narrow character of such a block counts as two,
+/// so a line may end earlier.
 fn unit_width(unit: &str) -> usize {
     match unit.chars().next() {
         None | Some('\x1b' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}') => 0,
@@ -120,10 +125,10 @@ mod tests {
             ("one two three", 4, None, "one two three"),
             ("", 4, Some(29), ""),
             ("a  b\n  c\n\nd", 2, Some(40), "a  b\n    c\n\n  d"),
-            // What is wider than a line is broken where the line ends.
+            // A word wider than a line is broken at the line end.
             ("abcdefgh ij", 0, Some(4), "abcd\nefgh\nij"),
             ("GET␠/hello␠HTTP/1.1␍␊", 0, Some(12), "GET␠/hello␠\nHTTP/1.1␍␊"),
-            // No room to the right of the indent: further lines begin at the left.
+            // No columns to the right of the indent: continuation lines begin at the left margin.
             ("accept4() = fd 9, from 127.0.0.1", 20, Some(40), "accept4() = fd 9,\n  from 127.0.0.1"),
             ("unbreakable-word-of-some-length x", 20, Some(40), "\n  unbreakable-word-of-some-length x"),
             ("\x1b[31mone\x1b[0m two", 0, Some(7), "\x1b[31mone\x1b[0m two"),

@@ -3,7 +3,8 @@ use crate::explain;
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\n";
 const SMUGGLED: &str = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Each reader of a POST with these fields and this body: the bytes of the body that it takes, what it finds there, what it does.
+/// Returns, for each reader of a POST with these fields and this body: the bytes it takes as the
+/// body, what it finds at their end, and what it does.
 fn assert_readings(fields: &str, body: &str, expected: &[&str]) {
     let message = format!("{POST}{fields}\r\n{body}");
     let explanation = explain::message(message.as_bytes());
@@ -25,7 +26,7 @@ fn a_length_and_chunks_end_a_message_twice() {
         &format!("20\r\n{SMUGGLED}\r\n0\r\n\r\n"),
         &["43 complete: trusts Transfer-Encoding: chunked", "4 complete: trusts Content-Length: 4"],
     );
-    // Two codings, one of them spelled so that only some readers know it.
+    // Two codings, one of them spelled so that only some readers recognize it.
     assert_readings(
         "Content-Length: 4\r\nTransfer-Encoding: chunked\r\nTransfer-encoding: x\r\n",
         "1\r\nZ\r\n0\r\n\r\n",
@@ -81,7 +82,7 @@ fn lengths_that_are_not_plain_are_read_in_several_ways() {
         ),
         ("Content-Length:\r\n 5", &["5 complete: trusts Content-Length: 5", ignored]),
         ("Content-Length: five", &["0 complete: forgives the fault"]),
-        // One reader's field is another one's value.
+        // A field for one reader is part of a value for another.
         (
             "X: y\nContent-Length: 5",
             &["5 complete: trusts Content-Length: 5", "0 complete: takes only CR LF for the end of a line"],
@@ -178,7 +179,7 @@ fn what_follows_a_refusal_is_told_as_others_read_it() {
     }
 }
 
-/// A client of another protocol is not an attacker: what it meant is the one reading.
+/// A client of another protocol is not an attack: its own protocol is the only interpretation.
 #[test]
 fn other_protocols_are_read_as_what_they_are() {
     let cases: &[(&[u8], &str)] = &[
@@ -192,7 +193,7 @@ fn other_protocols_are_read_as_what_they_are() {
     }
 }
 
-/// A cookie that only one of the readers would see is a cookie.
+/// A cookie that only one of the readers would see is hidden too.
 #[test]
 fn a_secret_of_any_reading_is_hidden() {
     let message = format!("{POST}Content-Length: 5\r\nContent-Length: 20\r\n\r\nhelloCookie: abcdefgh\r\n");
