@@ -1,4 +1,4 @@
-//! Finds the client's address, scheme and host from what trusted proxies report.
+//! Finds the client's address, scheme and host from the fields that trusted proxies add.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -7,11 +7,12 @@ use crate::http1::field_value::unquoted;
 use crate::http1::target::check_host;
 use crate::request::Request;
 
-/// Entries of a forwarding list that are looked at. A chain of proxies has two or three; a forged
-/// list has thousands.
+/// Maximum number of entries of a forwarding list that are examined. A chain of proxies has two or
+/// three; a forged list has thousands.
 const MAX_HOPS: usize = 32;
 
-/// The proxies whose words about the client are believed. From [`App::trusted_proxies`](crate::App::trusted_proxies).
+/// The proxies whose forwarding fields are trusted. From
+/// [`App::trusted_proxies`](crate::App::trusted_proxies).
 pub struct TrustedProxies {
     networks: Vec<Network>,
     unix: bool,
@@ -19,15 +20,15 @@ pub struct TrustedProxies {
     host: bool,
 }
 
-/// Which fields the proxies are known to set. Only these are read: a proxy passes the others on as
-/// the client forged them.
+/// The fields that the proxies are known to set. Only these are read: a proxy passes the others on
+/// as the client forged them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ForwardedHeader {
     XForwarded,
     Rfc7239,
 }
 
-/// Finds the address in an entry.
+/// Parses the address of an entry.
 type AddressParser = fn(&[u8]) -> Option<IpAddr>;
 
 /// A range of addresses of one family.
@@ -37,10 +38,10 @@ struct Network {
     v4: bool,
 }
 
-/// What the believed part of a forwarding list came to.
+/// Result of reading the trusted part of a forwarding list.
 struct ForwardedChain<'r> {
     client: Option<IpAddr>,
-    /// The entry at which it ended: written by a proxy of ours, about its own peer.
+    /// The last trusted entry: written by a trusted proxy about its own peer.
     entry: Option<&'r [u8]>,
 }
 
@@ -63,17 +64,16 @@ impl TrustedProxies {
         trusted
     }
 
-    /// Reads `Forwarded` (RFC 7239) and not the `X-Forwarded-…` fields. For proxies that are known
-    /// to set it: one that only knows `X-Forwarded-For` passes a forged `Forwarded` on, so the two
-    /// are never mixed.
+    /// Reads `Forwarded` (RFC 7239) instead of the `X-Forwarded-…` fields. Enable only if your
+    /// proxies set it: one that only knows `X-Forwarded-For` passes a forged `Forwarded` on, so the
+    /// two are never mixed.
     pub fn forwarded(&mut self) -> &mut TrustedProxies {
         self.header = ForwardedHeader::Rfc7239;
         self
     }
 
-    /// Lets the proxies also say which host was asked for ([`Request::client_host`]). Ask only for
-    /// what yours set: a proxy that does not know `X-Forwarded-Host` passes on what the client made
-    /// up.
+    /// Reads the requested host from the proxies' fields too ([`Request::client_host`]). Enable
+    /// only if your proxy overwrites `X-Forwarded-Host`; others pass the client's value through.
     pub fn host(&mut self) -> &mut TrustedProxies {
         self.host = true;
         self
@@ -87,8 +87,8 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(address))
     }
 
-    /// From the nearest hop outwards, for as long as those who wrote the entries are ours (RFC 7239
-    /// §8.1: the rest is hearsay).
+    /// Walks from the nearest hop outwards, as long as trusted proxies wrote the entries (RFC 7239
+    /// §8.1: the rest cannot be trusted).
     fn chain<'r>(&self, request: &'r Request<'_>) -> ForwardedChain<'r> {
         let (name, address): (_, AddressParser) = match self.header {
             ForwardedHeader::XForwarded => ("x-forwarded-for", xff_node),
@@ -97,8 +97,8 @@ impl TrustedProxies {
         let mut walk = ForwardedChain { client: peer_of(request), entry: None };
         for entry in reversed_entries(request, name).take(MAX_HOPS).filter(|entry| !entry.is_empty()) {
             walk.entry = Some(entry);
-            // `unknown`, `_hidden` and garbage end the walk: the last address that one of ours
-            // vouched for is as far as we know.
+            // `unknown`, `_hidden` and malformed entries end the walk: the result is the last
+            // address that a trusted proxy reported.
             let Some(address) = address(entry) else { break };
             walk.client = Some(address);
             if !self.contains(address) {
@@ -110,26 +110,26 @@ impl TrustedProxies {
 }
 
 impl Request<'_> {
-    /// The client's address: the socket's other end, or what [trusted
-    /// proxies](crate::App::trusted_proxies) say. None on a unix socket whose peer is not trusted or says
-    /// nothing, and in tests.
+    /// Returns the client's address: the peer address of the socket, or the address that [trusted
+    /// proxies](crate::App::trusted_proxies) report. `None` in tests, and on a unix socket whose
+    /// peer is not trusted or reports nothing.
     ///
-    /// A list of addresses is read from right to left; the first that is not one of our proxies is
-    /// the client, whatever stands further left. `unknown`, an obfuscated name or garbage ends the
-    /// walk at the proxy that reported it. An IPv4 address in IPv6 clothes (`::ffff:192.0.2.7`) is
-    /// an IPv4 address.
+    /// A list of addresses is read from right to left; the first that is not a trusted proxy is the
+    /// client, whatever precedes it. `unknown`, an obfuscated name or a malformed entry ends the
+    /// walk at the proxy that reported it. An IPv4-mapped IPv6 address (`::ffff:192.0.2.7`) is
+    /// returned as an IPv4 address.
     pub fn client_addr(&self) -> Option<IpAddr> {
         self.trusted().map_or_else(|| peer_of(self), |trusted| trusted.chain(self).client)
     }
 
-    /// `"https"` when the client came by TLS, else `"http"`: what a trusted proxy says of it
-    /// (`X-Forwarded-Proto`, or `proto=` of the entry about the client), or else whether this
-    /// server speaks TLS itself. `wss` and `ws`, which some proxies write for a WebSocket, count as
+    /// Returns `"https"` when the client connected over TLS, else `"http"`: as a trusted proxy
+    /// reports it (`X-Forwarded-Proto`, or `proto=` of the entry about the client), or else as this
+    /// connection uses TLS. `wss` and `ws`, which some proxies write for a WebSocket, count as
     /// `https` and `http`.
     pub fn scheme(&self) -> &'static str {
         let said = self.trusted().and_then(|trusted| match trusted.header {
-            // The last one is by the nearest proxy, who either overwrites the field or knows why
-            // not.
+            // The last member is by the nearest proxy, which either overwrites the field or keeps
+            // it deliberately.
             ForwardedHeader::XForwarded => last_member(self, "x-forwarded-proto"),
             ForwardedHeader::Rfc7239 => trusted.chain(self).entry.and_then(|entry| parameter(entry, "proto")),
         });
@@ -141,8 +141,8 @@ impl Request<'_> {
         }
     }
 
-    /// The host that the client asked for: [`host`](Request::host), unless [`TrustedProxies::host`]
-    /// lets a proxy say another.
+    /// Returns the host that the client asked for: [`host`](Request::host), unless
+    /// [`TrustedProxies::host`] is enabled and a proxy reports another.
     pub fn client_host(&self) -> Option<Cow<'_, str>> {
         let said = self.trusted().filter(|trusted| trusted.host).and_then(|trusted| match trusted.header {
             ForwardedHeader::XForwarded => last_member(self, "x-forwarded-host"),
@@ -152,7 +152,7 @@ impl Request<'_> {
             .or_else(|| self.host().map(Cow::Borrowed))
     }
 
-    /// The setting, if this request's peer is one to believe.
+    /// Returns the setting if this request's peer is trusted.
     fn trusted(&self) -> Option<&TrustedProxies> {
         self.app_state().proxies.as_ref().filter(|trusted| trusted.trusts_peer(self.remote_addr()))
     }
@@ -178,7 +178,7 @@ impl Network {
     }
 }
 
-/// Both families in one space (RFC 4291 §2.5.5.2).
+/// Maps both families into one space (RFC 4291 §2.5.5.2).
 fn as_bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
@@ -190,19 +190,19 @@ fn peer_of(request: &Request<'_>) -> Option<IpAddr> {
     request.remote_addr().map(|peer| peer.ip().to_canonical())
 }
 
-/// All lines of a list field as one list (RFC 9110 §5.3), last entry first.
+/// Joins all lines of a list field into one list (RFC 9110 §5.3), last entry first.
 fn reversed_entries<'r>(request: &'r Request<'_>, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
     request.field_values(name).rev().flat_map(|value| entries(value, b','))
 }
 
-/// The last member of a list field. Empty members are not members (RFC 9110 §5.6.1.2): `https,`
-/// ends with `https`.
+/// Returns the last member of a list field. Empty members do not count (RFC 9110 §5.6.1.2): the
+/// last member of `https,` is `https`.
 fn last_member<'r>(request: &'r Request<'_>, name: &'static str) -> Option<Cow<'r, str>> {
     reversed_entries(request, name).find(|member| !member.is_empty()).and_then(text)
 }
 
-/// The entries of a list from right to left. In this direction an open quote that a client sent
-/// cannot swallow what our proxy added.
+/// Splits a list from right to left. In this direction an open quote that a client sent cannot
+/// include what a trusted proxy appended.
 fn entries(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
@@ -213,7 +213,7 @@ fn entries(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where the last separator is that stands outside of quotes.
+/// Returns the position of the last separator outside of quotes.
 fn last_separator(list: &[u8], separator: u8) -> Option<usize> {
     let mut quoted = false;
     list.iter().enumerate().rev().find_map(|(at, &byte)| {
@@ -224,12 +224,12 @@ fn last_separator(list: &[u8], separator: u8) -> Option<usize> {
     })
 }
 
-/// RFC 9110 §5.6.4: a quoted-pair.
+/// Returns whether the byte is part of a quoted-pair (RFC 9110 §5.6.4).
 fn is_escaped(list: &[u8], at: usize) -> bool {
     list.iter().take(at).rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
-/// A parameter of an entry of Forwarded, without its quotes (RFC 7239 §4).
+/// Returns a parameter of an entry of Forwarded, without its quotes (RFC 7239 §4).
 fn parameter<'r>(entry: &'r [u8], name: &str) -> Option<Cow<'r, str>> {
     entries(entry, b';').find_map(|pair| {
         let (key, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
@@ -241,13 +241,13 @@ fn text(entry: &[u8]) -> Option<Cow<'_, str>> {
     std::str::from_utf8(entry).ok().map(Cow::Borrowed)
 }
 
-/// An entry of X-Forwarded-For: an address, or a node with a port as some clouds write it.
+/// Parses an entry of X-Forwarded-For: an address, or a node with a port as some clouds write it.
 fn xff_node(entry: &[u8]) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entry).ok()?;
     entry.parse().ok().map(|address: IpAddr| address.to_canonical()).or_else(|| node(entry))
 }
 
-/// RFC 7239 §6: IPv4, or IPv6 in brackets, either with a port.
+/// Parses a node (RFC 7239 §6): IPv4, or IPv6 in brackets, either with a port.
 fn node(text: &str) -> Option<IpAddr> {
     let (address, port) = match text.strip_prefix('[') {
         Some(inside) => inside.split_once(']').map(|(address, rest)| (address.parse().map(IpAddr::V6), rest))?,
@@ -260,7 +260,7 @@ fn node(text: &str) -> Option<IpAddr> {
     address.ok().filter(|_| is_port).map(|address| address.to_canonical())
 }
 
-/// Digits, or an obfuscated port: `_` and a name.
+/// Returns whether the text is a port: digits, or an obfuscated port (`_` and a name).
 fn is_port(port: &str) -> bool {
     let named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match port.strip_prefix('_') {
@@ -276,8 +276,8 @@ mod tests {
     use super::*;
     use crate::App;
 
-    /// What an application that trusts these reads of a request with these fields, in its
-    /// `X-Forwarded-For` and `Forwarded` dialects.
+    /// Returns what an application that trusts these proxies reads from a request with these
+    /// fields, in the `X-Forwarded-For` and `Forwarded` dialects.
     fn asked(dialect: ForwardedHeader, fields: &[(&str, &str)]) -> (String, String, String) {
         let mut app = App::new();
         let trusted = app.trusted_proxies(["unix", "10.0.0.0/8", "2001:db8:f::/48", "192.0.2.1"]).host();
@@ -311,14 +311,14 @@ mod tests {
             (&["203.0.113.9"], "203.0.113.9"),
             (&["6.6.6.6, 203.0.113.9, 10.1.2.3"], "203.0.113.9"),
             (&["6.6.6.6", "203.0.113.9,10.1.2.3", "192.0.2.1"], "203.0.113.9"),
-            (&["10.0.0.1, 10.0.0.2"], "10.0.0.1"), // all are ours: the outermost
+            (&["10.0.0.1, 10.0.0.2"], "10.0.0.1"), // all are trusted: the outermost
             (&["203.0.113.9 ,\t, 10.0.0.1,"], "203.0.113.9"),
             (&["203.0.113.9:5001, 10.0.0.1:80"], "203.0.113.9"),
             (&["2001:db8::9"], "2001:db8::9"),
             (&["[2001:db8::9]:443, 2001:db8:f::1"], "2001:db8::9"),
             (&["[2001:db8::9]"], "2001:db8::9"),
             (&["6.6.6.6, ::ffff:203.0.113.9, ::ffff:10.0.0.1"], "203.0.113.9"),
-            // Garbage ends the walk at the last address that one of ours vouched for.
+            // A malformed entry ends the walk at the last address that a trusted proxy reported.
             (&["unknown"], "none"),
             (&["6.6.6.6, unknown, 10.0.0.1"], "10.0.0.1"),
             (&["6.6.6.6, 203.0.113.9 6.6.6.6, 10.0.0.1"], "10.0.0.1"),
@@ -351,7 +351,8 @@ mod tests {
             (&["for=6.6.6.6, for=\"_hidden:80\", for=10.0.0.1"], "10.0.0.1"),
             (&["for=6.6.6.6, proto=https, for=10.0.0.1"], "10.0.0.1"),
             (&["for=6.6.6.6, 203.0.113.9"], "none"),
-            // A quote that the client left open, or closed, and what our proxy added behind it.
+            // A quote that the client opened or closed, followed by what the trusted proxy
+            // appended.
             (&["for=\"6.6.6.6, for=203.0.113.9"], "203.0.113.9"),
             (&["for=6.6.6.6\", for=\"203.0.113.9\""], "203.0.113.9"),
             (&["for=\"6.6.6.6\\\", for=\"203.0.113.9\""], "203.0.113.9"),
@@ -492,7 +493,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a client sends, what the trusted proxy adds at the end is the answer.
+        /// Whatever a client sends, the result is the entry that the trusted proxy appends.
         #[test]
         fn no_forgery_moves_the_client(forged in "[ -~]{0,60}") {
             prop_assert_eq!(client_by_x_forwarded_for(&[&format!("{forged}, 203.0.113.9")]), "203.0.113.9");

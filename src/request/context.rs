@@ -6,20 +6,20 @@ use std::time::Instant;
 
 use super::{Extensions, Request};
 
-/// What all views of a request that the pool has share: that of its handler, and that of whatever
-/// answers in the handler's place.
+/// State that all views of a request on the pool share: the handler's view, and the view of the
+/// code that responds in the handler's place.
 #[derive(Default)]
 pub(crate) struct RequestContext {
     values: Mutex<Vec<CopyValue>>,
-    /// Whether it is decided who answers.
+    /// Whether a view has claimed the right to respond.
     claimed: AtomicBool,
 }
 
-/// Puts one value into another view of the same request.
+/// Copies one value into another view of the same request.
 type CopyValue = Box<dyn Fn(&mut Request<'_>) + Send + Sync>;
 
-/// The evidence that the hooks and guards which decide on the head have let a request pass, with
-/// what the next view of it is to have.
+/// Proof that the hooks and guards that decide on the head have accepted a request, with the state
+/// for its next view.
 #[derive(Default)]
 pub(crate) struct Admitted {
     extensions: Option<Box<Extensions>>,
@@ -28,7 +28,7 @@ pub(crate) struct Admitted {
 }
 
 impl RequestContext {
-    /// Whether the caller is the first who is to answer.
+    /// Claims the right to respond. Returns whether the caller is the first.
     pub(crate) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
@@ -41,9 +41,9 @@ impl Admitted {
 }
 
 impl<'a> Request<'a> {
-    /// As [`set`](Request::set), for a value that is to be found too by what answers in the
-    /// handler's place, when that takes too long for instance: a request has one id and one user,
-    /// whoever answers.
+    /// Sets a value as [`set`](Request::set) does, and shares it with the view that responds in the
+    /// handler's place, for instance after a timeout: a request has one id and one user, whichever
+    /// view responds.
     pub(crate) fn set_shared<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
         if let Some(ledger) = self.context {
             let value = value.clone();
@@ -53,7 +53,7 @@ impl<'a> Request<'a> {
         self.set(value);
     }
 
-    /// This is one view of a request of several: it has the values that another one carried.
+    /// Makes this one of several views of a request: it gets the values that another view shared.
     pub(crate) fn join_context(&mut self, ledger: &'a Arc<RequestContext>) {
         for carry in ledger.values.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             carry(self);
@@ -61,22 +61,23 @@ impl<'a> Request<'a> {
         self.context = Some(ledger);
     }
 
-    /// Whether the handler's answer is the one that counts, which is decided now.
+    /// Claims the right to respond. Returns whether the handler's response is the one that counts.
     pub(crate) fn claim(&self) -> bool {
         self.context.is_none_or(|ledger| ledger.claim())
     }
 
-    /// Since when the exchange lasts, if anybody asked.
+    /// Returns when the exchange began, if the clock was started.
     pub(crate) fn started_at(&self) -> Option<Instant> {
         self.started_at
     }
 
-    /// The exchange lasts since `began`, unless an earlier time is known.
+    /// Sets the start of the exchange to `began`, unless an earlier time is known.
     pub(crate) fn start_clock(&mut self, began: Instant) {
         self.started_at.get_or_insert(began);
     }
 
-    /// The hooks and guards that decide on the head have run for another view of this request.
+    /// Records that the hooks and guards that decide on the head have run for another view of this
+    /// request.
     pub(crate) fn admit(&mut self, admitted: Admitted) {
         (self.extensions, self.admitted) = (admitted.extensions, true);
         self.started_at = self.started_at.or(admitted.started_at);
@@ -86,7 +87,8 @@ impl<'a> Request<'a> {
         self.admitted
     }
 
-    /// What the next view of this request is to be [admitted](Request::admit) with.
+    /// Returns the state that the next view of this request is to be [admitted](Request::admit)
+    /// with.
     pub(crate) fn take_admitted(&mut self) -> Admitted {
         Admitted { extensions: self.extensions.take(), started_at: self.started_at, context: self.context.cloned() }
     }

@@ -1,5 +1,5 @@
-//! Cookies (RFC 6265 and its revision, RFC 6265bis): reads those of a request, adds those of a
-//! response.
+//! Parses the cookies of a request and adds those of a response (RFC 6265 and its revision, RFC
+//! 6265bis).
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -12,13 +12,13 @@ use crate::response::Response;
 use crate::response::caching::delta_seconds;
 use crate::response::error::Error;
 
-/// What browsers take: name and value together, and any one attribute (RFC 6265bis §5.6); they drop
-/// a larger cookie in silence.
+/// Maximum size that browsers accept, for name and value together and for each attribute (RFC
+/// 6265bis §5.6); they drop a larger cookie silently.
 const MAX_PAIR: usize = 4096;
 const MAX_ATTRIBUTE: usize = 1024;
 
-/// A cookie to set with [`Response::set_cookie`]: for every path of this host (as Flask has it),
-/// until the browser closes.
+/// A cookie to set with [`Response::set_cookie`]: for every path of this host (as in Flask), until
+/// the browser closes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,21 +50,21 @@ pub struct Cookie {
     same_site: Option<SameSite>,
 }
 
-/// Whether a cookie goes along with requests that other sites cause (RFC 6265bis §4.1.2.7).
+/// Whether a cookie is sent with requests that other sites cause (RFC 6265bis §4.1.2.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SameSite {
     /// Never.
     Strict,
     /// Only when the user follows a link.
     Lax,
-    /// Always; browsers want `Secure` with it.
+    /// Always; browsers require `Secure` with it.
     None,
 }
 
 impl Cookie {
-    /// A cookie with this name and value. What may not stand in them (RFC 6265 §4.1.1: spaces,
-    /// quotes, commas, semicolons, backslashes, controls, all that is not ASCII) the program
-    /// encodes first.
+    /// Creates a cookie with this name and value. The caller first encodes the characters that RFC
+    /// 6265 §4.1.1 forbids in them: spaces, quotes, commas, semicolons, backslashes, controls and
+    /// non-ASCII.
     pub fn new(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Cookie {
         Cookie {
             name: name.into(),
@@ -78,45 +78,45 @@ impl Cookie {
         }
     }
 
-    /// Only for this path and what is below it.
+    /// Limits the cookie to this path and the paths below it.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Cookie {
         self.path = path.into();
         self
     }
 
-    /// For this domain and its subdomains too, instead of this host alone.
+    /// Sends the cookie to this domain and its subdomains, instead of to this host alone.
     pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> Cookie {
         self.domain = Some(domain.into());
         self
     }
 
-    /// How long the client keeps it, in whole seconds, at most 2³¹ of them. Zero takes away an
-    /// earlier cookie of the same name, path and domain.
+    /// Sets how long the client keeps the cookie, in whole seconds, at most 2³¹ of them. Zero
+    /// removes an earlier cookie of the same name, path and domain.
     pub fn max_age(mut self, age: Duration) -> Cookie {
         self.max_age = Some(age);
         self
     }
 
-    /// Over TLS only.
+    /// Limits the cookie to TLS connections.
     pub fn secure(mut self) -> Cookie {
         self.secure = true;
         self
     }
 
-    /// Out of the reach of scripts.
+    /// Hides the cookie from scripts.
     pub fn http_only(mut self) -> Cookie {
         self.http_only = true;
         self
     }
 
-    /// Whether it goes along with requests that other sites cause. Browsers take `Lax` when nothing
-    /// is said.
+    /// Sets whether the cookie is sent with requests that other sites cause. Browsers use `Lax` by
+    /// default.
     pub fn same_site(mut self, same_site: SameSite) -> Cookie {
         self.same_site = Some(same_site);
         self
     }
 
-    /// Why the cookie would split the field or be dropped by the browser, if so.
+    /// Returns why the cookie would split the field or be dropped by the browser, if so.
     fn invalid_reason(&self) -> Option<&'static str> {
         let attributes = [Some(&self.path), self.domain.as_ref()];
         let mut attributes = attributes.into_iter().flatten();
@@ -161,8 +161,8 @@ impl Response {
     /// Adds a cookie to those set already.
     ///
     /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None`
-    /// without `Secure`, a broken `__Host-` promise, more than 4096 bytes) makes the response a
-    /// 500, and the log says why.
+    /// without `Secure`, a violated `__Host-` prefix, more than 4096 bytes) turns the response into
+    /// a 500; the log records the reason.
     pub fn set_cookie(&mut self, cookie: Cookie) {
         match cookie.invalid_reason() {
             Some(fault) => self.fail(Error::internal(format!("the cookie {:?} was refused: {fault}", cookie.name))),
@@ -172,8 +172,8 @@ impl Response {
 }
 
 impl Request<'_> {
-    /// The value of the first cookie of this name, without the quotes around it, otherwise as it
-    /// was sent.
+    /// Returns the value of the first cookie of this name, without surrounding quotes, otherwise as
+    /// it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         if self.field_values("cookie").map(<[u8]>::len).sum::<usize>() <= UNCACHED_MAX {
             return self.cookies().find(|(key, _)| *key == name).map(|(_, value)| value);
@@ -181,13 +181,14 @@ impl Request<'_> {
         self.cache().cookies.get_or_init(|| Pairs::read(self.cookies())).first(name)
     }
 
-    /// All cookies in the order they came. What is no `name=value`, or no UTF-8, is passed over.
+    /// Returns all cookies in the order received. Skips what is not `name=value` or not valid
+    /// UTF-8.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         self.field_values("cookie").flat_map(|line| line.split(|&byte| byte == b';')).filter_map(parse_pair)
     }
 }
 
-/// One pair, read as tolerantly as RFC 6265bis §5.6 lets browsers read theirs.
+/// Parses one pair, as tolerantly as RFC 6265bis §5.6 lets browsers parse theirs.
 fn parse_pair(text: &[u8]) -> Option<(&str, &str)> {
     let (name, value) = std::str::from_utf8(text).ok()?.split_once('=')?;
     let (name, value) = (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']));
@@ -195,17 +196,18 @@ fn parse_pair(text: &[u8]) -> Option<(&str, &str)> {
     if name.is_empty() { None } else { Some((name, inside.unwrap_or(value))) }
 }
 
-/// Browsers compare the prefixes without case, and so an attacker may choose one.
+/// Compares a prefix of the name without case: browsers do, so an attacker could choose the case.
 fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// A cookie-octet (RFC 6265 §4.1.1).
+/// Returns whether the byte is a cookie-octet (RFC 6265 §4.1.1).
 fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
-/// Any character but controls and the semicolon (RFC 6265 §4.1.1).
+/// Returns whether the byte may occur in an attribute value: any character but controls and the
+/// semicolon (RFC 6265 §4.1.1).
 fn is_av_octet(byte: u8) -> bool {
     (b' '..0x7f).contains(&byte) && byte != b';'
 }

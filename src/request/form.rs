@@ -1,4 +1,4 @@
-//! Reads a body as a form, urlencoded or multipart.
+//! Parses a body as a form, urlencoded or multipart.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -9,16 +9,15 @@ use crate::request::pairs::Urlencoded;
 use crate::request::{Request, lenient};
 use crate::response::error::{Error, Result};
 
-/// The reading of a multipart form: none when the body is not one.
+/// Result of parsing a multipart form. `None` if the body is not one.
 pub(crate) type Multipart = Option<std::result::Result<Parts, MultipartError>>;
 
 impl Request<'_> {
-    /// The first value of a field of a form, urlencoded or multipart; none when the body is no
-    /// form.
+    /// Returns the first value of a field of a form, urlencoded or multipart. `None` if the body is
+    /// not a form.
     ///
-    /// The body is read once, by the first call that asks for a part of it; later calls look up
-    /// what was read. A body with a Content-Encoding is not read: the request gets 415, whatever
-    /// the handler returns.
+    /// The body is parsed once, by the first call that needs it; later calls use the result. A body
+    /// with a Content-Encoding is not parsed: the request gets 415, whatever the handler returns.
     pub fn form(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.valid_parts() {
             Some(parts) => parts.named(name, self.body()).find(Part::is_field).map(|part| part.text()),
@@ -26,14 +25,14 @@ impl Request<'_> {
         }
     }
 
-    /// All values of a field of a form, in order.
+    /// Returns all values of a field of a form, in order.
     pub fn form_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
         let parts = self.valid_parts().into_iter().flat_map(move |parts| parts.named(name, self.body()));
         self.urlencoded().values(name).chain(parts.filter(Part::is_field).map(|part| part.text()))
     }
 
-    /// A field of a form as a value of another type, or `default` when it is missing **or does not
-    /// parse**.
+    /// Returns a field of a form as a value of another type, or `default` when it is missing **or
+    /// does not parse**.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -45,15 +44,15 @@ impl Request<'_> {
         self.form(name).and_then(|value| lenient(&value)).unwrap_or(default)
     }
 
-    /// All fields of a form, in order, decoded; nothing when the body is of another type, or a
-    /// multipart form with a mistake in it. Files are no fields.
+    /// Returns all fields of a form, in order, decoded. Empty when the body has another type or is
+    /// a malformed multipart form. Does not include files.
     pub fn form_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         self.urlencoded().pairs().chain(self.all_parts().filter(Part::is_field).map(Part::into_field))
     }
 
-    /// The first file of a multipart form that was sent under this name: Flask's
-    /// `request.files.get(name)`. None when there is none, or the form has a mistake in it;
-    /// [`parts`](Request::parts) says which.
+    /// Returns the first file of a multipart form that was sent under this name: Flask's
+    /// `request.files.get(name)`. `None` when it is missing or the form is malformed;
+    /// [`parts`](Request::parts) returns the error.
     ///
     /// ```
     /// use wirelight::{App, Error, Request, Result};
@@ -73,22 +72,22 @@ impl Request<'_> {
         self.valid_parts()?.named(name, self.body()).find(|part| !part.is_field())
     }
 
-    /// All files of a multipart form, in order; nothing when it has a mistake in it.
+    /// Returns all files of a multipart form, in order. Empty when the form is malformed.
     pub fn files(&self) -> impl Iterator<Item = Part<'_>> {
         self.all_parts().filter(|part| !part.is_field())
     }
 
-    /// The parts of a multipart form (RFC 7578), fields and files, in order. Their data is not
-    /// copied.
+    /// Returns the parts of a multipart form (RFC 7578), fields and files, in order. Their data is
+    /// not copied.
     ///
-    /// The form is whole in memory: [`max_body`](crate::Route::max_body) bounds it. What is larger
-    /// is better sent as a body of its own, to a [`streaming`](crate::Route::streaming) route.
+    /// The whole form is held in memory; [`max_body`](crate::Route::max_body) limits it. Send
+    /// larger data as a body of its own, to a [`streaming`](crate::Route::streaming) route.
     ///
     /// # Errors
     /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32
-    /// parameters), or when the body has a Content-Encoding; 400 when the body is no such form,
-    /// with the reason in [`details`](Error::details); 413 when it has more than 1,000 parts, or a
-    /// part's head more than 8 KiB.
+    /// parameters), or when the body has a Content-Encoding; 400 when the body is malformed, with
+    /// the reason in [`details`](Error::details); 413 when it has more than 1,000 parts, or a
+    /// part's head exceeds 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
         self.unencoded_body()?;
         match self.multipart() {
@@ -101,7 +100,8 @@ impl Request<'_> {
         }
     }
 
-    /// Whether the Content-Type is that of a form: urlencoded, or multipart with a boundary.
+    /// Returns whether the Content-Type is that of a form: urlencoded, or multipart with a
+    /// boundary.
     pub fn is_form(&self) -> bool {
         self.is_media_type("application/x-www-form-urlencoded") || self.boundary().is_some()
     }
@@ -111,8 +111,8 @@ impl Request<'_> {
         Urlencoded::new(body, || &self.cache().form)
     }
 
-    /// The parts, or what is wrong with them; none when the body is of another type, which most
-    /// are: that is not an error to make.
+    /// Returns the parts, or the parse error. `None` when the body has another type: most bodies
+    /// have, so that is not an error.
     fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
         if !self.is_media_type("multipart/form-data") {
             return None;
@@ -121,7 +121,7 @@ impl Request<'_> {
         self.cache().multipart.get_or_init(read).as_ref()
     }
 
-    /// The parts, if nothing is wrong with them.
+    /// Returns the parts if the form is valid.
     fn valid_parts(&self) -> Option<&Parts> {
         self.multipart()?.as_ref().ok()
     }
@@ -134,7 +134,7 @@ impl Request<'_> {
         self.content_type().filter(|_| self.is_media_type("multipart/form-data")).and_then(multipart::boundary)
     }
 
-    /// Compares what is before the parameters, however many there are: this is asked at each call.
+    /// Compares the media type without its parameters, however many there are: every call needs it.
     fn is_media_type(&self, name: &str) -> bool {
         let Some(value) = self.field_values("content-type").next() else { return false };
         let (start, rest) = value.split_at_checked(name.len()).unwrap_or_default();

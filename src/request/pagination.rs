@@ -1,4 +1,4 @@
-//! Pagination: the page that a request asks for, within bounds, and links to its neighbours.
+//! Pagination: the page that a request asks for, within limits, and links to its neighbours.
 
 use std::num::IntErrorKind;
 
@@ -7,8 +7,8 @@ use crate::response::redirect::local_reference;
 
 /// One page of a list, as `?page=2&per_page=50` asks for it.
 ///
-/// Both numbers count from 1. What is missing or no number is the default, as with Flask's
-/// `type=int`; what is out of range is clamped, so that neither `per_page=-1` nor
+/// Both numbers count from 1. A missing or invalid number becomes the default, as with Flask's
+/// `type=int`; a number out of range is clamped, so that neither `per_page=-1` nor
 /// `per_page=1000000` returns everything.
 ///
 /// ```
@@ -37,8 +37,8 @@ pub struct Page<'r> {
 }
 
 impl<'r> Page<'r> {
-    /// The page that `page` and `per_page` of the query ask for: `default` entries if they do not
-    /// say, never more than `cap`.
+    /// Reads the page from `page` and `per_page` of the query: `default` entries if `per_page` is
+    /// missing, never more than `cap`.
     pub fn from(request: &'r Request<'_>, default: u64, cap: u64) -> Page<'r> {
         Page {
             number: parameter(request, "page").unwrap_or(1).max(1),
@@ -48,19 +48,20 @@ impl<'r> Page<'r> {
         }
     }
 
-    /// Entries before this page: SQL's OFFSET, which takes no more than a signed number.
+    /// Returns the number of entries before this page: SQL's OFFSET, which is limited to a signed
+    /// number.
     pub fn offset(&self) -> u64 {
         self.number.saturating_sub(1).saturating_mul(self.per_page).min(i64::MAX as u64)
     }
 
-    /// The entries of this page, of a list in memory.
+    /// Returns the entries of this page, of a list in memory.
     pub fn slice<I: IntoIterator>(&self, list: I) -> impl Iterator<Item = I::Item> + use<I> {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         list.into_iter().skip(count(self.offset())).take(count(self.per_page))
     }
 
-    /// The value of a Link field (RFC 8288) for a list of `total` entries: `first`, `prev`, `next`
-    /// and `last`, as far as they are. The other query parameters are kept.
+    /// Returns the value of a Link field (RFC 8288) for a list of `total` entries: `first`, `prev`,
+    /// `next` and `last`, as far as they exist. Keeps the other query parameters.
     pub fn links(&self, total: u64) -> String {
         let last = total.div_ceil(self.per_page.max(1)).max(1);
         let prev = (self.number > 1).then(|| last.min(self.number - 1));
@@ -71,8 +72,8 @@ impl<'r> Page<'r> {
         links.collect::<Vec<_>>().join(", ")
     }
 
-    /// Bytes of the request target need no escape here: `<`, `>`, `"` and controls are refused with
-    /// the head.
+    /// Builds one link. Bytes of the request target need no escape here: a head with `<`, `>`, `"`
+    /// or controls in it is rejected.
     fn link(&self, number: u64) -> String {
         let mut link = local_reference(self.path) + "?";
         for piece in self.query.split('&') {
@@ -85,7 +86,7 @@ impl<'r> Page<'r> {
     }
 }
 
-/// A number that is out of range is as far out as it gets; Python's have no end.
+/// Parses a number and saturates if it does not fit; Python's integers are unbounded.
 fn parameter(request: &Request<'_>, name: &str) -> Option<u64> {
     let number = request.query(name)?.trim().parse::<i64>().or_else(|error| match error.kind() {
         IntErrorKind::PosOverflow => Ok(i64::MAX),

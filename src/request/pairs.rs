@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::hash::{BuildHasher, RandomState};
 
-/// A text of up to this many bytes is read again for each question: that costs less than to keep
-/// what was read.
+/// Maximum size of a text that is parsed again for each call: that costs less than caching the
+/// pairs.
 pub(crate) const UNCACHED_MAX: usize = 512;
 
-/// Pairs of a name and a value, decoded, in order. 16 bytes a pair beside its text, and 16 more
-/// when one is looked up.
+/// Pairs of a name and a value, decoded, in order. Uses 16 bytes a pair in addition to its text,
+/// and 16 more once a pair has been looked up.
 pub(crate) struct Pairs {
-    /// Names and values, one after the other, nothing between them.
+    /// Names and values, concatenated without separators.
     text: String,
-    /// Where the name and the value of each pair end.
+    /// End offsets of the name and the value of each pair.
     ends: Vec<(usize, usize)>,
     index: OnceCell<NameIndex>,
 }
@@ -31,12 +31,12 @@ impl Pairs {
         Pairs { text, ends, index: OnceCell::new() }
     }
 
-    /// All pairs, in order.
+    /// Returns all pairs, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         (0..self.ends.len()).filter_map(|position| self.get(position))
     }
 
-    /// All values of a name, in order.
+    /// Returns all values of a name, in order.
     pub(crate) fn values<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
         self.index()
             .positions(name)
@@ -45,7 +45,7 @@ impl Pairs {
             .map(|pair| pair.1)
     }
 
-    /// The first value of a name.
+    /// Returns the first value of a name.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
         let mut pairs = self.index().positions(name).filter_map(|position| self.get(position));
         pairs.find(|pair| pair.0 == name).map(|pair| pair.1)
@@ -62,10 +62,10 @@ impl Pairs {
     }
 }
 
-/// Where names stand in a list, by hashes that no client can foresee.
+/// Maps names to positions in a list, by hashes that a client cannot predict.
 pub(crate) struct NameIndex {
     hasher: RandomState,
-    /// Hash and position of each name, sorted: names that are alike stand together, in their order.
+    /// Hash and position of each name, sorted: equal names are adjacent, in their order.
     entries: Vec<(u64, usize)>,
 }
 
@@ -78,8 +78,8 @@ impl NameIndex {
         NameIndex { hasher, entries }
     }
 
-    /// The positions of this name, in order; those of another name with the same hash too, which
-    /// the caller tells apart.
+    /// Returns the positions of this name, in order. Includes those of another name with the same
+    /// hash: the caller compares the names.
     pub(crate) fn positions(&self, name: &str) -> impl Iterator<Item = usize> {
         let wanted = self.hasher.hash_one(name);
         let start = self.entries.partition_point(|(hash, _)| *hash < wanted);
@@ -88,8 +88,7 @@ impl NameIndex {
     }
 }
 
-/// A query or a body in the urlencoded form (WHATWG URL §5.1), and where its pairs are kept once it
-/// was read.
+/// A query or a body in the urlencoded form (WHATWG URL §5.1), with the cache for its pairs.
 #[derive(Clone, Copy)]
 pub(crate) struct Urlencoded<'r> {
     text: &'r [u8],
@@ -97,26 +96,26 @@ pub(crate) struct Urlencoded<'r> {
 }
 
 impl<'r> Urlencoded<'r> {
-    /// `kept`: the place for a long text's pairs, asked for only when it is needed.
+    /// Wraps `text`. Calls `kept` for the cache of a long text's pairs only when it is needed.
     pub(crate) fn new(text: &'r [u8], kept: impl FnOnce() -> &'r OnceCell<Pairs>) -> Urlencoded<'r> {
         let long = text.len() > UNCACHED_MAX;
         let kept = long.then(|| kept().get_or_init(|| Pairs::read(form_urlencoded::parse(text))));
         Urlencoded { text: if long { b"" } else { text }, kept }
     }
 
-    /// All pairs, in order, decoded.
+    /// Returns all pairs, in order, decoded.
     pub(crate) fn pairs(self) -> impl Iterator<Item = (Cow<'r, str>, Cow<'r, str>)> {
         let kept = self.kept.into_iter().flat_map(Pairs::iter);
         form_urlencoded::parse(self.text).chain(kept.map(|(name, value)| (name.into(), value.into())))
     }
 
-    /// All values of a name, in order, decoded.
+    /// Returns all values of a name, in order, decoded.
     pub(crate) fn values(self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
         let short = form_urlencoded::parse(self.text).filter(move |(key, _)| key == name).map(|(_, value)| value);
         short.chain(self.kept.into_iter().flat_map(move |kept| kept.values(name)).map(Cow::Borrowed))
     }
 
-    /// The first value of a name, decoded.
+    /// Returns the first value of a name, decoded.
     pub(crate) fn first(self, name: &str) -> Option<Cow<'r, str>> {
         match self.kept {
             Some(kept) => kept.first(name).map(Cow::Borrowed),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     proptest! {
-        /// Kept or read in place, each question has the same answer.
+        /// Cached or parsed in place, every call has the same result.
         #[test]
         fn kept_pairs_are_those_that_were_read(
             pairs in prop::collection::vec(("[a-c%+é]{0,2}", "[ -~]{0,9}"), 0..200),

@@ -1,4 +1,4 @@
-//! Reads the query of a request.
+//! Parses the query of a request.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use crate::request::pairs::Urlencoded;
 use crate::request::{Request, lenient};
 
 impl Request<'_> {
-    /// The first value of a query parameter, decoded (`+` and `%XX`). `?name=` gives the empty
-    /// string. A `%` without two digits, as in `?q=100%`, is taken literally.
+    /// Returns the first value of a query parameter, decoded (`+` and `%XX`). `?name=` returns the
+    /// empty string. A `%` without two digits, as in `?q=100%`, is taken literally.
     ///
     /// ```
     /// use wirelight::App;
@@ -21,12 +21,12 @@ impl Request<'_> {
         self.urlencoded_query().first(name)
     }
 
-    /// All values of a query parameter, in order.
+    /// Returns all values of a query parameter, in order.
     pub fn query_all<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> {
         self.urlencoded_query().values(name)
     }
 
-    /// All query parameters, in order, decoded.
+    /// Returns all query parameters, in order, decoded.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         self.urlencoded_query().pairs()
     }
@@ -36,9 +36,9 @@ impl Request<'_> {
         Urlencoded::new(query, || &self.cache().query)
     }
 
-    /// A query parameter as a value of another type, or `default` when it is missing **or does not
-    /// parse**, as Flask's `args.get(name, default, type=int)` has it. Space around a number does
-    /// not matter: `?page=+5` is ` 5`.
+    /// Returns a query parameter as a value of another type, or `default` when it is missing **or
+    /// does not parse**, like Flask's `args.get(name, default, type=int)`. Ignores space around a
+    /// number: `?page=+5` is ` 5`.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();

@@ -1,4 +1,4 @@
-//! Reads parts of a request as values of the program's types.
+//! Parses parts of a request into values of the application's types.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use crate::request::Request;
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {
-    /// A query parameter as a value of another type, strictly: none when it is missing.
+    /// Parses a query parameter into a value of another type. `None` when it is missing.
     ///
-    /// [`query_or`](Request::query_or) is the lenient one.
+    /// [`query_or`](Request::query_or) is the lenient variant.
     ///
     /// # Errors
     /// 400, naming the parameter, when it does not parse.
@@ -28,7 +28,7 @@ impl Request<'_> {
         self.query(name).map(|value| parse_value("query parameter", name, &value)).transpose()
     }
 
-    /// A query parameter that must be there.
+    /// Parses a required query parameter.
     ///
     /// # Errors
     /// 400, naming the parameter, when it is missing or does not parse.
@@ -36,15 +36,16 @@ impl Request<'_> {
         self.query_parse(name)?.ok_or_else(|| Error::bad_request(format!("The query parameter {name:?} is missing.")))
     }
 
-    /// The length that the head declares, in bytes; none when the body is chunked or there is none.
-    /// A handler reads [`body`](Request::body)`().len()`; this is for logs.
+    /// Returns the declared Content-Length in bytes. `None` when the body is chunked or absent. For
+    /// logs; a handler uses [`body`](Request::body)`().len()`.
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
     }
 
-    /// The scheme and the credentials of the Authorization field (RFC 9110 §11.6.2). The scheme is
-    /// as it was sent: compare it with [`eq_ignore_ascii_case`](str::eq_ignore_ascii_case). None
-    /// when the field is missing, malformed, or there are two.
+    /// Returns the scheme and the credentials of the Authorization field (RFC 9110 §11.6.2). The
+    /// scheme is as it was sent: compare it with
+    /// [`eq_ignore_ascii_case`](str::eq_ignore_ascii_case). `None` when the field is missing,
+    /// malformed or repeated.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -62,8 +63,8 @@ impl Request<'_> {
     }
 }
 
-/// The words name the parameter, which the program chose, and never repeat the value, which anyone
-/// chose.
+/// Parses `value`. The error message names the parameter, which the application chose, and never
+/// repeats the value, which the client chose.
 fn parse_value<T: FromStr<Err: Display>>(kind: &str, name: &str, value: &str) -> Result<T> {
     value.parse().map_err(|error| Error::bad_request(format!("The {kind} {name:?} is not valid: {error}.")))
 }

@@ -2,19 +2,20 @@
 
 use crate::request::Request;
 
-/// What stays escaped in a path, because decoded it would end the path or a segment of it.
+/// Characters that stay escaped in a path, because decoded they would end the path or a segment.
 const PATH_KEEPS: &[u8] = b"/?#";
 
-/// What stays escaped in a query, because decoded it would end a name, a value, or mean a space.
+/// Characters that stay escaped in a query, because decoded they would end a name or a value, or
+/// mean a space.
 const QUERY_KEEPS: &[u8] = b"&=+#";
 
 impl Request<'_> {
-    /// The whole URL: `http://localhost:8000/demo?page=2`, Flask's `request.url`.
+    /// Returns the whole URL: `http://localhost:8000/demo?page=2`, Flask's `request.url`.
     ///
-    /// Escapes that need not be are decoded, as browsers show it: `?name=Zo%C3%AB` reads
-    /// `?name=Zoë`, while a space stays `%20`. Decoding it again gives what arrived. A `%2F` or
-    /// `%25` in the path stays too; Flask shows `/` and `%`, which is another URL. The host is the
-    /// client's word: build no link for a mail from it.
+    /// Decodes unnecessary escapes, as browsers show them: `?name=Zo%C3%AB` becomes `?name=Zoë`,
+    /// while a space stays `%20`. Decoding the result returns what arrived. A `%2F` or `%25` in the
+    /// path stays too; Flask shows `/` and `%`, which is another URL. The client chooses the host:
+    /// do not build a link for an e-mail from it.
     ///
     /// ```
     /// use wirelight::App;
@@ -31,14 +32,14 @@ impl Request<'_> {
         }
     }
 
-    /// The URL without its query: `http://localhost:8000/demo`.
+    /// Returns the URL without its query: `http://localhost:8000/demo`.
     pub fn base_url(&self) -> String {
         let path = self.raw_path().trim_start_matches('*'); // RFC 9112 §3.3: the server as a whole has no path
         format!("{}://{}{}", self.scheme(), self.authority(), decode_for_display(path, PATH_KEEPS))
     }
 
-    /// The host in lower case and without the scheme's own port (RFC 3986 §6.2.2.1, §6.2.3).
-    /// HTTP/1.0 may leave it out; the default name of RFC 9112 §3.3 is then ours to choose.
+    /// Returns the host in lower case and without the scheme's default port (RFC 3986 §6.2.2.1,
+    /// §6.2.3). HTTP/1.0 may omit it; RFC 9112 §3.3 then lets the server choose the default name.
     fn authority(&self) -> String {
         let host = self.client_host().unwrap_or("localhost".into());
         let port = if self.scheme() == "https" { ":443" } else { ":80" };
@@ -46,9 +47,9 @@ impl Request<'_> {
     }
 }
 
-/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of what is not
-/// UTF-8. A `%` that begins no escape becomes `%25`: what follows it once decoded could make it
-/// begin one.
+/// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of invalid
+/// UTF-8. A `%` that does not begin an escape becomes `%25`: decoded text after it could otherwise
+/// complete an escape.
 fn decode_for_display(raw: &str, kept: &[u8]) -> String {
     let mut pieces = raw.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
@@ -80,7 +81,7 @@ mod tests {
     use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
 
-    /// Flask 3.1 says the same of each, where nothing else is noted.
+    /// Flask 3.1 returns the same for each, unless noted otherwise.
     #[test]
     fn urls() {
         let mut app = App::new();
