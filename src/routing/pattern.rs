@@ -7,7 +7,7 @@ use std::fmt;
 /// allocation.
 pub(crate) const MAX_PARAMS: usize = 8;
 
-/// Characters that a path segment may hold unescaped: `pchar` of RFC 3986 §3.3.
+/// Characters that a path segment may contain unescaped: `pchar` of RFC 3986 §3.3.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -27,7 +27,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// Characters that the value of a `path` parameter may hold unescaped: segments and slashes.
+/// Characters that the value of a `path` parameter may contain unescaped: segments and slashes.
 const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// A valid pattern.
@@ -35,24 +35,23 @@ const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 pub(crate) struct Pattern {
     text: String,
     segments: Vec<Segment>,
-    /// The parameters' names, apart: handlers look them up for every request.
+    /// The parameters' names, stored separately: handlers look them up for every request.
     names: Vec<Box<str>>,
 }
 
-/// What stands between two slashes. The literal is in decoded form, as people read it: `café`, not
-/// `caf%C3%A9`.
+/// The text between two slashes. A literal is stored decoded: `café`, not `caf%C3%A9`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
     Literal(Box<str>),
     Param { name: Box<str>, kind: ParamType },
 }
 
-/// What a parameter takes, in the order in which kinds are tried: the narrowest first.
+/// Values that a parameter accepts. Kinds are tried in this order, the narrowest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum ParamType {
-    /// ASCII digits without a sign; `01` is one. As many as there are, as in Flask: whether they
-    /// fit a type is for the handler's [`param`](crate::request::Request::param) to say, so that an
-    /// absurd number is a thing that is not there, and not another path.
+    /// ASCII digits without a sign; `01` is valid. Any number of digits, as in Flask: the handler's
+    /// [`param`](crate::request::Request::param) checks whether they fit a type, so that a number
+    /// too large is a missing resource and not another path.
     Int,
     /// Hexadecimal digits in groups of 8-4-4-4-12.
     Uuid,
@@ -60,12 +59,12 @@ pub(crate) enum ParamType {
     Float,
     /// One segment that is not empty.
     String,
-    /// Everything that is left, slashes included, but not nothing.
+    /// The rest of the path, slashes included; not empty.
     Path,
 }
 
 impl Pattern {
-    /// Reads a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills
+    /// Parses a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills
     /// its segment.
     pub(crate) fn parse(text: &str) -> Result<Pattern, PatternError> {
         let fail = |at: usize, sentence: String| PatternError {
@@ -96,24 +95,24 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// One entry for each slash; `/` alone is one empty literal, and so is the end of `/users/`.
+    /// Returns one entry for each slash; `/` alone is one empty literal, and so is the end of
+    /// `/users/`.
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments
     }
 
-    /// The parameters' names, left to right.
+    /// Returns the parameters' names, left to right.
     pub(crate) fn params(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|name| &**name)
     }
 
-    /// The text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/` means the
-    /// prefix itself, in its own spelling, so a prefix with a trailing slash keeps it there and
-    /// only there.
+    /// Returns the text of a nested pattern: `/v1/users` with `/{id}` is `/v1/users/{id}`. `/`
+    /// means the prefix itself, as written, so only a prefix with a trailing slash ends with one.
     pub(crate) fn joined(prefix: &str, rest: &str) -> String {
         match rest {
             "" | "/" if !prefix.is_empty() => prefix.to_owned(),
@@ -121,8 +120,8 @@ impl Pattern {
         }
     }
 
-    /// The path that this pattern matches with these values: the opposite of matching,
-    /// percent-encoded (RFC 3986 §2.1).
+    /// Builds the path that this pattern matches with these values, percent-encoded (RFC 3986
+    /// §2.1): the inverse of matching.
     pub(crate) fn to_path(&self, values: &[(&str, &str)]) -> Result<String, BuildError> {
         if let Some((name, _)) = values.iter().find(|(name, _)| !self.params().any(|param| param == *name)) {
             return Err(BuildError::Unknown { name: (*name).into() });
@@ -151,8 +150,8 @@ impl ParamType {
     /// Every kind, for messages.
     const ALL: [ParamType; 5] = [ParamType::Int, ParamType::Uuid, ParamType::Float, ParamType::String, ParamType::Path];
 
-    /// Whether a percent-decoded value is of this kind; the rules are Werkzeug's. Bytes that are no
-    /// UTF-8 are of no kind.
+    /// Returns whether a percent-decoded value is of this kind, by Werkzeug's rules. Invalid UTF-8
+    /// is of none.
     pub(crate) fn accepts(self, value: &[u8]) -> bool {
         match self {
             ParamType::Int => is_digits(value),
@@ -162,7 +161,7 @@ impl ParamType {
         }
     }
 
-    /// The word for it in a pattern.
+    /// Returns the word for it in a pattern.
     pub(crate) fn name(self) -> &'static str {
         match self {
             ParamType::Int => "int",
@@ -190,7 +189,7 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
-/// Why no path can be built from these values.
+/// Why a path cannot be built from these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BuildError {
     Missing { name: Box<str> },
@@ -212,7 +211,7 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// What is wrong, and how many bytes into the segment.
+/// Message of the error, with its byte offset in the segment.
 type SegmentError = (usize, String);
 
 fn segment(piece: &str, last: bool) -> Result<Segment, SegmentError> {
@@ -239,7 +238,7 @@ fn segment(piece: &str, last: bool) -> Result<Segment, SegmentError> {
     Ok(Segment::Literal(piece.into()))
 }
 
-/// Reads what stands between the braces.
+/// Parses the text between the braces.
 fn param(body: &str, last: bool) -> Result<Segment, SegmentError> {
     let (name, kind) = body.split_once(':').unwrap_or((body, "string"));
     let mut bytes = name.bytes();
@@ -276,13 +275,15 @@ fn is_float(value: &[u8]) -> bool {
     parts.next().is_some_and(is_digits) && parts.next().is_some_and(is_digits) && parts.next().is_none()
 }
 
-/// `is_ascii` answers nearly always, at a fraction of the cost of the whole check.
+/// Returns whether the value is valid UTF-8, not empty and without a dot segment. `is_ascii`
+/// decides nearly always, at a fraction of the cost of the full check.
 fn is_text(value: &[u8]) -> bool {
     !value.is_empty() && !has_dot_segment(value) && (value.is_ascii() || std::str::from_utf8(value).is_ok())
 }
 
-/// Whether a `.` or `..` stands between slashes. Clients resolve those before they ask (RFC 3986
-/// §5.2.4), so one that arrives, or hides in `%2e%2e%2f`, is an attempt to leave a directory.
+/// Returns whether there is a `.` or `..` segment. Clients resolve those before they send a request
+/// (RFC 3986 §5.2.4), so one that arrives, or is encoded as `%2e%2e%2f`, is an attempt to leave a
+/// directory.
 fn has_dot_segment(value: &[u8]) -> bool {
     let is_dots = |part: &[u8]| part == b"." || part == b"..";
     if value.contains(&b'/') { value.split(|b| *b == b'/').any(is_dots) } else { is_dots(value) }

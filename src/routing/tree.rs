@@ -1,11 +1,12 @@
 //! The route tree: finds the route of a path.
 //!
-//! One level for each segment of a path, one node for each shape of a prefix: `/users/{id:int}` and
-//! `/users/{key:int}` share theirs. At every node the narrowest way is tried first (the literal,
-//! then int, uuid, float, string, path), and a way that ends nowhere is left for the next. That
-//! backtracking cannot explode: a node has one parent, so a search enters it at most once, and the
-//! worst path costs what trying every route in turn would cost (twice, to see whether the other
-//! trailing slash would do). A usual one enters as many nodes as it has segments.
+//! The tree has one level for each segment of a path and one node for each shape of a prefix:
+//! `/users/{id:int}` and `/users/{key:int}` share theirs. A search tries the children of a node
+//! from the narrowest to the widest (the literal, then int, uuid, float, string, path) and
+//! backtracks when one leads to no route. Backtracking cannot explode: a node has one parent, so a
+//! search enters it at most once, and the worst path costs as much as trying every route in turn
+//! (twice, to check the path with the other trailing slash). A typical path enters as many nodes as
+//! it has segments.
 
 pub(crate) mod explain;
 mod literals;
@@ -23,30 +24,30 @@ const ROOT: u32 = 0;
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
-    /// The patterns without parameters, whole, with the nodes where they end: the shortcut for
-    /// paths that need no walk.
+    /// The patterns without parameters, with the nodes where they end: the shortcut for paths that
+    /// do not need a walk.
     paths: PathTable,
-    /// The patterns whose last segment is their only parameter, without it, with the nodes where it
-    /// follows: `/users` of `/users/{id:int}`. The shortcut for the second most usual kind of path;
-    /// empty, should a fixed path be missing in `fixed`.
+    /// The patterns whose last segment is their only parameter, without it, with the nodes that it
+    /// follows: `/users` of `/users/{id:int}`. The shortcut for the second most common kind of
+    /// path. Empty if a fixed path is missing in `paths`.
     prefixes: PathTable,
-    /// Whether no fixed path is missing in `fixed`: only then may a stem be asked behind it.
+    /// Whether `paths` contains every fixed path. `prefixes` may be used only then.
     paths_complete: bool,
     /// Every method any route has, in the order of registration: bit n of a set of methods means
     /// entry n.
     methods: Vec<Method>,
-    /// Whether any pattern ends with a slash, `/` itself apart: most tables have none, and their
-    /// 404 costs one walk instead of two.
+    /// Whether any pattern but `/` ends with a slash: most tables have none, and their 404 costs
+    /// one walk instead of two.
     ends_with_slash: bool,
 }
 
-/// What may follow one prefix, and the routes that end with it.
+/// The children of one prefix, and the routes that end with it.
 #[derive(Debug, Default)]
 struct Node {
     literals: Literals,
-    /// At most one child of a kind, in the order of trying.
+    /// At most one child of each kind, in the order of trying.
     params: Vec<(ParamType, u32)>,
-    /// The route for `GET`, which most requests want.
+    /// The route for `GET`, the most frequent method.
     get: Option<u32>,
     /// The routes for the other methods.
     others: Vec<(Method, u32)>,
@@ -54,12 +55,12 @@ struct Node {
     allowed: u32,
 }
 
-/// What a path and a method mean.
+/// Result of looking up a path and a method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Match {
     /// This route.
     Route(u32),
-    /// The path is known, but not with this method; [`Tree::methods`] turns the set into names.
+    /// The path is known, but not with this method; [`Tree::methods`] converts the set to methods.
     Methods(u32),
     /// Only the path with one slash more (`add`) or one less at its end has a route for the method.
     Slash {
@@ -68,7 +69,7 @@ pub(crate) enum Match {
     None,
 }
 
-/// Where the parameters of the route stand in the raw path, left to right. Still percent-encoded.
+/// Positions of the route's parameters in the raw path, left to right. Still percent-encoded.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Params {
     spans: [Span; MAX_PARAMS],
@@ -121,16 +122,15 @@ impl Tree {
         Ok(())
     }
 
-    /// The route for a raw path, as it stands in the request line without its query; `escaped` says
-    /// that it holds a `%`.
+    /// Finds the route for a raw path, as it occurs in the request line without its query.
+    /// `escaped` is true if the path contains a `%`.
     ///
-    /// It is cut at its slashes first and percent-decoded afterwards, so `%2F` never separates
-    /// segments. A `HEAD` without a route of its own is answered by `GET`'s (RFC 9110 §9.3.2). Like
-    /// Flask, a path whose first match lacks the method goes on to the next.
+    /// Splits the path at its slashes first and percent-decodes afterwards, so `%2F` never
+    /// separates segments. A `HEAD` without a route of its own uses `GET`'s (RFC 9110 §9.3.2). As
+    /// in Flask, if the first match of a path lacks the method, the search continues with the next.
     #[inline]
     pub(crate) fn find(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
-        // Literals come first at every level, so a pattern that is nothing else comes before all
-        // others.
+        // Literals come first at every level, so a pattern of literals only precedes all others.
         if method == Method::GET
             && let Some(node) = self.paths.find_short(path)
             && let Some(Node { get: Some(route), .. }) = self.node(node)
@@ -141,16 +141,16 @@ impl Tree {
         self.find_other(method, path, escaped, params)
     }
 
-    /// Apart from [`Tree::find`], so that the `GET` of a fixed path pays for none of it.
+    /// Separate from [`Tree::find`], so that the `GET` of a fixed path does not pay for it.
     #[inline(never)]
     fn find_other(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Match {
         self.find_by_prefix(method, path, escaped, params)
             .unwrap_or_else(|| self.search(&method, path, escaped, params))
     }
 
-    /// A `GET` of a short path that is a stem and one parameter. No fixed path is this one, and of
-    /// the patterns with parameters those whose literals come first are tried first: so whatever
-    /// fits here is what the whole search would find.
+    /// Matches a `GET` of a short path that is a prefix and one parameter. The path is not a fixed
+    /// one, and patterns whose literals come first are tried first, so a match here is what the
+    /// whole search would find.
     #[inline(always)]
     fn find_by_prefix(&self, method: Method, path: &[u8], escaped: bool, params: &mut Params) -> Option<Match> {
         if method != Method::GET || escaped || path.len() > PathTable::SHORT {
@@ -187,7 +187,7 @@ impl Tree {
         self.nodes.get(number as usize)
     }
 
-    /// The methods of a set, in the order of their first registration anywhere.
+    /// Returns the methods of a set, in the order of their first registration anywhere.
     pub(crate) fn methods(&self, set: u32) -> impl Iterator<Item = Method> + '_ {
         self.methods.iter().enumerate().filter(move |(at, _)| set & bit(*at) != 0).map(|(_, method)| *method)
     }
@@ -226,19 +226,19 @@ impl Tree {
 }
 
 impl Params {
-    /// Where the parameter with this index stands.
+    /// Returns the position of the parameter with this index.
     pub(crate) fn span(&self, index: usize) -> Option<Span> {
         self.spans.get(..self.len())?.get(index).copied()
     }
 
-    /// How many there are.
+    /// Returns the number of parameters.
     pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
 }
 
 impl Node {
-    /// The route that answers this method here.
+    /// Returns the route for this method at this node.
     #[inline]
     fn route(&self, method: &Method) -> Option<u32> {
         if *method == Method::GET { self.get } else { self.other_route(method) }
@@ -257,8 +257,8 @@ impl Node {
     }
 }
 
-/// The bit of the method with this index. All from the 32nd on share one: `Allow` may then name a
-/// few too many, in a table with more methods than HTTP has.
+/// Returns the bit of the method with this index. All from the 32nd on share one: `Allow` may then
+/// list too many, in a table with more methods than HTTP has.
 fn bit(index: usize) -> u32 {
     1 << index.min(31)
 }
@@ -269,7 +269,7 @@ mod tests {
     use percent_encoding::percent_decode;
     use proptest::prelude::*;
 
-    /// Routes are numbered by their place in the table.
+    /// Builds a tree. Routes are numbered by their position in the table.
     fn tree(table: &[(Method, &str)]) -> Tree {
         let mut tree = Tree::default();
         for (route, (method, pattern)) in table.iter().enumerate() {
@@ -552,7 +552,8 @@ mod tests {
         assert_eq!(told("*")[6], "5 the path does not begin with '/'");
     }
 
-    /// All sixteen ways down `/{int or text}/…` fit `/1/1/1/1/…`, and none has a route at its end.
+    /// All sixteen branches of `/{int or text}/…` match `/1/1/1/1/…`, and none has a route at its
+    /// end.
     #[test]
     fn the_worst_path_costs_no_more_than_the_table() {
         let mut table = Vec::new();
@@ -571,7 +572,7 @@ mod tests {
 
     type Table = Vec<(Method, Pattern)>;
 
-    /// Whether the pattern fits, and in which order it is tried: by the way it takes at the first
+    /// Returns the order in which the pattern is tried if it matches: by the kind of the first
     /// segment, then the second, …
     fn fits(pattern: &Pattern, path: &str) -> Option<Vec<Option<ParamType>>> {
         let raw: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
@@ -595,7 +596,7 @@ mod tests {
         (raw.len() == ways.len()).then_some(ways)
     }
 
-    /// What `find` says, by trying every route.
+    /// Returns the result expected from `find`, by trying every route.
     fn naive(table: &Table, method: Method, path: &str) -> Result<usize, Match> {
         let best = |path: &str| {
             let fitting = table.iter().enumerate().filter_map(|(route, (m, pattern))| {

@@ -1,19 +1,21 @@
 //! Tables of literal paths and segments.
 //!
 //! Both tables compare eight bytes at once as one number, because a call of `memcmp` costs more
-//! than all the rest of a look-up.
+//! than the rest of a look-up.
 
-/// Whole texts, each in a slot of its own, so that one comparison with it decides.
+/// Whole texts, each in a slot of its own, so that a look-up needs one comparison.
 ///
-/// The table grows until no two share a slot, but not beyond [`MAX_SLOTS_PER_PATH`] slots a text. A
-/// text that has no slot even then is left out, so "not here" means "look elsewhere".
+/// The table grows until no two texts share a slot, up to [`MAX_SLOTS_PER_PATH`] slots a text. A
+/// text that has no slot even then is left out, so a miss means that the caller must search
+/// elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct PathTable {
-    /// None, or a power of two of them.
+    /// Empty, or a power of two of slots.
     slots: Vec<Option<PathEntry>>,
 }
 
-/// Slots for each text. With eight, one of thirty-two would meet another; a slot has forty bytes.
+/// Maximum number of slots for each text. With eight, one text of thirty-two would collide; a slot
+/// has forty bytes.
 const MAX_SLOTS_PER_PATH: usize = 16;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,12 +26,10 @@ struct PathEntry {
     number: u32,
 }
 
-/// Segments, each to be found at the start of what is left of a path, without looking for its end
-/// first.
+/// Segments that can be matched at the start of a path, without finding the segment's end first.
 ///
-/// They are stored with the slash behind them, and so none begins like another: of those that are
-/// not greater than the path, the greatest is the only one that it can begin with. The end of a
-/// path counts as a slash.
+/// They are stored with the following slash, so none is a prefix of another: of those that are not
+/// greater than the path, only the greatest can match. The end of a path counts as a slash.
 #[derive(Debug, Default)]
 pub(super) struct Literals(Vec<Literal>);
 
@@ -39,15 +39,15 @@ struct Literal {
     /// The bytes of `head` that are text and slash.
     mask: u64,
     number: u32,
-    /// With the slash.
+    /// Includes the slash.
     text: Box<[u8]>,
 }
 
 impl PathTable {
-    /// What [`PathTable::find_short`] finds: up to two numbers of eight bytes.
+    /// Maximum length for [`PathTable::find_short`]: two numbers of eight bytes.
     pub(super) const SHORT: usize = 16;
 
-    /// Adds a text, unless another one has its slot for good. Whether all texts are in.
+    /// Adds a text, unless its slot stays taken. Returns whether the table contains all texts.
     pub(super) fn insert(&mut self, text: &[u8], number: u32) -> bool {
         let (first, last) = ends(text);
         let new = PathEntry { first, last, text: text.into(), number };
@@ -63,7 +63,8 @@ impl PathTable {
         all_fit
     }
 
-    /// The number of a text of up to [`PathTable::SHORT`] bytes, if it is here: no call, no loop.
+    /// Returns the number of a text of up to [`PathTable::SHORT`] bytes, if present, without a call
+    /// or a loop.
     #[inline]
     pub(super) fn find_short(&self, text: &[u8]) -> Option<u32> {
         let (first, last) = ends(text);
@@ -72,7 +73,7 @@ impl PathTable {
         if same && text.len() <= PathTable::SHORT { Some(word.number) } else { None }
     }
 
-    /// The number of any text, if it is here.
+    /// Returns the number of a text of any length, if present.
     #[inline(never)]
     pub(super) fn find(&self, text: &[u8]) -> Option<u32> {
         let (first, last) = ends(text);
@@ -80,14 +81,15 @@ impl PathTable {
         if *word.text == *text { Some(word.number) } else { None }
     }
 
-    /// Whether the slot of this word is its own.
+    /// Puts the entry in its slot if that is free. Returns whether the slot contains it.
     fn put(&mut self, word: &PathEntry) -> bool {
         let at = self.slot(word.first, word.last);
         self.slots.get_mut(at).is_some_and(|slot| slot.get_or_insert_with(|| word.clone()) == word)
     }
 
-    /// The upper bits of the product depend on all bytes of both: sixteen of them, enough for
-    /// 65,536 slots. The factor is 2^64 divided by the golden ratio, made odd.
+    /// Computes the slot. The upper bits of the product depend on all bytes of both words; sixteen
+    /// of them are enough for 65,536 slots. The factor is 2^64 divided by the golden ratio, made
+    /// odd.
     #[inline]
     fn slot(&self, first: u64, last: u64) -> usize {
         let product = (first.rotate_left(32) ^ last).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -96,7 +98,7 @@ impl PathTable {
 }
 
 impl Literals {
-    /// The number of `segment`; `fresh` when it is new.
+    /// Returns the number of `segment`: `fresh` if it is new.
     pub(super) fn insert(&mut self, segment: &[u8], fresh: u32) -> u32 {
         let text = [segment, b"/"].concat();
         match self.0.binary_search_by(|word| (*word.text).cmp(&text)) {
@@ -109,14 +111,14 @@ impl Literals {
         }
     }
 
-    /// The segment that `path` begins with: its number and its length.
+    /// Returns the number and the length of the segment that `path` begins with.
     #[inline]
     pub(super) fn begin(&self, path: &[u8]) -> Option<(u32, usize)> {
         let word = self.candidate(path)?;
         if word.text.len() <= 8 { Some((word.number, word.text.len() - 1)) } else { self.begin_long(path) }
     }
 
-    /// The number of a whole segment, which may hold slashes: those were escaped.
+    /// Returns the number of a whole segment. It may contain slashes, which were escaped.
     #[inline(never)]
     pub(super) fn find(&self, segment: &[u8]) -> Option<u32> {
         if segment.len() < 8 {
@@ -126,18 +128,18 @@ impl Literals {
         self.0.get(self.0.binary_search_by(place).ok()?).map(|word| word.number)
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no segments.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Every segment with its number.
+    /// Returns every segment with its number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], u32)> {
         self.0.iter().map(|word| (word.text.strip_suffix(b"/").unwrap_or_default(), word.number))
     }
 
-    /// The only one that `path` can begin with, if all of its `head` fits.
+    /// Returns the only candidate for `path`, if all of its `head` matches.
     #[inline]
     fn candidate(&self, path: &[u8]) -> Option<&Literal> {
         if self.0.is_empty() {
@@ -148,7 +150,7 @@ impl Literals {
         self.0.get(behind.checked_sub(1)?).filter(|word| head & word.mask == word.head)
     }
 
-    /// With more than seven bytes, others may have the same `head`.
+    /// Finds the segment among those of more than seven bytes that have the same `head`.
     #[inline(never)]
     fn begin_long(&self, path: &[u8]) -> Option<(u32, usize)> {
         let segment = path.split(|byte| *byte == b'/').next()?;
@@ -156,8 +158,8 @@ impl Literals {
     }
 }
 
-/// The first eight bytes as a number that sorts like the text; behind a shorter one stand a slash
-/// and zeros.
+/// Returns the first eight bytes as a number that sorts like the text. A shorter text is followed
+/// by a slash and zeros.
 #[inline]
 fn head(text: &[u8]) -> u64 {
     match text.first_chunk() {
@@ -166,7 +168,8 @@ fn head(text: &[u8]) -> u64 {
     }
 }
 
-/// The first and the last eight bytes as numbers, of a shorter text the first and the last four.
+/// Returns the first and the last eight bytes as numbers, of a shorter text the first and the last
+/// four.
 #[inline]
 fn ends(text: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
@@ -178,7 +181,7 @@ fn ends(text: &[u8]) -> (u64, u64) {
     (text.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)), 0)
 }
 
-/// Fewer than eight bytes, read in two pieces that may overlap instead of one by one.
+/// Reads fewer than eight bytes in two pieces that may overlap, instead of one by one.
 #[inline]
 fn short(text: &[u8]) -> u64 {
     let behind = 64 - 8 * text.len();
@@ -230,8 +233,8 @@ mod tests {
         }
     }
 
-    /// Only the middle tells these apart, so all but one are left out, and the table does not grow
-    /// for them without end.
+    /// These differ only in the middle, so all but one are left out, and the table does not grow
+    /// for them without limit.
     #[test]
     fn texts_alike_at_both_ends_do_not_crowd_out_memory() {
         let texts: Vec<String> = (1000..2000).map(|n| format!("/tenants/{n}/settings")).collect();

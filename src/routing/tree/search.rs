@@ -1,8 +1,9 @@
 //! Walks down the tree with a path.
 //!
-//! Most nodes leave one way to go, and most paths have no escape: those walk in a loop that neither
-//! decodes, nor allocates, nor comes back. All others take the general way, which tries and decodes
-//! everything. A segment costs about 80 instructions on the first, and about 500 on the second.
+//! Most nodes have one possible child, and most paths have no escape: a loop walks those without
+//! decoding, allocating or backtracking. All others take the general search, which tries and
+//! decodes everything. A segment costs about 80 instructions in the loop and about 500 in the
+//! general search.
 
 use super::{Match, Node, Params, ROOT, Tree};
 use crate::http1::method::Method;
@@ -11,21 +12,21 @@ use crate::routing::pattern::ParamType;
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
 
-/// One path on its way down.
+/// State of the search for one path.
 pub(super) struct Search<'a> {
     tree: &'a Tree,
     method: &'a Method,
     path: &'a [u8],
     escaped: bool,
-    /// Search as if one more slash stood at the end of the path.
+    /// Search as if the path had one more slash at its end.
     add_slash: bool,
-    /// The methods of all routes that the path fits.
+    /// The methods of all routes that the path matches.
     allowed: u32,
     params: &'a mut Params,
 }
 
 impl<'a> Search<'a> {
-    /// `path` as it stands in the request line, and not empty; `params` are none yet.
+    /// Creates a search. `path` is as in the request line and not empty; `params` is still empty.
     #[inline]
     pub(super) fn new(
         tree: &'a Tree,
@@ -37,7 +38,7 @@ impl<'a> Search<'a> {
         Search { tree, method, path, escaped, add_slash: false, allowed: 0, params }
     }
 
-    /// What the path means.
+    /// Runs the search.
     #[inline]
     pub(super) fn run(mut self) -> Match {
         let Some(left) = self.path.strip_prefix(b"/") else {
@@ -50,9 +51,9 @@ impl<'a> Search<'a> {
         found.map_or_else(|| self.miss(), Match::Route)
     }
 
-    /// Goes down from `node` with `left`, the end of the path, as long as there is only one way to
-    /// go: a loop, for nothing is left to come back to. Always inline: the call would cost as much
-    /// as a segment.
+    /// Walks from `node` with `left`, the rest of the path, as long as there is only one possible
+    /// child: a loop, since there is nothing to backtrack to. Always inline: the call would cost as
+    /// much as a segment.
     #[inline(always)]
     fn descend(&mut self, mut node: Option<&'a Node>, mut left: &'a [u8]) -> Option<u32> {
         while let Some(here) = node {
@@ -70,7 +71,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Tries every way that goes on from `node` in turn, and decodes what is escaped.
+    /// Tries every child of `node` in turn, and decodes escapes.
     #[inline(never)]
     fn backtrack(&mut self, node: &'a Node, left: &'a [u8]) -> Option<u32> {
         let raw = first_segment(left);
@@ -87,7 +88,7 @@ impl<'a> Search<'a> {
                 _ => (raw, kind.accepts(&segment)),
             };
             if fits {
-                self.params.len = before; // forgets what a way that led nowhere has bound
+                self.params.len = before; // drops the parameters of a failed branch
                 self.bind(left, raw.len());
                 if let Some(route) = self.walk(*child, left.get(raw.len() + 1..)) {
                     return Some(route);
@@ -97,7 +98,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Goes on below `node` with what follows the next slash, if there is one.
+    /// Continues below `node` with what follows the next slash, if there is one.
     #[inline(never)]
     fn walk(&mut self, node: u32, rest: Option<&'a [u8]>) -> Option<u32> {
         match rest {
@@ -107,7 +108,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Notes that the first `length` bytes of `left` are a parameter. (No head reaches 4 GiB.)
+    /// Records the first `length` bytes of `left` as a parameter. (A head never reaches 4 GiB.)
     #[inline]
     fn bind(&mut self, left: &[u8], length: usize) -> usize {
         let start = self.path.len() - left.len();
@@ -118,12 +119,12 @@ impl<'a> Search<'a> {
         length
     }
 
-    /// The bytes that a raw piece of the path means. Allocates only for a piece that has an escape.
+    /// Percent-decodes a raw piece of the path. Allocates only if it has an escape.
     fn decoded(&self, raw: &'a [u8]) -> Cow<'a, [u8]> {
         if self.escaped { percent_decode(raw).into() } else { Cow::Borrowed(raw) }
     }
 
-    /// The path ends at `node`.
+    /// Handles a path that ends at `node`.
     #[inline]
     fn finish(&mut self, node: u32) -> Option<u32> {
         let mut node = self.tree.node(node)?;
@@ -137,7 +138,7 @@ impl<'a> Search<'a> {
         route
     }
 
-    /// Nothing fits: is it the method, or the slash at the end?
+    /// Handles a path without a match: checks the method, then the slash at the end.
     #[cold]
     fn miss(mut self) -> Match {
         self.params.len = 0;
@@ -156,13 +157,14 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether a literal fits the first segment of `left` too.
+/// Returns whether a literal matches the first segment of `left` too.
 #[inline]
 fn has_literal(node: &Node, left: &[u8]) -> bool {
     !node.literals.is_empty() && node.literals.find(first_segment(left)).is_some()
 }
 
-/// The length of the `int` that `left` begins with: its digits and its end are found in one pass.
+/// Returns the length of the `int` that `left` begins with: finds its digits and its end in one
+/// pass.
 #[inline]
 fn int(left: &[u8]) -> Option<usize> {
     let length = left.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(left.len());
@@ -170,8 +172,8 @@ fn int(left: &[u8]) -> Option<usize> {
     (ends && length > 0).then_some(length)
 }
 
-/// The length of the `text` that `left` begins with: its end, and whether its bytes need a closer
-/// look, are found in one pass.
+/// Returns the length of the `text` that `left` begins with: one pass finds its end and whether its
+/// bytes need a full check.
 #[inline]
 fn text(left: &[u8]) -> Option<usize> {
     let mut seen = 0;
