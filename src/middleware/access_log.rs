@@ -18,15 +18,15 @@ use sink::Sink;
 /// The logger's target, for filters: `RUST_LOG=access=info`.
 const TARGET: &str = "access";
 
-/// Logs every response, those to broken requests too: one line when its last byte is with the
-/// kernel, or when its connection ends before that. So the status is the one that was sent, the
-/// bytes are those of the content that left, and the time is the client's: from the first byte of a
-/// request that came in parts, until the last byte was sent. A client that left before its response
-/// began has the status 499, as in nginx's logs. Add it behind [`RequestId`](super::RequestId),
-/// whose id it writes.
+/// Logs every response, including those to malformed requests: one line when its last byte has been
+/// passed to the kernel, or when its connection ends before that. The status is the one that was
+/// sent, the bytes are those of the content that was sent, and the time is the client's: from the
+/// first byte of the request, which may arrive in parts, until the last byte was sent. A client
+/// that disconnected before its response began has the status 499, as in nginx's logs. Add it after
+/// [`RequestId`](super::RequestId), whose id it logs.
 ///
-/// Lines go to the `log` crate with target `access`, or to a writer. Query strings stand in the log
-/// as they were sent: keep secrets out of them.
+/// Lines are written to the `log` crate with target `access`, or to a writer. Query strings are
+/// logged as they were sent: keep secrets out of them.
 ///
 /// ```
 /// use wirelight::App;
@@ -40,38 +40,38 @@ const TARGET: &str = "access";
 /// ```
 pub struct AccessLog(Logger);
 
-/// What a line looks like. Times are UTC.
+/// Format of a line. Times are UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people: `[id] GET /hello?name=Zo%C3%AB 200 28 B (0.4ms)`.
+    /// For development: `[id] GET /hello?name=Zo%C3%AB 200 28 B (0.4ms)`.
     Dev,
     /// NCSA's: `192.0.2.7 - user_1 [06/Nov/1994:08:49:37 +0000] "GET /hello HTTP/1.1" 200 28`.
     Common,
-    /// Common with the fields `Referer` and `User-Agent` behind it, nginx's default.
+    /// Common, followed by the fields `Referer` and `User-Agent`: nginx's default.
     Combined,
-    /// An object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`,
-    /// `status`, `bytes` (of the content that left), `duration_ms`, `complete` (whether all of the
-    /// response left), `request_id`, `referer`, `user_agent`. What is not known is `null`.
+    /// One JSON object a line: `time`, `client`, `user`, `method`, `target`, `route`, `version`,
+    /// `status`, `bytes` (of the content that was sent), `duration_ms`, `complete` (whether all of
+    /// the response was sent), `request_id`, `referer`, `user_agent`. Unknown values are `null`.
     Json,
 }
 
-/// What the lines of all workers go through.
+/// Formats and writes the lines of all workers.
 struct Logger {
     format: Format,
     stamp: Mutex<Timestamp>,
-    /// None: the `log` crate.
+    /// `None` for the `log` crate.
     sink: Option<Mutex<Sink>>,
 }
 
 impl AccessLog {
-    /// Through the `log` crate, level info, target `access`.
+    /// Logs through the `log` crate, level info, target `access`.
     pub fn new(format: Format) -> AccessLog {
         AccessLog(Logger { format, stamp: Mutex::default(), sink: None })
     }
 
-    /// To a writer instead, one `write` a line. Workers wait for it: give it a file or a pipe that
-    /// somebody reads. A writer that fails is reported to the `log` crate at once, then once a
-    /// minute with the number of lines that are lost.
+    /// Logs to a writer instead, with one `write` a line. Workers wait for it: pass a file, or a
+    /// pipe that another process reads. A write error is reported to the `log` crate at once, then
+    /// once a minute with the number of lost lines.
     #[must_use]
     pub fn to(self, writer: impl Write + Send + 'static) -> AccessLog {
         AccessLog(Logger { sink: Some(Mutex::new(Sink::new(writer))), ..self.0 })
@@ -96,7 +96,7 @@ impl Logger {
         self.sink.is_some() || log::log_enabled!(target: TARGET, log::Level::Info)
     }
 
-    /// What is known before the response is out. The request is gone by then.
+    /// Formats what is known before the response is sent: the request is dropped by then.
     fn draft(&self, request: &Request<'_>, response: &Response) -> Draft {
         let entry = Entry { request, response, now: SystemTime::now() };
         entry.draft(self.format, &mut self.stamp.lock().unwrap_or_else(PoisonError::into_inner))
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    /// The lines that these bytes leave in the log.
+    /// Returns the lines that these bytes add to the log.
     fn logged(format: Format, bytes: &[u8]) -> Vec<String> {
         let paper = Paper::default();
         let mut app = App::new();
@@ -201,7 +201,8 @@ mod tests {
         }
     }
 
-    /// Nothing that a terminal, a line reader or a field splitter could take for its own.
+    /// Returns whether the line contains only characters that are harmless to a terminal, a line
+    /// reader and a field splitter.
     fn is_harmless(line: &str) -> bool {
         line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
     }

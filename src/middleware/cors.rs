@@ -13,11 +13,12 @@ use crate::response::Response;
 use crate::response::caching::delta_seconds;
 use crate::response::error::{Error, Result};
 
-/// Cross-origin resource sharing: answers preflights with 204 and marks every response, errors too.
+/// Cross-origin resource sharing: answers preflights with 204 and adds the CORS fields to every
+/// response, including errors.
 ///
-/// Without further words a page may send what a plain form could (GET, HEAD, POST without special
-/// fields) and read the response. Preflights are answered for every path, also one without a route;
-/// a page that may not come in gets the same 204 without the fields.
+/// By default a page may send what a plain form could (GET, HEAD, POST without special fields) and
+/// read the response. Preflights are answered for every path, including one without a route; a page
+/// that is not allowed gets the same 204 without the fields.
 ///
 /// ```
 /// use wirelight::middleware::Cors;
@@ -50,11 +51,12 @@ enum Origins {
 }
 
 impl Cors {
-    /// Pages of these origins: `https://app.example`, as browsers write them, scheme and host in
-    /// lower case, a port unless it is the scheme's own.
+    /// Allows pages of these origins: `https://app.example`, as browsers serialise them, scheme and
+    /// host in lower case, with a port unless it is the scheme's default.
     ///
     /// # Panics
-    /// When one is not an origin (a path or a final slash behind it, say): it would never match.
+    /// When one is not an origin (has a path or a trailing slash, for example): it would never
+    /// match.
     #[track_caller]
     pub fn new<O: Into<String>>(origins: impl IntoIterator<Item = O>) -> Cors {
         let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
@@ -66,25 +68,25 @@ impl Cors {
         Cors::of(Origins::These(origins))
     }
 
-    /// Pages of any origin: for what the whole world may read.
+    /// Allows pages of any origin: for public resources.
     pub fn any() -> Cors {
         Cors::of(Origins::Any)
     }
 
-    /// Pages whose origin passes a test. Compare whole origins: `ends_with("example.org")` lets
-    /// `https://evil-example.org` in.
+    /// Allows pages whose origin passes a test. Compare whole origins: `ends_with("example.org")`
+    /// allows `https://evil-example.org`.
     pub fn when(allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Cors {
         Cors::of(Origins::If(Box::new(allowed)))
     }
 
-    /// Methods beside GET, HEAD and POST, which need no permission.
+    /// Allows these methods in addition to GET, HEAD and POST, which need no permission.
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Cors {
         self.methods = methods.into_iter().map(|method| method.to_string()).collect::<Vec<_>>().join(", ");
         self
     }
 
-    /// Request fields that a page may send. JSON needs `Content-Type`.
+    /// Allows these request fields. JSON needs `Content-Type`.
     ///
     /// # Panics
     /// When one is not a field name.
@@ -95,7 +97,7 @@ impl Cors {
         self
     }
 
-    /// Response fields that a page may read beside the plain ones: `X-Request-ID`.
+    /// Lets pages read these response fields in addition to the safelisted ones: `X-Request-ID`.
     ///
     /// # Panics
     /// When one is not a field name.
@@ -109,7 +111,7 @@ impl Cors {
     /// Lets pages send cookies and read the response.
     ///
     /// # Panics
-    /// Together with [`any`](Cors::any): browsers refuse it (Fetch §3.2.5), and answering with the
+    /// Together with [`any`](Cors::any): browsers reject it (Fetch §3.2.5), and answering with the
     /// page's own origin instead would open every user's session to every page.
     #[must_use]
     #[track_caller]
@@ -121,15 +123,16 @@ impl Cors {
         self
     }
 
-    /// How long a browser may remember the response to a preflight. Without it 5 s; Chrome
-    /// remembers 2 h at most, Firefox 24 h.
+    /// Sets how long a browser may cache the response to a preflight. The default is 5 s; Chrome
+    /// caches 2 h at most, Firefox 24 h.
     #[must_use]
     pub fn max_age(mut self, time: Duration) -> Cors {
         self.max_age = Some(delta_seconds(time).to_string());
         self
     }
 
-    /// Adds it to a router or an app. Before guards, since preflights come without keys.
+    /// Adds it to a router or an app. Add it before guards, since preflights do not carry
+    /// credentials.
     #[track_caller]
     pub fn add_to(self, router: &mut Router) {
         let rules = Arc::new(self);
@@ -143,7 +146,7 @@ impl Cors {
         Cors { origins, methods: none(), headers: none(), expose: none(), credentials: false, max_age: None }
     }
 
-    /// Answers what is a preflight; the after hook adds whose page may read it.
+    /// Answers preflights; the after hook adds the fields that allow the page.
     fn preflight(&self, request: &Request<'_>) -> Result<()> {
         if !is_preflight(request) {
             return Ok(());
@@ -159,8 +162,8 @@ impl Cors {
 
     fn mark(&self, request: &Request<'_>, response: &mut Response) {
         if !matches!(self.origins, Origins::Any) {
-            // Also on answers to no origin or a wrong one: a cache must not give them to the right
-            // one (Fetch §3.2.5).
+            // Also on responses without an allowed origin: a cache must not reuse them for an
+            // allowed one (Fetch §3.2.5).
             response.append_header("Vary", "Origin");
         }
         let Some(origin) = self.allowed(request) else { return };
@@ -169,7 +172,7 @@ impl Cors {
         set(response, "Access-Control-Expose-Headers", if is_preflight(request) { "" } else { &self.expose });
     }
 
-    /// The value of Access-Control-Allow-Origin, if the page may read the response.
+    /// Returns the value of Access-Control-Allow-Origin, if the page may read the response.
     fn allowed<'r>(&self, request: &'r Request<'_>) -> Option<&'r str> {
         let origin = request.header("origin");
         match &self.origins {
@@ -191,8 +194,8 @@ fn set(response: &mut Response, name: &str, value: &str) {
     }
 }
 
-/// `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2), or the `null` of a page that
-/// has none.
+/// Returns whether the text is `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2),
+/// or the `null` of a page without an origin.
 fn is_origin(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/\\?#@*,\"".contains(&byte);
     let parts = text.split_once("://");
@@ -240,7 +243,7 @@ mod tests {
         fields.iter().fold(client.request(method, path), |request, (name, value)| request.header(name, value)).send()
     }
 
-    /// The fields of an answer that CORS is about, sorted.
+    /// Returns the CORS fields of a response, sorted.
     fn marks(reply: &TestResponse) -> Vec<String> {
         let about = |name: &str| name == "Vary" || name.starts_with("Access-Control-");
         let mut marks: Vec<_> =

@@ -1,15 +1,15 @@
 //! Rate limits of routes and routers.
 //!
 //! The rules are Flask-Limiter's. [`Router::limit`] is the default of a router's routes,
-//! [`Route::limit`] replaces it for one route, [`Route::unlimited`] takes it away. Every route
-//! counts by itself, for every client by itself, in windows that open with their first request. A
-//! request that passes counts for all rates of its text; one that is refused counts only up to the
-//! rate that refuses it.
+//! [`Route::limit`] replaces it for one route, [`Route::unlimited`] removes it. Requests are
+//! counted separately for every route and every client, in windows that open with their first
+//! request. A request that passes counts for all rates of its text; one that is refused counts only
+//! up to the rate that refuses it.
 //!
-//! Declared order is execution order: a default is a before hook (put it first, and a flood runs
-//! nothing else), a route's own is a guard. `.limit("5 per minute").require(key)` slows the
-//! guessing of keys; `.require(key).limit("5 per minute")` counts only who has one. 404 and 405 are
-//! not limited, nor are the responses to OPTIONS that no route makes.
+//! Declared order is execution order: a default is a before hook (put it first, and nothing else
+//! runs for a refused request), a route's own is a guard. `.limit("5 per minute").require(key)`
+//! slows the guessing of keys; `.require(key).limit("5 per minute")` counts only requests with a
+//! valid key. 404 and 405 are not limited, nor are the responses to OPTIONS without a route.
 //!
 //! ```
 //! use wirelight::App;
@@ -55,64 +55,64 @@ use crate::response::error::{Error, RateLimitExceeded, Result};
 use crate::routing::callsite::Callsite;
 use crate::routing::route_meta::RateLimitPolicy;
 
-/// Where requests are counted. One table in the memory of this process by default; a store that
-/// several machines share can take its place ([`App::limit_store`]), and a test can put one there
-/// that fails.
+/// Storage of the counters. One table in the memory of this process by default; a store that
+/// several machines share can replace it ([`App::limit_store`]), or one that fails, for a test.
 ///
-/// What happens to requests when a store is out of reach is the store's choice: `Err` answers with
-/// that error (a 500 like any other failure, or 503 with Retry-After), and so does Flask-Limiter by
-/// default; a [`WindowState`] of 0 used lets everything pass until it is back.
+/// The store decides what happens to requests when it is unreachable: `Err` responds with that
+/// error (a 500 like any other failure, or 503 with Retry-After), as Flask-Limiter does by default;
+/// a [`WindowState`] of 0 used lets every request pass.
 pub trait LimitStore: Send + Sync {
-    /// Counts one request in the window that is open for `key`, or opens one.
+    /// Counts one request in the open window of `key`, or opens one.
     ///
     /// `now` is the [clock](App::limit_clock) of this process, which started at an arbitrary time
-    /// and may go back. A shared store goes by its own.
+    /// and may go back. A shared store uses its own.
     ///
     /// # Errors
     /// When it could not be counted: the response to the request.
     fn hit(&self, key: &LimitKey<'_>, now: Duration) -> Result<WindowState>;
 }
 
-/// What is counted together: the requests of one client to one route, for one rate.
+/// The key of a counter: the requests of one client to one route, for one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LimitKey<'a> {
     /// The method of the route. HEAD counts as GET where that route answers it.
     pub method: Method,
     /// The pattern of the route: `/users/{id:int}`.
     pub route: &'a str,
-    /// Whose requests.
+    /// The client that sent the requests.
     pub client: Client<'a>,
-    /// How many in how long.
+    /// The rate that is counted.
     pub rate: Rate,
 }
 
-/// Whom a limit is for.
+/// The client that a limit applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client<'a> {
-    /// [`Request::client_addr`], of IPv6 its first 64 bits: the rest anybody makes up who has a
-    /// network. 127.0.0.1 when there is none.
+    /// [`Request::client_addr`]; IPv6 is cut to /64, since a client controls the rest. 127.0.0.1
+    /// when there is none.
     Address(IpAddr),
-    /// What [`App::limit_key`] says.
+    /// The return value of [`App::limit_key`]'s function.
     Key(&'a str),
 }
 
-/// What a store says of one request.
+/// Result of counting one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowState {
-    /// The requests of this window, this one included. More than the rate's amount: it is refused.
+    /// The requests of this window, this one included. A request above the rate's amount is
+    /// refused.
     pub used: u64,
     /// The time until the window ends.
     pub reset: Duration,
 }
 
-/// The fields that tell clients how much is left. With several rates they speak of the one that
-/// refused, else of the smallest unit.
+/// The fields that report the remaining requests to clients. With several rates they describe the
+/// one that refused, else the one of the smallest unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitFields {
     /// `RateLimit-Limit`, `-Remaining` and `-Reset` in seconds from now
     /// (draft-ietf-httpapi-ratelimit-headers-06).
     RateLimit,
-    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds since 1970, as Flask-Limiter has
+    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds since 1970, as Flask-Limiter sends
     /// them.
     XRateLimit,
 }
@@ -120,7 +120,7 @@ pub enum LimitFields {
 type Key = Box<dyn Fn(&Request<'_>) -> String + Send + Sync>;
 type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
 
-/// One for an application, made by the first request that has a limit.
+/// One for each application, created by the first request that has a limit.
 struct Limiter {
     store: Box<dyn LimitStore>,
     clock: Clock,
@@ -140,7 +140,7 @@ impl Default for Limiter {
     }
 }
 
-/// Left by a limit for the after hook that writes [`LimitFields`].
+/// Set by a limit for the after hook that writes [`LimitFields`].
 struct LimitStatus {
     rate: Rate,
     window: WindowState,
@@ -152,7 +152,7 @@ impl Router {
     /// default replaces this one for its routes.
     ///
     /// # Panics
-    /// When the text is no list of rates: at start-up, naming the column.
+    /// When the text is not a list of rates: at start-up, naming the column.
     #[track_caller]
     pub fn limit(&mut self, rates: &str) {
         let (text, rates) = (Arc::<str>::from(rates), parse_rates(rates));
@@ -171,7 +171,7 @@ impl Route {
     /// add further limits.
     ///
     /// # Panics
-    /// When the text is no list of rates: at start-up, naming the column.
+    /// When the text is not a list of rates: at start-up, naming the column.
     #[track_caller]
     pub fn limit(&mut self, rates: &str) -> &mut Route {
         let text = Arc::from(rates);
@@ -180,7 +180,7 @@ impl Route {
         self.require(move |request| check(&rates, request))
     }
 
-    /// Takes the default limits of its routers away from this route.
+    /// Removes the default limits of its routers from this route.
     pub fn unlimited(&mut self) -> &mut Route {
         self.meta.rate_limit = RateLimitPolicy::Never;
         self
@@ -188,8 +188,8 @@ impl Route {
 }
 
 impl App {
-    /// Says for whom a request counts, instead of the client's address: a user, an API key. The
-    /// empty string: for nobody, it is not limited, as with Flask-Limiter.
+    /// Sets the key that a request counts for, instead of the client's address: a user, an API key.
+    /// An empty key means that the request is not limited, as with Flask-Limiter.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -203,8 +203,8 @@ impl App {
         self.limiter(|limiter| limiter.key = Some(Box::new(key)));
     }
 
-    /// Writes these fields on every response that a limit had a say in. `Retry-After` is on every
-    /// 429 anyway.
+    /// Writes these fields on every response to which a limit applied. Every 429 has `Retry-After`
+    /// anyway.
     #[track_caller]
     pub fn limit_fields(&mut self, fields: LimitFields) {
         self.limiter(|limiter| limiter.fields = Some(fields));
@@ -220,7 +220,7 @@ impl App {
         self.limiter(|limiter| limiter.store = Box::new(store));
     }
 
-    /// Takes the time from `clock`, counted from any beginning, so that a test need not wait for a
+    /// Reads the time from `clock`, counted from any start, so that a test need not wait for a
     /// window to end. By default the monotonic clock of the system.
     ///
     /// ```
@@ -249,7 +249,7 @@ impl App {
     }
 }
 
-/// Counts a request; `Err` when one of the rates is used up.
+/// Counts a request. Returns `Err` when one of the rates is used up.
 fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
     let (Some(limiter), Some(route)) = (request.app_state().rate_limiter::<Limiter>(), request.matched_route()) else {
         return Ok(());
@@ -275,7 +275,7 @@ fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
     Ok(())
 }
 
-/// RFC 6585 §4.
+/// Builds the 429 (RFC 6585 §4).
 #[cold]
 fn too_many(rate: Rate, verdict: WindowState) -> Error {
     let retry_after = seconds(verdict.reset).max(1);
@@ -291,7 +291,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whole seconds, so that who waits for them does not come too early.
+/// Rounds up to whole seconds, so that a client that waits for them does not return too early.
 fn seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
@@ -349,7 +349,7 @@ mod tests {
         reply.header(name).unwrap_or("-")
     }
 
-    /// An application and its clock, in milliseconds.
+    /// Returns an application and its clock, in milliseconds.
     fn timed() -> (App, Arc<AtomicU64>) {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Arc::clone(&now);
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!([ask(&app, "/a"), ask(&app, "/a"), ask(&app, "/a")], [200, 200, 429]);
         assert_eq!(client.request("HEAD", "/a").send().status().as_u16(), 429);
         assert_eq!(client.post("/a").send().status().as_u16(), 200);
-        // The pattern counts, not the path.
+        // The limit counts by the pattern, not by the path.
         assert_eq!([ask(&app, "/b/1"), ask(&app, "/b/2"), ask(&app, "/b/3")], [200, 200, 429]);
         for _ in 0..5 {
             assert_eq!(ask(&app, "/nothing"), 404);
@@ -446,8 +446,8 @@ mod tests {
         let (mut app, now) = timed();
         app.limit("3 per 2 hours, 2 per minute");
         app.get("/", |_| "");
-        // Milliseconds, status, message, Retry-After: what is refused by the minute does not count
-        // for the hours.
+        // Milliseconds, status, message, Retry-After: a request refused by the rate per minute does
+        // not count for the rate in hours.
         let steps = [
             (0, 200, "", "-"),
             (59_000, 200, "", "-"),
@@ -458,7 +458,7 @@ mod tests {
             (7_199_999, 429, "3 per 2 hour", "1"),
             (7_200_000, 200, "", "-"),
             (7_260_000, 200, "", "-"),
-            (0, 200, "", "-"), // the clock goes back: counts stay, waiting gets no longer than a window
+            (0, 200, "", "-"), // the clock goes back: counts are kept, the wait is at most one window
             (0, 429, "2 per 1 minute", "60"),
         ];
         for (at, status, message, retry_after) in steps {
@@ -483,7 +483,7 @@ mod tests {
     fn clients_are_told_apart_by_what_cannot_be_forged() {
         let mut app = App::new();
         app.get("/", |_| "").limit("1/minute");
-        // Nobody is trusted: one client, whatever it says.
+        // No proxy is trusted: one client, whatever its fields contain.
         assert_eq!([ask_from(&app, "203.0.113.1"), ask_from(&app, "203.0.113.2")], [200, 429]);
 
         let mut app = App::new();
@@ -538,7 +538,7 @@ mod tests {
         assert!(reset > 1_700_000_000);
     }
 
-    /// A shared store that is out of reach, and lets pass or not.
+    /// A shared store that is unreachable, and lets requests pass or not.
     struct Unreachable {
         open: bool,
     }
@@ -556,7 +556,7 @@ mod tests {
         }
     }
 
-    /// A store that says how long its windows last.
+    /// A store that returns a fixed time to the end of the window.
     struct Lasting(Duration);
 
     impl LimitStore for Lasting {

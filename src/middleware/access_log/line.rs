@@ -12,27 +12,27 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::response::sent::Sent;
 
-/// Room for a usual line, and for the figures in it.
+/// Initial capacity: a typical line with its figures.
 const LINE_CAPACITY: usize = 256;
 const FIGURES_CAPACITY: usize = 96;
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-/// What a line is made of.
+/// Source of a line.
 pub(super) struct Entry<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) response: &'a Response,
     pub(super) now: SystemTime,
 }
 
-/// A line without what is known only when the response is out.
+/// A line without the figures that are known only once the response is sent.
 pub(super) struct Draft {
     format: Format,
     text: Vec<u8>,
-    /// Where in the text the figures belong.
+    /// Offset in the text where the figures are inserted.
     figures: usize,
 }
 
-/// The text of a second, in a format's spelling: made once for all of its requests.
+/// Cached text of one second in a format's spelling: formatted once for all of its requests.
 #[derive(Default)]
 pub(super) struct Timestamp {
     second: u64,
@@ -40,7 +40,7 @@ pub(super) struct Timestamp {
 }
 
 impl Draft {
-    /// The line, without its end.
+    /// Returns the line, without its end.
     pub(super) fn completed(&self, sent: &Sent) -> Vec<u8> {
         let (before, after) = self.text.split_at_checked(self.figures).unwrap_or_default();
         let mut line = Vec::with_capacity(self.text.len() + FIGURES_CAPACITY);
@@ -111,7 +111,8 @@ impl Entry<'_> {
         line.push(b' ');
     }
 
-    /// Spaces separate the fields, so a user's become `\x20`.
+    /// Appends the line in the common format. Spaces separate the fields, so a user's become
+    /// `\x20`.
     fn common(&self, line: &mut Vec<u8>, stamp: &mut Timestamp) {
         match self.request.client_addr() {
             Some(address) => ip(line, address),
@@ -162,13 +163,14 @@ impl Entry<'_> {
         line.push(b'}');
     }
 
-    /// As the client reads it: a refused request got its id with the response.
+    /// Returns the request id as the client receives it: a refused request gets its id with the
+    /// response.
     fn id(&self) -> Option<&str> {
         self.request.id().or_else(|| self.response.header_value("x-request-id"))
     }
 
-    /// Method and target, and the version, if it is wanted. All were checked when they were read,
-    /// and hold no quotes, controls or spaces; escaped anyway, since a log is evidence.
+    /// Appends method and target, and the version if given. The parser rejects quotes, controls and
+    /// spaces in them; they are escaped anyway, since a log is evidence.
     fn request_line(&self, line: &mut Vec<u8>, version: &str) {
         if has_no_head(self.request) {
             return line.push(b'-');
@@ -182,7 +184,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The first value of a field, UTF-8 or not.
+    /// Returns the first value of a field, UTF-8 or not.
     fn field(&self, name: &str) -> Option<&[u8]> {
         self.request.field_values(name).next()
     }
@@ -198,27 +200,27 @@ impl Timestamp {
     }
 }
 
-/// NCSA's: `06/Nov/1994:08:49:37`.
+/// Formats a time as NCSA does: `06/Nov/1994:08:49:37`.
 fn ncsa(time: SystemTime) -> String {
     let [day, month, year, clock] = date_words(time);
     format!("{day}/{month}/{year}:{clock}")
 }
 
-/// RFC 3339, without what follows the second: `1994-11-06T08:49:37`.
+/// Formats a time as RFC 3339, without what follows the second: `1994-11-06T08:49:37`.
 fn rfc3339(time: SystemTime) -> String {
     let [day, month, year, clock] = date_words(time);
     let month = MONTHS.find(&month).unwrap_or_default() / 3 + 1;
     format!("{year}-{month:02}-{day}T{clock}")
 }
 
-/// Day, month, year and time of day: `06`, `Nov`, `1994`, `08:49:37`.
+/// Returns day, month, year and time of day: `06`, `Nov`, `1994`, `08:49:37`.
 fn date_words(time: SystemTime) -> [String; 4] {
     let text = date::format(time);
     let mut words = text.split(' ').skip(1).map(str::to_owned);
     std::array::from_fn(|_| words.next().unwrap_or_default())
 }
 
-/// A member of an object, behind another one.
+/// Appends a member of an object, after another one.
 fn text(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     line.extend(b",\"");
     line.extend(name.as_bytes());
@@ -230,7 +232,7 @@ fn number(line: &mut Vec<u8>, number: impl itoa::Integer) {
     line.extend(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Thousandths behind a point: `.012`.
+/// Appends thousandths with a decimal point: `.012`.
 fn decimals(line: &mut Vec<u8>, thousandths: u32) {
     line.push(b'.');
     line.extend([100, 10, 1].map(|place| b'0' + (thousandths / place % 10) as u8));
@@ -251,15 +253,16 @@ fn ip(line: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
-/// As Rust and Apache write bytes: `\"`, `\n`, `\x1b`; nothing but printable ASCII is left. Most
-/// have nothing to escape.
+/// Escapes bytes as Rust and Apache do: `\"`, `\n`, `\x1b`; the output is printable ASCII. Most
+/// bytes need no escape.
 fn escape(line: &mut Vec<u8>, bytes: &[u8]) {
     let (plain, rest) = split(bytes, |byte| is_plain(byte) & (byte != b'\''));
     line.extend(plain);
     line.extend(rest.escape_ascii());
 }
 
-/// JSON in ASCII: U+009B begins a terminal code too, and U+2028 ends a line for some.
+/// Writes a JSON string in ASCII: U+009B begins a terminal sequence too, and some readers end a
+/// line at U+2028.
 fn string(line: &mut Vec<u8>, bytes: Option<&[u8]>) {
     let Some(bytes) = bytes else { return line.extend(b"null") };
     let (plain, rest) = split(bytes, is_plain);
@@ -275,12 +278,13 @@ fn string(line: &mut Vec<u8>, bytes: Option<&[u8]>) {
     line.push(b'"');
 }
 
-/// Printable, and no quote or backslash. Without a branch: the compiler looks at 16 at once.
+/// Returns whether the byte is printable, and not a quote or backslash. Without a branch: the
+/// compiler checks 16 at once.
 fn is_plain(byte: u8) -> bool {
     (byte.wrapping_sub(b' ') < 95) & (byte != b'"') & (byte != b'\\')
 }
 
-/// What can be written as it is, and the rest, which is mostly nothing.
+/// Splits off the prefix that needs no escape; the rest is mostly empty.
 fn split(bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     match bytes.iter().fold(true, |all, &byte| all & is_plain(byte)) {
         true => (bytes, &[]),
@@ -316,7 +320,7 @@ mod tests {
         assert_eq!(stamp.at(UNIX_EPOCH, |_| "not asked".into()), "1970-01-01T00:00:00");
     }
 
-    /// A wall clock is set from outside.
+    /// The wall clock can be set back.
     #[test]
     fn a_clock_before_1970_or_after_9999_is_spelled_as_the_nearest_time() {
         let end = Duration::from_secs(i64::MAX as u64);

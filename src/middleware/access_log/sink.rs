@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
 
-/// Between two reports of a writer that goes on failing.
+/// Minimum interval between two reports of a writer that keeps failing.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A writer, and how it fares.
+/// A writer and its error state.
 pub(super) struct Sink {
     writer: Box<dyn Write + Send>,
     /// The writer took the beginning of a line and not its end.
@@ -21,7 +21,7 @@ impl Sink {
         Sink { writer: Box::new(writer), torn: false, lost: 0, reported: None }
     }
 
-    /// Writes a line, its end included, with one `write` as long as the writer takes it whole.
+    /// Writes a line, its end included, with one `write` if the writer takes it whole.
     pub(super) fn write(&mut self, mut line: Vec<u8>) {
         if self.torn {
             line.insert(0, b'\n');
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// A disk with room for so many bytes.
+    /// A disk with this much free space.
     #[derive(Clone, Default)]
     struct Disk(Arc<Mutex<(usize, Vec<u8>)>>);
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// So many requests in so long a window: one part of `"100 per hour; 10 per minute"`.
+/// A number of requests in a window of some length: one part of `"100 per hour; 10 per minute"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     amount: u32,
@@ -33,18 +33,18 @@ const UNITS: [(&str, Unit); 6] = [
 ];
 
 impl Rate {
-    /// The requests that pass in one window. 0 lets none pass.
+    /// Returns the number of requests that pass in one window. 0 lets none pass.
     pub fn amount(self) -> u32 {
         self.amount
     }
 
-    /// The length of the window, which opens with its first request.
+    /// Returns the length of the window, which opens with its first request.
     pub fn period(self) -> Duration {
         Duration::from_secs(self.unit as u64 * u64::from(self.multiple))
     }
 }
 
-/// `10 per 1 minute`: the words that Flask-Limiter answers with.
+/// Writes `10 per 1 minute`, the text of Flask-Limiter's responses.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = UNITS.iter().find(|(_, unit)| *unit == self.unit).map_or("", |(name, _)| name);
@@ -52,7 +52,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// All rates of a text, those of the smallest unit first, which is the order they are checked in.
+/// Parses all rates of a text. Returns those of the smallest unit first, the order in which they
+/// are checked.
 ///
 /// # Errors
 /// A sentence with the column.
@@ -76,7 +77,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// `amount ("/" | "per") [multiple] unit`, with spaces anywhere between.
+    /// Parses `amount ("/" | "per") [multiple] unit`, with spaces anywhere between.
     fn rate(&mut self) -> Result<Rate, String> {
         let amount = self.number()?.ok_or_else(|| self.expected("a number of requests"))?;
         if !self.per() {
@@ -91,7 +92,7 @@ impl<'t> Reader<'t> {
             self.rest = at_unit;
             return Err(self.expected("second, minute, hour, day, month or year"));
         };
-        // 136 years: what 32 bits of seconds hold.
+        // 136 years: the maximum of 32 bits of seconds.
         if multiple == 0 || u32::checked_mul(unit as u32, multiple).is_none() {
             self.rest = before;
             return Err(self.expected("a window between a second and a century"));
@@ -121,7 +122,7 @@ impl<'t> Reader<'t> {
         true
     }
 
-    /// Takes what fits, and the spaces around it.
+    /// Takes the characters that fit, and the spaces around them.
     fn take(&mut self, fits: impl Fn(char) -> bool) -> &'t str {
         let rest = self.rest.trim_ascii_start();
         let (taken, rest) = rest.split_at(rest.find(|c| !fits(c)).unwrap_or(rest.len()));
@@ -129,7 +130,7 @@ impl<'t> Reader<'t> {
         taken
     }
 
-    /// What was read so far is ASCII: a byte is a column.
+    /// Builds the error sentence. The input up to here is ASCII: a byte is a column.
     fn expected(&self, what: &str) -> String {
         let rest = self.rest.trim_ascii_start();
         let column = self.text.len() - rest.len() + 1;
@@ -149,7 +150,7 @@ mod tests {
         rates.iter().map(|rate| format!("{rate} = {} s", rate.period().as_secs())).collect::<Vec<_>>().join("; ")
     }
 
-    /// What `limits` 5.8 reads in the same texts.
+    /// What `limits` 5.8 parses from the same texts.
     #[test]
     fn texts_that_flask_limiter_reads() {
         let cases = [

@@ -17,9 +17,9 @@ const TIMEOUT: Duration = Duration::from_millis(50);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// A hundred years: Redis rejects keys that live longer.
 const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 86_400);
-/// Counts, and opens the window if there is none: at once, since a count that got its end in a
-/// second step could lose that step and stay forever. One command and not MULTI … EXEC, which has
-/// five answers: the client waits for each of them, also when the first did not come in time.
+/// Counts, and opens the window if there is none, in one step: were the expiry set in a second step
+/// that failed, the count would stay forever. One command and not MULTI … EXEC, which has five
+/// responses: the client waits for each of them, even after the first timed out.
 const SCRIPT: &str = "local used = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -29,17 +29,17 @@ end
 return {used, left}";
 
 /// Counts in a Redis that several processes and machines share (feature `redis`). Windows and
-/// verdicts are those of the table in memory; Redis's clock ends them, and its eviction may
-/// (`volatile-ttl` forgets those first that would end first).
+/// results are those of the table in memory; Redis's clock ends the windows, and its eviction may
+/// (`volatile-ttl` evicts first those that would end first).
 ///
 /// A request waits for Redis, so routes with such a limit should be
-/// [`blocking`](crate::Route::blocking). An inline route may have one too: it holds its loop for
-/// twice the [timeout](RedisStore::timeout) at worst, and once a second while Redis is away. Name
-/// Redis by its address then: looking up a name knows no timeout.
+/// [`blocking`](crate::Route::blocking). An inline route may have one too: it holds its event loop
+/// for twice the [timeout](RedisStore::timeout) at worst, and once a second while Redis is
+/// unreachable. Use the IP address of Redis then: resolving a name has no timeout.
 ///
-/// **When Redis is gone**, requests pass uncounted: a limit protects what is behind it, and an
-/// outage of the limit should not be one of the service. Where the limit is what makes a route safe
-/// (the guessing of passwords), [`fail_closed`](RedisStore::fail_closed).
+/// **When Redis is unreachable**, requests pass uncounted: a limit protects a service, and an
+/// outage of the limit should not become one of the service. Where security depends on the limit
+/// (the guessing of passwords), use [`fail_closed`](RedisStore::fail_closed).
 ///
 /// ```
 /// use wirelight::App;
@@ -67,23 +67,24 @@ struct Pool {
 }
 
 impl RedisStore {
-    /// A store at `redis://[[user]:password@]host[:port][/database]`, or `redis+unix:///path`. It
-    /// connects with the first request, so that a program starts while Redis is down.
+    /// Creates a store at `redis://[[user]:password@]host[:port][/database]`, or
+    /// `redis+unix:///path`. It connects with the first request, so that a program starts while
+    /// Redis is down.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// When the URL is invalid.
     pub fn new(url: &str) -> io::Result<RedisStore> {
-        // Without the URL: it may hold a password.
+        // Without the URL: it may contain a password.
         let wrong = |error| io::Error::new(io::ErrorKind::InvalidInput, format!("the URL of Redis: {error}"));
         let info = url.into_connection_info().map_err(wrong)?;
-        // The client would introduce itself with two commands: two more answers to wait for.
+        // The client would introduce itself with two commands: two more responses to wait for.
         let silent = info.redis_settings().clone().set_skip_set_lib_name();
         let server = Server::open(info.set_redis_settings(silent)).map_err(wrong)?;
         Ok(RedisStore { server, timeout: TIMEOUT, fail_closed: false, state: Mutex::default() })
     }
 
-    /// How long connecting may take, and how long a response; 50 ms each by default, at least 1 ms.
-    /// A password and a database in the URL are a response each, on a new connection.
+    /// Sets how long connecting may take, and how long a response; 50 ms each by default, at least
+    /// 1 ms. A password and a database in the URL are a response each, on a new connection.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> RedisStore {
         self.timeout = timeout.max(Duration::from_millis(1));
@@ -109,8 +110,8 @@ impl RedisStore {
         match idle.map(count) {
             Some(Ok(counted)) => Ok(counted),
             Some(Err(error)) if error.is_timeout() => Err(error),
-            // Redis has closed it since: it was restarted, or its `timeout` has passed. At worst
-            // this counts twice.
+            // Redis has closed the connection since: it was restarted, or its `timeout` has passed.
+            // At worst this counts twice.
             Some(Err(_)) | None => count(self.connect()?),
         }
     }
@@ -185,8 +186,8 @@ fn command(key: &LimitKey<'_>) -> Cmd {
     eval
 }
 
-/// `limit:GET /users:10/60:a:192.0.2.7`. What a client can choose stands last, behind what kind it
-/// is: no two keys share a name.
+/// Returns the key's name: `limit:GET /users:10/60:a:192.0.2.7`. The part that a client can choose
+/// is last, preceded by its kind, so no two keys share a name.
 fn key_name(key: &LimitKey<'_>) -> String {
     let kind = match key.client {
         Client::Address(_) => 'a',
@@ -208,7 +209,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// As much of a Redis as the store talks to.
+    /// A fake Redis with the commands that the store uses.
     #[derive(Clone, Default)]
     struct Fake {
         counts: Arc<Mutex<HashMap<String, u64>>>,
@@ -216,7 +217,7 @@ mod tests {
     }
 
     impl Fake {
-        /// Answers `questions` on each connection, then closes it.
+        /// Answers `questions` commands on each connection, then closes it.
         fn serve(&self, questions: usize) -> String {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -245,7 +246,7 @@ mod tests {
         }
     }
 
-    /// The next command of a client: `*2\r\n$4\r\nINCR\r\n$1\r\na\r\n`.
+    /// Reads the next command of a client: `*2\r\n$4\r\nINCR\r\n$1\r\na\r\n`.
     fn command(reader: &mut impl BufRead) -> Option<Vec<String>> {
         let number = |reader: &mut dyn BufRead| {
             let mut line = String::new();
@@ -261,7 +262,7 @@ mod tests {
         (0..words).map(|_| word()).collect()
     }
 
-    /// Time enough for a test on a busy machine.
+    /// Returns a store with a timeout long enough for a test on a busy machine.
     fn patient(url: &str) -> RedisStore {
         RedisStore::new(url).unwrap().timeout(Duration::from_secs(10))
     }
@@ -316,7 +317,7 @@ mod tests {
             assert_eq!(hit(&store).unwrap(), PASSES);
             askers.extend(silent.accept());
         }
-        // More than one only if this test took longer than the pause.
+        // More than one only if this test took longer than the retry interval.
         assert!(askers.len() < 100, "{}", askers.len());
 
         let back = RedisStore { state: store.state, ..patient(&Fake::default().serve(usize::MAX)) };

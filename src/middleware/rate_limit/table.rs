@@ -8,32 +8,32 @@ use std::time::Duration;
 use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::response::error::Result;
 
-/// More than threads that could wait for one another.
+/// Number of locks: more than the threads that could wait for one another.
 const SHARDS: usize = 64;
-/// With 8 counters each, 491,520 in 7.9 MB. A counter of nginx's `limit_req_zone` takes 128 bytes,
-/// one here 16.
+/// Sets of each shard. With 8 counters each, 491,520 in 7.9 MB. A counter of nginx's
+/// `limit_req_zone` takes 128 bytes, one here 16.
 const SETS: usize = 960;
-/// A full set of 8 is two cache lines; while fewer than 100,000 keys are alive, one set in 20,000
-/// overflows.
+/// Counters of a set. A full set of 8 is two cache lines; while fewer than 100,000 keys are alive,
+/// one set in 20,000 overflows.
 const WAYS: usize = 8;
 
 /// A counter: 48 bits of the key's hash, 48 bits for the millisecond when its window ends, 32 bits
-/// of count. Nobody's: 0.
+/// of count. 0 when free.
 ///
-/// Keys are not kept: two of them share a counter when 64 bits of a secret hash agree, once in 10⁷
-/// times with the table full.
+/// Keys are not stored: two of them share a counter when 64 bits of a secret hash agree, once in
+/// 10⁷ times with the table full.
 type Slot = u128;
 
 const TAG: u64 = (1 << 48) - 1;
 
-/// One table for all workers, sets of slots behind a few locks. A counter without a place takes
-/// that of the one in its set whose window ends first: an ended one, else the one that forgives the
-/// least. A flood of keys makes the table forget, never grow or slow down.
+/// One table for all workers: sets of slots, distributed over a few locks. When a set is full, a
+/// new counter replaces the one whose window ends first: an expired one, else the one with the
+/// least time left. A flood of keys evicts counters, but never makes the table grow or slow down.
 pub(super) struct MemoryStore {
-    /// Allocated when the first key comes: a limit that is never asked for costs nothing.
+    /// Allocated when the first key arrives: an unused limit costs nothing.
     shards: [Mutex<Vec<Slot>>; SHARDS],
-    /// Secret, or a client could choose addresses that meet in one set: /64 of IPv6 come by the
-    /// billion.
+    /// Secret, since a client could otherwise choose addresses that collide in one set: one client
+    /// can own billions of IPv6 /64 networks.
     secrets: [u64; 4],
     names: RandomState,
 }
@@ -55,10 +55,10 @@ impl LimitStore for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Folded multiplications with secret factors, as foldhash and ahash do it: 30 instructions,
-    /// where the SipHash of the standard library takes 300 for a key in pieces. Nobody outside sees
-    /// a hash. A route is known by where its pattern lies, which does not move while the
-    /// application serves that owns it and this table.
+    /// Hashes with folded multiplications by secret factors, as foldhash and ahash do: 30
+    /// instructions, where the SipHash of the standard library takes 300 for a key in pieces.
+    /// Hashes are never exposed. A route is identified by the address of its pattern, which does
+    /// not move while the application that owns it and this table serves.
     fn hash(&self, key: &LimitKey<'_>) -> u64 {
         let (who, family) = match key.client {
             Client::Address(IpAddr::V4(address)) => (u64::from(address.to_bits()), 4),
@@ -70,11 +70,11 @@ impl MemoryStore {
         fold(fold(who ^ a, family ^ b), fold(key.route.as_ptr().addr() as u64 ^ c, rate ^ d))
     }
 
-    /// Counts one, and says how many it makes and when the window ends.
+    /// Counts one request. Returns the new count and when the window ends.
     fn count(&self, hash: u64, period: u64, now: u64) -> (u32, u64) {
         let (shard, set) = position(hash);
         let Some(shard) = self.shards.get(shard) else { return (0, now) };
-        // A panic while it was locked cannot leave more than one wrong count behind.
+        // A panic while holding the lock leaves at most one wrong count.
         let mut slots = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.is_empty() {
             *slots = vec![0; SETS * WAYS];
@@ -98,7 +98,7 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Shard and set, from bits that are not all in the tag.
+/// Returns shard and set, from bits that are not all in the tag.
 fn position(hash: u64) -> (usize, usize) {
     let (high, middle) = (hash >> 58, (hash << 6) >> 32);
     (high as usize, ((middle * SETS as u64) >> 32) as usize)
@@ -112,8 +112,8 @@ fn unpacked(slot: Slot) -> (u64, u64, u32) {
     ((slot >> 80) as u64, (slot >> 32) as u64 & TAG, slot as u32)
 }
 
-/// 48 bits of them are 8,900 years, of which no clock and no period here takes more than half. By
-/// hand, since `as_millis` has 128 bits.
+/// Converts to milliseconds. 48 bits of them are 8,900 years; no clock and no period here takes
+/// more than half. Not `as_millis`, which has 128 bits.
 fn milliseconds(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_millis())).min(TAG / 2)
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::http1::method::Method;
 
-    /// A fine spread of hashes, the same in every run.
+    /// Returns evenly distributed hashes, the same in every run.
     fn hash(number: u64) -> u64 {
         let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(table.count(hash(key), 60_000, key / 1000).0, 1);
         }
         assert!(bytes(&table) < 8_000_000, "{}", bytes(&table));
-        // The newest are still known, the oldest made room.
+        // The newest are still counted, the oldest were replaced.
         let known =
             |keys: std::ops::Range<u64>| keys.filter(|&key| table.count(hash(key), 60_000, 1000).0 == 2).count();
         assert!(known(990_000..1_000_000) > 9_900);
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn ended_windows_make_room_before_open_ones() {
         let table = MemoryStore::default();
-        // All in one set: only bits of the tag differ that the place does not look at.
+        // All in one set: only bits of the tag differ that the position does not use.
         let key = |number: u64| 0x1234_5600_0000_0000 | number;
         let long = 600_000;
         for number in 0..4 {
@@ -179,7 +179,7 @@ mod tests {
         for number in (0..4).chain(8..12) {
             assert_eq!(table.count(key(number), long, 3000).0, 2, "{number}");
         }
-        // And now, without an ended one, the window that ends first.
+        // Now, without an expired one, the window that ends first is replaced.
         table.count(key(12), long, 4000);
         let slots = table.shards[position(key(0)).0].lock().unwrap();
         let known = |number: &u64| slots.iter().any(|&slot| slot != 0 && unpacked(slot).0 == key(*number) & TAG);
@@ -196,8 +196,7 @@ mod tests {
             (72_344, 3, 72_345),
             (72_345, 1, 132_345),
             (500_000, 1, 560_000),
-            // The clock goes back: the window shrinks to a period from now, and what was counted
-            // stays.
+            // The clock goes back: the window shrinks to a period from now, and the count is kept.
             (100_000, 2, 160_000),
             (0, 3, 60_000),
             (59_999, 4, 60_000),
