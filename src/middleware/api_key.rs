@@ -17,8 +17,8 @@ const MAX_LEN: usize = 128;
 /// instead of 1,600.
 type Padded = [u64; MAX_LEN / 8];
 
-/// Asks for a key and responds with 401 with `WWW-Authenticate` (RFC 9110 §11.6.1) without a right
-/// one. The user behind the key is left on the request as [`ApiUser`].
+/// Requires a key and responds with 401 and `WWW-Authenticate` (RFC 9110 §11.6.1) without a valid
+/// one. Sets the user of the key on the request as [`ApiUser`].
 ///
 /// ```
 /// use wirelight::App;
@@ -44,29 +44,29 @@ pub struct ApiKey {
 
 type Lookup = dyn Fn(&str) -> Option<ApiUser> + Send + Sync;
 
-/// The user whose key a request came with: `req.get::<ApiUser>()`.
+/// The user of a request's key: `req.get::<ApiUser>()`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ApiUser(Arc<str>);
 
 impl ApiUser {
-    /// A user of this name, for [`ApiKey::lookup`].
+    /// Creates a user of this name, for [`ApiKey::lookup`].
     pub fn new(name: impl Into<Arc<str>>) -> ApiUser {
         ApiUser(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.0
     }
 }
 
 impl ApiKey {
-    /// A table from key to user. Every look-up compares with every key, in a time that depends on
-    /// neither; that is right for some dozens of keys, and [`lookup`](ApiKey::lookup) for more.
+    /// Creates a table from key to user. Every look-up compares with every key, in a time that
+    /// depends on neither; that suits some dozens of keys, and [`lookup`](ApiKey::lookup) more.
     ///
     /// # Panics
     /// When a key is empty, longer than 128 bytes, or has other bytes than visible ASCII. The
-    /// message does not name it.
+    /// message does not contain the key.
     #[track_caller]
     pub fn new<K: AsRef<str>, U: Into<Arc<str>>>(keys: impl IntoIterator<Item = (K, U)>) -> ApiKey {
         let mut table = Vec::new();
@@ -81,21 +81,21 @@ impl ApiKey {
         ApiKey::lookup(move |key| find(&table, key))
     }
 
-    /// A look-up of your own: the user of a key, if it is one. Look for a hash of the key, not the
-    /// key itself: a map or a database compares byte by byte, and the time it takes tells how far
-    /// the guess was right.
+    /// Uses a look-up function: it returns the user of a key, if the key is valid. Search for a
+    /// hash of the key, not the key itself: a map or a database compares byte by byte, and its time
+    /// reveals how much of a guess was right.
     pub fn lookup(lookup: impl Fn(&str) -> Option<ApiUser> + Send + Sync + 'static) -> ApiKey {
         ApiKey { header: "X-API-Key", challenge: challenge("api"), lookup: Arc::new(lookup) }
     }
 
-    /// Another header field than `X-API-Key`.
+    /// Reads another header field than `X-API-Key`.
     #[must_use]
     pub fn header(mut self, name: &'static str) -> ApiKey {
         self.header = name;
         self
     }
 
-    /// Another realm than `api` in the challenge: what the key is for (RFC 9110 §11.5).
+    /// Sets another realm than `api` in the challenge: what the key is for (RFC 9110 §11.5).
     ///
     /// # Panics
     /// When it has other bytes than printable ASCII.
@@ -109,27 +109,28 @@ impl ApiKey {
         self
     }
 
-    /// A guard for one route: `app.get("/protected", handler).require(keys.guard())`.
+    /// Returns a guard for one route: `app.get("/protected", handler).require(keys.guard())`.
     pub fn guard(&self) -> impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static {
         let keys = self.clone();
         move |request| {
             let key = request.single_header(keys.header).filter(|key| !key.is_empty());
             let user = key.and_then(|key| (keys.lookup)(key));
-            // One sentence for no key and a wrong one: who guesses learns nothing.
+            // The same sentence for a missing key and a wrong one, so that guessing reveals
+            // nothing.
             let refused = || Error::unauthorized(&keys.challenge, format!("A valid key in {} is needed.", keys.header));
             request.set_shared(user.ok_or_else(refused)?);
             Ok(())
         }
     }
 
-    /// Guards every route of a router, and all that an app answers.
+    /// Guards every route of a router, and all responses of an app.
     #[track_caller]
     pub fn add_to(&self, router: &mut Router) {
         router.before(self.guard());
     }
 }
 
-/// Compares with every key, in constant time.
+/// Finds the user of a key. Compares with every key, in constant time.
 fn find(table: &[(Padded, ApiUser)], key: &str) -> Option<ApiUser> {
     let key = padded(key)?;
     let mut place = u64::MAX;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::request::Request;
 use crate::response::error::Result;
 
-/// A before hook that starts the clock, unless it runs already. Never fails.
+/// Starts the clock, unless it runs already. A before hook; never fails.
 pub(super) fn start(request: &mut Request<'_>) -> Result<()> {
     request.start_clock(Instant::now());
     Ok(())

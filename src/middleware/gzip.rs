@@ -16,35 +16,37 @@ use crate::response::body_source::{BodySource, GuardedSource, MAX_BYTES_PER_TICK
 use crate::response::error::Error;
 use crate::response::etag;
 
-/// 64 KiB of JSON become 8.8 KB in 0.2 ms; level 1 saves a fifteenth of the time for a quarter more
-/// bytes, level 6 takes three times as long for a sixth less. nginx chose 1, Go 6.
+/// Compression level. 64 KiB of JSON become 8.8 KB in 0.2 ms; level 1 saves a fifteenth of the time
+/// for a quarter more bytes, level 6 takes three times as long for a sixth less. nginx chose 1, Go
+/// 6.
 const LEVEL: u32 = 2;
 
-/// 1 KiB takes 24 µs, more than ten plain responses do, and what fits one packet arrives no sooner
-/// for being smaller. nginx chose 20 bytes, Caddy 512.
+/// Smallest body to compress. 1 KiB takes 24 µs, more than ten plain responses do, and a body that
+/// fits one packet arrives no sooner for being smaller. nginx chose 20 bytes, Caddy 512.
 const MIN_SIZE: usize = 1024;
 
-/// Bodies above this are coded while they are sent, so that one response holds its worker for a
+/// Larger bodies are compressed while they are sent, so that one response holds its worker for a
 /// fraction of a millisecond at a time.
 const MAX_BUFFERED: u64 = 64 * 1024;
 
-/// How many answers are coded while they are sent, at most: each holds a quarter of a megabyte
-/// until its client has read it. More are sent plain, which is always right.
+/// Maximum number of responses compressed while they are sent: each holds a quarter of a megabyte
+/// until its client has read it. Further ones are sent plain, which is always correct.
 const MAX_STREAMS: usize = 256;
 
 /// Fields that describe the exact bytes: a response that has one of them is not compressed.
 const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "content-digest", "repr-digest", "digest"];
 
-/// Sends answers in gzip to who takes it. Only what is text at heart (`text/*`, JSON, XML, scripts,
-/// fonts as they were cut), has at least 1 KiB, and was not coded already; files and iterators are
-/// coded as they are sent, what other threads feed (a [`stream`](crate::stream), events) never is.
-/// A strong `ETag` `"v1"` becomes `"v1-gzip"`, since the bytes are others, and `Accept-Ranges`
-/// goes. Conditions of requests know both tags for the same state ([`Response::etag`]).
+/// Compresses responses with gzip for clients that accept it. Only text formats (`text/*`, JSON,
+/// XML, scripts, uncompressed fonts) of at least 1 KiB that are not encoded already; files and
+/// iterators are compressed as they are sent, data from other threads (a [`stream`](crate::stream),
+/// events) never is. A strong `ETag` `"v1"` becomes `"v1-gzip"`, since the bytes differ, and
+/// `Accept-Ranges` is removed. Conditional requests match both tags for the same state
+/// ([`Response::etag`]).
 ///
-/// Add it after what sets headers and before what counts bytes, such as
-/// [`AccessLog`](super::AccessLog). `Cache-Control: no-transform` keeps it away: a page that shows
-/// a secret beside what its visitor typed should say so, for the length of the coded page tells how
-/// alike the two are (the BREACH attack).
+/// Add it after middleware that sets headers and before middleware that counts bytes, such as
+/// [`AccessLog`](super::AccessLog). `Cache-Control: no-transform` disables it: set that on a page
+/// that shows a secret beside its visitor's input, since the length of the compressed page reveals
+/// how similar the two are (the BREACH attack).
 ///
 /// ```
 /// use wirelight::App;
@@ -61,7 +63,7 @@ const NO_TRANSFORM_FIELDS: [&str; 5] = ["content-encoding", "content-range", "co
 pub struct Gzip {
     level: u32,
     min_size: usize,
-    /// Held by every response that is coded while it is sent, and counted.
+    /// Cloned by every response that is compressed while it is sent; the clones are counted.
     streams: Arc<()>,
 }
 
@@ -72,7 +74,7 @@ impl Default for Gzip {
 }
 
 impl Gzip {
-    /// Level 2, from 1 KiB on.
+    /// Creates it with level 2 and a minimum size of 1 KiB.
     pub fn new() -> Gzip {
         Gzip::default()
     }
@@ -105,11 +107,11 @@ impl Gzip {
         router.after(move |request, response| self.compress(request, response));
     }
 
-    /// Compresses one response, for a handler that does so by itself.
+    /// Compresses one response, for a handler that calls it directly.
     pub fn compress(&self, request: &Request<'_>, response: &mut Response) {
         if response.status() == StatusCode::NOT_MODIFIED {
-            // It repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length nobody
-            // knows any more.
+            // Repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length are not
+            // known here.
             return response.vary("Accept-Encoding");
         }
         if !self.should_compress(response) {
@@ -122,7 +124,7 @@ impl Gzip {
         match self.compress_body(response) {
             Ok(true) => {
                 response.header("Content-Encoding", "gzip");
-                response.remove_header("Accept-Ranges"); // parts of what is made anew each time fit nothing
+                response.remove_header("Accept-Ranges"); // parts of a body that is compressed again each time do not fit together
                 retag(response);
             }
             Ok(false) => {}
@@ -142,7 +144,7 @@ impl Gzip {
             && !response.has_list_member("cache-control", "no-transform")
     }
 
-    /// Compresses the body. Returns `false` if it is better sent as it is.
+    /// Compresses the body. Returns `false` if it is better sent uncompressed.
     fn compress_body(&self, response: &mut Response) -> io::Result<bool> {
         response.buffer(MAX_BUFFERED)?;
         let length = response.length();
@@ -203,7 +205,7 @@ impl BodySource for GzipBody {
         Ok(pulled)
     }
 
-    /// One piece a turn: to code 64 KiB takes up to a millisecond.
+    /// One piece in each iteration of the event loop: compressing 64 KiB takes up to a millisecond.
     fn cost(&self) -> usize {
         MAX_BYTES_PER_TICK
     }
@@ -245,7 +247,8 @@ mod tests {
 
     const LINE: &str = "The quick brown fox jumps over the lazy dog.\n";
 
-    /// What a route answers with: fields, and a body that each test finds again.
+    /// An application whose route responds with these fields and a body that each test can
+    /// recreate.
     fn app(fields: &'static [(&str, &str)], size: usize) -> App {
         let mut app = App::new();
         Gzip::new().add_to(&mut app);
@@ -283,7 +286,7 @@ mod tests {
         app
     }
 
-    /// Head and body of the answer, the date taken out and chunks put together.
+    /// Returns head and body of the response, without the date and with the chunks joined.
     fn ask(app: &App, method: &str, path: &str, fields: &str) -> (String, Vec<u8>) {
         let raw = app.test().raw(format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes());
         let end = memchr::memmem::find(&raw, b"\r\n\r\n").unwrap() + 4;
@@ -365,7 +368,7 @@ mod tests {
             ("Accept-Encoding: gzip;q=0, *\r\n", false),
             ("Accept-Encoding: *\r\n", true),
             ("Accept-Encoding: identity;q=0, gzip;q=0.001\r\n", true),
-            ("Accept-Encoding: *;q=0\r\n", false), // nothing will do: plain text is of more use than 406
+            ("Accept-Encoding: *;q=0\r\n", false), // no coding is acceptable: plain text is more useful than 406
         ] {
             assert_eq!(ask(&app, "GET", "/here", asks).0.contains("Content-Encoding"), coded, "{asks}");
         }
@@ -379,22 +382,22 @@ mod tests {
                 ("", "200", "\"v,1\""),
                 (ASKS, "200", "\"v,1-gzip\""),
                 ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1-gzip\"\r\n", "304", "\"v,1-gzip\""),
-                // It has the plain one, which is as good: it is told which of its two this is
-                // about.
+                // The client has the plain one, which is as good: the response names the tag that
+                // it has.
                 ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1\"\r\n", "304", "\"v,1\""),
                 ("If-None-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
                 ("If-None-Match: \"v,1\"\r\n", "304", "\"v,1\""),
                 ("Accept-Encoding: gzip\r\nRange: bytes=0-9\r\nIf-Range: \"v,1-gzip\"\r\n", "200", "\"v,1-gzip\""),
-                // A proxy in front may have weakened it.
+                // A proxy may have weakened it.
                 ("Accept-Encoding: gzip\r\nIf-None-Match: W/\"v,1-gzip\"\r\n", "304", "\"v,1-gzip\""),
-                // A cache lists what it has for all its clients: each gets what it takes.
+                // A cache lists the tags of all its clients: each gets the one that it accepts.
                 ("If-None-Match: \"v,1-gzip\", \"v,1\"\r\n", "304", "\"v,1\""),
                 ("Accept-Encoding: gzip\r\nIf-None-Match: \"v,1-br\"\r\n", "200", "\"v,1-gzip\""),
-                // The state is what If-Match is about: all of its codings hold.
+                // If-Match applies to the state: the tags of all its codings match.
                 ("Accept-Encoding: gzip\r\nIf-Match: \"v,1-gzip\"\r\n", "200", "\"v,1-gzip\""),
                 ("Accept-Encoding: gzip\r\nIf-Match: \"v,1\"\r\n", "200", "\"v,1-gzip\""),
                 ("If-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
-                // A part of the plain bytes is of no use to a client that has coded ones.
+                // A part of the plain bytes is useless to a client that has the compressed ones.
                 ("Range: bytes=0-9\r\nIf-Match: \"v,1-gzip\"\r\n", "200", "\"v,1\""),
             ] {
                 let (head, body) = ask(&app, "GET", path, asks);

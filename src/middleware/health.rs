@@ -8,7 +8,7 @@ use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Tells whether the server is stopping. The server puts it into the application's state.
+/// Reports whether the server is stopping. The server puts it into the application's state.
 pub(crate) struct Draining(Box<dyn Fn() -> bool + Send + Sync>);
 
 impl Draining {

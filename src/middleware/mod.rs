@@ -3,17 +3,17 @@
 //! Every file has the same shape: a value is configured by chaining, and `add_to(&mut app)`
 //! installs its hooks, which only work together. `add_to` takes a [`Router`](crate::Router), which
 //! an [`App`](crate::App) is too: the hooks of a router apply to its own routes and to nested ones,
-//! even for a wrong method on one of its paths. What belongs to one route is passed to the route: a
+//! even for a wrong method on one of its paths. Middleware for one route is passed to the route: a
 //! handler (`app.get("/health", health())`) or a guard (`route.require(keys.guard())`).
 //!
 //! # Order
-//! Hooks run in the order added, before hooks and after hooks alike. So: [`RequestId`] first, that
-//! everything later has the id and a start to count from. [`AccessLog`] and [`Metrics`] tell of a
-//! response when it is out, and the log writes the id: so it comes behind. Before hooks decide on
-//! the head of a request, before its body is read. What is refused on the wire passes the after
-//! hooks: those of its route when the head was read (a body too long, too slow or broken), with the
-//! request as it came and the values that before hooks left, though without body; else those of the
-//! app, with a request that has no target and no fields.
+//! Hooks run in the order added, before hooks and after hooks alike. Add [`RequestId`] first, so
+//! that everything later has the id and a start time. [`AccessLog`] and [`Metrics`] record a
+//! response once it is sent, and the log writes the id, so add them after it. Before hooks decide
+//! on the head of a request, before its body is read. A request that is refused on the wire passes
+//! the after hooks: those of its route when the head was read (a body too long, too slow or
+//! malformed), with the request as received and the values that before hooks set, but without a
+//! body; else those of the app, with a request that has no target and no fields.
 //!
 //! ```
 //! use wirelight::App;
@@ -103,7 +103,7 @@ mod tests {
         app
     }
 
-    /// Status and fields of the one answer to these bytes.
+    /// Returns status and fields of the only response to these bytes.
     fn answer(app: &App, bytes: &[u8]) -> (String, Vec<(String, String)>) {
         let text = String::from_utf8(app.test().raw(bytes)).unwrap();
         assert_eq!(text.matches("\r\nDate: ").count(), 1, "{text}");
@@ -195,7 +195,7 @@ mod tests {
             ("POST", item, format!("{chunked}1\r\n1\r\n0\r\nbad name: x\r\n\r\n"), 400),
             ("POST", item, "Content-Length: 4\r\n\r\n12".to_owned(), 400),
             ("POST", item, "Expect: x\r\nContent-Length: 1\r\n\r\n1".to_owned(), 417),
-            // What the head decided stands, whatever comes after it.
+            // The decision on the head holds, whatever follows it.
             ("PUT", ("/in/7", "PUT /in/7 None"), format!("{chunked}x\r\n"), 405),
             (
                 "POST",

@@ -1,4 +1,4 @@
-//! Returns every request an id, and sends it with the response.
+//! Assigns an id to every request, and sends it with the response.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -13,13 +13,13 @@ const NAME: &str = "X-Request-ID";
 /// Longest accepted id, in bytes. A UUID has 36, an AWS trace id 71; Heroku accepts 200, Envoy any.
 const MAX_LEN: usize = 128;
 
-/// Returns every request an id, [`Request::id`], and every response an `X-Request-ID`, errors and
-/// refusals too.
+/// Assigns an id to every request, [`Request::id`], and adds it as `X-Request-ID` to every
+/// response, including errors and refusals.
 ///
-/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from a counter that is stirred with a
-/// key which the system's random source gave this process. They do not repeat, within a process or
-/// between two. They are names, not secrets: who has one can work out the next, so do not make
-/// sessions or passwords of them.
+/// Ids are 128 bits in the form of a UUID (RFC 9562 §5.4), from a counter that is mixed with a key
+/// from the system's random source, one for each process. They do not repeat within a process or
+/// between two. They are names, not secrets: a client that has one can compute the next, so do not
+/// use them as sessions or passwords.
 ///
 /// ```
 /// use wirelight::App;
@@ -41,17 +41,17 @@ pub struct RequestId {
 
 type Trusted = dyn Fn(&Request<'_>) -> bool + Send + Sync;
 
-/// What a request carries.
+/// The id of a request.
 #[derive(Clone)]
 enum Id {
     Ours(Uuid),
     Theirs(String),
 }
 
-/// The text of an id that was made here: no allocation of its own.
+/// The text of a generated id, without an allocation of its own.
 type Uuid = [u8; 36];
 
-/// Where ids come from.
+/// Generator of ids.
 struct IdGenerator {
     keys: [u64; 2],
     count: AtomicU64,
@@ -63,9 +63,9 @@ impl RequestId {
         RequestId::default()
     }
 
-    /// Takes over the id that a request came with when `trusted` says so, typically of a proxy's
+    /// Uses the id that a request came with when `trusted` returns true, typically for a proxy's
     /// address. It must be a token (RFC 9110 §5.6.2) of at most 128 bytes and the only one: others
-    /// would let a client write into whatever shows the id.
+    /// would let a client inject text wherever the id is shown.
     #[must_use]
     pub fn trust(mut self, trusted: impl Fn(&Request<'_>) -> bool + Send + Sync + 'static) -> RequestId {
         self.trusted = Some(Box::new(trusted));
@@ -107,15 +107,15 @@ impl Id {
 }
 
 impl IdGenerator {
-    /// The standard library asks the system for the keys of its hash maps: the one door to it that
-    /// needs no crate.
+    /// Creates a generator. The keys of the standard library's hash maps are from the system's
+    /// random source: the only access to it that needs no crate.
     fn new() -> IdGenerator {
         let system = RandomState::new();
         IdGenerator { keys: [0, 1].map(|number| system.hash_one(number)), count: AtomicU64::new(0) }
     }
 
-    /// Both halves go through all 2^64 numbers before one comes again, and each process begins
-    /// somewhere else in each.
+    /// Returns the next id. Both halves run through all 2^64 numbers before one repeats, and each
+    /// process starts elsewhere in each.
     fn next(&self) -> Uuid {
         let step = self.count.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let [high, low] = self.keys.map(|key| u128::from(splitmix64(key.wrapping_add(step))));
@@ -123,24 +123,24 @@ impl IdGenerator {
     }
 }
 
-/// The output function of SplitMix64 (Steele, Lea, Flood 2014): one to one, so that no two numbers
-/// give the same.
+/// The output function of SplitMix64 (Steele, Lea, Flood 2014): a bijection, so different numbers
+/// have different results.
 fn splitmix64(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
 }
 
-/// The id in a request, if it is one that may be passed on.
+/// Returns the id in a request, if it may be used.
 fn client_id(request: &Request<'_>) -> Option<String> {
     let id = request.single_header(NAME)?;
     (id.len() <= MAX_LEN && is_token(id.as_bytes())).then(|| id.to_owned())
 }
 
-/// `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §5.4).
+/// Formats `xxxxxxxx-xxxx-4xxx-[89ab]xxx-xxxxxxxxxxxx` (RFC 9562 §5.4).
 fn uuid(random: u128) -> Uuid {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    /// Where the digits of each byte stand.
+    /// Positions of the digits of each byte.
     const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
     let bits = random & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
     let mut text = [b'-'; 36];

@@ -1,4 +1,4 @@
-//! Tells the client how long the response took.
+//! Reports to the client how long the response took.
 
 use super::clock;
 use crate::app::router::Router;
@@ -6,8 +6,8 @@ use crate::app::router::Router;
 /// Adds `X-Response-Time: 1.3ms` to every response: from the first middleware's before hook to this
 /// one's after hook.
 ///
-/// What hooks did not see took no time: a response to a broken request says `0.0ms`. Mind that the
-/// figure helps those who measure secrets by time as well.
+/// The time is zero where hooks did not see the request: a response to a malformed one has `0.0ms`.
+/// The figure also helps timing attacks.
 ///
 /// ```
 /// use wirelight::App;
@@ -23,7 +23,7 @@ use crate::app::router::Router;
 pub struct ResponseTime(());
 
 impl ResponseTime {
-    /// In milliseconds, with one decimal.
+    /// Reports milliseconds, with one decimal.
     pub fn new() -> ResponseTime {
         ResponseTime::default()
     }
