@@ -10,7 +10,7 @@ use crate::response::upgraded_connections::UpgradedConnections;
 /// Shared by all requests through one pointer.
 #[derive(Default)]
 pub(crate) struct AppState {
-    /// The program's own values.
+    /// The application's own values.
     pub(crate) values: Extensions,
     pub(crate) proxies: Option<TrustedProxies>,
     /// All connections use TLS, which ends in this server.

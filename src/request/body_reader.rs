@@ -8,8 +8,8 @@ use super::Request;
 use crate::response::body_source::Wake;
 use crate::response::pipe::Pipe;
 
-/// Bytes that wait for the handler before the connection is no longer read; one more read may
-/// follow.
+/// Maximum number of bytes that wait for the handler before the connection is no longer read; one
+/// more read may follow.
 const BOUND: usize = 64 * 1024;
 
 /// A reader of the body, from [`Request::body_reader`].
@@ -28,7 +28,7 @@ impl Request<'_> {
     /// gets the matching error, whatever the handler returns, and the connection closes.
     ///
     /// A handler may return before it has read everything. If the rest has arrived, it is dropped.
-    /// If not, the response says `Connection: close`, and the connection closes in stages (RFC 9112
+    /// If not, the response has `Connection: close`, and the connection closes in stages (RFC 9112
     /// §9.6), so that a client that still sends can read the response. To respond and continue
     /// reading, use a [detached](BodyReader::detach) reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
@@ -42,7 +42,7 @@ impl Request<'_> {
 impl BodyReader<'_> {
     /// Returns a reader for another thread, which may continue to read after the handler has
     /// returned, if the response is a [`stream`](crate::stream). The response begins while the body
-    /// still arrives, and says `Connection: close`, since the body may not be read to its end. Many
+    /// still arrives, and has `Connection: close`, since the body may not be read to its end. Many
     /// clients send the whole body before they read the response.
     ///
     /// If the body ends early, the response does not fail by itself:
@@ -90,8 +90,8 @@ impl Read for BodyReader<'_> {
     }
 }
 
-/// Returns the pipe from the event loop to the handler that reads the body; `wake` tells the loop
-/// that there is room.
+/// Returns the pipe from the event loop to the handler that reads the body; `wake` wakes the loop
+/// when there is room.
 pub(crate) fn body_pipe(wake: Wake) -> Arc<Pipe> {
     let pipe = Pipe::new(BOUND);
     pipe.set_wake(wake);

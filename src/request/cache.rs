@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use crate::request::form::Multipart;
 use crate::request::pairs::Pairs;
 
-/// The readings of one request. Each is made by the reader that its name says.
+/// Parsed parts of one request. Each is filled by the reader of the same name.
 #[derive(Default)]
 pub(crate) struct RequestCache {
     /// The decoded path.

@@ -7,17 +7,17 @@ use crate::response::Response;
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {
-    /// The body for a reader that knows its media type.
+    /// Returns the body for a reader that knows its media type.
     ///
     /// # Errors
-    /// 415 when the body is coded.
+    /// 415 when the body has a Content-Encoding.
     #[track_caller]
     pub(crate) fn unencoded_body(&self) -> Result<&[u8]> {
         if self.is_encoded() { Err(unsupported()) } else { Ok(self.body()) }
     }
 
-    /// The same for a reader that has no error to give: an empty body, and the response becomes a
-    /// 415 whatever the handler returns.
+    /// Returns the body for a reader that cannot return an error: empty if it has a
+    /// Content-Encoding, and the response becomes a 415 whatever the handler returns.
     #[track_caller]
     pub(crate) fn unencoded_form(&self) -> &[u8] {
         let coded = self.is_encoded();
@@ -27,7 +27,7 @@ impl Request<'_> {
         if coded { b"" } else { self.body() }
     }
 
-    /// Makes the response of a handler that asked for a form which could not be read a 415.
+    /// Replaces the response with a 415 if the handler asked for a form that could not be read.
     #[inline]
     pub(crate) fn reject_coding(&self, response: &mut Response) {
         if self.cache_if_used().is_some_and(|parsed| parsed.rejects_coding.get()) {
@@ -35,14 +35,15 @@ impl Request<'_> {
         }
     }
 
-    /// `identity` is no coding; a request should not name it (RFC 9110 §8.4.1), and some do.
+    /// Returns whether the body has a Content-Encoding. `identity` is not a coding; requests should
+    /// not name it (RFC 9110 §8.4.1), but some do.
     fn is_encoded(&self) -> bool {
         let mut codings = self.field_values("content-encoding").flat_map(list);
         codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
     }
 }
 
-/// RFC 9110 §15.5.16: the response says which codings would be taken.
+/// Builds the 415, which lists the accepted codings (RFC 9110 §15.5.16).
 #[cold]
 fn unsupported() -> Error {
     Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body has a Content-Encoding: send it without one.")
@@ -126,7 +127,7 @@ mod tests {
         }
         let reply = app.test().post("/json-opt").body(JSON, "1").header("Content-Encoding", "gzip").send();
         assert_eq!((reply.status().as_u16(), reply.text()), (200, "None"));
-        // A body of another type is no form, coded or not.
+        // A body of another type is not a form, encoded or not.
         let reply = app.test().post("/form-or").body(JSON, "1").header("Content-Encoding", "gzip").send();
         assert_eq!((reply.status().as_u16(), reply.text()), (200, "0"));
     }

@@ -4,13 +4,13 @@ use std::any::{Any, TypeId};
 
 use crate::guard::panics::Guarded;
 
-/// At most one value of each type. A list, not a map: a program has a handful, and comparing five
-/// ids beats one hash.
+/// At most one value of each type. A list, not a map: an application has a handful, and comparing
+/// five ids is faster than one hash.
 pub(crate) struct Extensions {
     entries: Vec<(TypeId, Guarded<Box<dyn Any + Send + Sync>>)>,
 }
 
-/// With room for as many values as most requests get.
+/// Reserves room for as many values as most requests get.
 impl Default for Extensions {
     fn default() -> Extensions {
         Extensions { entries: Vec::with_capacity(4) }
@@ -18,7 +18,7 @@ impl Default for Extensions {
 }
 
 impl Extensions {
-    /// Puts a value in; the earlier one of its type goes out.
+    /// Inserts a value; replaces the earlier one of its type.
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         let id = TypeId::of::<T>();
         let value: Guarded<Box<dyn Any + Send + Sync>> = Guarded::new(Box::new(value));
@@ -28,13 +28,13 @@ impl Extensions {
         }
     }
 
-    /// The value of this type.
+    /// Returns the value of this type.
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         self.entries.iter().find(|entry| entry.0 == id).and_then(|entry| entry.1.get()?.downcast_ref())
     }
 
-    /// The value of this type, to change it.
+    /// Returns the value of this type, to change it.
     pub(crate) fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
         let id = TypeId::of::<T>();
         self.entries.iter_mut().find(|entry| entry.0 == id).and_then(|entry| entry.1.get_mut()?.downcast_mut())

@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// Flask 3.1 says the same of each.
+    /// Flask 3.1 returns the same for each.
     #[test]
     fn media_types() {
         let app = app();

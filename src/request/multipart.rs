@@ -62,7 +62,7 @@ impl<'r> Part<'r> {
 
     /// Returns the last component of the file's name, with letters, digits, `.`, `-` and `_` only,
     /// others replaced by `_`, no leading dot, at most 255 bytes; `None` if nothing is left. Names
-    /// may repeat, and say nothing about the content.
+    /// may repeat, and do not identify the content.
     ///
     /// ```
     /// # let mut app = wirelight::App::new();
@@ -126,7 +126,7 @@ struct StoredPart {
     data: Range<usize>,
 }
 
-/// Why a body is not a form that can be read.
+/// Why a body is not a valid form.
 #[derive(Debug)]
 pub(crate) enum MultipartError {
     Malformed(&'static str),
@@ -401,7 +401,7 @@ mod tests {
     use crate::App;
     use proptest::prelude::*;
 
-    /// What the parts of a body with the boundary `x` say: `name=data`, or `name@file=data`; or the
+    /// Returns the parts of a body with the boundary `x` as `name=data` or `name@file=data`, or the
     /// status and the details.
     fn read(body: &[u8]) -> std::result::Result<Vec<String>, String> {
         let show = |part: Part<'_>| match part.filename() {

@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::App;
 
-    /// What is chosen of the offers for these field lines; `-` for nothing.
+    /// Returns the offer chosen for these field lines; `-` for none.
     fn chosen(path: &str, field: &str, lines: &[&str], offers: &'static [&'static str]) -> String {
         let mut app = App::new();
         app.get("/type", move |req| req.accepts(offers).unwrap_or("-"));
@@ -269,7 +269,7 @@ mod tests {
             (&["application/json;q=x"], "application/json"),
             (&["application/json;q=x, text/html;q=0.1"], "text/html"),
             (&["text/html;q=0.9;"], "text/html"),
-            // What Java's URLConnection sends, and other members that are not quite right.
+            // The members that Java's URLConnection sends, and others that are slightly malformed.
             (&["text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"], "text/html"),
             (&["image/gif, *; q=.2"], "application/json"),
             (&["*"], "application/json"),
@@ -282,8 +282,8 @@ mod tests {
             (&["text/html;q=\"0.5\", application/json;q=\"0.2\""], "text/html"),
             (&["text/plain;x=\"a, text/html"], "text/html"),
             (&["text/html, \u{e9}"], "text/html"),
-            // Parameters that no offer has: `charset` says nothing, others make a range count less,
-            // but not nothing.
+            // Parameters that no offer has: `charset` is ignored, others lower the rank of a range
+            // without excluding it.
             (&["application/json; charset=utf-8"], "application/json"),
             (&["text/html;charset=utf-8, application/json;q=0.9"], "text/html"),
             (&["text/html;level=\"1\""], "text/html;level=1"),
@@ -411,7 +411,7 @@ mod tests {
             }
         }
 
-        /// What cannot be understood takes nothing away from what can.
+        /// A malformed member does not change the weight of a valid one.
         #[test]
         fn a_member_beside_garbage_counts(garbage in "[a-z=;\"\\\\.*/ ]{0,12}") {
             let line = format!("{garbage}, text/html;q=0.7");
