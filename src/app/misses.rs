@@ -20,7 +20,7 @@ impl App {
     #[cold]
     pub(super) fn miss(&self, miss: Match, request: &Request<'_>, response: &mut Response) -> Result<()> {
         if !request.method().is_standard() && !self.router.tree.has_method(request.method()) {
-            // RFC 9110 §9.1: 501 tells that no resource has this method.
+            // RFC 9110 §9.1: 501 means that no resource implements the method.
             return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
         }
         let options = request.method() == Method::OPTIONS;
@@ -104,8 +104,8 @@ impl App {
     /// the router of that route redirects; otherwise 404, or 405 if the merged path has other
     /// methods.
     ///
-    /// The location is a path, where Flask sends a URL made of the Host field: a path is right
-    /// behind every proxy, and does not depend on what the client sent.
+    /// The location is a path, where Flask sends a URL made of the Host field: a path is correct
+    /// with every proxy, and does not depend on what the client sent.
     #[cold]
     fn redirect_slashes(&self, request: &Request<'_>) -> Result<Redirect> {
         let merged = merge_slashes(request.raw_path());
@@ -192,7 +192,7 @@ mod tests {
         app
     }
 
-    /// Flask 3.1 says the same of each, in a whole URL.
+    /// Flask 3.1 responds the same to each, with a whole URL.
     #[test]
     fn a_missing_slash_is_added() {
         let app = app();

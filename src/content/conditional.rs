@@ -51,7 +51,7 @@ impl Request<'_> {
     /// let client = app.test();
     /// assert_eq!(client.put("/page").header("If-Match", "\"v7\"").send().status(), 204);
     /// assert_eq!(client.put("/page").header("If-Match", "\"v6\"").send().status(), 412);
-    /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only where there is nothing
+    /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only if there is none
     /// ```
     pub fn precondition(&self, etag: Option<&str>, modified: Option<SystemTime>) -> Result<()> {
         let tag = etag.map(|etag| EntityTag { weak: false, opaque: etag.as_bytes() });
@@ -294,7 +294,7 @@ mod tests {
             ("/weak", &[("If-Match", "W/\"a\"")], 412),
             ("/dated", &[("If-Match", "*")], 200),
             ("/dated", &[("If-Match", "\"a\"")], 412),
-            // §13.1.4, and that If-Match stands above it
+            // §13.1.4, and that If-Match takes precedence
             ("/both", &[("If-Unmodified-Since", BEFORE)], 412),
             ("/both", &[("If-Unmodified-Since", DATE)], 200),
             ("/both", &[("If-Unmodified-Since", "yesterday")], 200),
@@ -314,7 +314,7 @@ mod tests {
             ("/both", &[("If-None-Match", "**")], 200),
             ("/dated", &[("If-None-Match", "*")], 304),
             ("/dated", &[("If-None-Match", "\"a\"")], 200),
-            // §13.1.3, and that If-None-Match stands above it
+            // §13.1.3, and that If-None-Match takes precedence
             ("/both", &[("If-Modified-Since", DATE)], 304),
             ("/both", &[("If-Modified-Since", AFTER)], 304),
             ("/both", &[("If-Modified-Since", BEFORE)], 200),

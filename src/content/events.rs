@@ -88,7 +88,7 @@ impl std::fmt::Display for Event {
     }
 }
 
-/// What to do with a subscriber that is so slow that events it has not received leave the history.
+/// Policy for a subscriber that is so slow that events leave the history before it receives them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlowSubscriber {
     /// It misses them and continues with the oldest event in the history: for states, of which the
@@ -168,8 +168,8 @@ impl Broadcast {
     }
 
     /// Returns a hub that keeps at most `events` events of at most `bytes` bytes in all (always the
-    /// latest), treats slow subscribers as `slow` says, and tells clients how long to wait before
-    /// they reconnect.
+    /// latest), treats slow subscribers by `slow`, and sends clients the time to wait before they
+    /// reconnect.
     pub fn with(events: usize, bytes: usize, slow: SlowSubscriber, retry: Option<Duration>) -> Broadcast {
         let log = History {
             events: VecDeque::new(),

@@ -226,7 +226,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Sets the body: small ones are read at once, others while they are sent. A file that shrinks
-/// meanwhile aborts the response; one that grows is sent with its first length (RFC 9112 §8).
+/// during that aborts the response; one that grows is sent with its first length (RFC 9112 §8).
 fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
     let length = part.end - part.start;
     file.seek(SeekFrom::Start(part.start))?;

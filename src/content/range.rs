@@ -72,7 +72,7 @@ fn parse(value: &[u8], length: u64) -> RequestedRange {
     coalesce(parts)
 }
 
-/// Resolves one range-spec against a body of `length` bytes; the result is empty if it lies
+/// Resolves one range-spec against a body of `length` bytes; the result is empty if it is
 /// outside. `None` if it is not a range-spec.
 fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     let (first, last) = spec.split_once('-')?;
@@ -153,7 +153,7 @@ mod tests {
             ("bytes=99999999999999999999999999-", 10, NotSatisfiable),
             ("bytes=-99999999999999999999999999", 10, Part(0..10)),
             ("bytes=-9223372036854775608,-9223372036854775608", 10, Part(0..10)),
-            // what is no range
+            // not valid range-specs
             ("bytes=5-4", 10, Whole),
             ("bytes=20-19", 10, Whole),
             ("bytes=0-1,5-4", 10, Whole),

@@ -15,7 +15,7 @@ pub(crate) trait BodySource: Send {
     /// complete.
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
 
-    /// Called once, before the first pull. `wake` tells the connection that there is more after a
+    /// Called once, before the first pull. `wake` notifies the connection that there is more after a
     /// [`Pull::Wait`].
     fn attach(&mut self, _wake: Wake) {}
 

@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(sender.send("x").unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 
-    /// RFC 9112 §9.6: a FIN says that the client sends no more, not that it reads no more.
+    /// RFC 9112 §9.6: a FIN means that the client stops sending, not that it stops reading.
     #[test]
     fn a_client_that_half_closes_gets_the_whole_answer() {
         let (app, place) = app(100);

@@ -102,7 +102,7 @@ impl Error {
         Error::new(StatusCode::CONFLICT, message)
     }
 
-    /// Returns a 422: well-formed, but not valid; `details` says what is wrong with which field.
+    /// Returns a 422: well-formed, but not valid; `details` lists the invalid fields and why.
     pub fn unprocessable(message: impl Into<Cow<'static, str>>, details: Value) -> Error {
         Error::new(StatusCode::UNPROCESSABLE_ENTITY, message).with_details(details)
     }

@@ -15,7 +15,7 @@ pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Wakes the thread.
     changed: Condvar,
-    /// Bytes that wait in the pipe before its writer is stopped.
+    /// Bytes that may wait in the pipe before its writer is stopped.
     bound: usize,
 }
 
@@ -25,7 +25,7 @@ struct State {
     end: End,
     /// Wakes the event loop.
     wake: Option<Wake>,
-    /// The event loop found no bytes to pull, or no room to push to, and is to be woken.
+    /// The event loop found no bytes to pull, or no room to push to, and must be woken.
     loop_waits: bool,
     /// The thread that reads has begun. Nothing is taken from the client before.
     started: bool,
@@ -44,7 +44,7 @@ enum End {
 }
 
 impl Pipe {
-    /// `bound` is in bytes.
+    /// Creates a pipe; `bound` is in bytes.
     pub(crate) fn new(bound: usize) -> Arc<Pipe> {
         Arc::new(Pipe { state: Mutex::default(), changed: Condvar::new(), bound })
     }
@@ -123,7 +123,7 @@ impl Pipe {
         Ok(Pull::More)
     }
 
-    /// Tells the writer that nobody reads any more.
+    /// Closes the reading side, so that the writer stops.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -225,7 +225,7 @@ fn wake_loop(mut state: MutexGuard<'_, State>) {
     }
 }
 
-/// Moves as many bytes as there are and `out` holds; they may lie in two pieces.
+/// Moves as many bytes as there are and `out` holds. The queue may be in two pieces.
 fn take(bytes: &mut VecDeque<u8>, out: &mut [u8]) -> io::Result<usize> {
     let first = bytes.read(out)?;
     let second = bytes.read(out.get_mut(first..).unwrap_or_default())?;

@@ -1,4 +1,4 @@
-//! Names a function that a program added, and the line that added it.
+//! Names a function that the application added, and the line that added it.
 
 use std::any::type_name_of_val;
 use std::panic::Location;

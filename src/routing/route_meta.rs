@@ -17,16 +17,16 @@ pub(crate) struct RouteMeta {
     /// The handler's name, and the line that added it: for conflicts, the route table and the
     /// trace.
     pub(crate) callsite: Callsite,
-    /// The log has a warning that the handler holds the event loop.
+    /// Whether the log has a warning that the handler blocked the event loop.
     warned: AtomicBool,
 }
 
-/// Which rate limit holds for a route; the middleware that counts reads it.
+/// The rate limit of a route; the middleware that counts reads it.
 #[derive(Clone)]
 pub(crate) enum RateLimitPolicy {
-    /// The default of the nearest router that has one, which is not known before all are nested.
+    /// The default of the nearest router that has one, which is unknown until all are nested.
     Default,
-    /// This one, known by its identity.
+    /// This limit, compared by identity.
     Own(Arc<str>),
     Never,
 }
@@ -42,7 +42,8 @@ impl RouteMeta {
         !self.warned.swap(true, Ordering::Relaxed)
     }
 
-    /// Returns the pattern and the place of the route, for messages about mistakes in the program.
+    /// Returns the pattern and the location of the route, for messages about configuration
+    /// mistakes.
     pub(crate) fn describe(&self) -> String {
         format!("{} at {}", self.pattern.text(), self.callsite.location)
     }

@@ -16,14 +16,14 @@ pub(super) struct Root {
     pub(super) follow_external_links: bool,
 }
 
-/// What a path leads to.
+/// The kind of file that a path leads to.
 pub(super) enum Entry {
     File(PathBuf),
     Directory,
 }
 
 impl Root {
-    /// Finds what these decoded segments lead to.
+    /// Finds the file or directory of these decoded segments.
     ///
     /// Checks each step without following it: a plain name cannot leave the directory, and the
     /// target of a link is compared with the root, both fully resolved. A process that may write to
@@ -31,7 +31,7 @@ impl Root {
     /// `openat2` could prevent that.
     ///
     /// # Errors
-    /// If the system cannot tell, for example without free descriptors.
+    /// If the look-up fails, for example without free descriptors.
     pub(super) fn find(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
         self.locate(segments).or_else(|error| if is_absence(&error) { Ok(None) } else { Err(error) })
     }

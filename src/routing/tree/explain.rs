@@ -7,21 +7,21 @@ use percent_encoding::percent_decode;
 use super::{ROOT, Tree};
 use crate::routing::pattern::ParamType;
 
-/// One route that a path was held against, for the trace.
+/// One route that a path was compared with, for the trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Candidate {
     pub(crate) route: u32,
     pub(crate) matched: bool,
-    /// Which segment of the path decided against it, from 1.
+    /// The segment of the path that decided against the route, from 1.
     pub(crate) segment: Option<usize>,
-    /// Whether one thing alone did, a segment more or less or the type of a parameter, or nothing
-    /// but the method can.
+    /// Whether the mismatch is a single one (a segment more or less, or the type of a parameter),
+    /// or only the method can differ.
     pub(crate) near: bool,
-    /// What decided it; the method is no part of this.
+    /// The reason of the mismatch, apart from the method.
     pub(crate) reason: String,
 }
 
-/// What decided against every route below a node.
+/// The mismatch of every route below a node.
 #[derive(Clone, Copy)]
 struct Mismatch<'v> {
     reason: &'v str,
@@ -30,8 +30,8 @@ struct Mismatch<'v> {
 }
 
 impl Tree {
-    /// Compares a raw path with every route, in the order of the tree, and says what decided each.
-    /// For readers of a trace: [`Tree::find`] never looks at most of them.
+    /// Compares a raw path with every route, in the order of the tree, and returns the reason for
+    /// each. For readers of a trace: [`Tree::find`] does not visit most of them.
     pub(crate) fn explain(&self, path: &[u8]) -> Vec<Candidate> {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
@@ -44,8 +44,7 @@ impl Tree {
         tries
     }
 
-    /// `verdict` is what already speaks against every route below `node`, and the segment that
-    /// does.
+    /// Explains the routes below `node`. `verdict` is the mismatch found so far, with its segment.
     fn explain_node(
         &self,
         node: u32,
