@@ -30,7 +30,8 @@ fn push(out: &mut String, c: char) {
     }
 }
 
-/// Returns whether `c` is a C1 control, a separator of lines or paragraphs, invisible, or reorders text.
+/// Returns whether `c` is a C1 control, a separator of lines or paragraphs, invisible, or reorders
+/// text.
 fn is_unsafe(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

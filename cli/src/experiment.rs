@@ -11,7 +11,8 @@ const RUN: &str = "?run=1 ";
 
 const FILE: &str = include_str!("experiments.json");
 
-/// An experiment: what is sent, the question, the outcome. Its fields are described in `docs/experiments.md`.
+/// An experiment: what is sent, the question, the outcome. Its fields are described in
+/// `docs/experiments.md`.
 pub(super) struct Experiment(Value);
 
 /// One step of a delivery.
@@ -53,7 +54,8 @@ impl Experiment {
         Some(list.iter().filter_map(Value::as_u64).map(|status| status as u16).collect())
     }
 
-    /// Returns the outcomes that are right for any server, as in `400 close`. `None` if the experiment needs a route of the demo.
+    /// Returns the outcomes that are right for any server, as in `400 close`. `None` if the
+    /// experiment needs a route of the demo.
     pub(super) fn right_outcomes(&self) -> Option<Vec<&str>> {
         self.0.get("suite").map(|suite| texts(&suite["right"]))
     }
@@ -101,7 +103,8 @@ impl Experiment {
         self.plan().iter().map(|step| shown(step) + "\n").collect()
     }
 
-    /// Returns the `wirelight poke` command that sends the same bytes in the same way to `server`, for a shell.
+    /// Returns the `wirelight poke` command that sends the same bytes in the same way to `server`,
+    /// for a shell.
     pub(super) fn command(&self, server: &str) -> String {
         let (mut text, mut at, mut sent, mut cuts, mut gap) = (String::new(), Vec::new(), 0, String::new(), 0);
         let mut options = Vec::new();
@@ -152,7 +155,8 @@ impl Experiment {
     }
 }
 
-/// Returns the steps that send `bytes` in pieces of `every`, with pauses of `gap` milliseconds between them.
+/// Returns the steps that send `bytes` in pieces of `every`, with pauses of `gap` milliseconds
+/// between them.
 pub(super) fn pieces(bytes: &[u8], every: usize, gap: u64) -> Vec<Step> {
     let mut steps = Vec::new();
     for piece in bytes.chunks(every.max(1)) {

@@ -54,7 +54,8 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the one file that a command works on; `None` if it printed the help. Sets each of `flags` that is given.
+/// Returns the one file that a command works on; `None` if it printed the help. Sets each of
+/// `flags` that is given.
 pub(super) fn one_file(
     mut arguments: lexopt::Parser,
     command: &str,

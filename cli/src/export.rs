@@ -22,7 +22,8 @@ type Format = (&'static str, &'static str, fn(&Capture) -> Vec<u8>);
 const FORMATS: [Format; 3] =
     [("txt", "txt", transcript::write), ("har", "har", har::write), ("pcap", "synthetic.pcap", pcap::write)];
 
-/// Printed after a pcap export. Wireshark does not detect HTTP when a head comes in pieces: the port must be named.
+/// Printed after a pcap export. Wireshark does not detect HTTP when a head comes in pieces: the
+/// port must be named.
 const PCAP_NOTE: &str = "\
 its packets are synthetic, made from what the server read and wrote
 to record real ones: tcpdump -i lo -w real.pcap port PORT
@@ -54,7 +55,8 @@ pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the file that was named, or one beside the capture. `-` is the standard output, also for a capture from the standard input.
+/// Writes the file that was named, or one beside the capture. `-` is the standard output, also for
+/// a capture from the standard input.
 fn write_output(bytes: &[u8], output: Option<OsString>, file: &OsString, suffix: &str) -> Result<(), Failure> {
     let path = match output {
         Some(path) => PathBuf::from(path),

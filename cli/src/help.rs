@@ -1,4 +1,5 @@
-//! Holds what `--help` prints: a page for the command and one for each subcommand, each at most 80 columns and 23 lines.
+//! Holds what `--help` prints: a page for the command and one for each subcommand, each at most 80
+//! columns and 23 lines.
 
 /// `wirelight --help`.
 pub(super) const OVERVIEW: &str = "\

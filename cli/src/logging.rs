@@ -1,4 +1,5 @@
-//! Logs to stderr from a thread of its own, so that a reader that has stopped does not stop the server.
+//! Logs to stderr from a thread of its own, so that a reader that has stopped does not stop the
+//! server.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -24,8 +25,9 @@ enum Message {
 
 struct Queue(SyncSender<Message>);
 
-/// Starts logging to stderr. Without a `color`, lines are colored on a terminal unless NO_COLOR is set. If `quiet` and
-/// without RUST_LOG, only warnings and errors are logged: a trace shows the rest.
+/// Starts logging to stderr. Without a `color`, lines are colored on a terminal unless NO_COLOR is
+/// set. If `quiet` and without RUST_LOG, only warnings and errors are logged: a trace shows the
+/// rest.
 pub(super) fn start(color: Option<bool>, quiet: bool) -> Logging {
     let (queue, lines) = sync_channel(MAX_LINES);
     let terminal = || io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

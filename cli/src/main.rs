@@ -1,4 +1,5 @@
-//! The `wirelight` command: runs the subcommand that its arguments name. Each subcommand has a file of its name.
+//! The `wirelight` command: runs the subcommand that its arguments name. Each subcommand has a file
+//! of its name.
 #![forbid(unsafe_code)]
 
 mod capture;

@@ -1,4 +1,5 @@
-//! Detects what a pasted text is (messages, curl's output, a dump, another protocol) and finds the messages in it.
+//! Detects what a pasted text is (messages, curl's output, a dump, another protocol) and finds the
+//! messages in it.
 
 mod curl;
 mod encodings;
@@ -26,11 +27,11 @@ pub(super) struct Part {
 /// How the bytes of a part are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As they are.
+    /// Unchanged.
     Raw,
-    /// As they are, or with LF instead of CR LF.
+    /// Unchanged, or with LF instead of CR LF.
     Text,
-    /// As a tool shows them.
+    /// As a tool prints them.
     Tool(Source),
 }
 
@@ -50,9 +51,9 @@ impl Part {
     }
 }
 
-/// Methods by which a request is recognized.
+/// Methods that identify a request.
 const METHODS: [&[u8]; 9] = [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
-/// Fields by which a head is recognized: other text has colons too.
+/// Fields that identify a head: other text has colons too.
 const FIELDS: [&[u8]; 12] = [
     b"accept",
     b"accept-encoding",
@@ -153,7 +154,7 @@ fn conversation(text: &[u8]) -> Vec<Part> {
     let mut parts = Vec::new();
     let (mut start, mut at, mut request) = (0, 0, !first_line(text).starts_with(b"HTTP/"));
     let first = Part::new(text, Kind::Text).explain();
-    // The framing of a valid request tells where it ends, whatever its body looks like.
+    // The framing of a valid request determines its end, whatever its body contains.
     let own = if first.diagnostics().is_empty() { text.len().saturating_sub(first.rest().len()) } else { 0 };
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let begins = line.trim_ascii_start();

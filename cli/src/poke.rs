@@ -1,4 +1,4 @@
-//! `wirelight poke`: what the arguments ask for; how bytes go out, and how experiments are played, is in `poke/`.
+//! `wirelight poke`: reads the arguments, and starts an exchange, an experiment or the suite.
 
 mod catalog;
 mod entry;
@@ -31,7 +31,7 @@ use target::Target;
 use test_server::TestServer;
 use timeline::Timeline;
 
-/// The options as given, before it is known which kind of poke they are for.
+/// The options as given, not yet checked against each other.
 #[derive(Default)]
 struct Options {
     values: Vec<String>,
@@ -47,16 +47,16 @@ struct Options {
     busy: bool,
     both: bool,
     response: Option<String>,
-    /// An empty name asks for the list.
+    /// An empty name requests the list.
     experiment: Option<String>,
     predict: Option<usize>,
     suite: Option<String>,
     path: Option<String>,
-    /// The names of all that were given.
+    /// The names of all given options.
     given: Vec<String>,
 }
 
-/// Sends bytes, plays an experiment, or plays all of them against a server.
+/// Sends bytes, plays an experiment, or plays all experiments against a server.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     let Some(options) = read(arguments)? else {
         println_flush(help::of("poke"));
@@ -99,7 +99,7 @@ fn report(target: Target, path: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// Sends the bytes that were given.
+/// Sends the given bytes.
 fn poke(options: &Options, target: Target) -> Result<(), Failure> {
     let bytes = match (&options.file, options.values.get(1)) {
         (Some(file), None) => explain::read(file.clone())?,
@@ -151,7 +151,7 @@ impl Options {
     }
 }
 
-/// None: the help was asked for.
+/// Reads the arguments; `None` if they request the help.
 fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next().map_err(bad_option)? {
@@ -191,7 +191,7 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
 }
 
 impl Options {
-    /// An option that does not fit the way of poking is a misunderstanding, and is not ignored.
+    /// Fails if an option does not apply to this kind of `poke`.
     fn agree(&self) -> Result<(), Failure> {
         let cut = if self.every.is_some() { "every" } else { "at" };
         let bytes =

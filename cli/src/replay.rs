@@ -1,4 +1,5 @@
-//! `wirelight replay`: parses the bytes of a capture again, and compares the events with the recorded ones.
+//! `wirelight replay`: parses the bytes of a capture again, and compares the events with the
+//! recorded ones.
 
 use wirelight::FAULTS;
 use wirelight::explain::{Explanation, Span};
@@ -55,7 +56,8 @@ fn is_by_bytes(event: &ParserEvent) -> bool {
     !matches!(event, ParserEvent::Error(_, kind) if NOT_BY_BYTES.contains(&kind.as_str()))
 }
 
-/// Parses the bytes of a connection: at most `max` events, and those that belong to the last message.
+/// Parses the bytes of a connection: at most `max` events, and those that belong to the last
+/// message.
 fn parsed(connection: &Connection, max: usize) -> Vec<ParserEvent> {
     let (stream, mut at, mut events) = (connection.stream(true), 0, Vec::new());
     while at < stream.len() && events.len() < max {

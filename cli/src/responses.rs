@@ -22,7 +22,8 @@ pub(super) struct RawResponse {
 /// Maximum number of responses; the bytes after them are ignored.
 const MAX_RESPONSES: usize = 10_000;
 
-/// Bytes that are parsed at first. Parsing all bytes again for each of many small messages would take quadratic time.
+/// Bytes that are parsed at first. Parsing all bytes again for each of many small messages would
+/// take quadratic time.
 const WINDOW: usize = 16 * 1024;
 
 /// Reads `bytes` as the responses to a series of requests. `heads` says which of these are HEAD.

@@ -55,7 +55,8 @@ fn print_to_stderr(text: String) {
     });
 }
 
-/// Prints with a time limit: a reader that has stopped (`wirelight --trace 2>&1 | less`) must not block the server.
+/// Prints with a time limit: a reader that has stopped (`wirelight --trace 2>&1 | less`) must not
+/// block the server.
 fn with_timeout(print: impl FnOnce() + Send + 'static) {
     let (done, printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -65,7 +66,8 @@ fn with_timeout(print: impl FnOnce() + Send + 'static) {
     let _ = printed.recv_timeout(Duration::from_secs(1));
 }
 
-/// Returns where the server listens, and commands to try in a shell. It is short if `traced`: a trace follows on the same screen.
+/// Returns where the server listens, and commands to try in a shell. It is short if `traced`: a
+/// trace follows on the same screen.
 fn welcome(listen: &ListenAddr, address: SocketAddr, workers: usize, traced: bool) -> String {
     let plural = if workers == 1 { "" } else { "s" };
     let (at, curl, url) = match listen {

@@ -98,7 +98,8 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
     }))
 }
 
-/// Reads a variable. An empty one counts as not set: shells and unit files unset variables that way.
+/// Reads a variable. An empty one counts as not set: shells and unit files unset variables that
+/// way.
 fn from_environment(name: &'static str, default: &str) -> Result<Setting, Failure> {
     match env::var(name) {
         Ok(value) if !value.is_empty() => Ok(Setting { name, text: value }),
@@ -114,7 +115,8 @@ fn number<T: std::str::FromStr + PartialOrd + Display>(setting: &Setting, least:
     })
 }
 
-/// Combines host and port. PORT is ignored for a unix socket, since it may be set for another program; `--port` is refused.
+/// Combines host and port. PORT is ignored for a unix socket, since it may be set for another
+/// program; `--port` is refused.
 fn listen_addr(host: &Setting, port: Option<Setting>) -> Result<ListenAddr, Failure> {
     match (host.text.strip_prefix("unix:"), port) {
         (Some(""), _) => Err(Failure::usage(format!("{} must name a file after unix:", host.name))),

@@ -1,4 +1,5 @@
-//! Turns `--trace`, `--trace-bytes`, `--trace-src`, `--color` and `--record` into traces for the server.
+//! Turns `--trace`, `--trace-bytes`, `--trace-src`, `--color` and `--record` into traces for the
+//! server.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -122,8 +123,9 @@ impl Recording {
     }
 }
 
-/// Creates the file of `--record`. After a restart the predecessor still writes to `path`, and numbers its connections alike: the
-/// successor records to the first of `path.1`, `path.2`, … that does not exist.
+/// Creates the file of `--record`. After a restart the predecessor still writes to `path`, and
+/// numbers its connections alike: the successor records to the first of `path.1`, `path.2`, … that
+/// does not exist.
 fn create(path: &OsString) -> io::Result<File> {
     let is_successor = std::env::var_os("WIRELIGHT_FDS").is_some();
     if !is_successor || !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {

@@ -83,7 +83,8 @@ fn remove(req: &Request) -> Result<()> {
     table(req).users.remove(&id).map(drop).ok_or_else(no_such_user)
 }
 
-/// Locks the table. Ignores poisoning: every change is one insertion or removal, so the table is always valid.
+/// Locks the table. Ignores poisoning: every change is one insertion or removal, so the table is
+/// always valid.
 fn table<'r>(req: &'r Request) -> MutexGuard<'r, Table> {
     req.state::<Users>().0.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -114,8 +115,8 @@ impl User {
         json!({ "id": id, "name": self.name, "email": self.email })
     }
 
-    /// Reads the fields of `body`; the `old` user provides those that are missing. Fails with 422, which lists all invalid fields:
-    /// a typed `req.json()` would report the first one only.
+    /// Reads the fields of `body`; the `old` user provides those that are missing. Fails with 422,
+    /// which lists all invalid fields: a typed `req.json()` would report the first one only.
     fn from_json(body: &Value, old: Option<&User>) -> Result<User> {
         let Some(fields) = body.as_object() else {
             let details = json!({ "body": "must be a JSON object" });

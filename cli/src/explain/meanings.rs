@@ -1,8 +1,8 @@
-//! What each part of a message is for, in a few words.
+//! Describes the purpose of each part of a message in a few words.
 
 use wirelight::explain::Span;
 
-/// The meaning of one piece.
+/// Returns the meaning of one piece.
 pub(super) fn of_piece(piece: &Span<'_>) -> &'static str {
     match piece.kind {
         "method" => "what to do",
@@ -26,7 +26,7 @@ pub(super) fn of_piece(piece: &Span<'_>) -> &'static str {
     }
 }
 
-/// The meaning of one line. `in_chunks`: it follows the head of a chunked message.
+/// Returns the meaning of one line. `in_chunks` is set after the first chunk size.
 pub(super) fn of_line(line: &[Span<'_>], in_chunks: bool) -> String {
     let has = |kind: &str| line.iter().any(|piece| piece.kind == kind);
     let Some(first) = line.first() else { return String::new() };
@@ -48,7 +48,7 @@ pub(super) fn of_line(line: &[Span<'_>], in_chunks: bool) -> String {
     }
 }
 
-/// The parts of a start line: `method, target, version`.
+/// Lists the parts of a start line: `method, target, version`.
 fn parts(line: &[Span<'_>]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for piece in line {
@@ -74,7 +74,7 @@ fn chunk(size: &Span<'_>) -> String {
     }
 }
 
-/// What the fields are for that control the protocol, and the ones that every program sends.
+/// Returns the purpose of a field, if it controls the protocol or is common.
 fn of_field(name: &[u8]) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_slice() {
         b"accept" => "media types that the client can read",

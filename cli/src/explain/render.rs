@@ -1,4 +1,5 @@
-//! Renders one message: its rows, what is wrong, where the body ends, what a server or client makes of it, and what follows.
+//! Renders one message: its rows, what is wrong, where the body ends, what a server or client makes
+//! of it, and what follows.
 
 use std::ops::Range;
 
@@ -9,13 +10,13 @@ use super::meanings;
 use super::rows::{self, Row};
 use crate::escape;
 
-/// Characters of a piece that a row shows.
+/// Most characters that a row shows of a piece.
 const SHOWN: usize = 40;
-/// The widest row that still has its meaning beside it.
+/// Width of the widest row whose meaning is on the same line.
 const WIDEST: usize = 44;
-/// The column where the sentences begin.
+/// The column at which sentences begin.
 const SENTENCES: usize = 9;
-/// Places of one fault that are listed.
+/// Most places that are listed of one fault.
 const PLACES: usize = 3;
 
 /// How a message is shown.
@@ -23,9 +24,9 @@ pub(super) struct Style {
     /// A row for each span, not for each line.
     pub(super) spans: bool,
     pub(super) show_secrets: bool,
-    /// The bytes are not HTTP: a few rows of them are enough.
+    /// Shows only a few rows, because the bytes are not HTTP.
     pub(super) brief: bool,
-    /// Columns of the terminal; `None`: no line is wrapped.
+    /// Columns of the terminal; if `None`, lines are not wrapped.
     pub(super) columns: Option<usize>,
 }
 
@@ -74,7 +75,7 @@ fn heading(explanation: &Explanation, style: &Style) -> String {
     format!("{what}{}", if explanation.was_pasted() { pasted } else { "" })
 }
 
-/// The findings in their order; the same fault at many bytes is one line.
+/// Formats the findings in order; the same fault at several bytes is one line.
 fn grouped(findings: &[Diagnostic]) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, finding) in findings.iter().enumerate() {
@@ -99,7 +100,7 @@ fn grouped(findings: &[Diagnostic]) -> Vec<String> {
     lines
 }
 
-/// The rows: offset, bytes, meaning. A `!` marks a row with a fault.
+/// Formats the rows: offset, bytes, meaning. A `!` marks a row with a fault.
 fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
     let pieces = explanation.spans();
     let rows = if style.spans { rows::spans(pieces) } else { rows::lines(pieces, style.brief) };
@@ -135,7 +136,7 @@ fn table(explanation: &Explanation, style: &Style) -> Vec<String> {
     table.iter().map(|(place, text, meaning)| line((place, first), (text, widest), meaning, style.columns)).collect()
 }
 
-/// The offset of a row, and whether something is wrong in it.
+/// Formats the offset of a row, with the mark of a fault.
 fn place(pieces: &[Span<'_>], findings: &[Diagnostic]) -> String {
     let Some(start) = pieces.first().map(|piece| piece.at) else { return String::new() };
     let bytes = start..start + rows::length(pieces);
@@ -143,8 +144,8 @@ fn place(pieces: &[Span<'_>], findings: &[Diagnostic]) -> String {
     format!("{mark}{start:>6}")
 }
 
-/// One row: a place, and the column where the bytes begin; the bytes, and how wide they may be; the meaning, which stands below them
-/// where there is no room beside them.
+/// Formats one row. `place` is the offset and the width of its column, `text` the bytes and the
+/// width of theirs. The meaning is put on the next line if it does not fit.
 fn line(place: (&str, usize), text: (&str, usize), meaning: &str, columns: Option<usize>) -> String {
     let ((place, first), (text, widest)) = (place, text);
     let bytes = terminal::wrap(text, first, columns);
@@ -161,7 +162,7 @@ fn line(place: (&str, usize), text: (&str, usize), meaning: &str, columns: Optio
     format!("{line}{gap}{}", terminal::wrap(meaning, at, columns))
 }
 
-/// The bytes of a row, with its line end apart: `Host: a ␍␊`.
+/// Returns the bytes of a row, with a space before the line end: `Host: a ␍␊`.
 fn text(pieces: &[Span<'_>], secrets: &[Range<usize>]) -> String {
     let mut text = String::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -182,7 +183,7 @@ fn text(pieces: &[Span<'_>], secrets: &[Range<usize>]) -> String {
     text
 }
 
-/// The piece with `•••(22 bytes)` for what is secret in it; `None` if nothing is.
+/// Replaces the secrets in a piece by `•••(22 bytes)`; `None` if it contains none.
 fn masked(piece: &Span<'_>, secrets: &[Range<usize>]) -> Option<String> {
     let end = piece.at + piece.bytes.len();
     let own = secrets.get(secrets.partition_point(|secret| secret.end <= piece.at)..).unwrap_or_default();

@@ -1,24 +1,24 @@
-//! The rows that a message is shown in: one a line of the message, or one a span; long runs of like rows are folded.
+//! Divides a message into rows, one per line or per span, and folds long runs of similar rows.
 
 use std::collections::VecDeque;
 
 use wirelight::explain::Span;
 
-/// Rows of one message; a browser's request has about thirty.
+/// Most rows of one message; a browser's request has about thirty.
 const MAX_ROWS: usize = 60;
-/// Rows of bytes that are not HTTP.
+/// Most rows of bytes that are not HTTP.
 const BRIEF: usize = 4;
-/// Rows of one message when each span has its own.
+/// Most rows of one message if each span has its own.
 const MAX_SPANS: usize = 1_000;
-/// Rows that stay at the end when the middle is folded.
+/// Rows that are kept at the end if the middle is folded.
 const TAIL: usize = 2;
-/// Like rows next to each other that are shown before the rest is folded.
+/// Similar rows in a run that are shown; the rest is folded.
 const ALIKE: usize = 6;
 
-/// What one row shows.
+/// One row.
 pub(super) enum Row<'e> {
     Pieces(Vec<Span<'e>>),
-    /// Rows that are left out.
+    /// Rows that are omitted.
     Folded {
         rows: usize,
         bytes: usize,
@@ -26,7 +26,7 @@ pub(super) enum Row<'e> {
     },
 }
 
-/// One row a line of the message; the content in rows of its own. `brief`: the first rows are enough.
+/// Returns one row per line; the body has its own rows. If `brief`, only a few rows are kept.
 pub(super) fn lines<'e>(pieces: impl Iterator<Item = Span<'e>>, brief: bool) -> Vec<Row<'e>> {
     let mut folder = Folder { max: if brief { BRIEF } else { MAX_ROWS }, ..Folder::default() };
     let mut line = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn lines<'e>(pieces: impl Iterator<Item = Span<'e>>, brief: bool) -> 
     folder.finish()
 }
 
-/// One row a span.
+/// Returns one row per span.
 pub(super) fn spans<'e>(mut pieces: impl Iterator<Item = Span<'e>>) -> Vec<Row<'e>> {
     let mut rows: Vec<Row<'e>> = pieces.by_ref().take(MAX_SPANS).map(|piece| Row::Pieces(vec![piece])).collect();
     let (count, bytes) = pieces.fold((0, 0), |(count, bytes), piece| (count + 1, bytes + piece.bytes.len()));
@@ -56,13 +56,13 @@ pub(super) fn spans<'e>(mut pieces: impl Iterator<Item = Span<'e>>) -> Vec<Row<'
     rows
 }
 
-/// Keeps the first rows and the last ones, and of runs of like lines the first few.
+/// Keeps the first and the last rows, and the first few of a run of similar lines.
 #[derive(Default)]
 struct Folder<'e> {
     max: usize,
     first: Vec<Row<'e>>,
     last: VecDeque<Row<'e>>,
-    /// Rows that were left out between the two, and their bytes.
+    /// Number of rows omitted between the two, and their bytes.
     middle: (usize, usize),
     run: (Option<&'static str>, usize),
 }
@@ -109,7 +109,7 @@ impl<'e> Folder<'e> {
     }
 }
 
-/// What a line is, if many of it tell no more than a few do.
+/// Returns the kind of a line, if a run of this kind may be folded.
 fn alike(line: &[Span<'_>]) -> Option<&'static str> {
     match line.first()?.kind {
         "chunk-size" | "chunk-data" => Some("chunk"),
@@ -119,7 +119,7 @@ fn alike(line: &[Span<'_>]) -> Option<&'static str> {
     }
 }
 
-/// How many bytes these pieces hold.
+/// Returns the number of bytes in these pieces.
 pub(super) fn length(pieces: &[Span<'_>]) -> usize {
     pieces.iter().map(|piece| piece.bytes.len()).sum()
 }

@@ -1,4 +1,5 @@
-//! Writes a capture as HAR 1.2 for developer tools. HAR holds only well-formed exchanges; its comment lists what is left out.
+//! Writes a capture as HAR 1.2 for developer tools. HAR holds only well-formed exchanges; its
+//! comment lists what is left out.
 
 use std::time::Duration;
 
@@ -70,7 +71,8 @@ fn exchanges(
     }
 }
 
-/// `times` are those of the first and last byte of the request, and of the first and last byte of the response.
+/// `times` are those of the first and last byte of the request, and of the first and last byte of
+/// the response.
 fn entry(
     capture: &Capture,
     number: ConnectionId,

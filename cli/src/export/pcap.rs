@@ -1,4 +1,5 @@
-//! Writes a capture as packets for Wireshark and tcpdump: one packet for each read and write, with synthetic headers.
+//! Writes a capture as packets for Wireshark and tcpdump: one packet for each read and write, with
+//! synthetic headers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -76,7 +77,8 @@ impl Flow {
         flow
     }
 
-    /// Continues at this stream offset: bytes that were not recorded leave a gap, as a lost packet does.
+    /// Continues at this stream offset: bytes that were not recorded leave a gap, as a lost packet
+    /// does.
     fn seek(&mut self, from: usize, offset: u64) {
         for (next, first) in self.next.iter_mut().zip(INITIAL).skip(from).take(1) {
             *next = first.wrapping_add(1).wrapping_add(offset as u32);

@@ -1,4 +1,5 @@
-//! What curl prints about an exchange: `-v`, `--trace-ascii` and `--trace`, with times and connection numbers or without.
+//! Reads curl's output of an exchange: `-v`, `--trace-ascii` and `--trace`, with or without times
+//! and connection numbers.
 
 use wirelight::explain::Source;
 
@@ -10,21 +11,21 @@ enum Direction {
     Received,
 }
 
-/// A message, as far as curl told it.
+/// A message, as far as curl printed it.
 struct Message {
     direction: Direction,
     bytes: Vec<u8>,
-    /// The empty line after the head was there.
+    /// Whether the empty line after the head was printed.
     head_ended: bool,
-    /// Bytes of the body that curl counts and does not show.
+    /// Bytes of the body that curl counts and does not print.
     hidden: Option<u64>,
 }
 
-/// The messages in the order in which they began.
+/// The messages in the order of their beginnings.
 #[derive(Default)]
 struct Exchange(Vec<Message>);
 
-/// The exchange in a text that curl wrote; `None` if it did not.
+/// Reads the exchange; `None` if the text is not curl's output.
 pub(super) fn read(text: &[u8]) -> Option<Paste> {
     if lines(text).any(|line| block(line).is_some_and(|block| block.data.is_some())) {
         return traced(text);
@@ -36,8 +37,8 @@ pub(super) fn read(text: &[u8]) -> Option<Paste> {
     lines(text).any(begins).then(|| verbose(text))
 }
 
-/// Each line without its end and what `--trace-time` and `--trace-ids` put before it. A progress meter rewrites its line: the last
-/// state counts.
+/// Returns each line without its end and without the prefix of `--trace-time` and `--trace-ids`. A
+/// progress meter rewrites its line: its last state is returned.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -79,7 +80,8 @@ fn verbose(text: &[u8]) -> Paste {
     exchange.finish(note, |hidden| Kind::Tool(Source::Curl { hidden_bytes: hidden }))
 }
 
-/// The progress meter: two lines of titles, and twelve columns of numbers and times.
+/// Returns whether the line belongs to the progress meter: two title lines, and twelve columns of
+/// numbers and times.
 fn is_progress(line: &[u8]) -> bool {
     let words = || line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     let number = |word: &[u8]| word.iter().all(|byte| byte.is_ascii_digit() || b".:-kMGTP".contains(byte));
@@ -98,7 +100,8 @@ impl Exchange {
         self.0.last_mut()
     }
 
-    /// A line of a head, without its end; what follows the empty line begins the next message.
+    /// Adds a line of a head, without its end. The line after the empty line begins the next
+    /// message.
     fn head_line(&mut self, direction: Direction, line: &[u8]) {
         let line = line.strip_prefix(b" ").unwrap_or(line);
         let open = self.last(direction).is_some_and(|message| !message.head_ended);
@@ -113,19 +116,19 @@ impl Exchange {
         }
     }
 
-    /// A line without a mark is of the content, which curl prints among its own lines.
+    /// Adds a line of the body, which curl prints without a mark among its own lines.
     fn body_line(&mut self, line: &[u8]) {
         let Some(message) = self.0.last_mut().filter(|m| m.direction == Direction::Received && m.head_ended) else {
             return;
         };
-        // Where the content does not end with a line feed, curl's next line follows it directly.
+        // If the body does not end with a line feed, curl's next line follows it directly.
         let own = [&b"* Connection #"[..], b"* Closing connection", b"* shutting down connection"];
         let end = own.iter().find_map(|own| memchr::memmem::rfind(line, own));
         message.bytes.extend_from_slice(line.get(..end.unwrap_or(line.len())).unwrap_or_default());
         message.bytes.extend_from_slice(if end.is_some() { b"" } else { b"\n" });
     }
 
-    /// `{ [27 bytes data]`
+    /// Counts bytes that curl does not print: `{ [27 bytes data]`
     fn hide(&mut self, direction: Direction, count: &[u8]) {
         let digits = count.iter().take_while(|byte| byte.is_ascii_digit()).take(18);
         let count = digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
@@ -151,11 +154,11 @@ impl Exchange {
 /// The title of a block of `--trace`.
 struct Block {
     direction: Direction,
-    /// Whether it is of the body, and its length; `None`: it is not of a message.
+    /// Whether it belongs to the body, and its length; `None` if it is not part of a message.
     data: Option<(bool, usize)>,
 }
 
-/// `=> Send header, 84 bytes (0x54)`, `<= Recv data, …`, `== Info: …`
+/// Parses a title: `=> Send header, 84 bytes (0x54)`, `<= Recv data, …`, `== Info: …`
 fn block(line: &[u8]) -> Option<Block> {
     let (direction, rest) = match line {
         [b'=', b'>', b' ', rest @ ..] => (Direction::Sent, rest.strip_prefix(b"Send ")?),
@@ -200,7 +203,7 @@ fn traced(text: &[u8]) -> Option<Paste> {
     Some(exchange.finish(note, |_| Kind::Raw))
 }
 
-/// A line of a block: `0015: Host: a`.
+/// Parses a line of a block, as in `0015: Host: a`, into offset and text.
 fn row(line: &[u8]) -> Option<(usize, &[u8])> {
     let colon = memchr::memchr(b':', line.get(..9.min(line.len()))?)?;
     let offset = std::str::from_utf8(line.get(..colon).filter(|digits| digits.len() >= 4)?).ok()?;
@@ -208,7 +211,7 @@ fn row(line: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::from_str_radix(offset, 16).ok()?, rest.strip_prefix(b" ").unwrap_or(rest)))
 }
 
-/// Up to sixteen bytes, each two digits and a space; the text beside them begins in column 48.
+/// Parses up to sixteen bytes, each two digits and a space; the text column begins at column 48.
 fn from_hex(row: &[u8]) -> Option<Vec<u8>> {
     let digits = row.get(..48.min(row.len()))?;
     let bytes = digits.split(|byte| *byte == b' ').filter(|pair| !pair.is_empty());
@@ -216,7 +219,8 @@ fn from_hex(row: &[u8]) -> Option<Vec<u8>> {
     bytes.map(byte).collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty())
 }
 
-/// curl breaks a line after 64 characters, and at each CR LF, which it leaves out: the offsets tell which it was.
+/// Joins the lines of a block. curl breaks a line after 64 characters, and at each CR LF, which it
+/// omits; the offsets distinguish the two.
 fn from_ascii(rows: &[(usize, &[u8])], length: usize) -> Vec<u8> {
     const BROKEN_AFTER: usize = 64;
     let mut bytes = Vec::new();
@@ -225,7 +229,7 @@ fn from_ascii(rows: &[(usize, &[u8])], length: usize) -> Vec<u8> {
         let all = next.saturating_sub(*offset).min(BROKEN_AFTER + 2);
         bytes.extend_from_slice(text);
         if all >= text.len() + 2 {
-            // A copied text may have lost the spaces at the end of a line.
+            // Copying may remove the spaces at the end of a line.
             bytes.extend(std::iter::repeat_n(b' ', all - 2 - text.len()));
             bytes.extend_from_slice(b"\r\n");
         }

@@ -1,6 +1,6 @@
-//! Texts in an encoding of their own: UTF-16, hex dumps, base64, and strings with their escapes.
+//! Decodes UTF-16, hex dumps, base64 and string literals.
 
-/// A text with a byte order mark: what it is, and its bytes in UTF-8.
+/// Decodes a text with a byte order mark; returns the name of its encoding, and its bytes in UTF-8.
 pub(super) fn text(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok()).map(unit);
@@ -18,7 +18,7 @@ pub(super) fn text(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
     }
 }
 
-/// A text that stands for other bytes, if these are what is `wanted`.
+/// Decodes a dump or literal, if `wanted` accepts the bytes.
 pub(super) fn dump(text: &[u8], wanted: fn(&[u8]) -> bool) -> Option<(String, Vec<u8>)> {
     let found =
         |name: &str, bytes: Vec<u8>| wanted(&bytes).then(|| (format!("{name}, of {} bytes.", bytes.len()), bytes));
@@ -28,7 +28,8 @@ pub(super) fn dump(text: &[u8], wanted: fn(&[u8]) -> bool) -> Option<(String, Ve
         .or_else(|| base64(text).and_then(|bytes| found("A text in base64", bytes)))
 }
 
-/// `xxd`, `hexdump -C`, Wireshark, or pairs of digits alone: an offset, the bytes, and a column of text, of which the bytes count.
+/// Decodes the output of `xxd`, `hexdump -C` or Wireshark, or pairs of digits alone. Offsets and
+/// the text column are ignored.
 fn hex_dump(text: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut offsets) = (Vec::new(), false);
     for line in super::lines(text) {
@@ -42,7 +43,7 @@ fn hex_dump(text: &[u8]) -> Option<Vec<u8>> {
                 && (digits.len() < word.len() || digits.len() != 4 || word.starts_with(b"0"))
         });
         if offsets && offset && !line.trim_ascii().contains(&b' ') {
-            continue; // the offset of the end
+            continue; // the end offset
         }
         if offset && line.trim_ascii().contains(&b' ') {
             offsets = true;
@@ -51,7 +52,8 @@ fn hex_dump(text: &[u8]) -> Option<Vec<u8>> {
         let mut gap = 0;
         let start = bytes.len();
         for word in words {
-            // One empty word is the gap in the middle of a line; the text column follows two or more, or the sixteenth byte.
+            // One empty word is the gap in the middle of a line. The text column follows two or
+            // more, or the sixteenth byte.
             gap = if word.is_empty() { gap + 1 } else { 0 };
             if gap > 1 && bytes.len() > start || bytes.len() - start >= 16 {
                 break;
@@ -60,7 +62,7 @@ fn hex_dump(text: &[u8]) -> Option<Vec<u8>> {
                 continue;
             }
             if !is_hex(word) || word.len() % 2 == 1 {
-                // A text column that begins after a single space, or no hex dump at all.
+                // A text column after a single space, or not a hex dump.
                 if bytes.len() == start {
                     return None;
                 }
@@ -78,7 +80,7 @@ fn is_hex(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// One line with `\r\n` in it, as in a program, with or without its quotes.
+/// Decodes one line that contains `\r\n` as in source code, with or without quotes.
 fn escaped(text: &[u8]) -> Option<Vec<u8>> {
     let line = text.trim_ascii();
     memchr::memmem::find(line, b"\\n").filter(|_| !line.contains(&b'\n'))?;
@@ -104,7 +106,7 @@ fn escaped(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// RFC 4648 §4, in lines or not; `-` and `_` are taken as well.
+/// Decodes base64 (RFC 4648 §4), in one line or more; `-` and `_` are accepted too.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     let text = text.trim_ascii_end();

@@ -1,13 +1,14 @@
-//! HTTP/2 as tools write it down: `:method:` and `:status:` in DevTools, `GET / HTTP/2` in curl; the message in HTTP/1.1's form.
+//! Converts HTTP/2 messages as tools print them to HTTP/1.1: `:method:` and `:status:` in DevTools,
+//! `GET / HTTP/2` in curl.
 
 use wirelight::explain::Source;
 
 use super::{Kind, Part, Paste};
 
-/// What a reader has to know about a message of HTTP/2.
+/// Printed before a message of HTTP/2.
 pub(super) const NOTE: &str = "This is HTTP/2, which sends its fields compressed, in binary frames (RFC 9113): below is the same message as HTTP/1.1 writes it.";
 
-/// A list of fields in which some begin with a colon; `None` if none does.
+/// Reads a list of fields; `None` if no name begins with a colon.
 pub(super) fn read(text: &[u8]) -> Option<Paste> {
     if let Some(bytes) = (!text.contains(&b'\r')).then(|| as_http1(&with_crs(text))).flatten() {
         return Some(paste(vec![part(bytes)]));
@@ -15,7 +16,7 @@ pub(super) fn read(text: &[u8]) -> Option<Paste> {
     let lines: Vec<&[u8]> = super::lines(text).collect();
     let pseudo = |line: &[u8]| PSEUDO.iter().any(|name| line.starts_with(name));
     let first = lines.iter().position(|line| pseudo(line))?;
-    // Newer DevTools copy a name and its value as two lines.
+    // Newer DevTools put a name and its value on two lines.
     let pairs = lines.get(first).is_some_and(|line| !line.get(1..).unwrap_or_default().contains(&b':'));
     let fields: Vec<(&[u8], &[u8])> = match pairs {
         true => lines.get(first..)?.chunks(2).filter_map(two_lines).collect(),
@@ -41,7 +42,7 @@ fn field(line: &[u8]) -> (&[u8], &[u8]) {
     (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default().trim_ascii())
 }
 
-/// A name and its value, a line each.
+/// Reads a name and its value from two lines.
 fn two_lines<'t>(lines: &[&'t [u8]]) -> Option<(&'t [u8], &'t [u8])> {
     Some((name(lines.first()?), lines.get(1).copied().unwrap_or_default()))
 }
@@ -50,14 +51,14 @@ fn name(line: &[u8]) -> &[u8] {
     line.strip_suffix(b":").unwrap_or(line)
 }
 
-/// The fields of one message, the ones with a colon apart.
+/// The fields of one message; those with a colon are separate.
 #[derive(Default)]
 struct Fields<'t> {
     pseudo: Vec<(&'t [u8], &'t [u8])>,
     others: Vec<u8>,
 }
 
-/// Cuts the list where a second message begins: with a field that starts with a colon after one that does not.
+/// Splits the list where a field with a colon follows one without: there the next message begins.
 fn messages(fields: &[(&[u8], &[u8])]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut message = Fields::default();
@@ -95,7 +96,7 @@ impl Fields<'_> {
     }
 }
 
-/// Gives the first line of a message the version 1.1 if it names 2 or 3; `None` if it does not.
+/// Replaces version 2 or 3 in the first line of a message by 1.1; `None` if it has another version.
 pub(super) fn as_http1(bytes: &[u8]) -> Option<Vec<u8>> {
     let bytes = bytes.trim_ascii_start();
     let end = memchr::memchr(b'\n', bytes)?;
@@ -116,7 +117,7 @@ pub(super) fn as_http1(bytes: &[u8]) -> Option<Vec<u8>> {
     Some([&line, &b"\r\n"[..], rest].concat())
 }
 
-/// The head's lines with CR LF.
+/// Ends the lines of the head with CR LF.
 fn with_crs(text: &[u8]) -> Vec<u8> {
     let text = text.trim_ascii_start();
     let end = memchr::memmem::find(text, b"\n\n").map_or(text.len(), |end| end + 2);

@@ -1,8 +1,8 @@
-//! Texts as people copy them, and the messages that were found in them.
+//! Tests `paste` with texts as they are copied from tools.
 
 use super::*;
 
-/// The note's first words, and each message: its bytes with line ends as `|`, and how they are read.
+/// Returns the first words of the note, and each message with its kind; line ends are shown as `|`.
 fn read(text: &[u8]) -> (String, Vec<(String, Kind)>) {
     let paste = detect(text);
     let part = |part: &Part| (String::from_utf8_lossy(&part.bytes).replace("\r\n", "|"), part.kind);
@@ -32,14 +32,15 @@ fn the_output_of_curl_v_is_two_messages() {
                  * Connection #0 to host a left intact\nhi\n";
     let answered = "HTTP/1.1 200 OK|Content-Length: 2||hi\n";
     assert_read(whole.as_bytes(), note, &[(requested, SHOWN), (answered, counted(2))]);
-    // From a terminal, with curl's line after the content; without the lines that begin with *; with times and numbers.
+    // From a terminal, with curl's line after the body; without the lines that begin with *; with
+    // times and connection numbers.
     let terminal = "$ curl -v a\n> GET /hello HTTP/1.1\n> Host: a\n>\n< HTTP/1.1 200 OK\n< Content-Length: 2\n<\n\
                     hi* Connection #0 to host a left intact";
     assert_read(terminal.as_bytes(), note, &[(requested, SHOWN), ("HTTP/1.1 200 OK|Content-Length: 2||hi", SHOWN)]);
     let stamped =
         "08:16:53.588316 [0-0] > GET /hello HTTP/1.1\n08:16:53.588316 [0-0] > Host: a\n08:16:53.588316 [0-0] > \n";
     assert_read(stamped.as_bytes(), note, &[(requested, SHOWN)]);
-    // What is sent is counted, and an interim response is a message of its own.
+    // Sent bytes are counted only, and an interim response is a separate message.
     let upload = "> PUT / HTTP/1.1\n> Expect: 100-continue\n> \n< HTTP/1.1 100 Continue\n< \n} [5 bytes data]\n\
                   < HTTP/1.1 204 No Content\n< \n* Closing connection\n";
     assert_read(
@@ -98,7 +99,7 @@ fn http_2_as_tools_write_it() {
     let (told, found) = read(curl.as_bytes());
     assert!(told.contains("curl -v") && told.contains(note), "{told}");
     assert_eq!(found, [("GET / HTTP/1.1|Host: a||".into(), frames), ("HTTP/1.1 204 ||".into(), frames)]);
-    // Bytes with CR LF are what somebody sends, and are not mended.
+    // Bytes with CR LF are explained unchanged.
     assert_read(b"GET / HTTP/2.0\r\n\r\n", "", &[("GET / HTTP/2.0||", Kind::Text)]);
 }
 
@@ -157,7 +158,7 @@ fn what_is_not_http_is_named() {
         let paste = detect(empty);
         assert!(paste.note.starts_with("Nothing") && paste.parts.is_empty(), "{paste:?}");
     }
-    // Mistakes are not another protocol.
+    // Invalid HTTP is not another protocol.
     for text in ["GET/ HTTP/1.1\r\n", "get / http/1.1\r\n", "HTTP/1.1 2 OK\r\n", "WORLD\r\nHost: a\r\n", "GET /\r\n"] {
         assert!(!detect(text.as_bytes()).foreign, "{text:?}");
     }
@@ -169,7 +170,8 @@ fn what_is_not_http_is_named() {
     );
 }
 
-/// A response after a request came from the other side, also where the request is wrong; lines in a body are its content.
+/// A response after a request is a separate message, even if the request is invalid; lines in a
+/// body belong to the body.
 #[test]
 fn a_conversation_is_cut_where_the_response_begins() {
     let text = Kind::Text;
@@ -182,7 +184,7 @@ fn a_conversation_is_cut_where_the_response_begins() {
     assert_read(body.as_bytes(), "", &[(body.replace("\r\n", "|").as_str(), text)]);
 }
 
-/// Any bytes, pieces of every format among them, are detectd as something that can be explained.
+/// Any bytes, including parts of every format, are detected as something that can be explained.
 #[test]
 fn any_text_is_explained() {
     use proptest::prelude::*;

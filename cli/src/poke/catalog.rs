@@ -1,4 +1,4 @@
-//! The list of experiments on three shelves: which one a name means, and which one comes next.
+//! Lists the experiments in three groups, finds one by name or number, and suggests the next one.
 
 use std::io::{IsTerminal, Write};
 
@@ -8,16 +8,16 @@ use crate::failure::Failure;
 use crate::output::println_flush;
 
 const SHELVES: [(&str, &str); 3] = [("first", "First"), ("break", "Break it"), ("attack", "Attack it")];
-/// Columns of one of the two entries of a row.
+/// Width of an entry in columns; a row has two.
 const COLUMN: usize = 38;
 
-/// Returns the experiment of this name or number, and its place, from 0.
+/// Returns the experiment with this name or number, and its index.
 pub(super) fn find(name: &str) -> Result<(usize, Experiment), Failure> {
     let by_number = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let mut all = experiment::list("experiments").into_iter().enumerate();
     let found = all.find(|(index, one)| Some(*index) == by_number || one.text("name") == name);
     found.ok_or_else(|| {
-        // A person sees which ones there are; a script gets the one sentence that it gets for every mistake.
+        // The list is printed for a person only; a script gets the message alone.
         if std::io::stderr().is_terminal() {
             let _ = writeln!(std::io::stderr(), "{}\n", list());
         }
@@ -25,7 +25,7 @@ pub(super) fn find(name: &str) -> Result<(usize, Experiment), Failure> {
     })
 }
 
-/// All experiments, with their numbers and titles; fits 80 columns and 24 lines.
+/// Returns all experiments with numbers and titles; fits 80 columns and 24 lines.
 pub(super) fn list() -> String {
     let all = experiment::list("experiments");
     let mut text = String::new();
@@ -42,7 +42,7 @@ pub(super) fn list() -> String {
     text + "\nPlay one with `wirelight poke --experiment NUMBER`."
 }
 
-/// Says what to play after the experiment at this place.
+/// Prints which experiment follows the one at `index`.
 pub(super) fn say_next(index: usize, target: Target) {
     let at = if target == Target::Demo { String::new() } else { format!(" {target}") };
     match experiment::list("experiments").get(index + 1) {

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-/// What one side does at one moment.
+/// One action of one side.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Since the timeline began.
+    /// Time since the timeline began.
     pub(super) at: Duration,
     pub(super) side: Side,
     pub(super) arrow: char,
     pub(super) text: String,
-    /// All bytes that this side has sent or received so far, and one more for the end of the stream; 0 where nothing moves.
+    /// Total bytes that this side has sent or received, plus one for the end of the stream; 0 if
+    /// the action transfers nothing.
     pub(super) moved: usize,
 }
 

@@ -1,4 +1,5 @@
-//! One exchange over one connection: sends by the plan, reads meanwhile, and notes both; what the bytes mean is read elsewhere.
+//! Runs one exchange over one connection: sends the steps, reads at the same time, and reports
+//! both.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,22 +9,23 @@ use std::time::{Duration, Instant};
 
 use crate::experiment::Step;
 
-/// How to go about it.
+/// Options of an exchange.
 #[derive(Clone)]
 pub(super) struct ExchangeOptions {
-    /// Bytes a second to read, and for how long; without an end it is the whole time.
+    /// Bytes per second to read, and for how long; `None` is until the end.
     pub(super) slow: Option<(u64, Option<Duration>)>,
-    /// Reads only after everything is sent, as a client does that is busy sending.
+    /// Reads only after everything is sent, as some clients do.
     pub(super) busy: bool,
-    /// Silence after which the server is taken to be done.
+    /// Silence after which the server is assumed to have finished.
     pub(super) patience: Duration,
-    /// The same as long as it has sent nothing at all.
+    /// As `patience`, until the first byte from the server.
     pub(super) first: Duration,
-    /// Longest wait, whatever the plan says.
+    /// Longest pause; longer pauses of the steps are cut.
     pub(super) hold: Duration,
-    /// Bytes that are read at most, and how long to listen when all is sent: a stream may have no end.
+    /// Most bytes to read, and longest time to read after everything is sent: a stream may be
+    /// endless.
     pub(super) most: (usize, Duration),
-    /// When the clock of the notes was at 0.
+    /// Start of the times in the notes.
     pub(super) began: Instant,
 }
 
@@ -33,7 +35,7 @@ pub(super) struct Transcript {
     pub(super) ending: Ending,
 }
 
-/// Who closed, and how.
+/// Which side closed the connection, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Fin,
@@ -41,47 +43,47 @@ pub(super) enum Ending {
     Open,
 }
 
-/// What the client does or sees.
+/// An action or observation of the client.
 pub(super) enum Note<'a> {
     Connected(SocketAddr),
     Sent(&'a [u8]),
     Received(&'a [u8]),
     HalfClosed,
-    /// The server takes no more bytes.
+    /// A write failed: the server accepts no more bytes.
     Stopped(ErrorKind),
-    /// Nothing came for a moment; poke waits for at most this time.
+    /// Nothing was received for a moment; the wait takes at most this time.
     Waiting(Duration),
-    /// Another client asked meanwhile: its status, if any, came after this time.
+    /// Another client's request: the status of its response, if any, and the time it took.
     Other(Option<u16>, Duration),
-    /// How it ended, after so many bytes.
+    /// How the exchange ended, and the number of bytes received.
     Ended(Ending, usize),
 }
 
 /// Receives the notes of an exchange, from two threads.
 pub(super) trait View: Sync {
-    /// `at`: since the exchange began.
+    /// Receives one note; `at` is the time since the exchange began.
     fn note(&self, at: Duration, note: Note<'_>);
 }
 
-/// For an exchange that is not shown.
+/// Ignores the notes.
 impl View for () {
     fn note(&self, _: Duration, _: Note<'_>) {}
 }
 
-/// What both threads share.
+/// State that both threads share.
 struct Shared<'v> {
     view: &'v dyn View,
     began: Instant,
     received: Mutex<Vec<u8>>,
     ending: Mutex<Option<Ending>>,
-    /// Milliseconds after the beginning at which something came or went last.
+    /// Time of the last transfer, in milliseconds after the start.
     last: AtomicU64,
-    /// Everything is sent.
+    /// Whether everything is sent.
     sent: AtomicBool,
     stop: AtomicBool,
 }
 
-/// Between two looks at whether it is over.
+/// Interval at which a wait checks whether the exchange has ended.
 const TICK: Duration = Duration::from_millis(5);
 /// Silence after which a long wait is announced.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(300);
@@ -104,7 +106,7 @@ impl Default for ExchangeOptions {
 }
 
 impl Ending {
-    /// Its name in the file of experiments.
+    /// Returns its name in `experiments.json`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Ending::Fin => "close",
@@ -114,7 +116,7 @@ impl Ending {
     }
 }
 
-/// Connects, and goes through the plan; then listens until the server closes or falls silent.
+/// Connects and runs the steps; then reads until the server closes or is silent.
 pub(super) fn run(
     server: SocketAddr,
     steps: &[Step],
@@ -137,19 +139,19 @@ pub(super) fn run(
     let reset = std::thread::scope(|scope| {
         scope.spawn(|| receive(reader, options, &shared));
         let result = send(&stream, steps, options, &shared);
-        shared.sent.store(true, Ordering::Release); // also where sending failed
+        shared.sent.store(true, Ordering::Release); // also if sending failed
         shared.stop.store(true, Ordering::Release);
         result
     })?;
     let read = lock(&shared.ending).unwrap_or(Ending::Open);
-    // A write that fails consumes the reset; a read after it sees an ordinary end.
+    // A failed write consumes the reset: a later read reports an ordinary end.
     let ending = if reset { Ending::Reset } else { read };
     let received = std::mem::take(&mut *lock(&shared.received));
     shared.note(Note::Ended(ending, received.len()));
     Ok(Transcript { received, ending })
 }
 
-/// A slow reader needs a small buffer, or the kernel reads ahead for it.
+/// Connects. A slow reader gets a small receive buffer, since the kernel reads ahead into it.
 fn connect(server: SocketAddr, slow: bool) -> io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(server), socket2::Type::STREAM, None)?;
     if slow {
@@ -160,7 +162,8 @@ fn connect(server: SocketAddr, slow: bool) -> io::Result<TcpStream> {
     Ok(socket.into())
 }
 
-/// Returns whether the server was found to have reset the connection.
+/// Runs the steps, then waits until the server has finished. Returns whether it reset the
+/// connection.
 fn send(mut stream: &TcpStream, steps: &[Step], options: &ExchangeOptions, shared: &Shared<'_>) -> io::Result<bool> {
     stream.set_write_timeout(Some(Duration::from_secs(10)))?;
     let mut reset = false;
@@ -170,7 +173,7 @@ fn send(mut stream: &TcpStream, steps: &[Step], options: &ExchangeOptions, share
             Step::Hold(time) => shared.wait(Duration::from_millis(*time).min(options.hold), true),
             Step::HalfClose => {
                 shared.note(Note::HalfClosed);
-                let _ = stream.shutdown(Shutdown::Write); // the server was faster: the reader sees it
+                let _ = stream.shutdown(Shutdown::Write); // fails if the server closed first; the reader reports that
             }
             Step::Send(bytes) => {
                 shared.progress();
@@ -197,7 +200,7 @@ fn receive(mut stream: TcpStream, options: &ExchangeOptions, shared: &Shared<'_>
     while options.busy && !shared.sent.load(Ordering::Acquire) {
         std::thread::sleep(TICK);
     }
-    // Fails for a time of zero only.
+    // Fails only for a timeout of zero.
     let _ = stream.set_read_timeout(Some(TICK * 4));
     while !shared.stop.load(Ordering::Acquire) {
         let slow = options.slow.filter(|(_, end)| end.is_none_or(|end| shared.began.elapsed() < end));
@@ -211,7 +214,7 @@ fn receive(mut stream: TcpStream, options: &ExchangeOptions, shared: &Shared<'_>
                 let mut received = lock(&shared.received);
                 received.extend_from_slice(bytes);
                 if received.len() >= options.most.0 {
-                    return shared.end(Ending::Open); // enough, and the connection is as open as it was
+                    return shared.end(Ending::Open); // at the limit; the connection is still open
                 }
             }
             Err(error)
@@ -219,7 +222,7 @@ fn receive(mut stream: TcpStream, options: &ExchangeOptions, shared: &Shared<'_>
             Err(_) => return shared.end(Ending::Reset),
         }
         if slow.is_some() {
-            std::thread::sleep(Duration::from_millis(100)); // the slowness itself
+            std::thread::sleep(Duration::from_millis(100)); // limits the rate
         }
     }
 }
@@ -250,7 +253,7 @@ impl Shared<'_> {
         self.began.elapsed().saturating_sub(last)
     }
 
-    /// Waits, but not for a connection that is over. A long wait is announced if `aloud`.
+    /// Waits for `time` or until the exchange ends. Announces a long wait if `aloud`.
     fn wait(&self, time: Duration, aloud: bool) {
         let (until, mut announced) = (Instant::now() + time, !aloud || time < MIN_ANNOUNCED);
         while Instant::now() < until && !self.is_over() {
@@ -263,7 +266,7 @@ impl Shared<'_> {
     }
 }
 
-/// Nothing under these locks can panic half-way.
+/// Locks the mutex. Ignores poisoning: no code panics with a value half changed.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

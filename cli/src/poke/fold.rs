@@ -2,15 +2,16 @@
 
 use crate::{escape, responses};
 
-/// Characters of a line that are shown.
+/// Most characters that are shown of a line.
 const WIDTH: usize = 160;
-/// Equal bytes in a row from which on they are counted instead of shown, and how many are shown before the count.
+/// Equal bytes in a row that are counted instead of shown, and how many are shown before the count.
 const RUN: usize = 32;
 const SHOWN: usize = 8;
-/// Bytes in which repetitions are looked for.
+/// Bytes that are searched for repetitions.
 const SEARCHED: usize = 64 * 1024;
 
-/// One line of the wire as text that no terminal obeys; a long run of one byte is `xxxxxxxx… (1048576 × x)`.
+/// Returns one line, escaped for a terminal; a long run of one byte becomes `xxxxxxxx… (1048576 ×
+/// x)`.
 pub(super) fn line(bytes: &[u8]) -> String {
     // Spaces at the end of a piece would be invisible.
     let trailing = bytes.iter().rev().take_while(|byte| **byte == b' ').count();
@@ -25,12 +26,12 @@ pub(super) fn line(bytes: &[u8]) -> String {
     format!("{before}{}… ({} × {byte}){after}", byte.repeat(SHOWN), end - start)
 }
 
-/// Whether all of `bytes` are the same one.
+/// Returns whether all of `bytes` are equal.
 pub(super) fn is_uniform(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| bytes.iter().all(|byte| byte == first))
 }
 
-/// The first message in `bytes`, if nothing but more of the same follows, and how often it occurs.
+/// Returns the first message in `bytes` and its count, if only copies of it follow.
 pub(super) fn repetition(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let searched = Some(bytes).filter(|bytes| bytes.len() <= SEARCHED)?;
     let unit = bytes.get(..responses::message(searched).1).filter(|unit| !unit.is_empty())?;
@@ -39,7 +40,8 @@ pub(super) fn repetition(bytes: &[u8]) -> Option<(&[u8], usize)> {
         .then_some((unit, count))
 }
 
-/// Looks at the beginning only, and follows a run beyond it: the time that this takes is time in which nothing is sent.
+/// Returns the longest run that starts in the first [`SEARCHED`] bytes. A full search would delay
+/// the next send.
 fn longest_run(bytes: &[u8]) -> Option<(usize, usize)> {
     let beginning = bytes.get(..SEARCHED).unwrap_or(bytes);
     let (mut longest, mut start) = (0..0, 0);

@@ -1,4 +1,5 @@
-//! Grades the outcome of an experiment by what the server sent, and by what the RFC requires and allows.
+//! Grades the outcome of an experiment by what the server sent, and by what the RFC requires and
+//! allows.
 
 use wirelight::FAULTS;
 
@@ -7,15 +8,15 @@ use crate::experiment::Experiment;
 use crate::output::print_wrapped;
 use crate::responses::RawResponse;
 
-/// What came from a server.
+/// What was received from a server.
 pub(super) struct Outcome {
     pub(super) responses: Vec<RawResponse>,
     pub(super) ending: Ending,
-    /// The status that another client got meanwhile.
+    /// The status that another client received during the exchange.
     pub(super) other: Option<u16>,
 }
 
-/// How an outcome is to be seen.
+/// The grade of an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Grade {
     Right,
@@ -24,7 +25,8 @@ pub(super) enum Grade {
     Wrong,
 }
 
-/// Judges the outcome of an experiment by rules that hold for any server. `None`: there are none, it needs a route of the demo.
+/// Grades the outcome by rules that apply to any server. `None` if the experiment has no such
+/// rules, because it needs a route of the demo.
 pub(super) fn evaluate(experiment: &Experiment, outcome: &Outcome) -> Option<Grade> {
     let right = experiment.right_outcomes()?;
     if experiment.statuses("other").is_some() && outcome.other.is_none() {
@@ -37,7 +39,7 @@ pub(super) fn evaluate(experiment: &Experiment, outcome: &Outcome) -> Option<Gra
     Some(tolerated.map_or(Grade::Wrong, |(_, reason)| Grade::Tolerated(reason)))
 }
 
-/// Prints what came, whether the prediction was right, and why it is so.
+/// Prints the outcome, whether the prediction was right, and the explanation.
 pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome) {
     let sections = experiment.texts("rfc").join(", ");
     let expected = outcome.is_the_expected_one(experiment);
@@ -50,7 +52,7 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     if expected && !experiment.text("policy").is_empty() {
         print_wrapped("     ", experiment.text("policy"));
     }
-    // Only a server that says so is known to have found this fault.
+    // The fault is shown only if the response names it.
     for row in FAULTS.iter().filter(|row| experiment.texts("faults").contains(&row.name)) {
         if outcome.responses.iter().any(|response| String::from_utf8_lossy(&response.body).contains(row.message)) {
             let place = experiment.number("at").map_or(String::new(), |at| format!(", byte {at}"));
@@ -60,7 +62,7 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     outcome.incomplete().iter().for_each(|text| print_wrapped("", text));
 }
 
-/// The prediction beside what came, which is what the experiment says.
+/// Compares the prediction with the outcome, if that is the expected one.
 fn compared(experiment: &Experiment, predicted: Option<usize>) -> String {
     let right = experiment.number("right").unwrap_or(0) as usize;
     let truth = experiment.texts("choices").get(right).copied().unwrap_or_default().to_owned();
@@ -74,7 +76,8 @@ fn compared(experiment: &Experiment, predicted: Option<usize>) -> String {
     }
 }
 
-/// What came is not what the experiment says: nothing is known of the prediction, but what the rule says of the server.
+/// Prints an unexpected outcome: the prediction cannot be checked, but the server can be graded by
+/// the rule.
 fn differs(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome, sections: &str) {
     let choice = predicted.and_then(|number| Some((number, *experiment.texts("choices").get(number - 1)?)));
     let said = choice.map_or(String::new(), |(number, choice)| format!("You said {number}: {choice}. "));
@@ -96,7 +99,7 @@ fn differs(experiment: &Experiment, predicted: Option<usize>, outcome: &Outcome,
 }
 
 impl Outcome {
-    /// Whether everything came that the experiment says.
+    /// Returns whether the outcome is the one that the experiment describes.
     fn is_the_expected_one(&self, experiment: &Experiment) -> bool {
         let last = self.responses.last().map_or("".into(), |response| String::from_utf8_lossy(&response.head));
         let last = last.to_ascii_lowercase();
@@ -113,7 +116,8 @@ impl Outcome {
             && experiment.statuses("other").is_none_or(|statuses| self.other == statuses.first().copied())
     }
 
-    /// Whether it is `ok 400 close`: the statuses of the responses in order, and the end.
+    /// Returns whether it matches `expected`, as in `ok 400 close`: the statuses in order, and the
+    /// end.
     fn fits(&self, expected: &str) -> bool {
         let words: Vec<_> = expected.split(' ').collect();
         let Some((end, statuses)) = words.split_last() else { return false };
@@ -130,12 +134,12 @@ impl Outcome {
         self.responses.iter().map(|response| response.status).collect()
     }
 
-    /// What came, in a few words: `404, then it closes`.
+    /// Describes the outcome in short: `404, then it closes`.
     fn phrase(&self) -> String {
         phrase(&self.statuses(), self.ending)
     }
 
-    /// How much of a response that did not end is there.
+    /// Describes how much was received of an incomplete response, if there is one.
     pub(super) fn incomplete(&self) -> Option<String> {
         let response = self.responses.iter().find(|response| !response.whole && response.status != 0)?;
         let announced = response.announced.map_or(String::new(), |length| format!(" of {length}"));
@@ -162,7 +166,7 @@ fn phrase(statuses: &[u16], ending: Ending) -> String {
     format!("{came}, {end}")
 }
 
-/// What the rule asks for, in a few words: `400`, `408, then it closes`.
+/// Describes what the rule requires: `400`, `408, then it closes`.
 pub(super) fn rule(experiment: &Experiment) -> String {
     let right = experiment.right_outcomes().unwrap_or_default();
     let word = |status: &str| if status == "ok" { "a valid response".to_owned() } else { status.to_owned() };
@@ -185,7 +189,8 @@ pub(super) fn rule(experiment: &Experiment) -> String {
     wanted.iter().map(one).collect::<Vec<_>>().join(", or ")
 }
 
-/// Whether the server took the request for a valid one, whatever it thinks of its target, method or media type.
+/// Returns whether the status means that the syntax was accepted, even if the target, method or
+/// media type was refused.
 fn is_accepted(status: u16) -> bool {
     matches!(status, 200..=399 | 401 | 403..=407 | 409..=411 | 415 | 422 | 426 | 429)
 }

@@ -1,4 +1,5 @@
-//! One experiment as a lesson: a question, a prediction, the bytes, and what came of it; plays on any server of this machine.
+//! Plays one experiment as a lesson: question, prediction, exchange, explanation. Works with any
+//! server on this machine.
 
 use std::io::{BufRead, IsTerminal};
 use std::net::SocketAddr;
@@ -15,17 +16,18 @@ use crate::failure::Failure;
 use crate::output::{print_wrapped, println_flush};
 use crate::responses;
 
-/// Bytes read at most, and how long to listen.
+/// Most bytes to read, and longest time to read after everything is sent.
 const MOST: (usize, Duration) = (4 * 1024 * 1024, Duration::from_secs(60));
 
-/// What a person at the terminal says to a question.
+/// The answer to a question at the terminal.
 enum Prediction {
     Choice(usize),
     None,
     Quit,
 }
 
-/// Plays the experiment of this name or number. `both`: with the server's side on the same axis.
+/// Plays the experiment with this name or number. If `both`, the server's events are shown on the
+/// same timeline.
 pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bool) -> Result<(), Failure> {
     let (index, experiment) = catalog::find(name)?;
     let experiment = experiment.in_run(unique());
@@ -56,12 +58,12 @@ pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bo
     Ok(())
 }
 
-/// No two plays within one limit's window have the same.
+/// Returns a run number that is unique within the window of a rate limit.
 fn unique() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
-/// Asks a person at the terminal: a prediction made is remembered, one that was only read is not.
+/// Reads a prediction from the terminal; without a terminal, there is none.
 fn ask(choices: usize) -> Prediction {
     if !std::io::stdin().is_terminal() {
         return Prediction::None;
@@ -94,7 +96,7 @@ fn play(experiment: &Experiment, target: Target, both: bool) -> Result<grade::Ou
     };
     let printer = Printer::new(heads.clone());
     let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
-    // Two seconds of 1 KiB/s show what there is to see; then the rest at full speed.
+    // Two seconds at 1 KiB/s show the effect; the rest is read at full speed.
     let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
     let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
     let options = ExchangeOptions { slow, most: MOST, busy: experiment.is_busy(), began, ..ExchangeOptions::default() };
@@ -104,14 +106,15 @@ fn play(experiment: &Experiment, target: Target, both: bool) -> Result<grade::Ou
     Ok(grade::Outcome { responses: responses::read(&received, &heads), ending, other })
 }
 
-/// Stops the server, and prints its side beside the client's if that was asked for.
+/// Stops the server, and prints the timeline if there is one.
 pub(super) fn finish(server: Option<TestServer>, timeline: Option<Timeline>) {
     timeline.iter().for_each(Timeline::wait_for_the_end);
     drop(server);
     timeline.iter().for_each(Timeline::print);
 }
 
-/// Runs the exchange; where the experiment is about others, another client asks meanwhile, and its status comes back too.
+/// Runs the exchange. If the experiment is about other clients, another one sends a request at the
+/// same time, and its status is in the outcome.
 pub(super) fn with_other(
     experiment: &Experiment,
     steps: &[Step],
@@ -127,9 +130,9 @@ pub(super) fn with_other(
     })
 }
 
-/// What another client gets in the meantime.
+/// Returns the status that another client receives.
 fn other(server: SocketAddr, began: Instant, view: &dyn View) -> Option<u16> {
-    std::thread::sleep(Duration::from_millis(100)); // so that the first one is there first
+    std::thread::sleep(Duration::from_millis(100)); // so that the first client is served first
     let asked = began.elapsed();
     let request = Step::Send(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_vec());
     let options = ExchangeOptions { most: (64 * 1024, Duration::from_secs(5)), began, ..ExchangeOptions::default() };
@@ -142,7 +145,7 @@ fn other(server: SocketAddr, began: Instant, view: &dyn View) -> Option<u16> {
     status
 }
 
-/// When the first byte of a response came.
+/// Records when the first byte of a response was received.
 #[derive(Default)]
 struct FirstByte(std::sync::OnceLock<Duration>);
 

@@ -1,14 +1,14 @@
-//! How text on the command line becomes bytes, cuts, times and rates; sends nothing.
+//! Parses bytes, offsets, sizes and rates on the command line.
 
 use std::time::Duration;
 
 use crate::experiment::Step;
 use crate::failure::Failure;
 
-/// Most bytes that are made up.
+/// Most bytes that are generated.
 const LARGEST: usize = 1024 * 1024 * 1024;
 
-/// `\r \n \t \0 \xHH \\`; everything else is what it is.
+/// Parses the escapes `\r \n \t \0 \xHH \\`; other characters stand for themselves.
 pub(super) fn unescaped(text: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -54,20 +54,20 @@ pub(super) fn cut(bytes: &[u8], marks: &[usize], gap: u64) -> Vec<Step> {
     steps
 }
 
-/// `4,9`.
+/// Parses offsets: `4,9`.
 pub(super) fn marks(text: &str) -> Result<Vec<usize>, Failure> {
     let marks: Option<Vec<usize>> = text.split(',').map(|mark| mark.trim().parse().ok()).collect();
     let rising = marks.filter(|marks| marks.is_sorted());
     rising.ok_or_else(|| Failure::usage(format!("--at must be rising numbers of bytes, as in 4,9, not {text:?}")))
 }
 
-/// A number from 1.
+/// Parses a number from 1 to 1,000,000.
 pub(super) fn count(name: &str, text: &str) -> Result<usize, Failure> {
     let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
     count.ok_or_else(|| Failure::usage(format!("{name} must be a number from 1 to 1000000, not {text:?}")))
 }
 
-/// A rate, and for how long it holds: `1KiB/s`, `1KiB/s,2s`. In bytes a second.
+/// Parses a rate in bytes per second and how long it applies: `1KiB/s`, `1KiB/s,2s`.
 pub(super) fn rate(text: &str) -> Result<(u64, Option<Duration>), Failure> {
     let (rate, end) = text.split_once(',').map_or((text, None), |(rate, end)| (rate, Some(end)));
     let end = end.map(|end| crate::options::duration("--slow-read", end)).transpose()?;
@@ -80,7 +80,7 @@ pub(super) fn rate(text: &str) -> Result<(u64, Option<Duration>), Failure> {
     Ok((rate, end))
 }
 
-/// `8MiB`, at most [`LARGEST`].
+/// Parses a size: `8MiB`, at most [`LARGEST`].
 pub(super) fn size(name: &str, text: &str) -> Result<usize, Failure> {
     let size = bytes(text).and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= LARGEST);
     size.ok_or_else(|| {
@@ -94,7 +94,7 @@ fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*unit)
 }
 
-/// The path of a request target.
+/// Checks the path of a request target.
 pub(super) fn path(text: &str) -> Result<String, Failure> {
     let fits = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits {

@@ -1,4 +1,5 @@
-//! An exchange as it happens, line by line: times, both directions, a rule between responses; floods are folded.
+//! Prints an exchange while it runs: times, both directions, a line between responses. Long
+//! repetitions are folded.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,32 +14,33 @@ use crate::responses::RawResponse;
 
 /// The column at which text begins, after the time and the arrow.
 const MARGIN: usize = 15;
-/// Bytes after which a side has shown enough.
+/// Most bytes that are printed of one direction.
 const SHOWN: usize = 8 * 1024;
-/// Lines of one piece that are shown.
+/// Most lines that are printed of one piece.
 const LINES: usize = 200;
 
-/// Prints notes at once.
+/// Prints each note immediately.
 pub(super) struct Printer(Mutex<State>);
 
 struct State {
     columns: Option<usize>,
     splitter: ResponseSplitter,
-    /// Responses that have begun.
+    /// Number of responses that have begun.
     number: usize,
-    /// The last complete response, how many like it followed and were not printed, and the first of these.
+    /// The last complete response, the number of similar ones that followed and were folded, and
+    /// the first of these.
     before: Option<RawResponse>,
     alike: usize,
     folded: Vec<u8>,
-    /// The last byte that came, and the reads and bytes of nothing else that followed and were not printed.
+    /// The last byte received, and the number of folded reads and bytes that repeat it.
     last: Option<u8>,
     run: (usize, usize),
-    /// Bytes printed of what the client sent, and of what the server sent.
+    /// Bytes printed of the client's and of the server's direction.
     shown: [usize; 2],
 }
 
 impl Printer {
-    /// `heads`: see [`crate::responses::heads`].
+    /// Creates a printer. For `heads`, see [`crate::responses::heads`].
     pub(super) fn new(heads: Vec<bool>) -> Printer {
         Printer(Mutex::new(State {
             columns: output::columns(&std::io::stdout()),
@@ -74,7 +76,7 @@ impl View for Printer {
     }
 }
 
-/// What a note without bytes says.
+/// Returns the text of a note that has no bytes.
 pub(super) fn sentence(note: &Note<'_>) -> String {
     match note {
         Note::Connected(server) => format!("connected to {server}"),
@@ -128,7 +130,8 @@ impl State {
         }
     }
 
-    /// Whether `response` differs from the one before it in digits alone: a date, a count.
+    /// Returns whether `response` differs from the previous one in digits only, such as a date or a
+    /// count.
     fn has_seen(&self, response: &RawResponse) -> bool {
         let words = |head: &[u8]| head.iter().filter(|byte| !byte.is_ascii_digit()).copied().collect::<Vec<_>>();
         self.before.as_ref().is_some_and(|before| {
@@ -140,7 +143,7 @@ impl State {
     /// Prints what was folded.
     fn flush(&mut self, at: Duration) {
         match (std::mem::take(&mut self.alike), &self.before) {
-            // A single one is not a flood.
+            // A single response is printed, not counted.
             (1, _) => {
                 self.rule();
                 let folded = std::mem::take(&mut self.folded);
@@ -159,7 +162,7 @@ impl State {
         }
     }
 
-    /// Between two responses.
+    /// Prints the line between two responses.
     fn rule(&mut self) {
         self.number += 1;
         if self.number > 1 {

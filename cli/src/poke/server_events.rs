@@ -1,4 +1,5 @@
-//! The events of a server's trace in a few words each: the story of a request, without what only the trace itself needs.
+//! Describes the events of a server's trace in a few words each; omits those that are not about the
+//! request.
 
 use std::time::Duration;
 
@@ -7,22 +8,22 @@ use serde_json::Value;
 use super::entry::{Entry, Side};
 use crate::escape;
 
-/// The connection that the timeline is about; another client's has a higher number.
+/// The connection that the timeline shows; another client's has a higher number.
 const FIRST: u64 = 1;
-/// Characters of a target.
+/// Most characters that are shown of a target.
 const TARGET: usize = 40;
 
-/// What is known of the server so far.
+/// State of the server's side, from the events so far.
 #[derive(Default)]
 pub(super) struct ServerEvents {
-    /// The bytes that came on the first connection; zeros where the trace left some out.
+    /// The bytes received on the first connection; zeros where the trace omitted some.
     received: Vec<u8>,
-    /// The last text: a second look at the same bytes is not told again.
+    /// The last text: a repeated parse attempt is shown once.
     last: String,
 }
 
 impl ServerEvents {
-    /// Returns the entry for an event; `None` if it is not part of the story.
+    /// Returns the entry for an event; `None` if it is omitted.
     pub(super) fn entry(&mut self, at: Duration, event: &Value) -> Option<Entry> {
         let connection = event["c"].as_u64().filter(|number| *number > 0)?;
         let arrow = match event["e"].as_str()? {
@@ -99,7 +100,7 @@ impl ServerEvents {
         })
     }
 
-    /// Keeps what a read brought, at its place in the stream.
+    /// Stores the bytes of a read at their stream offset.
     fn keep(&mut self, event: &Value) {
         let offset = event["off"].as_u64().unwrap_or(0) as usize;
         self.received.resize(offset, 0);
@@ -107,7 +108,7 @@ impl ServerEvents {
             .extend(event["data"].as_str().unwrap_or_default().chars().map(|c| u8::try_from(c).unwrap_or(b'?')));
     }
 
-    /// The first span of this kind in a head.
+    /// Returns the bytes of the first span of this kind in a head.
     fn span(&self, event: &Value, kind: &str) -> String {
         let start = event["off"].as_u64().unwrap_or(0) as usize;
         let found = event["spans"].as_array().into_iter().flatten().find(|span| span[2] == kind);

@@ -1,40 +1,41 @@
-//! Where one response ends and the next one begins, while the bytes still arrive.
+//! Splits received bytes into responses while they arrive.
 
 use crate::responses::{self, RawResponse};
 
-/// Bytes of an unfinished response whose length is unknown that are read anew with each piece; beyond, only when they have doubled.
+/// Up to this size, an incomplete response of unknown length is parsed again with each piece;
+/// beyond it, only when it has doubled.
 const SMALL: usize = 4 * 1024;
 
-/// The responses of one connection, as far as they came.
+/// The responses of one connection, as far as they were received.
 pub(super) struct ResponseSplitter {
-    /// Which of the requests are HEAD.
+    /// Whether each request is HEAD.
     heads: Vec<bool>,
-    /// Responses that are complete, interim ones apart.
+    /// Number of complete responses, without interim ones.
     complete: usize,
-    /// The bytes of the response at hand.
+    /// The bytes of the current response.
     pending: Vec<u8>,
-    /// How many bytes `pending` must have before its end can be in it.
+    /// Length of `pending` at which the next parse is worthwhile.
     enough: usize,
-    /// Only the close ends the response at hand, or it is not a response at all.
+    /// The current response ends with the connection, or is not a response.
     endless: bool,
 }
 
 /// Bytes of one response.
 pub(super) struct ResponsePart {
     pub(super) length: usize,
-    /// The first ones of their response.
+    /// Whether these are the first bytes of the response.
     pub(super) begins: bool,
     /// The response, if these are its last bytes.
     pub(super) completes: Option<RawResponse>,
 }
 
 impl ResponseSplitter {
-    /// `heads`: see [`responses::heads`].
+    /// Creates a splitter. For `heads`, see [`responses::heads`].
     pub(super) fn new(heads: Vec<bool>) -> ResponseSplitter {
         ResponseSplitter { heads, complete: 0, pending: Vec::new(), enough: 0, endless: false }
     }
 
-    /// Divides the next bytes.
+    /// Splits the next bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<ResponsePart> {
         if self.endless {
             return vec![ResponsePart { length: bytes.len(), begins: false, completes: None }];
@@ -71,7 +72,7 @@ impl ResponseSplitter {
     }
 }
 
-/// Whether a status line can still come of these bytes.
+/// Returns whether these bytes can be the beginning of a status line.
 fn begins_like_a_response(bytes: &[u8]) -> bool {
     !bytes.contains(&b'\n') && bytes.iter().zip(b"HTTP/").all(|(byte, expected)| byte == expected)
 }
@@ -84,7 +85,7 @@ fn grown(length: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Lengths of the parts; `|` stands before the first of a response, `.` after the last.
+    /// Returns the lengths of the parts; `|` marks the first of a response, `.` the last.
     fn parts(pieces: &[&[u8]], heads: &[bool]) -> String {
         let mut splitter = ResponseSplitter::new(heads.to_vec());
         let part = |part: ResponsePart| {
@@ -104,7 +105,7 @@ mod tests {
         assert_eq!(parts(&[&ok[..10], &ok[10..39], &[b"i", &ok[..]].concat()], &[]), "|10 29 1. |40. ");
         assert_eq!(parts(&[&chunked[..50], &chunked[50..], ok], &[]), "|50 9. |40. ");
         assert_eq!(parts(&[b"HTTP/1.1 100 Continue\r\n\r\n", ok], &[]), "|25. |40. ");
-        // The response to HEAD has no body; what only the close ends has no next one.
+        // A response to HEAD has no body; a response that ends with the connection is the last one.
         assert_eq!(parts(&[&[&ok[..38], ok].concat()], &[true, false]), "|38. |40. ");
         assert_eq!(parts(&[endless, ok, ok], &[]), "|21 40 40 ");
         assert_eq!(parts(&[b"\x00\xff rubbish\r\n\r\n", ok], &[]), "|14 40 ");

@@ -1,4 +1,5 @@
-//! All experiments that need no routes of the demo, against any server: a report card, and what to fix first.
+//! Plays all experiments that need no route of the demo against any server; prints a report, and
+//! what to fix first.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,13 +12,13 @@ use crate::failure::Failure;
 use crate::output::{print_wrapped, println_flush};
 use crate::responses::{self, RawResponse};
 
-/// From the worst kind of mistake to the mildest.
+/// Kinds of mistakes, from the worst to the mildest.
 const URGENT: [&str; 3] = ["attack", "break", "first"];
-/// The column of reasons.
+/// The column at which reasons begin.
 const MARGIN: &str = "             ";
 
-/// Plays them one after the other and prints the card. `path`: what to ask for instead of `/hello`. A server that does something
-/// wrong makes the command fail.
+/// Plays the experiments in order and prints the report. Requests `path` instead of `/hello`, if
+/// given. Fails if the server makes a mistake.
 pub(super) fn run(server: SocketAddr, path: Option<&str>) -> Result<(), Failure> {
     let all: Vec<_> =
         experiment::list("experiments").into_iter().filter(|one| one.right_outcomes().is_some()).collect();
@@ -55,7 +56,7 @@ pub(super) fn run(server: SocketAddr, path: Option<&str>) -> Result<(), Failure>
     }
 }
 
-/// `/hello`, or `/` where there is no `/hello`.
+/// Returns `/hello`, or `/` if the server has no `/hello`.
 fn known_path(server: SocketAddr, all: &[Experiment]) -> Result<String, Failure> {
     let Some(first) = all.first() else { return Ok("/hello".to_owned()) };
     let responses = play(first, server)?.responses;
@@ -63,13 +64,13 @@ fn known_path(server: SocketAddr, all: &[Experiment]) -> Result<String, Failure>
     Ok(if known { "/hello" } else { "/" }.to_owned())
 }
 
-/// One sentence: the worst mistake, or else the habit that is tolerated most often.
+/// Returns one sentence: the worst mistake, else the most frequent tolerated deviation.
 fn first_to_fix(graded: &[(Experiment, Grade)]) -> String {
     let wrong = |shelf: &&str| graded.iter().find(|(one, grade)| *grade == Grade::Wrong && one.text("shelf") == *shelf);
     if let Some((experiment, _)) = URGENT.iter().find_map(wrong) {
         return format!("{} ({})", experiment.text("title"), experiment.texts("rfc").join(", "));
     }
-    // A habit shows in several experiments.
+    // The same deviation occurs in several experiments.
     let tolerated: Vec<_> = graded.iter().filter(|(_, grade)| matches!(grade, Grade::Tolerated(_))).collect();
     let times = |one: &(Experiment, Grade)| tolerated.iter().filter(|(_, other)| *other == one.1).count();
     match tolerated.iter().copied().reduce(|most, one| if times(one) > times(most) { one } else { most }) {
@@ -81,9 +82,9 @@ fn first_to_fix(graded: &[(Experiment, Grade)]) -> String {
 }
 
 fn play(experiment: &Experiment, server: SocketAddr) -> Result<Outcome, Failure> {
-    // How patient a server is, is its own decision: that it waits is seen after a moment.
+    // A server's timeout is its own choice: that it waits is evident after a moment.
     let moment = Duration::from_millis(700);
-    // Where it has to response, it may take its time: not every server is quick the first time it is asked.
+    // If a response is expected, the wait is longer: a server's first response may be slow.
     let must_respond = experiment.right_outcomes().unwrap_or_default().iter().all(|outcome| outcome.contains(' '));
     let first = if must_respond { Duration::from_secs(5) } else { moment };
     let most = (256 * 1024, Duration::from_secs(10));
@@ -95,7 +96,7 @@ fn play(experiment: &Experiment, server: SocketAddr) -> Result<Outcome, Failure>
     Ok(Outcome { responses, ending, other })
 }
 
-/// `200 400 close`.
+/// Describes the outcome in short: `200 400 close`.
 fn in_short(outcome: &Outcome) -> String {
     let one = |response: &RawResponse| match (response.status, response.whole) {
         (0, _) => "garbage".to_owned(),

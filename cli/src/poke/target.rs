@@ -1,18 +1,18 @@
-//! Which server is poked: one on this machine, or `demo`, a server of this process that lives as long as the command.
+//! Parses the target of `poke`: a server on this machine, or `demo`, a server inside this process.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::failure::Failure;
 
-/// ADDRESS on the command line.
+/// The value of ADDRESS on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Address(SocketAddr),
     Demo,
 }
 
-/// As a person writes it on the command line.
+/// Formats it as on the command line.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -23,8 +23,8 @@ impl fmt::Display for Target {
     }
 }
 
-/// Reads `demo`, `:8080`, `8080`, `localhost:8080`, `[::1]:8080` or `http://127.0.0.1:8080/`. Resolves no name, so that the bytes
-/// stay on this machine.
+/// Parses `demo`, `:8080`, `8080`, `localhost:8080`, `[::1]:8080` or `http://127.0.0.1:8080/`. Does
+/// not resolve names, so that the bytes stay on this machine.
 pub(super) fn parse(given: &str) -> Result<Target, Failure> {
     if given == "demo" {
         return Ok(Target::Demo);

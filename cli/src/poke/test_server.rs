@@ -1,4 +1,5 @@
-//! Servers for an experiment that has none to talk to, for this process alone: the library's, and one with a response made up.
+//! Starts servers for experiments inside this process: the library's, and one that sends a fixed
+//! response.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,7 +11,7 @@ use wirelight::{Handle, Server, Timeouts, Trace};
 use crate::experiment_app;
 use crate::failure::Failure;
 
-/// A server that lives as long as this value.
+/// A server that runs until this value is dropped.
 pub(super) struct TestServer {
     pub(super) address: SocketAddr,
     handle: Handle,
@@ -18,10 +19,11 @@ pub(super) struct TestServer {
 }
 
 impl TestServer {
-    /// The application of the experiments, with shorter timeouts than usual, and with a trace if one is given.
+    /// Serves the application of the experiments with short timeouts, and with `trace` if given.
     pub(super) fn start(trace: Option<Trace>) -> Result<TestServer, Failure> {
         let short = Duration::from_secs(2);
-        // An idle connection must outlive the patience of poke, or it would seem that the server closes it after a response.
+        // An idle connection must stay open for longer than `poke` waits, or the server would seem
+        // to close it after a response.
         let keep_alive = Duration::from_secs(3);
         let timeouts = Timeouts { head: short, body_idle: short, body_grace: short, keep_alive, ..Timeouts::default() };
         let server = Server::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::runtime)?;
@@ -39,11 +41,12 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.handle.stop_now();
-        let _ = self.thread.take().map(JoinHandle::join); // a panic in there was reported by its own thread
+        let _ = self.thread.take().map(JoinHandle::join); // a panic was reported by its own thread
     }
 }
 
-/// Sends these bytes in response to one request, and leaves the connection open until the client closes it.
+/// Responds to one request with these bytes, and keeps the connection open until the client closes
+/// it.
 pub(super) fn respond_with(response: Vec<u8>) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Failure::runtime)?;
     let address = listener.local_addr().map_err(Failure::runtime)?;

@@ -1,4 +1,5 @@
-//! Both sides of an exchange on one axis: the client's notes on the left, the events of the server's trace on the right.
+//! Prints both sides of an exchange on one timeline: the client's notes on the left, the events of
+//! the server's trace on the right.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -14,30 +15,31 @@ use super::splitter::ResponseSplitter;
 use super::{fold, printer};
 use crate::output::{self, println_flush};
 
-/// Columns of the time, and of the line between the two sides.
+/// Width of the time column, and the separator between the two sides.
 const TIME: usize = 12;
 const RULE: &str = " │ ";
-/// Columns of a page: without a terminal, and at most.
+/// Width of the page: without a terminal, and at most.
 const USUAL: usize = 80;
 const WIDEST: usize = 120;
-/// Lines of one piece that are shown.
+/// Most lines that are shown of one piece.
 const LINES: usize = 6;
-/// Bytes of each read and write that the server reports.
+/// Most bytes of each read and write in the server's trace.
 const DATA: usize = 4 * 1024;
-/// The longest pattern of entries whose repetition is recognized, and the repetitions from which on it is folded.
+/// The longest pattern of entries whose repetition is detected, and the number of repetitions that
+/// are folded.
 const PATTERN: usize = 12;
 const TIMES: usize = 4;
 
-/// Collects what both sides report, until [`Timeline::print`].
+/// Collects the reports of both sides until [`Timeline::print`].
 pub(super) struct Timeline {
-    /// One moment on two clocks: the client's notes go by the first, the server's trace by the second.
+    /// The start on two clocks: the client's notes use the first, the server's trace the second.
     pub(super) began: Instant,
     began_wall: SystemTime,
     notes: Mutex<Notes>,
     trace: Arc<Mutex<Vec<u8>>>,
 }
 
-/// The client's side so far.
+/// The client's side.
 struct Notes {
     entries: Vec<Entry>,
     splitter: ResponseSplitter,
@@ -45,7 +47,7 @@ struct Notes {
     received: usize,
 }
 
-/// Where the trace goes.
+/// Collects the trace in memory.
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
@@ -78,7 +80,7 @@ impl View for Timeline {
                 }
             }
             Note::Waiting(_) => println_flush(printer::sentence(&note)),
-            // The end of a stream comes after its last byte.
+            // The end of a stream follows its last byte.
             Note::HalfClosed | Note::Ended(Ending::Open, _) => push(' ', brief(&note), notes.sent + 1),
             note => push(' ', brief(&note), 0),
         }
@@ -86,19 +88,20 @@ impl View for Timeline {
 }
 
 impl Timeline {
-    /// `heads`: see [`crate::responses::heads`].
+    /// Creates a timeline. For `heads`, see [`crate::responses::heads`].
     pub(super) fn new(heads: Vec<bool>) -> Timeline {
         let notes = Notes { entries: Vec::new(), splitter: ResponseSplitter::new(heads), sent: 0, received: 0 };
         let (began, began_wall) = (Instant::now(), SystemTime::now());
         Timeline { began, began_wall, notes: Mutex::new(notes), trace: Arc::default() }
     }
 
-    /// The trace that a server must have to be on this timeline.
+    /// Returns the trace that the server must write.
     pub(super) fn trace(&self) -> Trace {
         Trace::json().to(Lines(Arc::clone(&self.trace))).max_bytes(DATA)
     }
 
-    /// Waits until the server has closed its first connection, but not for ever: it may have lost the event.
+    /// Waits until the server has closed its first connection; at most a second, since the event
+    /// may be lost.
     pub(super) fn wait_for_the_end(&self) {
         let until = Instant::now() + Duration::from_secs(1);
         let closed = |event: &Value| event["e"] == "conn.close" && event["c"] == 1;
@@ -107,7 +110,7 @@ impl Timeline {
         }
     }
 
-    /// Prints both sides.
+    /// Prints the timeline.
     pub(super) fn print(&self) {
         let width = output::columns(&io::stdout()).unwrap_or(USUAL).min(WIDEST);
         let events = self.events();
@@ -127,7 +130,7 @@ impl Timeline {
     }
 }
 
-/// What happened, in the width of a column.
+/// Returns the text of a note, short enough for a column.
 fn brief(note: &Note<'_>) -> String {
     match note {
         Note::Connected(_) => "connected".to_owned(),
@@ -141,14 +144,14 @@ fn brief(note: &Note<'_>) -> String {
     }
 }
 
-/// The first line of a piece, and how long it is.
+/// Returns the first line of a piece, and the length of the piece.
 fn first_line(bytes: &[u8]) -> String {
     let line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     let rest = if line.len() < bytes.len() { format!("\n… {} bytes", bytes.len()) } else { String::new() };
     format!("{}{rest}", fold::line(line))
 }
 
-/// A few lines of a piece.
+/// Returns the first lines of a piece.
 fn drawn(bytes: &[u8]) -> String {
     if let Some((unit, count)) = fold::repetition(bytes) {
         return format!("{}\n({count} times in a row)", drawn(unit));
@@ -162,7 +165,8 @@ fn drawn(bytes: &[u8]) -> String {
     shown.join("\n")
 }
 
-/// In the order of time. The two clocks differ by the moments between their readings: what arrives was sent before.
+/// Sorts the entries by time. The two clocks differ slightly, so times are corrected: bytes are
+/// received after they were sent.
 fn merged(mut entries: Vec<Entry>) -> Vec<Entry> {
     let moves = |side, receives| {
         let own = entries.iter().filter(move |one| one.side == side && one.receives() == receives && one.moved > 0);
@@ -193,7 +197,7 @@ fn merged(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// The lines of the page, repetitions folded.
+/// Returns the lines of the page, with repetitions folded.
 fn page(entries: Vec<Entry>, width: usize) -> Vec<String> {
     let left = (width.saturating_sub(TIME + RULE.chars().count())) * 3 / 7;
     let right = width.saturating_sub(TIME + RULE.chars().count() + left);
@@ -214,12 +218,13 @@ fn page(entries: Vec<Entry>, width: usize) -> Vec<String> {
     lines
 }
 
-/// How many entries the pattern has that `entries` begin with, and how often it occurs in a row; numbers do not matter.
+/// Returns the length of the pattern at the start of `entries`, and how often it occurs in a row.
+/// Digits are ignored.
 fn repetition(entries: &[Entry]) -> (usize, usize) {
     let alike = |a: &Entry, b: &Entry| a.side == b.side && a.arrow == b.arrow && shape(a) == shape(b);
     let times = |length: usize| {
         let pattern = entries.get(..length).unwrap_or_default();
-        // Where both sides take part, a repetition is easier to read if it begins with the client.
+        // A repetition of both sides is easier to read if it begins with the client.
         let mixed = pattern.iter().any(|one| one.side == Side::Client);
         if mixed && pattern.first().is_some_and(|one| one.side == Side::Server) {
             return 1;
@@ -233,13 +238,14 @@ fn repetition(entries: &[Entry]) -> (usize, usize) {
         .unwrap_or((1, 1))
 }
 
-/// The text without what differs between repetitions: numbers, and the byte of a piece that is one byte.
+/// Returns the text without what differs between repetitions: digits, and the byte of a one-byte
+/// piece.
 fn shape(entry: &Entry) -> String {
     let single = entry.side == Side::Client && entry.arrow == '→' && entry.text.chars().count() == 1;
     if single { String::new() } else { entry.text.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect() }
 }
 
-/// The lines of one entry, on its side.
+/// Returns the lines of one entry, in the column of its side.
 fn row(entry: &Entry, left: usize, right: usize) -> Vec<String> {
     let columns = if entry.side == Side::Client { left } else { right };
     let text = format!("{} {}", entry.arrow, terminal::wrap(&entry.text, 2, Some(columns)));
