@@ -1,5 +1,6 @@
-//! Routes in modules of their own, nested under a prefix; run with `cargo run --example blueprints`; try:
-//! `curl http://127.0.0.1:8000/users/`, `…/users/7`, `curl -i http://127.0.0.1:8000/products` (308 to `/products/`)
+//! Nests the routes of modules under a prefix. Run with `cargo run --example blueprints`; try:
+//! `curl http://127.0.0.1:8000/users/`, `…/users/7`, `curl -i http://127.0.0.1:8000/products` (308
+//! to `/products/`)
 use wirelight::{App, TrailingSlash};
 
 /// routes/users.rs

@@ -1,6 +1,7 @@
-//! The server that the conformance referee plays its cases against: the routes of its target page, on HOST:PORT with WORKERS.
+//! Serves the routes that the external conformance test requires, on HOST:PORT with WORKERS.
 //!
-//! `PORT=8000 cargo run --release --example conformance`; the same routes are played without sockets by `cargo test --test corpus`.
+//! `PORT=8000 cargo run --release --example conformance`; `cargo test --test corpus` tests the same
+//! routes without sockets.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Consuming an API: fields, a timeout, four kinds of failure told apart, a session that keeps its connection; run with
-//! `cargo run --example consume`: it asks a server of its own.
+//! Calls an API as a client: header fields, a timeout, four kinds of failure, a session that reuses
+//! its connection. Run with `cargo run --example consume`: it starts its own server.
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The other side: it remembers the client's address of every connection, so that it can say how many there were.
+/// The server. It records the client address of every connection, to count the connections.
 fn api() -> App {
     let mut app = App::new();
     app.state(Mutex::new(HashSet::<SocketAddr>::new()));
@@ -50,7 +50,7 @@ fn basic_usage(url: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A user, or none after a word about what went wrong.
+/// Returns a user; prints why if it fails.
 fn fetch(url: &str) -> Option<Value> {
     let patience = Duration::from_secs(1); // always set a timeout: there is none by default
     let answer = ureq::get(url)
@@ -70,17 +70,18 @@ fn fetch(url: &str) -> Option<Value> {
 }
 
 fn failures(url: &str) -> std::io::Result<()> {
-    let silent = TcpListener::bind("127.0.0.1:0")?; // accepts, and never says a word
+    let silent = TcpListener::bind("127.0.0.1:0")?; // accepts, and never responds
     let address = silent.local_addr()?;
     fetch(&format!("http://{address}/"));
-    drop(silent); // now nobody listens there
+    drop(silent); // the port is closed now
     fetch(&format!("http://{address}/"));
     fetch(&format!("{url}/users/nobody"));
     fetch(&format!("{url}/text"));
     Ok(())
 }
 
-/// Each connection costs a handshake before the first byte of the request. A session, an agent here, keeps it for the next.
+/// Counts connections. Each costs a handshake before the first byte of the request; a session (here
+/// an agent) keeps its connection for the next request.
 fn sessions(url: &str) -> Result<(), Error> {
     let count = || ureq::get(format!("{url}/connections")).call()?.body_mut().read_to_string();
     let connections = |count: String| count.parse::<u32>().unwrap_or(0);
@@ -90,11 +91,11 @@ fn sessions(url: &str) -> Result<(), Error> {
         ureq::get(format!("{url}/users/ada")).call()?;
     }
     let between = connections(count()?);
-    println!("3 requests without a session: {} connections", between - before - 1); // one was our question
+    println!("3 requests without a session: {} connections", between - before - 1); // one was the count itself
 
     let session: Agent = Agent::config_builder().user_agent("session/1").build().into();
     for path in ["/users/ada", "/text", "/users/ada"] {
-        session.get(format!("{url}{path}")).call()?.body_mut().read_to_string()?; // read to its end, it can be used again
+        session.get(format!("{url}{path}")).call()?.body_mut().read_to_string()?; // reading to the end lets the connection be reused
     }
     println!("3 requests of one session: {} connection", connections(count()?) - between - 1);
     Ok(())

@@ -1,5 +1,5 @@
-//! An API that was designed: versions, pages, every wrong field named at once; run with `cargo run --example design`; try:
-//! `curl 'http://127.0.0.1:8000/v1/users?page=1&per_page=5'`,
+//! Shows API design: versions, pages, all invalid fields in one response. Run with
+//! `cargo run --example design`; try: `curl 'http://127.0.0.1:8000/v1/users?page=1&per_page=5'`,
 //! `curl http://127.0.0.1:8000/v1/users -H 'Content-Type: application/json' -d '{"name": 7}'`
 use std::sync::Mutex;
 
@@ -17,13 +17,13 @@ fn main() -> std::io::Result<()> {
 
     let mut app = App::new();
     app.state(Mutex::new(Users::new()));
-    app.nest("/v1", v1); // and one day `app.nest("/v2", v2)`
+    app.nest("/v1", v1); // later also `app.nest("/v2", v2)`
     app.run_from_env()
 }
 
 fn list(req: &Request) -> Value {
     let users = req.lock::<Users>();
-    let page = Page::from(req, 20, 100); // never fewer than 1, never more than 100
+    let page = Page::from(req, 20, 100); // at least 1, at most 100
     let data: Vec<_> = page.slice(users.iter()).collect();
     json!({ "data": data, "page": page.number, "per_page": page.per_page, "total": users.len() })
 }

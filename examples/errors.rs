@@ -1,5 +1,6 @@
-//! Error pages by status and one for the rest, for errors of every origin; run with `cargo run --example errors`; try:
-//! `curl http://127.0.0.1:8000/nothing`, `…/abort/409`, `…/boom`, `curl http://127.0.0.1:8000/json -d '{'`
+//! Handles errors by status, with one handler for the rest. Run with `cargo run --example errors`;
+//! try: `curl http://127.0.0.1:8000/nothing`, `…/abort/409`, `…/boom`,
+//! `curl http://127.0.0.1:8000/json -d '{'`
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -16,6 +17,6 @@ fn main() -> std::io::Result<()> {
     app.get("/ok", |_| json!({ "ok": true }));
     app.get("/abort/{code:int}", |req| abort::<()>(req.param("code").unwrap_or(0))); // no status: 500
     app.post("/json", |req| req.json::<Box<RawValue>>().map(|got| Json(BTreeMap::from([("got", got)]))));
-    app.get("/boom", |req| json!(1 / req.body().len())); // divides by zero: a panic, which stays here
+    app.get("/boom", |req| json!(1 / req.body().len())); // divides by zero: a panic, which the server catches
     app.run_from_env()
 }

@@ -1,4 +1,4 @@
-//! A chat in a hundred words: what one browser sends, all see; Server-Sent Events carry it.
+//! A chat with Server-Sent Events: each message is sent to all browsers.
 //!
 //! `cargo run --example events`, then open two windows on <http://127.0.0.1:8000/>.
 

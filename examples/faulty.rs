@@ -1,6 +1,8 @@
-//! A server that makes every mistake of docs/error-dictionary.md, each at a path of its own: to see what a client says.
+//! Makes every mistake of docs/error-dictionary.md, each at its own path, to show what a client
+//! reports.
 //!
-//! `cargo run --example faulty`, then `curl -sS http://127.0.0.1:8001/two-bytes-short`. It listens to this machine only.
+//! `cargo run --example faulty`, then `curl -sS http://127.0.0.1:8001/two-bytes-short`. It listens
+//! on the loopback address only.
 
 use std::net::{Ipv4Addr, TcpListener};
 

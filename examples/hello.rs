@@ -1,4 +1,4 @@
-//! The first endpoint: one route, one query parameter; run with `cargo run --example hello`; try:
+//! A first endpoint: one route, one query parameter. Run with `cargo run --example hello`; try:
 //! `curl 'http://127.0.0.1:8000/hello?name=Venki'`
 use wirelight::{App, json};
 

@@ -1,5 +1,5 @@
-//! Code around every request: an id, the time it took, a line in the log; run with `cargo run --example middleware`; try:
-//! `curl -i http://127.0.0.1:8000/hello`
+//! Runs code before and after every request: an id, the duration, a log line. Run with
+//! `cargo run --example middleware`; try: `curl -i http://127.0.0.1:8000/hello`
 use wirelight::middleware::{AccessLog, Format, RequestId, ResponseTime};
 use wirelight::{App, json};
 

@@ -1,4 +1,5 @@
-//! Limits per client and route, one that replaces the default; run with `cargo run --example rate_limit`; try:
+//! Limits requests per client and route; a route's limit replaces the default. Run with
+//! `cargo run --example rate_limit`; try:
 //! `for i in 1 2 3 4 5 6; do curl -i http://127.0.0.1:8000/expensive; done`
 use wirelight::{App, json};
 

@@ -1,5 +1,6 @@
-//! A starting point for production: request ids, a structured log, JSON errors, health; run with `cargo run --example template`; try:
-//! `curl -i http://127.0.0.1:8000/health`, `curl -i http://127.0.0.1:8000/nothing`
+//! A starting point for production: request ids, a structured log, JSON errors, a health check. Run
+//! with `cargo run --example template`; try: `curl -i http://127.0.0.1:8000/health`,
+//! `curl -i http://127.0.0.1:8000/nothing`
 use wirelight::middleware::{AccessLog, Format, RequestId, health};
 use wirelight::{App, json};
 

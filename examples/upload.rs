@@ -1,11 +1,13 @@
-//! A form with files: fields, names that are not trusted, a limit; run with `cargo run --example upload`; open
-//! http://127.0.0.1:8000 in a browser, or try: `curl -F title=Sunset -F photo=@picture.png http://127.0.0.1:8000/photos`
+//! Receives a form with files: fields, untrusted file names, a limit. Run with
+//! `cargo run --example upload`; open http://127.0.0.1:8000 in a browser, or try:
+//! `curl -F title=Sunset -F photo=@picture.png http://127.0.0.1:8000/photos`
 use std::sync::Mutex;
 
 use serde_json::Value;
 use wirelight::{App, Error, Html, Request, Response, Result, StatusCode, json};
 
-/// Title and bytes of each photo. A program that keeps them in files had better name those itself, by number say.
+/// Title and bytes of each photo. To store them in files, choose the file names yourself, for
+/// example numbers.
 type Photos = Vec<(String, Vec<u8>)>;
 
 const FORM: &str = "<!doctype html><form method=post action=/photos enctype=multipart/form-data>\
@@ -16,7 +18,7 @@ fn main() -> std::io::Result<()> {
     app.state(Mutex::new(Photos::new()));
     app.get("/", |_| Html(FORM));
     app.get("/photos/{number:int}", show);
-    app.post("/photos", upload).max_body(8 << 20); // for all parts together; 413 beyond it
+    app.post("/photos", upload).max_body(8 << 20); // of all parts together; a larger body gets 413
     app.run_from_env()
 }
 
@@ -26,7 +28,7 @@ fn upload(req: &Request) -> Result<(StatusCode, Value)> {
         match part.name() {
             "title" => title = Some(part.text()),
             "photo" if part.bytes().starts_with(b"\x89PNG") => files.push(part),
-            // The name and the media type are the client's words: what a file is, its bytes say.
+            // The client chooses the name and the media type; only the bytes show what a file is.
             "photo" => return Err(Error::bad_request("a photo is a PNG here")),
             _ => {}
         }

@@ -1,13 +1,14 @@
-//! The full CRUD pattern over a map in memory; run with `cargo run --example users`; try:
+//! The full CRUD pattern with a map in memory. Run with `cargo run --example users`; try:
 //! `curl http://127.0.0.1:8000/users -H 'Content-Type: application/json' -d '{"name": "Venki", "email": "v@example.com"}'`,
-//! `curl http://127.0.0.1:8000/users/1`, and the same path with `-X PATCH`, `-X PUT` and `-X DELETE`
+//! `curl http://127.0.0.1:8000/users/1`, and the same path with `-X PATCH`, `-X PUT` and
+//! `-X DELETE`
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use serde_json::value::RawValue;
 use wirelight::{App, Error, Json, Request, Result, StatusCode, json};
 
-/// Fields of any type, as they were sent: a number of 30 digits stays what it is, as in Python.
+/// Fields of any type, as sent: a number of 30 digits is kept exactly, as in Python.
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 #[derive(Clone, serde::Serialize)]
@@ -35,7 +36,7 @@ fn main() -> std::io::Result<()> {
     app.patch("/users/{id:int}", update);
     app.delete("/users/{id:int}", remove);
     app.on_error(400, |_, error| json!({ "error": error.message() }));
-    app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": MISSING }))); // JSON, but no object
+    app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": MISSING }))); // JSON, but not an object
     app.run_from_env()
 }
 
@@ -76,7 +77,7 @@ fn remove(req: &Request) -> Result<Option<()>> {
     Ok(req.lock::<Users>().by_id.remove(&req.param("id")?).map(|_| ()))
 }
 
-/// A user made of the fields that a body must have.
+/// Creates a user from the required fields.
 fn user(id: u64, mut fields: Fields) -> Result<User> {
     match (fields.remove("name"), fields.remove("email")) {
         (Some(name), Some(email)) => Ok(User { id, name, email }),

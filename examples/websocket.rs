@@ -1,4 +1,4 @@
-//! Another protocol on the same port: an echo over WebSocket, spoken by tungstenite once wirelight has let the socket go.
+//! Upgrades a connection to WebSocket: tungstenite takes over the socket and echoes messages.
 //!
 //! `cargo run --example websocket`, then in a browser's console:
 //! `s = new WebSocket("ws://127.0.0.1:8000/echo"); s.onmessage = e => console.log(e.data); s.onopen = () => s.send("hi")`
@@ -7,7 +7,7 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{Role, WebSocket};
 use wirelight::{App, Error, Request, Response, Result, Upgraded};
 
-/// The handshake of RFC 6455 §4.2 is two headers; the rest is the library's.
+/// Responds to the handshake (RFC 6455 §4.2); the library completes the upgrade.
 fn echo(req: &Request) -> Result<Response> {
     if req.header("Sec-WebSocket-Version") != Some("13") {
         return Err(Error::bad_request("Only version 13 is spoken here.").with_header("Sec-WebSocket-Version", "13"));
@@ -19,10 +19,11 @@ fn echo(req: &Request) -> Result<Response> {
     Ok(response)
 }
 
-/// Runs on a thread of its own. `early`: what the client sent before it had our answer.
+/// Runs on its own thread. `early` is what the client sent before it received the response.
 fn serve(socket: Upgraded, early: Vec<u8>) {
     let mut socket = WebSocket::from_partially_read(socket, early, Role::Server, None);
-    // An error is the end: mostly the client has closed, and tungstenite has answered that already.
+    // An error ends the connection: usually the client has closed, and tungstenite has already
+    // replied.
     while let Ok(message) = socket.read() {
         if (message.is_text() || message.is_binary()) && socket.send(message).is_err() {
             return;

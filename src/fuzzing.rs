@@ -1,6 +1,8 @@
-//! Entry points for the fuzz targets of private parts; compiled only with `--cfg fuzzing`. The other targets are in `fuzz/src`.
+//! Entry points for the fuzz targets of private parts; compiled only with `--cfg fuzzing`. The
+//! other targets are in `fuzz/src`.
 //!
-//! Each function panics if an invariant is broken. The main one: the meaning of bytes does not depend on how the network split them.
+//! Each function panics if an invariant is broken. The main one: the meaning of bytes does not
+//! depend on how the network split them.
 
 use crate::app::App;
 use crate::explain::{self, Explanation};
@@ -62,7 +64,7 @@ pub fn head(data: &[u8]) {
     }
 }
 
-/// A request line and field lines.
+/// The parsed request line and field lines.
 type Meaning = (Method, Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>);
 
 fn meaning(head: &Head, data: &[u8]) -> Meaning {
@@ -109,7 +111,8 @@ pub fn connection(data: &[u8]) {
     }
 }
 
-/// Checks that the route that is found is one that matches, and that parameters are inside the path.
+/// Checks that the route that is found is one that matches, and that parameters are inside the
+/// path.
 pub fn router(data: &[u8]) {
     let Some((&choice, path)) = data.split_first() else { return };
     if !path.starts_with(b"/") || !path.iter().all(u8::is_ascii_graphic) {
@@ -133,7 +136,8 @@ pub fn router(data: &[u8]) {
     }
 }
 
-/// Checks that the pairs of a form are the same after writing and reading them, and that the first pair with a name is used.
+/// Checks that the pairs of a form are the same after writing and reading them, and that the first
+/// pair with a name is used.
 pub fn urlencoded(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n";
     let mut head = Head::default();
@@ -150,7 +154,8 @@ pub fn urlencoded(data: &[u8]) {
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
-/// Checks that the parts of a multipart form are in its bytes, in order, and that the lenient readers agree with the strict one.
+/// Checks that the parts of a multipart form are in its bytes, in order, and that the lenient
+/// readers agree with the strict one.
 pub fn multipart(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
     let mut head = Head::default();
@@ -192,7 +197,8 @@ enum Observed {
     Last,
 }
 
-/// Sends the bytes in pieces of `step`, responds to each request with an empty 200, and closes after the last byte.
+/// Sends the bytes in pieces of `step`, responds to each request with an empty 200, and closes
+/// after the last byte.
 fn run(input: &[u8], step: usize, limits: &Limits) -> Vec<Observed> {
     let (mut connection, mut head) = (Connection::new(), Head::default());
     let (mut buffer, mut observed) = (Vec::new(), Vec::new());
@@ -233,7 +239,8 @@ fn run(input: &[u8], step: usize, limits: &Limits) -> Vec<Observed> {
     }
 }
 
-/// Checks that the pieces of a message cover it, that findings are inside it, and that the parser's fault is among them.
+/// Checks that the pieces of a message cover it, that findings are inside it, and that the parser's
+/// fault is among them.
 pub fn explanation(data: &[u8]) {
     let explanation = explain::message(data);
     let (mut shown, rest) = (Vec::new(), explanation.rest());

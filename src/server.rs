@@ -59,7 +59,8 @@ const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_CONNECTIONS: usize = 10_000;
 /// Default limit of upgraded connections of all workers. Each has a thread and a descriptor.
 const MAX_UPGRADED: usize = 1000;
-/// Default number of threads for blocking handlers. They mostly wait, so there are more than processors.
+/// Default number of threads for blocking handlers. They mostly wait, so there are more than
+/// processors.
 const POOL_THREADS: usize = 32;
 /// Default number of requests that may wait for such a thread.
 const POOL_QUEUE: usize = 1024;
@@ -92,7 +93,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds to the first of the addresses that `address` names and that is free. Port 0 takes any free port.
+    /// Binds to the first of the addresses that `address` names and that is free. Port 0 takes any
+    /// free port.
     ///
     /// # Errors
     /// Fails if the address is in use, not one of this machine, or invalid; the message names it.
@@ -100,10 +102,12 @@ impl Server {
         Ok(Server::new(BoundAddress::tcp(address)?))
     }
 
-    /// Listens on a unix socket. Replaces the file of a server that has ended; the file is removed when this server stops.
+    /// Listens on a unix socket. Replaces the file of a server that has ended; the file is removed
+    /// when this server stops.
     ///
     /// # Errors
-    /// Fails if another program listens there, if the path is another kind of file, or if the folder is not writable.
+    /// Fails if another program listens there, if the path is another kind of file, or if the
+    /// folder is not writable.
     pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server> {
         Ok(Server::new(BoundAddress::unix(path.as_ref())?))
     }
@@ -134,8 +138,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Sets the file permissions of the unix sockets that are bound so far: with `0o660`, owner and group may connect. The default is set
-    /// by the umask.
+    /// Sets the file permissions of the unix sockets that are bound so far: with `0o660`, owner and
+    /// group may connect. The default is set by the umask.
     ///
     /// # Errors
     /// Fails if the permissions cannot be changed.
@@ -167,7 +171,8 @@ impl Server {
         }
     }
 
-    /// Sets the number of threads that accept and serve, each with its own event loop; 1 by default. Handlers run on all of them.
+    /// Sets the number of threads that accept and serve, each with its own event loop; 1 by
+    /// default. Handlers run on all of them.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Server {
         self.workers = workers.max(1);
@@ -188,47 +193,52 @@ impl Server {
         self
     }
 
-    /// Sets the connection limit of a worker. At the limit, the oldest idle connection is closed for a new one.
+    /// Sets the connection limit of a worker. At the limit, the oldest idle connection is closed
+    /// for a new one.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Server {
         self.max_connections = connections.max(1);
         self
     }
 
-    /// Sets the limit of [upgraded](crate::Response::upgrade) connections of all workers; 1,000 by default. It is never more than half of
-    /// a worker's connections, among which they count. Further upgrades get 503.
+    /// Sets the limit of [upgraded](crate::Response::upgrade) connections of all workers; 1,000 by
+    /// default. It is never more than half of a worker's connections, among which they count.
+    /// Further upgrades get 503.
     #[must_use]
     pub fn max_upgraded(mut self, connections: usize) -> Server {
         self.max_upgraded = connections;
         self
     }
 
-    /// Sets the number of threads that run the handlers of [`blocking`](crate::Route::blocking) routes of all workers, and the number of
-    /// requests that may wait for one; 32 and 1,024 by default. Further requests get 503.
+    /// Sets the number of threads that run the handlers of [`blocking`](crate::Route::blocking)
+    /// routes of all workers, and the number of requests that may wait for one; 32 and 1,024 by
+    /// default. Further requests get 503.
     #[must_use]
     pub fn pool(mut self, threads: usize, queue: usize) -> Server {
         (self.pool_threads, self.pool_queue) = (threads, queue);
         self
     }
 
-    /// Sets how long a graceful stop first serves on while [`health`](crate::middleware::health) responds 503, so that load balancers stop
-    /// sending requests; zero by default.
+    /// Sets how long a graceful stop first serves on while [`health`](crate::middleware::health)
+    /// responds 503, so that load balancers stop sending requests; zero by default.
     #[must_use]
     pub fn lame_duck(mut self, time: Duration) -> Server {
         self.config.lame_duck = time;
         self
     }
 
-    /// Calls `reopen` on USR1, on a thread of its own: it reopens log files, as logrotate requests it.
+    /// Calls `reopen` on USR1, on a thread of its own: it reopens log files, as logrotate requests
+    /// it.
     #[must_use]
     pub fn on_reopen(mut self, reopen: impl FnMut() + Send + 'static) -> Server {
         self.on_reopen = Some(Box::new(reopen));
         self
     }
 
-    /// Sets whether TERM and INT stop the server (the first gracefully, the second at once), and whether, with the feature `restart`, HUP
-    /// and USR2 restart the program without losing a request; true by default. The new process finds `WIRELIGHT_FDS` in its environment.
-    /// A program that handles signals itself uses a [`Handle`].
+    /// Sets whether TERM and INT stop the server (the first gracefully, the second at once), and
+    /// whether, with the feature `restart`, HUP and USR2 restart the program without losing a
+    /// request; true by default. The new process finds `WIRELIGHT_FDS` in its environment. A
+    /// program that handles signals itself uses a [`Handle`].
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Server {
         self.signals = signals;
@@ -273,8 +283,9 @@ impl Server {
     /// Serves until the server is stopped. The calling thread is one of the workers.
     ///
     /// # Errors
-    /// Fails if a worker cannot be started, if a system call of a worker fails, or if connections had to be cut at the end of a graceful
-    /// stop ([`io::ErrorKind::TimedOut`], with their number).
+    /// Fails if a worker cannot be started, if a system call of a worker fails, or if connections
+    /// had to be cut at the end of a graceful stop ([`io::ErrorKind::TimedOut`], with their
+    /// number).
     pub fn run(mut self, mut app: App) -> io::Result<()> {
         let control = self.control.clone();
         app.state(Draining::new(move || control.phase() != Phase::Running));
@@ -289,7 +300,8 @@ impl Server {
         result
     }
 
-    /// Runs one event loop a worker, each with its own probe. `P` makes two loops: the one without a trace does not pay for tracing.
+    /// Runs one event loop a worker, each with its own probe. `P` makes two loops: the one without
+    /// a trace does not pay for tracing.
     fn serve<P: Probe + Send + 'static>(self, mut app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
         let all = self.addresses().join(", ");
         let Server {
@@ -364,7 +376,8 @@ impl Server {
 }
 
 impl App {
-    /// Serves this application on `address` with one worker until TERM or INT, by [`Server::bind`] and [`Server::run`].
+    /// Serves this application on `address` with one worker until TERM or INT, by [`Server::bind`]
+    /// and [`Server::run`].
     ///
     /// # Errors
     /// As those two.
@@ -373,7 +386,8 @@ impl App {
     }
 }
 
-/// Returns the counter of upgraded connections. It wakes the workers if one of these ends during a stop.
+/// Returns the counter of upgraded connections. It wakes the workers if one of these ends during a
+/// stop.
 fn upgraded_connections(max: usize, control: &Arc<ShutdownControl>) -> Arc<UpgradedConnections> {
     let (state, workers) = (control.clone(), control.clone());
     Arc::new(UpgradedConnections::new(max, move || state.phase() != Phase::Running, move || workers.wake()))
@@ -383,7 +397,8 @@ fn join(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
     worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
 }
 
-/// Combines the results of all workers: the first failure, else the number of connections that were cut.
+/// Combines the results of all workers: the first failure, else the number of connections that were
+/// cut.
 fn combine(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
     let mut cut = 0;
     for result in results {

@@ -1,4 +1,5 @@
-//! Tests an application without sockets: real bytes through the real connection code, in virtual time, on the calling thread.
+//! Tests an application without sockets: real bytes through the real connection code, in virtual
+//! time, on the calling thread.
 
 mod disconnect;
 mod memory_socket;
@@ -138,8 +139,9 @@ impl<'a> TestClient<'a> {
         }
     }
 
-    /// Sends bytes as they are, all at once, closes the writing side, and returns everything that was received. Waits up to a minute for
-    /// a [`stream`](crate::stream) that another thread sends, but not for events, which never end.
+    /// Sends bytes as they are, all at once, closes the writing side, and returns everything that
+    /// was received. Waits up to a minute for a [`stream`](crate::stream) that another thread
+    /// sends, but not for events, which never end.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut connection = self.connect();
         connection.send(bytes);
@@ -299,7 +301,8 @@ impl TestConnection<'_> {
         self.set_time(until);
     }
 
-    /// Sets how many more bytes the server can write until the client reads: after them, a write would block. Unlimited by default.
+    /// Sets how many more bytes the server can write until the client reads: after them, a write
+    /// would block. Unlimited by default.
     ///
     /// ```
     /// let mut app = wirelight::App::new();
@@ -320,14 +323,15 @@ impl TestConnection<'_> {
         self.wake(WakeReason::Ready);
     }
 
-    /// Returns everything that the server has written so far, or since [`take_received`](Self::take_received). It includes what other
-    /// threads have sent by now.
+    /// Returns everything that the server has written so far, or since
+    /// [`take_received`](Self::take_received). It includes what other threads have sent by now.
     pub fn received(&mut self) -> &[u8] {
         self.deliver();
         &self.conn.socket().outgoing
     }
 
-    /// As [`received`](Self::received), and clears it. Reuses the memory, for tests that count allocations.
+    /// As [`received`](Self::received), and clears it. Reuses the memory, for tests that count
+    /// allocations.
     pub fn take_received(&mut self) -> &[u8] {
         self.deliver();
         std::mem::swap(&mut self.taken, &mut self.conn.socket().outgoing);
@@ -340,7 +344,8 @@ impl TestConnection<'_> {
         self.over || self.conn.socket().finished
     }
 
-    /// Returns whether the connection has ended: after its FIN, the server reads on for a while (RFC 9112 §9.6).
+    /// Returns whether the connection has ended: after its FIN, the server reads on for a while
+    /// (RFC 9112 §9.6).
     pub fn is_over(&self) -> bool {
         self.over
     }

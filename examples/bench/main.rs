@@ -1,6 +1,8 @@
-//! The program that load tests measure: serves `routes.rs`, which the benchmarks and the count of allocations play without sockets.
+//! Serves `routes.rs` for load tests. Benchmarks and the allocation test run the same routes
+//! without sockets.
 //!
-//! `PORT=8000 WORKERS=1 cargo run --release --example bench`, then `wrk http://127.0.0.1:8000/plaintext`.
+//! `PORT=8000 WORKERS=1 cargo run --release --example bench`, then
+//! `wrk http://127.0.0.1:8000/plaintext`.
 
 mod routes;
 

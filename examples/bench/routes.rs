@@ -1,4 +1,4 @@
-//! The three routes that are measured, through the ordinary public API; nothing is tuned by hand.
+//! Defines the three measured routes with the public API, without tuning.
 
 use serde::Serialize;
 use wirelight::{App, Json, Request, Result};

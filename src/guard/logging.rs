@@ -32,8 +32,8 @@ pub(crate) struct Origin {
     pub(crate) line: u32,
 }
 
-/// Passes one line to the program's logger. The `Display` of an error and the logger are code of the program: if one panics, the line
-/// is lost.
+/// Passes one line to the program's logger. The `Display` of an error and the logger are code of
+/// the program: if one panics, the line is lost.
 #[cold]
 #[inline(never)]
 pub(crate) fn write(level: Level, origin: &Origin, message: fmt::Arguments<'_>) {
@@ -48,8 +48,8 @@ pub(crate) fn write(level: Level, origin: &Origin, message: fmt::Arguments<'_>) 
     }
 }
 
-/// Escapes control, invisible and reordering characters as Rust does, `\n` and `\u{1b}`: text of a client can neither start a log line
-/// nor control the terminal that shows it.
+/// Escapes control, invisible and reordering characters as Rust does, `\n` and `\u{1b}`: text of a
+/// client can neither start a log line nor control the terminal that shows it.
 pub(crate) struct OneLine<T>(pub(crate) T);
 
 impl<T: Display> Display for OneLine<T> {
@@ -72,8 +72,8 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Formats an error with its causes, outermost first: `cannot load: no such file`. Stops after [`MAX_CAUSES`], since a chain may be
-/// circular.
+/// Formats an error with its causes, outermost first: `cannot load: no such file`. Stops after
+/// [`MAX_CAUSES`], since a chain may be circular.
 pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'a));
 
 const MAX_CAUSES: usize = 16;

@@ -23,7 +23,8 @@ impl std::error::Error for Panicked {}
 /// Runs code of the program.
 ///
 /// # Errors
-/// Fails if it panics. The program's own state may be inconsistent then; the caller discards the response.
+/// Fails if it panics. The program's own state may be inconsistent then; the caller discards the
+/// response.
 #[inline]
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(Panicked::new)
@@ -31,7 +32,8 @@ pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// Drops a value of the program; a panic in its `Drop` is caught and logged.
 ///
-/// Values are dropped one by one: a second panic while the first one unwinds through its siblings would abort the process.
+/// Values are dropped one by one: a second panic while the first one unwinds through its siblings
+/// would abort the process.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panicked) = catch(|| drop(value)) {
         error!("a destructor {panicked}");
@@ -39,8 +41,8 @@ pub(crate) fn discard<T>(value: T) {
 }
 
 impl Panicked {
-    /// Extracts the message of a panic. The payload is a value of the program, and its `Drop` may panic with another payload, and so on:
-    /// the last of [`MAX_PAYLOADS`] is leaked.
+    /// Extracts the message of a panic. The payload is a value of the program, and its `Drop` may
+    /// panic with another payload, and so on: the last of [`MAX_PAYLOADS`] is leaked.
     #[cold]
     fn new(mut payload: Box<dyn Any + Send>) -> Panicked {
         let message = if let Some(text) = payload.downcast_ref::<&'static str>() {

@@ -72,8 +72,8 @@ impl BoundAddress {
         Some(BoundAddress::new(address, listeners, true))
     }
 
-    /// Gives every worker a listener. On a port each has its own (SO_REUSEPORT), and the kernel distributes the clients. Inherited
-    /// and unix sockets are shared: their queue cannot be split.
+    /// Distributes the listeners. On a port each worker has its own (SO_REUSEPORT), and the kernel
+    /// distributes the clients. Inherited and unix sockets are shared: their queue cannot be split.
     pub(super) fn distribute(mut self, workers: &mut [Vec<Listener>]) -> io::Result<()> {
         while self.listeners.len() < workers.len()
             && let Some(first) = self.listeners.first()
@@ -95,7 +95,8 @@ impl BoundAddress {
     }
 }
 
-/// Binds with SO_REUSEPORT because the worker count is set later. That hides conflicts, so checks for one first.
+/// Binds with SO_REUSEPORT because the worker count is set later. That hides conflicts, so checks
+/// for one first.
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     listen::ensure_free(address)?;
     listen::listener(address, true, Level::Info)

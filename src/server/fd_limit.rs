@@ -8,8 +8,8 @@ pub(super) fn connections_per_worker(workers: usize) -> usize {
     limit().saturating_sub(RESERVED) / workers
 }
 
-/// Returns the descriptor limit of the process. Other systems than Linux report it only to unsafe code; there, macOS's default is
-/// assumed.
+/// Returns the descriptor limit of the process. Other systems than Linux report it only to unsafe
+/// code; there, macOS's default is assumed.
 fn limit() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));

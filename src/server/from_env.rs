@@ -8,12 +8,13 @@ use super::Server;
 use crate::app::App;
 
 impl Server {
-    /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1, as set by Heroku, systemd's
-    /// `Environment=` or a container's `-e`. An empty variable counts as not set. `HOST=unix:/run/app.sock` is a unix socket, which has
-    /// no port.
+    /// Binds to `HOST`:`PORT`, by default `127.0.0.1:8000`, with `WORKERS` threads, by default 1,
+    /// as set by Heroku, systemd's `Environment=` or a container's `-e`. An empty variable counts
+    /// as not set. `HOST=unix:/run/app.sock` is a unix socket, which has no port.
     ///
     /// # Errors
-    /// Fails if a variable is not a valid number or not UTF-8, naming it; and as [`bind`](Server::bind).
+    /// Fails if a variable is not a valid number or not UTF-8, naming it; and as
+    /// [`bind`](Server::bind).
     pub fn from_env() -> io::Result<Server> {
         let host = variable("HOST")?.unwrap_or("127.0.0.1".into());
         let workers = number("WORKERS")?.unwrap_or(1);
@@ -26,8 +27,9 @@ impl Server {
 }
 
 impl App {
-    /// Serves this application as the [environment](Server::from_env) configures it, until TERM or INT. Prints `listening on http://…`
-    /// (with PORT=0, the only place that shows the port), or `listening on unix:…`.
+    /// Serves this application as the [environment](Server::from_env) configures it, until TERM or
+    /// INT. Prints `listening on http://…` (with PORT=0, the only place that shows the port), or
+    /// `listening on unix:…`.
     ///
     /// ```no_run
     /// # fn main() -> std::io::Result<()> {

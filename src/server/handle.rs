@@ -14,9 +14,9 @@ impl Handle {
         Handle(control)
     }
 
-    /// Stops gracefully: responses carry `Connection: close`, idle connections may start a request for another
-    /// [`Timeouts::drain_idle`](crate::Timeouts::drain_idle), and after [`Timeouts::shutdown`](crate::Timeouts::shutdown) the remaining
-    /// connections are cut.
+    /// Stops gracefully: responses carry `Connection: close`, idle connections may start a request
+    /// for another [`Timeouts::drain_idle`](crate::Timeouts::drain_idle), and after
+    /// [`Timeouts::shutdown`](crate::Timeouts::shutdown) the remaining connections are cut.
     pub fn stop(&self) {
         stop(&self.0);
     }

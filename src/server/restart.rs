@@ -1,7 +1,8 @@
-//! Restarts the program without losing a client: the new process gets the listeners, and this one stops once it serves.
+//! Restarts the program without losing a client: the new process gets the listeners, and this one
+//! stops once it serves.
 //!
-//! Both processes hold the same sockets, so the queues of waiting clients are never closed. If the new process fails, or does not
-//! report in time, this one serves on.
+//! Both processes hold the same sockets, so the queues of waiting clients are never closed. If the
+//! new process fails, or does not report in time, this one serves on.
 
 use std::env;
 use std::ffi::OsString;
@@ -40,7 +41,8 @@ struct RestartContext {
     in_progress: AtomicBool,
 }
 
-/// Restarts the program on HUP and USR2. This process then has at most `limit` to finish its requests.
+/// Restarts the program on HUP and USR2. This process then has at most `limit` to finish its
+/// requests.
 pub(super) fn on_signal(
     signals: &mut Signals,
     listeners: &[Vec<Listener>],
@@ -65,7 +67,8 @@ pub(super) fn on_signal(
     })
 }
 
-/// Starts a successor from a thread of its own: waiting for it takes seconds, in which signals must be handled.
+/// Starts a successor from a thread of its own: waiting for it takes seconds, in which signals must
+/// be handled.
 fn start_restart(context: &Arc<RestartContext>) {
     if context.control.phase() != Phase::Running || context.in_progress.swap(true, Ordering::Relaxed) {
         return warn!("restart: a stop or another restart is in progress");
@@ -123,7 +126,8 @@ impl RestartContext {
         if self.shared {
             command.env(SHARED, "1");
         }
-        // Programs that another thread starts in this moment inherit them too, and only keep them open.
+        // Programs that another thread starts in this moment inherit them too, and only keep them
+        // open.
         sockets().try_for_each(|socket| socket.set_cloexec(false))?;
         let child = command.spawn();
         sockets().try_for_each(|socket| socket.set_cloexec(true))?;

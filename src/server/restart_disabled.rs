@@ -1,4 +1,5 @@
-//! Replaces `restart.rs` and `socket_activation.rs` when the `restart` feature is off: no socket is inherited or passed on.
+//! Replaces `restart.rs` and `socket_activation.rs` when the `restart` feature is off: no socket is
+//! inherited or passed on.
 
 use std::io;
 use std::sync::Arc;

@@ -12,15 +12,16 @@ use super::stop;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
 use crate::net::threads::signals::Signals;
 
-/// How long workers may take to exit after they were told to stop at once.
+/// How long workers may take to exit after the order to stop at once.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// How long the last log line may take: the workers may be blocked in the logger.
 const LOG_TIMEOUT: Duration = Duration::from_millis(100);
 /// The exit code if workers did not stop.
 const FAILURE: i32 = 1;
 
-/// Stops on TERM and INT: the first stops gracefully, within `limit`, the second at once. If a handler does not return, its worker
-/// cannot stop, and this thread ends the process. If no loop handles the first signal, the second one ends the process.
+/// Stops on TERM and INT: the first stops gracefully, within `limit`, the second at once. If a
+/// handler does not return, its worker cannot stop, and this thread ends the process. If no loop
+/// handles the first signal, the second one ends the process.
 pub(super) fn on_stop(signals: &mut Signals, control: &Arc<ShutdownControl>, limit: Duration) -> io::Result<()> {
     let control = control.clone();
     let mut deadline = StopDeadline::new(limit);

@@ -1,7 +1,8 @@
 //! Takes over listening sockets from systemd or from the predecessor process.
 //!
-//! systemd's protocol (sd_listen_fds(3)): descriptors from 3 on, their count in `LISTEN_FDS`, and the process they are for in
-//! `LISTEN_PID`. A predecessor cannot choose the numbers of its descriptors, so it lists the listeners in `WIRELIGHT_FDS`.
+//! systemd's protocol (sd_listen_fds(3)): descriptors from 3 on, their count in `LISTEN_FDS`, and
+//! the process they are for in `LISTEN_PID`. A predecessor cannot choose the numbers of its
+//! descriptors, so it lists the listeners in `WIRELIGHT_FDS`.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -31,7 +32,8 @@ struct InheritedSockets {
     ready: Option<UnixStream>,
 }
 
-/// Takes the inherited listeners on `requested`. Port 0 takes the first one on its address, whatever its port.
+/// Takes the inherited listeners on `requested`. Port 0 takes the first one on its address,
+/// whatever its port.
 pub(super) fn take(requested: &Address) -> Option<(Address, Vec<Listener>)> {
     let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
     let found = inherited.listeners.iter().find(|(address, _)| matches(requested, address))?.0.clone();
@@ -45,7 +47,7 @@ pub(super) fn take(requested: &Address) -> Option<(Address, Vec<Listener>)> {
     Some((found, listeners))
 }
 
-/// Tells the predecessor that this process serves, so that it stops.
+/// Reports to the predecessor that this process serves, so that it stops.
 pub(super) fn report_ready() {
     let ready = INHERITED.lock().unwrap_or_else(PoisonError::into_inner).ready.take();
     if let Some(Err(error)) = ready.map(|mut ready| ready.write_all(b"1")) {
@@ -84,7 +86,8 @@ fn listener(fds: &mut ListenFd, number: usize) -> Option<(Address, Socket)> {
     Some((address, socket))
 }
 
-/// Takes a connected socket. `ListenFd` has no method for one, but does not check that a unix socket listens.
+/// Takes a connected socket. `ListenFd` has no method for one, but does not check that a unix
+/// socket listens.
 fn stream(fds: &mut ListenFd, number: usize) -> Option<UnixStream> {
     fds.take_unix_listener(number).ok().flatten().map(|socket| OwnedFd::from(socket).into())
 }

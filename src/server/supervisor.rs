@@ -7,14 +7,16 @@ use crate::guard::panics::catch;
 use crate::net::worker::{Worker, WorkerParts};
 use crate::trace::probe::Probe;
 
-/// Pause before the second replacement in a row, doubled for each further one. The first is not delayed, since clients wait.
+/// Pause before the second replacement in a row, doubled for each further one. The first is not
+/// delayed, since clients wait.
 const BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// After this time without a failure, the next one counts as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 
-/// Runs a worker and its replacements until one ends normally; returns the number of connections that were cut. A replacement serves
-/// the clients in the queues of the listeners; the connections of the failed worker are lost.
+/// Runs a worker and its replacements until one ends normally; returns the number of connections
+/// that were cut. A replacement serves the clients in the queues of the listeners; the connections
+/// of the failed worker are lost.
 pub(super) fn supervise<P: Probe>(
     mut worker: Worker<P>,
     respawn: impl Fn(WorkerParts<P>) -> io::Result<Worker<P>>,
@@ -49,7 +51,8 @@ mod tests {
     use crate::server::Server;
     use crate::trace::probe::{CloseReason, Event, Probe};
 
-    /// Panics in the worker's loop when every third connection is opened. Records which connections are opened and lost.
+    /// Panics in the worker's loop when every third connection is opened. Records which connections
+    /// are opened and lost.
     #[derive(Default)]
     struct Fault(Arc<Mutex<Vec<(u64, &'static str)>>>);
 

@@ -14,8 +14,8 @@ impl TestConnection<'_> {
         self.wake(WakeReason::Ready);
     }
 
-    /// Closes the connection in both directions: the server's writes fail from now on. [`half_close`](Self::half_close) only ends what the
-    /// client sends.
+    /// Closes the connection in both directions: the server's writes fail from now on.
+    /// [`half_close`](Self::half_close) only ends what the client sends.
     ///
     /// ```
     /// let mut app = wirelight::App::new();

@@ -1,4 +1,4 @@
-//! A socket for tests that is two buffers in memory; knows no protocol and no time.
+//! Implements a socket for tests with two buffers in memory.
 
 use std::io::{self, ErrorKind, Read, Write};
 

@@ -10,8 +10,8 @@ use crate::trace::server_start::ServerStart;
 use crate::trace::tracer::Tracing;
 
 impl<'a> TestClient<'a> {
-    /// Traces what happens on the wire, as [`Server::trace`](crate::Server::trace) does, for tests to check. The whole trace is written
-    /// when the client is dropped.
+    /// Traces what happens on the wire, as [`Server::trace`](crate::Server::trace) does, for tests
+    /// to check. The whole trace is written when the client is dropped.
     ///
     /// # Panics
     /// Panics if the thread that writes cannot be started.

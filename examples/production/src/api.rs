@@ -1,10 +1,11 @@
-//! The routes of `/v1/users`: what a client may say, and what it reads; every one of them may wait for the database.
+//! Defines the routes of `/v1/users`: validation and responses. All are blocking, because they use
+//! the database.
 
 use wirelight::{Validator, Error, Json, Page, Request, Response, Result, Router, StatusCode, json};
 
 use crate::users::{User, Users};
 
-/// A user is small.
+/// Largest body in bytes.
 const MAX_BODY: u64 = 16 * 1024;
 const MAX_NAME: usize = 200;
 
@@ -47,7 +48,7 @@ fn replace(req: &Request) -> Result<Json<User>> {
     found(req.state::<Users>().change(id(req)?, Some(&name), Some(&email))?)
 }
 
-/// Fields that are missing, or null, stay as they are.
+/// Updates a user. Fields that are missing or null are unchanged.
 fn update(req: &Request) -> Result<Json<User>> {
     let body = req.json_value()?;
     let mut validator = Validator::new(&body);
@@ -64,7 +65,7 @@ fn remove(req: &Request) -> Result<()> {
     }
 }
 
-/// Both fields, checked.
+/// Returns both fields, validated.
 fn whole(req: &Request) -> Result<(String, String)> {
     let body = req.json_value()?;
     let mut validator = Validator::new(&body);
@@ -76,12 +77,12 @@ fn whole(req: &Request) -> Result<(String, String)> {
 fn name<'v>(validator: &mut Validator<'v>) -> &'v str {
     let name = validator.string("name");
     validator.check("name", name.chars().count() <= MAX_NAME, "Must have at most 200 characters");
-    // PostgreSQL's text cannot hold it, SQLite's tools stop at it.
+    // PostgreSQL's text type cannot contain NUL, and SQLite's tools stop at it.
     validator.check("name", !name.contains('\0'), "Must not contain NUL");
     name
 }
 
-/// Databases count with a sign: what is beyond is nobody's.
+/// Returns the id. Databases use signed integers: no user has a larger id.
 fn id(req: &Request) -> Result<i64> {
     i64::try_from(req.param::<u64>("id")?).map_err(|_| no_such_user())
 }

@@ -1,4 +1,5 @@
-//! Which database a URL names, what any database must do, and what a client reads when one fails; knows no statement.
+//! Opens the database that a URL names, and defines the interface of a database and the error if
+//! one fails.
 
 mod migrations;
 mod postgres;
@@ -15,23 +16,23 @@ pub trait Database: Send + Sync {
     /// Runs a statement whose rows are users.
     fn users(&self, statement: &str, values: &[Value<'_>]) -> Result<Vec<User>>;
 
-    /// Runs a statement that gives one number.
+    /// Runs a statement that returns one number.
     fn number(&self, statement: &str) -> Result<i64>;
 }
 
-/// What stands for `$1`.
+/// A value for a parameter such as `$1`.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     Number(i64),
     Text(Option<&'a str>),
 }
 
-/// `sqlite:PATH`, or a URL that libpq would take.
+/// Opens `sqlite:PATH`, or a URL in libpq's syntax.
 pub fn open(url: &str) -> io::Result<Box<dyn Database>> {
     match url.split_once(':') {
         Some(("sqlite", path)) => Ok(Box::new(sqlite::Sqlite::open(path)?)),
         Some(("postgres" | "postgresql", _)) => Ok(Box::new(postgres::Postgres::new(url)?)),
-        // Without the URL: it may hold a password.
+        // The message omits the URL, which may contain a password.
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "DATABASE_URL begins with sqlite: or postgres://")),
     }
 }
@@ -40,7 +41,7 @@ fn duplicate() -> Error {
     Error::conflict("Another user has this email.")
 }
 
-/// Not our fault and not the client's: come back soon. What the database said is for the log.
+/// Returns the error for an unreachable database: 503, try again soon. The reason is only logged.
 fn gone(reason: impl Display) -> Error {
     log::error!("the database is gone: {reason}");
     Error::new(StatusCode::SERVICE_UNAVAILABLE, "The database is out of reach.").with_header("Retry-After", "1")

@@ -1,4 +1,4 @@
-//! The program: reads the environment, puts database, limits and middleware around the routes, and serves; knows no SQL.
+//! Reads the environment, combines routes, database, limits and middleware, and serves.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -36,12 +36,12 @@ fn serve() -> io::Result<()> {
         server = server.and_bind_unix(path)?.unix_mode(0o660)?;
     }
     let app = app(&settings, users)?;
-    // Who closed our output does not want the line.
+    // Fails if stdout is closed.
     let _ = writeln!(io::stdout(), "listening on http://{}", server.local_addr());
     server.run(app)
 }
 
-/// Everything around the routes. Hooks run in the order added: the id first, the log last.
+/// Builds the application. Hooks run in the order added: the id first, the log last.
 fn app(settings: &Settings, users: Users) -> io::Result<App> {
     let mut app = App::new();
     app.trusted_proxies(&settings.proxies);
@@ -53,7 +53,7 @@ fn app(settings: &Settings, users: Users) -> io::Result<App> {
     app.limit(&settings.limit);
     app.limit_fields(LimitFields::RateLimit);
     if let Some(url) = &settings.redis {
-        // All limited routes run on the pool: a hit may take longer than a loop could bear.
+        // All limited routes run on the pool, since a request to Redis would block the event loop.
         let store = RedisStore::new(url)?.timeout(Duration::from_millis(250));
         app.limit_store(if settings.fail_closed { store.fail_closed() } else { store });
     }
@@ -72,12 +72,14 @@ fn app(settings: &Settings, users: Users) -> io::Result<App> {
     Ok(app)
 }
 
-/// A proxy beside us has made an id, or checked one: log lines of both can then be joined.
+/// Returns whether the peer is a local proxy. Its request id is trusted, so that log lines of both
+/// can be joined.
 fn from_this_machine(req: &Request) -> bool {
     req.remote_addr().is_none_or(|peer| peer.ip().is_loopback())
 }
 
-/// Unlike `/health`, which says that the process lives (and should not be restarted because a database is down).
+/// Responds 200 if the database is reachable. `/health` reports the process only, which should not
+/// be restarted because a database is down.
 fn ready(req: &Request) -> wirelight::Result<wirelight::Response> {
     req.state::<Users>().count()?;
     let mut response = wirelight::Response::default();

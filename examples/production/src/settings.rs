@@ -1,9 +1,9 @@
-//! What the environment says beside HOST, PORT and WORKERS, which the library reads; opens nothing.
+//! Reads the environment, except for HOST, PORT and WORKERS, which the library reads.
 
 use std::env;
 use std::io;
 
-/// See the table in README.md.
+/// The settings; see the table in README.md.
 pub struct Settings {
     pub database: String,
     pub redis: Option<String>,
@@ -38,7 +38,7 @@ impl Settings {
     }
 }
 
-/// Set to nothing counts as not set.
+/// Reads a variable. An empty one counts as not set.
 fn text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What is done with users, as SQL that both databases understand; knows no HTTP, and of the databases only that they run a statement.
+//! Stores users with SQL that both databases understand.
 
 use serde::Serialize;
 use wirelight::Result;
@@ -40,18 +40,19 @@ impl Users {
         self.one(FIND, &[Value::Number(id)])
     }
 
-    /// 409 when somebody has the address already. The index decides: to look first and insert then is a race.
+    /// Adds a user. Fails with 409 if the address is taken: the unique index decides, since a query
+    /// before the insert would be a race.
     pub fn add(&self, name: &str, email: &str) -> Result<User> {
         let added = self.one(ADD, &[Value::Text(Some(name)), Value::Text(Some(email))])?;
         added.ok_or_else(|| wirelight::Error::internal("an INSERT returned no row"))
     }
 
-    /// None stays as it is.
+    /// Changes a user; fields that are `None` are unchanged.
     pub fn change(&self, id: i64, name: Option<&str>, email: Option<&str>) -> Result<Option<User>> {
         self.one(CHANGE, &[Value::Text(name), Value::Text(email), Value::Number(id)])
     }
 
-    /// Whether there was one.
+    /// Removes a user; returns whether it existed.
     pub fn remove(&self, id: i64) -> Result<bool> {
         Ok(self.one(REMOVE, &[Value::Number(id)])?.is_some())
     }

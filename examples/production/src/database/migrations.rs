@@ -1,6 +1,7 @@
-//! The schema's steps, numbered, in the program itself; knows which come next, not how they are run.
+//! Defines the numbered migrations of the schema, and selects those that are missing.
 
-/// A step's number and its SQL. A step that was released never changes: the next one mends it.
+/// The number of a migration and its SQL. A released migration never changes; a later one corrects
+/// it.
 pub type Step = (i64, &'static str);
 
 pub const SQLITE: &[Step] = &[
@@ -13,8 +14,8 @@ pub const POSTGRES: &[Step] = &[
     (2, include_str!("../../migrations/postgres/002_one_user_an_email.sql")),
 ];
 
-/// The steps behind `version`. A database that is further than this program belongs to a newer one, whose schema must serve the older
-/// program while both run; so that is no error.
+/// Returns the migrations after `version`. A database with a higher version is not an error: it
+/// belongs to a newer program, whose schema must also work for this one while both run.
 pub fn missing(steps: &'static [Step], version: i64) -> impl Iterator<Item = &'static Step> {
     steps.iter().filter(move |(number, _)| *number > version)
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL through a pool of connections that are made again when they broke; knows no users but their columns.
+//! Accesses PostgreSQL through a connection pool, which replaces broken connections.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -15,20 +15,24 @@ use crate::users::User;
 
 type Manager = PostgresConnectionManager<NoTls>;
 
-/// PostgreSQL has 100 for everybody by default: ten instances and an administrator fit.
+/// Connections of this instance. PostgreSQL allows 100 in total by default: enough for ten
+/// instances and an administrator.
 const CONNECTIONS: u32 = 8;
-/// How long a request waits for a connection, when all are taken or the database is gone.
+/// How long a request waits for a connection if all are in use or the database is unreachable.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a packet may stay unanswered before the connection counts as broken: a machine that vanished says nothing.
+/// How long a packet may be unacknowledged before the connection counts as broken: a machine that
+/// failed sends no FIN.
 const UNANSWERED: Duration = Duration::from_secs(5);
-/// How long a statement may take. Ours take a millisecond.
+/// How long a statement may take. The statements here take a millisecond.
 const OPTIONS: &str = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s";
-/// Two instances that start together take turns; the number is any that nobody else locks.
+/// Serializes instances that start together. The number is arbitrary, but must not be used for
+/// another lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7234001)";
 
 pub struct Postgres {
     pool: r2d2::Pool<Manager>,
-    /// Whether the schema is up to date: seen to by the first request that finds the database, which may be down when we start.
+    /// Whether the schema is up to date. The first request that reaches the database migrates it,
+    /// since it may be down at startup.
     migrated: Mutex<bool>,
 }
 
@@ -38,8 +42,8 @@ impl Postgres {
         config.connect_timeout(PATIENCE).tcp_user_timeout(UNANSWERED).application_name("wirelight-production");
         let options = config.get_options().map_or(OPTIONS.into(), |own| format!("{OPTIONS} {own}"));
         config.options(&options);
-        // `build_unchecked` does not wait for a connection. Each is asked whether it lives before it is used: one round trip, and a
-        // restart of the database costs no request once it is back.
+        // `build_unchecked` does not wait for a connection. Each connection is tested before use,
+        // which costs one round trip; after a restart of the database, no request fails.
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))
@@ -51,7 +55,8 @@ impl Postgres {
 
     fn connection(&self) -> Result<r2d2::PooledConnection<Manager>> {
         let mut connection = self.pool.get().map_err(gone)?;
-        // A panic while it is locked leaves `false` behind, and the transaction rolled back.
+        // After a panic with the lock held, the value is `false` and the transaction is rolled
+        // back.
         let mut migrated = self.migrated.lock().unwrap_or_else(PoisonError::into_inner);
         if !*migrated {
             migrate(&mut connection).map_err(explained)?;
@@ -82,7 +87,7 @@ impl Value<'_> {
     }
 }
 
-/// Names the part that is wrong, not the URL, which may hold a password.
+/// Names the invalid part, not the URL, which may contain a password.
 fn wrong(error: postgres::Error) -> io::Error {
     let part = std::error::Error::source(&error).map(|part| format!(": {part}")).unwrap_or_default();
     io::Error::new(io::ErrorKind::InvalidInput, format!("DATABASE_URL: {error}{part}"))
@@ -92,7 +97,7 @@ fn user(row: &Row) -> Result<User, postgres::Error> {
     Ok(User { id: row.try_get(0)?, name: row.try_get(1)?, email: row.try_get(2)? })
 }
 
-/// All missing steps in one transaction: PostgreSQL takes back what defines tables too.
+/// Runs all missing migrations in one transaction: PostgreSQL can roll back table definitions too.
 fn migrate(client: &mut Client) -> Result<(), postgres::Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(LOCK)?;
@@ -116,7 +121,8 @@ fn explained(error: postgres::Error) -> Error {
     }
 }
 
-/// Connections that failed, resources that ran out, operators who intervened: classes 08, 53 and 57 of the SQL states.
+/// Returns whether the state is of class 08 (connection), 53 (insufficient resources) or 57
+/// (operator intervention).
 fn is_out_of_reach(code: &SqlState) -> bool {
     ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
 }

@@ -1,4 +1,4 @@
-//! SQLite in this process: one connection behind a lock, since SQLite writes one at a time anyway; knows no users but their columns.
+//! Accesses SQLite through one connection with a lock: SQLite allows one writer at a time anyway.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,8 @@ impl Sqlite {
         Ok(Sqlite(Mutex::new(connection)))
     }
 
-    /// A statement that a panic interrupts is rolled back by SQLite: the connection stays good.
+    /// Locks the connection. Ignores poisoning: SQLite rolls back a statement that a panic
+    /// interrupts.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,13 +54,13 @@ impl ToSql for Value<'_> {
     }
 }
 
-/// With a write-ahead log, readers of other processes do not wait for a writer.
+/// Opens the file. With a write-ahead log, readers in other processes do not wait for a writer.
 fn prepared(path: &str) -> rusqlite::Result<Connection> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // IMMEDIATE: two instances that start together take turns.
+    // IMMEDIATE serializes instances that start together.
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     for (number, sql) in migrations::missing(migrations::SQLITE, version) {
@@ -79,7 +80,7 @@ fn explained(error: rusqlite::Error) -> Error {
     }
 }
 
-/// What passes when the disk or the other process does better.
+/// Returns whether the error is temporary: caused by the disk or another process.
 fn is_out_of_reach(code: ErrorCode) -> bool {
     use ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
     matches!(code, CannotOpen | DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure)
