@@ -77,7 +77,7 @@ impl Experiment {
         self.0["busy"] == true
     }
 
-    /// Gives the experiment its own run number, so that earlier runs do not use up its rate limit.
+    /// Sets a run number for the experiment, so that earlier runs do not use up its rate limit.
     pub(super) fn in_run(mut self, number: u64) -> Experiment {
         for step in self.0["plan"].as_array_mut().into_iter().flatten() {
             let own = step["send"].as_str().filter(|text| text.contains(RUN));

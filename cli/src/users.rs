@@ -1,4 +1,4 @@
-//! Keeps users in memory, behind six routes: list, create, show, replace, update and delete.
+//! Keeps users in memory, and serves six routes: list, create, show, replace, update and delete.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
