@@ -24,7 +24,7 @@ pub(super) struct Capture {
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
     /// Events that the trace dropped, by its own count.
     pub(super) lost: u64,
-    /// The last line is incomplete: the writer was stopped.
+    /// Whether the last line is incomplete, because the writer was stopped.
     pub(super) truncated: bool,
 }
 

@@ -10,7 +10,7 @@ pub(super) fn visible(bytes: &[u8]) -> String {
     out
 }
 
-/// As [`visible`], cut after `max` characters; then the number of bytes follows.
+/// As [`visible`], cut after `max` characters and followed by the number of bytes.
 pub(super) fn shortened(bytes: &[u8], max: usize) -> String {
     // A character has at most four bytes, so the rest of the bytes is not needed.
     let text = visible(bytes.get(..max.saturating_mul(4) + 4).unwrap_or(bytes));

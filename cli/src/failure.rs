@@ -9,12 +9,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// The command was used wrongly: exit code 2, as shells and getopt programs have it.
+    /// Creates the failure for wrong usage: exit code 2, as in shells and getopt programs.
     pub(super) fn usage(message: impl Display) -> Failure {
         Failure { code: 2, message: message.to_string() }
     }
 
-    /// The command started and failed: exit code 1.
+    /// Creates the failure of a command that has started: exit code 1.
     pub(super) fn runtime(message: impl Display) -> Failure {
         Failure { code: 1, message: message.to_string() }
     }

@@ -83,7 +83,7 @@ fn parsed(connection: &Connection, max: usize) -> Vec<ParserEvent> {
     events
 }
 
-/// The first empty line ends the head; another one may end a trailer section.
+/// Returns the end of the head: the first empty line. Another one may end a trailer section.
 fn head_end(message: &Explanation) -> Option<usize> {
     message.spans().find(|piece| piece.kind == "blank").map(|piece| piece.at + piece.bytes.len())
 }

@@ -73,7 +73,8 @@ pub(super) fn heads(sent: &[u8]) -> Vec<bool> {
 }
 
 impl RawResponse {
-    /// Whether it responses its request: another one may follow an interim response, but not 101.
+    /// Returns whether it is the final response to its request. Another one follows an interim
+    /// response, except 101.
     pub(super) fn is_final(&self) -> bool {
         self.status >= 200 || self.status == 101
     }

@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) traces: Traces,
 }
 
-/// Where to listen.
+/// The address to listen on.
 pub(super) enum ListenAddr {
     /// The addresses that host and port resolve to; never empty.
     Tcp(Vec<SocketAddr>),
@@ -39,7 +39,7 @@ pub(super) enum Command {
     Version,
 }
 
-/// A value and where it is from: `--port` or `PORT`.
+/// A value and its origin: `--port` or `PORT`.
 struct Setting {
     name: &'static str,
     text: String,

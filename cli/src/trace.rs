@@ -48,7 +48,7 @@ pub(super) struct TraceOptions {
 #[derive(Default)]
 pub(super) struct Traces {
     traces: Vec<Trace>,
-    /// Whether one of them is written for people, and so replaces the log.
+    /// Whether one of them is text for a terminal, which replaces the log.
     pub(super) on_terminal: bool,
     /// `--color`; `None` is auto.
     pub(super) color: Option<bool>,

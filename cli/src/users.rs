@@ -30,7 +30,7 @@ struct User {
     email: String,
 }
 
-/// 201 with the location of the new user, and the user.
+/// The response to a creation: 201, the location and the new user.
 type Created = (StatusCode, [(&'static str, String); 1], Value);
 
 /// Returns the routes below `/users`.

@@ -40,7 +40,7 @@ pub(super) fn write(capture: &Capture) -> Vec<u8> {
     out
 }
 
-/// One connection as packets.
+/// Converts one connection to packets.
 struct Flow {
     /// Client and server.
     ends: [(Ipv4Addr, u16); 2],
@@ -109,7 +109,7 @@ fn end(address: Option<SocketAddr>, port: u16) -> (Ipv4Addr, u16) {
     }
 }
 
-/// An IPv4 packet with a TCP segment (RFC 791 §3.1, RFC 9293 §3.1).
+/// Returns an IPv4 packet with a TCP segment (RFC 791 §3.1, RFC 9293 §3.1).
 fn packet(source: (Ipv4Addr, u16), target: (Ipv4Addr, u16), numbers: [u32; 2], flags: u8, data: &[u8]) -> Vec<u8> {
     let addresses = [source.0.octets(), target.0.octets()].concat();
     let tcp_length = (20 + data.len()) as u16;
@@ -134,7 +134,8 @@ fn set(bytes: &mut [u8], at: usize, sum: u16) {
     }
 }
 
-/// RFC 1071: the complement of the sum of all pairs of bytes, carries added again.
+/// Returns the checksum of RFC 1071: the complement of the sum of all pairs of bytes, with carries
+/// added.
 fn checksum(bytes: &[u8]) -> u16 {
     let pairs = bytes.chunks(2).map(|pair| match pair {
         [high, low] => u32::from(u16::from_be_bytes([*high, *low])),

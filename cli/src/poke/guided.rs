@@ -114,7 +114,7 @@ pub(super) fn finish(server: Option<TestServer>, timeline: Option<Timeline>) {
 }
 
 /// Runs the exchange. If the experiment is about other clients, another one sends a request at the
-/// same time, and its status is in the outcome.
+/// same time, and its status is returned too.
 pub(super) fn with_other(
     experiment: &Experiment,
     steps: &[Step],
