@@ -51,7 +51,7 @@ impl Request<'_> {
     /// let client = app.test();
     /// assert_eq!(client.put("/page").header("If-Match", "\"v7\"").send().status(), 204);
     /// assert_eq!(client.put("/page").header("If-Match", "\"v6\"").send().status(), 412);
-    /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only if there is none
+    /// assert_eq!(client.put("/page").header("If-None-Match", "*").send().status(), 412); // only where there is nothing
     /// ```
     pub fn precondition(&self, etag: Option<&str>, modified: Option<SystemTime>) -> Result<()> {
         let tag = etag.map(|etag| EntityTag { weak: false, opaque: etag.as_bytes() });
@@ -69,7 +69,7 @@ pub(crate) fn apply(request: &Request<'_>, response: &mut Response) {
         return;
     }
     if response.is_stream() {
-        response.remove_header("Accept-Ranges"); // what is made while it is sent has no parts to choose from
+        response.remove_header("Accept-Ranges"); // a body generated while it is sent has no ranges
     }
     let length = response.body().len();
     match select_range(request, response, length as u64) {
@@ -339,7 +339,7 @@ mod tests {
                 assert_eq!(status(&app, method, path, fields), expected, "{method} {path} {fields:?}");
             }
         }
-        // What has changed something is not unmade afterwards.
+        // A completed change is not undone afterwards.
         assert_eq!(status(&app, "POST", "/both", &[("If-Match", "\"x\"")]), 200);
         assert_eq!(status(&app, "POST", "/both", &[("If-None-Match", "*")]), 200);
     }
@@ -477,7 +477,7 @@ mod tests {
         for (fields, expected) in [
             (&[("If-Match", "\"a,b-gzip\"")][..], 200),
             (&[("If-Match", "W/\"a,b-gzip\"")], 412),
-            // Nothing is offered in a coding that the client does not take.
+            // No tag is offered of a coding that the client does not accept.
             (&[("If-None-Match", "\"a,b-gzip\"")], 200),
             (&[("If-None-Match", "\"a,b-gzip\""), ("Accept-Encoding", "gzip")], 304),
             (&[("If-None-Match", "\"a,b-gzip\""), ("Accept-Encoding", "gzip;q=0")], 200),

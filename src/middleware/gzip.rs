@@ -124,7 +124,7 @@ impl Gzip {
         match self.compress_body(response) {
             Ok(true) => {
                 response.header("Content-Encoding", "gzip");
-                response.remove_header("Accept-Ranges"); // parts of a body that is compressed again each time do not fit together
+                response.remove_header("Accept-Ranges"); // ranges of recompressed bytes do not match
                 retag(response);
             }
             Ok(false) => {}
@@ -368,7 +368,7 @@ mod tests {
             ("Accept-Encoding: gzip;q=0, *\r\n", false),
             ("Accept-Encoding: *\r\n", true),
             ("Accept-Encoding: identity;q=0, gzip;q=0.001\r\n", true),
-            ("Accept-Encoding: *;q=0\r\n", false), // no coding is acceptable: plain text is more useful than 406
+            ("Accept-Encoding: *;q=0\r\n", false), // no coding is acceptable: plain beats 406
         ] {
             assert_eq!(ask(&app, "GET", "/here", asks).0.contains("Content-Encoding"), coded, "{asks}");
         }

@@ -154,7 +154,7 @@ impl Series {
     }
 }
 
-/// The exposition format, version 0.0.4: a family at a time, its help and type in front.
+/// The exposition format, version 0.0.4: a family at a time, its help and type first.
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let series = self.series.read().unwrap_or_else(PoisonError::into_inner);

@@ -15,8 +15,8 @@ pub(crate) trait BodySource: Send {
     /// complete.
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull>;
 
-    /// Called once, before the first pull. `wake` notifies the connection that there is more after a
-    /// [`Pull::Wait`].
+    /// Called once, before the first pull. `wake` notifies the connection that there is more after
+    /// a [`Pull::Wait`].
     fn attach(&mut self, _wake: Wake) {}
 
     /// Returns the callback that takes the socket over, if this is an upgrade and not a body.

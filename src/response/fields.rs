@@ -31,7 +31,8 @@ impl Response {
     /// Sets a header field; replaces earlier ones of the same name, in any case.
     ///
     /// A name that is not a token, or a value with CR, LF, NUL or another control character, would
-    /// allow response splitting (RFC 9110 §5.5): the response becomes a 500, and the log records why.
+    /// allow response splitting (RFC 9110 §5.5): the response becomes a 500, and the log has
+    /// the reason.
     pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove_header(name);
         self.add_header(name, value.as_ref(), false);
