@@ -29,7 +29,7 @@ const MAX_HEAD: usize = 8 * 1024;
 /// compared with those before it.
 const MAX_PARAMETERS: usize = 32;
 
-/// RFC 2046 §5.1.1.
+/// Maximum length of a boundary (RFC 2046 §5.1.1).
 const MAX_BOUNDARY: usize = 70;
 
 /// Maximum length of a safe file name, in bytes: the limit of most file systems.
@@ -154,12 +154,12 @@ impl Parts {
         Ok(Parts { all, index: OnceCell::new() })
     }
 
-    /// All parts, in order. `body` is the one that was read.
+    /// Returns all parts, in order. `body` is the one that was parsed.
     pub(crate) fn iter<'p>(&'p self, body: &'p [u8]) -> impl Iterator<Item = Part<'p>> {
         self.all.iter().map(move |place| place.parse_part(body))
     }
 
-    /// The parts of this name, in order.
+    /// Returns the parts of this name, in order.
     pub(crate) fn named<'p, 'n>(
         &'p self,
         name: &'n str,
@@ -172,7 +172,7 @@ impl Parts {
 }
 
 impl StoredPart {
-    /// `end`: where the part's data ends in the body.
+    /// Converts a part whose data ends at `end` in the body.
     fn of(part: &Part<'_>, end: usize) -> StoredPart {
         StoredPart {
             name: part.name.to_string(),
@@ -224,9 +224,9 @@ struct Delimiter {
 struct Delimiters<'f, 'r> {
     finder: Finder<'f>,
     body: &'r [u8],
-    /// Where to continue the search.
+    /// Offset at which the search continues.
     at: usize,
-    /// Where the current part begins.
+    /// Offset of the current part.
     from: usize,
 }
 

@@ -140,20 +140,20 @@ fn is_media_range(range: &[u8]) -> bool {
     kind == b"*" && [&b""[..], b"*"].contains(&subtype) || kind != b"*" && is_token(kind) && is_token(subtype)
 }
 
-/// RFC 4647 §2.1, and the `_` of locale names.
+/// Returns whether it is a language range (RFC 4647 §2.1), or has the `_` of locale names.
 fn is_language_range(range: &[u8]) -> bool {
     range == b"*"
         || (!range.is_empty() && range.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
 }
 
-/// `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
+/// Matches a coding. `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
 fn match_coding(range: &[u8], offer: &[u8]) -> Option<usize> {
     let same = range.eq_ignore_ascii_case(offer)
         || (range.eq_ignore_ascii_case(b"x-gzip") && offer.eq_ignore_ascii_case(b"gzip"));
     if same { Some(2) } else { (range == b"*").then_some(1) }
 }
 
-/// `de_CH`, as programs name their locales, means `de-CH`.
+/// Matches a language. `de_CH`, the form of locale names, means `de-CH`.
 fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
     let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b) || [*a, *b].iter().all(|byte| b"-_".contains(byte));
     let begins = |long: &[u8], short: &[u8]| {
@@ -177,8 +177,8 @@ fn best<'o>(offers: impl Iterator<Item = (Weight, &'o str)>) -> Option<&'o str> 
     offers.reduce(better).filter(|(weight, _)| *weight > 0).map(|(_, offer)| offer)
 }
 
-/// `text/html;level=1;q=0.5` → `text/html;level=1` and its weight. What follows the weight is
-/// nothing since RFC 9110.
+/// Parses `text/html;level=1;q=0.5` into `text/html;level=1` and its weight. Ignores what follows
+/// the weight, as RFC 9110 does.
 fn parse_entry(text: &[u8]) -> Option<(&[u8], Weight)> {
     let text = text.trim_ascii();
     let mut end = 0;
