@@ -1,4 +1,4 @@
-//! Function types that a program adds around its handlers, with the callsite of each.
+//! Function types that an application adds around its handlers, with the callsite of each.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! Answers what the trace asks of the application: which hooks and handlers run, and why a route
-//! did not match.
+//! Reports to the trace which hooks and handlers run, and why a route did not match.
 
 use super::App;
 use super::observer::Observer;

@@ -122,7 +122,7 @@ mod tests {
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-    /// An application whose one answer is a stream, and the way to its sender.
+    /// Returns an application whose only response is a stream, and access to its sender.
     fn app(bound: usize) -> (App, Arc<Mutex<Option<Sender>>>) {
         let (mut app, place) = (App::new(), Arc::new(Mutex::new(None)));
         let other = place.clone();
@@ -174,8 +174,8 @@ mod tests {
         assert!(connection.received().ends_with(b"more than the bound, at once\r\n"));
     }
 
-    /// The producer's thread waits in `send`; each time the connection takes what is there, it goes
-    /// on.
+    /// The producer's thread waits in `send`; it continues each time the connection takes
+    /// the bytes.
     #[test]
     fn a_blocked_producer_goes_on_as_the_client_reads() {
         let (app, place) = app(7);

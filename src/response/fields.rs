@@ -74,7 +74,7 @@ impl Response {
             self.media_type = "";
         }
         match name.len() {
-            7 if name.eq_ignore_ascii_case("upgrade") => self.remove_lines("connection"), // which stands there for its sake alone
+            7 if name.eq_ignore_ascii_case("upgrade") => self.remove_lines("connection"), // set only for Upgrade
             10 if name.eq_ignore_ascii_case("connection") => return,
             _ => {}
         }

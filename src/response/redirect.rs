@@ -1,4 +1,4 @@
-//! Redirects (RFC 9110 §15.4). Makes a URI reference of any text.
+//! Redirects (RFC 9110 §15.4). Converts any text to a URI reference.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ impl Redirect {
         Redirect { status: StatusCode::FOUND, location: location.into() }
     }
 
-    /// Redirects with 303, to what to GET after a POST.
+    /// Redirects with 303, to a resource to GET after a POST.
     pub fn see_other(location: impl Into<Cow<'static, str>>) -> Redirect {
         Redirect { status: StatusCode::SEE_OTHER, location: location.into() }
     }

@@ -16,7 +16,7 @@ use super::upgraded_connections::UpgradeSlot;
 #[derive(Clone)]
 pub struct Upgraded {
     duplex: Arc<dyn Duplex>,
-    /// Its place among the server's upgraded connections.
+    /// The place of the connection among the server's upgraded connections.
     slot: Option<Arc<UpgradeSlot>>,
 }
 

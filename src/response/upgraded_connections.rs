@@ -87,7 +87,7 @@ impl OpenSockets {
     fn shut_all(&mut self, how: Shutdown, sockets: &[Arc<dyn Duplex>]) {
         self.shut = Some(how);
         for socket in sockets {
-            let _ = socket.socket().shutdown(how); // fails where the client was faster
+            let _ = socket.socket().shutdown(how); // fails if the client has disconnected
         }
     }
 }
@@ -112,7 +112,7 @@ impl UpgradeSlot {
         let mut open = self.all.lock();
         open.sockets.insert(self.number, Arc::downgrade(socket));
         if let Some(how) = open.shut {
-            let _ = socket.socket().shutdown(how); // fails where the client was faster
+            let _ = socket.socket().shutdown(how); // fails if the client has disconnected
         }
     }
 

@@ -1,7 +1,7 @@
 //! Divides any bytes, valid or not, into labeled spans that cover each byte once.
 //!
 //! The parser refuses at the first fault; this view must go on, since it shows refused messages too. So it is lenient, and what has
-//! no place in the grammar is [`Kind::Junk`]. No byte is left out and none is shown twice.
+//! no place in the grammar is [`SpanKind::Invalid`]. No byte is left out and none is shown twice.
 
 use crate::http1::framing::BodyLength;
 use crate::http1::grammar::{is_field_value, is_tchar};

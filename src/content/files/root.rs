@@ -6,13 +6,13 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
-/// A directory, and which of its files may be served.
+/// A directory, and the rules for the files that may be served.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
     pub(super) directory: PathBuf,
-    /// Names with a leading dot: `.env`, `.git`.
+    /// Whether to serve names with a leading dot: `.env`, `.git`.
     pub(super) dotfiles: bool,
-    /// Links that lead out of the directory.
+    /// Whether to follow links that lead out of the directory.
     pub(super) follow_external_links: bool,
 }
 
