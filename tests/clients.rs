@@ -4,9 +4,11 @@
 mod support;
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use support::bounded;
 use support::server::TestServer;
-use wirelight::{App, Error, Html, Request, Tls};
+use wirelight::{App, Error, Html, Request, Timeouts, Tls};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/");
 
@@ -20,16 +22,43 @@ fn app() -> App {
     app
 }
 
+/// Longer than any client waits: no deadline of the server ends a connection, however slow the machine is. Deadlines have their own tests.
+fn timeouts() -> Timeouts {
+    let long = Duration::from_secs(600);
+    Timeouts {
+        head: long,
+        body_idle: long,
+        body_grace: long,
+        write_idle: long,
+        write_grace: long,
+        keep_alive: long,
+        keep_alive_near_limit: long,
+        linger: long,
+        linger_idle: long,
+        ..Timeouts::default()
+    }
+}
+
+/// Whether there is a Python that can run the scripts. Says so if not.
+fn python() -> bool {
+    let version = "import ssl, sys; sys.exit(sys.version_info < (3, 8))";
+    let found = Command::new("python3").args(["-c", version]).output().is_ok_and(|output| output.status.success());
+    if !found {
+        println!("skipped: Python 3.8 or newer with ssl is not installed");
+    }
+    found
+}
+
 /// The clients that are installed, with bodies of 3 MB, directly. With `CLIENTS=full` in the environment all of it: 30 MB, TLS, proxies.
 #[test]
 fn every_client_reads_the_answer_that_comes_before_its_body_is_sent() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: Python is not installed");
+    if !python() {
         return;
     }
     let full = std::env::var("CLIENTS").is_ok_and(|value| value == "full");
     let tls = Tls::from_pem(format!("{FOLDER}data/tls/cert.pem"), format!("{FOLDER}data/tls/key.pem")).unwrap();
-    let (plain, by_tls) = (TestServer::start(app()), TestServer::with(app(), |server| server.tls(tls)));
+    let plain = TestServer::with(app(), |server| server.timeouts(timeouts()));
+    let by_tls = TestServer::with(app(), |server| server.timeouts(timeouts()).tls(tls));
     let mut matrix = Command::new("python3");
     matrix.arg(format!("{FOLDER}clients/matrix"));
     matrix.args(["--plain", &plain.address.to_string(), "--tls", &format!("localhost:{}", by_tls.address.port())]);
@@ -39,5 +68,15 @@ fn every_client_reads_the_answer_that_comes_before_its_body_is_sent() {
     // Each of its waits has an end, and all of it may take longer than one wait of a test.
     let output = matrix.stdin(Stdio::null()).output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What the matrix holds against a server is what it finds on the sockets of its relay: it finds each fault there, and no other.
+#[test]
+fn the_relay_finds_each_fault_of_a_server() {
+    if !python() {
+        return;
+    }
+    let output = bounded::output(Command::new("python3").arg("-B").arg(format!("{FOLDER}clients/relay_check.py")));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -26,7 +26,7 @@ def by_http_client(url, framing, size, headers):
     else:
         connection = http.client.HTTPConnection(parts.netloc, timeout=LIMIT)
     try:
-        connection.request("POST", parts.path, body(framing, size), headers, encode_chunked=framing == "chunked")
+        connection.request("POST", f"{parts.path}?{parts.query}", body(framing, size), headers, encode_chunked=framing == "chunked")
         answer = connection.getresponse()
         answer.read()
         return answer.status
