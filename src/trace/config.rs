@@ -1,4 +1,4 @@
-//! The settings of a trace: format, destination, events, limits.
+//! Configures a trace: format, destination, events, limits.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,17 +6,19 @@ use super::render_options::RenderOptions;
 
 /// Bytes of each read and write that a terminal shows.
 const SHOWN: usize = 1024;
-/// Bytes of each line of them, in a story.
+/// Bytes of each of their lines in a summary.
 const LINE: usize = 160;
-/// The width of a terminal that the library does not ask.
+/// Default terminal width; the library does not query the terminal.
 const COLUMNS: usize = 80;
 
-/// Shows what happens on the wire: bytes, system calls, states, routes, hooks, and the reason for every decision.
+/// Traces what happens on the connections: bytes, system calls, states, routes, hooks, and the
+/// reason for every decision.
 ///
-/// Given to [`Server::trace`](crate::Server::trace). A server without one pays nothing for it. Whoever reads may be as slow as they
-/// like: the server never waits for them, and when too much waits the oldest lines go, which the next line says. A worker tells of
-/// 16 MiB of lines a second at most; busier than that, it tells of a part of its turns, whole, and how much it left out. The values
-/// of `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie` and `X-API-Key` are hidden.
+/// Passed to [`Server::trace`](crate::Server::trace). Without a trace there is no cost. The server
+/// never waits for the reader of a trace: if too many lines are waiting, the oldest are dropped,
+/// and the next line reports it. A worker writes at most 16 MiB of lines per second; above that, it
+/// skips whole iterations of its loop and reports how many events it skipped. The values of
+/// `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie` and `X-API-Key` are hidden.
 ///
 /// ```no_run
 /// use wirelight::{App, Server, Trace};
@@ -34,13 +36,13 @@ pub struct Trace {
     pub(super) options: RenderOptions,
 }
 
-/// Which events are written.
+/// Events to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum EventFilter {
-    /// Those that tell what became of a request.
+    /// The events of the summary of a request.
     Summary,
     All,
-    /// Those of these names, or with these names before their dot.
+    /// Events with these names, or with these topics before the dot.
     Topics(Vec<String>),
 }
 
@@ -51,13 +53,15 @@ pub(super) enum Format {
 }
 
 impl Trace {
-    /// For people, to stderr: the story of each request in about nine lines, and the bytes of each read and write. [`all`](Trace::all)
-    /// shows every event.
+    /// Writes text for people to stderr: a summary of about nine lines per request, and the bytes
+    /// of each read and write. [`all`](Trace::all) shows every event.
     ///
-    /// The clock of a connection counts from its accept, and a pause of more than 1 ms has a line of its own. On a terminal, lines
-    /// have colours unless `NO_COLOR` is set, and are wrapped at words to 80 columns; [`columns`](Trace::columns) changes that.
+    /// The time of a connection counts from its accept, and a pause of more than 1 ms has a line of
+    /// its own. On a terminal, lines have colors unless `NO_COLOR` is set, and are wrapped at words
+    /// to 80 columns; [`columns`](Trace::columns) changes that.
     ///
-    /// A reader of stderr that stalls holds up whatever else the program writes there itself, its log for one; the server it does not.
+    /// A stalled reader of stderr blocks other output that the program writes there, such as its
+    /// log, but never the server.
     pub fn terminal() -> Trace {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let terminal = io::stderr().is_terminal();
@@ -74,7 +78,8 @@ impl Trace {
         Trace { format: Format::Terminal, writer: Box::new(io::stderr()), filter: EventFilter::Summary, options: look }
     }
 
-    /// One JSON object a line (NDJSON), with every event and all bytes, to stdout: the capture format, schema 1.
+    /// Writes one JSON object per line (NDJSON) to stdout, with every event and all bytes: the
+    /// capture format, schema 1.
     pub fn json() -> Trace {
         let look = RenderOptions {
             color: false,
@@ -88,7 +93,7 @@ impl Trace {
         Trace { format: Format::Json, writer: Box::new(io::stdout()), filter: EventFilter::All, options: look }
     }
 
-    /// Writes there instead, from a thread of its own.
+    /// Writes to this writer instead, from a thread of its own.
     ///
     /// ```no_run
     /// let record = wirelight::Trace::json().to(std::fs::File::create("wire.ndjson")?);
@@ -100,7 +105,7 @@ impl Trace {
         self.color(false).columns(None)
     }
 
-    /// Shows every event: states, timers, hooks, readiness, and each wake of the worker too.
+    /// Shows every event, including states, timers, hooks, readiness and each wake of the worker.
     ///
     /// ```no_run
     /// let trace = wirelight::Trace::terminal().all();
@@ -111,8 +116,9 @@ impl Trace {
         self
     }
 
-    /// Shows only events of these topics, and all of them: the names of the schema (`route.match`) or the part before their dot
-    /// (`conn`, `parse`, `route`). Without a topic it is every event, as after [`all`](Trace::all).
+    /// Shows all events of these topics and no others. A topic is a name of the schema
+    /// (`route.match`) or the part before its dot (`conn`, `parse`, `route`). Without topics, shows
+    /// every event, as [`all`](Trace::all) does.
     #[must_use]
     pub fn topics<'t>(self, topics: impl IntoIterator<Item = &'t str>) -> Trace {
         let topics: Vec<_> = topics.into_iter().map(str::to_owned).collect();
@@ -120,30 +126,30 @@ impl Trace {
         Trace { filter: choice, ..self.all() }
     }
 
-    /// Wraps lines for people at words, to this width. `None`: they are not wrapped, which is the default where they do not go to a
-    /// terminal.
+    /// Wraps lines for people at words to this width. With `None`, the default unless the output is
+    /// a terminal, lines are not wrapped.
     #[must_use]
     pub fn columns(mut self, columns: Option<usize>) -> Trace {
         self.options.columns = columns;
         self
     }
 
-    /// Shows at most `most` bytes of each read and write. Without a call it is 1,024 on a terminal, in a story 160 of each of their
-    /// lines, and all in JSON.
+    /// Shows at most `most` bytes of each read and write. The default is 1,024 on a terminal, with
+    /// at most 160 of each of their lines in a summary, and no limit in JSON.
     #[must_use]
     pub fn max_bytes(mut self, most: usize) -> Trace {
         (self.options.max_bytes, self.options.max_line_bytes) = (most, usize::MAX);
         self
     }
 
-    /// With colours or without, whatever the reader is.
+    /// Enables or disables colors, whatever the output is.
     #[must_use]
     pub fn color(mut self, color: bool) -> Trace {
         self.options.color = color;
         self
     }
 
-    /// Shows with each event which line of this library told it, to read on there: a line more to write, so only if asked.
+    /// Adds to each event the line of this library that recorded it.
     ///
     /// ```no_run
     /// let record = wirelight::Trace::json().source_locations(); // … ,"code":"src/net/conn/read.rs:22"}
@@ -154,7 +160,7 @@ impl Trace {
         self
     }
 
-    /// Shows the values that are hidden otherwise.
+    /// Shows the values that are hidden by default.
     #[must_use]
     pub fn show_secrets(mut self) -> Trace {
         self.options.redact = false;

@@ -1,7 +1,9 @@
-//! Derives from a connection's events what needs several of them: stream offsets, transitions, durations, reasons.
+//! Derives what needs several events of a connection: stream offsets, transitions, durations,
+//! reasons.
 //!
-//! Most of it cannot be asked of the connection afterwards: its buffers move, chunks are decoded in place, states pass in one call. So
-//! the account keeps the raw bytes of the request at hand. What it says of a message does not depend on where the network cut it.
+//! The connection itself cannot supply most of this later: its buffers move, chunks are decoded in
+//! place, and several states pass within one call. So a conversation keeps the raw bytes of the
+//! current request. Its results do not depend on how the network split the stream.
 
 mod steps;
 
@@ -16,12 +18,12 @@ use crate::http1::states::{Recv, Send as Sending};
 use crate::http1::target::lone_percent;
 use crate::http1::version::Version;
 
-/// Where in its connection an event belongs.
+/// The request and stream offset of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// Which request, from 1; 0: it concerns the connection.
+    /// Number of the request, from 1; 0 if the event concerns the connection.
     pub(crate) request: u32,
-    /// The offset, in the stream of its direction, of what the event is about. It never starts again.
+    /// Offset in the stream of the event's direction. It never restarts.
     pub(crate) offset: u64,
 }
 
@@ -31,15 +33,15 @@ pub(crate) struct Conversation {
     opened: u64,
     received: u64,
     sent: u64,
-    /// The stream offset of the first byte of the request at hand, which is the first of `raw[at..]`.
+    /// Stream offset of the first byte of the current request, which is `raw[raw_start]`.
     base: u64,
     raw: Vec<u8>,
     raw_start: usize,
-    /// Bytes of the request at hand, as far as they are known to belong to it.
+    /// Bytes known to belong to the current request.
     length: usize,
-    /// Requests that were answered.
+    /// Number of completed responses.
     responses_done: u32,
-    /// Where both machines stood at the last look; none: at the beginning.
+    /// States of both machines at the last event; `None` at the beginning.
     states: Option<(Recv, Sending)>,
     parse_calls: u32,
     parsed_len: usize,
@@ -53,34 +55,34 @@ pub(crate) struct Conversation {
     close_reason: Option<&'static str>,
     /// The handler that started last.
     handler: Option<Handler>,
-    /// When the last event was told: what runs in between is what the next one measures.
+    /// Time of the last event. The next event measures the time since then.
     last_event_at: u64,
-    /// The answer that is being made, and those whose last byte is not out.
+    /// The current response, and those whose last byte is not yet sent.
     response: PendingResponse,
     responses: VecDeque<PendingResponse>,
 }
 
-/// An answer on its way out.
+/// A response that is not completely sent.
 #[derive(Clone, Copy, Default)]
 struct PendingResponse {
     request: u32,
-    /// Where in the stream it begins and ends. An interim answer before it is no part of it.
+    /// Stream offsets of its start and end. Preceding interim responses are not included.
     start: u64,
     end: u64,
-    /// When its head was made.
+    /// Time when its head was created.
     head_at: u64,
-    /// When the first of its bytes left.
+    /// Time when its first byte was sent.
     first_byte_at: Option<u64>,
 }
 
-/// What the client's head said about the connection.
+/// What the request head specified about the connection.
 #[derive(Clone, Copy)]
 struct RequestPersistence {
     close: bool,
     http10: bool,
 }
 
-/// Where the account's conclusions go.
+/// Receives the derived events.
 type Emit<'s> = &'s mut dyn FnMut(Position, Event<'_>);
 
 impl Conversation {
@@ -88,7 +90,7 @@ impl Conversation {
         Conversation { opened: now, last_event_at: now, ..Conversation::default() }
     }
 
-    /// Enters what was told at `now`, and says what is to be shown of it.
+    /// Records an event and emits what it leads to.
     pub(crate) fn record(&mut self, now: u64, event: Event<'_>, say: Emit<'_>) {
         let ns = now.saturating_sub(self.last_event_at);
         match event {
@@ -148,7 +150,7 @@ impl Conversation {
         self.last_event_at = now;
     }
 
-    /// Enters what nobody is told: as above, but for the search for steps that nobody would see.
+    /// Records an event without emitting anything. Omits the search for state transitions.
     pub(crate) fn skip(&mut self, now: u64, event: Event<'_>) {
         match event {
             Event::States { recv, send } => self.states = Some((recv, send)),
@@ -156,17 +158,17 @@ impl Conversation {
         }
     }
 
-    /// Nanoseconds from the first event of the connection, its accept, to `now`.
+    /// Returns the nanoseconds from the accept of the connection to `now`.
     pub(crate) fn age(&self, now: u64) -> u64 {
         now.saturating_sub(self.opened)
     }
 
-    /// A place in the request at hand.
+    /// Returns the position of a byte of the current request.
     fn position(&self, at: usize) -> Position {
         Position { request: self.responses_done + 1, offset: self.base.saturating_add(at as u64) }
     }
 
-    /// The bytes of the request at hand, and whatever came behind it.
+    /// Returns the bytes of the current request and all that follow it.
     fn raw(&self) -> &[u8] {
         self.raw.get(self.raw_start..).unwrap_or_default()
     }
@@ -176,7 +178,7 @@ impl Conversation {
         self.eof |= outcome == IoOutcome::Eof;
         self.received += data.len() as u64;
         if matches!(self.states, Some((_, Sending::MustClose | Sending::Closed))) {
-            return; // nobody will look at it
+            return; // the rest is never parsed
         }
         self.raw.drain(..self.raw_start);
         self.raw_start = 0;
@@ -201,13 +203,13 @@ impl Conversation {
 
     fn states(&mut self, recv: Recv, send: Sending, say: Emit<'_>) {
         let before = self.states.replace((recv, send)).unwrap_or((Recv::Idle, Sending::Idle));
-        // After the last request there is none that a step could belong to.
+        // After the last request, a transition belongs to the connection.
         let over = recv == Recv::Closed || send == Sending::Closed;
         let place = if over { Position::default() } else { self.position(0) };
         steps::between(before, (recv, send)).iter().for_each(|step| say(place, Event::ConnState(step)));
     }
 
-    /// A deadline that only moves is no news.
+    /// Emits a timer change, unless only the deadline moved.
     fn timer(&mut self, timer: Timer, due: TimerChange, say: Emit<'_>) {
         if due == TimerChange::Expired {
             self.fired = Some(timer);
@@ -236,7 +238,8 @@ impl Conversation {
         }
     }
 
-    /// Tells of the body's parts: all of them when its `decoded` length is known, else those that came before it broke off.
+    /// Emits the parts of the body: all of them if its `decoded` length is known, otherwise those
+    /// before the failure.
     fn body(&mut self, decoded: Option<usize>, say: Emit<'_>) {
         let start = self.length;
         let mut trailers = 0;
@@ -257,7 +260,8 @@ impl Conversation {
         }
     }
 
-    /// One event a whole chunk that ends at `most` or before it, the last one included. Gives the number of trailer lines.
+    /// Emits one event for each complete chunk that ends at or before `most`, the last chunk
+    /// included. Returns the number of trailer lines.
     fn chunks(&mut self, most: usize, say: Emit<'_>) -> u32 {
         let (mut chunks, mut at, mut trailers) = (ChunkScanner::default(), self.length, 0);
         let (mut start, mut size, mut ext, mut last) = (at, 0, 0, false);
@@ -282,7 +286,7 @@ impl Conversation {
     }
 
     fn rejected(&mut self, reject: ProtocolError, limit: Option<(&'static str, u64)>, say: Emit<'_>) {
-        // What did not come has no place: its fault lies behind the last byte that did.
+        // If something is missing, the offset is the end of the received bytes.
         let missing = matches!(
             reject.fault,
             Fault::HeadTimeout | Fault::BodyTimeout | Fault::BodyTooSlow | Fault::EndedEarly | Fault::Overloaded
@@ -304,7 +308,8 @@ impl Conversation {
         }
     }
 
-    /// The end of the line with the guilty byte. Beyond a limit nothing is read, and what has no lines comes in pieces of chance.
+    /// Returns the end of the line that contains the invalid byte, or `at + 1` if a limit was
+    /// exceeded or the input has no lines: how much more was received is arbitrary.
     fn end_of_line(&self, at: usize, limited: bool) -> usize {
         let rest = self.raw().get(at..).unwrap_or_default();
         match memchr::memchr(b'\n', rest) {
@@ -393,7 +398,7 @@ const HIGHER_MINOR: Reason = Reason { why: "a higher minor version is served as 
 mod tests {
     use super::*;
 
-    /// A close with unread bytes is a RST on the wire, however politely it began.
+    /// A close with unread bytes sends a RST, even after a half-close.
     #[test]
     fn a_close_with_unread_bytes_is_a_reset() {
         for (ending, unread, expected) in [

@@ -1,7 +1,8 @@
-//! Writes events as NDJSON, the capture format: one object a line, in ASCII.
+//! Writes events as NDJSON, the capture format: one ASCII object per line.
 //!
-//! Bytes are strings whose characters U+0000 to U+00FF stand for the bytes of that number, so that text stays readable and nothing is
-//! lost. A secret is as many `*` as it has bytes: offsets stay true.
+//! Bytes are written as strings whose characters U+0000 to U+00FF represent the byte values, which
+//! keeps text readable and loses nothing. A secret is replaced by as many `*` as it has bytes, so
+//! offsets stay valid.
 
 use super::json_writer::JsonObject;
 use super::probe::{Event, IoOutcome, TimerChange};
@@ -115,7 +116,7 @@ fn verdict(json: &mut JsonObject<'_>, line: &Record<'_>) {
     }
 }
 
-/// What happens to a connection. `None`: it is another event.
+/// Appends the members of a connection event. Returns `None` for any other event.
 fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
     match event {
         Event::PollWake { events, waited_ns } => {
@@ -173,7 +174,7 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
     Some(())
 }
 
-/// What happens to a request.
+/// Appends the members of a request event.
 fn rest(json: &mut JsonObject<'_>, event: Event<'_>) {
     match event {
         Event::BodyFraming { body } => {
@@ -236,7 +237,7 @@ fn rest(json: &mut JsonObject<'_>, event: Event<'_>) {
     }
 }
 
-/// How a request finds its route.
+/// Appends the members of a routing event.
 fn routing(json: &mut JsonObject<'_>, event: Event<'_>) {
     match event {
         Event::RouteCandidate { id, method, pattern, matched, segment, reason, near, .. } => {

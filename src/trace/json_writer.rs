@@ -1,11 +1,11 @@
-//! Writes JSON members in ASCII straight into the output: a trace writes more of it than anything else.
+//! Writes JSON members in ASCII straight into the output, without intermediate values.
 
 use std::io::Write;
 use std::ops::Range;
 
 use super::spans::LabeledSpan;
 
-/// An object whose first member is there already.
+/// An object that already has its first member.
 pub(super) struct JsonObject<'o>(pub(super) &'o mut Vec<u8>);
 
 impl<'o> JsonObject<'o> {
@@ -30,7 +30,7 @@ impl JsonObject<'_> {
         self.0.extend_from_slice(if flag { b"true" } else { b"false" });
     }
 
-    /// A text that needs no escapes.
+    /// Appends text that needs no escapes.
     pub(super) fn word(&mut self, name: &str, word: &str) {
         self.name(name);
         self.0.push(b'"');
@@ -43,7 +43,7 @@ impl JsonObject<'_> {
         self.quoted(text);
     }
 
-    /// A member whose value follows.
+    /// Appends a member name; the value follows.
     pub(super) fn name(&mut self, name: &str) {
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
@@ -53,7 +53,7 @@ impl JsonObject<'_> {
     pub(super) fn quoted(&mut self, text: &str) {
         self.0.push(b'"');
         let mut rest = text;
-        // Nearly all of it is plain: whole runs are copied.
+        // Copies whole runs, since most bytes need no escape.
         while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
             let (plain, special) = rest.split_at(at);
             self.0.extend_from_slice(plain.as_bytes());
@@ -170,7 +170,7 @@ impl JsonObject<'_> {
     }
 }
 
-/// Whether a byte stands for itself in a JSON string.
+/// Returns whether a byte represents itself in a JSON string.
 fn is_plain(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\'
 }

@@ -1,4 +1,5 @@
-//! Traces what happens on the wire, for people and as NDJSON. `net` records it through [`probe::Probe`].
+//! Traces what happens on the connections, for people and as NDJSON. `net` records events through
+//! [`probe::Probe`].
 
 pub(crate) mod config;
 mod conversation;

@@ -1,4 +1,5 @@
-//! A bounded queue of trace lines between the workers and the writing thread. Workers never wait: the oldest lines are dropped and counted.
+//! Queues trace lines between the workers and the writing thread. Workers never wait: beyond a
+//! bound, the oldest lines are dropped and counted.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
@@ -7,13 +8,13 @@ use std::time::Duration;
 
 /// Maximum bytes that wait for a slow reader: a few seconds of a busy server.
 const CAPACITY: usize = 8 * 1024 * 1024;
-/// Batches whose memory is reused.
+/// Maximum number of batches whose memory is reused.
 const SPARE: usize = 16;
 
-/// Lines of text on their way to a reader.
+/// Queue of text lines for one output.
 pub(crate) struct OutputQueue {
     state: Mutex<QueueState>,
-    /// Something came, or the end; something was written.
+    /// Signals that a batch was queued, that one was written, or that the queue is closed.
     changed: Condvar,
     capacity: usize,
 }
@@ -23,9 +24,9 @@ struct QueueState {
     waiting: VecDeque<Batch>,
     bytes: usize,
     dropped: Dropped,
-    /// A batch is with the writer.
+    /// Whether the writer holds a batch.
     writing: bool,
-    /// Nothing more will come, or nobody reads any more.
+    /// Whether the server has ended or the reader has closed.
     closed: bool,
     spare: Vec<Vec<u8>>,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Batch {
     pub(crate) events: u64,
 }
 
-/// What was dropped.
+/// Number of dropped events and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
     pub(crate) events: u64,
@@ -51,7 +52,8 @@ impl Default for OutputQueue {
 }
 
 impl OutputQueue {
-    /// Takes the lines out of `batch` without waiting for the reader. Returns `false` if the output is closed.
+    /// Moves the lines out of `batch` without waiting for the reader. Returns `false` if the output
+    /// is closed.
     pub(crate) fn push(&self, batch: &mut Batch) -> bool {
         let mut state = self.lock();
         if state.closed {
@@ -73,12 +75,13 @@ impl OutputQueue {
         true
     }
 
-    /// Writes what comes until the end or an error; `complain` writes the line that tells of a loss.
+    /// Writes batches until the queue is closed or an error occurs. `complain` formats the line
+    /// that reports dropped events.
     pub(crate) fn drain(&self, mut to: impl Write, complain: impl Fn(Dropped) -> Vec<u8>) {
         while let Some((batch, lost)) = self.next() {
             let told = if lost == Dropped::default() { Ok(()) } else { to.write_all(&complain(lost)) };
             let written = told.and_then(|()| to.write_all(&batch.text)).and_then(|()| to.flush());
-            // A recording that ends half-way is missed too late otherwise.
+            // Logged now, since an incomplete recording would otherwise be noticed too late.
             if let Err(error) = &written
                 && error.kind() != ErrorKind::BrokenPipe
             {
@@ -88,7 +91,7 @@ impl OutputQueue {
             state.writing = false;
             state.recycle(batch.text);
             if written.is_err() {
-                state.closed = true; // the reader has closed: there is nobody to write for
+                state.closed = true; // the reader has closed
                 state.waiting.clear();
             }
             drop(state);
@@ -96,7 +99,8 @@ impl OutputQueue {
         }
     }
 
-    /// Nothing more will come: waits until all is written, as long as each batch takes the reader less than `patience`.
+    /// Closes the queue and waits until all is written, while each batch takes less than
+    /// `patience`.
     pub(crate) fn finish(&self, patience: Duration) {
         let mut state = self.lock();
         state.closed = true;

@@ -1,7 +1,8 @@
-//! The events that `net` records about a connection, and the probe that records nothing and costs nothing.
+//! Defines the events that `net` records about a connection, and the probe that records nothing at
+//! no cost.
 //!
-//! `names.rs` says what its words are called; how they are written down is the business of `json.rs` and `terminal.rs`; what can be
-//! concluded from what was told (offsets, durations, reasons) is concluded in `account.rs`.
+//! `schema.rs` names the events, `json.rs` and `terminal.rs` format them, and `conversation.rs`
+//! derives offsets, durations and reasons from them.
 
 use std::net::SocketAddr;
 use std::panic::Location;
@@ -14,9 +15,10 @@ use crate::http1::head::Head;
 use crate::http1::states::{Recv, Send as Sending, Transition};
 use crate::http1::status::StatusCode;
 
-/// Who listens. The event loop is generic over it: with [`NoProbe`] every `if P::ON` folds away at compile time.
+/// Records events. The event loop is generic over it: with [`NoProbe`], every `if P::ENABLED` is
+/// removed at compile time.
 pub(crate) trait Probe: 'static {
-    /// Whether anybody listens. Events are only built when this is true.
+    /// Whether events are recorded. They are built only if this is true.
     const ENABLED: bool;
 
     /// Whether this iteration is recorded. Check before computing anything expensive.
@@ -24,16 +26,16 @@ pub(crate) trait Probe: 'static {
         Self::ENABLED
     }
 
-    /// Something happened on connection number `connection` (counted from 1, never used again; 0 is the server itself). Where in our
-    /// code is known by who called.
+    /// Records an event of connection number `connection` (from 1, never reused; 0 is the server
+    /// itself). The caller's source location is part of the record.
     #[track_caller]
     fn event(&mut self, connection: u64, event: Event<'_>);
 
-    /// The worker is about to sleep: what was told so far may be passed on.
+    /// Passes on the events recorded so far, before the worker sleeps.
     fn flush(&mut self);
 }
 
-/// Nobody listens.
+/// Records nothing.
 pub(crate) struct NoProbe;
 
 impl Probe for NoProbe {
@@ -46,12 +48,12 @@ impl Probe for NoProbe {
     fn flush(&mut self) {}
 }
 
-/// A duration as events tell it.
+/// Converts a duration to the unit of events.
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What became of a read or a write.
+/// Result of a read or a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IoOutcome {
     Bytes(usize),
@@ -60,7 +62,7 @@ pub(crate) enum IoOutcome {
     Failed(std::io::ErrorKind),
 }
 
-/// Which deadline.
+/// Kind of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
     Idle,
@@ -68,18 +70,18 @@ pub(crate) enum Timer {
     Body,
     Write,
     Linger,
-    /// A stream without anything to send; its sign of life is due.
+    /// The heartbeat of a stream that has nothing to send.
     Heartbeat,
-    /// The handler's answer.
+    /// The handler's response.
     Application,
 }
 
-/// What is said of a deadline.
+/// Change of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerChange {
-    /// It was set, so many milliseconds away.
+    /// Set to this many milliseconds from now.
     Set(u64),
-    /// There is none: the application takes the time it takes.
+    /// Removed: the application has no time limit.
     Off,
     Expired,
 }
@@ -87,21 +89,21 @@ pub(crate) enum TimerChange {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseReason {
-    /// Both sides closed, or nothing could come any more.
+    /// Both sides closed, or nothing more could arrive.
     Fin,
-    /// We closed our side first, read on, then closed (RFC 9112 §9.6).
+    /// The server closed its side first, read on, then closed (RFC 9112 §9.6).
     Lingered,
-    /// We cut it off: SO_LINGER 0.
+    /// The server reset the connection: SO_LINGER 0.
     Reset,
-    /// Another protocol goes on with it (RFC 9110 §7.8).
+    /// Another protocol took over the connection (RFC 9110 §7.8).
     Switched,
-    /// The socket failed under us.
+    /// The socket failed.
     IoError,
-    /// Its worker's loop died.
+    /// Its worker's loop panicked.
     WorkerDied,
 }
 
-/// What a look at the bytes of a head or body found.
+/// Result of parsing the bytes of a head or body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParseStatus {
     Partial,
@@ -109,7 +111,7 @@ pub(crate) enum ParseStatus {
     Error,
 }
 
-/// What of the application's ran around a handler.
+/// Kind of an application function that ran around a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Before,
@@ -117,32 +119,34 @@ pub(crate) enum Phase {
     After,
 }
 
-/// A handler: its function's path as the compiler writes it, and where the program added its route.
+/// A handler: the path of its function as the compiler writes it, and where the program added its
+/// route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Handler {
     pub(crate) name: &'static str,
     pub(crate) location: &'static Location<'static>,
 }
 
-/// What finding a route took.
+/// Cost of finding a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteSearch {
-    /// Routes in the table that the path was held against.
+    /// Number of routes compared with the path.
     pub(crate) tried: usize,
-    /// Those of them whose first segment is another one.
+    /// Number of those that differ in the first segment.
     pub(crate) other_first_segment: usize,
-    /// How long the router took: it never looks at a route that the path cannot mean.
+    /// Duration of the search. The router skips routes that cannot match the path.
     pub(crate) ns: u64,
 }
 
-/// Why a connection stays or not: a sentence, and where it is written.
+/// The reason why a connection persists or not: a sentence and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reason {
     pub(crate) why: &'static str,
     pub(crate) rfc: &'static str,
 }
 
-/// One event. Most are shown as they are told. The last group is never shown: what is concluded from those stands behind their names.
+/// One event. Most are shown as recorded. Those of the last group are never shown themselves: their
+/// comments name the events derived from them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event<'a> {
     PollWake {
@@ -174,15 +178,15 @@ pub(crate) enum Event<'a> {
         readable: bool,
         writable: bool,
     },
-    /// One row of the table.
+    /// One transition of the state table.
     ConnState(&'a Transition),
     ConnTimer {
         timer: Timer,
         change: TimerChange,
     },
-    /// Our FIN.
+    /// The server sent its FIN.
     ConnHalfClose,
-    /// `reset`: what the client gets is a RST.
+    /// If `reset`, the client receives a RST.
     ConnClose {
         how: CloseReason,
         reset: bool,
@@ -212,23 +216,26 @@ pub(crate) enum Event<'a> {
         start: u64,
         end: u64,
     },
-    /// Stream offsets of a whole chunk, its line and line ends included; bytes of data and of extensions.
+    /// Stream offsets of a whole chunk, including its size line and line ends; number of bytes of
+    /// data and of extensions.
     BodyChunk {
         start: u64,
         end: u64,
         size: u64,
         ext: u64,
     },
-    /// Stream offsets of the whole body, trailers and the last empty line included; the bytes it decodes to.
+    /// Stream offsets of the whole body, including trailers and the last empty line; its decoded
+    /// length.
     BodyEnd {
         start: u64,
         end: u64,
         length: usize,
         trailers: u32,
     },
-    /// Not right, and served all the same.
+    /// A deviation from the grammar that the server accepts.
     ReqTolerated(Reason),
-    /// `head`: of a head that was refused itself, what was read of it, up to the end of the guilty line. It begins at `start`.
+    /// If the head itself was refused, `head` contains what was read of it, which begins at
+    /// `start`, up to the end of the line with the invalid byte.
     ReqError {
         reject: ProtocolError,
         byte: Option<u8>,
@@ -238,8 +245,9 @@ pub(crate) enum Event<'a> {
     ReqContinue {
         sent: bool,
     },
-    /// `id`: the route's place in the table. `segment`: which one of the path decided against it, from 1. `near`: one thing alone
-    /// did. `telling`: no route answers, and this is one of the first few near ones.
+    /// `id` is the route's index in the table. `segment` is the number, from 1, of the path segment
+    /// that differs. If `near`, only one thing differs. If `in_summary`, no route matched and this
+    /// is one of the first few near ones.
     RouteCandidate {
         id: u32,
         method: &'a str,
@@ -257,12 +265,13 @@ pub(crate) enum Event<'a> {
         params: &'a [(&'a str, String)],
         search: RouteSearch,
     },
-    /// The methods that the path has; none: no route has this path.
+    /// The methods allowed for the path; empty if no route has this path.
     RouteMiss {
         allow: &'a str,
         search: RouteSearch,
     },
-    /// `stopped`: it answered itself. A function's name is its path, as the compiler writes it; its place, where it was added.
+    /// If `short_circuited`, the hook responded itself. `name` is the path of its function as the
+    /// compiler writes it; `location` is where it was added.
     HookRun {
         phase: Phase,
         name: &'a str,
@@ -280,8 +289,8 @@ pub(crate) enum Event<'a> {
         panicked: bool,
         ns: u64,
     },
-    /// The head as it goes out, behind `waiting` bytes of output that did not leave yet; and the bytes of body behind it; none: it
-    /// is made while it is sent.
+    /// The head as sent, after `queued` bytes of output that are not yet sent. `body` is the number
+    /// of body bytes that follow, or `None` if the body is streamed.
     RespHead {
         status: StatusCode,
         head: &'a [u8],
@@ -289,53 +298,55 @@ pub(crate) enum Event<'a> {
         body: Option<usize>,
         framing: ResponseFraming,
     },
-    /// The last byte of an answer was handed to the kernel, so long after its head was made; when its first one was, and it.
+    /// The last byte of a response was passed to the kernel, `ns` after its head was created.
+    /// `first_ns` and `last_ns` are the times of its first and last byte.
     RespDone {
         bytes: u64,
         ns: u64,
         first_ns: u64,
         last_ns: u64,
     },
-    /// Whether another request may follow.
+    /// Whether the connection accepts another request.
     KeepAlive {
         keep: bool,
         reason: Reason,
         reuse: u32,
     },
-    /// Bytes behind the request are here already.
+    /// Bytes after the request have already arrived.
     Pipeline {
         left: usize,
     },
     Backpressure {
         pending: usize,
     },
-    /// A bound of the server's was reached, and how much it is.
+    /// A limit of the server was reached; `value` is that limit.
     LimitHit {
         which: &'static str,
         value: u64,
     },
-    /// Too many requests of one client: the rate in words, its number of requests, the seconds until they count anew.
+    /// A client exceeded its request rate: the rate as text, its number of requests, the seconds
+    /// until the window ends.
     RateLimited {
         which: &'a str,
         value: u64,
         retry_after: u64,
     },
 
-    /// Where both machines stand: `conn.state` for each step since the last time.
+    /// Current states of both machines; `conn.state` for each transition since the last time.
     States {
         recv: Recv,
         send: Sending,
     },
-    /// The parser had a look: `parse.try`.
+    /// The parser ran: `parse.try`.
     Parsed {
         have: usize,
         status: ParseStatus,
     },
-    /// The body is whole: `body.data` or `body.chunk`, `body.end`.
+    /// The body is complete: `body.data` or `body.chunk`, `body.end`.
     BodyComplete {
         length: usize,
     },
-    /// What came is no request: `req.error`; if it was too much, `limit.hit`.
+    /// The input is not a valid request: `req.error`, and `limit.hit` if a limit was exceeded.
     Rejected {
         reject: ProtocolError,
         limit: Option<(&'static str, u64)>,
@@ -348,20 +359,21 @@ pub(crate) enum Event<'a> {
         number: usize,
         short_circuited: bool,
     },
-    /// `handler.end`. `ns`: how long it ran, if another thread measured it.
+    /// `handler.end`. `ns` is the duration, if another thread measured it.
     HandlerRan {
         panicked: bool,
         ns: Option<u64>,
     },
-    /// An answer is complete, `pending` bytes of output wait: `keepalive`, `pipeline`. `last`: the server wanted it to be the last;
-    /// `closes`: the response said so itself.
+    /// A response is complete and `pending` bytes of output wait: `keepalive`, `pipeline`. If
+    /// `last`, the server closes after it; if `closes`, the response itself says `close`.
     ResponseComplete {
         keep: bool,
         last: bool,
         closes: bool,
         pending: usize,
     },
-    /// It is over: `conn.close`. Bytes that came and nobody read make the kernel send a reset instead of a FIN.
+    /// The connection ended: `conn.close`. If received bytes were never read, the kernel sends a
+    /// RST instead of a FIN.
     Closed {
         how: CloseReason,
         unread: usize,

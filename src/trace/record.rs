@@ -1,4 +1,4 @@
-//! One event of a trace with its time and position, before it is rendered.
+//! Defines an event with its time and position, before it is formatted.
 
 use std::ops::Range;
 use std::panic::Location;
@@ -6,26 +6,26 @@ use std::panic::Location;
 use super::conversation::Position;
 use super::probe::Event;
 
-/// An event, and when and where it happened.
+/// An event with its time and position.
 pub(crate) struct Record<'a> {
-    /// Counts each worker's events; a gap is a loss.
+    /// Sequence number per worker; a gap means lost events.
     pub(crate) sequence: u64,
-    /// Nanoseconds since the server began.
+    /// Nanoseconds since the server started.
     pub(crate) time: u64,
-    /// Nanoseconds since the connection's accept.
+    /// Nanoseconds since the connection was accepted.
     pub(crate) age: u64,
     pub(crate) worker: u32,
     pub(crate) connection: u64,
     pub(crate) position: Position,
     pub(crate) event: Event<'a>,
-    /// Where in our own code it was told.
+    /// Source location that recorded the event.
     pub(crate) caller: &'static Location<'static>,
     /// Ranges of sensitive bytes in the event's data.
     pub(crate) secrets: &'a [Range<usize>],
 }
 
 impl Record<'_> {
-    /// The file and the line of our code, from the crate's own directory on, wherever it was compiled.
+    /// Returns the file and line of `caller`, relative to the crate's directory.
     pub(crate) fn source_location(&self) -> (&'static str, u32) {
         let crate_root = file!().strip_suffix("src/trace/line.rs").unwrap_or_default();
         (self.caller.file().strip_prefix(crate_root).unwrap_or(self.caller.file()), self.caller.line())

@@ -1,20 +1,22 @@
-//! Finds the values of five sensitive fields in a stream, however it is cut. `json.rs` and `terminal.rs` hide them.
+//! Finds the values of five sensitive fields in a stream, however it is split. `json.rs` and
+//! `terminal.rs` hide them.
 //!
-//! It looks at lines, not at messages, so it finds them in refused requests and in bodies too. To hide too much is the smaller harm.
+//! It examines lines, not messages, so it also finds them in refused requests and in bodies. Hiding
+//! too much is preferred to hiding too little.
 
 use std::ops::Range;
 
 use crate::http1::grammar::is_tchar;
 
-/// In lower case. Their values are keys and sessions.
+/// Lower-case names of the fields that carry credentials or sessions.
 const SENSITIVE_FIELDS: [&[u8]; 5] = [b"authorization", b"cookie", b"proxy-authorization", b"set-cookie", b"x-api-key"];
 const LONGEST: usize = 19;
 
-/// Where in a line one direction of a connection stands.
+/// Parser state within a line, for one direction of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Redactor {
     place: LinePart,
-    /// What of a field name is here.
+    /// The part of the field name received so far.
     name: Vec<u8>,
 }
 
@@ -22,17 +24,17 @@ pub(crate) struct Redactor {
 enum LinePart {
     #[default]
     Name,
-    /// In a line that is no secret.
+    /// In a line without a secret.
     Plain,
-    /// Behind the colon of a secret.
+    /// After the colon of a sensitive field.
     Colon,
     Secret,
-    /// Behind the line feed of a secret: a blank would go on with it (RFC 9112 §5.2).
+    /// After the LF of a secret: a space or tab would continue it (RFC 9112 §5.2).
     Folded,
 }
 
 impl Redactor {
-    /// Adds the secret ranges of the next bytes of the stream.
+    /// Adds the byte ranges of secrets in the next bytes of the stream.
     pub(crate) fn find(&mut self, data: &[u8], found: &mut Vec<Range<usize>>) {
         let mut at = 0;
         while let Some(&byte) = data.get(at) {
@@ -50,15 +52,15 @@ impl Redactor {
         }
     }
 
-    /// Follows the stream without a look at what is secret: only the last line that begins in `data`, and is no fold, decides
-    /// where the stream stands behind it.
+    /// Advances over bytes without collecting secrets. Only the last unfolded line that begins in
+    /// `data` determines the state after it.
     pub(crate) fn skip(&mut self, data: &[u8]) {
         let (mut rest, mut end) = (data, data.len());
         while let Some(lf) = memchr::memrchr(b'\n', data.get(..end).unwrap_or_default()) {
             if let Some(line @ [first, ..]) = data.get(lf + 1..)
                 && !is_blank(*first)
                 && *first != b'\r'
-            // a blank may stand behind it, and be a fold
+            // a space may follow it, which makes the line a fold
             {
                 self.begin_line();
                 rest = line;
@@ -69,7 +71,8 @@ impl Redactor {
         self.find(rest, &mut Vec::new());
     }
 
-    /// How many of the next bytes, at least one, are nothing to look at one by one: the rest of a plain line, or the whole of one.
+    /// Returns how many of the next bytes, at least one, need no individual step: the rest of a
+    /// plain line, or a whole one.
     fn skip_plain(&mut self, data: &[u8]) -> Option<usize> {
         match self.place {
             LinePart::Plain => {}
@@ -78,9 +81,10 @@ impl Redactor {
                 let name = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
                 let at_colon = end.is_some_and(|end| data.get(end) == Some(&b':'));
                 if end.is_none() || (at_colon && is_secret(name)) {
-                    // All of it at once: a search for each byte of a name that does not end would take quadratic time.
+                    // Takes the name at once: searching again for each byte of an unfinished name
+                    // would be quadratic.
                     for byte in name {
-                        self.step(*byte); // before the colon, no byte is secret
+                        self.step(*byte); // no byte before the colon is secret
                     }
                     return (!name.is_empty()).then_some(name.len());
                 }
@@ -100,13 +104,14 @@ impl Redactor {
         self.name.clear();
     }
 
-    /// Takes one byte; whether it is secret.
+    /// Processes one byte. Returns whether it is secret.
     fn step(&mut self, byte: u8) -> bool {
         match (self.place, byte) {
             (LinePart::Colon | LinePart::Secret | LinePart::Folded, b'\r') => {}
             (LinePart::Colon | LinePart::Secret, b'\n') => self.place = LinePart::Folded,
             (LinePart::Colon | LinePart::Folded, b' ' | b'\t') => self.place = LinePart::Colon,
-            // A blank or a control tells nothing but how the parser reads the line: replayed, it has to come out the same.
+            // Spaces and controls are not secret and affect how the parser reads the line: a replay
+            // needs them.
             (LinePart::Colon | LinePart::Secret, _) => {
                 self.place = LinePart::Secret;
                 return byte > b' ' && byte != 0x7f;
@@ -118,7 +123,7 @@ impl Redactor {
             (LinePart::Name, b'\r' | b'\n') => self.begin_line(),
             (LinePart::Name, b':') if is_secret(&self.name) => self.place = LinePart::Colon,
             (LinePart::Name, b':') => self.place = LinePart::Plain,
-            (LinePart::Name, _) if !is_tchar(byte) => {} // in no name: refused, and shown
+            (LinePart::Name, _) if !is_tchar(byte) => {} // not allowed in a name: refused, and shown
             (LinePart::Name, _) if self.name.len() == LONGEST => self.place = LinePart::Plain,
             (LinePart::Name, _) => self.name.push(byte.to_ascii_lowercase()),
             (LinePart::Plain, _) => {}
@@ -127,7 +132,7 @@ impl Redactor {
     }
 }
 
-/// Whether a field of this name has a secret value. Bytes that no name may hold, which are refused, do not give it away.
+/// Returns whether a field of this name is sensitive. Ignores bytes that are not allowed in names.
 fn is_secret(name: &[u8]) -> bool {
     let letters = || name.iter().filter(|byte| is_tchar(**byte)).map(u8::to_ascii_lowercase);
     SENSITIVE_FIELDS.iter().any(|secret| letters().eq(secret.iter().copied()))
@@ -155,7 +160,7 @@ mod tests {
         shown
     }
 
-    /// Four megabytes of a name take no longer than four of a value: quadratic time would be hours.
+    /// Four megabytes of a name take as long as four of a value: quadratic time would take hours.
     #[test]
     fn a_name_without_an_end_is_read_once() {
         let name = vec![0; 4 << 20];
@@ -169,7 +174,8 @@ mod tests {
     }
 
     proptest! {
-        /// Lines that look nearly like secrets, in pieces: the cuts decide nothing, and what was passed over counts like what was read.
+        /// Generates lines similar to secrets, in parts: splits do not change the result, and
+        /// skipped bytes count like examined ones.
         #[test]
         fn neither_cuts_nor_silence_reveal_anything(
             parts in proptest::collection::vec(

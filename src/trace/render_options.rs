@@ -1,13 +1,13 @@
-//! Options of the two output formats.
+//! Defines options of the two output formats.
 
 /// How a trace is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RenderOptions {
-    /// Uses the colors of ECMA-48. They never carry information that the words do not.
+    /// Use the colors of ECMA-48. They never carry information that the text does not.
     pub(crate) color: bool,
-    /// Hides the values of sensitive fields.
+    /// Hide the values of sensitive fields.
     pub(crate) redact: bool,
-    /// Adds the source line that recorded the event.
+    /// Add the source line that recorded the event.
     pub(crate) source_locations: bool,
     /// Maximum bytes shown of each read and write.
     pub(crate) max_bytes: usize,
@@ -15,6 +15,6 @@ pub(crate) struct RenderOptions {
     pub(crate) max_line_bytes: usize,
     /// Width to wrap lines to, if any.
     pub(crate) columns: Option<usize>,
-    /// Omits what the summary of a request does not need.
+    /// Omit the events that the summary of a request does not need.
     pub(crate) brief: bool,
 }

@@ -1,4 +1,5 @@
-//! The names of the schema: events, system calls, states, reasons. Names are added, never changed within a version.
+//! Defines the names of the schema: events, system calls, states, reasons. Within a version, names
+//! are added but never changed.
 
 use super::probe::{CloseReason, Event, ParseStatus, Phase, Timer};
 use crate::http1::encode::ResponseFraming;
@@ -6,7 +7,7 @@ use crate::http1::framing::BodyLength;
 use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS};
 
 impl Event<'_> {
-    /// The event's name in the schema.
+    /// Returns the event's name in the schema.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Event::PollWake { .. } => "poll.wake",
@@ -44,7 +45,7 @@ impl Event<'_> {
         }
     }
 
-    /// The system call that it tells of.
+    /// Returns the system call that the event reports.
     pub(crate) fn syscall(&self) -> Option<&'static str> {
         match self {
             Event::PollWake { .. } => Some("epoll_wait"),
@@ -96,7 +97,7 @@ impl CloseReason {
     }
 }
 
-/// The name of a state in the schema: which machine, and where it stands.
+/// Returns the name of a state in the schema: the machine and its state.
 pub(crate) const fn state_name(state: State) -> &'static str {
     match state {
         State::Recv(Recv::Idle) => "recv.Idle",
@@ -115,7 +116,7 @@ pub(crate) const fn state_name(state: State) -> &'static str {
     }
 }
 
-/// All states, in the order in which the table of transitions names them.
+/// All states, in the order of the transition table.
 pub(crate) fn state_names() -> Vec<&'static str> {
     let mut names = Vec::new();
     for name in TRANSITIONS.iter().flat_map(|row| [row.from, row.to]).map(state_name) {
@@ -136,7 +137,7 @@ impl ParseStatus {
     }
 }
 
-/// How a request says where its body ends.
+/// Returns how a request specifies the end of its body.
 pub(crate) fn plan_name(body: BodyLength) -> &'static str {
     match body {
         BodyLength::Absent => "none",
@@ -145,7 +146,7 @@ pub(crate) fn plan_name(body: BodyLength) -> &'static str {
     }
 }
 
-/// How an answer says where its body ends (RFC 9112 §6.3).
+/// Returns how a response specifies the end of its body (RFC 9112 §6.3).
 pub(crate) fn framing_name(length: ResponseFraming) -> &'static str {
     match length {
         ResponseFraming::Absent => "none",

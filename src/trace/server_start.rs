@@ -1,4 +1,4 @@
-//! The first event of a trace: where the server listens, what it allows, which routes and states there are.
+//! Writes the first event of a trace: addresses, limits, routes and states of the server.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,9 +13,9 @@ use crate::http1::limits::MAX_FIELDS;
 use crate::http1::states::TRANSITIONS;
 use crate::terminal::wrap;
 
-/// What a server is when it starts.
+/// Configuration of a server at its start.
 pub(crate) struct ServerStart<'a> {
-    /// As people write them: `127.0.0.1:8000`, `unix:/run/app.sock`.
+    /// Addresses as text: `127.0.0.1:8000`, `unix:/run/app.sock`.
     pub(crate) addresses: Vec<String>,
     pub(crate) backlog: i32,
     pub(crate) workers: usize,
@@ -23,7 +23,7 @@ pub(crate) struct ServerStart<'a> {
     pub(crate) routes: Vec<RouteEntry<'a>>,
 }
 
-/// One route: its place in the table, method, pattern, where it was added.
+/// One route: its index in the table, its method and pattern, and where it was added.
 pub(crate) struct RouteEntry<'a> {
     pub(crate) id: u32,
     pub(crate) method: String,
@@ -32,7 +32,7 @@ pub(crate) struct RouteEntry<'a> {
 }
 
 impl ServerStart<'_> {
-    /// Appends `server.start`.
+    /// Appends the event `server.start`.
     pub(crate) fn json(&self, out: &mut Vec<u8>) {
         let mut json = JsonObject::open(out, "q", 0);
         ["t", "w", "c"].iter().for_each(|name| json.number(name, 0));
@@ -71,8 +71,8 @@ impl ServerStart<'_> {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Appends the ten steps, those that are done and those to come, and the heading of the columns. Writing into memory cannot
-    /// fail.
+    /// Appends the ten steps, marked as done or still to come, and the column headings. Writing
+    /// into memory cannot fail.
     pub(crate) fn terminal(&self, out: &mut Vec<u8>, look: RenderOptions) {
         let ServerStart { addresses, backlog, workers, .. } = self;
         let unix = addresses.iter().filter(|address| address.starts_with("unix:")).count();

@@ -1,12 +1,13 @@
 //! Divides any bytes, valid or not, into labeled spans that cover each byte once.
 //!
-//! The parser refuses at the first fault; this view must go on, since it shows refused messages too. So it is lenient, and what has
-//! no place in the grammar is [`SpanKind::Invalid`]. No byte is left out and none is shown twice.
+//! The parser stops at the first fault. This scanner continues, because a trace shows refused
+//! messages too. Bytes that do not fit the grammar are [`SpanKind::Invalid`]. Spans cover each byte
+//! exactly once.
 
 use crate::http1::framing::BodyLength;
 use crate::http1::grammar::{is_field_value, is_tchar};
 
-/// What a run of bytes is. The names are part of the schema; `status` and `reason` occur in responses only.
+/// Kind of a span. The names are part of the schema; `status` and `reason` occur only in responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpanKind {
     Method,
@@ -32,18 +33,18 @@ pub(crate) enum SpanKind {
     Invalid,
 }
 
-/// The bytes `start..end`, and what they are.
+/// The bytes `start..end` and their kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LabeledSpan {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) kind: SpanKind,
-    /// The number, from 0, of the field line, chunk or trailer line that it belongs to.
+    /// Index, from 0, of its field line, chunk or trailer line.
     pub(crate) index: Option<u32>,
 }
 
 impl SpanKind {
-    /// The name in the schema.
+    /// Returns the name in the schema.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             SpanKind::Method => "method",
@@ -70,7 +71,8 @@ impl SpanKind {
     }
 }
 
-/// The head at the start of `bytes`, request or response: up to the end of its blank line, or of the bytes when it has none.
+/// Divides the head at the start of `bytes`, request or response, up to the end of its empty line
+/// or of the bytes.
 pub(crate) fn head_spans(bytes: &[u8]) -> Vec<LabeledSpan> {
     let mut tiles = SpanBuilder::new(bytes);
     tiles.empty_lines();
@@ -88,8 +90,9 @@ pub(crate) fn head_spans(bytes: &[u8]) -> Vec<LabeledSpan> {
     tiles.spans
 }
 
-/// The body that begins at `bytes[start..]`, up to its end or that of the bytes. A body that ends with the connection has the
-/// length `u64::MAX`. Bytes behind it belong to the next message and are not cut.
+/// Divides the body that begins at `bytes[start..]`, up to its end or that of the bytes. A body
+/// that ends with the connection has the length `u64::MAX`. Bytes after the body belong to the next
+/// message and get no span.
 pub(crate) fn body_spans(bytes: &[u8], start: usize, body: BodyLength) -> Vec<LabeledSpan> {
     let mut tiles = SpanBuilder::new(bytes);
     tiles.at = start.min(bytes.len());
@@ -110,13 +113,14 @@ pub(crate) fn body_spans(bytes: &[u8], start: usize, body: BodyLength) -> Vec<La
     tiles.spans
 }
 
-/// Takes a chunked body apart as it comes, whatever the cuts (RFC 9112 §7.1). After the first byte that fits nowhere the rest is junk.
+/// Divides a chunked body incrementally, independent of how the input is split (RFC 9112 §7.1).
+/// After the first invalid byte, the rest is invalid.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChunkScanner {
     state: ChunkState,
-    /// The size of the current chunk; in its data: what is left of it.
+    /// Size of the current chunk; within its data, the bytes left.
     size: u64,
-    /// The chunk or trailer line that the last run belonged to.
+    /// Index of the chunk or trailer line of the last run.
     pub(crate) index: Option<u32>,
     digits: u32,
     chunks: u32,
@@ -141,7 +145,8 @@ enum ChunkState {
 }
 
 impl ChunkScanner {
-    /// What the next bytes are, and how many of them; none: no bytes are left, or the body has ended.
+    /// Returns the kind and length of the next run, or `None` at the end of the bytes or of the
+    /// body.
     pub(crate) fn next(&mut self, bytes: &[u8]) -> Option<(SpanKind, usize)> {
         let byte = *bytes.first()?;
         if self.state == ChunkState::Done {
@@ -167,7 +172,7 @@ impl ChunkScanner {
         Some(if state == ChunkState::Broken { (SpanKind::Invalid, bytes.len()) } else { (kind, 1) })
     }
 
-    /// Whether a chunk has just ended, and the next one or a trailer line may begin.
+    /// Returns whether a chunk has just ended, so that the next one or a trailer line may begin.
     pub(crate) fn is_between(&self) -> bool {
         (self.state == ChunkState::Size && self.digits == 0) || self.state == ChunkState::TrailerStart
     }
@@ -208,15 +213,16 @@ impl ChunkScanner {
     }
 }
 
-/// Runs of valid and invalid bytes that one part of a line is cut into: a line of noise must not fill the memory with spans.
+/// Maximum runs of valid and invalid bytes in one part of a line, which bounds the memory for
+/// random bytes.
 const MAX_RUNS: usize = 64;
 
-/// Whether a field line stands before this one already.
+/// Returns whether a field line precedes this one.
 fn field_begun(spans: &[LabeledSpan]) -> bool {
     spans.last().is_some_and(|span| span.index.is_some())
 }
 
-/// Spans in the making: what is pushed begins where the last one ended.
+/// Builds adjacent spans: each begins where the last one ended.
 struct SpanBuilder<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -229,7 +235,7 @@ impl<'b> SpanBuilder<'b> {
         SpanBuilder { bytes, at: 0, index: None, spans: Vec::new() }
     }
 
-    /// The next `length` bytes are of this kind; like runs become one, but for the ends of two lines.
+    /// Adds `length` bytes of this kind. Merges runs of one kind, except the ends of two lines.
     fn push(&mut self, kind: SpanKind, length: usize) {
         let (start, end) = (self.at, self.at + length);
         if length == 0 {
@@ -244,7 +250,8 @@ impl<'b> SpanBuilder<'b> {
         }
     }
 
-    /// Each byte of `part` is of this kind if `fits`, else junk. A part that changes too often is noise, and the rest of it junk.
+    /// Adds each byte of `part` as this kind if it `fits`, otherwise as invalid. After `MAX_RUNS`
+    /// alternations, the rest is invalid.
     fn push_each(&mut self, kind: SpanKind, part: &[u8], fits: fn(u8) -> bool) {
         let mut rest = part;
         for _ in 0..MAX_RUNS {
@@ -256,7 +263,8 @@ impl<'b> SpanBuilder<'b> {
         self.push(SpanKind::Invalid, rest.len());
     }
 
-    /// The current line, and the length of its end: CR LF, LF, or a CR or nothing where the bytes stop.
+    /// Returns the current line and its line end: CR LF, LF, or a CR or nothing at the end of the
+    /// bytes.
     fn line(&self) -> (&'b [u8], &'b [u8]) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
@@ -275,7 +283,7 @@ impl<'b> SpanBuilder<'b> {
         }
     }
 
-    /// Takes the line that ends a head, if this is it.
+    /// Consumes the line that ends a head, if this is it.
     fn blank_line(&mut self) -> bool {
         let (b"", end) = self.line() else { return false };
         self.index = None;
@@ -335,7 +343,8 @@ impl<'b> SpanBuilder<'b> {
         }
     }
 
-    /// `name ":" OWS value OWS`; a folded line (RFC 9112 §5.2) goes on with the value of the line before it.
+    /// Parses `name ":" OWS value OWS`. A folded line (RFC 9112 §5.2) continues the value of the
+    /// previous line.
     fn field_line(&mut self, folded: bool) {
         let (line, end) = self.line();
         let colon = if folded { None } else { memchr::memchr(b':', line) };
@@ -439,7 +448,7 @@ mod tests {
         }
     }
 
-    /// Bytes that look like HTTP often enough to reach every arm.
+    /// Generates bytes similar enough to HTTP to reach every arm.
     fn http_like() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             Just(b"GET / HTTP/1.1\r\n".to_vec()),
@@ -475,7 +484,7 @@ mod tests {
             }
         }
 
-        /// Whatever the cuts, the chunk machine gives every byte the same kind.
+        /// The chunk scanner assigns each byte the same kind, however the input is split.
         #[test]
         fn chunks_do_not_depend_on_the_cuts(bytes in http_like(), cuts in proptest::collection::vec(1..9_usize, 0..40)) {
             let bytes = [b"3\r\nabc\r\n".to_vec(), bytes].concat();

@@ -1,9 +1,11 @@
-//! Selects the events of the short trace, about nine of the forty that a `GET` has, and folds long runs of reads and writes.
+//! Selects the events of the summary, about nine of the forty of a `GET`, and folds long runs of
+//! reads and writes.
 
 use super::probe::{Event, IoOutcome, ParseStatus, TimerChange};
 
-/// Whether the story needs this event. What every request has besides (states, timers, hooks that let it pass, the parts of
-/// which another line is the whole) is left out; what a request has only sometimes, and a learner asks about, is in.
+/// Returns whether the summary includes this event. It omits what every request has (states,
+/// timers, hooks that let it pass, parts of what another line reports as a whole) and includes what
+/// only some requests have.
 pub(crate) fn includes(event: &Event<'_>) -> bool {
     match event {
         Event::ConnOpen { .. } | Event::ConnHalfClose | Event::ConnClose { .. } | Event::Backpressure { .. } => true,
@@ -13,7 +15,7 @@ pub(crate) fn includes(event: &Event<'_>) -> bool {
         Event::ParseAttempt { status: found, .. } => *found == ParseStatus::Partial,
         Event::ParseHead { .. } | Event::BodyEnd { .. } => true,
         Event::ReqTolerated(_) | Event::ReqError { .. } | Event::ReqContinue { .. } => true,
-        // The router never looked at the others; where it found none, they may show why.
+        // Only candidates that may explain why no route matched.
         Event::RouteCandidate { in_summary: telling, .. } => *telling,
         Event::RouteMatch { .. } | Event::RouteMiss { .. } => true,
         Event::HookRun { short_circuited: stopped, .. } => *stopped,
@@ -25,26 +27,26 @@ pub(crate) fn includes(event: &Event<'_>) -> bool {
     }
 }
 
-/// Large reads, or writes, in a row that are shown one by one.
+/// Number of large reads or writes in a run that are shown one by one.
 const SHOWN: u64 = 3;
-/// A transfer of fewer bytes is always shown: somebody may have cut a message to see what happens.
+/// Transfers of at most this many bytes are always shown: their boundaries may be deliberate.
 const LARGE: usize = 1024;
-/// Nanoseconds after which a transfer begins a new row: the pause is news.
+/// Nanoseconds of pause after which a new run begins.
 const PAUSE: u64 = 100_000_000;
 
-/// Large reads, or writes, of one connection in a row, with nothing else between them.
+/// A run of large reads or writes of one connection, with no other event between them.
 #[derive(Default)]
 pub(crate) struct TransferRun {
-    /// The connection and the name of the event; none: the last event was no large transfer.
+    /// Connection and event name; `None` if the last event was not a large transfer.
     key: Option<(u64, &'static str)>,
     count: u64,
-    /// Bytes of those that were not shown.
+    /// Bytes of the transfers that were not shown.
     hidden: u64,
 }
 
 impl TransferRun {
-    /// Takes the next event of a story, so many nanoseconds after the last one. Returns whether it is left out, and a sentence to
-    /// show before it about those that were.
+    /// Adds the next event of a summary, `pause` nanoseconds after the last one. Returns whether to
+    /// omit it, and a note to show before it about the ones omitted.
     pub(crate) fn push(&mut self, connection: u64, pause: u64, event: &Event<'_>) -> (bool, Option<String>) {
         let large = match event {
             Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. }
@@ -60,7 +62,7 @@ impl TransferRun {
         (hides.is_some(), ended)
     }
 
-    /// The row ends here: a sentence about what of it was left out, if anything was.
+    /// Ends the run. Returns a note about what was omitted, if anything was.
     pub(crate) fn end(&mut self) -> Option<String> {
         let TransferRun { key: about, count, hidden } = std::mem::take(self);
         let word = if about?.1 == "conn.recv" { "reads" } else { "writes" };

@@ -1,6 +1,7 @@
-//! The layout of a trace for people: a clock, a connection and a step in columns, then the text, wrapped under itself.
+//! Formats a trace for people: time, connection and step in columns, then the text, wrapped with a
+//! hanging indent.
 //!
-//! What an event's text says is in `text.rs`; which events belong to the story of a request, in `story.rs`.
+//! `text.rs` formats an event's text; `summary.rs` selects the events of the summary.
 
 mod text;
 
@@ -12,16 +13,17 @@ use super::record::Record;
 use super::render_options::RenderOptions;
 use crate::terminal::{display_width, escape, wrap};
 
-/// The first line of a trace.
+/// The heading of a trace.
 pub(crate) const HEADING: &str = "        t conn step       what\n";
 
-/// The column where texts begin, if the connection's number fits its column.
+/// Column where texts begin, if the connection's number fits its column.
 const TEXT: usize = 26;
 
-/// A pause this long between two lines of a connection has a line of its own: 1 ms.
+/// Minimum pause between two lines of a connection that has a line of its own: 1 ms.
 const PAUSE: u64 = 1_000_000;
 
-/// Appends one event. `pause`: nanoseconds since the line before it, if that is about the same connection.
+/// Appends one event. `pause` is the number of nanoseconds since the previous line, if that is
+/// about the same connection.
 pub(crate) fn write(out: &mut Vec<u8>, line: &Record<'_>, pause: u64, look: RenderOptions) {
     if pause > PAUSE {
         let pause = format!("+ {}", text::duration(pause));
@@ -42,16 +44,16 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Record<'_>, pause: u64, look: Rend
     }
 }
 
-/// Appends a sentence that is about no event, below the texts.
+/// Appends a note that belongs to no event, in the text column.
 pub(crate) fn note(out: &mut Vec<u8>, sentence: &str, look: RenderOptions) {
     out.extend_from_slice(format!("{:TEXT$}{}\n", "", wrap(sentence, TEXT, look.columns)).as_bytes());
 }
 
-/// What stands before the text: the time since the connection's accept, the connection, the step. The worker's own events have
-/// neither time nor number, since no connection's clock runs for them.
+/// Writes the columns before the text: the time since the connection's accept, the connection, the
+/// step. A worker's own events have neither time nor number.
 fn columns(line: &Record<'_>, look: RenderOptions) -> String {
     let (step, ink) = text::step(line.event);
-    // Each worker counts its connections from 1.
+    // Each worker numbers its connections from 1.
     let (time, number) = match (line.connection, line.worker) {
         (0, _) => (String::new(), String::new()),
         (number, 0) => (clock(line.age), format!("#{number}")),
@@ -63,7 +65,7 @@ fn columns(line: &Record<'_>, look: RenderOptions) -> String {
     }
 }
 
-/// Nine columns: microseconds as long as they fit.
+/// Formats a time in nine columns, to the microsecond if that fits.
 fn clock(ns: u64) -> String {
     match ns {
         0..100_000_000 => format!("{:.3} ms", ns as f64 / 1e6),
@@ -72,7 +74,7 @@ fn clock(ns: u64) -> String {
     }
 }
 
-/// Appends data, a line for each of its own, with the stream offset of the line before it.
+/// Appends data line by line, with the stream offset of each line before it.
 fn bytes(out: &mut Vec<u8>, data: &[u8], line: &Record<'_>, look: RenderOptions) {
     let shown = data.get(..look.max_bytes).unwrap_or(data);
     let mut at = 0;
@@ -92,7 +94,7 @@ fn bytes(out: &mut Vec<u8>, data: &[u8], line: &Record<'_>, look: RenderOptions)
     }
 }
 
-/// Data that begins at `at`, with `•••(22 bytes)` for what is secret.
+/// Returns data that begins at `at`, with `•••(22 bytes)` in place of secrets.
 fn push_redacted(text: &mut String, data: &[u8], at: usize, secrets: &[Range<usize>]) {
     let mut from = 0;
     for secret in secrets {

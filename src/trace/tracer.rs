@@ -1,4 +1,5 @@
-//! Implements `Probe`: keeps a `Conversation` for each connection, renders its events and queues them without waiting.
+//! Implements `Probe`: keeps a `Conversation` for each connection, renders its events and queues
+//! them without waiting.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,11 +21,11 @@ use super::server_start::ServerStart;
 use super::summary::{self, TransferRun};
 use super::terminal;
 
-/// A batch this large is passed on before the worker rests.
+/// Batch size at which the worker passes it on before its iteration ends.
 const BATCH: usize = 64 * 1024;
 
-/// Rate limit per worker, in bytes of lines a second, and its burst. A busy server could write 400 MB/s; above the limit,
-/// whole iterations of the loop are skipped and counted.
+/// Rate limit per worker, in bytes of lines a second, and its burst. A busy server could write 400
+/// MB/s; above the limit, whole iterations of the loop are skipped and counted.
 const RATE: i64 = 16 * 1024 * 1024;
 const BURST: i64 = 8 * 1024 * 1024;
 
@@ -34,7 +35,7 @@ pub(crate) struct Tracing {
     began: Instant,
 }
 
-/// One trace.
+/// One trace output.
 struct Output {
     format: Format,
     filter: EventFilter,
@@ -55,38 +56,39 @@ struct TracedConnection {
     outgoing: Redactor,
 }
 
-/// What lines are written with.
+/// State shared by all lines of one worker.
 struct Writer {
     worker: u32,
     sequence: u64,
     time: u64,
     secrets: Vec<Range<usize>>,
-    /// Who told the event at hand.
+    /// Source location that recorded the current event.
     caller: &'static Location<'static>,
-    /// What may still be written, and when that was counted. A turn is told to its end: then it is less than nothing.
+    /// Bytes that may still be written, and when that was last updated. An iteration is always
+    /// completed, so the budget may become negative.
     budget: i64,
     refilled_at: u64,
-    /// This turn goes untold.
+    /// Whether this iteration is skipped.
     skipping: bool,
     skipped: u64,
     outputs: Vec<OutputBuffer>,
 }
 
-/// What one worker has written for one output.
+/// Lines that one worker has written for one output.
 struct OutputBuffer {
     output: Arc<Output>,
-    /// What is to be passed on; none: its reader has gone.
+    /// Lines to pass on; `None` if the reader has closed.
     batch: Option<Batch>,
-    /// The connection of the last line, and its time.
+    /// Connection and time of the last line.
     last: (u64, u64),
     transfers: TransferRun,
 }
 
 impl Tracing {
-    /// Starts the threads that write, and tells how the server starts.
+    /// Starts the writing threads and writes the start event.
     ///
     /// # Errors
-    /// When the system has no thread for us.
+    /// Returns an error if a thread cannot be created.
     pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
         let mut outputs = Vec::new();
         for Trace { format: form, writer: to, filter: choice, options: look } in traces {
@@ -107,7 +109,7 @@ impl Tracing {
         Ok(Tracing { outputs, began: Instant::now() })
     }
 
-    /// The listener for one worker.
+    /// Creates the probe for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
         let page = |output: &Arc<Output>| OutputBuffer {
             output: output.clone(),
@@ -131,7 +133,8 @@ impl Tracing {
         Tracer { connections: HashMap::default(), writer: pen, began: self.began }
     }
 
-    /// The server has ended: lets the threads write what is left, as long as each batch takes less than `patience`.
+    /// Lets the threads write what is left after the server has ended, while each batch takes less
+    /// than `patience`.
     pub(crate) fn finish(self, patience: Duration) {
         self.outputs.iter().for_each(|output| output.queue.finish(patience));
     }
@@ -139,7 +142,7 @@ impl Tracing {
 
 impl Output {
     fn wants(&self, event: &Event<'_>) -> bool {
-        // To a person a list of all routes would say that the router goes through it.
+        // For people, the full list of routes would suggest that the router tries each of them.
         let far = matches!(event, Event::RouteCandidate { near: false, .. });
         let topics = match &self.filter {
             _ if far && self.format == Format::Terminal => return false,
@@ -206,7 +209,7 @@ impl Tracer {
         nanoseconds(self.began.elapsed())
     }
 
-    /// Tells nobody, but keeps the books: what is told later has to be true.
+    /// Updates the state without writing, so that later events are correct.
     fn skip(&mut self, connection: u64, event: Event<'_>) {
         let Tracer { connections, writer: pen, .. } = self;
         pen.sequence += 1;
@@ -228,7 +231,7 @@ impl Tracer {
 }
 
 impl Writer {
-    /// A turn of the loop has ended: is the next one told?
+    /// Ends an iteration of the loop and decides whether the next one is recorded.
     fn end_tick(&mut self) {
         let micros = self.time.saturating_sub(self.refilled_at) / 1000;
         self.refilled_at += micros * 1000;
@@ -240,20 +243,20 @@ impl Writer {
         }
     }
 
-    /// Says how much went untold.
+    /// Writes how many events were skipped.
     fn report_dropped(&mut self) {
         let lost = Dropped { events: std::mem::take(&mut self.skipped), bytes: 0 };
         if lost.events > 0 {
             for OutputBuffer { output, batch, .. } in &mut self.outputs {
                 for batch in batch.iter_mut() {
                     batch.text.extend(output.drop_notice(lost));
-                    batch.events += lost.events; // should it be dropped itself, they are still lost
+                    batch.events += lost.events; // if this notice is dropped too, they still count as lost
                 }
             }
         }
     }
 
-    /// Writes an event of a connection, of which the number and the age are given.
+    /// Writes an event of the connection with this number and age.
     fn write(&mut self, (connection, age): (u64, u64), place: Position, event: Event<'_>) {
         self.sequence += 1;
         let Writer { worker, sequence, time, caller: code, .. } = *self;
@@ -295,7 +298,7 @@ impl Writer {
     }
 }
 
-/// The connection of this number, known from its first event on.
+/// Returns the entry of a connection, which its first event creates.
 fn entry(
     connections: &mut HashMap<u64, TracedConnection, BuildHasherDefault<IdHasher>>,
     number: u64,
@@ -308,7 +311,8 @@ fn entry(
     })
 }
 
-/// Numbers that are counted, and that nobody can choose: spreading them is enough, and each event looks one up.
+/// Hashes connection numbers, which clients cannot choose: spreading them is enough. Each event
+/// looks one up.
 #[derive(Default)]
 struct IdHasher(u64);
 
@@ -357,7 +361,8 @@ mod tests {
     use crate::http1::limits::Limits;
     use crate::trace::probe::IoOutcome;
 
-    /// What of five reads is told, when those at `silent` fall into turns that are not.
+    /// Returns the recorded events of five reads, when those at `silent` fall into skipped
+    /// iterations.
     fn told(silent: &[usize]) -> Vec<Value> {
         let (mut page, writer) = io::pipe().unwrap();
         let limits = Limits::default();
@@ -378,7 +383,7 @@ mod tests {
         text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// A confession that is dropped with its batch takes what it confesses along.
+    /// A drop notice that is dropped with its batch still counts the events it reports.
     #[test]
     fn what_a_lost_confession_told_is_lost_with_it() {
         let limits = Limits::default();

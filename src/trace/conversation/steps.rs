@@ -1,8 +1,9 @@
-//! Which steps of the two state machines led from one look at a connection to the next, and in which order.
+//! Finds the state transitions between two observations of a connection, and their order.
 
 use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS, Transition};
 
-/// Returns the steps from one pair of states to another: the table says which, and the rules between the two machines in which order.
+/// Returns the transitions from one pair of states to another. The transition table determines
+/// which; dependencies between the two machines determine the order.
 pub(super) fn between(from: (Recv, Sending), to: (Recv, Sending)) -> Vec<&'static Transition> {
     let (mut recv, mut send) = from;
     let mut client = shortest_path(State::Recv(recv), State::Recv(to.0));
@@ -24,20 +25,22 @@ pub(super) fn between(from: (Recv, Sending), to: (Recv, Sending)) -> Vec<&'stati
     }
 }
 
-/// Whether a step of one machine cannot happen while the other one is in `other`.
+/// Returns whether a transition of one machine cannot occur while the other is in `other`.
 fn must_wait(step: &Transition, other: State) -> bool {
     match (step.from, step.to, other) {
-        // The server turns to a request whose head has begun, and before the head counts as read.
+        // The server's side follows when a request head has begun, before the head is complete.
         (State::Send(Sending::Idle), State::Send(Sending::Respond), State::Recv(recv)) => recv == Recv::Idle,
         (State::Recv(Recv::Head), State::Recv(to), State::Send(send)) => to != Recv::Failed && send == Sending::Idle,
-        // The client goes on to its next request when the response is complete, and then the server does.
+        // The client's side moves to the next request when the response is complete; the server's
+        // side follows.
         (State::Recv(Recv::Done), State::Recv(Recv::Idle), State::Send(send)) => send != Sending::Done,
         (State::Send(Sending::Done), State::Send(Sending::Idle), State::Recv(recv)) => recv != Recv::Idle,
         _ => false,
     }
 }
 
-/// The shortest way from one state to another in the table, at most four steps, last step first. Empty: there is none, or no need.
+/// Returns the shortest path between two states in the table, at most four transitions, last one
+/// first. Empty if there is no path or the states are equal.
 fn shortest_path(from: State, to: State) -> Vec<&'static Transition> {
     let mut steps = Vec::new();
     let _ = from != to && (1..=4).any(|most| search(from, to, most, &mut steps));

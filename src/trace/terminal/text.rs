@@ -1,4 +1,4 @@
-//! What a trace says of each event: the word for its step, and its sentence.
+//! Formats each event of a trace as a label and a sentence.
 
 use std::fmt::Write;
 
@@ -10,7 +10,8 @@ use crate::trace::record::Record;
 use crate::trace::render_options::RenderOptions;
 use crate::trace::schema::state_name;
 
-/// The word for an event, at most ten columns with the arrow of its direction, and its colour.
+/// Returns the label and color of an event. A label has at most ten columns, including its
+/// direction arrow.
 pub(super) fn step(event: Event<'_>) -> (&'static str, Option<u8>) {
     match event {
         Event::PollWake { .. } => ("wake", None),
@@ -42,7 +43,7 @@ pub(super) fn step(event: Event<'_>) -> (&'static str, Option<u8>) {
     }
 }
 
-/// The sentence of an event.
+/// Returns the sentence for an event.
 pub(super) fn describe(line: &Record<'_>, look: RenderOptions) -> Option<String> {
     let event = line.event;
     transfer(line)
@@ -53,7 +54,7 @@ pub(super) fn describe(line: &Record<'_>, look: RenderOptions) -> Option<String>
         .or_else(|| application_event(event))
 }
 
-/// What a read or a write came to; its bytes follow in lines of their own.
+/// Writes the result of a read or a write. Its bytes follow in lines of their own.
 fn transfer(line: &Record<'_>) -> Option<String> {
     let (call, outcome, want, data) = match line.event {
         Event::ConnRecv { outcome, data } => ("recv()", outcome, None, data),
@@ -73,7 +74,7 @@ fn transfer(line: &Record<'_>) -> Option<String> {
     })
 }
 
-/// What happens to a connection.
+/// Writes the sentence for a connection event.
 fn connection(event: Event<'_>) -> Option<String> {
     Some(match event {
         Event::PollWake { events, waited_ns } => {
@@ -110,7 +111,7 @@ fn connection(event: Event<'_>) -> Option<String> {
     })
 }
 
-/// How a connection, or the server's side of it, ends.
+/// Writes how a connection, or the server's side of it, ends.
 fn close(event: Event<'_>) -> Option<String> {
     let Event::ConnClose { how: ending, reset, why, unread, received, sent, requests, .. } = event else {
         let half = "shutdown(): the server closed its side, and reads on (RFC 9112 §9.6)";
@@ -127,7 +128,7 @@ fn close(event: Event<'_>) -> Option<String> {
     Some(format!("{how}{why}; {requests} request{}, {received} in / {sent} out", plural(requests as usize)))
 }
 
-/// What the bytes of a message mean.
+/// Writes the sentence for a parser event.
 fn message(line: &Record<'_>) -> Option<String> {
     Some(match line.event {
         Event::ParseAttempt { have, status: found, calls, .. } => {
@@ -169,7 +170,7 @@ fn message(line: &Record<'_>) -> Option<String> {
     })
 }
 
-/// How a request finds its route.
+/// Writes the sentence for a routing event.
 fn routing(event: Event<'_>, look: RenderOptions) -> Option<String> {
     let mut text = String::new();
     match event {
@@ -201,7 +202,7 @@ fn routing(event: Event<'_>, look: RenderOptions) -> Option<String> {
     Some(text)
 }
 
-/// The routes that are not listed one by one.
+/// Writes the number of routes that are not listed one by one.
 fn push_unlisted(text: &mut String, search: RouteSearch) {
     match search.other_first_segment {
         0 => {}
@@ -210,7 +211,7 @@ fn push_unlisted(text: &mut String, search: RouteSearch) {
     }
 }
 
-/// What the application and the response are at.
+/// Writes the sentence for an event of the application or the response.
 fn application_event(event: Event<'_>) -> Option<String> {
     Some(match event {
         Event::LimitHit { which, value } => format!("{which}: the limit is {value}"),
@@ -252,7 +253,7 @@ fn application_event(event: Event<'_>) -> Option<String> {
     })
 }
 
-/// The words that apply, as a list.
+/// Joins the words that apply into a list.
 fn listed(words: &[(bool, &str)], separator: &str) -> String {
     words.iter().filter(|(applies, _)| *applies).map(|(_, word)| *word).collect::<Vec<_>>().join(separator)
 }
@@ -261,7 +262,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// A function as its program's author knows it: its name, with the type or module that it stands in.
+/// Shortens a function's path to its name and the type or module that contains it.
 fn short_name(name: &str) -> String {
     let path = name.trim_end_matches("::{{closure}}");
     let mut ends = path.rsplit("::").map(|part| part.trim_end_matches('>'));
@@ -270,7 +271,7 @@ fn short_name(name: &str) -> String {
     before.map_or_else(|| format!("{closure}{last}"), |before| format!("{closure}{before}::{last}"))
 }
 
-/// A time in the unit that keeps it short.
+/// Formats a time in the unit that makes it shortest.
 pub(super) fn duration(ns: u64) -> String {
     match ns {
         0..1_000 => format!("{ns} ns"),
