@@ -1,23 +1,25 @@
-//! The chunked coding, both ways: decodes a body in place and encodes one; knows nothing of heads and connections.
+//! Decodes chunked bodies in place and encodes them.
 //!
-//! The decoder is a machine that eats one byte at a time outside of chunk data, so the result cannot depend on where
-//! the network cut the stream, and no line is ever read twice.
+//! Outside of chunk data, the decoder is a state machine over single bytes. Its result cannot
+//! depend on how the network split the stream, and no byte is examined twice.
 
 use super::fault::{Fault, ProtocolError};
 use super::grammar::{is_field_value, is_tchar};
 use super::limits::Limits;
 
-/// Takes a chunked body apart inside the buffer it arrives in (RFC 9112 §7.1), so that the data ends up contiguous at its front.
+/// Decodes a chunked body inside the buffer that receives it (RFC 9112 §7.1). The data ends up
+/// contiguous at the front of the buffer.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     state: DecoderState,
-    /// While a size is read: its value so far. In the data: how much of the chunk is still to come.
+    /// While a size is parsed, its value so far; within the data, the bytes of the chunk still to
+    /// come.
     remaining: u64,
     /// Data bytes of all chunks announced so far.
     announced: u64,
     decoded: usize,
     consumed: usize,
-    /// Raw bytes that are no longer in the buffer.
+    /// Raw bytes already removed from the buffer.
     drained: usize,
     digits: u8,
     /// Bytes of this chunk's extensions, of all extensions, of the trailer section.
@@ -26,38 +28,38 @@ pub(crate) struct Decoder {
     trailers: u32,
 }
 
-/// How far a body has come.
+/// Progress of decoding a body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
-    /// All bytes given were read, and the body goes on.
+    /// All given bytes were decoded; the body continues.
     NeedData,
-    /// The body is complete. Bytes behind [`Decoder::consumed`] belong to the next message.
+    /// The body is complete. Bytes after [`Decoder::consumed`] belong to the next message.
     Done,
 }
 
-/// What the next byte is.
+/// What the next byte must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum DecoderState {
     /// The first digit of a chunk size.
     Size,
-    /// Another digit, or what ends the size.
+    /// Another digit, or the byte that ends the size.
     Digits,
     /// Whitespace was read, so a `;` must follow.
     Semicolon,
-    /// An extension name is to begin.
+    /// The first byte of an extension name.
     NameStart,
     Name,
-    /// Whitespace behind a name: `=` or `;` must follow.
+    /// Whitespace after a name: `=` or `;` must follow.
     NameEnd,
-    /// Behind the `=`.
+    /// The byte after the `=`.
     ValueStart,
     Value,
     Quoted,
-    /// The byte behind a backslash.
+    /// The byte after a backslash.
     QuotedPair,
     QuoteEnd,
     SizeLf,
-    /// The data of a chunk and, when none remains, the CR behind it.
+    /// The data of a chunk, then the CR after it.
     Data,
     DataLf,
     /// The first byte of a trailer line, or the CR of the empty line that ends the body.
@@ -70,7 +72,7 @@ enum DecoderState {
 }
 
 impl Decoder {
-    /// At the first byte behind the head.
+    /// Creates a decoder at the first byte after the head.
     pub(crate) const fn new() -> Decoder {
         Decoder {
             state: DecoderState::Size,
@@ -86,10 +88,12 @@ impl Decoder {
         }
     }
 
-    /// Reads on in `body`, which holds everything received behind the head so far (less what [`rebase`](Self::rebase) and
-    /// [`compact`](Self::compact) were told of). A reject counts its byte from the first raw byte of the body.
+    /// Continues decoding in `body`, which holds everything received after the head, without the
+    /// bytes that [`rebase`](Self::rebase) and [`compact`](Self::compact) accounted for. The offset
+    /// of an error counts from the first raw byte of the body.
     ///
-    /// Costs one move of each data byte, whatever the sizes of chunks and reads. After a reject, the same again.
+    /// Each data byte is moved once, whatever the sizes of chunks and reads. After an error,
+    /// further calls return the same error.
     pub(crate) fn decode(
         &mut self,
         body: &mut [u8],
@@ -107,30 +111,32 @@ impl Decoder {
         Ok(Progress::Done)
     }
 
-    /// How many bytes at the front of the buffer are decoded data.
+    /// Returns the number of decoded data bytes at the front of the buffer.
     pub(crate) fn decoded(&self) -> usize {
         self.decoded
     }
 
-    /// Bytes of the extensions of the chunk at hand.
+    /// Returns the bytes of extensions in the current chunk.
     pub(crate) fn extension(&self) -> usize {
         self.extension as usize
     }
 
-    /// Where the bytes begin that were not looked at yet. What lies between is used up.
+    /// Returns the offset of the first byte not yet examined. The bytes between the decoded data
+    /// and this offset are no longer needed.
     pub(crate) fn consumed(&self) -> usize {
         self.consumed
     }
 
-    /// The caller took the decoded data and removed the first [`consumed`](Self::consumed) bytes of the buffer: offsets
-    /// start again at 0, the totals go on.
+    /// Records that the caller took the decoded data and removed the first
+    /// [`consumed`](Self::consumed) bytes of the buffer. Offsets restart at 0, totals continue.
     pub(crate) fn rebase(&mut self) {
         self.drained += self.consumed;
         (self.decoded, self.consumed) = (0, 0);
     }
 
-    /// The caller removed the used-up bytes between [`decoded`](Self::decoded) and [`consumed`](Self::consumed). Who
-    /// gathers a body should do so between reads: chunks of one byte are five parts framing to one part data.
+    /// Records that the caller removed the bytes between [`decoded`](Self::decoded) and
+    /// [`consumed`](Self::consumed). A caller that collects a whole body should do so between
+    /// reads: chunks of one byte are five parts framing to one part data.
     pub(crate) fn compact(&mut self) {
         self.drained += self.consumed - self.decoded;
         self.consumed = self.decoded;
@@ -148,12 +154,12 @@ impl Decoder {
     }
 
     fn reject(&self, fault: Fault) -> ProtocolError {
-        // A CR turns out to be bare at the byte behind it.
+        // A bare CR is detected at the byte after it.
         let back = usize::from(fault == Fault::BareCr);
         fault.at(self.drained + self.consumed - back)
     }
 
-    /// The state behind `byte`.
+    /// Returns the state after `byte`.
     fn step(&mut self, byte: u8, limits: &Limits, max_body: u64) -> Result<DecoderState, Fault> {
         let next = match (self.state, byte) {
             (DecoderState::Size | DecoderState::Digits, _) => self.size(byte),
@@ -174,7 +180,7 @@ impl Decoder {
         Ok(next)
     }
 
-    /// `chunk-size = 1*HEXDIG`, and what may follow it.
+    /// Parses `chunk-size = 1*HEXDIG` and the byte after it.
     fn size(&mut self, byte: u8) -> Result<DecoderState, Fault> {
         match (self.state, byte) {
             (_, b'0'..=b'9') => self.digit(byte - b'0'),
@@ -188,7 +194,8 @@ impl Decoder {
         }
     }
 
-    /// Sizes end at `i64::MAX`, as in nginx: no file or buffer could hold more, and sums of two stay within 64 bits.
+    /// Adds a digit. Sizes end at `i64::MAX`, as in nginx: no file or buffer could hold more, and
+    /// the sum of two fits 64 bits.
     fn digit(&mut self, value: u8) -> Result<DecoderState, Fault> {
         if self.digits == MAX_DIGITS || self.remaining > i64::MAX as u64 >> 4 {
             return Err(Fault::ChunkSizeOverflow);
@@ -198,7 +205,7 @@ impl Decoder {
         Ok(DecoderState::Digits)
     }
 
-    /// The size is known: refuse a body that is too large before the first byte of what is too much.
+    /// Refuses a body that is too large before its excess bytes arrive.
     fn start_chunk(&mut self, max_body: u64) -> Result<DecoderState, Fault> {
         if self.remaining > max_body.saturating_sub(self.announced) {
             return Err(Fault::BodyTooLarge);
@@ -208,7 +215,8 @@ impl Decoder {
         Ok(if self.remaining == 0 { DecoderState::Trailer } else { DecoderState::Data })
     }
 
-    /// Bytes that carry no data are counted, or a body of none could be sent for ever (CVE-2023-39326).
+    /// Counts bytes that carry no data; otherwise a body without data could continue forever
+    /// (CVE-2023-39326).
     fn count(&mut self, next: DecoderState, limits: &Limits) -> Result<(), Fault> {
         match next {
             DecoderState::TrailerName | DecoderState::TrailerValue | DecoderState::TrailerLf => {
@@ -227,7 +235,7 @@ impl Decoder {
     }
 }
 
-/// Appends one chunk. Nothing for empty data: a chunk of size 0 would end the body.
+/// Appends one chunk. Writes nothing for empty data, since a chunk of size 0 would end the body.
 pub(crate) fn encode_chunk(out: &mut Vec<u8>, data: &[u8]) {
     if data.is_empty() {
         return;
@@ -247,7 +255,8 @@ pub(crate) fn encode_end(out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n\r\n");
 }
 
-/// Digits of a size, leading zeros included: some clients pad to 8. Go stops at 16, nginx and node never.
+/// Maximum digits of a size, including leading zeros: some clients pad to 8. Go stops at 16; nginx
+/// and node have no limit.
 const MAX_DIGITS: u8 = 32;
 
 impl DecoderState {
@@ -271,8 +280,9 @@ fn within(count: u32, limit: usize) -> Option<()> {
     (count as usize <= limit).then_some(())
 }
 
-/// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 §7.1.1), read and ignored. Whitespace
-/// before the line end is none of it, and guessing what a sender meant is how two readers come to disagree.
+/// Skips `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )` (RFC 9112 §7.1.1).
+/// Whitespace before the line end is not part of it and is refused, since two readers may interpret
+/// it differently.
 fn extension(state: DecoderState, byte: u8) -> Result<DecoderState, Fault> {
     use DecoderState::*;
     Ok(match (state, byte) {
@@ -293,8 +303,9 @@ fn extension(state: DecoderState, byte: u8) -> Result<DecoderState, Fault> {
     })
 }
 
-/// A field line without obs-fold and without whitespace before the colon, as in the head (RFC 9112 §5), or the CR of the
-/// empty line. Names and values are dropped: a trailer must not turn into a field (RFC 9110 §6.5.1).
+/// Skips a field line without obs-fold and without whitespace before the colon, as in the head (RFC
+/// 9112 §5), or the CR of the empty line. Names and values are dropped: a trailer must not become a
+/// field (RFC 9110 §6.5.1).
 fn trailer(state: DecoderState, byte: u8) -> Result<DecoderState, Fault> {
     Ok(match (state, byte) {
         (_, b'\n') => return Err(Fault::BareLf),
@@ -312,7 +323,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The body and how many raw bytes it took; or `None` while it is not complete.
+    /// The body and its number of raw bytes, or `None` while it is incomplete.
     type Outcome = Result<Option<(Vec<u8>, usize)>, ProtocolError>;
 
     /// What the owner of the buffer does between two reads.
@@ -358,7 +369,7 @@ mod tests {
         Ok(None)
     }
 
-    /// Feeds the bytes whole, one by one and cut at every place: all must agree.
+    /// Feeds the bytes whole, one by one and split at each position: all results must agree.
     fn decode(raw: &[u8], limits: &Limits, max_body: u64) -> Outcome {
         let whole = run([raw], Between::Nothing, limits, max_body);
         for way in WAYS {
@@ -573,7 +584,7 @@ mod tests {
         assert_eq!(out, expected);
     }
 
-    /// Cuts the bytes at the given places.
+    /// Splits the bytes at the given positions.
     fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
         let mut ends: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
         ends.extend([0, bytes.len()]);

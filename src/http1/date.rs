@@ -1,4 +1,5 @@
-//! Which second an HTTP-date means, in each of its three forms (RFC 9110 §5.6.7), and which day of the week; writes none, knows no clock.
+//! Parses and writes HTTP-dates in their three forms (RFC 9110 §5.6.7), and computes days of the
+//! week.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,10 +7,11 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const LENGTHS: [i64; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/// The last second that a date can say: 9999-12-31T23:59:59Z.
+/// The last second that a date can express: 9999-12-31T23:59:59Z.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
-/// The nearest time that a date can say, from 1970 to 9999. A wall clock may show any other: it is set from outside.
+/// Returns the nearest time that a date can express, from 1970 to 9999. A wall clock may have any
+/// value, since it is set from outside.
 pub(crate) fn clamp(time: SystemTime) -> SystemTime {
     time.clamp(UNIX_EPOCH, UNIX_EPOCH + LAST)
 }
@@ -19,11 +21,11 @@ pub(crate) fn format(time: SystemTime) -> String {
     httpdate::fmt_http_date(clamp(time))
 }
 
-/// Reads a date; what keeps none of the three forms is none.
+/// Parses a date in any of the three forms.
 ///
-/// The day of the week need not be the one that day had, and the year may lie before 1970: nginx and Go take both. To ignore such
-/// a date would be to ignore the `If-Unmodified-Since` around it, and to make the change that it was there to prevent. (The httpdate
-/// crate, which writes our dates, refuses both.)
+/// The day of the week need not match the date, and the year may precede 1970: nginx and Go accept
+/// both. Ignoring such a date would ignore its `If-Unmodified-Since`, and make the change that the
+/// field was to prevent. (The httpdate crate, which writes the dates, refuses both.)
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let seconds = match text.split_once(", ") {
         None => asctime(text)?,
@@ -35,11 +37,11 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
-/// Returns the time without its fraction of a second, which no date of the wire has.
+/// Returns the time without its fraction of a second, which an HTTP-date cannot express.
 pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => UNIX_EPOCH + Duration::from_secs(since.as_secs()),
-        // Before 1970 the earlier second is the one that is farther away.
+        // Before 1970, the earlier second is the one farther from 1970.
         Err(before) => {
             let distance = before.duration();
             let seconds = distance.as_secs() + u64::from(distance.subsec_nanos() > 0);
@@ -48,14 +50,15 @@ pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     }
 }
 
-/// `06 Nov 1994 08:49:37`, what everybody writes.
+/// Parses `06 Nov 1994 08:49:37`, the common form.
 fn fixdate(text: &str) -> Option<i64> {
     let mut parts = text.splitn(4, ' ');
     let (day, month, year) = (number(parts.next()?, 2)?, parts.next()?, number(parts.next()?, 4)?);
     Some(day_start(year, month, day)? + second_of_day(parts.next()?)?)
 }
 
-/// `06-Nov-94 08:49:37`. No year may be taken for one more than 50 years ahead: 69 is 2069, 70 is 1970, as everywhere.
+/// Parses `06-Nov-94 08:49:37`. A two-digit year never means more than 50 years ahead: 69 is 2069,
+/// 70 is 1970, as in other implementations.
 fn rfc850(text: &str) -> Option<i64> {
     let (date, time) = text.split_once(' ')?;
     let mut parts = date.splitn(3, '-');
@@ -64,7 +67,7 @@ fn rfc850(text: &str) -> Option<i64> {
     Some(day_start(century + year, month, day)? + second_of_day(time)?)
 }
 
-/// `Sun Nov  6 08:49:37 1994`, what C's asctime writes.
+/// Parses `Sun Nov  6 08:49:37 1994`, the form of C's asctime.
 fn asctime(text: &str) -> Option<i64> {
     let (name, rest) = text.split_once(' ')?;
     let (month, rest) = rest.split_once(' ')?;
@@ -75,30 +78,30 @@ fn asctime(text: &str) -> Option<i64> {
     Some(start + second_of_day(time)?)
 }
 
-/// What day of the week this one was.
+/// Returns the day of the week of a date.
 pub(crate) fn weekday(year: i64, month: &str, day: i64) -> Option<&'static str> {
     let days = day_start(year, month, day)? / 86_400;
     DAYS.get((days + 3).rem_euclid(7) as usize).copied() // 1970 began on a Thursday
 }
 
-/// The day of the week of which these are the first three letters.
+/// Returns the day of the week that begins with these three letters.
 pub(crate) fn full_day(name: &str) -> Option<&'static str> {
     DAYS.into_iter().find(|day| day.get(..3) == Some(name))
 }
 
-/// Seconds from 1970 to the start of a day of the Gregorian calendar.
+/// Returns the seconds from 1970 to the start of a day of the Gregorian calendar.
 fn day_start(year: i64, month: &str, day: i64) -> Option<i64> {
     let index = MONTHS.iter().position(|name| *name == month)?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let exists = (1..=*LENGTHS.get(index)?).contains(&day) && (index != 1 || day < 29 || leap);
-    // Years that begin in March have their leap day last, and months of 153 days in five.
+    // Years that begin in March have their leap day last, and every five months have 153 days.
     let (year, month) = if index < 2 { (year - 1, index as i64 + 10) } else { (year, index as i64 - 2) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 719_469;
     exists.then_some(86_400 * days)
 }
 
-/// `08:49:37`. A leap second is the first of the next minute.
+/// Parses `08:49:37`. A leap second counts as the first second of the next minute.
 fn second_of_day(time: &str) -> Option<i64> {
     let mut parts = time.splitn(3, ':');
     let mut part = |most| number(parts.next()?, 2).filter(|value| *value <= most);
@@ -162,13 +165,13 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
             ("Sun Nov  6 08:49:37 1994", Some(784_111_777)),
             ("Wed Nov 16 08:49:37 1994", Some(784_975_777)),
-            // a day of another name, and what lies before 1970
+            // a day of the week that does not match, and dates before 1970
             ("Mon, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
             ("Monday, 06-Nov-94 08:49:37 GMT", Some(784_111_777)),
             ("Mon Nov  6 08:49:37 1994", Some(784_111_777)),
             ("Wed, 31 Dec 1969 23:59:59 GMT", Some(-1)),
             ("Mon, 01 Jan 1900 00:00:00 GMT", Some(-2_208_988_800)),
-            // years of two digits
+            // two-digit years
             ("Friday, 01-Jan-99 00:00:00 GMT", Some(915_148_800)),
             ("Tuesday, 01-Jan-69 00:00:00 GMT", Some(3_124_224_000)),
             ("Thursday, 01-Jan-70 00:00:00 GMT", Some(0)),

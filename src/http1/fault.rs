@@ -1,13 +1,15 @@
-//! What a peer can do wrong and what we answer: one table; knows nothing of how a fault is found.
+//! Lists what a peer can do wrong and how the server responds: one table.
 
 use std::fmt;
 
 use super::status::StatusCode;
 
-/// Writes the enum and the table from one list, so that a fault cannot miss its row and the order cannot drift.
+/// Generates the enum and the table from one list, so that each fault has a row and the order is
+/// the same.
 macro_rules! faults {
     ($($fault:ident $name:literal $status:ident $close:literal $rfc:literal $message:literal;)*) => {
-        /// A way in which the bytes of a request break the rules. Its [`info`](Fault::info) has the response and the rule.
+        /// A violation of the protocol by the bytes of a request. Its [`info`](Fault::info) has the
+        /// response and the rule.
         ///
         /// ```
         /// use wirelight::{Fault, StatusCode};
@@ -41,8 +43,8 @@ macro_rules! faults {
 }
 
 faults! {
-    // Every fault closes the connection: once a message is in doubt, where it ends is in doubt as well, and what stands
-    // behind it may be anything, a smuggled request included (RFC 9112 §11.2).
+    // Every fault closes the connection: if a message is invalid, its end is uncertain, and the
+    // bytes after it may be anything, including a smuggled request (RFC 9112 §11.2).
     // variant, name, status, close, source, message
     BareCr "bare-cr" BAD_REQUEST true "RFC 9112 §2.2"
         "A carriage return stands without the line feed that must follow it";
@@ -140,45 +142,45 @@ faults! {
         "The server has more work than it can take; try again later";
 }
 
-/// What one [`Fault`] means and how it is answered.
+/// The meaning of one [`Fault`] and the response to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FaultInfo {
-    /// The fault this row is about.
+    /// The fault of this row.
     pub fault: Fault,
-    /// Its name for programs, in kebab-case; stable from release to release.
+    /// Its name for programs, in kebab-case; stable between releases.
     pub name: &'static str,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
-    /// Whether the connection closes behind the answer. So far every fault closes: after a doubt about one message,
-    /// nothing behind it can be trusted to start where it seems to.
+    /// Whether the connection closes after the response. At present every fault closes it: after an
+    /// invalid message, the start of the next one is uncertain.
     pub close: bool,
     /// The rule, as in `RFC 9112 §5.1`.
     pub rfc: &'static str,
-    /// What was wrong, in one message without its full stop, for the person who sent it.
+    /// The explanation for the sender: one sentence without its full stop.
     pub message: &'static str,
 }
 
 impl Fault {
-    /// The row of this fault in [`FAULTS`], found in constant time.
+    /// Returns the row of this fault in [`FAULTS`], in constant time.
     pub fn info(self) -> &'static FaultInfo {
-        // The table is made from the same list as the enum: the index is within it by construction.
+        // The table is generated from the same list as the enum, so the index is in range.
         &ROWS[self as usize]
     }
 
-    /// This fault, found at an offset.
+    /// Creates the error for this fault at an offset.
     pub(crate) const fn at(self, at: usize) -> ProtocolError {
         ProtocolError { fault: self, at }
     }
 }
 
-/// A request that broke the rules: which rule, and at which byte.
+/// A violation of the protocol: the fault and its offset.
 ///
-/// It displays as `400 Bad Request: A field line has no colon (byte 20, RFC 9112 §5)`.
+/// Displays as `400 Bad Request: A field line has no colon (byte 20, RFC 9112 §5)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProtocolError {
-    /// What was wrong.
+    /// The fault.
     pub fault: Fault,
-    /// Offset of the guilty byte from the first byte of the message.
+    /// Offset of the invalid byte from the first byte of the message.
     pub at: usize,
 }
 

@@ -1,6 +1,6 @@
-//! How long is this body (RFC 9112 §6): every rule against request smuggling in one place; reads no body itself.
+//! Determines the length of a body (RFC 9112 §6). Contains all rules against request smuggling.
 //!
-//! A [`Framing`] can come from nowhere else: holding one is the evidence that all rules were applied.
+//! Only [`Framing::of`] creates a [`Framing`], so holding one proves that all rules were applied.
 
 use super::fault::{Fault, ProtocolError};
 use super::field_value::list;
@@ -14,7 +14,7 @@ pub(crate) struct Framing(BodyLength);
 /// How a body ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BodyLength {
-    /// There is none (RFC 9112 §6.3, rule 7).
+    /// There is no body (RFC 9112 §6.3, rule 7).
     #[default]
     Absent,
     /// After this many bytes (rule 6).
@@ -24,7 +24,8 @@ pub(crate) enum BodyLength {
 }
 
 impl Framing {
-    /// Applies the rules of RFC 9112 §6.3 for requests, strictly: whatever two readers could read in two ways is refused.
+    /// Applies the rules of RFC 9112 §6.3 for requests, strictly: input that two readers could
+    /// interpret differently is refused.
     #[inline(always)]
     pub(crate) fn of(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
         match (head.info.transfer_encodings, head.info.content_length) {
@@ -39,15 +40,17 @@ impl Framing {
         match (head.info.transfer_encodings, head.info.content_length) {
             (0, None) => Ok(Framing(BodyLength::Absent)),
             (0, Some(value)) => length(value.of(input), value.start as usize).map(|n| Framing(BodyLength::Length(n))),
-            // §6.1: a server MAY reject both together; one that serves it must pick a side, and so might the proxy in front: the other.
+            // §6.1: a server MAY refuse both together. One that accepts them must choose, and a
+            // proxy in front of it may choose the other.
             (_, Some(_)) => at(Fault::LengthAndCoding, "transfer-encoding"),
-            // §6.1: HTTP/1.0 knows no transfer codings; an intermediary that does not either would frame it otherwise.
+            // §6.1: HTTP/1.0 has no transfer codings; an intermediary without them would frame the
+            // message differently.
             (_, None) if head.version == Version::Http10 => at(Fault::CodingInOldVersion, "transfer-encoding"),
             (_, None) => coding(head, input),
         }
     }
 
-    /// What is left of a body of known length when the next `bytes` were taken.
+    /// Returns what is left of a body of known length after the next `bytes`.
     pub(crate) fn without(self, bytes: u64) -> Framing {
         match self.0 {
             BodyLength::Length(length) => Framing(BodyLength::Length(length.saturating_sub(bytes))),
@@ -55,13 +58,14 @@ impl Framing {
         }
     }
 
-    /// How the body ends.
+    /// Returns how the body ends.
     pub(crate) fn length(self) -> BodyLength {
         self.0
     }
 }
 
-/// Content-Length = 1*DIGIT, one line, one value. hyper took `+5` once (RUSTSEC-2021-0078), others `0x5`, `5,5`, `5_0`.
+/// Parses Content-Length = 1*DIGIT: one line with one value. hyper once accepted `+5`
+/// (RUSTSEC-2021-0078), others `0x5`, `5,5`, `5_0`.
 fn length(value: &[u8], at: usize) -> Result<u64, ProtocolError> {
     if value.is_empty() {
         return Err(Fault::LengthInvalid.at(at));
@@ -80,7 +84,8 @@ fn length(value: &[u8], at: usize) -> Result<u64, ProtocolError> {
     Ok(total)
 }
 
-/// Transfer-Encoding, all lines as one list, must be exactly `chunked` (RFC 9112 §6.1, §6.3 rule 4).
+/// Checks that Transfer-Encoding, all lines as one list, is exactly `chunked` (RFC 9112 §6.1, §6.3
+/// rule 4).
 fn coding(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
     let mut chunked = false;
     for field in head.fields() {
@@ -90,10 +95,10 @@ fn coding(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
         let at = field.value.start as usize;
         for coding in list(field.value.of(input)) {
             if chunked {
-                return Err(Fault::CodingNotFinal.at(at)); // something behind chunked, even chunked itself
+                return Err(Fault::CodingNotFinal.at(at)); // a coding after chunked, even chunked itself
             }
             if !coding.eq_ignore_ascii_case(b"chunked") {
-                return Err(Fault::CodingUnknown.at(at)); // §6.1: 501 for a coding that we do not decode
+                return Err(Fault::CodingUnknown.at(at)); // §6.1: 501 for a coding that this server does not decode
             }
             chunked = true;
         }
@@ -105,7 +110,7 @@ fn coding(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {
     }
 }
 
-/// Where the last field of this name begins, for the message that refuses it.
+/// Returns the start of the last field of this name, for the error that refuses it.
 fn position(head: &Head, input: &[u8], name: &str) -> usize {
     let same = |field: &&super::head::Field| field.name.of(input).eq_ignore_ascii_case(name.as_bytes());
     head.fields().iter().rfind(same).map_or(0, |field| field.name.start as usize)

@@ -1,9 +1,10 @@
-//! Which bytes may stand in a token and in a field value; knows no place where either is used.
+//! Defines which bytes are allowed in tokens and field values.
 
 const TCHAR: u8 = 1;
 const FIELD_VALUE: u8 = 2;
 
-/// One look-up a byte: a `match` over the 15 special characters of a token costs several compares.
+/// Byte classes, with one lookup per byte: a `match` over the 15 special characters of a token
+/// costs several comparisons.
 const CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -20,13 +21,15 @@ const CLASS: [u8; 256] = {
     table
 };
 
-/// `tchar`: what method names, field names and chunk extension names are made of (RFC 9110 §5.6.2).
+/// Returns whether `byte` is a `tchar`, as in method names, field names and chunk extension names
+/// (RFC 9110 §5.6.2).
 #[inline]
 pub(crate) const fn is_tchar(byte: u8) -> bool {
     CLASS[byte as usize] & TCHAR != 0
 }
 
-/// Field value bytes: SP, HTAB, visible ASCII and obs-text (RFC 9110 §5.5); never CR, LF, NUL, another control or DEL.
+/// Returns whether `byte` is allowed in a field value: SP, HTAB, visible ASCII and obs-text (RFC
+/// 9110 §5.5); never CR, LF, NUL, another control or DEL.
 #[inline]
 pub(crate) const fn is_field_value(byte: u8) -> bool {
     CLASS[byte as usize] & FIELD_VALUE != 0

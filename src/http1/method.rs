@@ -1,13 +1,14 @@
-//! The request method: nine names with constants and any other token; knows nothing of routes or bodies.
+//! Defines the request method: nine names with constants, and any other token.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::field_value::is_token;
 
-/// A request method (RFC 9110 §9): `Copy`, 25 bytes, never on the heap.
+/// A request method (RFC 9110 §9). `Copy`, 25 bytes, never on the heap.
 ///
-/// Method names are case-sensitive (RFC 9110 §9.1): `get` is an extension method, not [`Method::GET`].
+/// Method names are case-sensitive (RFC 9110 §9.1): `get` is an extension method, not
+/// [`Method::GET`].
 ///
 /// ```
 /// use wirelight::Method;
@@ -19,7 +20,8 @@ use super::field_value::is_token;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Method(Name);
 
-/// `Extension` never spells one of the others, so that the derived equality is equality of names.
+/// `Extension` never holds one of the other names, so the derived equality is the equality of
+/// names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Name {
     Get,
@@ -35,33 +37,34 @@ enum Name {
 }
 
 impl Method {
-    /// Transfer a representation of the resource (RFC 9110 §9.3.1).
+    /// Transfers a representation of the resource (RFC 9110 §9.3.1).
     pub const GET: Method = Method(Name::Get);
-    /// `GET` without the content (RFC 9110 §9.3.2).
+    /// Like `GET`, without the content (RFC 9110 §9.3.2).
     pub const HEAD: Method = Method(Name::Head);
-    /// Let the resource process the content (RFC 9110 §9.3.3).
+    /// Lets the resource process the content (RFC 9110 §9.3.3).
     pub const POST: Method = Method(Name::Post);
-    /// Replace the resource with the content (RFC 9110 §9.3.4).
+    /// Replaces the resource with the content (RFC 9110 §9.3.4).
     pub const PUT: Method = Method(Name::Put);
-    /// Remove the resource (RFC 9110 §9.3.5).
+    /// Removes the resource (RFC 9110 §9.3.5).
     pub const DELETE: Method = Method(Name::Delete);
-    /// Open a tunnel (RFC 9110 §9.3.6).
+    /// Opens a tunnel (RFC 9110 §9.3.6).
     pub const CONNECT: Method = Method(Name::Connect);
-    /// Describe the communication options (RFC 9110 §9.3.7).
+    /// Describes the communication options (RFC 9110 §9.3.7).
     pub const OPTIONS: Method = Method(Name::Options);
-    /// Loop the message back (RFC 9110 §9.3.8).
+    /// Loops the message back (RFC 9110 §9.3.8).
     pub const TRACE: Method = Method(Name::Trace);
-    /// Apply a partial modification (RFC 5789 §2).
+    /// Applies a partial modification (RFC 5789 §2).
     pub const PATCH: Method = Method(Name::Patch);
 
-    /// Bytes of the longest method we read. The longest registered one, `UPDATEREDIRECTREF`, has 17
-    /// (RFC 4437 §7); the http crate keeps 15 inline and the rest on the heap, nginx takes any length that fits its buffer.
+    /// Maximum bytes of a method. The longest registered one, `UPDATEREDIRECTREF`, has 17 (RFC 4437
+    /// §7). The http crate stores 15 inline and longer ones on the heap; nginx accepts any length
+    /// that fits its buffer.
     pub(crate) const MAX_LEN: usize = 23;
 
     /// Parses a method name.
     ///
     /// # Errors
-    /// If it is not a token (RFC 9110 §5.6.2) or longer than 23 bytes.
+    /// Returns an error if it is not a token (RFC 9110 §5.6.2) or longer than 23 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Method, InvalidMethod> {
         Ok(match bytes {
             b"GET" => Method::GET,
@@ -77,7 +80,7 @@ impl Method {
         })
     }
 
-    /// The name as it stands in a request line.
+    /// Returns the name as in a request line.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Name::Get => "GET",
@@ -89,31 +92,33 @@ impl Method {
             Name::Options => "OPTIONS",
             Name::Trace => "TRACE",
             Name::Patch => "PATCH",
-            // A token is ASCII: neither fallback is ever taken, both cost less than `unsafe`.
+            // A token is ASCII, so neither fallback is ever used; both cost less than `unsafe`.
             Name::Extension { len, bytes } => {
                 std::str::from_utf8(bytes.get(..usize::from(*len)).unwrap_or_default()).unwrap_or_default()
             }
         }
     }
 
-    /// Returns whether it is one of the nine that RFC 9110 and RFC 5789 define.
+    /// Returns whether it is one of the nine methods that RFC 9110 and RFC 5789 define.
     pub(crate) fn is_standard(self) -> bool {
         !matches!(self.0, Name::Extension { .. })
     }
 
-    /// Whether the method is defined as read-only (RFC 9110 §9.2.1). An extension method is not.
+    /// Returns whether the method is defined as safe, that is, read-only (RFC 9110 §9.2.1). An
+    /// extension method is not.
     pub fn is_safe(self) -> bool {
         matches!(self.0, Name::Get | Name::Head | Name::Options | Name::Trace)
     }
 
-    /// Whether sending it twice is meant to do what sending it once does (RFC 9110 §9.2.2). An extension method is not.
+    /// Returns whether repeating the request is defined to have the same effect as sending it once
+    /// (RFC 9110 §9.2.2). An extension method is not idempotent.
     pub fn is_idempotent(self) -> bool {
         self.is_safe() || matches!(self.0, Name::Put | Name::Delete)
     }
 }
 
 impl Default for Method {
-    /// [`Method::GET`].
+    /// Returns [`Method::GET`].
     fn default() -> Method {
         Method::GET
     }
@@ -151,7 +156,7 @@ impl FromStr for Method {
     }
 }
 
-/// The text is no method: not a token (RFC 9110 §5.6.2), or longer than 23 bytes.
+/// The text is not a method: not a token (RFC 9110 §5.6.2), or longer than 23 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidMethod;
@@ -164,7 +169,7 @@ impl fmt::Display for InvalidMethod {
 
 impl std::error::Error for InvalidMethod {}
 
-/// Out of line: hardly a request takes this way, and the common one stays short.
+/// Parses any other token. Out of line, so that the common path stays short.
 #[cold]
 fn extension(name: &[u8]) -> Option<Method> {
     let mut bytes = [0; Method::MAX_LEN];

@@ -1,37 +1,39 @@
-//! Places in a buffer: two offsets instead of a borrow, so that a head can be kept beside the bytes it describes.
+//! Defines positions in a buffer as two offsets instead of a borrow, so that a head can be stored
+//! beside its bytes.
 
 use std::ops::Range;
 
-/// The bytes `start..end` of a buffer. Eight bytes: a message head is far below 4 GiB.
+/// The bytes `start..end` of a buffer. Eight bytes, since a message head is far below 4 GiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: u32,
 }
 
 impl Span {
-    /// The span of `start..end`. Limits keep every head far below the 4 GiB at which an offset would wrap.
+    /// Creates the span `start..end`. Limits keep every head far below the 4 GiB at which an offset
+    /// would wrap.
     #[inline]
     pub fn new(start: usize, end: usize) -> Span {
         debug_assert!(u32::try_from(start.max(end)).is_ok());
         Span { start: start as u32, end: end as u32 }
     }
 
-    /// How many bytes it covers.
+    /// Returns the number of bytes it covers.
     #[inline]
     pub(crate) fn len(self) -> usize {
         self.end.saturating_sub(self.start) as usize
     }
 
-    /// The offsets as a range of indices.
+    /// Returns the offsets as a range of indices.
     #[inline]
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// The bytes it covers in `buffer`; none when the buffer does not reach that far.
+    /// Returns the bytes it covers in `buffer`; empty if the buffer is too short.
     #[inline]
     pub fn of(self, buffer: &[u8]) -> &[u8] {
         buffer.get(self.range()).unwrap_or_default()

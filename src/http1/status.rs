@@ -1,8 +1,8 @@
-//! Status codes, their names and reason phrases; decides only which of them cannot carry a body.
+//! Defines status codes, their names and reason phrases, and which of them cannot have a body.
 
 use std::fmt;
 
-/// Writes each code once: the constant with its docs, and the row of the reason phrase.
+/// Defines each code once: the constant with its docs, and the row of the reason phrase.
 macro_rules! statuses {
     ($($code:literal $name:ident $reason:literal $rfc:literal)*) => {
         impl StatusCode {
@@ -11,7 +11,8 @@ macro_rules! statuses {
                 pub const $name: StatusCode = StatusCode($code);
             )*
 
-            /// Returns the reason phrase of RFC 9110, or of the RFC that registered the code; `None` for an unknown code.
+            /// Returns the reason phrase of RFC 9110, or of the RFC that registered the code;
+            /// `None` for an unknown code.
             ///
             /// ```
             /// assert_eq!(wirelight::StatusCode::PAYLOAD_TOO_LARGE.canonical_reason(), Some("Content Too Large"));
@@ -29,7 +30,8 @@ macro_rules! statuses {
     };
 }
 
-/// The status of a response: 100 to 599 (RFC 9110 §15). The constants are named as in the http crate.
+/// The status of a response: 100 to 599 (RFC 9110 §15). The constants are named as in the http
+/// crate.
 ///
 /// ```
 /// use wirelight::StatusCode;
@@ -108,10 +110,11 @@ statuses! {
 }
 
 impl StatusCode {
-    /// Returns the status of this number.
+    /// Returns the status with this number.
     ///
     /// # Errors
-    /// If it is not between 100 and 599: RFC 9110 §15 declares any other number invalid.
+    /// Returns an error if it is not between 100 and 599: RFC 9110 §15 declares any other number
+    /// invalid.
     pub const fn from_u16(code: u16) -> Result<StatusCode, InvalidStatusCode> {
         match code {
             100..=599 => Ok(StatusCode(code)),
@@ -124,38 +127,41 @@ impl StatusCode {
         self.0
     }
 
-    /// 100 to 199: an interim answer, the final one follows (RFC 9110 §15.2).
+    /// Returns whether it is 100 to 199: an interim response, which a final one follows (RFC 9110
+    /// §15.2).
     pub const fn is_informational(self) -> bool {
         matches!(self.0, 100..=199)
     }
 
-    /// 200 to 299 (RFC 9110 §15.3).
+    /// Returns whether it is 200 to 299 (RFC 9110 §15.3).
     pub const fn is_success(self) -> bool {
         matches!(self.0, 200..=299)
     }
 
-    /// 300 to 399 (RFC 9110 §15.4).
+    /// Returns whether it is 300 to 399 (RFC 9110 §15.4).
     pub const fn is_redirection(self) -> bool {
         matches!(self.0, 300..=399)
     }
 
-    /// 400 to 499: the request is at fault (RFC 9110 §15.5).
+    /// Returns whether it is 400 to 499: the request is at fault (RFC 9110 §15.5).
     pub const fn is_client_error(self) -> bool {
         matches!(self.0, 400..=499)
     }
 
-    /// 500 to 599: the server is at fault (RFC 9110 §15.6).
+    /// Returns whether it is 500 to 599: the server is at fault (RFC 9110 §15.6).
     pub const fn is_server_error(self) -> bool {
         matches!(self.0, 500..=599)
     }
 
-    /// Returns whether a response of this status ends with its head, whatever its fields say (RFC 9112 §6.3, rule 1).
+    /// Returns whether a response with this status ends with its head, whatever its fields say (RFC
+    /// 9112 §6.3, rule 1).
     pub(crate) const fn forbids_body(self) -> bool {
         matches!(self.0, 100..=199 | 204 | 304)
     }
 
-    /// Returns whether a response of this status has no content: those of [`forbids_body`](Self::forbids_body), and 205, whose empty
-    /// body is framed like any other (RFC 9110 §15.3.6).
+    /// Returns whether a response with this status has no content: those of
+    /// [`forbids_body`](Self::forbids_body), and 205, whose empty body is framed like any other
+    /// (RFC 9110 §15.3.6).
     pub(crate) const fn forbids_content(self) -> bool {
         // Most responses are 200.
         self.0 != 200 && (self.forbids_body() || self.0 == 205)
@@ -163,14 +169,14 @@ impl StatusCode {
 }
 
 impl Default for StatusCode {
-    /// [`StatusCode::OK`].
+    /// Returns [`StatusCode::OK`].
     fn default() -> StatusCode {
         StatusCode::OK
     }
 }
 
 impl fmt::Display for StatusCode {
-    /// `404 Not Found`, or the number alone when the code has no phrase.
+    /// Writes `404 Not Found`, or only the number if the code has no phrase.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.canonical_reason() {
             None => write!(f, "{}", self.0),
@@ -185,7 +191,7 @@ impl fmt::Debug for StatusCode {
     }
 }
 
-/// So that `reply.status() == 204` reads as it is said.
+/// Allows comparisons such as `response.status() == 204`.
 impl PartialEq<u16> for StatusCode {
     fn eq(&self, code: &u16) -> bool {
         self.0 == *code
@@ -206,7 +212,7 @@ impl TryFrom<u16> for StatusCode {
     }
 }
 
-/// The number is not a status code: it is outside of 100 to 599 (RFC 9110 §15).
+/// The number is not a status code: it is not between 100 and 599 (RFC 9110 §15).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidStatusCode;

@@ -1,4 +1,4 @@
-//! What a request asks for: the four forms of a target, its path and query, and the grammar of a host; resolves nothing.
+//! Parses request targets: their four forms, path and query, and the grammar of a host.
 
 use std::net::Ipv6Addr;
 
@@ -6,13 +6,14 @@ use super::fault::{Fault, ProtocolError};
 use super::method::Method;
 use super::span::Span;
 
-/// Which of the four forms a request target has (RFC 9112 §3.2).
+/// The four forms of a request target (RFC 9112 §3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TargetForm {
     /// `/path?query`, what a client sends to a server (RFC 9112 §3.2.1).
     #[default]
     Origin,
-    /// `http://host/path?query`, what a client sends to a proxy and a server must accept (RFC 9112 §3.2.2).
+    /// `http://host/path?query`, what a client sends to a proxy and a server must accept (RFC 9112
+    /// §3.2.2).
     Absolute,
     /// `host:port`, for CONNECT only (RFC 9112 §3.2.3).
     Authority,
@@ -20,38 +21,42 @@ pub enum TargetForm {
     Asterisk,
 }
 
-/// A request target that keeps the rules, as places in the buffer that holds the head.
+/// A valid request target, as spans in the buffer that holds the head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Target {
-    /// The target as it was sent.
+    /// The whole target as sent.
     pub whole: Span,
-    /// Which form it has.
+    /// Its form.
     pub form: TargetForm,
-    /// The path, escapes and all. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk form.
+    /// The path with its escapes. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk
+    /// form.
     pub path: Span,
-    /// The query without its `?`. `None` when there is no `?` at all. A `%` need not be followed by two digits.
+    /// The query without its `?`, or `None` if there is no `?`. A `%` need not be followed by two
+    /// digits.
     pub query: Option<Span>,
-    /// Host and port of the absolute and the authority form; it beats the Host field (RFC 9112 §3.2.2).
+    /// Host and port of the absolute and the authority form, which override the Host field (RFC
+    /// 9112 §3.2.2).
     pub authority: Option<Span>,
-    /// Whether the path holds a `%`, that is, whether it must be decoded at all.
+    /// Whether the path contains a `%`, so that it must be decoded.
     pub escaped: bool,
 }
 
 impl Target {
-    /// A target in origin-form that is a path of plain bytes and nothing else.
+    /// Creates a target in origin-form whose path has only plain bytes, without a query.
     #[inline]
     pub(crate) fn plain(path: Span) -> Target {
         Target { whole: path, path, ..Target::default() }
     }
 }
 
-/// How many bytes at the start of `text` may stand in a path as they are.
+/// Returns how many bytes at the start of `text` may occur unescaped in a path.
 #[inline]
 pub(crate) fn plain_path_len(text: &[u8]) -> usize {
     text.iter().position(|&byte| CLASS[usize::from(byte)] & PATH == 0).unwrap_or(text.len())
 }
 
-/// Reads the target that stands at `target` in `bytes`; offsets of a reject count from the start of `bytes`.
+/// Parses the target at `target` in `bytes`. The offset of an error counts from the start of
+/// `bytes`.
 pub(crate) fn parse(method: Method, bytes: &[u8], target: Span) -> Result<Target, ProtocolError> {
     let text = bytes.get(..target.end as usize).unwrap_or(bytes);
     let whole = Target { whole: target, ..Target::default() };
@@ -63,10 +68,12 @@ pub(crate) fn parse(method: Method, bytes: &[u8], target: Span) -> Result<Target
     }
 }
 
-/// Checks a Host value: `uri-host [ ":" port ]` (RFC 9110 §7.2), or the index of the byte that breaks it.
+/// Checks a Host value, `uri-host [ ":" port ]` (RFC 9110 §7.2). The error is the index of the
+/// first invalid byte.
 ///
-/// An empty value is the Host of a target without an authority (RFC 9112 §3.2) and passes. A port without a host does
-/// not, as `http://:80/` is no valid URI (RFC 9110 §4.2.1); nginx refuses it as well.
+/// An empty value is valid: it is the Host of a target without an authority (RFC 9112 §3.2). A port
+/// without a host is not, since `http://:80/` is not a valid URI (RFC 9110 §4.2.1); nginx refuses
+/// it as well.
 pub(crate) fn check_host(value: &[u8]) -> Result<(), usize> {
     match host_end(value)? {
         end if end == value.len() => Ok(()),
@@ -78,13 +85,17 @@ const PATH: u8 = 1;
 const QUERY: u8 = 2;
 const HOST: u8 = 4;
 
-/// One look-up a byte says where it may stand as it is. In a path and a host `%` has no class: it is where a run of plain bytes stops.
+/// Classes of bytes by where they may occur unescaped, with one lookup per byte. `%` has no class
+/// in a path and a host, so it ends a run of plain bytes.
 ///
-/// Beyond RFC 3986 we take what browsers send unescaped because the WHATWG URL standard does not escape it: `[ ] | ^` in
-/// a path, these and `` \ ` { } `` in a query, and in a query a `%` without two digits, which `?q=100%` in a link becomes. A form
-/// decoder takes it literally (WHATWG URL §1.3); in a path, which decides what is asked for, it is refused, as nginx and Go do.
-/// Not `\` in a path, which browsers turn into `/` before they send it:
-/// whoever sends it hopes that somebody behind us does so too. Never SP, `"`, `#`, `<`, `>`, controls or bytes over 0x7f.
+/// Beyond RFC 3986, this accepts what browsers send unescaped because the WHATWG URL standard does
+/// not escape it: `[ ] | ^` in a path, these and `` \ ` { } `` in a query, and in a query a `%`
+/// without two digits, as in `?q=100%`. A form decoder takes such a `%` literally (WHATWG URL
+/// §1.3). In a path, which selects the resource, it is refused, as nginx and Go do.
+///
+/// A `\` is refused in a path: browsers change it to `/` before they send it, so a client that
+/// sends it may want a later reader to do the same. SP, `"`, `#`, `<`, `>`, controls and bytes over
+/// 0x7f are always refused.
 const CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -101,7 +112,7 @@ const CLASS: [u8; 256] = {
     table
 };
 
-/// Reads path and query from `from` to the end of `text`.
+/// Parses path and query from `from` to the end of `text`.
 #[inline]
 fn path_and_query(text: &[u8], from: usize, target: Target) -> Result<Target, ProtocolError> {
     let (path_end, escaped) = scan(text, from, PATH).map_err(|at| Fault::TargetEscape.at(at))?;
@@ -120,8 +131,8 @@ fn path_and_query(text: &[u8], from: usize, target: Target) -> Result<Target, Pr
     Ok(Target { path, query, escaped, ..target })
 }
 
-/// The first byte at or behind `from` that the class does not allow, and whether an escape was passed on the way;
-/// or the place of a `%` without its two digits.
+/// Returns the offset of the first byte from `from` on that the class does not allow, and whether
+/// an escape precedes it. The error is the offset of a `%` without two digits.
 #[inline]
 fn scan(text: &[u8], from: usize, class: u8) -> Result<(usize, bool), usize> {
     let mut at = from;
@@ -139,7 +150,7 @@ fn scan(text: &[u8], from: usize, class: u8) -> Result<(usize, bool), usize> {
     }
 }
 
-/// Returns where the first `%` of a query stands that does not begin an escape, if there is one.
+/// Returns the offset of the first `%` of a query that does not begin an escape, if any.
 pub(crate) fn lone_percent(query: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'%', query).find(|&at| !is_escape(query.get(at..).unwrap_or_default()))
 }
@@ -149,7 +160,8 @@ pub(crate) fn is_escape(text: &[u8]) -> bool {
     matches!(text, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
-/// Percent-encodes what may not stand in a path and query, a `%` that begins no escape too.
+/// Percent-encodes the bytes not allowed in a path and query, including a `%` that does not begin
+/// an escape.
 pub(crate) fn percent_encode(target: &[u8]) -> String {
     let query = memchr::memchr(b'?', target).unwrap_or(target.len());
     let mut text = String::with_capacity(target.len());
@@ -169,7 +181,8 @@ pub(crate) fn percent_encode(target: &[u8]) -> String {
     text
 }
 
-/// `http://host[:port][/path][?query]`; https too, as a proxy that ends the TLS passes it on so (RFC 9112 §3.2.2).
+/// Parses `http://host[:port][/path][?query]`, and https as well, which a proxy that terminates TLS
+/// passes on (RFC 9112 §3.2.2).
 fn absolute_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> {
     let start = target.whole.start as usize;
     let from = start + scheme_len(target.whole.of(text)).ok_or(Fault::TargetForm.at(start))?;
@@ -184,7 +197,7 @@ fn absolute_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> {
     )
 }
 
-/// `host:port`, where the port must be named even if it is the usual one (RFC 9112 §3.2.3).
+/// Parses `host:port`. The port is required even if it is the default one (RFC 9112 §3.2.3).
 fn authority_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> {
     let Target { whole, .. } = target;
     check_authority(text, whole)?;
@@ -195,8 +208,8 @@ fn authority_form(text: &[u8], target: Target) -> Result<Target, ProtocolError> 
     Ok(Target { form: TargetForm::Authority, path, authority: Some(whole), ..target })
 }
 
-/// The host rules, and a host there must be (RFC 9110 §4.2.1). Userinfo falls by its `@`: in a request it only serves
-/// to hide the host from a reader (RFC 9110 §4.2.4).
+/// Checks an authority, whose host must not be empty (RFC 9110 §4.2.1). Userinfo is refused by its
+/// `@`: in a request it only serves to hide the host from a reader (RFC 9110 §4.2.4).
 fn check_authority(text: &[u8], authority: Span) -> Result<(), ProtocolError> {
     let bytes = authority.of(text);
     let start = authority.start as usize;
@@ -210,31 +223,32 @@ fn check_authority(text: &[u8], authority: Span) -> Result<(), ProtocolError> {
     })
 }
 
-/// Schemes are case-insensitive (RFC 3986 §3.1).
+/// Returns the length of the scheme, which is case-insensitive (RFC 3986 §3.1).
 fn scheme_len(target: &[u8]) -> Option<usize> {
     let starts = |prefix: &[u8]| target.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
     [&b"http://"[..], b"https://"].into_iter().find(|prefix| starts(prefix)).map(<[u8]>::len)
 }
 
-/// Where the host ends, which is at the end or at the colon of a port if all is well.
+/// Returns the end of the host. In a valid value, that is its end or the colon of a port.
 #[inline]
 fn host_end(value: &[u8]) -> Result<usize, usize> {
     match value.first() {
         Some(b'[') => ip_literal_end(value),
         Some(b':') => Err(0),
-        // Registered name or dotted IPv4: the second is spelled like the first (RFC 3986 §3.2.2).
+        // A dotted IPv4 address has the same grammar as a registered name (RFC 3986 §3.2.2).
         _ => scan(value, 0, HOST).map(|(end, _)| end),
     }
 }
 
-/// `[ ":" port ]` at `from`. RFC 3986 §3.2.3 lets the port be empty and sets no upper bound; nobody here dials it.
+/// Checks `[ ":" port ]` at `from`. RFC 3986 §3.2.3 allows an empty port and sets no upper bound;
+/// this server never connects to it.
 fn check_port(value: &[u8], from: usize) -> Result<(), usize> {
     let Some([b':', port @ ..]) = value.get(from..) else { return Err(from) };
     port.iter().position(|byte| !byte.is_ascii_digit()).map_or(Ok(()), |index| Err(from + 1 + index))
 }
 
-/// The end of an address in brackets (RFC 3986 §3.2.2); a bad one is blamed on its bracket. Zones (`%25eth0`) mean
-/// something on the sender's machine only and are refused.
+/// Returns the end of an address in brackets (RFC 3986 §3.2.2). The error is the index of its
+/// bracket. Zones (`%25eth0`) are refused: they have a meaning only on the sender's machine.
 fn ip_literal_end(value: &[u8]) -> Result<usize, usize> {
     let close = value.iter().position(|&byte| byte == b']').ok_or(0_usize)?;
     let address = value.get(1..close).unwrap_or_default();
@@ -242,7 +256,8 @@ fn ip_literal_end(value: &[u8]) -> Result<usize, usize> {
     if is_v6 || is_future_address(address) { Ok(close + 1) } else { Err(0) }
 }
 
-/// `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`: nobody has defined one yet, the grammar has (RFC 3986 §3.2.2).
+/// Checks `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`, a form that the grammar defines
+/// but that no standard uses yet (RFC 3986 §3.2.2).
 fn is_future_address(address: &[u8]) -> bool {
     let [b'v' | b'V', rest @ ..] = address else { return false };
     let mut parts = rest.splitn(2, |&byte| byte == b'.');
@@ -256,7 +271,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Reads a target that stands where it does in a request, behind four bytes.
+    /// Parses a target at its position in a request, after four bytes.
     fn read(method: Method, target: &[u8]) -> Result<(Vec<u8>, Target), (Fault, usize)> {
         let bytes = [b"GET ", target, b" HTTP/1.1\r\n"].concat();
         match parse(method, &bytes, Span::new(4, 4 + target.len())) {
@@ -299,7 +314,7 @@ mod tests {
         let common = b"-._~!$&'()*+,;=:@/[]|^".as_slice();
         for byte in 0..=255u8 {
             let everywhere = byte.is_ascii_alphanumeric() || common.contains(&byte);
-            // A question mark in the path starts the query, which is fine too.
+            // A question mark in the path starts the query, which is valid too.
             let in_path = everywhere || byte == b'?';
             let in_query = in_path || b"\\`{}%".contains(&byte);
             let fault = if byte == b'%' { Fault::TargetEscape } else { Fault::TargetByte };

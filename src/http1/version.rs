@@ -1,8 +1,9 @@
-//! The two protocol versions this server speaks; knows nothing of what they change.
+//! Defines the two protocol versions that this server supports.
 
 use std::fmt;
 
-/// The version of a request (RFC 9112 §2.3). A request of a higher minor version counts as HTTP/1.1 (RFC 9110 §2.5).
+/// The version of a request (RFC 9112 §2.3). A request with a higher minor version counts as
+/// HTTP/1.1 (RFC 9110 §2.5).
 ///
 /// ```
 /// use wirelight::Version;
@@ -12,7 +13,8 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Version {
-    /// HTTP/1.0 (RFC 1945): no chunked coding, and a connection closes unless both sides ask to keep it.
+    /// HTTP/1.0 (RFC 1945): no chunked coding, and a connection closes unless both sides ask to
+    /// keep it open.
     Http10,
     /// HTTP/1.1 (RFC 9112).
     #[default]
@@ -20,12 +22,12 @@ pub enum Version {
 }
 
 impl Version {
-    /// [`Version::Http10`] under the name the http crate gave it.
+    /// [`Version::Http10`] under its name in the http crate.
     pub const HTTP_10: Version = Version::Http10;
-    /// [`Version::Http11`] under the name the http crate gave it.
+    /// [`Version::Http11`] under its name in the http crate.
     pub const HTTP_11: Version = Version::Http11;
 
-    /// The version as it stands in a request line or a status line.
+    /// Returns the version as in a request line or a status line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Version::Http10 => "HTTP/1.0",
