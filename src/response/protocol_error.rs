@@ -1,4 +1,5 @@
-//! Converts a protocol error to an [`Error`], with the repaired target where one byte has to be encoded.
+//! Converts a protocol error to an [`Error`], with the repaired target where one byte has
+//! to be encoded.
 
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::status::StatusCode;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::duplex::Duplex;
 use super::upgraded_connections::UpgradeSlot;
 
-/// A connection after an upgrade, over TCP, a unix socket or TLS. From [`Response::upgrade`](crate::Response::upgrade).
+/// A connection after an upgrade, over TCP, a unix socket or TLS. From
+/// [`Response::upgrade`](crate::Response::upgrade).
 ///
 /// A clone is the same connection: one thread may read while another writes. It closes when the
 /// last clone is dropped; TLS sends a close_notify.
