@@ -72,7 +72,7 @@ fn meaning(head: &Head, data: &[u8]) -> Meaning {
     (head.method, head.target.whole.of(data).to_vec(), fields.collect())
 }
 
-/// Writes the head from what was parsed, and parses that.
+/// Writes a head from the parsed parts, and parses it again.
 fn reparsed(head: &Head, data: &[u8]) -> Meaning {
     let (method, target, fields) = meaning(head, data);
     let mut bytes =

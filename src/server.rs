@@ -52,7 +52,7 @@ pub use handle::Handle;
 use handle::stop;
 use sd_notify::notify;
 
-/// How long the server waits at its end for each batch of a trace to be written.
+/// How long the server waits at shutdown for each batch of a trace to be written.
 const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Default connection limit of one worker; the descriptor limit may be lower.
@@ -97,7 +97,8 @@ impl Server {
     /// free port.
     ///
     /// # Errors
-    /// Fails if the address is in use, not one of this machine, or invalid; the message names it.
+    /// Fails if the address is in use, does not belong to this machine, or is invalid; the message
+    /// names it.
     pub fn bind(address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
         Ok(Server::new(BoundAddress::tcp(address)?))
     }
@@ -245,7 +246,7 @@ impl Server {
         self
     }
 
-    /// Adds a trace of what happens on the wire. May be called more than once.
+    /// Adds a trace of the connections' bytes and events. May be called more than once.
     ///
     /// ```no_run
     /// # let app = wirelight::App::new();
@@ -300,8 +301,8 @@ impl Server {
         result
     }
 
-    /// Runs one event loop a worker, each with its own probe. `P` makes two loops: the one without
-    /// a trace does not pay for tracing.
+    /// Runs one event loop per worker, each with its own probe. The loop is compiled for each `P`,
+    /// so that a server without a trace has no cost of tracing.
     fn serve<P: Probe + Send + 'static>(self, mut app: App, probe: impl Fn(u32) -> P) -> io::Result<()> {
         let all = self.addresses().join(", ");
         let Server {

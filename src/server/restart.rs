@@ -98,7 +98,7 @@ impl RestartContext {
         let (mut ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(self.ready_timeout))?;
         let mut successor = self.spawn(&theirs)?;
-        drop(theirs); // so that the end of the successor is an end of file here
+        drop(theirs); // so that the exit of the successor is an end of file here
         // A signal interrupts `read`, but not `read_exact`.
         let failure = match ours.read_exact(&mut [0]) {
             Ok(()) => return Ok(successor.id()),
@@ -126,7 +126,7 @@ impl RestartContext {
         if self.shared {
             command.env(SHARED, "1");
         }
-        // Programs that another thread starts in this moment inherit them too, and only keep them
+        // Programs that another thread starts at this moment inherit them too, but only keep them
         // open.
         sockets().try_for_each(|socket| socket.set_cloexec(false))?;
         let child = command.spawn();

@@ -4,7 +4,7 @@ use super::Server;
 use crate::net::sockets::tls::{Tls, TlsAcceptor};
 
 impl Server {
-    /// Speaks TLS on all addresses. A connection takes about 20 KB more. The handshake must end
+    /// Enables TLS on all addresses. A connection takes about 20 KB more. The handshake must end
     /// within the timeout of a first request.
     ///
     /// ```no_run
