@@ -48,7 +48,8 @@ fn app(report: Sender<String>) -> App {
     app
 }
 
-/// Whether the browser shows a page that needs no server: on some machines it is installed, and does not start.
+/// Returns whether the browser loads a page that needs no server. On some machines it is installed
+/// and does not start.
 fn starts(name: &str, profile: &Path) -> bool {
     let mut command = Command::new(name);
     command.args(FLAGS).arg(format!("--user-data-dir={}", profile.display())).env("HOME", profile);

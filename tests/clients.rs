@@ -22,7 +22,8 @@ fn app() -> App {
     app
 }
 
-/// Longer than any client waits: no deadline of the server ends a connection, however slow the machine is. Deadlines have their own tests.
+/// Returns timeouts that no client reaches, however slow the machine is: so no connection ends by one
+/// of them. Timeouts have their own tests.
 fn timeouts() -> Timeouts {
     let long = Duration::from_secs(600);
     Timeouts {
@@ -39,7 +40,7 @@ fn timeouts() -> Timeouts {
     }
 }
 
-/// Whether there is a Python that can run the scripts. Says so if not.
+/// Returns whether there is a Python that can run the scripts. Prints why if not.
 fn python() -> bool {
     let version = "import ssl, sys; sys.exit(sys.version_info < (3, 8))";
     let found = Command::new("python3").args(["-c", version]).output().is_ok_and(|output| output.status.success());
@@ -71,7 +72,7 @@ fn every_client_reads_the_answer_that_comes_before_its_body_is_sent() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What the matrix holds against a server is what it finds on the sockets of its relay: it finds each fault there, and no other.
+/// The relay of the matrix reports each fault of a server that it sees on its sockets, and no other.
 #[test]
 fn the_relay_finds_each_fault_of_a_server() {
     if !python() {

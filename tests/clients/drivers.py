@@ -1,5 +1,8 @@
-"""The clients, and how each is made to send requests. A case is (URL, framing, size, expectation or "-"); a result is the text of the
-status, or what the client says went wrong, or None where the client ended by itself before it came to the case."""
+"""The clients, and how each is made to send requests.
+
+A case is (URL, framing, size, expectation or "-"). A result is the text of the status, or what the client says went wrong,
+or None if the client ended by itself before it came to the case.
+"""
 
 import http.server
 import os

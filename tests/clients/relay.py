@@ -1,7 +1,7 @@
-"""A TCP relay between a proxy and the server under test. Records what each side sends and how it closes, and checks the server's side.
+"""A TCP relay between a proxy and the server under test. Records what each side sends and how it closes, and checks the
+server's side.
 
-A proxy may lose a response by a race of its own. Whether the server lost it shows here: on the sockets of this relay, not in what the
-server says of itself.
+A proxy may lose a response by a race of its own. Whether the server lost it shows here, on the sockets of the relay.
 """
 
 import re
@@ -18,7 +18,8 @@ CLOSE = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 
 
 def responses_in(stream):
-    """The final responses in what a server sent, as (status, whether it announces the close), and the bytes of one that is cut short."""
+    """Returns the final responses in what a server sent, as (status, whether it announces the close), and the bytes of one
+    that is cut short."""
     responses = []
     while stream:
         head, blank_line, rest = stream.partition(b"\r\n\r\n")
@@ -108,7 +109,8 @@ class Connection:
             self.responses += part
 
     def fault(self):
-        """What the server did wrong, or None. Nothing is asked of it once the proxy has closed: what follows is a reaction to that."""
+        """Returns what the server did wrong, or None. What follows a close of the proxy is a reaction to that, and not
+        judged."""
         requests = REQUEST.findall(self.requests)
         responses, cut_short = responses_in(self.responses)
         closes = []
@@ -132,7 +134,7 @@ class Connection:
 
 
 class Relay:
-    """Listens on a port of 127.0.0.1, and passes everything on to `upstream` as long as the block lasts."""
+    """Listens on a port of 127.0.0.1, and passes everything on to `upstream` until the end of the block."""
 
     def __init__(self, upstream):
         host, port = upstream.rsplit(":", 1)

@@ -1,5 +1,7 @@
-"""The relay finds each fault of a server, and none where there is none. Each case: what a server sends after the head of a request and how
-it closes, and what the relay must say of it."""
+"""Checks that the relay finds each fault of a server, and none where there is none.
+
+A case: what a server sends after the first bytes of a request, how it closes, and what the relay must report.
+"""
 
 import socket
 import struct
