@@ -1,7 +1,7 @@
 //! Defines the routes of `/v1/users`: validation and responses. All are blocking, because they use
 //! the database.
 
-use wirelight::{Validator, Error, Json, Page, Request, Response, Result, Router, StatusCode, json};
+use wirelight::{Error, Json, Page, Request, Response, Result, Router, StatusCode, Validator, json};
 
 use crate::users::{User, Users};
 
