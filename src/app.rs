@@ -159,15 +159,9 @@ impl App {
         observer: &mut impl Observer,
     ) {
         let scope = self.scope_of(found, request);
-        let back = catch_panic(response, |response| {
-            if let Err(error) = self.dispatch(found, scope, request, response, observer) {
-                response.fail(error);
-            }
+        let back = catch_observed(request, response, observer, |request, response, observer| {
+            self.dispatch(found, scope, request, response, observer)
         });
-        request.end_head_only();
-        if !back {
-            observer.observe(HandlerEvent::Panicked);
-        }
         if request.claim() {
             return self.finish(scope, request, response, observer);
         }
@@ -230,15 +224,10 @@ impl App {
     ) -> Admission {
         let scope = self.scope_of(found, request);
         let mut passed = None;
-        let back =
-            catch_panic(response, |response| match self.run_head_hooks(found, scope, request, response, observer) {
-                Ok(route) => passed = route,
-                Err(error) => response.fail(error),
-            });
-        request.end_head_only();
-        if !back {
-            observer.observe(HandlerEvent::Panicked);
-        }
+        catch_observed(request, response, observer, |request, response, observer| {
+            passed = self.run_head_hooks(found, scope, request, response, observer)?;
+            Ok(())
+        });
         if let Some(route) = passed {
             return Admission::Buffered(route.max_body, Some(request.take_admitted()));
         }
@@ -394,4 +383,24 @@ fn catch_panic(response: &mut Response, run: impl FnOnce(&mut Response)) -> bool
             false
         }
     }
+}
+
+/// Runs hooks, guards and perhaps the handler. Turns their error into the response, and a panic into
+/// a 500; returns `false` after a panic.
+fn catch_observed<'a, L: Observer>(
+    request: &mut Request<'a>,
+    response: &mut Response,
+    observer: &mut L,
+    run: impl FnOnce(&mut Request<'a>, &mut Response, &mut L) -> Result<()>,
+) -> bool {
+    let back = catch_panic(response, |response| {
+        if let Err(error) = run(&mut *request, response, &mut *observer) {
+            response.fail(error);
+        }
+    });
+    request.end_head_only();
+    if !back {
+        observer.observe(HandlerEvent::Panicked);
+    }
+    back
 }

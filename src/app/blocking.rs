@@ -54,10 +54,7 @@ impl App {
         observer: &mut L,
     ) -> Option<Admission> {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The server has more to do than it can at the moment.");
-        response.fail(error.with_header("Retry-After", "1"));
-        let scope = self.scope(request);
-        self.finish(scope, request, response, observer);
-        None
+        self.respond_instead(error.with_header("Retry-After", "1"), request, response, observer)
     }
 
     /// Responds with 503 when the handler exceeds the deadline of its route, as Go's TimeoutHandler
@@ -69,10 +66,8 @@ impl App {
         response: &mut Response,
         observer: &mut L,
     ) -> Option<Admission> {
-        let scope = self.scope(request);
-        response.fail(Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may."));
-        self.finish(scope, request, response, observer);
-        None
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE, "The answer takes longer than it may.");
+        self.respond_instead(error, request, response, observer)
     }
 
     /// Responds with 500 when a thread of the pool ended without a response.
@@ -83,8 +78,21 @@ impl App {
         response: &mut Response,
         observer: &mut L,
     ) -> Option<Admission> {
+        let error = Error::internal("a thread of the pool lost the request");
+        self.respond_instead(error, request, response, observer)
+    }
+
+    /// Responds with an error in place of the handler, by the error handlers and after hooks of its
+    /// route.
+    fn respond_instead<'a>(
+        &'a self,
+        error: Error,
+        request: &mut Request<'a>,
+        response: &mut Response,
+        observer: &mut impl Observer,
+    ) -> Option<Admission> {
+        response.fail(error);
         let scope = self.scope(request);
-        response.fail(Error::internal("a thread of the pool lost the request"));
         self.finish(scope, request, response, observer);
         None
     }
