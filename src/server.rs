@@ -23,7 +23,6 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 #[cfg(not(feature = "restart"))]
@@ -352,10 +351,10 @@ impl Server {
         notify("READY=1");
         let result = supervisor::supervise(here, worker);
         stop(&control);
-        let results = std::iter::once(result).chain(others.into_iter().map(join)).collect();
+        let results = std::iter::once(result).chain(others.into_iter().map(supervisor::join)).collect();
         let phase = control.phase();
         control.advance(Phase::Ended);
-        combine(results, phase)
+        supervisor::combine(results, phase)
     }
 
     /// Returns the first event of a trace.
@@ -392,22 +391,4 @@ impl App {
 fn upgraded_connections(max: usize, control: &Arc<ShutdownControl>) -> Arc<UpgradedConnections> {
     let (state, workers) = (control.clone(), control.clone());
     Arc::new(UpgradedConnections::new(max, move || state.phase() != Phase::Running, move || workers.wake()))
-}
-
-fn join(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
-    worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
-}
-
-/// Combines the results of all workers: the first failure, else the number of connections that were
-/// cut.
-fn combine(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
-    let mut cut = 0;
-    for result in results {
-        cut += result?;
-    }
-    match (cut, phase) {
-        (0, _) | (_, Phase::Aborting) => Ok(()),
-        (1, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "1 connection was cut at the end of the stop")),
-        _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{cut} connections were cut at the end of the stop"))),
-    }
 }

@@ -1,9 +1,12 @@
-//! Runs a worker, and replaces it if its loop fails: the new worker takes over the listeners.
+//! Runs a worker, replaces it if its loop fails, and combines the results of all workers. A
+//! replacement takes over the listeners.
 
 use std::io;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::guard::panics::catch;
+use crate::net::threads::shutdown::Phase;
 use crate::net::worker::{Worker, WorkerParts};
 use crate::trace::probe::Probe;
 
@@ -37,6 +40,25 @@ pub(super) fn supervise<P: Probe>(
         std::thread::sleep(backoff);
         backoff = (2 * backoff).clamp(BACKOFF, MAX_BACKOFF);
         worker = catch(|| respawn(parts)).map_err(io::Error::other)??;
+    }
+}
+
+/// Waits for a worker on another thread and returns its result.
+pub(super) fn join(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
+    worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+}
+
+/// Combines the results of all workers: the first failure, else the number of connections that were
+/// cut.
+pub(super) fn combine(results: Vec<io::Result<usize>>, phase: Phase) -> io::Result<()> {
+    let mut cut = 0;
+    for result in results {
+        cut += result?;
+    }
+    match (cut, phase) {
+        (0, _) | (_, Phase::Aborting) => Ok(()),
+        (1, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "1 connection was cut at the end of the stop")),
+        _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("{cut} connections were cut at the end of the stop"))),
     }
 }
 
