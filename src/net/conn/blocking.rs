@@ -241,10 +241,20 @@ impl<S: Socket> Conn<S> {
         if following == 0 && self.is_open() {
             self.buffered = None;
         }
-        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
-            return action;
+        self.flush_response(buffers, context, probe)
+    }
+
+    /// Writes a response that is made outside of `drive`, and chooses what follows.
+    pub(super) fn flush_response<P: Probe>(
+        &mut self,
+        buffers: &mut Buffers,
+        context: &Context<'_>,
+        probe: &mut P,
+    ) -> Action {
+        match self.flush(&mut buffers.out, context, probe) {
+            Some(action) => action,
+            None => self.after_response(context, probe),
         }
-        self.after_response(context, probe)
     }
 
     /// Chooses what follows a response that is written.

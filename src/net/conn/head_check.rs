@@ -55,9 +55,6 @@ impl<S: Socket> Conn<S> {
             self.buffered = Some(buffered);
             self.has_buffered_request = true;
         }
-        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
-            return action;
-        }
-        self.after_response(context, probe)
+        self.flush_response(buffers, context, probe)
     }
 }
