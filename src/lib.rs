@@ -85,6 +85,7 @@ mod request;
 mod response;
 mod routing;
 mod server;
+mod sync;
 pub mod terminal;
 mod testing;
 mod trace;

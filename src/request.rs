@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use percent_encoding::percent_decode;
@@ -41,6 +41,7 @@ use crate::request::extensions::Extensions;
 use crate::response::error::{Error, Result};
 use crate::routing::route_meta::RouteMeta;
 use crate::routing::tree::{Match, Params, Tree};
+use crate::sync::lock;
 
 /// A request: offsets into the bytes of the connection, which its methods look up.
 ///
@@ -282,7 +283,7 @@ impl<'a> Request<'a> {
     /// As [`state`](Request::state), if there is no `Mutex<T>`.
     #[track_caller]
     pub fn lock<T: 'static>(&self) -> MutexGuard<'_, T> {
-        self.state::<Mutex<T>>().lock().unwrap_or_else(PoisonError::into_inner)
+        lock(self.state::<Mutex<T>>())
     }
 
     /// Sets a value for later hooks and the handler; one of each type.

@@ -6,13 +6,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, Wake};
 use crate::response::into_response::IntoResponse;
+use crate::sync::lock;
 
 /// A Server-Sent Event.
 ///
@@ -221,7 +222,7 @@ impl Broadcast {
 
 impl Hub {
     fn lock(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.history)
     }
 
     /// Returns the id of an event without its own.

@@ -4,7 +4,7 @@ mod line;
 mod sink;
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::clock;
@@ -12,6 +12,7 @@ use crate::app::router::Router;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::sent::Sent;
+use crate::sync::lock;
 use line::{Draft, Entry, Timestamp};
 use sink::Sink;
 
@@ -99,13 +100,13 @@ impl Logger {
     /// Formats what is known before the response is sent: the request is dropped by then.
     fn draft(&self, request: &Request<'_>, response: &Response) -> Draft {
         let entry = Entry { request, response, now: SystemTime::now() };
-        entry.draft(self.format, &mut self.stamp.lock().unwrap_or_else(PoisonError::into_inner))
+        entry.draft(self.format, &mut lock(&self.stamp))
     }
 
     fn write(&self, draft: &Draft, sent: &Sent) {
         let line = draft.completed(sent);
         match &self.sink {
-            Some(pen) => pen.lock().unwrap_or_else(PoisonError::into_inner).write(line),
+            Some(pen) => lock(pen).write(line),
             None => report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line)),
         }
     }

@@ -1,7 +1,7 @@
 //! Defines what travels between the event loop and the threads of the pool: a request on its way there, a response on its way back.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::body_memory::Reservation;
@@ -11,6 +11,7 @@ use crate::http1::head::Head;
 use crate::request::{Admitted, Request, RequestContext};
 use crate::response::Response;
 use crate::response::pipe::Pipe;
+use crate::sync::lock;
 use crate::trace::probe::Probe;
 
 /// A request that can be sent to another thread. The body is not copied: the buffer moves.
@@ -84,7 +85,7 @@ impl OwnedRequest {
         answer: impl FnOnce(&'a App, &mut Request<'a>, &mut Response, &mut DeferredObserver<P>) -> Option<Admission>,
     ) -> PoolResponse {
         let mut request = self.request(app);
-        if let Some(admitted) = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(admitted) = lock(&self.admitted).take() {
             request.admit(admitted);
         }
         if let Some(pipe) = &self.pipe {

@@ -1,10 +1,12 @@
 //! Shares values, the start time and the right to respond between the views of one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::{Extensions, Request};
+
+use crate::sync::lock;
 
 /// State that all views of a request on the pool share: the handler's view, and the view of the
 /// code that responds in the handler's place.
@@ -48,14 +50,14 @@ impl<'a> Request<'a> {
         if let Some(ledger) = self.context {
             let value = value.clone();
             let carry = Box::new(move |request: &mut Request<'_>| request.set(value.clone()));
-            ledger.values.lock().unwrap_or_else(PoisonError::into_inner).push(carry);
+            lock(&ledger.values).push(carry);
         }
         self.set(value);
     }
 
     /// Makes this one of several views of a request: it gets the values that another view shared.
     pub(crate) fn join_context(&mut self, ledger: &'a Arc<RequestContext>) {
-        for carry in ledger.values.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for carry in lock(&ledger.values).iter() {
             carry(self);
         }
         self.context = Some(ledger);

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::response::duplex::Duplex;
+use crate::sync::lock;
 
 /// The upgraded connections of one server. Each has a thread and a descriptor, so their number is
 /// limited.
@@ -78,7 +79,7 @@ impl UpgradedConnections {
     }
 
     fn lock(&self) -> MutexGuard<'_, OpenSockets> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use listenfd::ListenFd;
 use mio::net::{TcpListener, UnixListener};
@@ -15,6 +15,7 @@ use socket2::Socket;
 
 use super::address::Address;
 use crate::net::sockets::listeners::Listener;
+use crate::sync::lock;
 
 /// Variable with the listeners' descriptors, minus 3, separated by commas.
 pub(super) const FDS: &str = "WIRELIGHT_FDS";
@@ -35,7 +36,7 @@ struct InheritedSockets {
 /// Takes the inherited listeners on `requested`. Port 0 takes the first one on its address,
 /// whatever its port.
 pub(super) fn take(requested: &Address) -> Option<(Address, Vec<Listener>)> {
-    let mut inherited = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut inherited = lock(&INHERITED);
     let found = inherited.listeners.iter().find(|(address, _)| matches(requested, address))?.0.clone();
     let shared = inherited.shared;
     let taken = inherited.listeners.extract_if(.., |(address, _)| *address == found);
@@ -49,7 +50,7 @@ pub(super) fn take(requested: &Address) -> Option<(Address, Vec<Listener>)> {
 
 /// Reports to the predecessor that this process serves, so that it stops.
 pub(super) fn report_ready() {
-    let ready = INHERITED.lock().unwrap_or_else(PoisonError::into_inner).ready.take();
+    let ready = lock(&INHERITED).ready.take();
     if let Some(Err(error)) = ready.map(|mut ready| ready.write_all(b"1")) {
         warn!("cannot tell the previous process to stop: {error}");
     }

@@ -6,6 +6,8 @@ use std::io::{ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::sync::lock;
+
 /// Maximum bytes that wait for a slow reader: a few seconds of a busy server.
 const CAPACITY: usize = 8 * 1024 * 1024;
 /// Maximum number of batches whose memory is reused.
@@ -124,7 +126,7 @@ impl OutputQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -6,17 +6,21 @@ use super::source::{Source, closing, identifier, words};
 const DOWN: &[(&str, &[&str])] = &[
     ("guard", &["guard"]),
     ("bytes", &["bytes"]),
+    ("sync", &["sync"]),
     ("http1", &["http1", "bytes"]),
     ("terminal", &["terminal"]),
-    ("trace", &["trace", "terminal", "http1", "bytes"]),
+    ("trace", &["trace", "terminal", "http1", "bytes", "sync"]),
     ("explain", &["explain", "trace", "terminal", "http1", "bytes"]),
     ("routing", &["routing", "http1", "bytes", "guard"]),
-    ("response", &["response", "routing", "http1", "bytes", "guard"]),
-    ("request", &["request", "response", "routing", "http1", "bytes", "guard"]),
-    ("content", &["content", "request", "response", "routing", "http1", "bytes", "guard"]),
-    ("app", &["app", "content", "request", "response", "routing", "http1", "bytes", "guard"]),
-    ("middleware", &["middleware", "app", "content", "request", "response", "routing", "http1", "bytes", "guard"]),
-    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "bytes", "trace", "guard"]),
+    ("response", &["response", "routing", "http1", "bytes", "sync", "guard"]),
+    ("request", &["request", "response", "routing", "http1", "bytes", "sync", "guard"]),
+    ("content", &["content", "request", "response", "routing", "http1", "bytes", "sync", "guard"]),
+    ("app", &["app", "content", "request", "response", "routing", "http1", "bytes", "sync", "guard"]),
+    (
+        "middleware",
+        &["middleware", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "guard"],
+    ),
+    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "trace", "guard"]),
 ];
 
 /// Files at the top that put the layers together, and the command: a package of its own sees the public API alone.

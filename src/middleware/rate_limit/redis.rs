@@ -1,7 +1,7 @@
 //! Counts requests in a Redis that several machines share.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ::redis::{Client as Server, Cmd, Connection, IntoConnectionInfo, RedisError, RedisResult};
@@ -9,6 +9,7 @@ use ::redis::{Client as Server, Cmd, Connection, IntoConnectionInfo, RedisError,
 use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::http1::status::StatusCode;
 use crate::response::error::{Error, Result};
+use crate::sync::lock;
 
 /// Default timeout. Flask-Limiter's client has none.
 const TIMEOUT: Duration = Duration::from_millis(50);
@@ -155,9 +156,8 @@ impl RedisStore {
         }
     }
 
-    /// Ignores poisoning: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, Pool> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{Client, LimitKey, LimitStore, WindowState};
 use crate::response::error::Result;
+use crate::sync::lock;
 
 /// Number of locks: more than the threads that could wait for one another.
 const SHARDS: usize = 64;
@@ -75,7 +76,7 @@ impl MemoryStore {
         let (shard, set) = position(hash);
         let Some(shard) = self.shards.get(shard) else { return (0, now) };
         // A panic while holding the lock leaves at most one wrong count.
-        let mut slots = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = lock(shard);
         if slots.is_empty() {
             *slots = vec![0; SETS * WAYS];
         }

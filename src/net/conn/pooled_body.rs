@@ -1,10 +1,11 @@
 //! Pulls the body of a blocking route on the pool, one piece ahead of the client.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::net::threads::pool::Pool;
 use crate::response::body_source::{BodySource, GuardedSource, Pull, Wake};
+use crate::sync::lock;
 
 /// A source that is pulled by threads of the pool, never by the event loop.
 pub(super) struct PooledBody {
@@ -39,7 +40,7 @@ impl PooledBody {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Runs on the pool, without the lock: the event loop may look while a pull waits.

@@ -1,7 +1,7 @@
 //! Connects a worker with the threads of the pool, and returns their results.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use crate::net::body_memory::BodyMemory;
 use crate::net::exchange::PoolResponse;
 use crate::net::threads::pool::Pool;
 use crate::net::worker::slab::Key;
+use crate::sync::lock;
 
 /// Attempts to wake an event loop. A failed write to its waker may succeed the next time, and
 /// nothing else would wake it.
@@ -127,7 +128,7 @@ impl Mailbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

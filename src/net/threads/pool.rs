@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::guard::panics::catch;
+use crate::sync::lock;
 
 /// A closure that a thread runs.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -78,9 +79,8 @@ impl Pool {
 }
 
 impl Shared {
-    /// Ignores poisoning: no code panics while holding the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn run(&self) {

@@ -1,12 +1,13 @@
 //! Stops the workers of a server, from any thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use mio::Waker;
 use socket2::Socket;
 
 use crate::net::threads::mailbox::wake;
+use crate::sync::lock;
 
 /// What all workers check once a tick.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub(crate) enum Phase {
 impl ShutdownControl {
     /// Adds a worker's waker, and wakes it if the server is stopping.
     pub(crate) fn add(&self, waker: Arc<Waker>) {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+        lock(&self.wakers).push(waker);
         if self.phase() != Phase::Running {
             self.advance(self.phase());
         }
@@ -41,13 +42,13 @@ impl ShutdownControl {
 
     /// Removes the waker of a dead worker.
     pub(crate) fn remove(&self, waker: &Arc<Waker>) {
-        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakers = lock(&self.wakers);
         wakers.retain(|other| !Arc::ptr_eq(other, waker));
     }
 
     #[cfg(test)]
     pub(crate) fn wakers(&self) -> usize {
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.wakers).len()
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -65,7 +66,7 @@ impl ShutdownControl {
 
     /// The listeners for a successor.
     pub(crate) fn listeners(&self) -> MutexGuard<'_, Vec<Socket>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.listeners)
     }
 
     pub(crate) fn advance(&self, phase: Phase) {
@@ -76,7 +77,7 @@ impl ShutdownControl {
 
     /// Wakes every worker.
     pub(crate) fn wake(&self) {
-        for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for waker in lock(&self.wakers).iter() {
             wake(waker);
         }
     }

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -16,6 +16,7 @@ use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
 
 use crate::guard::panics::catch;
+use crate::sync::lock;
 
 /// Runs after so many signals. Returns when to run again if none follows; then it is called with 0.
 type Action = Box<dyn FnMut(usize) -> Option<Duration> + Send>;
@@ -44,7 +45,7 @@ impl Signals {
             self.registered.push(signal_hook::low_level::pipe::register(*signal, writer.try_clone()?)?);
         }
         self.pipes.push(reader.try_clone()?);
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push((reader, Box::new(action)));
+        lock(&self.pending).push((reader, Box::new(action)));
         Ok(())
     }
 
@@ -62,7 +63,7 @@ impl Signals {
 
     /// Starts the threads, once.
     pub(crate) fn start_threads(&self) {
-        for (pipe, action) in std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner)) {
+        for (pipe, action) in std::mem::take(&mut *lock(&self.pending)) {
             let thread = std::thread::Builder::new().name("wirelight-signal".into());
             if let Err(error) = thread.spawn(move || dispatch(&pipe, action)) {
                 error!("a signal cannot be heard: {error}");

@@ -2,10 +2,11 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use super::{Inner, MAX_RECORD};
 use crate::response::duplex::Duplex;
+use crate::sync::lock;
 
 /// The session is locked while it encrypts or decrypts, never while a thread waits for the network:
 /// reading does not block writing.
@@ -112,9 +113,4 @@ impl Drop for Blocking {
             lock(&self.session).closed = true; // behind half a record it would be noise
         }
     }
-}
-
-/// Ignores poisoning: no code panics while holding a lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
