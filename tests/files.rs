@@ -3,30 +3,31 @@
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use wirelight::{App, Error, Files, Router, TestResponse};
 
+mod support;
+
+use support::folder::Folder;
+
 const SECRET: &str = "TOP-SECRET-7261";
 
-/// A directory that goes away with the value.
-struct Folder(PathBuf);
+/// Files below `public`, and some outside of it.
+struct Site(Folder);
 
-impl Folder {
-    fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("wirelight-files-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = Folder(std::env::temp_dir().join(name));
+impl Site {
+    fn new() -> Site {
+        let folder = Site(Folder::new());
         fs::create_dir_all(folder.path("public/docs")).expect("a temporary directory");
         folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.file(name)
     }
 
-    fn with(self, name: &str, text: impl AsRef<[u8]>) -> Folder {
+    fn with(self, name: &str, text: impl AsRef<[u8]>) -> Site {
         fs::write(self.path(name), text).expect("a file");
         self
     }
@@ -43,12 +44,6 @@ impl Folder {
 
     fn public(&self) -> Files {
         Files::new(self.path("public"))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -70,7 +65,7 @@ fn status(app: &App, target: &str) -> u16 {
 #[test]
 fn a_file_and_what_is_said_of_it() {
     let folder =
-        Folder::new().with("public/a.txt", "text").with("public/docs/b.HTML", "<p>").with("public/c.zzz", [0, 255]);
+        Site::new().with("public/a.txt", "text").with("public/docs/b.HTML", "<p>").with("public/c.zzz", [0, 255]);
     let folder = folder.with("public/empty.json", "").with("public/Zoë 1.js", "1");
     let app = serve(folder.public().cache_control("no-cache"));
     for (path, kind, body) in [
@@ -101,7 +96,7 @@ fn a_file_and_what_is_said_of_it() {
 
 #[test]
 fn validators_follow_the_file() {
-    let folder = Folder::new().with("public/a.txt", "text");
+    let folder = Site::new().with("public/a.txt", "text");
     let app = serve(folder.public());
     let then = SystemTime::now() - Duration::from_secs(100);
     folder.touch("public/a.txt", then);
@@ -126,7 +121,7 @@ fn validators_follow_the_file() {
 /// A file system keeps the nearest of these times that it can; any of them is a time.
 #[test]
 fn a_file_of_any_age_is_served() {
-    let folder = Folder::new().with("public/old.txt", "old");
+    let folder = Site::new().with("public/old.txt", "old");
     let app = serve(folder.public());
     for seconds in [-i64::from(i32::MIN) as u64, 1, 253_402_300_799, 253_402_300_800, 300_000_000_000] {
         let age = Duration::from_secs(seconds);
@@ -145,7 +140,7 @@ fn a_file_of_any_age_is_served() {
 
 #[test]
 fn parts() {
-    let folder = Folder::new().with("public/a.txt", "0123456789").with("public/empty", "");
+    let folder = Site::new().with("public/a.txt", "0123456789").with("public/empty", "");
     let app = serve(folder.public());
     for (path, range, status, content_range, body) in [
         ("/static/a.txt", "bytes=2-4", 206, Some("bytes 2-4/10"), "234"),
@@ -174,7 +169,7 @@ fn parts() {
 #[test]
 fn large_files_are_sent_in_pieces() {
     let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n % 251) as u8).collect();
-    let folder = Folder::new().with("public/large", &bytes);
+    let folder = Site::new().with("public/large", &bytes);
     let app = serve(folder.public());
     let reply = get(&app, "/static/large", &[]);
     assert_eq!(reply.header("content-length"), Some("1000000"));
@@ -192,7 +187,7 @@ fn large_files_are_sent_in_pieces() {
 
 #[test]
 fn precompressed_siblings() {
-    let folder = Folder::new().with("public/a.css", "plain").with("public/a.css.gz", "zzzzz").with("public/b.css", "b");
+    let folder = Site::new().with("public/a.css", "plain").with("public/a.css.gz", "zzzzz").with("public/b.css", "b");
     let folder = folder.with("public/old.css", "new").with("public/old.css.br", "old");
     let now = SystemTime::now();
     for name in ["public/a.css", "public/a.css.gz", "public/old.css"] {
@@ -227,7 +222,7 @@ fn precompressed_siblings() {
 
 #[test]
 fn the_tags_of_precompressed_siblings_name_one_state() {
-    let folder = Folder::new().with("public/a.css", "plain").with("public/a.css.gz", "zzzzz");
+    let folder = Site::new().with("public/a.css", "plain").with("public/a.css.gz", "zzzzz");
     let now = SystemTime::now() - Duration::from_secs(60);
     for name in ["public/a.css", "public/a.css.gz"] {
         folder.touch(name, now);
@@ -265,7 +260,7 @@ fn the_tags_of_precompressed_siblings_name_one_state() {
 
 #[test]
 fn gzip_codes_files_and_their_conditions_hold() {
-    let folder = Folder::new().with("public/a.txt", "again and ".repeat(1_000));
+    let folder = Site::new().with("public/a.txt", "again and ".repeat(1_000));
     let mut app = serve(folder.public());
     wirelight::middleware::Gzip::new().add_to(&mut app);
     let ask = |field: &str, value: &str| {
@@ -279,10 +274,8 @@ fn gzip_codes_files_and_their_conditions_hold() {
 
 #[test]
 fn directories() {
-    let folder = Folder::new()
-        .with("public/index.html", "root")
-        .with("public/docs/index.html", "docs")
-        .with("public/a.txt", "a");
+    let folder =
+        Site::new().with("public/index.html", "root").with("public/docs/index.html", "docs").with("public/a.txt", "a");
     let folder = folder.with("secret.txt", SECRET);
     let bare = serve(folder.public());
     for path in
@@ -325,7 +318,7 @@ fn directories() {
 
 #[test]
 fn links_and_hidden_names() {
-    let folder = Folder::new().with("secret.txt", SECRET).with("public/a.txt", "a").with("public/.env", SECRET);
+    let folder = Site::new().with("secret.txt", SECRET).with("public/a.txt", "a").with("public/.env", SECRET);
     fs::create_dir_all(folder.path("public/.git")).expect("a directory");
     fs::create_dir_all(folder.path("public-too")).expect("a directory");
     let folder = folder.with("public/.git/config", SECRET).with("public-too/a.txt", SECRET);
@@ -361,7 +354,7 @@ fn links_and_hidden_names() {
 
 #[test]
 fn only_regular_files() {
-    let folder = Folder::new();
+    let folder = Site::new();
     let _socket = std::os::unix::net::UnixListener::bind(folder.path("public/socket")).expect("a socket");
     folder.link("public/null", "/dev/null");
     folder.link("public/zero", "/dev/zero");
@@ -374,7 +367,7 @@ fn only_regular_files() {
 /// Relative links of an index work only below a path that ends with a slash.
 #[test]
 fn the_prefix_of_files_with_an_index_gets_its_slash() {
-    let folder = Folder::new().with("public/index.html", "root").with("public/a.txt", "a");
+    let folder = Site::new().with("public/index.html", "root").with("public/a.txt", "a");
     let files = || folder.public().index("index.html");
     let nested = |prefix: &str, inner: &str| {
         let mut router = Router::new();
@@ -422,7 +415,7 @@ fn the_prefix_of_files_with_an_index_gets_its_slash() {
 
 #[test]
 fn hooks_of_a_router_guard_its_files() {
-    let folder = Folder::new().with("public/index.html", "page");
+    let folder = Site::new().with("public/index.html", "page");
     let mut members = Router::new();
     members.before(|req| req.header("x-key").map(drop).ok_or_else(|| Error::unauthorized("Key", "")));
     members.files("/", folder.public().index("index.html"));
@@ -545,7 +538,7 @@ const OUTSIDE: &[&str] = &[
 /// Every way up combined with every file outside: none returns a byte of it.
 #[test]
 fn no_spelling_leads_out() {
-    let folder = Folder::new().with("secret.txt", SECRET).with("public/a.txt", "a").with("public/docs/b.txt", "b");
+    let folder = Site::new().with("secret.txt", SECRET).with("public/a.txt", "a").with("public/docs/b.txt", "b");
     let mut paths: Vec<String> = Vec::new();
     for up in UPS {
         paths.extend(

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::net::Shutdown;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -16,38 +16,17 @@ mod support;
 
 use support::bounded;
 use support::server::{Client, TestServer};
+use support::trace::{Output, events};
 
-/// Where the access log goes.
-#[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Paper {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Paper {
-    fn lines(&self) -> Vec<Value> {
-        let bytes = self.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// The only line of this target.
-    fn line(&self, target: &str) -> Value {
-        bounded::eventually("a line of the access log", || {
-            let lines = self.lines();
-            let mut found = lines.iter().filter(|line| line["target"] == target);
-            let line = found.next().cloned().ok_or_else(|| format!("no {target} in {lines:#?}"));
-            assert_eq!(found.next(), None, "a second line for {target}");
-            line
-        })
-    }
+/// Returns the only line of the access log with this target.
+fn line_of(log: &Output, target: &str) -> Value {
+    bounded::eventually("a line of the access log", || {
+        let lines = events(&log.text());
+        let mut found = lines.iter().filter(|line| line["target"] == target);
+        let line = found.next().cloned().ok_or_else(|| format!("no {target} in {lines:#?}"));
+        assert_eq!(found.next(), None, "a second line for {target}");
+        line
+    })
 }
 
 /// What is open until the test lets go.
@@ -65,10 +44,10 @@ impl Gate {
     }
 }
 
-fn app(paper: &Paper, metrics: &Metrics, gate: &Gate) -> App {
+fn app(log: &Output, metrics: &Metrics, gate: &Gate) -> App {
     let mut app = App::new();
     RequestId::new().add_to(&mut app);
-    AccessLog::new(Format::Json).to(paper.clone()).add_to(&mut app);
+    AccessLog::new(Format::Json).to(log.clone()).add_to(&mut app);
     metrics.add_to(&mut app);
     app.get("/text/{n:int}", |_| "twelve bytes");
     app.get("/empty", |_| StatusCode::NO_CONTENT);
@@ -145,8 +124,8 @@ fn chunks(client: &mut Client) -> u64 {
     }
 }
 
-fn agrees(paper: &Paper, target: &str, got: &Got) {
-    let line = paper.line(target);
+fn agrees(log: &Output, target: &str, got: &Got) {
+    let line = line_of(log, target);
     let seen = (got.status, got.bytes, true, got.id.as_str());
     let logged = (
         line["status"].as_u64().unwrap(),
@@ -159,8 +138,8 @@ fn agrees(paper: &Paper, target: &str, got: &Got) {
 
 #[test]
 fn the_log_says_what_the_client_saw() {
-    let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = TestServer::with(app(&paper, &metrics, &gate), |server: Server| server);
+    let (log, metrics, (gate, _open)) = (Output::default(), Metrics::new(), Gate::new());
+    let server = TestServer::with(app(&log, &metrics, &gate), |server: Server| server);
     let size = std::fs::metadata("tests/corpus/public.json").unwrap().len();
     assert!(size > 100_000, "more than one write's worth");
     let cases = [
@@ -189,10 +168,10 @@ fn the_log_says_what_the_client_saw() {
         client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}"));
         let got = got(&mut client, method);
         assert!(!got.id.is_empty(), "{target}");
-        agrees(&paper, target, &got);
+        agrees(&log, target, &got);
     }
     let statuses: BTreeMap<_, _> =
-        cases.iter().map(|(_, target, ..)| (*target, paper.line(target)["status"].as_u64().unwrap())).collect();
+        cases.iter().map(|(_, target, ..)| (*target, line_of(&log, target)["status"].as_u64().unwrap())).collect();
     for (target, status) in [
         ("/tagged?b", 304),
         ("/panic", 500),
@@ -204,28 +183,28 @@ fn the_log_says_what_the_client_saw() {
     ] {
         assert_eq!(statuses[target], status, "{target}");
     }
-    assert_eq!(paper.line("/files/public.json")["bytes"].as_u64(), Some(size));
-    assert_eq!(paper.lines().len(), cases.len(), "one line each");
+    assert_eq!(line_of(&log, "/files/public.json")["bytes"].as_u64(), Some(size));
+    assert_eq!(events(&log.text()).len(), cases.len(), "one line each");
 }
 
 #[test]
 fn pipelined_answers_have_a_line_each() {
-    let (paper, metrics, (gate, _open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = TestServer::start(app(&paper, &metrics, &gate));
+    let (log, metrics, (gate, _open)) = (Output::default(), Metrics::new(), Gate::new());
+    let server = TestServer::start(app(&log, &metrics, &gate));
     let mut client = server.connect();
     let requests: String = (0..50).map(|n| format!("GET /text/{n} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
     client.send(requests);
     for n in 0..50 {
         let got = got(&mut client, "GET");
-        agrees(&paper, &format!("/text/{n}"), &got);
+        agrees(&log, &format!("/text/{n}"), &got);
     }
-    assert_eq!(paper.lines().len(), 50);
+    assert_eq!(events(&log.text()).len(), 50);
 }
 
 #[test]
 fn departures_are_told_as_what_they_are() {
-    let (paper, metrics, (gate, open)) = (Paper::default(), Metrics::new(), Gate::new());
-    let server = TestServer::start(app(&paper, &metrics, &gate));
+    let (log, metrics, (gate, open)) = (Output::default(), Metrics::new(), Gate::new());
+    let server = TestServer::start(app(&log, &metrics, &gate));
 
     // In the middle of a body: the status that was sent, and fewer bytes than there were to be.
     let mut client = server.connect();
@@ -234,7 +213,7 @@ fn departures_are_told_as_what_they_are() {
     client.0.read_exact(&mut [0; 1000]).unwrap();
     client.0.get_ref().shutdown(Shutdown::Both).unwrap();
     drop(client);
-    let line = paper.line("/endless");
+    let line = line_of(&log, "/endless");
     assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(200), Some(false)));
     assert!(line["bytes"].as_u64() >= Some(900), "{line}");
 
@@ -243,7 +222,7 @@ fn departures_are_told_as_what_they_are() {
     client.send("GET /broken HTTP/1.1\r\nHost: a\r\n\r\n");
     client.head();
     _ = client.0.read_to_end(&mut Vec::new()); // a reset
-    let line = paper.line("/broken");
+    let line = line_of(&log, "/broken");
     assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(200), Some(false)));
 
     // Half-way through an upload, by FIN: the refusal was sent, and it is the client's.
@@ -252,7 +231,7 @@ fn departures_are_told_as_what_they_are() {
     client.0.get_ref().shutdown(Shutdown::Write).unwrap();
     let refused = got(&mut client, "POST");
     assert_eq!(refused.status, 400);
-    agrees(&paper, "/upload", &refused);
+    agrees(&log, "/upload", &refused);
 
     // While its handler waits for more of the upload, by a reset: nothing was sent.
     let mut client = server.connect();
@@ -260,7 +239,7 @@ fn departures_are_told_as_what_they_are() {
     assert!(client.head().starts_with("HTTP/1.1 100 "), "its handler reads");
     socket2::SockRef::from(client.0.get_ref()).set_linger(Some(Duration::ZERO)).unwrap();
     drop(client);
-    let line = paper.line("/upload?reset");
+    let line = line_of(&log, "/upload?reset");
     assert_eq!((line["status"].as_u64(), line["complete"].as_bool()), (Some(499), Some(false)));
     assert_eq!(line["request_id"].as_str().map(str::len), Some(36));
 
@@ -268,8 +247,8 @@ fn departures_are_told_as_what_they_are() {
     let mut client = server.connect();
     client.send("GET /text/1 HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(got(&mut client, "GET").status, 200);
-    paper.line("/text/1");
-    assert_eq!(paper.lines().len(), 5);
+    line_of(&log, "/text/1");
+    assert_eq!(events(&log.text()).len(), 5);
     let shown = bounded::eventually("the metrics", || {
         let request = metrics.handler();
         let mut app = App::new();

@@ -6,7 +6,7 @@
     reason = "each program uses a part, and stops at the first surprise"
 )]
 
-pub use library::{bounded, messages, server, trace};
+pub use library::{bounded, folder, messages, server, trace};
 pub use program::Program;
 
 #[path = "../../../tests/support/mod.rs"]
