@@ -74,6 +74,18 @@ fn a_client_that_leaves_takes_nothing_with_it() {
 }
 
 #[test]
+fn a_body_takes_no_room_when_its_client_has_the_response() {
+    let limits = Limits { bodies: 200_000, ..Limits::default() };
+    let server = TestServer::with(app(), |server| server.limits(limits));
+    let request = [&b"POST /pool HTTP/1.1\r\nHost: a\r\nContent-Length: 150000\r\n\r\n"[..], &[b'x'; 150_000]].concat();
+    for _ in 0..500 {
+        let mut client = server.connect();
+        client.send(&request);
+        assert_eq!(client.reply(), (200, "150000".to_owned()));
+    }
+}
+
+#[test]
 fn when_room_gets_scarce_the_slowest_body_goes() {
     // 100,000 bytes pay for ten seconds of sixty: slow from the beginning, and not given up for long.
     let timeouts = Timeouts {

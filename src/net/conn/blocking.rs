@@ -43,25 +43,28 @@ impl Reply {
 
 /// Sends a response for a job even if the job unwinds: then 500. Without one the client would wait
 /// forever.
-struct ReplyGuard<'a, P: Probe> {
-    request: &'a OwnedRequest,
-    app: &'a App,
+struct ReplyGuard<P: Probe> {
+    request: Arc<OwnedRequest>,
+    app: Arc<App>,
     reply: Option<Reply>,
     probe: PhantomData<P>,
 }
 
-impl<P: Probe> ReplyGuard<'_, P> {
+impl<P: Probe> ReplyGuard<P> {
     fn fulfill(mut self, answer: PoolResponse) {
-        if let Some(reply) = self.reply.take() {
+        let reply = self.reply.take();
+        // First: when the client has the response, its body no longer takes memory from the next.
+        drop(self);
+        if let Some(reply) = reply {
             reply.post(answer);
         }
     }
 }
 
-impl<P: Probe> Drop for ReplyGuard<'_, P> {
+impl<P: Probe> Drop for ReplyGuard<P> {
     fn drop(&mut self) {
         let Some(reply) = self.reply.take() else { return };
-        let failed = catch(|| self.request.run::<P>(self.app, App::worker_lost));
+        let failed = catch(|| self.request.run::<P>(&self.app, App::worker_lost));
         let plain = || PoolResponse {
             response: Response::new(StatusCode::INTERNAL_SERVER_ERROR),
             events: Vec::new(),
@@ -135,8 +138,9 @@ impl<S: Socket> Conn<S> {
         let (job, app, mailbox) = (request.clone(), pool.app.clone(), context.offload.mailbox.clone());
         let reply = Reply { mailbox, key: context.key, number: self.requests };
         let job = move || {
-            let promise = ReplyGuard::<P> { request: &job, app: &app, reply: Some(reply), probe: PhantomData };
-            promise.fulfill(job.run::<P>(&app, work));
+            let guard = ReplyGuard::<P> { request: job, app, reply: Some(reply), probe: PhantomData };
+            let answer = guard.request.run::<P>(&guard.app, work);
+            guard.fulfill(answer);
         };
         if pool.threads.submit(Box::new(job)).is_ok() {
             return self.pump(buffers, context, probe);
