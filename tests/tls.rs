@@ -3,18 +3,18 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 use wirelight::{App, Request, Response, Tls, Upgraded};
 
 mod support;
+#[path = "support/tls_client.rs"]
+mod tls_client;
 
 use support::bounded;
 use support::server::TestServer;
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls/");
+use tls_client::FOLDER;
+
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
@@ -71,15 +71,7 @@ impl Write for Dripping {
 }
 
 fn client<S: Read + Write>(socket: S) -> StreamOwned<ClientConnection, S> {
-    let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(format!("{FOLDER}cert.pem")).expect("a certificate");
-    roots.add(certificate).expect("a root");
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().expect("versions");
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let name = ServerName::try_from("localhost").expect("a name");
-    StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), socket)
+    tls_client::client(&tls_client::client_config(), socket)
 }
 
 fn connect(server: &TestServer) -> TcpStream {

@@ -33,7 +33,7 @@ impl<S: Socket> Conn<S> {
                     Ok(n)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.readable = self.socket.may_have_more();
+                    self.readable = self.hangup || self.socket.may_have_more();
                     Ok(0)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,

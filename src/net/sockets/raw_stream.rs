@@ -1,6 +1,6 @@
 //! A TCP or unix socket without TLS.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -87,6 +87,13 @@ impl Write for RawStream {
         match self {
             RawStream::Tcp(stream) => stream.write(bytes),
             RawStream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            RawStream::Tcp(stream) => stream.write_vectored(parts),
+            RawStream::Unix(stream) => stream.write_vectored(parts),
         }
     }
 

@@ -1,94 +1,32 @@
 //! Encrypts and decrypts between a socket and its connection (RFC 8446).
 
 mod blocking;
+mod config;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
-use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ProtocolVersion, ServerConnection};
 
 use super::raw_stream::RawStream;
 use super::socket::Socket;
 use crate::response::upgraded::Upgraded;
 use blocking::Blocking;
+pub use config::Tls;
+pub(crate) use config::TlsAcceptor;
 
-/// Bytes encrypted at once: one record (RFC 8446 §5.1).
+/// Plaintext bytes of the largest record (RFC 8446 §5.1).
 const MAX_RECORD: usize = 16 * 1024;
 
-/// Socket reads for one read of plaintext. A record may carry one byte or none and costs as much as
-/// a full one: 32 KiB of such are 32,768 records.
-const MAX_RECEIVES_PER_READ: usize = 16;
+/// Plaintext bytes that are encrypted for one write of the socket: a piece of a streamed body with
+/// its framing. The ciphertext stays in memory while the client does not read.
+const MAX_BATCH: usize = 5 * MAX_RECORD;
 
 /// Sent to a client that speaks HTTP without TLS, as nginx does.
 const PLAINTEXT_REPLY: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n\
     This port speaks TLS: ask again with https.\r\n";
-
-/// A certificate and its key, for [`Server::tls`](crate::Server::tls).
-#[derive(Clone)]
-pub struct Tls(Arc<ServerConfig>);
-
-impl Tls {
-    /// Reads a certificate chain, its own certificate first, and the private key (PKCS #8, PKCS #1
-    /// or SEC 1), from PEM files.
-    ///
-    /// Speaks TLS 1.2 and 1.3 with rustls' default suites, and negotiates `http/1.1` (ALPN).
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read or has no certificate or key, or if the two do not match; the
-    /// message names the file.
-    pub fn from_pem(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Tls> {
-        let (certificate, key) = (certificate.as_ref(), key.as_ref());
-        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let chain = chain.map_err(|error| unusable(certificate, &error))?;
-        if chain.is_empty() {
-            return Err(unusable(certificate, &"there is no certificate in it"));
-        }
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?;
-        let mut config = config
-            .with_no_client_auth()
-            .with_single_cert(chain, private)
-            .map_err(|error| unusable(key, &format_args!("as the key of {}: {error}", certificate.display())))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls(Arc::new(config)))
-    }
-}
-
-impl fmt::Debug for Tls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tls")
-    }
-}
-
-fn unusable(path: &Path, why: &dyn fmt::Display) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, format!("cannot use {}: {why}", path.display()))
-}
-
-/// TLS for accepted sockets, if configured.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TlsAcceptor(pub(crate) Option<Tls>);
-
-impl TlsAcceptor {
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Starts the TLS session of a new connection, if TLS is configured.
-    pub(crate) fn session(&self) -> io::Result<Option<ServerConnection>> {
-        let session = self.0.as_ref().map(|Tls(config)| ServerConnection::new(Arc::clone(config)));
-        session.transpose().map_err(io::Error::other)
-    }
-}
 
 /// A socket under TLS; boxed, so that it does not enlarge plain ones.
 pub(crate) struct TlsStream(Box<Inner>);
@@ -105,16 +43,18 @@ struct Inner {
     closed: bool,
     /// Bytes follow the last complete record.
     partial_record: bool,
-    /// The last read ended at its budget or before the close_notify, not because the socket was
-    /// empty.
+    /// The last read ended without the socket being empty.
     more: bool,
+    /// An error that followed the bytes of the last read.
+    failure: Option<io::Error>,
     /// Bytes received from and sent to the network since the last query.
     arrived: usize,
     departed: usize,
 }
 
 impl TlsStream {
-    pub(crate) fn new(socket: RawStream, tls: ServerConnection) -> TlsStream {
+    pub(crate) fn new(socket: RawStream, mut tls: ServerConnection) -> TlsStream {
+        tls.set_buffer_limit(Some(MAX_BATCH));
         TlsStream(Box::new(Inner {
             socket,
             tls,
@@ -123,6 +63,7 @@ impl TlsStream {
             closed: false,
             partial_record: false,
             more: false,
+            failure: None,
             arrived: 0,
             departed: 0,
         }))
@@ -143,34 +84,30 @@ impl TlsStream {
 }
 
 impl Read for TlsStream {
-    /// A short read means that neither the socket nor the session holds more, unless it ended early
-    /// ([`Socket::may_have_more`]).
+    /// Reads the socket once. A short read means that neither the socket nor the session holds
+    /// more, unless [`Socket::may_have_more`] returns true.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let (mut n, mut receives) = (0, 0);
-        self.0.more = false;
-        while let Some(room) = into.get_mut(n..).filter(|room| !room.is_empty()) {
-            match self.0.tls.reader().read(room) {
-                // The close_notify came with the last bytes: the next read reports it.
-                Ok(0) => {
-                    self.0.more = n > 0;
-                    break;
-                }
-                Ok(more) => (n, self.0.partial_record) = (n + more, false),
-                Err(error) if error.kind() == ErrorKind::WouldBlock && receives == MAX_RECEIVES_PER_READ => {
-                    self.0.more = true;
-                    return if n > 0 { Ok(n) } else { Err(error) };
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => match self.0.receive() {
-                    Ok(()) => receives += 1,
-                    Err(_) if n > 0 => break,
-                    Err(error) => return Err(error),
-                },
-                // Without close_notify: many clients omit it, and a request has its own end (RFC
-                // 9112 §9.8).
-                Err(_) => break,
+        let inner = &mut *self.0;
+        inner.more = false;
+        if let Some(failure) = inner.failure.take() {
+            return Err(failure);
+        }
+        match inner.tls.reader().read(into) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // Left by the last read. `Ok(0)` is a close_notify.
+            left => {
+                inner.more = matches!(left, Ok(1..));
+                return left;
             }
         }
-        Ok(n)
+        let received = inner.receive(into)?;
+        match inner.decrypt(into, received) {
+            // A FIN without close_notify: many clients omit it, and a request has its own end (RFC
+            // 9112 §9.8).
+            0 if received == 0 => Ok(0),
+            0 => inner.failure.take().map_or_else(|| inner.tls.reader().read(into), Err),
+            n => Ok(n),
+        }
     }
 }
 
@@ -178,22 +115,19 @@ impl Write for TlsStream {
     /// Encrypted bytes cannot be taken back, and do not count as written before they are sent: the
     /// caller is told "would block" and writes the same bytes again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut n = 0;
-        loop {
-            match self.0.send() {
-                Ok(()) => n += std::mem::take(&mut self.0.unacked),
-                Err(error) if error.kind() == ErrorKind::WouldBlock && n > 0 => return Ok(n),
+        let (inner, mut n) = (&mut *self.0, 0);
+        while let Some(rest) = bytes.get(n..).filter(|rest| !rest.is_empty()) {
+            if inner.unacked == 0 {
+                inner.unacked = inner.tls.writer().write(rest)?; // at most `MAX_BATCH`
+            }
+            match inner.send() {
+                Ok(()) if inner.unacked == 0 => break, // the handshake is not complete
+                Ok(()) => n += std::mem::take(&mut inner.unacked),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
-            let rest = bytes.get(n..).unwrap_or_default();
-            if rest.is_empty() {
-                return Ok(bytes.len());
-            }
-            self.0.unacked = self.0.tls.writer().write(rest.get(..MAX_RECORD).unwrap_or(rest))?;
-            if self.0.unacked == 0 {
-                return if n > 0 { Ok(n) } else { Err(ErrorKind::WouldBlock.into()) }; // the handshake is not through
-            }
         }
+        if n > 0 { Ok(n.min(bytes.len())) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -230,42 +164,68 @@ impl Socket for TlsStream {
 }
 
 impl Inner {
-    /// Receives for one read, and sends what the handshake needs.
-    fn receive(&mut self) -> io::Result<()> {
-        self.detect_plaintext()?;
-        loop {
-            match self.tls.read_tls(&mut self.socket) {
-                Ok(n) => break (self.arrived, self.partial_record) = (self.arrived + n, true),
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-                Err(_) => {}
-            }
+    /// Receives ciphertext into `stage`, once.
+    fn receive(&mut self, stage: &mut [u8]) -> io::Result<usize> {
+        let received = self.socket.read(stage)?;
+        self.arrived += received;
+        self.more = received == stage.len();
+        if received > 0 && std::mem::take(&mut self.first_read) && stage.first().is_some_and(u8::is_ascii_alphabetic) {
+            return Err(self.reject_plaintext());
         }
-        let state = self.tls.process_new_packets();
-        // A flight of some kilobytes fits any send buffer; otherwise it goes with the next write.
-        // On failure it is the alert.
-        let _ = self.send();
-        state.map(drop).map_err(|error| {
-            debug!("a TLS connection failed: {error}");
-            io::Error::new(ErrorKind::InvalidData, error)
-        })
+        Ok(received)
     }
 
-    /// A handshake record starts with 22, a request with a letter.
-    fn detect_plaintext(&mut self) -> io::Result<()> {
-        let mut first = [0];
-        if !self.first_read || self.socket.unread(&mut first) == 0 {
-            return Ok(());
+    /// Decrypts the first `received` bytes of `stage` and moves the plaintext to its start. Returns
+    /// the length of the plaintext, which cannot overtake the ciphertext: a record is longer than
+    /// its content. Only a record that began in an earlier read can, and its rest stays in the
+    /// session.
+    fn decrypt(&mut self, stage: &mut [u8], received: usize) -> usize {
+        let handshaking = self.tls.is_handshaking();
+        let (mut taken, mut n) = (0, 0);
+        while taken < received && self.failure.is_none() {
+            let mut rest = stage.get(taken..received).unwrap_or_default();
+            match self.tls.read_tls(&mut rest) {
+                Ok(0) => break, // bytes after a close_notify
+                Ok(more) => taken += more,
+                Err(error) => self.failure = Some(error),
+            }
+            match self.tls.process_new_packets() {
+                Ok(state) => self.more |= state.peer_has_closed(),
+                Err(error) => {
+                    debug!("a TLS connection failed: {error}");
+                    self.failure = Some(io::Error::new(ErrorKind::InvalidData, error));
+                }
+            }
+            let plaintext = self.tls.reader().read(stage.get_mut(n..taken).unwrap_or_default()).unwrap_or_default();
+            self.partial_record = plaintext == 0;
+            n += plaintext;
         }
-        self.first_read = false;
-        if !first[0].is_ascii_alphabetic() {
-            return Ok(());
+        self.more |= n > 0 && (n == taken || self.failure.is_some());
+        if handshaking || self.failure.is_some() {
+            self.send_handshake();
         }
+        n
+    }
+
+    /// Sends what the client waits for; on failure this is the alert. What follows a handshake of
+    /// TLS 1.3 are tickets, which leave with the first response. A flight of some kilobytes fits
+    /// any send buffer; otherwise the rest leaves with the next write.
+    fn send_handshake(&mut self) {
+        let is_done = !self.tls.is_handshaking() && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        if !is_done || self.failure.is_some() {
+            let _ = self.send();
+        }
+    }
+
+    /// Responds to a client that speaks HTTP without TLS: a handshake record starts with 22, a
+    /// request with a letter.
+    #[cold]
+    fn reject_plaintext(&mut self) -> io::Error {
         info!("a client speaks HTTP without TLS: answered 400");
-        let _ = self.socket.read(&mut vec![0; MAX_RECORD]); // what stays unread would make the close a reset
         let _ = self.socket.write(PLAINTEXT_REPLY);
         self.socket.shutdown_write();
         self.closed = true;
-        Err(ErrorKind::InvalidData.into())
+        ErrorKind::InvalidData.into()
     }
 
     fn send(&mut self) -> io::Result<()> {

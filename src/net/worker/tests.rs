@@ -242,8 +242,8 @@ fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
     app.post("/", |req| req.body().len().to_string());
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
     let tls = crate::Tls::from_pem(format!("{folder}/cert.pem"), format!("{folder}/key.pem")).unwrap();
-    let cover = crate::net::sockets::tls::TlsAcceptor(Some(tls));
-    let mut looped = Loop::with(app, Config { tls: cover, ..Config::default() });
+    let acceptor = crate::net::sockets::tls::TlsAcceptor(Some(tls));
+    let mut looped = Loop::with(app, Config { tls: acceptor, ..Config::default() });
     let mut greedy = looped.client();
     let mut client = tls_client(folder);
     for _ in 0..PATIENCE {
