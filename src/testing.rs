@@ -287,7 +287,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().incoming.extend_from_slice(bytes);
-        self.conn.mark_readable(false);
+        self.conn.mark_readable();
         self.wake(WakeReason::Ready);
     }
 
@@ -406,7 +406,9 @@ mod tests {
         let time = LoopTime::at(connection.now, None, false, &config.timeouts);
         let (app, key, offload) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.offload);
         let context = Context { app, key, offload, config, time: &time };
-        connection.conn.evict(&mut connection.buffers, &context, &mut NoProbe)
+        let probe = &mut NoProbe;
+        let (read, mut tick) = connection.buffers.lend(&context, probe);
+        connection.conn.evict(read, &mut tick)
     }
 
     #[test]
@@ -459,12 +461,14 @@ mod tests {
     /// Delivers bytes and runs the connection for one tick.
     fn one_tick(connection: &mut TestConnection<'_>, bytes: &[u8], time_sliced: bool) -> Action {
         connection.conn.socket().incoming.extend_from_slice(bytes);
-        connection.conn.mark_readable(false);
+        connection.conn.mark_readable();
         let config = &connection.client.config;
         let time = LoopTime { time_sliced, ..LoopTime::at(0, None, false, &config.timeouts) };
         let (app, key, offload) = (connection.client.app, Key { index: 0, generation: 0 }, &connection.offload);
         let context = Context { app, key, offload, config, time: &time };
-        connection.conn.run(&mut connection.buffers, &context, &mut NoProbe)
+        let probe = &mut NoProbe;
+        let (read, mut tick) = connection.buffers.lend(&context, probe);
+        connection.conn.run(read, &mut tick)
     }
 
     /// Returns how many bytes one tick reads if the client has sent 1 MiB of these requests.

@@ -5,9 +5,9 @@
 //! only what is unfinished (half a head, a body, a response that the client does not read) is
 //! copied to [`Buffered`].
 
+mod admission;
 mod blocking;
 mod body_feed;
-mod head_check;
 mod partial_request;
 mod pooled_body;
 mod read;
@@ -34,12 +34,12 @@ use crate::net::millis::Millis;
 use crate::net::sent_tracker::SentTracker;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
+use crate::net::tick::{Context, HeadDecision, ReadBuffers, ResponseBuffers, Tick};
 use crate::net::transfer::Transfer;
 use crate::request::Request;
 use crate::trace::probe::{CloseReason, IoOutcome, Probe, Timer};
 use partial_request::restore_request;
-use state::ConnState;
+use state::{ConnState, PeerStatus, ReadSide};
 use time_slice::TimeSlice;
 pub(crate) use timeouts::Evictable;
 
@@ -72,16 +72,10 @@ pub(crate) struct Conn<S> {
     peer: Option<SocketAddr>,
     opened: Millis,
     requests: u32,
-    /// The socket may hold unread bytes.
-    readable: bool,
+    read_side: ReadSide,
+    peer_status: PeerStatus,
     /// `buffered.input` may hold whole requests.
     has_buffered_request: bool,
-    /// epoll has reported the peer's FIN, which follows the bytes in the socket.
-    hangup: bool,
-    /// The peer's FIN was read.
-    eof: bool,
-    /// The socket is closed in both directions.
-    lost: bool,
     state: ConnState,
     buffered: Option<Box<Buffered>>,
 }
@@ -117,11 +111,9 @@ impl<S: Socket> Conn<S> {
             peer,
             opened: now,
             requests: 0,
-            readable: false,
+            read_side: ReadSide::Blocked,
+            peer_status: PeerStatus::Connected,
             has_buffered_request: false,
-            hangup: false,
-            eof: false,
-            lost: false,
             state: ConnState::Open,
             buffered: None,
         }
@@ -135,12 +127,33 @@ impl<S: Socket> Conn<S> {
         self.requests
     }
 
-    /// Marks the socket readable: it is read until it would block. `hangup`: epoll also reported
-    /// the peer's FIN.
+    /// Marks the socket readable: it is read until it would block.
     #[inline]
-    pub(crate) fn mark_readable(&mut self, hangup: bool) {
-        self.readable = true;
-        self.hangup |= hangup;
+    pub(crate) fn mark_readable(&mut self) {
+        if self.read_side != ReadSide::Eof {
+            self.read_side = ReadSide::Readable;
+        }
+    }
+
+    /// Marks that the peer's FIN is in the socket, after the unread bytes.
+    pub(crate) fn mark_half_closed(&mut self) {
+        self.peer_status = self.peer_status.max(PeerStatus::HalfClosed);
+        self.mark_readable();
+    }
+
+    /// Marks the connection reset or given up by the kernel.
+    pub(crate) fn mark_lost(&mut self) {
+        self.peer_status = PeerStatus::Lost;
+    }
+
+    #[inline]
+    fn is_readable(&self) -> bool {
+        self.read_side == ReadSide::Readable
+    }
+
+    #[inline]
+    fn at_eof(&self) -> bool {
+        self.read_side == ReadSide::Eof
     }
 
     #[inline]
@@ -160,147 +173,136 @@ impl<S: Socket> Conn<S> {
 
     /// Reads and responds until the socket is empty, takes no more output, or the budget is used
     /// up.
-    pub(crate) fn run<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(crate) fn run<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         if !self.is_open() {
-            return self.run_state(buffers, context, probe);
+            return self.run_state(read, tick);
         }
         if self.has_pending_output()
-            && let Some(action) = self.flush_buffered(context, probe)
+            && let Some(action) = self.flush_buffered(tick)
         {
             return action;
         }
         let answered = self.requests;
-        self.run_once(buffers, context, probe).unwrap_or_else(|| self.run_more(answered, buffers, context, probe))
+        self.run_once(read, tick).unwrap_or_else(|| self.run_more(answered, read, tick))
     }
 
     /// Fills, drives and flushes once. `None`: the socket may hold more.
     #[inline(always)]
-    fn run_once<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Option<Action> {
-        let Ok(fresh) = self.fill(buffers, probe) else { return Some(Action::Close(CloseReason::IoError)) };
-        self.process(fresh, buffers, context, probe);
-        if let Some(action) = self.flush(&mut buffers.out, context, probe) {
+    fn run_once<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Option<Action> {
+        let Ok(fresh) = self.fill(read, tick) else { return Some(Action::Close(CloseReason::IoError)) };
+        self.process(fresh, read, tick);
+        if let Some(action) = self.flush(tick) {
             return Some(action);
         }
         if !self.is_open() {
             return Some(Action::Yield);
         }
         if self.http.is_finished() {
-            return Some(self.close(context, probe));
+            return Some(self.close(tick));
         }
         if self.has_buffered_request {
             return Some(Action::Yield);
         }
-        if !self.record_read(fresh, context) {
-            return Some(self.time_out(Fault::Overloaded, buffers, context, probe));
+        if !self.record_read(fresh, tick.context) {
+            return Some(self.time_out(Fault::Overloaded, tick));
         }
-        (!self.readable).then_some(Action::Wait)
+        (!self.is_readable()).then_some(Action::Wait)
     }
 
     /// Drives fresh bytes, after unfinished ones, and saves what stays unfinished.
     #[inline(always)]
-    fn process<P: Probe>(&mut self, fresh: usize, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) {
-        let Buffers { scratch, head, out } = buffers;
-        let Some(fresh) = scratch.get_mut(..fresh) else { return };
+    fn process<P: Probe>(&mut self, fresh: usize, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) {
+        let ReadBuffers { bytes, head } = read;
+        let Some(fresh) = bytes.get_mut(..fresh) else { return };
         let Some(mut buffered) = self.buffered.take() else {
-            let taken = self.drive(fresh, head, out, context, probe);
+            let taken = self.drive(fresh, head, tick);
             if taken < fresh.len() {
                 let mut buffered = Box::new(Buffered::of(fresh.get(taken..).unwrap_or_default()));
-                buffered.began = context.time.now;
+                buffered.began = tick.context.time.now;
                 if self.http.is_unfinished() {
-                    (buffered.head, buffered.decision) = (head.to_owned_head(), out.decision.take());
+                    (buffered.head, buffered.decision) = (head.to_owned_head(), tick.out.decision.take());
                 }
                 self.save(buffered);
             }
             return;
         };
         buffered.append(fresh);
-        (out.decision, out.began) = (buffered.decision.take(), Some(buffered.began));
+        (tick.out.decision, tick.out.began) = (buffered.decision.take(), Some(buffered.began));
         let Buffered { input, start, head, began, .. } = &mut *buffered;
-        let taken = self.drive(input.get_mut(*start..).unwrap_or_default(), head, out, context, probe);
+        let taken = self.drive(input.get_mut(*start..).unwrap_or_default(), head, tick);
         if taken > 0 {
-            (*start, *began) = (*start + taken, context.time.now);
+            (*start, *began) = (*start + taken, tick.context.time.now);
         }
-        (buffered.decision, out.began) = (out.decision.take(), None);
+        (buffered.decision, tick.out.began) = (tick.out.decision.take(), None);
         self.save(buffered);
     }
 
     /// Hops 3 to 8 for every complete request: receive, build the request, handle, encode. Returns
     /// the bytes consumed.
-    fn drive<P: Probe>(
-        &mut self,
-        input: &mut [u8],
-        head: &mut Head,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> usize {
-        let (mut taken, mut slice) = (0, TimeSlice::default());
+    fn drive<P: Probe>(&mut self, input: &mut [u8], head: &mut Head, tick: &mut Tick<'_, P>) -> usize {
+        let (mut taken, mut slice, limits) = (0, TimeSlice::default(), &tick.context.config.limits);
         self.has_buffered_request = false;
         for number in 1..MAX_REQUESTS_PER_RUN + 1 {
             let bytes = input.get_mut(taken..).unwrap_or_default();
-            let next = match self.receive(bytes, head, context, probe) {
-                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, out, context, probe) {
+            let before = self.http.states().0;
+            let received = self.http.receive(bytes, head, limits);
+            self.trace_received(before, &received, bytes, head, tick.probe);
+            let next = match received {
+                Ok(Event::Head) if self.http.expects_body() => match self.admit(bytes, head, tick) {
                     Some(done) => done,
                     None => continue,
                 },
-                Ok(Event::Head | Event::End) => self.respond(bytes, head, out, context, probe),
-                Ok(Event::NeedData) if self.eof => match self.http.receive_eof(bytes, head, &context.config.limits) {
+                Ok(Event::Head | Event::End) => self.respond(bytes, head, tick),
+                Ok(Event::NeedData) if self.at_eof() => match self.http.receive_eof(bytes, head, limits) {
                     Ok(()) => return taken,
-                    Err(reject) => self.reject(reject, head, bytes, out, context, probe),
+                    Err(reject) => self.reject(reject, head, bytes, tick),
                 },
                 Ok(Event::NeedData | Event::Paused | Event::Eof) => return taken,
-                Err(reject) => self.reject(reject, head, bytes, out, context, probe),
+                Err(reject) => self.reject(reject, head, bytes, tick),
             };
             match next {
                 Some(length) => taken += length,
                 None => return taken,
             }
-            if taken >= input.len() && !self.eof {
+            if taken >= input.len() && !self.at_eof() {
                 return taken;
             }
-            if out.output.len() > HIGH_WATER || (context.time.time_sliced && slice.is_used_up(number)) {
+            if tick.out.output.len() > HIGH_WATER || (tick.context.time.time_sliced && slice.is_used_up(number)) {
                 break;
             }
         }
-        self.has_buffered_request = taken < input.len() || self.eof;
+        self.has_buffered_request = taken < input.len() || self.at_eof();
         taken
     }
 
     /// Hops 4 to 8 for one request. Returns the bytes it consumed if another request may follow.
     #[inline(always)]
-    fn respond<P: Probe>(
-        &mut self,
-        bytes: &[u8],
-        head: &Head,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<usize> {
+    fn respond<P: Probe>(&mut self, bytes: &[u8], head: &Head, tick: &mut Tick<'_, P>) -> Option<usize> {
         let body = self.http.body_in(bytes);
-        let mut request = Request::new(head, bytes, body, &self.peer, context.app.app_state());
-        if (out.began.is_some() || out.decision.is_some())
-            && let Some(response) = restore_request(&mut request, out, context)
+        let mut request = Request::new(head, bytes, body, &self.peer, tick.context.app.app_state());
+        if (tick.out.began.is_some() || tick.out.decision.is_some())
+            && let Some(response) = restore_request(&mut request, tick.out, tick.context)
         {
-            return self.respond_late(response, bytes, out, context, probe);
+            return self.respond_late(response, bytes, tick);
         }
-        out.response.reset();
-        let handled = match P::ENABLED && probe.is_recording() {
-            true => self.handle_traced(&mut request, &mut out.response, context, probe),
-            false if context.time.timing_handlers => {
-                slow_handlers::handle(context.app, &mut request, &mut out.response)
+        tick.out.response.reset();
+        let handled = match tick.probe.is_recording() {
+            true => self.handle_traced(&mut request, &mut tick.out.response, tick.context.app, tick.probe),
+            false if tick.context.time.timing_handlers => {
+                slow_handlers::handle(tick.context.app, &mut request, &mut tick.out.response)
             }
-            false => context.app.handle(&mut request, &mut out.response),
+            false => tick.context.app.handle(&mut request, &mut tick.out.response),
         };
         if !handled {
-            out.decision = request.is_admitted().then(|| HeadDecision::Admitted(request.take_admitted()));
+            tick.out.decision = request.is_admitted().then(|| HeadDecision::Admitted(request.take_admitted()));
             self.state.change(ConnState::Dispatching);
             return None;
         }
-        if out.response.is_stream() {
-            out.handler = request.matched_route().map(|route| route.callsite);
+        if tick.out.response.is_stream() {
+            tick.out.handler = request.matched_route().map(|route| route.callsite);
         }
-        let last = self.is_last(bytes.len() - self.http.consumed().min(bytes.len()), context);
-        self.encode(out, last, context, probe)
+        let last = self.is_last(bytes.len() - self.http.consumed().min(bytes.len()), tick.context);
+        self.encode(last, tick)
     }
 
     /// Returns whether this response must be the last: the connection is too old, or the server is
@@ -314,14 +316,8 @@ impl<S: Socket> Conn<S> {
     /// Hop 8: appends the head, then the body. Returns the bytes of input consumed if another
     /// request may follow.
     #[inline(always)]
-    fn encode<P: Probe>(
-        &mut self,
-        out: &mut ResponseBuffers,
-        last: bool,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<usize> {
-        let ResponseBuffers { response, output, prefix, sent, handler, .. } = out;
+    fn encode<P: Probe>(&mut self, last: bool, tick: &mut Tick<'_, P>) -> Option<usize> {
+        let ResponseBuffers { response, output, prefix, sent, handler, .. } = tick.out;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
@@ -332,9 +328,7 @@ impl<S: Socket> Conn<S> {
             prefix,
         );
         self.requests += 1;
-        if P::ENABLED {
-            self.trace_response_head(output, before, length, response, probe);
-        }
+        self.trace_response_head(output, before, length, response, tick.probe);
         let (content, sends) = (output.len(), self.http.sends_body());
         if sends {
             output.extend_from_slice(body);
@@ -346,22 +340,16 @@ impl<S: Socket> Conn<S> {
         if sends {
             if let Some(source) = response.take_source() {
                 self.http.begin_body();
-                if P::ENABLED {
-                    self.trace_states(probe);
-                }
-                self.begin_stream(source, length, handler.take(), context);
+                self.trace_states(tick.probe);
+                self.begin_stream(source, length, handler.take(), tick.context);
                 return None;
             }
         } else if self.begin_upgrade(response, status) {
-            if P::ENABLED {
-                self.trace_states(probe);
-            }
+            self.trace_states(tick.probe);
             return None;
         }
         let taken = self.http.finish_response();
-        if P::ENABLED {
-            self.trace_response_complete(taken.is_some(), last, response.closes(), output.len(), probe);
-        }
+        self.trace_response_complete(taken.is_some(), last, response.closes(), output.len(), tick.probe);
         taken
     }
 }

@@ -25,11 +25,23 @@ pub(crate) const READ_BUFFER: usize = 32 * 1024;
 /// the allocator from returning it.
 const INITIAL_OUTPUT: usize = 4 * 1024;
 
-/// Buffers for the connection that runs.
+/// What a connection needs to run, apart from its input.
+pub(crate) struct Tick<'a, P> {
+    pub(crate) out: &'a mut ResponseBuffers,
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) probe: &'a mut P,
+}
+
+/// The buffers of all connections of a worker: what is unfinished leaves them.
 pub(crate) struct Buffers {
-    pub(crate) scratch: Box<[u8]>,
-    pub(crate) head: Head,
+    pub(crate) read: ReadBuffers,
     pub(crate) out: ResponseBuffers,
+}
+
+/// The buffers of a connection that reads.
+pub(crate) struct ReadBuffers {
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) head: Head,
 }
 
 /// The buffers that responses are made in.
@@ -109,6 +121,7 @@ impl LoopTime {
 
 impl Buffers {
     pub(crate) fn new() -> Buffers {
+        let read = ReadBuffers { bytes: vec![0; READ_BUFFER].into_boxed_slice(), head: Head::default() };
         let out = ResponseBuffers {
             response: Response::with_capacity(),
             output: Vec::with_capacity(INITIAL_OUTPUT),
@@ -118,6 +131,15 @@ impl Buffers {
             began: None,
             handler: None,
         };
-        Buffers { scratch: vec![0; READ_BUFFER].into_boxed_slice(), head: Head::default(), out }
+        Buffers { read, out }
+    }
+
+    /// Lends the buffers to a connection.
+    pub(crate) fn lend<'a, P>(
+        &'a mut self,
+        context: &'a Context<'a>,
+        probe: &'a mut P,
+    ) -> (&'a mut ReadBuffers, Tick<'a, P>) {
+        (&mut self.read, Tick { out: &mut self.out, context, probe })
     }
 }

@@ -35,7 +35,7 @@ use crate::net::threads::mailbox::{BlockingPool, Completion, Mailbox, Offload};
 use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::ShutdownControl;
 use crate::net::threads::signals::Signals;
-use crate::net::tick::{Buffers, Config, Context, LoopTime};
+use crate::net::tick::{Buffers, Config, Context, LoopTime, ReadBuffers, Tick};
 use crate::net::worker::entry::Entry;
 use crate::net::worker::slab::{Key, Slab};
 use crate::net::worker::timer_wheel::TimerWheel;
@@ -236,17 +236,15 @@ impl<P: Probe> Worker<P> {
     /// Hop 1: a connection's socket is ready. One in `runnable` runs from there, not twice.
     #[inline]
     fn ready(&mut self, key: Key, event: &mio::event::Event) {
-        self.with_entry(key, |entry, buffers, context, probe| {
-            if P::ENABLED {
-                probe.event(entry.conn.id, trace::readiness(event));
-            }
+        self.with_entry(key, |entry, read, tick| {
+            tick.probe.emit(entry.conn.id, || trace::readiness(event));
             if event.is_read_closed() || event.is_error() {
                 mark_hangup(&mut entry.conn, event);
             } else if event.is_readable() {
-                entry.conn.mark_readable(false);
+                entry.conn.mark_readable();
             }
             // One that has yielded waits for its turn.
-            if entry.queued { Action::Wait } else { entry.conn.run(buffers, context, probe) }
+            if entry.queued { Action::Wait } else { entry.conn.run(read, tick) }
         });
     }
 
@@ -255,16 +253,17 @@ impl<P: Probe> Worker<P> {
     fn with_connection(
         &mut self,
         key: Key,
-        work: impl FnOnce(&mut Conn<Stream>, &mut Buffers, &Context<'_>, &mut P) -> Action,
+        work: impl FnOnce(&mut Conn<Stream>, &mut ReadBuffers, &mut Tick<'_, P>) -> Action,
     ) {
-        self.with_entry(key, |entry, buffers, context, probe| work(&mut entry.conn, buffers, context, probe));
+        self.with_entry(key, |entry, read, tick| work(&mut entry.conn, read, tick));
     }
 
     #[inline]
-    fn with_entry(&mut self, key: Key, work: impl FnOnce(&mut Entry, &mut Buffers, &Context<'_>, &mut P) -> Action) {
+    fn with_entry(&mut self, key: Key, work: impl FnOnce(&mut Entry, &mut ReadBuffers, &mut Tick<'_, P>) -> Action) {
         let Some(entry) = self.conns.get_mut(key) else { return };
         let context = Context { app: &self.app, key, offload: &self.offload, config: &self.config, time: &self.time };
-        let action = work(entry, &mut self.buffers, &context, &mut self.probe);
+        let (read, mut tick) = self.buffers.lend(&context, &mut self.probe);
+        let action = work(entry, read, &mut tick);
         match action {
             Action::Wait => {}
             Action::Yield => entry.queue(key, &mut self.runnable),
@@ -328,7 +327,7 @@ impl<P: Probe> Worker<P> {
             Err(error) => return error!("connection {}: TLS setup failed: {error}", self.opened),
         };
         let mut conn = Conn::new(socket, self.opened, peer, self.time.now);
-        conn.mark_readable(false);
+        conn.mark_readable();
         let key = self.conns.insert(Entry::new(conn));
         self.trace_open(key, peer);
         self.with_connection(key, Conn::run::<P>);
@@ -397,7 +396,7 @@ impl<P: Probe> Worker<P> {
 /// Marks that the peer has closed its side, or both.
 #[cold]
 fn mark_hangup(conn: &mut Conn<Stream>, event: &mio::event::Event) {
-    conn.mark_readable(true);
+    conn.mark_half_closed();
     if event.is_error() || event.is_write_closed() {
         conn.mark_lost();
     }

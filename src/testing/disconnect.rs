@@ -10,7 +10,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().fin = true;
-        self.conn.mark_readable(true);
+        self.conn.mark_half_closed();
         self.wake(WakeReason::Ready);
     }
 
@@ -37,7 +37,7 @@ impl TestConnection<'_> {
             return;
         }
         self.conn.socket().closed = true;
-        self.conn.mark_readable(true);
+        self.conn.mark_half_closed();
         self.conn.mark_lost();
         self.wake(WakeReason::Ready);
     }

@@ -50,19 +50,18 @@ impl WakeReason {
         context: &Context<'_>,
         probe: &mut P,
     ) -> Action {
+        let (read, tick) = &mut buffers.lend(context, probe);
         let mut fate = match self {
-            WakeReason::Ready => conn.run(buffers, context, probe),
-            WakeReason::Deadline => conn.expire(buffers, context, probe),
+            WakeReason::Ready => conn.run(read, tick),
+            WakeReason::Deadline => conn.expire(read, tick),
         };
         while fate == Action::Yield {
-            fate = conn.run(buffers, context, probe);
+            fate = conn.run(read, tick);
         }
-        if P::ENABLED {
-            if let Action::Close(ending) = fate {
-                conn.trace_close(ending, 0, probe);
-            }
-            probe.flush();
+        if let Action::Close(ending) = fate {
+            conn.trace_close(ending, 0, tick.probe);
         }
+        tick.probe.flush();
         fate
     }
 }

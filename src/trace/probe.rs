@@ -15,8 +15,8 @@ use crate::http1::head::Head;
 use crate::http1::states::{Recv, Send as Sending, Transition};
 use crate::http1::status::StatusCode;
 
-/// Records events. The event loop is generic over it: with [`NoProbe`], every `if P::ENABLED` is
-/// removed at compile time.
+/// Records events. The event loop is generic over it: with [`NoProbe`], every call is removed at
+/// compile time.
 pub(crate) trait Probe: 'static {
     /// Whether events are recorded. They are built only if this is true.
     const ENABLED: bool;
@@ -24,6 +24,15 @@ pub(crate) trait Probe: 'static {
     /// Whether this iteration is recorded. Check before computing anything expensive.
     fn is_recording(&self) -> bool {
         Self::ENABLED
+    }
+
+    /// Records an event, which is built only if events are recorded.
+    #[inline(always)]
+    #[track_caller]
+    fn emit<'e>(&mut self, connection: u64, event: impl FnOnce() -> Event<'e>) {
+        if Self::ENABLED {
+            self.event(connection, event());
+        }
     }
 
     /// Records an event of connection number `connection` (from 1, never reused; 0 is the server

@@ -17,7 +17,7 @@ use crate::net::millis::{NEVER, after};
 use crate::net::observer::{DeferredObserver, replay};
 use crate::net::sockets::socket::Socket;
 use crate::net::threads::mailbox::{Completion, Mailbox};
-use crate::net::tick::{Buffers, Context, HeadDecision};
+use crate::net::tick::{Context, HeadDecision, ReadBuffers, Tick};
 use crate::net::worker::slab::Key;
 use crate::request::{Admitted, Request};
 use crate::response::Response;
@@ -77,24 +77,19 @@ impl<P: Probe> Drop for ReplyGuard<P> {
 impl<S: Socket> Conn<S> {
     /// Runs a connection that is not open.
     #[cold]
-    pub(super) fn run_state<P: Probe>(
-        &mut self,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    pub(super) fn run_state<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         if self.has_pending_output()
-            && let Some(action) = self.flush_buffered(context, probe)
+            && let Some(action) = self.flush_buffered(tick)
         {
             return action;
         }
         match self.state {
-            ConnState::Lingering => self.linger(buffers, context, probe),
-            ConnState::Dispatching => self.dispatch(buffers, context, probe),
-            ConnState::CheckingHead => self.ask_pool(buffers, context, probe),
-            ConnState::Streaming(_) => match self.pump(buffers, context, probe) {
+            ConnState::Lingering => self.linger(read, tick),
+            ConnState::Dispatching => self.dispatch(tick).unwrap_or_else(|| self.pump(read, tick)),
+            ConnState::CheckingHead => self.ask_pool(tick).unwrap_or(Action::Wait),
+            ConnState::Streaming(_) => match self.pump(read, tick) {
                 Action::Close(ending) => Action::Close(ending),
-                taken => match self.stream(context, probe) {
+                taken => match self.stream(tick) {
                     Action::Wait => taken,
                     sent => sent,
                 },
@@ -102,171 +97,134 @@ impl<S: Socket> Conn<S> {
             ConnState::Upgrading(_) => Action::Upgrade,
             // A client that half-closed still waits for the response; one that is gone is noticed
             // by the write.
-            ConnState::InPool(_) => self.pump(buffers, context, probe),
+            ConnState::InPool(_) => self.pump(read, tick),
             ConnState::Open | ConnState::Closed => Action::Wait,
         }
     }
 
-    /// Sends the current request to the pool.
-    pub(super) fn dispatch<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
-        let (request, mut feed) = self.take_request(context);
+    /// Sends the current request to the pool. `None`: a thread will respond.
+    fn dispatch<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
+        let (request, mut feed) = self.take_request(tick.context);
         let request = Arc::new(request);
         if let Some(feed) = &mut feed {
             feed.request = Some(request.clone());
         }
-        self.submit(request, feed, App::handle_blocking, buffers, context, probe)
+        self.submit(request, feed, App::handle_blocking, tick)
     }
 
     /// Sends a job to the pool; the result returns through the mailbox. Responds 503 if the pool is
-    /// full. Without a pool, in tests, runs the job at once.
+    /// full. Without a pool, in tests, runs the job at once. `None`: a thread will respond.
     pub(super) fn submit<P: Probe>(
         &mut self,
         request: Arc<OwnedRequest>,
         feed: Option<BodyFeed>,
         work: Work<DeferredObserver<P>>,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
-        let timeout = context.app.deadline(request.request(context.app));
-        let deadline = timeout.map_or(NEVER, |timeout| after(context.time.now, timeout));
+        tick: &mut Tick<'_, P>,
+    ) -> Option<Action> {
+        let timeout = tick.context.app.deadline(request.request(tick.context.app));
+        let deadline = timeout.map_or(NEVER, |timeout| after(tick.context.time.now, timeout));
         self.state.change(ConnState::InPool(Box::new(InPool { request: request.clone(), deadline, feed })));
-        let Some(pool) = &context.offload.pool else {
-            let answer = request.run::<P>(context.app, work);
-            return self.take_up(answer, buffers, context, probe);
+        let Some(pool) = &tick.context.offload.pool else {
+            let answer = request.run::<P>(tick.context.app, work);
+            return Some(self.take_up(answer, tick));
         };
-        let (job, app, mailbox) = (request.clone(), pool.app.clone(), context.offload.mailbox.clone());
-        let reply = Reply { mailbox, key: context.key, number: self.requests };
+        let (job, app, mailbox) = (request.clone(), pool.app.clone(), tick.context.offload.mailbox.clone());
+        let reply = Reply { mailbox, key: tick.context.key, number: self.requests };
         let job = move || {
             let guard = ReplyGuard::<P> { request: job, app, reply: Some(reply), probe: PhantomData };
             let answer = guard.request.run::<P>(&guard.app, work);
             guard.fulfill(answer);
         };
         if pool.threads.submit(Box::new(job)).is_ok() {
-            return self.pump(buffers, context, probe);
+            return None;
         }
-        if P::ENABLED {
-            probe.event(self.id, Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
-        }
-        let answer = request.run::<P>(context.app, App::overloaded);
-        self.finish_response(answer, buffers, context, probe)
+        tick.probe.emit(self.id, || Event::LimitHit { which: "pool", value: pool.threads.bound() as u64 });
+        let answer = request.run::<P>(tick.context.app, App::overloaded);
+        Some(self.finish_response(answer, tick))
     }
 
     /// Takes the pool's result for the request that followed `number` responses. A result that
     /// comes after its timeout is dropped: the connection has sent another response since.
-    pub(crate) fn pool_done<P: Probe>(
-        &mut self,
-        number: u32,
-        answer: PoolResponse,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    pub(crate) fn pool_done<P: Probe>(&mut self, number: u32, answer: PoolResponse, tick: &mut Tick<'_, P>) -> Action {
         if !matches!(self.state, ConnState::InPool(_)) || self.requests != number {
             return Action::Wait;
         }
-        self.take_up(answer, buffers, context, probe)
+        self.take_up(answer, tick)
     }
 
-    fn take_up<P: Probe>(
-        &mut self,
-        answer: PoolResponse,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    fn take_up<P: Probe>(&mut self, answer: PoolResponse, tick: &mut Tick<'_, P>) -> Action {
         match answer.admission {
-            Some(_) => self.head_checked(answer, buffers, context, probe),
-            None => self.finish_response(answer, buffers, context, probe),
+            Some(_) => self.head_checked(answer, tick),
+            None => self.finish_response(answer, tick),
         }
     }
 
     /// Responds 503 because the pool took too long, unless the handler has finished and its
     /// response is on its way.
-    pub(super) fn handler_timed_out<P: Probe>(
-        &mut self,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    pub(super) fn handler_timed_out<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         let ConnState::InPool(pooled) = &mut self.state else { return Action::Wait };
         if !pooled.request.claim() {
             pooled.deadline = NEVER;
             return Action::Wait;
         }
-        let answer = pooled.request.run::<P>(context.app, App::timed_out);
-        self.finish_response(answer, buffers, context, probe)
+        let answer = pooled.request.run::<P>(tick.context.app, App::timed_out);
+        self.finish_response(answer, tick)
     }
 
     /// Sends the response of a pool thread, then continues with buffered input.
-    pub(crate) fn finish_response<P: Probe>(
-        &mut self,
-        mut answer: PoolResponse,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    pub(crate) fn finish_response<P: Probe>(&mut self, mut answer: PoolResponse, tick: &mut Tick<'_, P>) -> Action {
         let mut feed = match self.state.change(ConnState::Open) {
             ConnState::InPool(pooled) => pooled.feed,
             _ => None,
         };
-        let output = &mut buffers.out.output;
-        let reads_on = feed.as_mut().is_some_and(|feed| self.keeps_reading(feed, &answer.response, output, probe));
+        let output = &mut tick.out.output;
+        let reads_on = feed.as_mut().is_some_and(|feed| self.keeps_reading(feed, &answer.response, output, tick.probe));
         let ended = feed.take_if(|_| !reads_on);
-        let refused = ended.and_then(|feed| self.end_body(feed, context));
+        let refused = ended.and_then(|feed| self.end_body(feed, tick.context));
         let following = self.buffered.as_ref().map_or(0, |buffered| buffered.input.len());
-        if P::ENABLED {
-            replay(&answer.events, self.id, probe);
-        }
-        let last = refused.is_some() || self.is_last(following, context);
+        replay(&answer.events, self.id, tick.probe);
+        let last = refused.is_some() || self.is_last(following, tick.context);
         if let Some((reject, request)) = refused {
-            if P::ENABLED {
-                self.trace_rejected(reject, context, probe);
-            }
-            answer = request.run::<P>(context.app, |app, request, response, record| {
+            self.trace_rejected(reject, tick);
+            answer = request.run::<P>(tick.context.app, |app, request, response, record| {
                 app.reject(reject, request, response, record);
                 None
             });
-            replay(&answer.events, self.id, probe);
+            replay(&answer.events, self.id, tick.probe);
         }
-        if let Some(pool) = &context.offload.pool {
+        if let Some(pool) = &tick.context.offload.pool {
             answer
                 .response
                 .replace_blocking_source(|source| GuardedSource::new(PooledBody::new(source, pool.threads.clone())));
         }
-        buffers.out.response = std::mem::take(&mut answer.response);
-        _ = self.encode(&mut buffers.out, last, context, probe);
+        tick.out.response = std::mem::take(&mut answer.response);
+        _ = self.encode(last, tick);
         match (feed, &mut self.state) {
             (feed, ConnState::Streaming(body)) => body.feed = feed,
-            (Some(feed), _) => drop(self.end_body(feed, context)), // a status without a body
+            (Some(feed), _) => drop(self.end_body(feed, tick.context)), // a status without a body
             (None, _) => {}
         }
-        self.has_buffered_request = !reads_on && (following > 0 || self.eof);
+        self.has_buffered_request = !reads_on && (following > 0 || self.at_eof());
         if following == 0 && self.is_open() {
             self.buffered = None;
         }
-        self.flush_response(buffers, context, probe)
+        self.flush_response(tick)
     }
 
     /// Writes a response that is made outside of `drive`, and chooses what follows.
-    pub(super) fn flush_response<P: Probe>(
-        &mut self,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
-        match self.flush(&mut buffers.out, context, probe) {
+    pub(super) fn flush_response<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
+        match self.flush(tick) {
             Some(action) => action,
-            None => self.after_response(context, probe),
+            None => self.after_response(tick),
         }
     }
 
     /// Chooses what follows a response that is written.
-    pub(super) fn after_response<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(super) fn after_response<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         if self.http.is_finished() {
-            return self.close(context, probe);
+            return self.close(tick);
         }
-        self.record_progress(0, context);
+        self.record_progress(0, tick.context);
         Action::Yield
     }
 

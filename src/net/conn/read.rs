@@ -2,9 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
+use super::state::{PeerStatus, ReadSide};
 use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Buffers, Context};
+use crate::net::tick::{ReadBuffers, Tick};
 use crate::trace::probe::Probe;
 
 /// Reads of 32 KiB before other connections run.
@@ -14,26 +15,25 @@ impl<S: Socket> Conn<S> {
     /// Hop 2: reads once. A short read means that the socket is empty, which saves a read that
     /// would block, except after a FIN: epoll does not report that again.
     #[inline(always)]
-    pub(super) fn fill<P: Probe>(&mut self, buffers: &mut Buffers, probe: &mut P) -> io::Result<usize> {
-        if self.has_buffered_request || !self.readable || self.eof {
+    pub(super) fn fill<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
+        if self.has_buffered_request || !self.is_readable() {
             return Ok(0);
         }
         loop {
-            let result = self.socket.read(&mut buffers.scratch);
-            if P::ENABLED {
-                self.trace_read(&result, &buffers.scratch, probe);
-            }
+            let result = self.socket.read(&mut read.bytes);
+            self.trace_read(&result, &read.bytes, tick.probe);
             return match result {
                 Ok(0) => {
-                    (self.eof, self.readable) = (true, false);
+                    self.read_side = ReadSide::Eof;
                     Ok(0)
                 }
                 Ok(n) => {
-                    self.readable = n == buffers.scratch.len() || self.hangup || self.socket.may_have_more();
+                    let fin_follows = self.peer_status != PeerStatus::Connected;
+                    self.set_readable(n == read.bytes.len() || fin_follows || self.socket.may_have_more());
                     Ok(n)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.readable = self.hangup || self.socket.may_have_more();
+                    self.set_readable(self.peer_status != PeerStatus::Connected || self.socket.may_have_more());
                     Ok(0)
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -42,20 +42,24 @@ impl<S: Socket> Conn<S> {
         }
     }
 
+    #[inline]
+    fn set_readable(&mut self, readable: bool) {
+        self.read_side = if readable { ReadSide::Readable } else { ReadSide::Blocked };
+    }
+
     /// Reads again, within the budget of a run. `answered`: requests before this run.
     #[cold]
     pub(super) fn run_more<P: Probe>(
         &mut self,
         answered: u32,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
+        read: &mut ReadBuffers,
+        tick: &mut Tick<'_, P>,
     ) -> Action {
         for _ in 1..MAX_READS_PER_RUN {
             if self.requests.wrapping_sub(answered) as usize >= MAX_REQUESTS_PER_RUN {
                 break;
             }
-            if let Some(action) = self.run_once(buffers, context, probe) {
+            if let Some(action) = self.run_once(read, tick) {
                 return action;
             }
         }

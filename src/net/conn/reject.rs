@@ -6,7 +6,7 @@ use crate::http1::fault::ProtocolError;
 use crate::http1::head::Head;
 use crate::net::observer::ProbeObserver;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Context, ResponseBuffers};
+use crate::net::tick::Tick;
 use crate::request::Request;
 use crate::trace::probe::Probe;
 
@@ -19,23 +19,24 @@ impl<S: Socket> Conn<S> {
         reject: ProtocolError,
         head: &Head,
         bytes: &[u8],
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
+        tick: &mut Tick<'_, P>,
     ) -> Option<usize> {
-        if P::ENABLED {
-            self.trace_rejected(reject, context, probe);
-        }
+        self.trace_rejected(reject, tick);
         debug!("step 6, parse: connection {} is refused, {reject}", self.id);
         let blank = Head::default();
         let head = if self.http.head_is_valid() { head } else { &blank };
-        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
-        out.began.get_or_insert(context.time.now);
-        if let Some(response) = restore_request(&mut request, out, context) {
-            return self.respond_late(response, bytes, out, context, probe);
+        let mut request = Request::new(head, bytes, &[], &self.peer, tick.context.app.app_state());
+        tick.out.began.get_or_insert(tick.context.time.now);
+        if let Some(response) = restore_request(&mut request, tick.out, tick.context) {
+            return self.respond_late(response, bytes, tick);
         }
-        out.response.reset();
-        context.app.reject(reject, &mut request, &mut out.response, &mut ProbeObserver { connection: self.id, probe });
-        self.encode(out, true, context, probe)
+        tick.out.response.reset();
+        tick.context.app.reject(
+            reject,
+            &mut request,
+            &mut tick.out.response,
+            &mut ProbeObserver { connection: self.id, probe: &mut *tick.probe },
+        );
+        self.encode(true, tick)
     }
 }

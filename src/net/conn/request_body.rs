@@ -1,154 +1,45 @@
-//! Admits request bodies by their heads, and passes on those that are read as they arrive.
+//! Passes request bodies on to handlers that read them as they arrive.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::body_feed::BodyFeed;
-use super::partial_request::set_start;
-use super::{Action, Conn, ConnState};
-use crate::app::Admission;
+use super::{Action, Conn};
 use crate::http1::encode;
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::head::Head;
 use crate::net::exchange::OwnedRequest;
-use crate::net::observer::ProbeObserver;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
-use crate::request::Request;
+use crate::net::tick::{Context, ReadBuffers, Tick};
 use crate::response::Response;
 use crate::trace::probe::{CloseReason, Event, Probe};
 
-/// A body up to this size is received and discarded if the response is known before it: a new
-/// connection would cost the client more.
-const SMALL_BODY: u64 = 64 * 1024;
 /// Reads of a body before other connections run.
 const MAX_BODY_READS_PER_RUN: usize = 4;
 
 impl<S: Socket> Conn<S> {
-    /// Lets the application decide on a head whose body follows. Returns `None` to receive the
-    /// body; otherwise there is a response, or the handler reads the body as it arrives, and the
-    /// value is that of [`respond`](Conn::respond).
-    #[cold]
-    pub(super) fn admit<P: Probe>(
-        &mut self,
-        bytes: &[u8],
-        head: &Head,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Option<usize>> {
-        let waits = self.http.awaits_continue(bytes, head);
-        let mut request = Request::new(head, bytes, &[], &self.peer, context.app.app_state());
-        if let Some(began) = out.began {
-            set_start(&mut request, began, context);
-        }
-        out.response.reset();
-        let found = context.app.find(&mut request);
-        if P::ENABLED && probe.is_recording() && context.app.has_head_hooks(found) {
-            self.trace_routing(&mut request, context, probe);
-        }
-        let mut observer = ProbeObserver { connection: self.id, probe: &mut *probe };
-        let admission = context.app.admit(found, &mut request, &mut out.response, &mut observer);
-        self.apply_admission(admission, waits, bytes, head, out, context, probe)
-    }
-
-    /// Applies what the application decided on a head.
-    #[expect(clippy::too_many_arguments, reason = "those of `admit`, and what came of it")]
-    pub(super) fn apply_admission<P: Probe>(
-        &mut self,
-        admission: Admission,
-        waits: bool,
-        bytes: &[u8],
-        head: &Head,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Option<usize>> {
-        if P::ENABLED && waits && matches!(admission, Admission::Buffered(..) | Admission::Responded) {
-            probe.event(self.id, Event::ReqContinue { sent: !matches!(admission, Admission::Responded) });
-        }
-        let (limit, streams) = match admission {
-            Admission::Offload(_) if !self.body_is_here(bytes) => {
-                self.state.change(ConnState::CheckingHead);
-                return Some(None);
-            }
-            Admission::Offload(limit) => (limit.unwrap_or(context.config.limits.body), false),
-            Admission::Responded => return self.respond_early(waits, out, context, probe),
-            Admission::Buffered(limit, admitted) => {
-                out.decision = admitted.map(HeadDecision::Admitted);
-                (limit.unwrap_or(context.config.limits.body), false)
-            }
-            // In tests without threads the whole body is received first.
-            Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), context.offload.pool.is_some()),
-        };
-        if let Err(reject) = self.http.set_body_limit(limit, head) {
-            return Some(self.reject(reject, head, bytes, out, context, probe));
-        }
-        if streams {
-            return Some(self.respond(bytes, head, out, context, probe));
-        }
-        if waits {
-            out.output.extend_from_slice(encode::CONTINUE);
-        }
-        None
-    }
-
-    /// Responds before the body. A small body that the client sends anyway is received and
-    /// discarded first, so that the connection can stay open. Otherwise the response is the last
-    /// (RFC 9112 §9.3), and the client may go on sending while it reads it (§9.6).
-    fn respond_early<P: Probe>(
-        &mut self,
-        waits: bool,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Option<usize>> {
-        if !waits && self.http.set_body_limit_if_within(SMALL_BODY) {
-            out.decision = Some(HeadDecision::Responded(Box::new(std::mem::take(&mut out.response))));
-            return None;
-        }
-        Some(self.encode(out, false, context, probe))
-    }
-
-    /// Sends a response that was decided on the head, now that the body is received or failed.
-    #[cold]
-    pub(super) fn respond_late<P: Probe>(
-        &mut self,
-        response: Response,
-        bytes: &[u8],
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<usize> {
-        out.response = response;
-        let last = self.is_last(bytes.len() - self.http.consumed().min(bytes.len()), context);
-        self.encode(out, last, context, probe)
-    }
-
     /// Passes received bytes to the pipe, and reads while the pipe has capacity.
-    pub(super) fn pump<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(super) fn pump<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         for _ in 0..MAX_BODY_READS_PER_RUN {
             let Some(feed) = self.state.feed_mut() else { return Action::Wait };
             feed.wants_data = self.http.expects_body() && feed.pipe.has_capacity();
             if !feed.wants_data {
-                self.record_progress(0, context);
+                self.record_progress(0, tick.context);
                 return Action::Wait;
             }
             if std::mem::take(&mut feed.continue_pending) {
                 self.buffered.get_or_insert_default().output.extend_from_slice(encode::CONTINUE);
-                if P::ENABLED {
-                    probe.event(self.id, Event::ReqContinue { sent: true });
-                }
-                if let Some(action) = self.flush_buffered(context, probe) {
+                tick.probe.emit(self.id, || Event::ReqContinue { sent: true });
+                if let Some(action) = self.flush_buffered(tick) {
                     return action;
                 }
             }
             // Count before feeding, while the bytes that came with the head are in the buffer.
-            self.record_progress(0, context);
-            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
-            self.feed(buffers.scratch.get(..fresh).unwrap_or_default(), context);
-            self.record_read(fresh, context); // bounded by its pipe
-            if !self.readable && self.http.expects_body() {
+            self.record_progress(0, tick.context);
+            let Ok(fresh) = self.fill(read, tick) else { return Action::Close(CloseReason::IoError) };
+            self.feed(read.bytes.get(..fresh).unwrap_or_default(), tick.context);
+            self.record_read(fresh, tick.context); // bounded by its pipe
+            if !self.is_readable() && self.http.expects_body() {
                 return Action::Wait;
             }
         }
@@ -167,7 +58,7 @@ impl<S: Socket> Conn<S> {
                     feed.pipe.finish();
                 }
                 buffered.start += part.consumed;
-                let broken_off = self.eof && self.http.expects_body();
+                let broken_off = self.at_eof() && self.http.expects_body();
                 broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.config.limits).err())
             }
             Err(reject) => Some(Some(reject)),
@@ -214,9 +105,7 @@ impl<S: Socket> Conn<S> {
         let reads_on = streams && self.http.expects_body() && feed.pipe.is_detached();
         if reads_on && std::mem::take(&mut feed.continue_pending) {
             output.extend_from_slice(encode::CONTINUE);
-            if P::ENABLED {
-                probe.event(self.id, Event::ReqContinue { sent: true });
-            }
+            probe.emit(self.id, || Event::ReqContinue { sent: true });
         }
         reads_on
     }
@@ -249,15 +138,16 @@ impl<S: Socket> Conn<S> {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use super::super::state::ConnState;
     use super::*;
-    use crate::App;
     use crate::net::millis::{Millis, after};
     use crate::net::threads::mailbox::{BlockingPool, Offload};
     use crate::net::threads::pool::Pool;
-    use crate::net::tick::{Config, LoopTime};
+    use crate::net::tick::{Buffers, Config, LoopTime};
     use crate::net::worker::slab::Key;
     use crate::testing::MemorySocket;
     use crate::trace::probe::NoProbe;
+    use crate::{App, Request};
 
     /// Turns and waits until the test fails.
     const TURNS: usize = 10;
@@ -291,14 +181,16 @@ mod tests {
         /// Sends bytes at this time; returns when the connection's patience ends.
         fn send(&mut self, now: Millis, bytes: &[u8]) -> Millis {
             self.conn.socket().incoming.extend_from_slice(bytes);
-            self.conn.mark_readable(false);
+            self.conn.mark_readable();
             let Upload { conn, buffers, offload, config } = self;
             let app = offload.pool.as_ref().unwrap().app.clone();
             let time = LoopTime::at(now, None, false, &config.timeouts);
             let key = Key { index: 0, generation: 0 };
             let context = Context { app: &app, key, offload, config, time: &time };
             for _ in 0..TURNS {
-                if conn.run(buffers, &context, &mut NoProbe) == Action::Wait && conn.wants_data() {
+                let probe = &mut NoProbe;
+                let (read, mut tick) = buffers.lend(&context, probe);
+                if conn.run(read, &mut tick) == Action::Wait && conn.wants_data() {
                     return conn.deadline(&context);
                 }
                 if matches!(conn.state, ConnState::InPool(_)) && !conn.wants_data() {

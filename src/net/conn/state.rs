@@ -27,6 +27,27 @@ pub(super) enum ConnState {
     Closed,
 }
 
+/// The socket as a source of input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadSide {
+    /// It was read until it would block.
+    Blocked,
+    /// It may hold unread bytes.
+    Readable,
+    /// The peer's FIN was read.
+    Eof,
+}
+
+/// What the poll has reported of the peer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum PeerStatus {
+    Connected,
+    /// Its FIN is in the socket.
+    HalfClosed,
+    /// Both directions are closed: nothing that is written arrives.
+    Lost,
+}
+
 /// A request that a thread of the pool handles.
 pub(super) struct InPool {
     pub(super) request: Arc<OwnedRequest>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::state::PeerStatus;
 use super::streamed_body::StreamedBody;
 use super::{Action, Conn, ConnState};
 use crate::guard::logging::ErrorChain;
@@ -12,7 +13,7 @@ use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
 use crate::net::threads::mailbox::Completion;
-use crate::net::tick::Context;
+use crate::net::tick::{Context, Tick};
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::routing::callsite::Callsite;
 use crate::trace::probe::{CloseReason, Probe};
@@ -37,25 +38,25 @@ impl<S: Socket> Conn<S> {
 
     /// Pulls and writes until the source has nothing more, the socket takes no more, or the budget
     /// is used up.
-    pub(super) fn stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(super) fn stream<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         self.release_request();
         let mut sent = 0;
         while sent < MAX_BYTES_PER_TICK {
             let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &mut self.state) else {
                 return Action::Close(CloseReason::IoError);
             };
-            let began = context.time.timing_handlers.then(Instant::now);
+            let began = tick.context.time.timing_handlers.then(Instant::now);
             let pulled = stream.pull(&mut buffered.output);
             if let Some(began) = began {
-                slow_handlers::check_body(context.app, stream.handler, began.elapsed());
+                slow_handlers::check_body(tick.context.app, stream.handler, began.elapsed());
             }
             if let Some(tracker) = buffered.pending.last_mut() {
                 tracker.content(stream.content.clone());
             }
             sent += buffered.output.len().max(stream.source.cost());
             match pulled {
-                Ok(Pull::End) => return self.end_stream(context, probe),
-                Ok(Pull::Wait) if !self.has_pending_output() => return self.wait_for_body(context, probe),
+                Ok(Pull::End) => return self.end_stream(tick),
+                Ok(Pull::Wait) if !self.has_pending_output() => return self.wait_for_body(tick),
                 Ok(Pull::More | Pull::Wait) => {}
                 Err(error) => {
                     warn!("connection {}: the body of a response broke off: {}", self.id, ErrorChain(&error));
@@ -65,7 +66,7 @@ impl<S: Socket> Conn<S> {
                 }
             }
             if self.has_pending_output()
-                && let Some(action) = self.flush_buffered(context, probe)
+                && let Some(action) = self.flush_buffered(tick)
             {
                 return action;
             }
@@ -77,29 +78,24 @@ impl<S: Socket> Conn<S> {
     /// §9.6: it may still read), until a write fails or the kernel's keep-alive probes find the
     /// socket closed. Event streams never end by themselves: they end with the peer's FIN, by a
     /// reset that a client which still reads notices, and at a graceful stop.
-    fn wait_for_body<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+    fn wait_for_body<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         let uploads = self.state.feed().is_some();
-        if self.lost {
+        if self.peer_status == PeerStatus::Lost {
             return Action::Close(CloseReason::IoError);
         }
-        if self.hangup && !uploads && self.has_heartbeat() {
+        if self.peer_status == PeerStatus::HalfClosed && !uploads && self.has_heartbeat() {
             self.socket.reset_on_close();
             return Action::Close(CloseReason::Reset);
         }
-        if context.time.draining.is_some()
+        if tick.context.time.draining.is_some()
             && let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &self.state)
             && stream.beats()
         {
             stream.frame_end(&mut buffered.output);
-            return self.end_stream(context, probe);
+            return self.end_stream(tick);
         }
-        self.record_progress(0, context);
+        self.record_progress(0, tick.context);
         Action::Wait
-    }
-
-    /// Marks the connection reset or given up by the kernel: nothing that is written arrives.
-    pub(crate) fn mark_lost(&mut self) {
-        self.lost = true;
     }
 
     /// Returns whether it waits for a body that another thread produces and that has an end.
@@ -112,13 +108,11 @@ impl<S: Socket> Conn<S> {
         matches!(&self.state, ConnState::Streaming(stream) if stream.beats())
     }
 
-    fn end_stream<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+    fn end_stream<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         drop(self.state.change(ConnState::Open));
         let taken = self.http.finish_response();
-        if P::ENABLED {
-            let pending = self.buffered.as_ref().map_or(0, |buffered| buffered.output.len() - buffered.sent);
-            self.trace_response_complete(taken.is_some(), false, false, pending, probe);
-        }
+        let pending = self.buffered.as_ref().map_or(0, |buffered| buffered.output.len() - buffered.sent);
+        self.trace_response_complete(taken.is_some(), false, false, pending, tick.probe);
         let taken = taken.unwrap_or_default();
         if let Some(buffered) = &mut self.buffered {
             if let Some(tracker) = buffered.pending.last_mut() {
@@ -128,19 +122,19 @@ impl<S: Socket> Conn<S> {
                 report_sent(&mut buffered.pending, 0, 0);
             }
             buffered.start += taken;
-            self.has_buffered_request = buffered.start < buffered.input.len() || self.eof;
+            self.has_buffered_request = buffered.start < buffered.input.len() || self.at_eof();
         }
         if self.has_pending_output()
-            && let Some(action) = self.flush_buffered(context, probe)
+            && let Some(action) = self.flush_buffered(tick)
         {
             return action;
         }
         self.buffered = self.buffered.take().filter(|buffered| buffered.start < buffered.input.len());
-        self.after_response(context, probe)
+        self.after_response(tick)
     }
 
     /// Sends a heartbeat on an event stream that was silent.
-    pub(super) fn send_heartbeat<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(super) fn send_heartbeat<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         if let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &mut self.state)
             && let Some(beat) = stream.source.heartbeat()
         {
@@ -149,8 +143,8 @@ impl<S: Socket> Conn<S> {
                 tracker.content(stream.content.clone());
             }
         }
-        let action = self.has_pending_output().then(|| self.flush_buffered(context, probe)).flatten();
-        self.record_progress(1, context);
+        let action = self.has_pending_output().then(|| self.flush_buffered(tick)).flatten();
+        self.record_progress(1, tick.context);
         action.unwrap_or(Action::Wait)
     }
 }

@@ -6,7 +6,7 @@ use crate::http1::fault::Fault;
 use crate::net::body_memory::Reservation;
 use crate::net::millis::{Millis, NEVER, after, millis};
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Buffers, Context};
+use crate::net::tick::{Context, ReadBuffers, Tick};
 use crate::net::timeouts::Timeouts;
 use crate::net::transfer::Transfer;
 use crate::trace::probe::{CloseReason, Event, Probe, Timer, TimerChange};
@@ -63,41 +63,39 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Ends what timed out, after one more read: what has arrived since counts.
-    pub(crate) fn expire<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(crate) fn expire<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         let before = self.requests;
-        self.mark_readable(false);
-        let action = self.run(buffers, context, probe);
+        self.mark_readable();
+        let action = self.run(read, tick);
         let over = match (action, self.timer()) {
             (Action::Yield | Action::Close(_), _) => false,
             // An idle deadline counts from the last activity: the timeout stands unless a request
             // came.
             (_, Timer::Idle) => self.requests == before,
-            _ => self.deadline(context) <= context.time.now,
+            _ => self.deadline(tick.context) <= tick.context.time.now,
         };
         if !over {
             return action;
         }
         let timer = self.timer();
-        if P::ENABLED {
-            probe.event(self.id, Event::ConnTimer { timer, change: TimerChange::Expired });
-        }
+        tick.probe.emit(self.id, || Event::ConnTimer { timer, change: TimerChange::Expired });
         match timer {
             // While draining too: the response is long sent, there is no reason to linger.
             Timer::Idle => Action::Close(CloseReason::Fin),
-            Timer::Head => self.time_out(Fault::HeadTimeout, buffers, context, probe),
-            Timer::Body if self.wants_data() && self.is_paused(context) => {
-                self.time_out_body(Fault::BodyTimeout, context)
+            Timer::Head => self.time_out(Fault::HeadTimeout, tick),
+            Timer::Body if self.wants_data() && self.is_paused(tick.context) => {
+                self.time_out_body(Fault::BodyTimeout, tick.context)
             }
-            Timer::Body if self.wants_data() => self.time_out_body(Fault::BodyTooSlow, context),
-            Timer::Body if self.is_paused(context) => self.time_out(Fault::BodyTimeout, buffers, context, probe),
-            Timer::Body => self.time_out(Fault::BodyTooSlow, buffers, context, probe),
+            Timer::Body if self.wants_data() => self.time_out_body(Fault::BodyTooSlow, tick.context),
+            Timer::Body if self.is_paused(tick.context) => self.time_out(Fault::BodyTimeout, tick),
+            Timer::Body => self.time_out(Fault::BodyTooSlow, tick),
             Timer::Write => {
                 self.socket.reset_on_close();
                 Action::Close(CloseReason::Reset)
             }
             Timer::Linger => Action::Close(CloseReason::Lingered),
-            Timer::Heartbeat => self.send_heartbeat(context, probe),
-            Timer::Application => self.handler_timed_out(buffers, context, probe),
+            Timer::Heartbeat => self.send_heartbeat(tick),
+            Timer::Application => self.handler_timed_out(tick),
         }
     }
 
@@ -123,17 +121,18 @@ impl<S: Socket> Conn<S> {
 
     /// Makes room for a new connection, after one more read: an idle client that sends a request
     /// stays, but not one that adds a byte to a slow head or body.
-    pub(crate) fn evict<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(crate) fn evict<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         if self.is_lingering() {
             return Action::Close(CloseReason::Lingered);
         }
-        let standing = |conn: &Self| (conn.requests, conn.evictable(context.time.now, &context.config.timeouts));
+        let standing =
+            |conn: &Self| (conn.requests, conn.evictable(tick.context.time.now, &tick.context.config.timeouts));
         let before = standing(self);
-        self.mark_readable(false);
-        match self.run(buffers, context, probe) {
+        self.mark_readable();
+        match self.run(read, tick) {
             Action::Wait if standing(self) == before => {
                 if before.1 == Some(Evictable::Body) {
-                    self.time_out(Fault::Overloaded, buffers, context, probe); // as far as it leaves at once
+                    self.time_out(Fault::Overloaded, tick); // as far as it leaves at once
                 }
                 Action::Close(CloseReason::Fin)
             }
@@ -142,17 +141,10 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Evicts a slow body, because body memory is short.
-    pub(crate) fn evict_body<P: Probe>(
-        &mut self,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
-        self.mark_readable(false);
-        match self.run(buffers, context, probe) {
-            Action::Wait if self.is_open() && self.http.expects_body() => {
-                self.time_out(Fault::Overloaded, buffers, context, probe)
-            }
+    pub(crate) fn evict_body<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
+        self.mark_readable();
+        match self.run(read, tick) {
+            Action::Wait if self.is_open() && self.http.expects_body() => self.time_out(Fault::Overloaded, tick),
             action => action,
         }
     }
@@ -250,24 +242,18 @@ impl<S: Socket> Conn<S> {
 
     /// Rejects a request that timed out or does not fit, if the client has started one.
     #[cold]
-    pub(super) fn time_out<P: Probe>(
-        &mut self,
-        late: Fault,
-        buffers: &mut Buffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Action {
+    pub(super) fn time_out<P: Probe>(&mut self, late: Fault, tick: &mut Tick<'_, P>) -> Action {
         let mut buffered = self.buffered.take().unwrap_or_default();
-        (buffers.out.decision, buffers.out.began) = (buffered.decision.take(), Some(buffered.began));
+        (tick.out.decision, tick.out.began) = (buffered.decision.take(), Some(buffered.began));
         let Buffered { input, start, head, .. } = &mut *buffered;
         let bytes = input.get(*start..).unwrap_or_default();
-        let Some(reject) = self.http.expire(bytes, head, &context.config.limits, late) else {
+        let Some(reject) = self.http.expire(bytes, head, &tick.context.config.limits, late) else {
             return Action::Close(CloseReason::Fin);
         };
-        self.reject(reject, head, bytes, &mut buffers.out, context, probe);
-        match self.flush(&mut buffers.out, context, probe) {
+        self.reject(reject, head, bytes, tick);
+        match self.flush(tick) {
             Some(action) => action,
-            None => self.close(context, probe),
+            None => self.close(tick),
         }
     }
 }

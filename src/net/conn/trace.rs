@@ -6,6 +6,7 @@ use std::time::Instant;
 use percent_encoding::percent_decode;
 
 use super::{Conn, outcome};
+use crate::app::App;
 use crate::app::route::Route;
 use crate::http1::connection::Event as Received;
 use crate::http1::encode::ResponseFraming;
@@ -16,7 +17,7 @@ use crate::http1::states::{Recv, Send};
 use crate::net::millis::{Millis, NEVER};
 use crate::net::observer::ProbeObserver;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::Context;
+use crate::net::tick::Tick;
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
@@ -30,37 +31,20 @@ impl<S: Socket> Conn<S> {
     /// Traces a read.
     #[track_caller]
     pub(super) fn trace_read<P: Probe>(&self, result: &io::Result<usize>, scratch: &[u8], probe: &mut P) {
-        let data = scratch.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
-        probe.event(self.id, Event::ConnRecv { outcome: outcome(result), data });
+        let data = || scratch.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
+        probe.emit(self.id, || Event::ConnRecv { outcome: outcome(result), data: data() });
     }
 
     /// Traces a write.
     #[track_caller]
     pub(super) fn trace_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
-        let data = bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
-        probe.event(self.id, Event::ConnSend { want: bytes.len(), outcome: outcome(result), data });
+        let data = || bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
+        probe.emit(self.id, || Event::ConnSend { want: bytes.len(), outcome: outcome(result), data: data() });
     }
 
-    /// Receives, and traces what was found.
-    #[inline(always)]
+    /// Traces what was received, and the change from the state before.
     #[track_caller]
-    pub(super) fn receive<P: Probe>(
-        &mut self,
-        bytes: &mut [u8],
-        head: &mut Head,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Result<Received, ProtocolError> {
-        let before = self.http.states().0;
-        let received = self.http.receive(bytes, head, &context.config.limits);
-        if P::ENABLED {
-            self.trace_received(before, &received, bytes, head, probe);
-        }
-        received
-    }
-
-    #[track_caller]
-    fn trace_received<P: Probe>(
+    pub(super) fn trace_received<P: Probe>(
         &self,
         before: Recv,
         received: &Result<Received, ProtocolError>,
@@ -68,6 +52,9 @@ impl<S: Socket> Conn<S> {
         head: &Head,
         probe: &mut P,
     ) {
+        if !P::ENABLED {
+            return;
+        }
         let found = match received {
             Ok(Received::Head) => ParseStatus::Complete,
             Ok(_) => ParseStatus::Partial,
@@ -96,7 +83,7 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(super) fn trace_states<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
-        probe.event(self.id, Event::States { recv, send });
+        probe.emit(self.id, || Event::States { recv, send });
     }
 
     /// Handles a request, and traces the routes tried and what runs.
@@ -105,12 +92,12 @@ impl<S: Socket> Conn<S> {
         &self,
         request: &mut Request<'a>,
         response: &mut Response,
-        context: &Context<'a>,
+        app: &'a App,
         probe: &mut P,
     ) -> bool {
         let told = request.is_admitted(); // when the head was here
-        let found = if told { context.app.find(request).ok() } else { self.trace_routing(request, context, probe) };
-        let handled = context.app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
+        let found = if told { app.find(request).ok() } else { self.trace_routing(request, app, probe) };
+        let handled = app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
             probe.event(self.id, Event::HandlerStart { handler: Handler { name, location: place }, blocking: true });
@@ -124,18 +111,18 @@ impl<S: Socket> Conn<S> {
     pub(super) fn trace_routing<'a, P: Probe>(
         &self,
         request: &mut Request<'a>,
-        context: &Context<'a>,
+        app: &'a App,
         probe: &mut P,
     ) -> Option<&'a Route> {
         let began = Instant::now();
-        let found = context.app.find(request);
+        let found = app.find(request);
         let ns = nanoseconds(began.elapsed());
-        let tries = context.app.explain(request);
+        let tries = app.explain(request);
         let elsewhere = tries.iter().filter(|told| told.segment == Some(1) && !told.near).count();
         let (search, mut id, mut shown) =
             (RouteSearch { tried: tries.len(), other_first_segment: elsewhere, ns }, 0, 0);
         for told in &tries {
-            let Some(route) = context.app.route_at(told.route) else { continue };
+            let Some(route) = app.route_at(told.route) else { continue };
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
             let method = request.method();
             let fits = route.meta.method == method || (method == Method::HEAD && route.meta.method == Method::GET);
@@ -168,39 +155,40 @@ impl<S: Socket> Conn<S> {
                 let (pattern, place) = (route.meta.pattern.text(), route.meta.callsite.location);
                 probe.event(self.id, Event::RouteMatch { id, pattern, location: place, params: &params, search });
             }
-            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &context.app.allowed_methods(miss), search }),
+            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &app.allowed_methods(miss), search }),
         }
         found.ok()
     }
 
     /// Traces a rejected request.
     #[track_caller]
-    pub(super) fn trace_rejected<P: Probe>(&self, reject: ProtocolError, context: &Context<'_>, probe: &mut P) {
-        let limit = self.http.exceeded_limit(reject.fault, &context.config.limits);
-        probe.event(self.id, Event::Rejected { reject, limit });
-        self.trace_states(probe);
+    pub(super) fn trace_rejected<P: Probe>(&self, reject: ProtocolError, tick: &mut Tick<'_, P>) {
+        let limit = || self.http.exceeded_limit(reject.fault, &tick.context.config.limits);
+        tick.probe.emit(self.id, || Event::Rejected { reject, limit: limit() });
+        self.trace_states(tick.probe);
     }
 
-    /// Traces the head of a response, which follows `waiting` bytes of unsent output.
+    /// Traces the head of a response, which follows `queued` bytes of unsent output.
     #[track_caller]
     pub(super) fn trace_response_head<P: Probe>(
         &self,
         output: &[u8],
-        waiting: usize,
+        queued: usize,
         framing: ResponseFraming,
         response: &Response,
         probe: &mut P,
     ) {
-        let (status, head) = (response.status(), output.get(waiting..).unwrap_or_default());
-        let body = match self.http.sends_body() {
+        let body = || match self.http.sends_body() {
             true if response.is_stream() => None,
             true => Some(response.body().len()),
             false => Some(0),
         };
-        probe.event(self.id, Event::RespHead { status, head, queued: waiting, body, framing });
+        let head = || output.get(queued..).unwrap_or_default();
+        let status = response.status();
+        probe.emit(self.id, || Event::RespHead { status, head: head(), queued, body: body(), framing });
     }
 
-    /// Traces that a response is complete, except for unsent output.
+    /// Traces that a response is complete, except for `pending` bytes of unsent output.
     #[track_caller]
     pub(super) fn trace_response_complete<P: Probe>(
         &self,
@@ -211,32 +199,29 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) {
         self.trace_states(probe);
-        probe.event(self.id, Event::ResponseComplete { keep, last, closes, pending });
+        probe.emit(self.id, || Event::ResponseComplete { keep, last, closes, pending });
     }
 
     /// Traces the deadline.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_timer<P: Probe>(&self, deadline: Millis, now: Millis, probe: &mut P) {
-        if P::ENABLED {
-            let due = if deadline == NEVER { TimerChange::Off } else { TimerChange::Set(deadline.saturating_sub(now)) };
-            probe.event(self.id, Event::ConnTimer { timer: self.timer(), change: due });
-        }
+        let set = TimerChange::Set(deadline.saturating_sub(now));
+        let change = if deadline == NEVER { TimerChange::Off } else { set };
+        probe.emit(self.id, || Event::ConnTimer { timer: self.timer(), change });
     }
 
     /// Traces the interest in the poll.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn trace_interest<P: Probe>(&self, readable: bool, probe: &mut P) {
-        if P::ENABLED {
-            probe.event(self.id, Event::ConnInterest { readable, writable: true });
-        }
+        probe.emit(self.id, || Event::ConnInterest { readable, writable: true });
     }
 
     /// Traces the close. `unread`: bytes left in the kernel.
     #[track_caller]
     pub(crate) fn trace_close<P: Probe>(&self, ending: CloseReason, unread: usize, probe: &mut P) {
         self.trace_states(probe);
-        probe.event(self.id, Event::Closed { how: ending, unread });
+        probe.emit(self.id, || Event::Closed { how: ending, unread });
     }
 }

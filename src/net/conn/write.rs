@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use super::{Action, Conn, ConnState, HIGH_WATER};
 use crate::net::sent_tracker::{SentTracker, report_sent};
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{Buffers, Context, HeadDecision, ResponseBuffers};
+use crate::net::tick::{Context, HeadDecision, ReadBuffers, ResponseBuffers, Tick};
 use crate::trace::probe::{CloseReason, Event, NoProbe, Probe};
 
 /// Reads of a lingering connection before others run.
@@ -15,17 +15,12 @@ impl<S: Socket> Conn<S> {
     /// Hop 9: one write for all responses. Keeps what the socket does not take, and reads nothing
     /// until it is written.
     #[inline(always)]
-    pub(super) fn flush<P: Probe>(
-        &mut self,
-        out: &mut ResponseBuffers,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Action> {
-        let ResponseBuffers { output, sent, .. } = out;
+    pub(super) fn flush<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
+        let ResponseBuffers { output, sent, .. } = &mut *tick.out;
         if output.is_empty() {
             return None;
         }
-        let result = self.write(output, probe);
+        let result = self.write(output, tick.probe);
         if !sent.is_empty() {
             self.settle(sent, *result.as_ref().unwrap_or(&0));
         }
@@ -34,7 +29,7 @@ impl<S: Socket> Conn<S> {
                 output.clear();
                 None
             }
-            Ok(n) => self.buffer_output(n, output, context, probe),
+            Ok(n) => self.buffer_output(n, tick),
             Err(_) => {
                 output.clear();
                 Some(Action::Close(CloseReason::IoError))
@@ -44,33 +39,26 @@ impl<S: Socket> Conn<S> {
 
     /// Keeps what the socket did not take, and frees the space of a large response.
     #[cold]
-    fn buffer_output<P: Probe>(
-        &mut self,
-        written: usize,
-        output: &mut Vec<u8>,
-        context: &Context<'_>,
-        probe: &mut P,
-    ) -> Option<Action> {
+    fn buffer_output<P: Probe>(&mut self, written: usize, tick: &mut Tick<'_, P>) -> Option<Action> {
+        let output = &mut tick.out.output;
         let rest = output.get(written..).unwrap_or_default().to_vec();
         output.clear();
         output.shrink_to(HIGH_WATER);
         if rest.is_empty() {
             return None;
         }
-        if P::ENABLED {
-            probe.event(self.id, Event::Backpressure { pending: rest.len() });
-        }
+        tick.probe.emit(self.id, || Event::Backpressure { pending: rest.len() });
         let buffered = self.buffered.get_or_insert_default();
         (buffered.output, buffered.sent) = (rest, 0);
-        self.record_written(written, context);
+        self.record_written(written, tick.context);
         Some(Action::Reregister)
     }
 
     /// Writes what is left from earlier runs. `None`: all is written.
     #[cold]
-    pub(super) fn flush_buffered<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Option<Action> {
+    pub(super) fn flush_buffered<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
         let mut buffered = self.buffered.take()?;
-        let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), probe);
+        let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), tick.probe);
         let written = *result.as_ref().unwrap_or(&0);
         buffered.sent += written;
         report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
@@ -82,10 +70,10 @@ impl<S: Socket> Conn<S> {
         match result {
             Err(_) => Some(Action::Close(CloseReason::IoError)),
             Ok(_) if left > 0 => {
-                self.record_written(written, context);
+                self.record_written(written, tick.context);
                 Some(Action::Reregister)
             }
-            Ok(_) if self.http.is_finished() => Some(self.close(context, probe)),
+            Ok(_) if self.http.is_finished() => Some(self.close(tick)),
             Ok(_) => None,
         }
     }
@@ -99,9 +87,7 @@ impl<S: Socket> Conn<S> {
     pub(super) fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
         loop {
             let result = self.socket.write(bytes);
-            if P::ENABLED {
-                self.trace_write(&result, bytes, probe);
-            }
+            self.trace_write(&result, bytes, probe);
             match result {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -114,37 +100,36 @@ impl<S: Socket> Conn<S> {
     /// still sends, and the reset could overtake the response: so sends FIN, then reads until the
     /// client's FIN (RFC 9112 §9.6). A client that said close, and whose request is read
     /// completely, sends nothing more: one close is enough.
-    pub(super) fn close<P: Probe>(&mut self, context: &Context<'_>, probe: &mut P) -> Action {
-        let nothing_more = self.eof || (self.http.peer_is_done() && !self.readable && self.buffered.is_none());
+    pub(super) fn close<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
+        let nothing_more =
+            self.at_eof() || (self.http.peer_is_done() && !self.is_readable() && self.buffered.is_none());
         self.http.close();
         self.buffered = None;
         if nothing_more {
             return Action::Close(CloseReason::Fin);
         }
         self.socket.shutdown_write();
-        if P::ENABLED {
-            self.trace_states(probe);
-            probe.event(self.id, Event::ConnHalfClose);
-        }
+        self.trace_states(tick.probe);
+        tick.probe.emit(self.id, || Event::ConnHalfClose);
         self.state.change(ConnState::Lingering);
         self.has_buffered_request = false;
         self.buffered = Some(Box::default());
-        self.record_progress(0, context);
+        self.record_progress(0, tick.context);
         // If the socket is empty, the next event reports bytes to discard.
-        if self.readable { Action::Yield } else { Action::Wait }
+        if self.is_readable() { Action::Yield } else { Action::Wait }
     }
 
     /// Reads and discards after our FIN, so that a client that still sends its body can read the
     /// response. Bounded by time and by a minimum rate, not by bytes: a reset would destroy the
     /// response (RFC 9112 §9.6).
-    pub(super) fn linger<P: Probe>(&mut self, buffers: &mut Buffers, context: &Context<'_>, probe: &mut P) -> Action {
+    pub(super) fn linger<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         for _ in 0..MAX_DISCARDS_PER_RUN {
-            let Ok(fresh) = self.fill(buffers, probe) else { return Action::Close(CloseReason::IoError) };
-            if self.eof {
+            let Ok(fresh) = self.fill(read, tick) else { return Action::Close(CloseReason::IoError) };
+            if self.at_eof() {
                 return Action::Close(CloseReason::Lingered);
             }
-            self.record_read(fresh, context); // nothing is kept
-            if !self.readable {
+            self.record_read(fresh, tick.context); // nothing is kept
+            if !self.is_readable() {
                 return Action::Wait;
             }
         }

@@ -22,9 +22,7 @@ impl<P: Probe> Worker<P> {
         for _ in 0..MAX_COMPLETIONS_PER_TICK {
             match self.completions.pop_front() {
                 Some(Completion::Response(key, number, answer)) => {
-                    self.with_connection(key, |conn, buffers, context, probe| {
-                        conn.pool_done(number, *answer, buffers, context, probe)
-                    });
+                    self.with_connection(key, |conn, _, tick| conn.pool_done(number, *answer, tick));
                 }
                 Some(Completion::BodyReady(key)) => {
                     if let Some(entry) = self.conns.get_mut(key) {

@@ -15,9 +15,7 @@ impl<P: Probe> Worker<P> {
     /// Flushes the trace before poll. Returns the time if it is needed.
     #[inline(always)]
     pub(super) fn before_poll(&mut self) -> Option<Instant> {
-        if P::ENABLED {
-            self.probe.flush();
-        }
+        self.probe.flush();
         (P::ENABLED || self.slow_handlers.should_time_tick()).then(Instant::now)
     }
 
@@ -36,9 +34,7 @@ impl<P: Probe> Worker<P> {
     /// Traces that the connection limit is reached.
     #[track_caller]
     pub(super) fn trace_limit(&mut self) {
-        if P::ENABLED {
-            self.probe.event(0, Event::LimitHit { which: "connections", value: self.max_connections as u64 });
-        }
+        self.probe.emit(0, || Event::LimitHit { which: "connections", value: self.max_connections as u64 });
     }
 
     /// Traces a new connection.
@@ -70,7 +66,7 @@ impl<P: Probe> Worker<P> {
     #[track_caller]
     pub(super) fn trace_close(&mut self, entry: &mut Entry, ending: CloseReason) {
         if P::ENABLED {
-            let unread = entry.conn.socket().raw().unread(&mut self.buffers.scratch);
+            let unread = entry.conn.socket().raw().unread(&mut self.buffers.read.bytes);
             entry.conn.trace_close(ending, unread, &mut self.probe);
         }
     }

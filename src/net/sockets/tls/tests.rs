@@ -16,7 +16,7 @@ use crate::net::conn::{Action, Conn};
 use crate::net::millis::Millis;
 use crate::net::sockets::stream::Stream;
 use crate::net::threads::mailbox::Offload;
-use crate::net::tick::{Buffers, Config, Context, LoopTime};
+use crate::net::tick::{Buffers, Config, Context, LoopTime, ReadBuffers, Tick};
 use crate::net::worker::slab::Key;
 use crate::trace::probe::NoProbe;
 
@@ -83,7 +83,7 @@ impl<'a> Pair<'a> {
 
     fn deliver(&mut self, wire: &[u8]) {
         self.socket.write_all(wire).unwrap();
-        self.conn.mark_readable(false);
+        self.conn.mark_readable();
         self.work(Conn::run::<NoProbe>);
         while let Ok(1..) = self.tls.read_tls(&mut self.socket) {
             self.tls.process_new_packets().unwrap();
@@ -91,12 +91,14 @@ impl<'a> Pair<'a> {
         let _ = self.tls.reader().read_to_end(&mut self.received); // "would block" behind what is here
     }
 
-    fn work(&mut self, work: fn(&mut Conn<Stream>, &mut Buffers, &Context<'_>, &mut NoProbe) -> Action) {
+    fn work(&mut self, work: fn(&mut Conn<Stream>, &mut ReadBuffers, &mut Tick<'_, NoProbe>) -> Action) {
         let time = LoopTime::at(self.now, None, false, &self.config.timeouts);
         let (app, offload, config) = (self.app, &self.offload, &self.config);
         let context = Context { app, key: Key { index: 0, generation: 0 }, offload, config, time: &time };
         for _ in 0..100 {
-            self.action = work(&mut self.conn, &mut self.buffers, &context, &mut NoProbe);
+            let probe = &mut NoProbe;
+            let (read, mut tick) = self.buffers.lend(&context, probe);
+            self.action = work(&mut self.conn, read, &mut tick);
             if self.action != Action::Yield {
                 return;
             }
@@ -172,7 +174,7 @@ fn a_fin_after_half_a_record_ends_the_connection() {
     let part = pair.enciphered(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     pair.socket.write_all(&part[..9]).unwrap();
     pair.socket.shutdown(std::net::Shutdown::Write).unwrap();
-    pair.conn.mark_readable(true);
+    pair.conn.mark_half_closed();
     pair.work(Conn::run);
     assert!(matches!(pair.action, Action::Close(_)), "{:?}", pair.action);
 }
