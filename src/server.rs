@@ -23,6 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 #[cfg(not(feature = "restart"))]
@@ -31,7 +32,7 @@ use {restart_disabled as restart, restart_disabled as socket_activation};
 use crate::app::App;
 use crate::app::route_table::RouteInfo;
 use crate::http1::limits::Limits;
-use crate::middleware::Draining;
+use crate::middleware::{AcceptedConnections, Draining};
 use crate::net::sockets::listen;
 use crate::net::sockets::listeners::Listener;
 use crate::net::threads::pool::Pool;
@@ -86,6 +87,7 @@ pub struct Server {
     pool_threads: usize,
     pool_queue: usize,
     signals: bool,
+    incoming_cpu: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
     control: Arc<ShutdownControl>,
@@ -165,6 +167,7 @@ impl Server {
             pool_threads: POOL_THREADS,
             pool_queue: POOL_QUEUE,
             signals: true,
+            incoming_cpu: false,
             traces: Vec::new(),
             on_reopen: None,
             control: Arc::default(),
@@ -245,6 +248,31 @@ impl Server {
         self
     }
 
+    /// Sets whether the kernel prefers worker n for clients whose packets CPU n receives
+    /// (`SO_INCOMING_CPU`); false by default, where it spreads clients over the workers by a hash of
+    /// their addresses and ports. Linux only (it heeds the option among workers since 6.2); a
+    /// warning is logged where it has no effect.
+    ///
+    /// A request then stays on the CPU whose caches its packets are in, if the network card spreads
+    /// its interrupts over as many CPUs as there are workers. The price is balance: clients on this
+    /// machine are served by the worker of the CPU they run on, and one CPU that receives all
+    /// packets gives all clients to one worker. [`Metrics`](crate::middleware::Metrics) counts the
+    /// connections of each worker; measure before you keep it.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use wirelight::Server;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.workers(2).incoming_cpu(true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn incoming_cpu(mut self, on: bool) -> Server {
+        self.incoming_cpu = on;
+        self
+    }
+
     /// Adds a trace of the connections' bytes and events. May be called more than once.
     ///
     /// ```no_run
@@ -313,6 +341,7 @@ impl Server {
             pool_threads,
             pool_queue,
             signals,
+            incoming_cpu,
             on_reopen,
             control,
             ..
@@ -320,9 +349,11 @@ impl Server {
         let pool = Pool::new(pool_threads, pool_queue);
         let connections = max_connections.min(fd_limit::connections_per_worker(workers)).max(1);
         app.app_state_mut().upgraded = upgraded_connections(max_upgraded.min((connections / 2).max(1)), &control);
+        let accepted: Vec<Arc<AtomicU64>> = (0..workers).map(|_| Arc::default()).collect();
+        app.state(AcceptedConnections(accepted.clone()));
         let app = Arc::new(app);
         let mut listeners: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-        addresses.into_iter().try_for_each(|address| address.distribute(&mut listeners))?;
+        addresses.into_iter().try_for_each(|address| address.distribute(&mut listeners, incoming_cpu))?;
         let mut handlers = Signals::default();
         if signals {
             let limit = config.lame_duck.saturating_add(config.timeouts.shutdown);
@@ -336,12 +367,16 @@ impl Server {
             let (app, config, pool, control) = (app.clone(), config.clone(), pool.clone(), shared.clone());
             Worker::new(parts, app, config, connections, pool, control)
         };
-        let mut listeners = listeners.into_iter();
-        let first = listeners.next().unwrap_or_default();
-        let here = worker(WorkerParts { listeners: first, opened: 0, signals: handlers.clone(), probe: probe(0) })?;
+        let parts = |(number, (listeners, accepted))| WorkerParts {
+            listeners,
+            accepted,
+            signals: handlers.clone(),
+            probe: probe(number),
+        };
+        let mut all_parts = (0..).zip(listeners.into_iter().zip(accepted)).map(parts);
+        let here = worker(all_parts.next().ok_or_else(|| io::Error::other("a server needs a worker"))?)?;
         let mut others = Vec::new();
-        for (number, listeners) in (1..).zip(listeners) {
-            let parts = WorkerParts { listeners, opened: 0, signals: handlers.clone(), probe: probe(number) };
+        for (number, parts) in (1..).zip(all_parts) {
             let (respawn, worker) = (worker.clone(), worker(parts)?);
             let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
             others.push(thread.spawn(move || supervisor::supervise(worker, respawn))?);

@@ -264,3 +264,28 @@ fn departures_are_told_as_what_they_are() {
     }
     assert!(!shown.contains("5xx"), "what a client did is no failure of ours: {shown}");
 }
+
+#[test]
+fn each_worker_counts_the_connections_it_accepts() {
+    let metrics = Metrics::new();
+    let mut app = App::new();
+    app.get("/metrics", metrics.handler());
+    let server = TestServer::with(app, |server| server.workers(2));
+    let shares = |client: &mut Client| {
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        let text = client.reply().1;
+        let share =
+            |line: &str| line.strip_prefix("http_connections_accepted_total{worker=")?.split_once("} ")?.1.parse().ok();
+        text.lines().filter_map(share).collect::<Vec<u64>>()
+    };
+    // The kernel chooses by a hash of the ports: each worker gets a client soon.
+    let mut clients = Vec::new();
+    let found = bounded::eventually("a client for each worker", || {
+        clients.push(server.connect());
+        let found = shares(clients.last_mut().unwrap());
+        assert_eq!(found.iter().sum::<u64>(), clients.len() as u64);
+        if found.iter().all(|share| *share > 0) { Ok(found) } else { Err(format!("{found:?}")) }
+    });
+    assert_eq!(found.len(), 2);
+    assert_eq!(shares(&mut clients[0]), found, "a request on an open connection counts nothing");
+}

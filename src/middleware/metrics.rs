@@ -70,6 +70,9 @@ struct Series {
     bytes: AtomicU64,
 }
 
+/// The connections that each worker has accepted. The server puts it into the application's state.
+pub(crate) struct AcceptedConnections(pub(crate) Vec<Arc<AtomicU64>>);
+
 /// Counts as in flight until the response was sent or its connection is gone.
 struct InFlight(Arc<Registry>);
 
@@ -99,12 +102,16 @@ impl Metrics {
 
     /// Returns a handler that exposes the metrics: `app.get("/metrics", metrics.handler())`. They
     /// disclose much about a service: protect them by a guard or an address of their own.
+    ///
+    /// A [`Server`](crate::Server) adds `http_connections_accepted_total` of each worker, which shows
+    /// how the kernel distributes connections.
     pub fn handler(&self) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
         let board = self.0.clone();
-        move |_| {
+        move |request| {
+            let accepted = request.app_state().values.get::<AcceptedConnections>();
             let mut response = Response::new(StatusCode::OK);
             response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-            response.text(board.to_string());
+            response.text(accepted.map_or_else(String::new, ToString::to_string) + &board.to_string());
             response
         }
     }
@@ -179,6 +186,16 @@ impl fmt::Display for Registry {
         }
         family(f, "http_requests_in_flight", "gauge", "Requests whose response is not out, this one too.")?;
         writeln!(f, "http_requests_in_flight {}", read(&self.in_flight))
+    }
+}
+
+impl fmt::Display for AcceptedConnections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        family(f, "http_connections_accepted_total", "counter", "Connections by the worker that accepted them.")?;
+        for (worker, accepted) in self.0.iter().enumerate() {
+            writeln!(f, "http_connections_accepted_total{{worker=\"{worker}\"}} {}", read(accepted))?;
+        }
+        Ok(())
     }
 }
 

@@ -52,6 +52,7 @@ pub use cors::Cors;
 pub use gzip::Gzip;
 pub(crate) use health::Draining;
 pub use health::health;
+pub(crate) use metrics::AcceptedConnections;
 pub use metrics::Metrics;
 pub use request_id::RequestId;
 pub use response_time::ResponseTime;

@@ -20,6 +20,7 @@ mod trace;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token, Waker};
@@ -63,8 +64,8 @@ const EVICTION_ATTEMPTS: usize = 4;
 /// What a worker starts with, and what its successor takes over when it dies.
 pub(crate) struct WorkerParts<P> {
     pub(crate) listeners: Vec<Listener>,
-    /// Connections so far: their numbers are never reused.
-    pub(crate) opened: u64,
+    /// Connections accepted so far, which metrics read. Their numbers are never reused.
+    pub(crate) accepted: Arc<AtomicU64>,
     pub(crate) signals: Arc<Signals>,
     pub(crate) probe: P,
 }
@@ -83,7 +84,7 @@ pub(crate) struct Worker<P> {
     completions: VecDeque<Completion>,
     drain: Drain,
     signals: Arc<Signals>,
-    opened: u64,
+    accepted: Arc<AtomicU64>,
     began: Instant,
     /// The time of this tick.
     time: LoopTime,
@@ -109,7 +110,7 @@ impl<P: Probe> Worker<P> {
         pool: Pool,
         control: Arc<ShutdownControl>,
     ) -> io::Result<Worker<P>> {
-        let WorkerParts { listeners, opened, signals, probe } = parts;
+        let WorkerParts { listeners, accepted, signals, probe } = parts;
         let poll = Poll::new()?;
         let mut listeners = Listeners::new(listeners);
         listeners.register(poll.registry(), LISTENER)?;
@@ -129,7 +130,7 @@ impl<P: Probe> Worker<P> {
             completions: VecDeque::new(),
             drain: Drain::default(),
             signals,
-            opened,
+            accepted,
             began: Instant::now(),
             time: LoopTime::default(),
             slow_handlers: SlowHandlerDetector::default(),
@@ -149,7 +150,7 @@ impl<P: Probe> Worker<P> {
         self.trace_abandoned();
         self.control.remove(&self.waker);
         let listeners = self.listeners.into_listeners(self.poll.registry());
-        WorkerParts { listeners, opened: self.opened, signals: self.signals, probe: self.probe }
+        WorkerParts { listeners, accepted: self.accepted, signals: self.signals, probe: self.probe }
     }
 
     /// Runs until the server stops and every connection has ended. Returns the number of
@@ -317,16 +318,16 @@ impl<P: Probe> Worker<P> {
     /// Runs a new connection at once: its first request is usually here, and one that closes after
     /// it never enters epoll.
     fn add_connection(&mut self, (socket, peer): Accepted) {
-        self.opened += 1;
+        let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         match peer {
-            Some(peer) => debug!("step 4, accept: connection {} from {peer}", self.opened),
-            None => debug!("step 4, accept: connection {} on a unix socket", self.opened),
+            Some(peer) => debug!("step 4, accept: connection {number} from {peer}"),
+            None => debug!("step 4, accept: connection {number} on a unix socket"),
         }
         let socket = match Stream::new(socket, &self.config.tls) {
             Ok(socket) => socket,
-            Err(error) => return error!("connection {}: TLS setup failed: {error}", self.opened),
+            Err(error) => return error!("connection {number}: TLS setup failed: {error}"),
         };
-        let mut conn = Conn::new(socket, self.opened, peer, self.time.now);
+        let mut conn = Conn::new(socket, number, peer, self.time.now);
         conn.mark_readable();
         let key = self.conns.insert(Entry::new(conn));
         self.trace_open(key, peer);

@@ -73,8 +73,9 @@ impl BoundAddress {
     }
 
     /// Distributes the listeners. On a port each worker has its own (SO_REUSEPORT), and the kernel
-    /// distributes the clients. Inherited and unix sockets are shared: their queue cannot be split.
-    pub(super) fn distribute(mut self, workers: &mut [Vec<Listener>]) -> io::Result<()> {
+    /// distributes the clients, with `incoming_cpu` by the CPU that receives their packets. Inherited
+    /// and unix sockets are shared: their queue cannot be split.
+    pub(super) fn distribute(mut self, workers: &mut [Vec<Listener>], incoming_cpu: bool) -> io::Result<()> {
         while self.listeners.len() < workers.len()
             && let Some(first) = self.listeners.first()
         {
@@ -87,11 +88,26 @@ impl BoundAddress {
             };
             self.listeners.push(another);
         }
+        if incoming_cpu && let Err(error) = self.set_incoming_cpus() {
+            warn!("{}: clients are not distributed by CPU: {error}", self.address);
+        }
         let mut listeners = self.listeners.into_iter().peekable();
         while listeners.peek().is_some() {
             workers.iter_mut().zip(&mut listeners).for_each(|(worker, listener)| worker.push(listener));
         }
         Ok(())
+    }
+
+    /// Assigns a CPU to the listener of each worker: worker 0 gets CPU 0.
+    fn set_incoming_cpus(&self) -> io::Result<()> {
+        let unsupported = |why| Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        if self.inherited {
+            return unsupported("an inherited socket keeps the options that it was bound with");
+        }
+        self.listeners.iter().enumerate().try_for_each(|(cpu, listener)| match listener {
+            Listener::Tcp { listener, .. } => listen::set_incoming_cpu(listener, cpu),
+            Listener::Unix { .. } => unsupported("the workers share the queue of a unix socket"),
+        })
     }
 }
 
@@ -119,4 +135,41 @@ fn bind_error(address: SocketAddr, error: &io::Error) -> io::Error {
         _ => error.to_string(),
     };
     io::Error::new(error.kind(), format!("cannot listen on {address}: {reason}"))
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    /// The CPU that each of the workers' listeners prefers. The kernel's -1 is none.
+    fn cpus(address: BoundAddress, incoming_cpu: bool) -> Vec<Option<usize>> {
+        let mut workers: Vec<Vec<Listener>> = (0..3).map(|_| Vec::new()).collect();
+        address.distribute(&mut workers, incoming_cpu).unwrap();
+        let cpu = |listener: &Listener| match listener {
+            Listener::Tcp { listener, .. } => SockRef::from(listener).cpu_affinity().unwrap(),
+            Listener::Unix { listener, .. } => SockRef::from(listener).cpu_affinity().unwrap(),
+        };
+        let cpus = workers.iter().flatten().map(cpu);
+        cpus.map(|cpu| Some(cpu).filter(|cpu| *cpu != -1_isize as usize)).collect()
+    }
+
+    #[test]
+    fn each_worker_prefers_its_cpu_if_the_program_asks_for_it() {
+        let bound = || BoundAddress::tcp("127.0.0.1:0").unwrap();
+        assert_eq!(cpus(bound(), false), [None; 3]);
+        assert_eq!(cpus(bound(), true), [Some(0), Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn a_queue_that_workers_share_prefers_no_cpu() {
+        let listener = listen::listener(([127, 0, 0, 1], 0).into(), true, Level::Debug).unwrap();
+        let address = Address::Tcp(listener.local_addr().unwrap());
+        let inherited = BoundAddress::new(address, vec![Listener::Tcp { listener, shared: true }], true);
+        assert_eq!(cpus(inherited, true), [None; 3]);
+        let path = std::env::temp_dir().join(format!("wirelight-cpus-{}", std::process::id()));
+        assert_eq!(cpus(BoundAddress::unix(&path).unwrap(), true), [None; 3]);
+        std::fs::remove_file(path).unwrap();
+    }
 }

@@ -64,6 +64,18 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the kernel prefer this listener, among those that share its address, for clients whose
+/// packets this CPU receives (SO_INCOMING_CPU).
+#[cfg(target_os = "linux")]
+pub(crate) fn set_incoming_cpu(listener: &TcpListener, cpu: usize) -> io::Result<()> {
+    socket2::SockRef::from(listener).set_cpu_affinity(cpu)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_incoming_cpu(_: &TcpListener, _: usize) -> io::Result<()> {
+    Err(io::Error::new(ErrorKind::Unsupported, "SO_INCOMING_CPU is an option of Linux"))
+}
+
 /// Removes the name, so that no client connects. Another worker may have done so.
 pub(crate) fn remove_file(path: &Path) {
     match std::fs::remove_file(path) {

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::Events;
@@ -66,7 +67,7 @@ impl Loop {
         let listener = mio::net::TcpListener::from_std(listener);
         let parts = WorkerParts {
             listeners: vec![Listener::Tcp { listener, shared: false }],
-            opened: 0,
+            accepted: Arc::default(),
             signals: Arc::default(),
             probe: Count::default(),
         };
@@ -77,9 +78,9 @@ impl Loop {
 
     /// A client that has come in.
     fn client(&mut self) -> TcpStream {
-        let opened = self.worker.opened;
+        let before = self.worker.accepted.load(Ordering::Relaxed);
         let client = TcpStream::connect(self.address).unwrap();
-        self.until("a client comes in", |worker| worker.opened > opened);
+        self.until("a client comes in", |worker| worker.accepted.load(Ordering::Relaxed) > before);
         client.set_nonblocking(true).unwrap();
         client
     }
