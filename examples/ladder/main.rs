@@ -1,0 +1,47 @@
+//! Runs one step of the ladder: `cargo run --example ladder -- 03`. Each file beside this one is a
+//! whole program; README.md says what they are for.
+#![allow(clippy::duplicate_mod, reason = "each step is a whole program and brings its own modules")]
+
+use std::io;
+
+mod s00_seven_calls;
+mod s01_one_read;
+mod s02_say_nothing;
+mod s03_until_blank_line;
+mod s04_close_in_stages;
+mod s05_parse;
+mod s06_request_body;
+mod s07_response_length;
+mod s08_keep_alive;
+mod s09_pipelining;
+mod s10_chunked_in;
+mod s11_chunked_out;
+
+type Program = fn() -> io::Result<()>;
+
+/// The name on the command line, and the `main` of the program.
+const PROGRAMS: &[(&str, Program)] = &[
+    ("00", s00_seven_calls::main),
+    ("01", s01_one_read::main),
+    ("02", s02_say_nothing::main),
+    ("03", s03_until_blank_line::main),
+    ("04", s04_close_in_stages::main),
+    ("05", s05_parse::main),
+    ("06", s06_request_body::main),
+    ("07", s07_response_length::main),
+    ("08", s08_keep_alive::main),
+    ("09", s09_pipelining::main),
+    ("10", s10_chunked_in::main),
+    ("11", s11_chunked_out::main),
+];
+
+fn main() -> io::Result<()> {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    match PROGRAMS.iter().find(|program| program.0 == name) {
+        Some((_, program)) => program(),
+        None => {
+            let names: Vec<_> = PROGRAMS.iter().map(|program| program.0).collect();
+            Err(io::Error::other(format!("which step? {}", names.join(", "))))
+        }
+    }
+}
