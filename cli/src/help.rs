@@ -12,6 +12,7 @@ Commands:
   poke             send any bytes to a server on this machine, or play a guided
                    experiment: a question, your prediction, the bytes, and why
   explain FILE     take a raw request or response apart
+  ladder           build a server yourself, step by step: list, run, diff, check
   replay CAPTURE   parse the bytes of a capture again and compare the events
   export CAPTURE   convert a capture to text, HAR or pcap
   routes           print the routes of the demo API
@@ -86,6 +87,25 @@ readers would cut it.
   --spans          a row for each part of a line, too
   --show-secrets   show the values of Authorization, Cookie, Set-Cookie, … too";
 
+const LADDER: &str = "\
+wirelight ladder: small programs that build this server step by step
+
+Usage: wirelight ladder                        list the steps
+       wirelight ladder run STEP [FLAG]        build and run one, on port 8000
+       wirelight ladder diff OLD NEW           show what a step changes, and why
+       wirelight ladder check STEP [FILE]      check FILE, your own version
+       wirelight ladder check STEP -- COMMAND  check a server in any language
+
+The steps are in examples/ladder of a checkout; run this command there. A check
+runs the commands in the header of the step, each against a fresh server, and
+shows the bytes of those that fail. Without FILE it checks the step itself.
+
+A server prints `listening on 127.0.0.1:PORT` first, and takes any free port if
+the variable PORT is 0.
+
+  --before         run the commands on the step before, which must fail as the
+                   header says (or on COMMAND)";
+
 const REPLAY: &str = "\
 wirelight replay: parse the bytes of a capture again and compare the events
 
@@ -119,6 +139,7 @@ pub(super) fn of(command: &str) -> &'static str {
         "explain" => EXPLAIN,
         "replay" => REPLAY,
         "export" => EXPORT,
+        "ladder" => LADDER,
         "routes" => ROUTES,
         _ => OVERVIEW,
     }
@@ -130,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_page_fits_a_screen() {
-        for command in ["", "serve", "poke", "explain", "replay", "export", "routes"] {
+        for command in ["", "serve", "poke", "explain", "ladder", "replay", "export", "routes"] {
             let page = of(command);
             assert!(page.lines().count() < 24, "{command}: {} lines and the next prompt", page.lines().count());
             let widest = page.lines().map(|line| line.chars().count()).max();

@@ -12,6 +12,7 @@ mod export;
 mod failure;
 mod help;
 mod iso_date;
+mod ladder;
 mod logging;
 mod options;
 mod output;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Some(Some("explain")) => explain::run(lexopt::Parser::from_args(arguments)),
         Some(Some("replay")) => replay::run(lexopt::Parser::from_args(arguments)),
         Some(Some("export")) => export::run(lexopt::Parser::from_args(arguments)),
+        Some(Some("ladder")) => ladder::run(lexopt::Parser::from_args(arguments)),
         Some(Some("poke")) => poke::run(lexopt::Parser::from_args(arguments)),
         Some(Some("routes")) => routes::run(lexopt::Parser::from_args(arguments)),
         _ => Err(Failure::usage(format!(
