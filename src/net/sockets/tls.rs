@@ -45,8 +45,8 @@ struct Inner {
     partial_record: bool,
     /// The last read ended without the socket being empty.
     more: bool,
-    /// An error that followed the bytes of the last read.
-    failure: Option<io::Error>,
+    /// The session failed after the bytes of the last read.
+    failed: bool,
     /// Bytes received from and sent to the network since the last query.
     arrived: usize,
     departed: usize,
@@ -63,7 +63,7 @@ impl TlsStream {
             closed: false,
             partial_record: false,
             more: false,
-            failure: None,
+            failed: false,
             arrived: 0,
             departed: 0,
         }))
@@ -89,8 +89,8 @@ impl Read for TlsStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let inner = &mut *self.0;
         inner.more = false;
-        if let Some(failure) = inner.failure.take() {
-            return Err(failure);
+        if inner.failed {
+            return Err(ErrorKind::InvalidData.into());
         }
         match inner.tls.reader().read(into) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -105,7 +105,8 @@ impl Read for TlsStream {
             // A FIN without close_notify: many clients omit it, and a request has its own end (RFC
             // 9112 §9.8).
             0 if received == 0 => Ok(0),
-            0 => inner.failure.take().map_or_else(|| inner.tls.reader().read(into), Err),
+            0 if inner.failed => Err(ErrorKind::InvalidData.into()),
+            0 => inner.tls.reader().read(into), // "would block", or a close_notify
             n => Ok(n),
         }
     }
@@ -182,29 +183,31 @@ impl Inner {
     fn decrypt(&mut self, stage: &mut [u8], received: usize) -> usize {
         let handshaking = self.tls.is_handshaking();
         let (mut taken, mut n) = (0, 0);
-        while taken < received && self.failure.is_none() {
+        while taken < received && !self.failed {
             let mut rest = stage.get(taken..received).unwrap_or_default();
             match self.tls.read_tls(&mut rest) {
                 Ok(0) => break, // bytes after a close_notify
                 Ok(more) => taken += more,
-                Err(error) => self.failure = Some(error),
+                Err(error) => self.fail(&error),
             }
             match self.tls.process_new_packets() {
                 Ok(state) => self.more |= state.peer_has_closed(),
-                Err(error) => {
-                    debug!("a TLS connection failed: {error}");
-                    self.failure = Some(io::Error::new(ErrorKind::InvalidData, error));
-                }
+                Err(error) => self.fail(&error),
             }
             let plaintext = self.tls.reader().read(stage.get_mut(n..taken).unwrap_or_default()).unwrap_or_default();
             self.partial_record = plaintext == 0;
             n += plaintext;
         }
-        self.more |= n > 0 && (n == taken || self.failure.is_some());
-        if handshaking || self.failure.is_some() {
+        self.more |= n > 0 && (n == taken || self.failed);
+        if handshaking || self.failed {
             self.send_handshake();
         }
         n
+    }
+
+    fn fail(&mut self, error: &dyn std::error::Error) {
+        debug!("a TLS connection failed: {error}");
+        self.failed = true;
     }
 
     /// Sends what the client waits for; on failure this is the alert. What follows a handshake of
@@ -212,7 +215,7 @@ impl Inner {
     /// any send buffer; otherwise the rest leaves with the next write.
     fn send_handshake(&mut self) {
         let is_done = !self.tls.is_handshaking() && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-        if !is_done || self.failure.is_some() {
+        if !is_done || self.failed {
             let _ = self.send();
         }
     }
