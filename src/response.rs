@@ -62,6 +62,8 @@ pub struct Response {
     /// nothing.
     scratch: Vec<u8>,
     close: bool,
+    /// Other connections run before the next request of this one.
+    ends_turn: bool,
     /// The Content-Length that the program set.
     declared_length: Option<u64>,
     /// A field was set that conditional or range requests need.
@@ -316,6 +318,7 @@ impl Response {
         self.fields.clear();
         self.media_type = "";
         self.close = false;
+        self.ends_turn = false;
         self.declared_length = None;
         self.conditional = false;
         self.set_body(Body::Empty);
@@ -365,6 +368,11 @@ impl Response {
     #[inline]
     pub(crate) fn closes(&self) -> bool {
         self.close
+    }
+
+    #[inline]
+    pub(crate) fn ends_turn(&self) -> bool {
+        self.ends_turn
     }
 
     #[inline]

@@ -267,7 +267,8 @@ impl<S: Socket> Conn<S> {
             if taken >= input.len() && !self.at_eof() {
                 return taken;
             }
-            if tick.out.output.len() > HIGH_WATER || (tick.context.time.time_sliced && slice.is_used_up(number)) {
+            let is_used_up = tick.context.time.time_sliced && slice.is_used_up(number);
+            if is_used_up || tick.out.output.len() > HIGH_WATER || tick.out.response.ends_turn() {
                 break;
             }
         }

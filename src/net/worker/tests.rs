@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mio::Events;
@@ -231,6 +231,84 @@ fn an_event_for_a_crowd_is_sent_a_few_subscribers_at_a_time() {
             let n = subscriber.read(&mut bytes).unwrap();
             assert!(n > 0, "{text}");
             text += std::str::from_utf8(&bytes[..n]).unwrap();
+        }
+    }
+}
+
+/// Counts the bytes of a body that are taken for compression.
+struct Counted {
+    left: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.left.min(into.len());
+        into[..n].fill(b'x');
+        self.left -= n;
+        self.taken.fetch_add(n, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+const GET_GZIP: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n";
+
+/// A body of a megabyte takes 16 turns of its connection, and its neighbour is answered in each.
+#[test]
+fn a_large_body_is_compressed_a_piece_a_turn() {
+    const SIZE: usize = 1 << 20;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (mut app, counter) = (App::new(), taken.clone());
+    app.get("/", move |_| {
+        let mut response = crate::Response::default();
+        response.header("Content-Type", "text/plain");
+        response.reader(Counted { left: SIZE, taken: counter.clone() }, Some(SIZE as u64));
+        response
+    });
+    app.get("/small", |_| "ok");
+    crate::middleware::Gzip::new().level(6).add_to(&mut app);
+    let mut looped = Loop::new(app);
+    let (mut large, mut neighbour) = (looped.client(), looped.client());
+    large.write_all(GET_GZIP).unwrap();
+    let mut turns = 0;
+    while taken.load(Ordering::Relaxed) < SIZE {
+        let (before, answered) = (taken.load(Ordering::Relaxed), looped.traffic(2).writes);
+        neighbour.write_all(b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        looped.step();
+        assert_eq!(looped.traffic(2).writes, answered + 1, "the neighbour is answered in turn {turns}");
+        let piece = taken.load(Ordering::Relaxed) - before;
+        assert!(piece <= 64 * 1024, "{piece} bytes in turn {turns}");
+        drain(&mut neighbour);
+        drain(&mut large);
+        turns += 1;
+        assert!(turns < PATIENCE, "{} of {SIZE} bytes", taken.load(Ordering::Relaxed));
+    }
+    assert!(turns >= SIZE / (64 * 1024), "{turns}");
+}
+
+/// Requests whose responses are compressed at once: one each time the connection runs, which is twice where an event comes first.
+#[test]
+fn pipelined_responses_of_some_size_are_compressed_one_a_run() {
+    for (size, most) in [(1_000, 8), (15_000, 8), (16 * 1024, 2), (60_000, 2)] {
+        let made = Arc::new(AtomicUsize::new(0));
+        let (mut app, counter) = (App::new(), made.clone());
+        app.get("/", move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            "x".repeat(size)
+        });
+        crate::middleware::Gzip::new().add_to(&mut app);
+        let mut looped = Loop::new(app);
+        let mut client = looped.client();
+        client.write_all(&GET_GZIP.repeat(8)).unwrap();
+        for turn in 0.. {
+            let before = made.load(Ordering::Relaxed);
+            if before == 8 {
+                break;
+            }
+            looped.step();
+            let in_turn = made.load(Ordering::Relaxed) - before;
+            assert!(in_turn <= most && turn < PATIENCE, "{size}: {in_turn} of {before} in turn {turn}");
+            drain(&mut client);
         }
     }
 }
