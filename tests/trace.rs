@@ -279,7 +279,7 @@ fn an_event_leads_to_the_line_that_told_it() {
     };
     for (name, file, words) in [
         ("conn.recv", "src/net/conn/read.rs", "trace_read"),
-        ("parse.head", "src/net/conn.rs", "self.receive("),
+        ("parse.head", "src/net/conn.rs", "self.trace_received("),
         ("route.match", "src/net/conn.rs", "self.handle_traced("),
         ("hook.run", "src/app.rs", "observer.observe(HandlerEvent::Before"),
         ("handler.start", "src/app.rs", "observer.observe(HandlerEvent::HandlerStart"),

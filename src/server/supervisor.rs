@@ -71,7 +71,7 @@ mod tests {
 
     use crate::app::App;
     use crate::server::Server;
-    use crate::trace::probe::{CloseReason, Event, Probe};
+    use crate::trace::probe::{CloseReason, Event, Observation, Probe};
 
     /// Panics in the worker's loop when every third connection is opened. Records which connections
     /// are opened and lost.
@@ -81,13 +81,16 @@ mod tests {
     impl Probe for Fault {
         const ENABLED: bool = true;
 
-        fn event(&mut self, connection: u64, event: Event<'_>) {
-            match event {
-                Event::ConnOpen { .. } => self.0.lock().unwrap().push((connection, "opened")),
-                Event::Closed { how: CloseReason::WorkerDied, .. } => self.0.lock().unwrap().push((connection, "lost")),
+        fn record(&mut self, connection: u64, observation: Observation<'_>) {
+            let opened = matches!(observation, Observation::Event(Event::ConnOpen { .. }));
+            match observation {
+                _ if opened => self.0.lock().unwrap().push((connection, "opened")),
+                Observation::Closed { how: CloseReason::WorkerDied, .. } => {
+                    self.0.lock().unwrap().push((connection, "lost"))
+                }
                 _ => return,
             }
-            let fatal = connection.is_multiple_of(3) && matches!(event, Event::ConnOpen { .. });
+            let fatal = connection.is_multiple_of(3) && opened;
             assert!(!fatal, "a fault that the test provokes");
         }
 

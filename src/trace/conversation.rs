@@ -9,7 +9,7 @@ mod steps;
 
 use std::collections::VecDeque;
 
-use super::probe::{CloseReason, Event, Handler, IoOutcome, Reason, Timer, TimerChange};
+use super::probe::{CloseReason, Event, Handler, IoOutcome, Observation, Reason, Timer, TimerChange};
 use super::spans::{ChunkScanner, SpanKind};
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::framing::BodyLength;
@@ -90,53 +90,55 @@ impl Conversation {
         Conversation { opened: now, last_event_at: now, ..Conversation::default() }
     }
 
-    /// Records an event and emits what it leads to.
-    pub(crate) fn record(&mut self, now: u64, event: Event<'_>, say: Emit<'_>) {
+    /// Records an observation and emits the events that it leads to.
+    pub(crate) fn record(&mut self, now: u64, observation: Observation<'_>, say: Emit<'_>) {
         let ns = now.saturating_sub(self.last_event_at);
+        match observation {
+            Observation::Event(event) => self.event(now, event, say),
+            Observation::States { recv, send } => self.states(recv, send, say),
+            Observation::Parsed { have, status } => {
+                self.parse_calls += 1;
+                let rescanned = std::mem::replace(&mut self.parsed_len, have).min(have);
+                say(self.position(0), Event::ParseAttempt { have, status, calls: self.parse_calls, rescanned });
+            }
+            Observation::BodyComplete { length } => self.body(Some(length), say),
+            Observation::Rejected { reject, limit } => self.rejected(reject, limit, say),
+            Observation::HookRan { phase, name, location, number, short_circuited, ns: measured } => {
+                let ns = measured.unwrap_or(ns);
+                say(self.position(0), Event::HookRun { phase, name, location, number, short_circuited, ns });
+            }
+            Observation::HandlerRan { panicked, ns: measured } => {
+                let (handler, ns) = (self.handler, measured.unwrap_or(ns));
+                say(self.position(0), Event::HandlerEnd { handler, panicked, ns });
+            }
+            Observation::ResponseComplete { keep, last, closes, pending } => {
+                self.response_complete(keep, last, closes, pending, say)
+            }
+            Observation::Closed { how, unread } => self.closed(now, how, unread, say),
+        }
+        self.last_event_at = now;
+    }
+
+    /// Emits an event with its position, and remembers what later ones need of it.
+    fn event(&mut self, now: u64, event: Event<'_>, say: Emit<'_>) {
         match event {
             Event::ConnRecv { outcome, data } => self.receive(outcome, data, event, say),
             Event::ConnSend { data, .. } => self.sent(now, data.len(), event, say),
-            Event::States { recv, send } => self.states(recv, send, say),
-            Event::ConnTimer { timer, change: due } => self.timer(timer, due, say),
-            Event::Parsed { have, status: found } => {
-                self.parse_calls += 1;
-                let rescanned = std::mem::replace(&mut self.parsed_len, have).min(have);
-                say(self.position(0), Event::ParseAttempt { have, status: found, calls: self.parse_calls, rescanned });
-            }
+            Event::ConnTimer { timer, change } => self.timer(timer, change, say),
             Event::ParseHead { head, bytes } => self.head(head, bytes, event, say),
             Event::BodyFraming { body } => {
                 self.body = body;
                 say(self.position(self.length), event);
             }
-            Event::BodyComplete { length } => self.body(Some(length), say),
-            Event::Rejected { reject, limit } => self.rejected(reject, limit, say),
-            Event::HookRan { phase, name, location: place, number, short_circuited: stopped } => say(
-                self.position(0),
-                Event::HookRun { phase, name, location: place, number, short_circuited: stopped, ns },
-            ),
             Event::HandlerStart { handler, .. } => {
                 self.handler = Some(handler);
                 say(self.position(0), event);
             }
-            Event::HandlerRan { panicked, ns: measured } => {
-                let (handler, ns) = (self.handler, measured.unwrap_or(ns));
-                say(self.position(0), Event::HandlerEnd { handler, panicked, ns });
-            }
-            Event::RespHead { queued: waiting, .. } => {
-                let start = self.sent + waiting as u64;
-                self.response = PendingResponse {
-                    request: self.responses_done + 1,
-                    start,
-                    end: u64::MAX,
-                    head_at: now,
-                    first_byte_at: None,
-                };
+            Event::RespHead { queued, .. } => {
+                let (request, start) = (self.responses_done + 1, self.sent + queued as u64);
+                self.response = PendingResponse { request, start, end: u64::MAX, head_at: now, first_byte_at: None };
                 say(self.position(0), event);
             }
-            Event::ResponseComplete { keep, last, closes, pending } => {
-                self.response_complete(keep, last, closes, pending, say)
-            }
-            Event::Closed { how: ending, unread } => self.closed(now, ending, unread, say),
             Event::ConnHalfClose => {
                 self.half_closed = true;
                 say(Position::default(), event);
@@ -147,14 +149,13 @@ impl Conversation {
             | Event::Backpressure { .. } => say(Position::default(), event),
             _ => say(self.position(0), event),
         }
-        self.last_event_at = now;
     }
 
-    /// Records an event without emitting anything. Omits the search for state transitions.
-    pub(crate) fn skip(&mut self, now: u64, event: Event<'_>) {
-        match event {
-            Event::States { recv, send } => self.states = Some((recv, send)),
-            event => self.record(now, event, &mut |_, _| {}),
+    /// Records an observation without emitting anything. Omits the search for state transitions.
+    pub(crate) fn skip(&mut self, now: u64, observation: Observation<'_>) {
+        match observation {
+            Observation::States { recv, send } => self.states = Some((recv, send)),
+            observation => self.record(now, observation, &mut |_, _| {}),
         }
     }
 
@@ -410,7 +411,7 @@ mod tests {
             (CloseReason::Switched, 5, false),
         ] {
             let mut told = None;
-            Conversation::default().record(0, Event::Closed { how: ending, unread }, &mut |_, event| {
+            Conversation::default().record(0, Observation::Closed { how: ending, unread }, &mut |_, event| {
                 if let Event::ConnClose { reset, .. } = event {
                     told = Some(reset);
                 }

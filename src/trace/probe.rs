@@ -26,19 +26,19 @@ pub(crate) trait Probe: 'static {
         Self::ENABLED
     }
 
-    /// Records an event, which is built only if events are recorded.
+    /// Records an observation of connection number `connection` (from 1, never reused; 0 is the
+    /// server itself). It is built only if observations are recorded.
     #[inline(always)]
     #[track_caller]
-    fn emit<'e>(&mut self, connection: u64, event: impl FnOnce() -> Event<'e>) {
+    fn emit<'o, O: Into<Observation<'o>>>(&mut self, connection: u64, observation: impl FnOnce() -> O) {
         if Self::ENABLED {
-            self.event(connection, event());
+            self.record(connection, observation().into());
         }
     }
 
-    /// Records an event of connection number `connection` (from 1, never reused; 0 is the server
-    /// itself). The caller's source location is part of the record.
+    /// Records an observation. The caller's source location is part of the record.
     #[track_caller]
-    fn event(&mut self, connection: u64, event: Event<'_>);
+    fn record(&mut self, connection: u64, observation: Observation<'_>);
 
     /// Passes on the events recorded so far, before the worker sleeps.
     fn flush(&mut self);
@@ -51,7 +51,7 @@ impl Probe for NoProbe {
     const ENABLED: bool = false;
 
     #[inline(always)]
-    fn event(&mut self, _: u64, _: Event<'_>) {}
+    fn record(&mut self, _: u64, _: Observation<'_>) {}
 
     #[inline(always)]
     fn flush(&mut self) {}
@@ -154,8 +154,66 @@ pub(crate) struct Reason {
     pub(crate) rfc: &'static str,
 }
 
-/// One event. Most are shown as recorded. Those of the last group are never shown themselves: their
-/// comments name the events derived from them.
+/// What `net` observes: an event, or what `conversation.rs` derives events from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Observation<'a> {
+    Event(Event<'a>),
+    /// Current states of both machines; `conn.state` for each transition since the last time.
+    States {
+        recv: Recv,
+        send: Sending,
+    },
+    /// The parser ran: `parse.try`.
+    Parsed {
+        have: usize,
+        status: ParseStatus,
+    },
+    /// The body is complete: `body.data` or `body.chunk`, `body.end`.
+    BodyComplete {
+        length: usize,
+    },
+    /// The input is not a valid request: `req.error`, and `limit.hit` if a limit was exceeded.
+    Rejected {
+        reject: ProtocolError,
+        limit: Option<(&'static str, u64)>,
+    },
+    /// `hook.run`.
+    HookRan {
+        phase: Phase,
+        name: &'a str,
+        location: &'a Location<'a>,
+        number: usize,
+        short_circuited: bool,
+        ns: Option<u64>,
+    },
+    /// `handler.end`. `ns` is the duration, if another thread measured it.
+    HandlerRan {
+        panicked: bool,
+        ns: Option<u64>,
+    },
+    /// A response is complete and `pending` bytes of output wait: `keepalive`, `pipeline`. If
+    /// `last`, the server closes after it; if `closes`, the response itself says `close`.
+    ResponseComplete {
+        keep: bool,
+        last: bool,
+        closes: bool,
+        pending: usize,
+    },
+    /// The connection ended: `conn.close`. If received bytes were never read, the kernel sends a
+    /// RST instead of a FIN.
+    Closed {
+        how: CloseReason,
+        unread: usize,
+    },
+}
+
+impl<'a> From<Event<'a>> for Observation<'a> {
+    fn from(event: Event<'a>) -> Observation<'a> {
+        Observation::Event(event)
+    }
+}
+
+/// One event of the trace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event<'a> {
     PollWake {
@@ -339,53 +397,6 @@ pub(crate) enum Event<'a> {
         which: &'a str,
         value: u64,
         retry_after: u64,
-    },
-
-    /// Current states of both machines; `conn.state` for each transition since the last time.
-    States {
-        recv: Recv,
-        send: Sending,
-    },
-    /// The parser ran: `parse.try`.
-    Parsed {
-        have: usize,
-        status: ParseStatus,
-    },
-    /// The body is complete: `body.data` or `body.chunk`, `body.end`.
-    BodyComplete {
-        length: usize,
-    },
-    /// The input is not a valid request: `req.error`, and `limit.hit` if a limit was exceeded.
-    Rejected {
-        reject: ProtocolError,
-        limit: Option<(&'static str, u64)>,
-    },
-    /// `hook.run`.
-    HookRan {
-        phase: Phase,
-        name: &'a str,
-        location: &'a Location<'a>,
-        number: usize,
-        short_circuited: bool,
-    },
-    /// `handler.end`. `ns` is the duration, if another thread measured it.
-    HandlerRan {
-        panicked: bool,
-        ns: Option<u64>,
-    },
-    /// A response is complete and `pending` bytes of output wait: `keepalive`, `pipeline`. If
-    /// `last`, the server closes after it; if `closes`, the response itself says `close`.
-    ResponseComplete {
-        keep: bool,
-        last: bool,
-        closes: bool,
-        pending: usize,
-    },
-    /// The connection ended: `conn.close`. If received bytes were never read, the kernel sends a
-    /// RST instead of a FIN.
-    Closed {
-        how: CloseReason,
-        unread: usize,
     },
 }
 

@@ -13,7 +13,7 @@ use super::config::{EventFilter, Format, Trace};
 use super::conversation::{Conversation, Position};
 use super::json;
 use super::output_queue::{Batch, Dropped, OutputQueue};
-use super::probe::{Event, Probe, nanoseconds};
+use super::probe::{Event, Observation, Probe, nanoseconds};
 use super::record::Record;
 use super::redact::Redactor;
 use super::render_options::RenderOptions;
@@ -174,25 +174,28 @@ impl Probe for Tracer {
         !self.writer.skipping
     }
 
-    fn event(&mut self, connection: u64, event: Event<'_>) {
+    fn record(&mut self, connection: u64, observation: Observation<'_>) {
         if self.writer.skipping {
-            return self.skip(connection, event);
+            return self.skip(connection, observation);
         }
         (self.writer.time, self.writer.caller) = (self.now(), Location::caller());
         if connection == 0 {
-            return self.writer.write((0, 0), Position::default(), event);
+            if let Observation::Event(event) = observation {
+                self.writer.write((0, 0), Position::default(), event);
+            }
+            return;
         }
         let Tracer { connections, writer: pen, .. } = self;
         let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
         pen.secrets.clear();
-        match event {
-            Event::ConnRecv { data, .. } => incoming.find(data, &mut pen.secrets),
-            Event::ConnSend { data, .. } => outgoing.find(data, &mut pen.secrets),
+        match observation {
+            Observation::Event(Event::ConnRecv { data, .. }) => incoming.find(data, &mut pen.secrets),
+            Observation::Event(Event::ConnSend { data, .. }) => outgoing.find(data, &mut pen.secrets),
             _ => {}
         }
         let clock = (connection, account.age(pen.time));
-        account.record(pen.time, event, &mut |place, event| pen.write(clock, place, event));
-        if let Event::Closed { .. } = event {
+        account.record(pen.time, observation, &mut |place, event| pen.write(clock, place, event));
+        if let Observation::Closed { .. } = observation {
             connections.remove(&connection);
         }
     }
@@ -210,7 +213,7 @@ impl Tracer {
     }
 
     /// Updates the state without writing, so that later events are correct.
-    fn skip(&mut self, connection: u64, event: Event<'_>) {
+    fn skip(&mut self, connection: u64, observation: Observation<'_>) {
         let Tracer { connections, writer: pen, .. } = self;
         pen.sequence += 1;
         pen.skipped += 1;
@@ -218,13 +221,13 @@ impl Tracer {
             return;
         }
         let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
-        match event {
-            Event::ConnRecv { data, .. } => incoming.skip(data),
-            Event::ConnSend { data, .. } => outgoing.skip(data),
+        match observation {
+            Observation::Event(Event::ConnRecv { data, .. }) => incoming.skip(data),
+            Observation::Event(Event::ConnSend { data, .. }) => outgoing.skip(data),
             _ => {}
         }
-        account.skip(pen.time, event);
-        if let Event::Closed { .. } = event {
+        account.skip(pen.time, observation);
+        if let Observation::Closed { .. } = observation {
             connections.remove(&connection);
         }
     }
@@ -374,7 +377,7 @@ mod tests {
             tracer.writer.budget = if silent.contains(&number) { i64::MIN } else { BURST };
             tracer.flush();
             let outcome = IoOutcome::Bytes(data.len());
-            tracer.event(1, Event::ConnRecv { outcome, data: data.as_bytes() });
+            tracer.record(1, Event::ConnRecv { outcome, data: data.as_bytes() }.into());
         }
         drop(tracer);
         tracing.finish(Duration::from_secs(60));

@@ -22,7 +22,9 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
 use crate::routing::tree::explain::Candidate;
-use crate::trace::probe::{CloseReason, Event, Handler, ParseStatus, Probe, RouteSearch, TimerChange, nanoseconds};
+use crate::trace::probe::{
+    CloseReason, Event, Handler, Observation, ParseStatus, Probe, RouteSearch, TimerChange, nanoseconds,
+};
 
 /// Near misses shown for a request without a route.
 const NEAR_MISSES: usize = 5;
@@ -62,17 +64,17 @@ impl<S: Socket> Conn<S> {
         };
         if matches!(before, Recv::Idle | Recv::Head) && !bytes.is_empty() {
             // The head started before it was parsed.
-            probe.event(self.id, Event::States { recv: Recv::Head, send: Send::Idle });
-            probe.event(self.id, Event::Parsed { have: bytes.len(), status: found });
+            probe.emit(self.id, || Observation::States { recv: Recv::Head, send: Send::Idle });
+            probe.emit(self.id, || Observation::Parsed { have: bytes.len(), status: found });
         }
         match received {
             Ok(Received::Head) => {
-                probe.event(self.id, Event::ParseHead { head, bytes });
+                probe.emit(self.id, || Event::ParseHead { head, bytes });
                 self.trace_states(probe);
-                probe.event(self.id, Event::BodyFraming { body: self.http.body_length() });
+                probe.emit(self.id, || Event::BodyFraming { body: self.http.body_length() });
             }
             Ok(Received::End) => {
-                probe.event(self.id, Event::BodyComplete { length: self.http.body().len() });
+                probe.emit(self.id, || Observation::BodyComplete { length: self.http.body().len() });
                 self.trace_states(probe);
             }
             _ => self.trace_states(probe),
@@ -83,7 +85,7 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(super) fn trace_states<P: Probe>(&self, probe: &mut P) {
         let (recv, send) = self.http.states();
-        probe.emit(self.id, || Event::States { recv, send });
+        probe.emit(self.id, || Observation::States { recv, send });
     }
 
     /// Handles a request, and traces the routes tried and what runs.
@@ -100,7 +102,7 @@ impl<S: Socket> Conn<S> {
         let handled = app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
-            probe.event(self.id, Event::HandlerStart { handler: Handler { name, location: place }, blocking: true });
+            probe.emit(self.id, || Event::HandlerStart { handler: Handler { name, location: place }, blocking: true });
         }
         handled
     }
@@ -133,19 +135,16 @@ impl<S: Socket> Conn<S> {
             let telling = near && found.is_err() && shown < NEAR_MISSES;
             shown += usize::from(telling);
             let Candidate { route: number, segment, .. } = *told;
-            probe.event(
-                self.id,
-                Event::RouteCandidate {
-                    id: number,
-                    method,
-                    pattern,
-                    matched,
-                    segment,
-                    reason,
-                    near,
-                    in_summary: telling,
-                },
-            );
+            probe.emit(self.id, || Event::RouteCandidate {
+                id: number,
+                method,
+                pattern,
+                matched,
+                segment,
+                reason,
+                near,
+                in_summary: telling,
+            });
             id = if is_it { number } else { id };
         }
         match found {
@@ -153,9 +152,12 @@ impl<S: Socket> Conn<S> {
                 let value = |index| percent_decode(request.raw_param(index)).decode_utf8_lossy().into_owned();
                 let params: Vec<_> = route.meta.pattern.params().zip((0..).map(value)).collect();
                 let (pattern, place) = (route.meta.pattern.text(), route.meta.callsite.location);
-                probe.event(self.id, Event::RouteMatch { id, pattern, location: place, params: &params, search });
+                probe.emit(self.id, || Event::RouteMatch { id, pattern, location: place, params: &params, search });
             }
-            Err(miss) => probe.event(self.id, Event::RouteMiss { allow: &app.allowed_methods(miss), search }),
+            Err(miss) => {
+                let allow = &app.allowed_methods(miss);
+                probe.emit(self.id, || Event::RouteMiss { allow, search });
+            }
         }
         found.ok()
     }
@@ -164,7 +166,7 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(super) fn trace_rejected<P: Probe>(&self, reject: ProtocolError, tick: &mut Tick<'_, P>) {
         let limit = || self.http.exceeded_limit(reject.fault, &tick.context.config.limits);
-        tick.probe.emit(self.id, || Event::Rejected { reject, limit: limit() });
+        tick.probe.emit(self.id, || Observation::Rejected { reject, limit: limit() });
         self.trace_states(tick.probe);
     }
 
@@ -199,7 +201,7 @@ impl<S: Socket> Conn<S> {
         probe: &mut P,
     ) {
         self.trace_states(probe);
-        probe.emit(self.id, || Event::ResponseComplete { keep, last, closes, pending });
+        probe.emit(self.id, || Observation::ResponseComplete { keep, last, closes, pending });
     }
 
     /// Traces the deadline.
@@ -222,6 +224,6 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(crate) fn trace_close<P: Probe>(&self, ending: CloseReason, unread: usize, probe: &mut P) {
         self.trace_states(probe);
-        probe.emit(self.id, || Event::Closed { how: ending, unread });
+        probe.emit(self.id, || Observation::Closed { how: ending, unread });
     }
 }

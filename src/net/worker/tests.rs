@@ -15,7 +15,7 @@ use crate::net::sockets::listeners::Listener;
 use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::ShutdownControl;
 use crate::net::tick::Config;
-use crate::trace::probe::{Event, IoOutcome, Probe};
+use crate::trace::probe::{Event, IoOutcome, Observation, Probe};
 
 /// Turns until the test fails instead of waiting on.
 const PATIENCE: usize = 2_000;
@@ -33,14 +33,14 @@ struct Traffic {
 impl Probe for Count {
     const ENABLED: bool = true;
 
-    fn event(&mut self, connection: u64, event: Event<'_>) {
+    fn record(&mut self, connection: u64, observation: Observation<'_>) {
         let connection = connection as usize;
         if self.0.len() <= connection {
             self.0.resize(connection + 1, Traffic::default());
         }
-        match event {
-            Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. } => self.0[connection].read += n,
-            Event::ConnSend { outcome: IoOutcome::Bytes(_), .. } => self.0[connection].writes += 1,
+        match observation {
+            Observation::Event(Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. }) => self.0[connection].read += n,
+            Observation::Event(Event::ConnSend { outcome: IoOutcome::Bytes(_), .. }) => self.0[connection].writes += 1,
             _ => {}
         }
     }

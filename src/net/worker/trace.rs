@@ -27,7 +27,7 @@ impl<P: Probe> Worker<P> {
             && let Some(slept) = slept
         {
             let waited_ns = nanoseconds(slept.elapsed());
-            self.probe.event(0, Event::PollWake { events: events.iter().count(), waited_ns });
+            self.probe.emit(0, || Event::PollWake { events: events.iter().count(), waited_ns });
         }
     }
 
@@ -46,18 +46,15 @@ impl<P: Probe> Worker<P> {
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
             let (fd, local) = (socket.as_raw_fd(), socket.raw().local_addr());
-
-            self.probe.event(id, Event::ConnOpen { fd, token: token(key).0, peer, local });
+            self.probe.emit(id, || Event::ConnOpen { fd, token: token(key).0, peer, local });
         }
     }
 
     /// Traces the connections of a worker that died.
     #[track_caller]
     pub(super) fn trace_abandoned(&mut self) {
-        if P::ENABLED {
-            self.conns
-                .iter()
-                .for_each(|(_, entry)| entry.conn.trace_close(CloseReason::WorkerDied, 0, &mut self.probe));
+        for (_, entry) in self.conns.iter() {
+            entry.conn.trace_close(CloseReason::WorkerDied, 0, &mut self.probe);
         }
     }
 
