@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -136,23 +135,32 @@ fn each_process_of_a_restart_records_to_its_own_file() {
     assert!(!folder.file("wire.ndjson.2").exists());
 }
 
+/// Copies a program in a process of its own. If this process wrote the file, a child that another
+/// test forks meanwhile would inherit the descriptor, and executing the file could fail (ETXTBSY).
+fn install(source: &Path, program: &Path) {
+    let mut install = Command::new("install");
+    install.args(["-m", "755"]).args([source, program]);
+    let done = bounded::output(&mut install);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 #[test]
 fn a_bad_deploy_is_survived() {
     let folder = Folder::new();
     let program = folder.file("deployed");
-    fs::copy(wirelight(), &program).unwrap();
+    install(wirelight(), &program);
     let mut server = start(&program, |_| ());
-    let bad = folder.file("bad");
+    let (text, next) = (folder.file("text"), folder.file("next"));
     for script in ["#!/bin/sh\nexit 3\n", "no program at all"] {
-        fs::write(&bad, script).unwrap();
-        fs::set_permissions(&bad, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::rename(&bad, &program).unwrap();
+        fs::write(&text, script).unwrap();
+        install(&text, &next);
+        fs::rename(&next, &program).unwrap();
         server.signal("-HUP");
         server.log("restart failed, this process serves on");
         assert!(ask(connect(&server.address), "/hello").contains("Hello, World!"));
     }
-    fs::copy(wirelight(), &bad).unwrap();
-    fs::rename(&bad, &program).unwrap();
+    install(wirelight(), &next);
+    fs::rename(&next, &program).unwrap();
     server.signal("-HUP");
     let line = server.log("serves; this one finishes");
     let successor = line.split_once("process ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
