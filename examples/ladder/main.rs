@@ -16,6 +16,14 @@ mod s08_keep_alive;
 mod s09_pipelining;
 mod s10_chunked_in;
 mod s11_chunked_out;
+mod s12_threads;
+mod s13_pool;
+mod s14_spin;
+mod s15_poll;
+mod s16_drain;
+mod s17_room;
+mod s18_states;
+mod s19_patience;
 
 type Program = fn() -> io::Result<()>;
 
@@ -33,6 +41,14 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("09", s09_pipelining::main),
     ("10", s10_chunked_in::main),
     ("11", s11_chunked_out::main),
+    ("12", s12_threads::main),
+    ("13", s13_pool::main),
+    ("14", s14_spin::main),
+    ("15", s15_poll::main),
+    ("16", s16_drain::main),
+    ("17", s17_room::main),
+    ("18", s18_states::main),
+    ("19", s19_patience::main),
 ];
 
 fn main() -> io::Result<()> {

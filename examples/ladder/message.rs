@@ -17,6 +17,7 @@ pub struct Request {
     pub target: String,
     pub body: Vec<u8>,
     /// Whether the client speaks HTTP/1.1, and so understands chunks.
+    #[allow(dead_code, reason = "step 11 alone asks")]
     pub is_1_1: bool,
     /// Whether the connection may stay open after the response.
     pub keep_alive: bool,

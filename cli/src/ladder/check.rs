@@ -19,6 +19,9 @@ const RUN: Duration = Duration::from_secs(60);
 /// Longest time for a line in the log that the command caused.
 const LOG: Duration = Duration::from_secs(5);
 
+/// Time in which a line may still appear that must not.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// A server and where it listens.
 struct Running {
     process: Process,
@@ -128,7 +131,7 @@ impl Running {
         match fact {
             Fact::Exit(codes) => code.is_some_and(|code| codes.contains(&code)),
             Fact::Occurs(Place::Output, text, count) => is_count(printed, text, *count),
-            Fact::Occurs(Place::Log, text, Some(0)) => !self.process.printed().contains(text),
+            Fact::Occurs(Place::Log, text, Some(0)) => !self.process.prints(GRACE.min(most), |log| log.contains(text)),
             // The server may write the line after the client has seen the response.
             Fact::Occurs(Place::Log, text, count) => self.process.prints(most, |log| is_count(log, text, *count)),
         }

@@ -62,7 +62,7 @@ pub(in crate::ladder) fn parse(source: &str) -> Result<Header, String> {
         match label.as_str() {
             "" => header.title = text,
             "With" => trial.flags = text.split_whitespace().map(str::to_owned).collect(),
-            "Also" => trial.others.push(text),
+            "Also" => trial.others.extend(repeated(&text)),
             "Try" => header.trials.push(Trial { command: text, ..std::mem::take(&mut trial) }),
             "Expect" => last(&mut header)?.expected = facts(&text)?,
             _ => match label.strip_prefix("On ") {
@@ -72,6 +72,13 @@ pub(in crate::ladder) fn parse(source: &str) -> Result<Header, String> {
         }
     }
     if header.title.is_empty() { Err("there is no `//!` comment at its beginning".to_owned()) } else { Ok(header) }
+}
+
+/// Reads `5 times: COMMAND`, or a command.
+fn repeated(text: &str) -> Vec<String> {
+    let counted = text.split_once(" times: ").and_then(|(count, command)| Some((count.parse().ok()?, command)));
+    let (count, command) = counted.unwrap_or((1, text));
+    vec![command.to_owned(); count]
 }
 
 fn last(header: &mut Header) -> Result<&mut Trial, String> {
@@ -167,7 +174,7 @@ mod tests {
     fn a_header_has_prose_and_commands_with_facts() {
         let header = parse(
             "//! Step 03: read on.\n//!\n//! Fails   Too early,\n//!         always.\n//! With    --unread -v\n\
-             //! Also    poke a\n//! Also    poke b\n//! Try     curl a\n//!         b\n//! Expect  exit 52 or 56; prints `a; b` 2 times;\n\
+             //! Also    poke a\n//! Also    2 times: poke b\n//! Try     curl a\n//!         b\n//! Expect  exit 52 or 56; prints `a; b` 2 times;\n\
              //!         logs no `x`\n//! On 01   prints `y`\n//!\n//! Try     c\n\nuse std::io;\n//! no\n",
         )
         .unwrap();
@@ -177,7 +184,7 @@ mod tests {
         assert_eq!((first.command.as_str(), second.command.as_str()), ("curl a b", "c"));
         assert_eq!(
             (first.flags.join("|"), first.others.join("|")),
-            ("--unread|-v".to_owned(), "poke a|poke b".to_owned())
+            ("--unread|-v".to_owned(), "poke a|poke b|poke b".to_owned())
         );
         let texts: Vec<_> = first.expected.iter().map(Fact::to_string).collect();
         assert_eq!(texts, ["exit 52 or 56", "prints `a; b` 2 times", "logs no `x`"]);

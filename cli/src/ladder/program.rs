@@ -8,7 +8,8 @@ use super::checkout::{self, Checkout};
 use crate::failure::Failure;
 
 /// Modules of the ladder that a step may use. A learner's version of one stands beside his step.
-const MODULES: &[&str] = &["blocking", "chunks", "date", "event_loop", "message"];
+const MODULES: &[&str] =
+    &["blocking", "chunks", "client", "date", "event_loop", "limits", "message", "readiness", "router", "states"];
 
 /// The crates that the steps use. A package gets those that its sources name: the library takes a
 /// minute to build, and only the last step needs it.

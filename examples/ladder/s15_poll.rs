@@ -1,0 +1,114 @@
+//! Step 15: sleep until a socket is ready.
+//!
+//! Fails   Step 14 asks every connection, thousands of times a second, whether something has come.
+//! New     The question is turned around: the kernel keeps the list of sockets (epoll, kqueue), and
+//!         poll() sleeps until one of them is ready. mio is the same call on all systems. One
+//!         thread, any number of clients, no processor time while nothing happens.
+//! Also    5 times: wirelight poke :8000 GET --hold 60s
+//! Try     curl -sS --max-time 2 127.0.0.1:8000/
+//! Expect  exit 0; prints `0 bytes`; logs no `reads in vain`
+//! On 14   exit 0; logs `reads in vain`
+//! Break   head -c 3000 /dev/zero | curl -sS --max-time 2 --data-binary @- 127.0.0.1:8000/
+//!         gets no answer, though the log shows a read. Why is there no second one?
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+
+use message::Response;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+
+#[path = "message.rs"]
+mod message;
+
+const LISTENER: Token = Token(0);
+const LIMIT: usize = 4 * 1024 * 1024;
+
+struct Client {
+    socket: TcpStream,
+    input: Vec<u8>,
+}
+
+pub fn main() -> io::Result<()> {
+    let port = std::env::var("PORT").unwrap_or("8000".into());
+    let address = format!("127.0.0.1:{port}").parse().map_err(io::Error::other)?;
+    let mut listener = TcpListener::bind(address)?; // mio's sockets are non-blocking
+    println!("listening on {}", listener.local_addr()?);
+    let mut poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    let (mut events, mut clients, mut last) = (Events::with_capacity(64), HashMap::new(), 0);
+    loop {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue, // by a signal
+            result => result?,
+        }
+        for event in &events {
+            let token = event.token();
+            if token == LISTENER {
+                accept(&listener, &poll, &mut clients, &mut last);
+            } else if let Some(client) = clients.get_mut(&token) {
+                let stays = client.serve().unwrap_or_else(|error| {
+                    println!("#{} {error}", token.0);
+                    false
+                });
+                if !stays {
+                    clients.remove(&token); // closes the socket, and the kernel forgets it
+                }
+            }
+        }
+    }
+}
+
+/// Accepts until WouldBlock: one event may stand for several clients.
+fn accept(listener: &TcpListener, poll: &Poll, clients: &mut HashMap<Token, Client>, last: &mut usize) {
+    loop {
+        *last += 1; // a number is never used twice: a late event cannot hit another client
+        let accepted = listener.accept().and_then(|(mut socket, _)| {
+            poll.registry().register(&mut socket, Token(*last), Interest::READABLE)?;
+            Ok(socket)
+        });
+        match accepted {
+            Ok(socket) => clients.insert(Token(*last), Client { socket, input: Vec::new() }),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) => return println!("  {error}"),
+        };
+    }
+}
+
+impl Client {
+    /// Reads once and answers what is complete. Returns whether the connection stays.
+    fn serve(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 1024];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(n) => {
+                println!("  read() = {n} bytes");
+                self.input.extend_from_slice(&buffer[..n]);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(true), // a false alarm
+            Err(error) => return Err(error),
+        }
+        self.answer()
+    }
+
+    /// Answers all complete requests. Returns whether the connection stays.
+    fn answer(&mut self) -> io::Result<bool> {
+        loop {
+            let (response, keep) = match message::parse(&self.input) {
+                Ok(None) if self.input.len() > LIMIT => return Err(io::Error::other("the request is too large")),
+                Ok(None) => return Ok(true),
+                Ok(Some((request, length))) => {
+                    self.input.drain(..length);
+                    println!("  {} {}", request.method, request.target);
+                    let response = Response::text("200 OK", format!("{} bytes\n", request.body.len()));
+                    (response.encode(Some(&request)), request.keep_alive)
+                }
+                Err(refusal) => (refusal.encode(None), false),
+            };
+            self.socket.write_all(&response)?;
+            if !keep {
+                return Ok(false);
+            }
+        }
+    }
+}
