@@ -145,6 +145,28 @@ impl<I: Iterator<Item: AsRef<[u8]>> + Send> BodySource for IteratorSource<I> {
     }
 }
 
+/// A body in memory, for a source that transforms it.
+#[cfg(feature = "gzip")]
+pub(crate) struct BytesSource<T> {
+    pub(crate) bytes: T,
+    pub(crate) taken: usize,
+}
+
+#[cfg(feature = "gzip")]
+impl<T: AsRef<[u8]> + Send> BodySource for BytesSource<T> {
+    fn blocks(&self) -> bool {
+        true // to transform it takes time
+    }
+
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let rest = self.bytes.as_ref().get(self.taken..).unwrap_or_default();
+        let piece = rest.get(..room).unwrap_or(rest);
+        out.extend_from_slice(piece);
+        self.taken += piece.len();
+        Ok(if piece.len() == rest.len() { Pull::End } else { Pull::More })
+    }
+}
+
 /// A body that is read from a file, a decompressor, …
 pub(crate) struct ReaderSource<R>(pub(crate) R);
 

@@ -1,9 +1,9 @@
 //! Replaces the body of a response by a compressed one.
 
-use std::io::{self, Cursor};
+use std::io;
 
 use super::{Body, Response};
-use crate::response::body_source::{BodySource, GuardedSource, Pull, ReaderSource};
+use crate::response::body_source::{BodySource, BytesSource, GuardedSource, Pull};
 
 impl Response {
     /// Returns whether other threads write the body at their own pace.
@@ -46,12 +46,16 @@ impl Response {
     /// Wraps the body in a source that compresses it while it is sent.
     pub(crate) fn wrap_body<B: BodySource + 'static>(&mut self, coder: impl FnOnce(GuardedSource) -> B) {
         let plain = match std::mem::take(&mut self.body) {
-            Body::Empty | Body::HeadOnly(_) => GuardedSource::new(ReaderSource(io::empty())),
-            Body::Static(bytes) => GuardedSource::new(ReaderSource(bytes)),
-            Body::Scratch => GuardedSource::new(ReaderSource(Cursor::new(std::mem::take(&mut self.scratch)))),
-            Body::Owned(bytes) => GuardedSource::new(ReaderSource(Cursor::new(bytes))),
+            Body::Empty | Body::HeadOnly(_) => in_memory(b""),
+            Body::Static(bytes) => in_memory(bytes),
+            Body::Scratch => in_memory(std::mem::take(&mut self.scratch)),
+            Body::Owned(bytes) => in_memory(bytes),
             Body::Source(source, _) => source,
         };
         self.body = Body::Source(GuardedSource::new(coder(plain)), None);
     }
+}
+
+fn in_memory(bytes: impl AsRef<[u8]> + Send + 'static) -> GuardedSource {
+    GuardedSource::new(BytesSource { bytes, taken: 0 })
 }
