@@ -12,6 +12,7 @@ pub(crate) mod pipe;
 mod protocol_error;
 pub(crate) mod redirect;
 pub(crate) mod sent;
+pub(crate) mod sparse_map;
 pub(crate) mod status_messages;
 #[cfg(feature = "gzip")]
 mod transform;

@@ -13,6 +13,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, Wake};
 use crate::response::into_response::IntoResponse;
+use crate::response::sparse_map::shrink_if_sparse;
 use crate::sync::lock;
 
 /// A Server-Sent Event.
@@ -348,6 +349,7 @@ impl Drop for EventStream {
         let mut log = self.hub.lock();
         log.subscribers -= 1;
         log.waiting.remove(&self.number);
+        shrink_if_sparse(&mut log.waiting);
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) const READ_BUFFER: usize = 32 * 1024;
 /// Initial capacity. Growing later would place the buffer above the connections' memory and keep
 /// the allocator from returning it.
 const INITIAL_OUTPUT: usize = 4 * 1024;
+const INITIAL_SENT: usize = 32;
 
 /// What a connection needs to run, apart from its input.
 pub(crate) struct Tick<'a, P> {
@@ -121,10 +122,20 @@ impl LoopTime {
 
 impl Buffers {
     pub(crate) fn new() -> Buffers {
-        let read = ReadBuffers { bytes: vec![0; READ_BUFFER].into_boxed_slice(), head: Head::default() };
+        let mut buffers = Buffers::empty();
+        buffers.read.bytes = vec![0; READ_BUFFER].into_boxed_slice();
+        buffers.out.response = Response::with_capacity();
+        buffers.out.output.reserve(INITIAL_OUTPUT);
+        buffers.out.sent.reserve(INITIAL_SENT);
+        buffers
+    }
+
+    /// Creates buffers without memory, with which no connection can run.
+    pub(crate) fn empty() -> Buffers {
+        let read = ReadBuffers { bytes: Box::default(), head: Head::default() };
         let out = ResponseBuffers {
-            response: Response::with_capacity(),
-            output: Vec::with_capacity(INITIAL_OUTPUT),
+            response: Response::default(),
+            output: Vec::new(),
             prefix: ResponsePrefix::at(SystemTime::now()),
             decision: None,
             sent: Vec::new(),

@@ -7,10 +7,12 @@
 //! Every queue has a budget a tick, so that no client holds the loop. What is left stays in its
 //! queue, and the next poll does not sleep.
 
+mod allocator_cache;
 mod completions;
 mod drain;
 mod entry;
 mod eviction;
+mod release_memory;
 pub(crate) mod slab;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ use crate::net::threads::shutdown::ShutdownControl;
 use crate::net::threads::signals::Signals;
 use crate::net::tick::{Buffers, Config, Context, LoopTime, ReadBuffers, Tick};
 use crate::net::worker::entry::Entry;
+use crate::net::worker::release_memory::QUEUE_CAPACITY;
 use crate::net::worker::slab::{Key, Slab};
 use crate::net::worker::timer_wheel::TimerWheel;
 use crate::response::upgraded_connections::UpgradedConnections;
@@ -126,8 +129,8 @@ impl<P: Probe> Worker<P> {
             conns: Slab::new(),
             wheel: TimerWheel::new(),
             buffers: Buffers::new(),
-            runnable: VecDeque::new(),
-            completions: VecDeque::new(),
+            runnable: VecDeque::with_capacity(QUEUE_CAPACITY),
+            completions: VecDeque::with_capacity(QUEUE_CAPACITY),
             drain: Drain::default(),
             signals,
             accepted,
@@ -220,17 +223,6 @@ impl<P: Probe> Worker<P> {
             self.date_second = Some(second);
             self.buffers.out.prefix = ResponsePrefix::at(SystemTime::now());
             self.shrink();
-        }
-    }
-
-    /// Returns the memory of past load to the system.
-    fn shrink(&mut self) {
-        self.runnable.shrink_to(EVENT_CAPACITY);
-        self.completions.shrink_to(EVENT_CAPACITY);
-        if self.conns.is_sparse() {
-            self.conns.shrink();
-            let conns = &self.conns;
-            self.wheel.retain(|index| conns.key(index).is_some());
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::response::duplex::Duplex;
+use crate::response::sparse_map::shrink_if_sparse;
 use crate::sync::lock;
 
 /// The upgraded connections of one server. Each has a thread and a descriptor, so their number is
@@ -125,7 +126,10 @@ impl UpgradeSlot {
 
 impl Drop for UpgradeSlot {
     fn drop(&mut self) {
-        self.all.lock().sockets.remove(&self.number);
+        let mut open = self.all.lock();
+        open.sockets.remove(&self.number);
+        shrink_if_sparse(&mut open.sockets);
+        drop(open);
         self.all.count.fetch_sub(1, Ordering::AcqRel);
         if self.is_stopping() {
             (self.all.ended)();

@@ -13,6 +13,10 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 /// A thread that was idle for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// Maximum initial capacity of the queue. Growing later would place it above the connections'
+/// memory and keep the allocator from returning it.
+const INITIAL_QUEUE: usize = 1024;
+
 /// Threads that start on demand, and a bounded queue: what does not fit is refused at once, since
 /// an unbounded queue turns overload into latency.
 #[derive(Clone)]
@@ -25,7 +29,6 @@ struct Shared {
     bound: usize,
 }
 
-#[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
     running: usize,
@@ -36,7 +39,9 @@ struct State {
 impl Pool {
     /// Creates a pool of at most `threads` threads and `bound` queued jobs.
     pub(crate) fn new(threads: usize, bound: usize) -> Pool {
-        Pool(Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), threads: threads.max(1), bound }))
+        let queue = VecDeque::with_capacity(bound.min(INITIAL_QUEUE));
+        let state = Mutex::new(State { queue, running: 0, idle: 0 });
+        Pool(Arc::new(Shared { state, work: Condvar::new(), threads: threads.max(1), bound }))
     }
 
     /// Maximum number of queued jobs.

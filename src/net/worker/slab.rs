@@ -16,6 +16,8 @@ pub(crate) struct Slab<T> {
     /// The first free slot; each names the next.
     next_free: Option<u32>,
     live: usize,
+    /// Maximum length since the last shrink.
+    peak_len: usize,
     /// Length at the last shrink; below that, shrinking may free more.
     len_at_shrink: usize,
     /// The next generation. One counter for all slots, since a slot removed by shrinking must not
@@ -37,6 +39,8 @@ enum Content<T> {
 const INITIAL_CAPACITY: usize = 1024;
 /// Capacity kept when shrinking.
 const MIN_CAPACITY: usize = 64;
+/// The table is sparse if its length is at most one in so many of the peak.
+const SPARSE: usize = 4;
 
 impl<T> Slab<T> {
     pub(crate) fn new() -> Slab<T> {
@@ -44,7 +48,8 @@ impl<T> Slab<T> {
             slots: Vec::with_capacity(INITIAL_CAPACITY),
             next_free: None,
             live: 0,
-            len_at_shrink: usize::MAX,
+            peak_len: MIN_CAPACITY,
+            len_at_shrink: 0,
             next_generation: 0,
         }
     }
@@ -53,6 +58,9 @@ impl<T> Slab<T> {
         let generation = self.next_generation;
         self.next_generation = self.next_generation.wrapping_add(1);
         self.live += 1;
+        if self.live > self.peak_len {
+            (self.peak_len, self.len_at_shrink) = (self.live, usize::MAX);
+        }
         let fresh = Slot { generation, content: Content::Occupied(occupant) };
         let hole = self.next_free.and_then(|index| self.slots.get_mut(index as usize).map(|slot| (index, slot)));
         let index = match hole {
@@ -65,7 +73,6 @@ impl<T> Slab<T> {
             }
             None => {
                 self.slots.push(fresh);
-                self.len_at_shrink = usize::MAX;
                 (self.slots.len() - 1) as u32
             }
         };
@@ -112,16 +119,14 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Returns whether most of the capacity is unused since the last shrink.
+    /// Returns whether most values were removed since the peak, and some since the last shrink.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.slots.capacity() > INITIAL_CAPACITY
-            && self.live < self.slots.capacity() / 4
-            && self.live < self.len_at_shrink
+        self.live < self.len_at_shrink && self.live <= self.peak_len / SPARSE
     }
 
     /// Frees memory: truncates the table and rebuilds the free list.
     pub(crate) fn shrink(&mut self) {
-        self.len_at_shrink = self.live;
+        (self.peak_len, self.len_at_shrink) = ((self.live * SPARSE).max(MIN_CAPACITY), self.live);
         let occupied = |slot: &Slot<T>| matches!(slot.content, Content::Occupied(_));
         self.slots.truncate(self.slots.iter().rposition(occupied).map_or(0, |last| last + 1));
         self.slots.shrink_to(MIN_CAPACITY);
@@ -166,6 +171,34 @@ mod tests {
         assert_eq!(again.index, 1);
         assert!(slots.get_mut(keys[1]).is_none());
         assert_eq!(slots.iter().map(|(_, n)| *n).collect::<Vec<_>>(), [0, 7]);
+    }
+
+    #[test]
+    fn a_table_is_sparse_until_all_of_many_values_are_removed() {
+        let mut slots = Slab::new();
+        let mut keys: Vec<Key> = (0..100).map(|n| slots.insert(n)).collect();
+        let mut remove = |slots: &mut Slab<i32>, number: usize| {
+            for key in keys.drain(..number) {
+                slots.remove(key);
+            }
+        };
+        remove(&mut slots, 74);
+        assert!(!slots.is_sparse(), "26 of 100 are left");
+        remove(&mut slots, 1);
+        assert!(slots.is_sparse());
+        slots.shrink();
+        assert!(!slots.is_sparse(), "none was removed since");
+        remove(&mut slots, 24);
+        assert!(slots.is_sparse(), "one of 25 is left");
+        slots.shrink();
+        remove(&mut slots, 1);
+        assert!(slots.is_sparse(), "none is left");
+        slots.shrink();
+        let few: Vec<Key> = (0..MIN_CAPACITY as i32).map(|n| slots.insert(n)).collect();
+        for key in few {
+            slots.remove(key);
+            assert!(!slots.is_sparse(), "a few values come and go");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use mio::Events;
 
 use super::{EVENT_CAPACITY, MAX_RUNS_PER_TICK, Worker, WorkerParts};
 use crate::App;
-use crate::events::{Broadcast, Event as Message};
+use crate::events::{Broadcast, Event as Message, SlowSubscriber};
+use crate::http1::status::StatusCode;
 use crate::net::sockets::listeners::Listener;
 use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::ShutdownControl;
@@ -311,6 +312,54 @@ fn pipelined_responses_of_some_size_are_compressed_one_a_run() {
             drain(&mut client);
         }
     }
+}
+
+/// A crowd of 120 comes and leaves: large requests, half heads, half bodies, and subscribers that get an event.
+fn come_and_leave(looped: &mut Loop, hub: &Broadcast, requests: &[String; 4]) {
+    const EACH: usize = 30;
+    let mut crowd = Vec::new();
+    for request in requests.iter().cycle().take(EACH * requests.len()) {
+        let mut client = looped.client();
+        client.write_all(request.as_bytes()).unwrap();
+        crowd.push(client);
+    }
+    looped.until("all subscribers are here", |_| hub.subscribers() == EACH);
+    hub.send(Message::data("for all"));
+    looped.step();
+    assert!(looped.worker.conns.len() >= crowd.len());
+    drop(crowd);
+    looped.until("all have left", |worker| worker.conns.len() == 0);
+    assert!(looped.worker.conns.is_sparse());
+    looped.worker.release_memory();
+}
+
+/// What is allocated amid a crowd and stays keeps the crowd's memory from returning to the system.
+#[test]
+fn a_crowd_that_has_left_leaves_no_memory_behind() {
+    let hub = Broadcast::with(1, 1_000, SlowSubscriber::default(), None);
+    let mut app = App::new();
+    app.state(hub.clone());
+    app.after(|_, response| response.on_sent(|_| ()));
+    app.get("/", |_| (StatusCode::OK, [("X", "x".repeat(2_000))], "ok"));
+    app.post("/", |req| req.body().len().to_string());
+    app.get("/events", |req: &crate::Request| req.state::<Broadcast>().subscribe(req));
+    let mut looped = Loop::new(app);
+    looped.worker.probe.0.reserve(1_000);
+    let large = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: x\r\n".repeat(60));
+    let half_head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(3_000));
+    let half_body = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n{half_head}");
+    let requests = [large, half_head, half_body, String::from("GET /events HTTP/1.1\r\nHost: a\r\n\r\n")];
+    // The worker's initial capacity, the hub's one event and what the first request allocates are not the crowd's.
+    hub.send(Message::data("for all"));
+    looped.worker.release_memory();
+    let mut first = looped.client();
+    first.write_all(GET).unwrap();
+    looped.until("an answer", |worker| worker.probe.0.get(1).is_some_and(|traffic| traffic.writes == 1));
+    drop(first);
+    looped.until("it has left", |worker| worker.conns.len() == 0);
+    let left = allocation_counter::measure(|| come_and_leave(&mut looped, &hub, &requests));
+    assert!(left.bytes_total > 120 * 1_000, "no crowd: {left:?}");
+    assert!(left.bytes_current <= 0, "{left:?}");
 }
 
 /// A record costs the same whatever it carries: a read of such bytes ends after so many of them, and the rest waits for its turn.
