@@ -39,13 +39,6 @@ impl Program {
         pages * page_size()
     }
 
-    /// Bytes of memory that the server's process holds, without pages of files.
-    fn anonymous(&self) -> usize {
-        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
-        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
-    }
-
     /// Whether the server uses less than a fifth of a second of processor time in one second. A loop that spins on readiness would use
     /// all of it.
     fn rests(&self) -> bool {
@@ -142,55 +135,4 @@ fn when_the_descriptors_run_out_clients_wait_and_are_served() {
         assert_eq!(get(&mut client), "200"); // and leaves, for whoever waits
     }
     assert_eq!(get(&mut server.connect()), "200");
-}
-
-/// Arranges a crowd in the order in which it leaves.
-type Arrange = fn(&mut Vec<TcpStream>);
-
-const ORDERS: [(&str, Arrange); 3] = [
-    ("first come, first gone", |_| ()),
-    ("last come, first gone", |crowd| crowd.reverse()),
-    ("from the middle on", |crowd| crowd.rotate_left(200)),
-];
-
-/// glibc returns memory from the top of its heap only, and caches the chunks that were freed first:
-/// one of them at the top keeps all.
-#[cfg(target_env = "gnu")]
-#[test]
-fn the_memory_of_a_crowd_returns_whoever_leaves_first() {
-    const CROWD: usize = 400;
-    let half_head = format!("GET /hello HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(4_000));
-    let half_body = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n{half_head}");
-    for (order, arrange) in ORDERS {
-        for first in [&half_head, &half_body] {
-            let server = start(1024);
-            assert_eq!(get(&mut server.connect()), "200");
-            let before = server.anonymous();
-            let grown = || server.anonymous().saturating_sub(before);
-            let mut crowd: Vec<_> = (0..CROWD).map(|_| server.connect()).collect();
-            for client in &mut crowd {
-                client.write_all(first.as_bytes()).unwrap();
-            }
-            let arrived = grown_to(grown, |grown| grown >= CROWD * 4_000);
-            assert!(arrived >= CROWD * 4_000, "a crowd with {arrived} bytes");
-            arrange(&mut crowd);
-            crowd.into_iter().for_each(drop);
-            // glibc keeps 128 KiB at the top in any case, and the stack has grown a little.
-            let left = grown_to(grown, |grown| grown <= CROWD * 1_000);
-            assert!(left <= CROWD * 1_000, "{order}: {left} of {arrived} bytes are still held");
-        }
-    }
-}
-
-/// Waits until memory has grown by as much as is wanted, for 30 s at most; returns what it has grown by.
-#[cfg(target_env = "gnu")]
-fn grown_to(grown: impl Fn() -> usize, wanted: impl Fn(usize) -> bool) -> usize {
-    for _ in 0..300 {
-        let now = grown();
-        if wanted(now) {
-            return now;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    grown()
 }
