@@ -102,6 +102,16 @@ steps! {
     output_waits_for_room: "17",
     states_are_in_a_table: "18",
     patience_ends: "19",
+    a_limit_has_a_status: "20",
+    a_path_has_methods: "21",
+    an_error_is_a_response: "22",
+    a_stop_finishes_what_was_begun: "23",
+    the_library_does_all_of_it: "24",
+    the_port_is_remembered: "address_in_use",
+    the_kernel_accepts: "backlog",
+    a_client_asks_first: "expect_100",
+    two_small_writes: "forty_ms",
+    two_loops_share_a_port: "workers",
 }
 
 #[test]
@@ -109,14 +119,14 @@ fn every_step_is_tested_and_follows_the_form() {
     for (name, text) in files() {
         let code = text.split("#[cfg(test)]").next().unwrap();
         assert!(code.lines().count() <= 140, "{name} has {} lines", code.lines().count());
-        let Some(step) =
-            name.strip_prefix('s').and_then(|rest| rest.get(..2)).filter(|step| step.parse::<u8>().is_ok())
-        else {
-            continue;
-        };
+        let side = name.strip_prefix("side_").and_then(|rest| rest.strip_suffix(".rs"));
+        let number = name.strip_prefix('s').and_then(|rest| rest.get(..2)).filter(|step| step.parse::<u8>().is_ok());
+        let Some(step) = side.or(number) else { continue };
         assert!(STEPS.contains(&step), "{name} has no test");
-        assert!(code.starts_with(&format!("//! Step {step}: ")), "{name}");
-        for label in ["New", "Try", "Expect"].into_iter().chain((step != "00").then_some("Fails")) {
+        let title = number.map_or("//! Side step: ".to_owned(), |number| format!("//! Step {number}: "));
+        assert!(code.starts_with(&title), "{name}");
+        let fails = number.is_some_and(|number| number != "00").then_some("Fails");
+        for label in ["New", "Try", "Expect", "Break"].into_iter().chain(fails) {
             assert!(code.contains(&format!("\n//! {label:<8}")), "{name}: no {label}");
         }
         assert!(code.contains("println!(\"listening on {"), "{name}");
@@ -125,6 +135,19 @@ fn every_step_is_tested_and_follows_the_form() {
             assert!(!code.contains(stop), "{name}: {stop}");
         }
     }
+}
+
+/// The last step names the files of the library that the reader knows by then.
+#[test]
+fn the_library_has_the_files_that_the_last_step_names() {
+    let (_, last) = files().into_iter().find(|(name, _)| name.starts_with("s24_")).unwrap();
+    let (header, program) = last.split_once("\nuse ").unwrap();
+    let named: Vec<_> = header.split([' ', ',', '\n']).filter(|word| word.starts_with("src/")).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for file in named {
+        assert!(root().join(file).is_file(), "{file} is not there");
+    }
+    assert!(program.lines().count() <= 40, "{} lines", program.lines().count());
 }
 
 /// One evening: what is to be read from step 00 to 09, and landing A.
@@ -142,7 +165,7 @@ fn flight_1_has_at_most_6000_words() {
 fn the_list_names_every_step() {
     let (code, text) = run(&[]);
     assert_eq!(code, Some(0));
-    let (_, last) = text.split_once("  19  ").unwrap();
+    let (_, last) = text.split_once("  24  ").unwrap();
     assert!(text.starts_with("  00 ") && last.contains("Begin with `wirelight ladder run 00`"), "{text}");
     let (code, text) = run(&["run", "77"]);
     assert_eq!((code, text.as_str()), (Some(2), "wirelight: there is no step \"77\"; `wirelight ladder` lists them\n"));

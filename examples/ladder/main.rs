@@ -24,6 +24,16 @@ mod s16_drain;
 mod s17_room;
 mod s18_states;
 mod s19_patience;
+mod s20_limits;
+mod s21_router;
+mod s22_values;
+mod s23_graceful_stop;
+mod s24_the_library;
+mod side_address_in_use;
+mod side_backlog;
+mod side_expect_100;
+mod side_forty_ms;
+mod side_workers;
 
 type Program = fn() -> io::Result<()>;
 
@@ -49,6 +59,16 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("17", s17_room::main),
     ("18", s18_states::main),
     ("19", s19_patience::main),
+    ("20", s20_limits::main),
+    ("21", s21_router::main),
+    ("22", s22_values::main),
+    ("23", s23_graceful_stop::main),
+    ("24", s24_the_library::main),
+    ("address_in_use", side_address_in_use::main),
+    ("backlog", side_backlog::main),
+    ("expect_100", side_expect_100::main),
+    ("forty_ms", side_forty_ms::main),
+    ("workers", side_workers::main),
 ];
 
 fn main() -> io::Result<()> {

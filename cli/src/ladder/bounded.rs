@@ -54,6 +54,12 @@ impl Process {
         }
     }
 
+    /// Sends SIGTERM to the process alone.
+    pub(in crate::ladder) fn terminate(&self) {
+        // Fails if it has exited, which the facts then show.
+        let _ = Command::new("kill").args(["-TERM", &self.id().to_string()]).stderr(Stdio::null()).status();
+    }
+
     /// Waits for the end of the process and of its output. Returns its status; `None` if it still
     /// runs after `most`.
     pub(in crate::ladder) fn exits(&mut self, most: Duration) -> Option<ExitStatus> {

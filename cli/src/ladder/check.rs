@@ -70,6 +70,10 @@ fn one(trial: &Trial, facts: &[Fact], server: &ServerCommand) -> Result<bool, Fa
         others.push(other);
     }
     let mut client = Process::start(&mut shell::command(&trial.command, running.port())).map_err(Failure::runtime)?;
+    if let Some(logged) = &trial.stop {
+        running.process.prints(START, |log| log.contains(logged));
+        running.process.terminate();
+    }
     let code = client.exits(RUN).and_then(|status| status.code());
     let printed = client.printed();
     let mut good = true;
@@ -130,6 +134,7 @@ impl Running {
     fn shows(&mut self, fact: &Fact, code: Option<i32>, printed: &str, most: Duration) -> bool {
         match fact {
             Fact::Exit(codes) => code.is_some_and(|code| codes.contains(&code)),
+            Fact::Stops(code) => self.process.exits(RUN).and_then(|status| status.code()) == Some(*code),
             Fact::Occurs(Place::Output, text, count) => is_count(printed, text, *count),
             Fact::Occurs(Place::Log, text, Some(0)) => !self.process.prints(GRACE.min(most), |log| log.contains(text)),
             // The server may write the line after the client has seen the response.

@@ -30,6 +30,8 @@ pub(in crate::ladder) struct Trial {
     /// Clients that are connected meanwhile.
     pub(in crate::ladder) others: Vec<String>,
     pub(in crate::ladder) command: String,
+    /// The server gets SIGTERM when it logs this text, while the command runs.
+    pub(in crate::ladder) stop: Option<String>,
     pub(in crate::ladder) expected: Vec<Fact>,
     /// An earlier step, and what the command leads to there.
     pub(in crate::ladder) before: Option<(String, Vec<Fact>)>,
@@ -40,6 +42,8 @@ pub(in crate::ladder) struct Trial {
 pub(in crate::ladder) enum Fact {
     /// The exit code of the command is one of these.
     Exit(Vec<i32>),
+    /// The server ends with this exit code.
+    Stops(i32),
     /// The text occurs so many times; `None` is at least once.
     Occurs(Place, String, Option<usize>),
 }
@@ -64,6 +68,7 @@ pub(in crate::ladder) fn parse(source: &str) -> Result<Header, String> {
             "With" => trial.flags = text.split_whitespace().map(str::to_owned).collect(),
             "Also" => trial.others.extend(repeated(&text)),
             "Try" => header.trials.push(Trial { command: text, ..std::mem::take(&mut trial) }),
+            "Stop" => last(&mut header)?.stop = Some(text.trim_matches('`').to_owned()),
             "Expect" => last(&mut header)?.expected = facts(&text)?,
             _ => match label.strip_prefix("On ") {
                 Some(step) => last(&mut header)?.before = Some((step.to_owned(), facts(&text)?)),
@@ -107,7 +112,8 @@ fn paragraphs(source: &str) -> Vec<(String, String)> {
 }
 
 fn is_label(text: &str) -> bool {
-    matches!(text, "With" | "Also" | "Try" | "Expect" | "Fails" | "New" | "Break" | "Source") || text.starts_with("On ")
+    matches!(text, "With" | "Also" | "Try" | "Stop" | "Expect" | "Fails" | "New" | "Break" | "Source")
+        || text.starts_with("On ")
 }
 
 /// Parses facts that are separated by semicolons.
@@ -127,6 +133,9 @@ fn facts(text: &str) -> Result<Vec<Fact>, String> {
 fn fact(text: &str) -> Option<Fact> {
     if let Some(codes) = text.strip_prefix("exit ") {
         return codes.split(" or ").map(|code| code.parse().ok()).collect::<Option<_>>().map(Fact::Exit);
+    }
+    if let Some(code) = text.strip_prefix("stops with ") {
+        return code.parse().ok().map(Fact::Stops);
     }
     let (verb, rest) = text.split_once('`')?;
     let (quote, count) = rest.split_once('`')?;
@@ -154,6 +163,7 @@ impl fmt::Display for Fact {
                 let codes: Vec<_> = codes.iter().map(i32::to_string).collect();
                 write!(f, "exit {}", codes.join(" or "))
             }
+            Fact::Stops(code) => write!(f, "stops with {code}"),
             Fact::Occurs(place, text, count) => {
                 let verb = if *place == Place::Output { "prints" } else { "logs" };
                 match count {
@@ -174,7 +184,7 @@ mod tests {
     fn a_header_has_prose_and_commands_with_facts() {
         let header = parse(
             "//! Step 03: read on.\n//!\n//! Fails   Too early,\n//!         always.\n//! With    --unread -v\n\
-             //! Also    poke a\n//! Also    2 times: poke b\n//! Try     curl a\n//!         b\n//! Expect  exit 52 or 56; prints `a; b` 2 times;\n\
+             //! Also    poke a\n//! Also    2 times: poke b\n//! Try     curl a\n//!         b\n//! Stop    `c`\n//! Expect  exit 52 or 56; stops with 0; prints `a; b` 2 times;\n\
              //!         logs no `x`\n//! On 01   prints `y`\n//!\n//! Try     c\n\nuse std::io;\n//! no\n",
         )
         .unwrap();
@@ -186,8 +196,9 @@ mod tests {
             (first.flags.join("|"), first.others.join("|")),
             ("--unread|-v".to_owned(), "poke a|poke b|poke b".to_owned())
         );
+        assert_eq!(first.stop.as_deref(), Some("c"));
         let texts: Vec<_> = first.expected.iter().map(Fact::to_string).collect();
-        assert_eq!(texts, ["exit 52 or 56", "prints `a; b` 2 times", "logs no `x`"]);
+        assert_eq!(texts, ["exit 52 or 56", "stops with 0", "prints `a; b` 2 times", "logs no `x`"]);
         assert_eq!(first.before, Some(("01".to_owned(), vec![Fact::Occurs(Place::Output, "y".to_owned(), None)])));
         assert!(second.flags.is_empty() && second.others.is_empty() && second.before.is_none());
     }

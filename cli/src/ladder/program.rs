@@ -14,6 +14,7 @@ const MODULES: &[&str] =
 /// The crates that the steps use. A package gets those that its sources name: the library takes a
 /// minute to build, and only the last step needs it.
 const CRATES: &[(&str, &str)] = &[
+    ("form_urlencoded", "\"1\""),
     ("httparse", "\"1\""),
     ("mio", "{ version = \"1\", features = [\"net\", \"os-ext\", \"os-poll\"] }"),
     ("serde_json", "\"1\""),
