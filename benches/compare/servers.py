@@ -1,5 +1,6 @@
 """Servers under measurement: how they are built, started on a core, and what the kernel says that they worked."""
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -12,20 +13,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILT = os.path.join(os.path.abspath(os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target")), "compare")
 PROGRAMS = os.path.join(BUILT, "release")
-INSTALLED = {"nginx": "nginx", "go": "go"}  # the command that must be there; all others are built with cargo
+PEERS = ["hyper", "axum", "actix"]  # built with cargo
+NGINX_STACK = """access_log /dev/null combined; limit_req zone=clients burst=100000 nodelay; gzip on;
+            add_header X-Request-ID $request_id; add_header Access-Control-Allow-Origin $http_origin;"""
 CERTIFICATE, KEY = (os.path.join(ROOT, "tests", "data", "tls", name) for name in ("cert.pem", "key.pem"))
 
 
-def build(names):
-    """Builds what is needed. Returns the names of the servers that can run; says which cannot."""
-    missing = [name for name in names if name in INSTALLED and not shutil.which(INSTALLED[name])]
-    if "go" in names and "go" not in missing:
-        subprocess.run(["go", "build", "-o", os.path.join(PROGRAMS, "go"), os.path.join(HERE, "go", "main.go")], check=True)
-    ours = [name for name in names if name in ("ours", "limit")]
-    peers = [name for name in names if name not in ours and name not in INSTALLED]
-    cargo(["load", *ours]).check_returncode()
-    if peers and cargo(peers).returncode != 0:
-        missing += peers
+def available(names, build):
+    """Builds the programs if asked to. Returns the names of the servers that can run; says which cannot."""
+    if build:
+        cargo(["load", "limit", "ours"]).check_returncode()
+        if any(name in PEERS for name in names):
+            cargo(PEERS)  # all, always: with other features, crates that they share would be built anew
+        if "go" in names and shutil.which("go"):
+            subprocess.run(["go", "build", "-o", os.path.join(PROGRAMS, "go"), os.path.join(HERE, "go", "main.go")], check=True)
+    missing = [name for name in names if not shutil.which("nginx" if name == "nginx" else os.path.join(PROGRAMS, name))]
     if missing:
         print(f"skipped, not installed or not built: {', '.join(missing)}", flush=True)
     return [name for name in names if name not in missing]
@@ -44,24 +46,27 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        variables = {"PORT": str(self.port), "HOST": "127.0.0.1", "WORKERS": str(workers), "FILES": files, "RUST_LOG": "off"}
+        variables = {"PORT": str(self.port), "HOST": "127.0.0.1", "WORKERS": str(workers), "FILES": files, "RUST_LOG": "off", **(environment or {})}
+        if name == "nginx":
+            command = ["nginx", "-p", self.folder, "-c", self._nginx_conf(variables)]
+        else:
+            command = shlex.split(command) if command else [os.path.join(PROGRAMS, name)]
         self.log = os.path.join(self.folder, "log")
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
-                ["taskset", "-c", cores, *(shlex.split(command) if command else self._command(workers, files))],
-                env={**os.environ, **variables, **(environment or {})}, start_new_session=True, stdout=log, stderr=log)
+                ["taskset", "-c", cores, *command], env={**os.environ, **variables}, start_new_session=True, stdout=log, stderr=log)
         self._wait_until_it_listens()
 
-    def _command(self, workers, files):
-        if self.name == "nginx":
-            return ["nginx", "-p", self.folder, "-c", self._nginx_conf(workers, files)]
-        return [os.path.join(PROGRAMS, self.name)]
-
-    def _nginx_conf(self, workers, files):
+    def _nginx_conf(self, variables):
+        """The configuration, from the variables that other servers read themselves."""
+        words = {"LEVEL": "1", "DOCUMENT": "none", **variables, "FOLDER": self.folder, "SSL": "", "CERTIFICATE": "", "STACK": ""}
+        if "KEY" in variables:
+            words["SSL"] = "ssl"
+            words["CERTIFICATE"] = f"ssl_certificate {variables['CERTIFICATE']}; ssl_certificate_key {variables['KEY']};"
+        if "STACK" in variables:
+            words["STACK"] = NGINX_STACK
         with open(os.path.join(HERE, "nginx.conf")) as file:
-            text = file.read()
-        for word, value in {"FOLDER": self.folder, "PORT": self.port, "WORKERS": workers, "FILES": files}.items():
-            text = text.replace(f"@{word}@", str(value))
+            text = re.sub(r"@([A-Z]+)@", lambda match: words[match[1]], file.read())
         path = os.path.join(self.folder, "nginx.conf")
         with open(path, "w") as file:
             file.write(text)
@@ -76,9 +81,10 @@ class Server:
                 if self.process.poll() is not None:
                     break
                 time.sleep(0.05)
-        self.stop()
         with open(self.log) as log:
-            raise SystemExit(f"{self.name} does not listen: {log.read()[-500:]}")
+            said = log.read()[-500:]
+        self.stop()
+        raise SystemExit(f"{self.name} does not listen: {said}")
 
     def pids(self):
         """The process and its children (nginx's worker is one)."""

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,13 @@ func main() {
 		answer(w, bytes, err)
 	})
 	http.Handle("/files/", http.StripPrefix("/files/", http.FileServer(http.Dir(os.Getenv("FILES")))))
-	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+	address := "127.0.0.1:" + os.Getenv("PORT")
+	if certificate := os.Getenv("CERTIFICATE"); certificate != "" {
+		server := http.Server{Addr: address, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+		fmt.Println(server.ListenAndServeTLS(certificate, os.Getenv("KEY")))
+	} else {
+		fmt.Println(http.ListenAndServe(address, nil))
+	}
 	os.Exit(1)
 }
 

@@ -29,6 +29,30 @@ pub fn files() -> String {
     env::var("FILES").unwrap_or_else(|_| ".".to_owned())
 }
 
+/// A variable that a row sets.
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+/// The routes of the row `router`.
+pub fn routes() -> u16 {
+    number("ROUTES", 0)
+}
+
+/// TLS, where the row asks for it: with ring, and sessions that can be resumed.
+#[cfg(feature = "rustls")]
+pub fn tls() -> Option<rustls::ServerConfig> {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain = CertificateDer::pem_file_iter(variable("CERTIFICATE")?).expect("a certificate");
+    let chain = chain.collect::<Result<_, _>>().expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(variable("KEY")?).expect("a key");
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ServerConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
+    let config = config.expect("versions").with_no_client_auth().with_single_cert(chain, key);
+    Some(config.expect("a pair"))
+}
+
 /// Each worker may have its own listener on the address.
 pub fn listener() -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

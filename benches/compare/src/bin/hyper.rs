@@ -1,6 +1,7 @@
 //! hyper on one current-thread runtime a worker.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -9,6 +10,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
 
 type Reply = Response<Full<Bytes>>;
 
@@ -46,17 +49,27 @@ async fn respond(request: Request<Incoming>) -> Result<Reply, Infallible> {
     })
 }
 
+async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut builder = http1::Builder::new();
+    let _ = builder.pipeline_flush(true).serve_connection(TokioIo::new(socket), service_fn(respond)).await;
+}
+
 fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(compare::listener()).expect("a listener");
+        let acceptor = compare::tls().map(|config| TlsAcceptor::from(Arc::new(config)));
         loop {
             let Ok((socket, _)) = listener.accept().await else { continue };
             let _ = socket.set_nodelay(true);
-            tokio::task::spawn_local(async move {
-                let mut builder = http1::Builder::new();
-                let _ = builder.pipeline_flush(true).serve_connection(TokioIo::new(socket), service_fn(respond)).await;
-            });
+            match acceptor.clone() {
+                None => drop(tokio::task::spawn_local(connection(socket))),
+                Some(acceptor) => drop(tokio::task::spawn_local(async move {
+                    if let Ok(socket) = acceptor.accept(socket).await {
+                        connection(socket).await;
+                    }
+                })),
+            }
         }
     });
 }

@@ -6,12 +6,20 @@ use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::request::Request;
 use crate::response::Response;
+use crate::tls::Tls;
+
+/// A socket, in the clear or under TLS.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
 
 pub struct Client {
-    socket: TcpStream,
+    stream: Stream,
     began: Instant,
     /// Bytes of the request that were sent.
     sent: usize,
@@ -34,12 +42,16 @@ pub enum Progress {
 
 impl Client {
     /// Connects; the connection may be established later.
-    pub fn connect(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Client> {
+    pub fn connect(address: SocketAddr, tls: Option<&Tls>, registry: &Registry, token: Token) -> io::Result<Client> {
         let mut socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        let stream = match tls {
+            None => Stream::Plain(socket),
+            Some(tls) => Stream::Tls(Box::new(StreamOwned::new(tls.session()?, socket))),
+        };
         let (began, response) = (Instant::now(), Response::default());
-        Ok(Client { socket, began, sent: usize::MAX, received: 0, response, early: None })
+        Ok(Client { stream, began, sent: usize::MAX, received: 0, response, early: None })
     }
 
     /// Begins the next request. `began` is when it should have been sent.
@@ -52,13 +64,13 @@ impl Client {
     pub fn advance(&mut self, request: &Request, buffer: &mut [u8]) -> io::Result<Progress> {
         self.send(request)?;
         while self.early.is_none() {
-            match self.socket.read(buffer) {
+            match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     self.received += read as u64;
                     self.early = self.response.receive(buffer.get(..read).unwrap_or_default())?;
-                    // A short read has emptied the socket, and saves a call.
-                    if read < buffer.len() {
+                    // A short read has emptied a socket, and saves a call.
+                    if read < buffer.len() && matches!(self.stream, Stream::Plain(_)) {
                         break;
                     }
                 }
@@ -81,11 +93,27 @@ impl Client {
             if rest.is_empty() {
                 return Ok(());
             }
-            match self.socket.write(rest) {
+            match self.stream.write(rest) {
                 Ok(sent) => self.sent += sent,
                 Err(error) if waits(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+impl Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.write(bytes),
+            Stream::Tls(stream) => stream.write(bytes),
         }
     }
 }

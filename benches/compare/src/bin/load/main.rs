@@ -7,6 +7,7 @@ mod client;
 mod options;
 mod request;
 mod response;
+mod tls;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use mio::{Events, Poll, Token};
 use client::{Client, Progress};
 use options::Options;
 use request::Request;
+use tls::Tls;
 
 /// How long to wait for the responses of what was sent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +49,7 @@ struct Done {
 struct Load<'a> {
     options: &'a Options,
     request: &'a Request,
+    tls: Option<Tls>,
     poll: Poll,
     clients: Vec<Client>,
     buffer: Vec<u8>,
@@ -55,12 +58,13 @@ struct Load<'a> {
 
 impl<'a> Load<'a> {
     fn new(options: &'a Options, request: &'a Request) -> io::Result<Load<'a>> {
-        let poll = Poll::new()?;
+        let (poll, tls) = (Poll::new()?, options.tls()?);
         let number = options.clients / options.threads.min(options.clients).max(1);
-        let clients = (0..number).map(|index| Client::connect(options.address(), poll.registry(), Token(index)));
+        let clients =
+            (0..number).map(|index| Client::connect(options.address(), tls.as_ref(), poll.registry(), Token(index)));
         let clients = clients.collect::<io::Result<_>>()?;
         let done = Done { seconds: 0.0, bytes: 0, errors: 0, micros: Vec::new() };
-        Ok(Load { options, request, poll, clients, buffer: vec![0; 256 << 10], done })
+        Ok(Load { options, request, tls, poll, clients, buffer: vec![0; 256 << 10], done })
     }
 
     fn run(mut self) -> io::Result<Done> {
@@ -146,7 +150,7 @@ impl<'a> Load<'a> {
     fn begin(&mut self, token: Token, now: Instant) -> io::Result<()> {
         let Some(client) = self.clients.get_mut(token.0) else { return Ok(()) };
         if self.options.fresh {
-            *client = Client::connect(self.options.address(), self.poll.registry(), token)?;
+            *client = Client::connect(self.options.address(), self.tls.as_ref(), self.poll.registry(), token)?;
         }
         client.start(self.request, now)
     }

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
+
+use crate::tls::Tls;
 
 pub struct Options {
     pub port: u16,
@@ -21,6 +24,10 @@ pub struct Options {
     pub rate: u64,
     /// Whether each request has a connection of its own.
     pub fresh: bool,
+    /// The certificate that the clients trust; without it, they do not use TLS.
+    pub certificate: Option<String>,
+    /// Whether a TLS connection resumes the session of an earlier one.
+    pub resume: bool,
     /// The status of a good response.
     pub status: u16,
 }
@@ -39,6 +46,8 @@ impl Options {
             duration: Duration::from_secs(1),
             rate: 0,
             fresh: false,
+            certificate: None,
+            resume: true,
             status: 200,
         };
         for argument in std::env::args().skip(1) {
@@ -49,6 +58,10 @@ impl Options {
 
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    pub fn tls(&self) -> io::Result<Option<Tls>> {
+        self.certificate.as_ref().map(|path| Tls::new(Path::new(path), self.resume)).transpose()
     }
 
     fn set(&mut self, argument: &str) -> Option<()> {
@@ -64,6 +77,8 @@ impl Options {
             "threads" => self.threads = value.parse().ok()?,
             "seconds" => self.duration = Duration::try_from_secs_f64(value.parse().ok()?).ok()?,
             "rate" => self.rate = value.parse().ok()?,
+            "tls" => self.certificate = Some(value.to_owned()),
+            "resume" => self.resume = value.parse().ok()?,
             "fresh" => self.fresh = value.parse().ok()?,
             "status" => self.status = value.parse().ok()?,
             _ => return None,
