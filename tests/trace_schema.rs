@@ -183,6 +183,7 @@ fn app() -> App {
     app.get("/rare", |_| "now and then").limit("1 per day");
     app.get("/pool", |_| "slowly").blocking();
     app.get("/large", |_| vec![b'x'; 16 << 20]);
+    app.files("/docs", concat!(env!("CARGO_MANIFEST_DIR"), "/docs"));
     app.get("/stream", |_| {
         let mut response = Response::default();
         response.reader(&b"streamed"[..], None);
@@ -194,7 +195,7 @@ fn app() -> App {
 /// Right and wrong messages, cut in two, with hooks, guards, limits and a pool around them.
 fn of_messages() -> String {
     let app = app();
-    let paths = ["/rare", "/pool", "/guarded"].map(|path| GET.replace("/plaintext", path).repeat(2));
+    let paths = ["/rare", "/pool", "/guarded", "/docs/events.md"].map(|path| GET.replace("/plaintext", path).repeat(2));
     let secret = GET.replace("Host: a", "Host: a\r\nCookie: secret");
     let messages = messages().into_iter().chain(paths).chain([secret]);
     messages

@@ -7,6 +7,7 @@ use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::root::{Entry, Root};
@@ -14,6 +15,7 @@ use crate::content::conditional;
 use crate::http1::method::Method;
 use crate::request::Request;
 use crate::response::Response;
+use crate::response::body_source::FileSource;
 use crate::response::error::{Error, Result};
 use crate::response::etag;
 use crate::response::into_response::IntoResponse;
@@ -229,14 +231,13 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// during that aborts the response; one that grows is sent with its first length (RFC 9112 §8).
 fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
     let length = part.end - part.start;
-    file.seek(SeekFrom::Start(part.start))?;
-    let mut file = file.take(length);
     if length > MAX_BUFFERED || head {
-        response.reader(file, Some(length));
+        response.set_source(FileSource { file: Arc::new(file), offset: part.start }, Some(length));
         return Ok(());
     }
     let mut bytes = Vec::with_capacity(length as usize);
-    file.read_to_end(&mut bytes)?;
+    file.seek(SeekFrom::Start(part.start))?;
+    file.take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != length {
         return Err(Error::internal("the file shrank while it was read"));
     }

@@ -13,6 +13,7 @@ mod pooled_body;
 mod read;
 mod reject;
 mod request_body;
+mod sendfile;
 mod state;
 mod streamed_body;
 mod streaming;
@@ -195,7 +196,7 @@ impl<S: Socket> Conn<S> {
             return Some(action);
         }
         if !self.is_open() {
-            return Some(Action::Yield);
+            return Some(self.begin_state(tick));
         }
         if self.http.is_finished() {
             return Some(self.close(tick));
@@ -318,7 +319,7 @@ impl<S: Socket> Conn<S> {
     /// request may follow.
     #[inline(always)]
     fn encode<P: Probe>(&mut self, last: bool, tick: &mut Tick<'_, P>) -> Option<usize> {
-        let ResponseBuffers { response, output, prefix, sent, handler, .. } = tick.out;
+        let ResponseBuffers { response, output, prefix, sent, .. } = tick.out;
         let (status, body) = (response.status(), response.body());
         let (length, persistence) = self.http.respond(status, response.content(), last || response.closes());
         let (fields, media_type) = response.field_lines();
@@ -342,7 +343,7 @@ impl<S: Socket> Conn<S> {
             if let Some(source) = response.take_source() {
                 self.http.begin_body();
                 self.trace_states(tick.probe);
-                self.begin_stream(source, length, handler.take(), tick.context);
+                self.begin_stream(source, length, tick);
                 return None;
             }
         } else if self.begin_upgrade(response, status) {

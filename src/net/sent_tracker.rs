@@ -47,6 +47,11 @@ impl SentTracker {
         self.sent += end.saturating_sub(start) as u64;
     }
 
+    /// Counts content that was sent without being in the output.
+    pub(crate) fn add_sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
     /// Shifts offsets after the first bytes of the output are removed.
     pub(crate) fn rebase(&mut self, gone: usize) {
         self.content = self.content.start.saturating_sub(gone)..self.content.end.saturating_sub(gone);

@@ -1,6 +1,8 @@
 //! Bodies that are produced while they are sent: by an iterator, a reader, another thread.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::guard::panics::{Guarded, catch};
@@ -43,6 +45,11 @@ pub(crate) trait BodySource: Send {
     /// [`MAX_BYTES_PER_TICK`] other connections get a turn.
     fn cost(&self) -> usize {
         16 * 1024
+    }
+
+    /// Returns the file that the bytes come from, if the kernel may send them itself.
+    fn file(&mut self) -> Option<&mut FileSource> {
+        None
     }
 
     /// Returns whether the bytes arrive at their own pace. A compressor must not delay them.
@@ -97,6 +104,10 @@ impl GuardedSource {
 
     pub(crate) fn cost(&self) -> usize {
         self.0.get().map_or(MAX_BYTES_PER_TICK, |source| source.cost())
+    }
+
+    pub(crate) fn file(&mut self) -> Option<&mut FileSource> {
+        self.0.get_mut()?.file()
     }
 
     #[cfg(feature = "gzip")]
@@ -176,15 +187,45 @@ impl<R: io::Read + Send> BodySource for ReaderSource<R> {
     }
 
     fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
-        let start = out.len();
-        out.resize(start + room, 0);
-        let read = loop {
-            match self.0.read(out.get_mut(start..).unwrap_or_default()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        out.truncate(start + *read.as_ref().unwrap_or(&0));
-        Ok(if read? == 0 { Pull::End } else { Pull::More })
+        let n = append(out, room, |into| self.0.read(into))?;
+        Ok(if n == 0 { Pull::End } else { Pull::More })
     }
+}
+
+/// A body that is the rest of a file from an offset on; its end is the announced length. A file
+/// that grows is sent with that length; one that shrinks aborts the response (RFC 9112 §8).
+pub(crate) struct FileSource {
+    pub(crate) file: Arc<File>,
+    /// Where the bytes begin that are not sent yet.
+    pub(crate) offset: u64,
+}
+
+impl BodySource for FileSource {
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    fn file(&mut self) -> Option<&mut FileSource> {
+        Some(self)
+    }
+
+    fn pull(&mut self, out: &mut Vec<u8>, room: usize) -> io::Result<Pull> {
+        let n = append(out, room, |into| self.file.read_at(into, self.offset))?;
+        self.offset += n as u64;
+        Ok(if n == 0 { Pull::End } else { Pull::More })
+    }
+}
+
+/// Appends the bytes of one read, at most `room`. Returns their number.
+fn append(out: &mut Vec<u8>, room: usize, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
+    let start = out.len();
+    out.resize(start + room, 0);
+    let result = loop {
+        match read(out.get_mut(start..).unwrap_or_default()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    out.truncate(start + *result.as_ref().unwrap_or(&0));
+    result
 }

@@ -1,6 +1,8 @@
 //! Implements a socket for tests with two buffers in memory.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::FileExt;
 
 use crate::net::sockets::socket::Socket;
 
@@ -68,6 +70,15 @@ impl Write for MemorySocket {
 }
 
 impl Socket for MemorySocket {
+    fn send_file(&mut self, file: &File, offset: u64, length: usize) -> io::Result<usize> {
+        let mut bytes = vec![0; length.min(self.write_capacity.max(1))];
+        let n = file.read_at(&mut bytes, offset)?;
+        match bytes.get(..n) {
+            Some(bytes) if n > 0 => self.write(bytes),
+            _ => Ok(0),
+        }
+    }
+
     fn shutdown_write(&mut self) {
         self.finished = true;
     }

@@ -112,7 +112,8 @@ impl Conversation {
                 say(self.position(0), Event::HandlerEnd { handler, panicked, ns });
             }
             Observation::ResponseComplete { keep, last, closes, pending } => {
-                self.response_complete(keep, last, closes, pending, say)
+                self.response_complete(keep, last, closes, pending, say);
+                self.responses_sent(now, say);
             }
             Observation::Closed { how, unread } => self.closed(now, how, unread, say),
         }
@@ -123,7 +124,7 @@ impl Conversation {
     fn event(&mut self, now: u64, event: Event<'_>, say: Emit<'_>) {
         match event {
             Event::ConnRecv { outcome, data } => self.receive(outcome, data, event, say),
-            Event::ConnSend { data, .. } => self.sent(now, data.len(), event, say),
+            Event::ConnSend { outcome, .. } => self.sent(now, outcome, event, say),
             Event::ConnTimer { timer, change } => self.timer(timer, change, say),
             Event::ParseHead { head, bytes } => self.head(head, bytes, event, say),
             Event::BodyFraming { body } => {
@@ -186,12 +187,19 @@ impl Conversation {
         self.raw.extend_from_slice(data);
     }
 
-    fn sent(&mut self, now: u64, bytes: usize, event: Event<'_>, say: Emit<'_>) {
+    fn sent(&mut self, now: u64, outcome: IoOutcome, event: Event<'_>, say: Emit<'_>) {
         say(Position { request: 0, offset: self.sent }, event);
-        self.sent += bytes as u64;
+        if let IoOutcome::Bytes(bytes) = outcome {
+            self.sent += bytes as u64;
+        }
         for answer in self.responses.iter_mut().chain([&mut self.response]).filter(|answer| answer.start < self.sent) {
             answer.first_byte_at.get_or_insert(now);
         }
+        self.responses_sent(now, say);
+    }
+
+    /// Emits the end of each response whose last byte is sent.
+    fn responses_sent(&mut self, now: u64, say: Emit<'_>) {
         while let Some(&PendingResponse { request, start, end, head_at: began, first_byte_at: first }) =
             self.responses.front()
             && end <= self.sent

@@ -40,7 +40,10 @@ pub(crate) fn write(out: &mut Vec<u8>, line: &Record<'_>, look: RenderOptions) {
 
 fn transfer(json: &mut JsonObject<'_>, line: &Record<'_>, look: RenderOptions) {
     let (Event::ConnRecv { outcome, data } | Event::ConnSend { outcome, data, .. }) = line.event else { return };
-    if let Event::ConnSend { want, .. } = line.event {
+    if let Event::ConnSend { want, file, .. } = line.event {
+        if let Some(offset) = file {
+            json.number("file", offset);
+        }
         json.number("want", want as u64);
     }
     match outcome {

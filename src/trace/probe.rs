@@ -236,10 +236,13 @@ pub(crate) enum Event<'a> {
         outcome: IoOutcome,
         data: &'a [u8],
     },
+    /// If `file`, the kernel sent the bytes of a file from this offset on, and they are not in
+    /// `data`.
     ConnSend {
         want: usize,
         outcome: IoOutcome,
         data: &'a [u8],
+        file: Option<u64>,
     },
     ConnInterest {
         readable: bool,

@@ -51,6 +51,7 @@ impl Event<'_> {
             Event::PollWake { .. } => Some("epoll_wait"),
             Event::ConnOpen { .. } => Some("accept4"),
             Event::ConnRecv { .. } => Some("recvfrom"),
+            Event::ConnSend { file: Some(_), .. } => Some("sendfile"),
             Event::ConnSend { .. } => Some("sendto"),
             Event::ConnInterest { .. } => Some("epoll_ctl"),
             Event::ConnHalfClose => Some("shutdown"),

@@ -225,7 +225,8 @@ impl<S: Socket> Conn<S> {
             return self.close(tick);
         }
         self.record_progress(0, tick.context);
-        Action::Yield
+        let waits = self.is_open() && !self.has_buffered_request && !self.is_readable();
+        if waits { Action::Wait } else { Action::Yield }
     }
 
     /// Moves the current request out of the buffer. A body that is still to come gets a pipe.

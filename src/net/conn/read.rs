@@ -76,6 +76,9 @@ impl<S: Socket> Conn<S> {
         if let Some(gap) = self.http.compact() {
             buffered.input.drain(buffered.start + gap.start..buffered.start + gap.end);
         }
+        if let Some(held) = self.buffered.take() {
+            (buffered.output, buffered.pending) = (held.output, held.pending); // the head of a file
+        }
         self.buffered = Some(buffered);
     }
 }

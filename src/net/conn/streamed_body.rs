@@ -1,5 +1,6 @@
 //! A response body that is pulled from its source one piece at a time, and framed.
 
+use std::io;
 use std::ops::Range;
 
 use super::body_feed::BodyFeed;
@@ -17,6 +18,8 @@ pub(super) struct StreamedBody {
     pub(super) length: ResponseFraming,
     /// Bytes that a known length still promises.
     pub(super) remaining: u64,
+    /// The kernel sends it from a file, past the source.
+    pub(super) sends_file: bool,
     /// The handler that returned it, if it runs on the event loop.
     pub(super) handler: Option<Callsite>,
     /// Where the content of the current piece is in the output, without its framing.
@@ -27,7 +30,7 @@ pub(super) struct StreamedBody {
 
 impl StreamedBody {
     /// Appends the next piece, framed.
-    pub(super) fn pull(&mut self, output: &mut Vec<u8>) -> std::io::Result<Pull> {
+    pub(super) fn pull(&mut self, output: &mut Vec<u8>) -> io::Result<Pull> {
         let mut piece = Vec::new();
         let pulled = self.source.pull(&mut piece, PULL_SIZE)?;
         let size = piece.len() as u64;
@@ -39,10 +42,7 @@ impl StreamedBody {
         self.frame(&piece, output);
         match (pulled, self.length) {
             (_, ResponseFraming::Known(_)) if self.remaining == 0 => Ok(Pull::End),
-            // A file that shrank: missing bytes cannot be replaced.
-            (Pull::End, ResponseFraming::Known(_)) => {
-                Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "shorter than announced"))
-            }
+            (Pull::End, ResponseFraming::Known(_)) => Err(too_short()),
             (Pull::End, _) => {
                 self.frame_end(output);
                 Ok(Pull::End)
@@ -75,4 +75,9 @@ impl StreamedBody {
     pub(super) fn beats(&self) -> bool {
         self.source.heartbeat().is_some()
     }
+}
+
+/// The error of a body that ends early, such as a file that shrank: missing bytes cannot be replaced.
+pub(super) fn too_short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "shorter than announced")
 }

@@ -1,5 +1,6 @@
 //! Sends responses whose body is pulled from a source, as fast as the client reads.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,33 +14,39 @@ use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
 use crate::net::threads::mailbox::Completion;
-use crate::net::tick::{Context, Tick};
+use crate::net::tick::Tick;
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
-use crate::routing::callsite::Callsite;
 use crate::trace::probe::{CloseReason, Probe};
 
 impl<S: Socket> Conn<S> {
     /// Starts a body whose head is in the output.
     #[cold]
-    pub(super) fn begin_stream(
+    pub(super) fn begin_stream<P: Probe>(
         &mut self,
         mut source: GuardedSource,
         length: ResponseFraming,
-        handler: Option<Callsite>,
-        context: &Context<'_>,
+        tick: &mut Tick<'_, P>,
     ) {
-        let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
-        source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
         let left = if let ResponseFraming::Known(length) = length { length } else { u64::MAX };
+        let handler = tick.out.handler.take();
+        let sends_file = source.file().is_some() && left < u64::MAX;
+        if !sends_file {
+            let (mailbox, key) = (tick.context.offload.mailbox.clone(), tick.context.key);
+            source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
+        }
+        let body = StreamedBody { source, length, remaining: left, sends_file, handler, content: 0..0, feed: None };
         self.buffered.get_or_insert_default();
-        let body = StreamedBody { source, length, remaining: left, handler, content: 0..0, feed: None };
         self.state.change(ConnState::Streaming(Box::new(body)));
+        self.hold_head(tick.out);
     }
 
     /// Pulls and writes until the source has nothing more, the socket takes no more, or the budget
     /// is used up.
     pub(super) fn stream<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         self.release_request();
+        if let Some(action) = self.send_file(tick) {
+            return action;
+        }
         let mut sent = 0;
         while sent < MAX_BYTES_PER_TICK {
             let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &mut self.state) else {
@@ -58,12 +65,7 @@ impl<S: Socket> Conn<S> {
                 Ok(Pull::End) => return self.end_stream(tick),
                 Ok(Pull::Wait) if !self.has_pending_output() => return self.wait_for_body(tick),
                 Ok(Pull::More | Pull::Wait) => {}
-                Err(error) => {
-                    warn!("connection {}: the body of a response broke off: {}", self.id, ErrorChain(&error));
-                    discard(error);
-                    self.socket.reset_on_close();
-                    return Action::Close(CloseReason::Reset);
-                }
+                Err(error) => return self.abort_stream(error),
             }
             if self.has_pending_output()
                 && let Some(action) = self.flush_buffered(tick)
@@ -72,6 +74,14 @@ impl<S: Socket> Conn<S> {
             }
         }
         Action::Yield
+    }
+
+    /// Resets the connection, so that the client does not take the body as complete.
+    pub(super) fn abort_stream(&mut self, error: io::Error) -> Action {
+        warn!("connection {}: the body of a response broke off: {}", self.id, ErrorChain(&error));
+        discard(error);
+        self.socket.reset_on_close();
+        Action::Close(CloseReason::Reset)
     }
 
     /// Waits for the source, which calls back. After the peer's FIN the response goes on (RFC 9112
@@ -100,7 +110,10 @@ impl<S: Socket> Conn<S> {
 
     /// Returns whether it waits for a body that another thread produces and that has an end.
     pub(crate) fn waits_for_producer(&self) -> bool {
-        matches!(self.state, ConnState::Streaming(_)) && !self.has_pending_output() && !self.has_heartbeat()
+        matches!(self.state, ConnState::Streaming(_))
+            && !self.has_pending_output()
+            && !self.has_heartbeat()
+            && !self.is_sending_file()
     }
 
     /// Returns whether the response is an event stream.
@@ -108,7 +121,7 @@ impl<S: Socket> Conn<S> {
         matches!(&self.state, ConnState::Streaming(stream) if stream.beats())
     }
 
-    fn end_stream<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
+    pub(super) fn end_stream<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         drop(self.state.change(ConnState::Open));
         let taken = self.http.finish_response();
         let pending = self.buffered.as_ref().map_or(0, |buffered| buffered.output.len() - buffered.sent);

@@ -153,7 +153,7 @@ impl<S: Socket> Conn<S> {
     pub(super) fn timer(&self) -> Timer {
         match self.http.waiting() {
             _ if self.is_lingering() => Timer::Linger,
-            _ if self.has_pending_output() => Timer::Write,
+            _ if self.has_pending_output() || self.is_sending_file() => Timer::Write,
             _ if self.has_heartbeat() && !self.wants_data() => Timer::Heartbeat,
             _ if matches!(self.state, ConnState::InPool(_) | ConnState::Streaming(_)) && !self.wants_data() => {
                 Timer::Application

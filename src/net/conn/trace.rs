@@ -41,7 +41,24 @@ impl<S: Socket> Conn<S> {
     #[track_caller]
     pub(super) fn trace_write<P: Probe>(&self, result: &io::Result<usize>, bytes: &[u8], probe: &mut P) {
         let data = || bytes.get(..*result.as_ref().unwrap_or(&0)).unwrap_or_default();
-        probe.emit(self.id, || Event::ConnSend { want: bytes.len(), outcome: outcome(result), data: data() });
+        probe.emit(self.id, || Event::ConnSend {
+            want: bytes.len(),
+            outcome: outcome(result),
+            data: data(),
+            file: None,
+        });
+    }
+
+    /// Traces a part of a file that the kernel sends.
+    #[track_caller]
+    pub(super) fn trace_send_file<P: Probe>(
+        &self,
+        result: &io::Result<usize>,
+        want: usize,
+        offset: u64,
+        probe: &mut P,
+    ) {
+        probe.emit(self.id, || Event::ConnSend { want, outcome: outcome(result), data: &[], file: Some(offset) });
     }
 
     /// Traces what was received, and the change from the state before.

@@ -58,7 +58,11 @@ impl<S: Socket> Conn<S> {
     #[cold]
     pub(super) fn flush_buffered<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
         let mut buffered = self.buffered.take()?;
-        let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), tick.probe);
+        let rest = buffered.output.get(buffered.sent..).unwrap_or_default();
+        let result = match self.is_sending_file() {
+            true => self.write_by(S::write_before_file, rest, tick.probe),
+            false => self.write(rest, tick.probe),
+        };
         let written = *result.as_ref().unwrap_or(&0);
         buffered.sent += written;
         report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
@@ -83,10 +87,21 @@ impl<S: Socket> Conn<S> {
         self.buffered.as_ref().is_some_and(|buffered| buffered.sent < buffered.output.len())
     }
 
+    /// Writes once. Returns 0 if the socket takes nothing.
     #[inline]
-    pub(super) fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
+    fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
+        self.write_by(S::write, bytes, probe)
+    }
+
+    #[inline]
+    fn write_by<P: Probe>(
+        &mut self,
+        call: impl Fn(&mut S, &[u8]) -> io::Result<usize>,
+        bytes: &[u8],
+        probe: &mut P,
+    ) -> io::Result<usize> {
         loop {
-            let result = self.socket.write(bytes);
+            let result = call(&mut self.socket, bytes);
             self.trace_write(&result, bytes, probe);
             match result {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),

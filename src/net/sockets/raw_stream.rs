@@ -1,7 +1,13 @@
 //! A TCP or unix socket without TLS.
 
+#[cfg(target_os = "linux")]
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::io::ErrorKind;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use mio::event::Source;
@@ -10,6 +16,10 @@ use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
 use super::socket::Socket;
+
+/// Linux: more bytes follow at once, and a segment may wait for them.
+#[cfg(target_os = "linux")]
+const MSG_MORE: i32 = 0x8000;
 
 /// An accepted socket.
 pub(crate) enum RawStream {
@@ -52,6 +62,14 @@ impl RawStream {
         });
         socket.set_nonblocking(false)?;
         Ok(socket)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn socket(&self) -> SockRef<'_> {
+        match self {
+            RawStream::Tcp(stream) => SockRef::from(stream),
+            RawStream::Unix(stream) => SockRef::from(stream),
+        }
     }
 
     fn source(&mut self) -> &mut dyn Source {
@@ -103,6 +121,21 @@ impl Write for RawStream {
 }
 
 impl Socket for RawStream {
+    #[cfg(target_os = "linux")]
+    fn write_before_file(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket().send_with_flags(bytes, MSG_MORE)
+    }
+
+    // Linux only: the calls of other systems return an error after some bytes were sent, and their
+    // number is lost.
+    #[cfg(target_os = "linux")]
+    fn send_file(&mut self, file: &File, offset: u64, length: usize) -> io::Result<usize> {
+        let Some(length) = NonZeroUsize::new(length) else { return Ok(0) };
+        // Positions beyond 32 bits on a system of 32 bits.
+        let offset = usize::try_from(offset).map_err(|_| ErrorKind::Unsupported)?;
+        self.socket().sendfile(file, offset, Some(length))
+    }
+
     fn shutdown_write(&mut self) {
         // An error means that the peer is gone, which the next read reports.
         _ = match self {

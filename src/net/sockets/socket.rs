@@ -1,9 +1,25 @@
-//! Defines what a connection needs of its socket: reading, writing, and two ways to end.
+//! Defines what a connection needs of its socket: reading, writing, sending files, and two ways to
+//! end.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
 
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
+    /// Writes bytes that [`send_file`](Self::send_file) follows, so that both may share a segment.
+    fn write_before_file(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    /// Sends up to `length` bytes of a file, from `offset`, without copying them through user
+    /// space. Returns how many were sent; 0 at the end of the file.
+    ///
+    /// # Errors
+    /// `Unsupported` if the bytes have to be read and written instead.
+    fn send_file(&mut self, _file: &File, _offset: u64, _length: usize) -> io::Result<usize> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
     /// Sends FIN. Reading goes on (RFC 9112 §9.6).
     fn shutdown_write(&mut self);
 

@@ -1,5 +1,6 @@
 //! Defines an accepted socket as its connection uses it: plain or under TLS.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -82,6 +83,20 @@ impl Write for Stream {
 }
 
 impl Socket for Stream {
+    fn write_before_file(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.write_before_file(bytes),
+            Stream::Tls(stream) => stream.write_before_file(bytes),
+        }
+    }
+
+    fn send_file(&mut self, file: &File, offset: u64, length: usize) -> io::Result<usize> {
+        match self {
+            Stream::Plain(stream) => stream.send_file(file, offset, length),
+            Stream::Tls(stream) => stream.send_file(file, offset, length),
+        }
+    }
+
     fn shutdown_write(&mut self) {
         match self {
             Stream::Plain(stream) => stream.shutdown_write(),

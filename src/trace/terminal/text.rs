@@ -56,12 +56,14 @@ pub(super) fn describe(line: &Record<'_>, look: RenderOptions) -> Option<String>
 
 /// Writes the result of a read or a write. Its bytes follow in lines of their own.
 fn transfer(line: &Record<'_>) -> Option<String> {
-    let (call, outcome, want, data) = match line.event {
-        Event::ConnRecv { outcome, data } => ("recv()", outcome, None, data),
-        Event::ConnSend { want, outcome, data } => ("send()", outcome, Some(want), data),
+    let (call, outcome, want) = match line.event {
+        Event::ConnRecv { outcome, .. } => ("recv()", outcome, None),
+        Event::ConnSend { want, outcome, file: Some(_), .. } => ("sendfile()", outcome, Some(want)),
+        Event::ConnSend { want, outcome, .. } => ("send()", outcome, Some(want)),
         _ => return None,
     };
-    let (from, to) = (line.position.offset, line.position.offset + data.len() as u64);
+    let n = if let IoOutcome::Bytes(n) = outcome { n as u64 } else { 0 };
+    let (from, to) = (line.position.offset, line.position.offset + n);
     Some(match (outcome, want) {
         (IoOutcome::Bytes(n), Some(want)) if n < want => format!("{call} = {n} of {want} bytes  (stream {from}..{to})"),
         (IoOutcome::Bytes(n), _) => format!("{call} = {n} bytes  (stream {from}..{to})"),
@@ -69,7 +71,8 @@ fn transfer(line: &Record<'_>) -> Option<String> {
             format!("{call} of {want} bytes = WouldBlock: the kernel's buffer is full")
         }
         (IoOutcome::WouldBlock, None) => format!("{call} = WouldBlock: nothing more has arrived"),
-        (IoOutcome::Eof, _) => format!("{call} = 0: the client closed its side"),
+        (IoOutcome::Eof, Some(_)) => format!("{call} = 0: the file is shorter than announced"),
+        (IoOutcome::Eof, None) => format!("{call} = 0: the client closed its side"),
         (IoOutcome::Failed(kind), _) => format!("{call} failed: {kind}"),
     })
 }
