@@ -20,9 +20,11 @@ pub(crate) mod upgraded;
 pub(crate) mod upgraded_connections;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_core::Serialize;
 
+use crate::bytes;
 use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
 use crate::response::body_source::{BodySource, GuardedSource, IteratorSource, ReaderSource};
@@ -83,6 +85,8 @@ enum Body {
     /// Sent by a GET only; of this length, if the HEAD handler has set it.
     HeadOnly(Option<u64>),
     Owned(Vec<u8>),
+    /// Kept for the next responses too.
+    Shared(Arc<[u8]>),
     /// Produced while it is sent; of this length, if that is known.
     Source(GuardedSource, Option<u64>),
 }
@@ -165,6 +169,7 @@ impl Response {
             Body::Static(bytes) => bytes,
             Body::Scratch => &self.scratch,
             Body::Owned(bytes) => bytes,
+            Body::Shared(bytes) => bytes,
             Body::Source(..) | Body::HeadOnly(_) => &[],
         }
     }
@@ -269,6 +274,12 @@ impl Response {
         self.set_body(Body::Static(bytes));
     }
 
+    /// Sets bytes that other responses share.
+    pub(crate) fn shared_bytes(&mut self, bytes: Arc<[u8]>) {
+        self.default_content_type(BYTES);
+        self.set_body(Body::Shared(bytes));
+    }
+
     /// Reduces a body that is in memory to this range.
     pub(crate) fn slice(&mut self, part: Range<usize>) {
         match &mut self.body {
@@ -276,6 +287,8 @@ impl Response {
             Body::Static(bytes) => *bytes = bytes.get(part).unwrap_or_default(),
             Body::Scratch => slice_vec(&mut self.scratch, part),
             Body::Owned(bytes) => slice_vec(bytes, part),
+            Body::Shared(bytes) if part == (0..bytes.len()) => {}
+            Body::Shared(bytes) => self.body = Body::Owned(bytes::part(bytes, part).to_vec()),
         }
     }
 
@@ -334,7 +347,7 @@ impl Response {
         let replaced = std::mem::replace(&mut self.body, body);
         match replaced {
             Body::Empty | Body::Static(_) | Body::Scratch | Body::HeadOnly(_) => std::mem::forget(replaced),
-            Body::Owned(_) | Body::Source(..) => drop(replaced),
+            Body::Owned(_) | Body::Shared(_) | Body::Source(..) => drop(replaced),
         }
     }
 

@@ -271,7 +271,9 @@ impl Router {
     /// instance.
     ///
     /// Files are read on the event loop: fast if they are in the page cache, while a slow disk
-    /// delays other connections.
+    /// delays other connections. Each request looks at the disk, so a change is seen at once. Files
+    /// that were sent lately are kept for ten seconds: up to 8 KiB in memory, larger ones open,
+    /// which keeps a deleted one's space on the disk. Together they are bounded: 8 MiB, 128 open.
     ///
     /// # Panics
     /// At start-up, if the directory does not exist, and as [`get`](Router::get).

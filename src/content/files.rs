@@ -1,31 +1,30 @@
 //! Serves the files of a directory, with validators and precompressed siblings.
 
+mod cache;
+mod known;
 mod root;
+mod version;
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use self::cache::FileCache;
+use self::known::{FileContent, KnownFile, describe};
 use self::root::{Entry, Root};
+use self::version::FileVersion;
 use crate::content::conditional;
-use crate::http1::method::Method;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::body_source::FileSource;
 use crate::response::error::{Error, Result};
-use crate::response::etag;
 use crate::response::into_response::IntoResponse;
 use crate::response::redirect::Redirect;
 
 /// Content codings in the order of preference, and their file suffixes.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
-
-/// Files up to this many bytes are read at once: as much as the connection asks of a stream.
-const MAX_BUFFERED: u64 = 64 * 1024;
 
 /// A directory to serve files from. [`Router::files`](crate::Router::files) takes any path; this
 /// type has the options.
@@ -46,6 +45,8 @@ pub struct Files {
     index: Option<String>,
     cache_control: Option<String>,
     precompressed: bool,
+    /// Independent of the options, so clones share it.
+    cache: Arc<FileCache>,
 }
 
 impl Files {
@@ -59,6 +60,7 @@ impl Files {
             index: None,
             cache_control: None,
             precompressed: false,
+            cache: Arc::default(),
         }
     }
 
@@ -118,62 +120,82 @@ impl Files {
         }
         let mut segments: Vec<&str> = rest.split('/').collect();
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
-        let path = match (self.root.find(&segments)?, &self.index) {
-            (Some(Entry::File(path)), _) if !slash => path,
+        match (self.root.find(&segments)?, &self.index) {
+            (Some(Entry::File(path, found)), _) if !slash => self.send(request, &path, found),
             (Some(Entry::Directory), Some(_)) if !slash => {
                 let mut response = Response::default();
                 Redirect::to_path(&format!("{}/", request.raw_path()), request.query_string())
                     .into_response(&mut response);
-                return Ok(response);
+                Ok(response)
             }
             (Some(Entry::Directory), Some(index)) => {
                 segments.push(index);
                 match self.root.find(&segments)? {
-                    Some(Entry::File(path)) => path,
-                    _ => return Err(Error::not_found("")),
+                    Some(Entry::File(path, found)) => self.send(request, &path, found),
+                    _ => Err(Error::not_found("")),
                 }
             }
-            _ => return Err(Error::not_found("")),
-        };
-        self.send(request, &path)
+            _ => Err(Error::not_found("")),
+        }
     }
 
-    fn send(&self, request: &Request<'_>, path: &Path) -> Result<Response> {
-        let (mut file, mut metadata) = root::open(path)?.ok_or_else(|| Error::not_found(""))?;
+    /// Sends the file that was found at this path, or a compressed form of it.
+    fn send(&self, request: &Request<'_>, path: &Path, found: FileVersion) -> Result<Response> {
+        let siblings = if self.precompressed { siblings(path, &found) } else { Vec::new() };
+        if !siblings.is_empty() {
+            return self.send_form(request, path, found, siblings);
+        }
+        let file = self.file(path, &found)?.ok_or_else(|| Error::not_found(""))?;
+        self.finish(request, Response::with_field_lines(file.fields.clone()), &file)
+    }
+
+    /// Sends the form of a file that the client prefers.
+    fn send_form(
+        &self,
+        request: &Request<'_>,
+        path: &Path,
+        found: FileVersion,
+        mut siblings: Vec<Sibling>,
+    ) -> Result<Response> {
         let mut response = Response::default();
-        let (mut coding, mut state) = ("identity", tag(&metadata));
-        if self.precompressed {
-            let siblings = siblings(path, &metadata);
-            if !siblings.is_empty() {
-                response.vary("Accept-Encoding");
-            }
-            let offers: Vec<_> = siblings.iter().map(|sibling| sibling.coding).chain(["identity"]).collect();
-            let chosen = request.accepts_encoding(&offers);
-            for mut sibling in siblings {
-                if Some(sibling.coding) == chosen
-                    && let Some(opened) = root::open(&sibling.path)?
-                {
-                    (file, metadata) = opened;
-                    sibling.metadata = metadata.clone();
-                    coding = sibling.coding;
-                    response.header("Content-Encoding", coding);
-                }
-                // One state for all forms; it changes when the bytes of any of them change.
-                state = format!("{state}.{}", tag(&sibling.metadata));
-            }
+        response.vary("Accept-Encoding");
+        let offers: Vec<_> = siblings.iter().map(|sibling| sibling.coding).chain(["identity"]).collect();
+        let chosen = request.accepts_encoding(&offers);
+        let mut form = None;
+        if let Some(sibling) = siblings.iter_mut().find(|sibling| Some(sibling.coding) == chosen)
+            && let Some(file) = self.file(&sibling.path, &sibling.version)?
+        {
+            response.header("Content-Encoding", sibling.coding);
+            sibling.version = file.version;
+            form = Some((file, found, sibling.coding));
         }
-        response.header("Content-Type", media_type(path));
-        response.header("ETag", etag::with_coding(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
-        if let Ok(modified) = metadata.modified() {
-            response.last_modified(modified);
-        }
-        response.accept_ranges();
+        let (file, plain, coding) = match form {
+            Some(form) => form,
+            None => {
+                let file = self.file(path, &found)?.ok_or_else(|| Error::not_found(""))?;
+                let version = file.version;
+                (file, version, "identity")
+            }
+        };
+        // One state for all forms; it changes when the bytes of any of them change.
+        let versions = std::iter::once(&plain).chain(siblings.iter().map(|sibling| &sibling.version));
+        let state = versions.map(FileVersion::tag).collect::<Vec<_>>().join(".");
+        describe(&mut response, path, &file.version, &state, coding);
+        self.finish(request, response, &file)
+    }
+
+    fn file(&self, path: &Path, found: &FileVersion) -> Result<Option<Arc<KnownFile>>> {
+        Ok(self.cache.file(path, found, SystemTime::now())?)
+    }
+
+    /// Evaluates conditions and ranges, and sets what they leave of the body.
+    fn finish(&self, request: &Request<'_>, mut response: Response, file: &KnownFile) -> Result<Response> {
         if let Some(directives) = &self.cache_control {
             response.cache_control(directives);
         }
         response.take_conditional(); // compared here already: only the part that is asked for is read
-        if let Some(part) = conditional::select_range(request, &mut response, metadata.len()) {
-            set_body(&mut response, file, part, request.method() == Method::HEAD)?;
+        if let Some(part) = conditional::select_range(request, &mut response, file.version.length) {
+            set_body(&mut response, file, part);
         }
         Ok(response)
     }
@@ -189,36 +211,17 @@ impl<P: AsRef<Path>> From<P> for Files {
 struct Sibling {
     coding: &'static str,
     path: PathBuf,
-    metadata: Metadata,
+    version: FileVersion,
 }
 
 /// Returns the existing compressed forms that are not older than the file.
-fn siblings(path: &Path, metadata: &Metadata) -> Vec<Sibling> {
+fn siblings(path: &Path, plain: &FileVersion) -> Vec<Sibling> {
     let fresh = |(coding, suffix): &(&'static str, &str)| {
         let path = with_suffix(path, suffix);
-        let sibling = root::file_metadata(&path)?;
-        let is_fresh = sibling.modified().ok()? >= metadata.modified().ok()?;
-        is_fresh.then_some(Sibling { coding, path, metadata: sibling })
+        let version = root::file_version(&path).filter(|version| version.modified >= plain.modified)?;
+        Some(Sibling { coding, path, version })
     };
     CODINGS.iter().filter_map(fresh).collect()
-}
-
-/// Returns the media type of a file. Text is declared as UTF-8, since browsers would guess
-/// otherwise.
-fn media_type(path: &Path) -> String {
-    let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
-    if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
-}
-
-/// Returns a tag made of the modification time in nanoseconds and the length, as nginx does (in
-/// seconds). The inode number, which Apache once used, differs between machines. A file that is
-/// rewritten in place with the same length within one tick of the file system's clock keeps its
-/// tag; write aside and rename instead.
-fn tag(metadata: &Metadata) -> String {
-    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
-    let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
-    let age = since(UNIX_EPOCH, modified).or_else(|_| since(modified, UNIX_EPOCH)).unwrap_or_default();
-    format!("{age:x}-{:x}", metadata.len())
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -227,20 +230,17 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// Sets the body: small ones are read at once, others while they are sent. A file that shrinks
-/// during that aborts the response; one that grows is sent with its first length (RFC 9112 §8).
-fn set_body(response: &mut Response, mut file: File, part: Range<u64>, head: bool) -> Result<()> {
-    let length = part.end - part.start;
-    if length > MAX_BUFFERED || head {
-        response.set_source(FileSource { file: Arc::new(file), offset: part.start }, Some(length));
-        return Ok(());
+/// Sets a part of a file as the body. A file that shrinks while it is sent aborts the response; one
+/// that grows is sent with its first length (RFC 9112 §8).
+fn set_body(response: &mut Response, file: &KnownFile, part: Range<u64>) {
+    match &file.content {
+        FileContent::InMemory(bytes) => {
+            response.shared_bytes(bytes.clone());
+            response.slice(part.start as usize..part.end as usize);
+        }
+        FileContent::Open(file) => {
+            let source = FileSource { file: file.clone(), offset: part.start };
+            response.set_source(source, Some(part.end - part.start));
+        }
     }
-    let mut bytes = Vec::with_capacity(length as usize);
-    file.seek(SeekFrom::Start(part.start))?;
-    file.take(length).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 != length {
-        return Err(Error::internal("the file shrank while it was read"));
-    }
-    response.bytes(bytes);
-    Ok(())
 }

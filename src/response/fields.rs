@@ -106,6 +106,12 @@ impl Response {
         self.conditional = conditional;
     }
 
+    /// Returns an empty response with these complete field lines, which [`header`](Self::header) of
+    /// another response has written.
+    pub(crate) fn with_field_lines(lines: Vec<u8>) -> Response {
+        Response { fields: lines, ..Response::default() }
+    }
+
     /// Returns the first value of a header field, if it is UTF-8.
     pub fn header_value(&self, name: &str) -> Option<&str> {
         self.headers()

@@ -50,6 +50,7 @@ impl Response {
             Body::Static(bytes) => in_memory(bytes),
             Body::Scratch => in_memory(std::mem::take(&mut self.scratch)),
             Body::Owned(bytes) => in_memory(bytes),
+            Body::Shared(bytes) => in_memory(bytes),
             Body::Source(source, _) => source,
         };
         self.body = Body::Source(GuardedSource::new(coder(plain)), None);

@@ -6,6 +6,8 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
+use super::version::FileVersion;
+
 /// A directory, and the rules for the files that may be served.
 #[derive(Clone, Debug)]
 pub(super) struct Root {
@@ -16,16 +18,16 @@ pub(super) struct Root {
     pub(super) follow_external_links: bool,
 }
 
-/// The kind of file that a path leads to.
+/// What a path leads to.
 pub(super) enum Entry {
-    File(PathBuf),
+    File(PathBuf, FileVersion),
     Directory,
 }
 
 impl Root {
     /// Finds the file or directory of these decoded segments.
     ///
-    /// Checks each step without following it: a plain name cannot leave the directory, and the
+    /// Checks each step of every request without following it: a plain name cannot leave the directory, and the
     /// target of a link is compared with the root, both fully resolved. A process that may write to
     /// the directory can swap a file for a link between the check and the opening; only Linux's
     /// `openat2` could prevent that.
@@ -39,12 +41,15 @@ impl Root {
     fn locate(&self, segments: &[&str]) -> io::Result<Option<Entry>> {
         let mut path = self.directory.clone();
         let mut linked = false;
+        let mut found = None;
         for segment in segments {
             if !self.shows(segment) {
                 return Ok(None);
             }
             path.push(segment);
-            linked |= fs::symlink_metadata(&path)?.is_symlink();
+            let metadata = fs::symlink_metadata(&path)?;
+            linked |= metadata.is_symlink();
+            found = Some(metadata);
         }
         if linked
             && !self.follow_external_links
@@ -52,12 +57,15 @@ impl Root {
         {
             return Ok(None);
         }
-        let kind = fs::metadata(&path)?.file_type();
-        if kind.is_dir() {
+        let metadata = match found {
+            Some(metadata) if !linked => metadata,
+            _ => fs::metadata(&path)?,
+        };
+        if metadata.is_dir() {
             return Ok(Some(Entry::Directory));
         }
         // A pipe would block its reader; a device may do anything.
-        Ok(kind.is_file().then_some(Entry::File(path)))
+        Ok(metadata.is_file().then(|| Entry::File(path, FileVersion::of(&metadata))))
     }
 
     /// Returns whether a segment is one plain name, on any platform: no `..`, no separator, no
@@ -83,17 +91,17 @@ fn is_absence(error: &io::Error) -> bool {
 /// ELOOP: symbolic links in a circle. The standard library's name for it is not stable.
 const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
-/// Returns the metadata of a sibling, if it is a regular file and no link.
-pub(super) fn file_metadata(path: &Path) -> Option<Metadata> {
-    fs::symlink_metadata(path).ok().filter(Metadata::is_file)
+/// Returns the version of a sibling, if it is a regular file and not a link.
+pub(super) fn file_version(path: &Path) -> Option<FileVersion> {
+    fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|metadata| FileVersion::of(&metadata))
 }
 
 /// Opens a regular file. `None` if it is gone or not readable.
-pub(super) fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+pub(super) fn open(path: &Path) -> io::Result<Option<(File, FileVersion)>> {
     let file = match File::open(path) {
         Err(error) if is_absence(&error) => return Ok(None),
         file => file?,
     };
     let metadata = file.metadata()?;
-    Ok(metadata.is_file().then_some((file, metadata)))
+    Ok(metadata.is_file().then(|| (file, FileVersion::of(&metadata))))
 }

@@ -1,0 +1,51 @@
+//! Identifies the content of a file by what a stat returns.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a file must not have changed before its version identifies its content: clocks of file
+/// systems have ticks of up to two seconds (FAT), and a second change within one may leave no mark.
+const CALM: Duration = Duration::from_secs(2);
+
+/// What a stat returns about a file and its content. A program can set the modification time, but
+/// not the time of the last change of content, name, mode or times (ctime), nor choose the inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileVersion {
+    device: u64,
+    inode: u64,
+    pub(super) length: u64,
+    pub(super) modified: SystemTime,
+    /// Seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+impl FileVersion {
+    pub(super) fn of(metadata: &Metadata) -> FileVersion {
+        FileVersion {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Returns whether an equal version means equal content: the last change is some time ago. A
+    /// time in the future is not.
+    pub(super) fn is_calm(&self, now: SystemTime) -> bool {
+        let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default());
+        let times = [Some(self.modified), UNIX_EPOCH.checked_add(changed)];
+        times.into_iter().all(|time| time.and_then(|time| time.checked_add(CALM)).is_some_and(|time| time < now))
+    }
+
+    /// Returns a tag made of the modification time in nanoseconds and the length, as nginx does (in
+    /// seconds). The inode number, which Apache once used, differs between machines. A file that is
+    /// rewritten in place with the same length within one tick of the file system's clock keeps its
+    /// tag; write aside and rename instead.
+    pub(super) fn tag(&self) -> String {
+        let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
+        let age = since(UNIX_EPOCH, self.modified).or_else(|_| since(self.modified, UNIX_EPOCH)).unwrap_or_default();
+        format!("{age:x}-{:x}", self.length)
+    }
+}
