@@ -181,7 +181,6 @@ impl Inner {
     /// its content. Only a record that began in an earlier read can, and its rest stays in the
     /// session.
     fn decrypt(&mut self, stage: &mut [u8], received: usize) -> usize {
-        let handshaking = self.tls.is_handshaking();
         let (mut taken, mut n) = (0, 0);
         while taken < received && !self.failed {
             let mut rest = stage.get(taken..received).unwrap_or_default();
@@ -199,9 +198,7 @@ impl Inner {
             n += plaintext;
         }
         self.more |= n > 0 && (n == taken || self.failed);
-        if handshaking || self.failed {
-            self.send_handshake();
-        }
+        self.send_handshake();
         n
     }
 
@@ -210,12 +207,13 @@ impl Inner {
         self.failed = true;
     }
 
-    /// Sends what the client waits for; on failure this is the alert. What follows a handshake of
-    /// TLS 1.3 are tickets, which leave with the first response. A flight of some kilobytes fits
-    /// any send buffer; otherwise the rest leaves with the next write.
+    /// Sends what the client waits for: a flight of the handshake, or the alert of a failure. A
+    /// flight of some kilobytes fits any send buffer; otherwise the rest leaves with the next
+    /// write. After a handshake of TLS 1.3 there are only tickets and key updates, which leave with
+    /// the next response (RFC 8446 §4.6).
     fn send_handshake(&mut self) {
-        let is_done = !self.tls.is_handshaking() && self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-        if !is_done || self.failed {
+        let is_tls13 = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        if self.failed || self.tls.is_handshaking() || !is_tls13 {
             let _ = self.send();
         }
     }
