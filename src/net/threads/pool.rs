@@ -34,13 +34,17 @@ struct State {
     running: usize,
     /// Threads without a job, and those just started.
     idle: usize,
+    /// Idle threads that wait for a job.
+    sleeping: usize,
+    /// One of them was woken and has not looked yet.
+    woken: bool,
 }
 
 impl Pool {
     /// Creates a pool of at most `threads` threads and `bound` queued jobs.
     pub(crate) fn new(threads: usize, bound: usize) -> Pool {
         let queue = VecDeque::with_capacity(bound.min(INITIAL_QUEUE));
-        let state = Mutex::new(State { queue, running: 0, idle: 0 });
+        let state = Mutex::new(State { queue, running: 0, idle: 0, sleeping: 0, woken: false });
         Pool(Arc::new(Shared { state, work: Condvar::new(), threads: threads.max(1), bound }))
     }
 
@@ -77,8 +81,7 @@ impl Pool {
                 Err(error) => warn!("cannot start another thread for blocking handlers: {error}"),
             }
         }
-        drop(state);
-        self.0.work.notify_one();
+        self.0.wake_next(state);
         Ok(())
     }
 }
@@ -98,16 +101,30 @@ impl Shared {
         }
     }
 
+    /// Unlocks the state, and wakes a thread if there are jobs and none is about to look: it wakes the next one when it
+    /// has a job. Short jobs are so done by few threads, without a wake-up each.
+    fn wake_next(&self, mut state: MutexGuard<'_, State>) {
+        let wakes = !state.woken && state.sleeping > 0 && !state.queue.is_empty();
+        state.woken |= wakes;
+        drop(state);
+        if wakes {
+            self.work.notify_one();
+        }
+    }
+
     /// Waits for the next job.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.queue.pop_front() {
                 state.idle -= 1;
+                self.wake_next(state);
                 return Some(job);
             }
-            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
+            state.sleeping += 1;
+            let waited;
+            (state, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            (state.sleeping, state.woken) = (state.sleeping - 1, false);
             if waited.timed_out() && state.queue.is_empty() {
                 (state.running, state.idle) = (state.running - 1, state.idle - 1);
                 return None;
@@ -155,6 +172,28 @@ mod tests {
         assert!(pool.submit(Box::new(|| ())).is_err());
         release.send(()).unwrap();
         release.send(()).unwrap();
+    }
+
+    #[test]
+    fn jobs_that_wait_for_each_other_all_have_a_thread() {
+        let pool = Pool::new(4, 0);
+        for _ in 0..100 {
+            let together = Arc::new(std::sync::Barrier::new(4));
+            let (done, finished) = mpsc::channel();
+            for _ in 0..4 {
+                let (together, done) = (together.clone(), done.clone());
+                // A thread is counted as idle a moment after its job has ended.
+                let mut job: Job = Box::new(move || done.send(together.wait().is_leader()).unwrap());
+                let end = std::time::Instant::now() + BOUND;
+                while let Err(refused) = pool.submit(job) {
+                    assert!(std::time::Instant::now() < end, "no thread is free");
+                    std::thread::yield_now();
+                    job = refused;
+                }
+            }
+            let leaders = (0..4).filter(|_| finished.recv_timeout(BOUND).unwrap()).count();
+            assert_eq!(leaders, 1);
+        }
     }
 
     #[test]
