@@ -488,22 +488,16 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_reads_64_kib_whatever_the_size_of_the_requests() {
+    fn a_tick_reads_64_kib_or_a_part_of_a_large_body() {
         let head = |padding: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(padding));
         let post =
             |body: usize| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {body}\r\n\r\n{}", "x".repeat(body));
-        let requests = [
-            head(1_500),
-            head(4_000),
-            head(8_000),
-            head(14_000),
-            post(2_000),
-            post(32_000),
-            post(500_000),
-            post(1_000_000),
-        ];
+        let requests = [head(1_500), head(4_000), head(8_000), head(14_000), post(2_000), post(32_000)];
         for request in requests {
             assert_eq!(read_in_one_tick(request.as_bytes()), 64 * 1024, "requests of {} bytes", request.len());
+        }
+        for request in [post(500_000), post(1_000_000)] {
+            assert_eq!(read_in_one_tick(request.as_bytes()), (32 + 256) * 1024, "requests of {} bytes", request.len());
         }
         assert_eq!(read_in_one_tick(head(0).as_bytes()), 32 * 1024, "many small ones: one read, and 32 of them");
     }

@@ -8,6 +8,7 @@
 mod admission;
 mod blocking;
 mod body_feed;
+mod large_body;
 mod partial_request;
 mod pooled_body;
 mod read;
@@ -39,6 +40,7 @@ use crate::net::tick::{Context, HeadDecision, ReadBuffers, ResponseBuffers, Tick
 use crate::net::transfer::Transfer;
 use crate::request::Request;
 use crate::trace::probe::{CloseReason, IoOutcome, Probe, Timer};
+use large_body::ReadSize;
 use partial_request::restore_request;
 use state::{ConnState, PeerStatus, ReadSide};
 use time_slice::TimeSlice;
@@ -87,6 +89,7 @@ struct Buffered {
     input: Vec<u8>,
     /// Offset of the current request in `input`.
     start: usize,
+    read_size: ReadSize,
     head: Head,
     output: Vec<u8>,
     sent: usize,
@@ -178,8 +181,8 @@ impl<S: Socket> Conn<S> {
         if !self.is_open() {
             return self.run_state(read, tick);
         }
-        if self.has_pending_output()
-            && let Some(action) = self.flush_buffered(tick)
+        if self.buffered.is_some()
+            && let Some(action) = self.resume(read, tick)
         {
             return action;
         }
@@ -213,17 +216,12 @@ impl<S: Socket> Conn<S> {
     /// Drives fresh bytes, after unfinished ones, and saves what stays unfinished.
     #[inline(always)]
     fn process<P: Probe>(&mut self, fresh: usize, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) {
-        let ReadBuffers { bytes, head } = read;
+        let ReadBuffers { bytes, head, spare } = read;
         let Some(fresh) = bytes.get_mut(..fresh) else { return };
         let Some(mut buffered) = self.buffered.take() else {
             let taken = self.drive(fresh, head, tick);
             if taken < fresh.len() {
-                let mut buffered = Box::new(Buffered::of(fresh.get(taken..).unwrap_or_default()));
-                buffered.began = tick.context.time.now;
-                if self.http.is_unfinished() {
-                    (buffered.head, buffered.decision) = (head.to_owned_head(), tick.out.decision.take());
-                }
-                self.save(buffered);
+                self.keep(fresh.get(taken..).unwrap_or_default(), head, spare, tick);
             }
             return;
         };
@@ -235,7 +233,7 @@ impl<S: Socket> Conn<S> {
             (*start, *began) = (*start + taken, tick.context.time.now);
         }
         (buffered.decision, tick.out.began) = (tick.out.decision.take(), None);
-        self.save(buffered);
+        self.save(buffered, spare);
     }
 
     /// Hops 3 to 8 for every complete request: receive, build the request, handle, encode. Returns

@@ -8,6 +8,7 @@ mod observer;
 mod sent_tracker;
 mod slow_handlers;
 pub(crate) mod sockets;
+mod spare_buffers;
 pub(crate) mod threads;
 pub(crate) mod tick;
 pub(crate) mod timeouts;

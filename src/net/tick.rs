@@ -10,6 +10,7 @@ use crate::http1::limits::Limits;
 use crate::net::millis::{Millis, after, millis};
 use crate::net::sent_tracker::SentTracker;
 use crate::net::sockets::tls::TlsAcceptor;
+use crate::net::spare_buffers::SpareBuffers;
 use crate::net::threads::mailbox::Offload;
 use crate::net::timeouts::Timeouts;
 use crate::net::worker::slab::Key;
@@ -43,6 +44,8 @@ pub(crate) struct Buffers {
 pub(crate) struct ReadBuffers {
     pub(crate) bytes: Box<[u8]>,
     pub(crate) head: Head,
+    /// For large bodies, which do not stay in `bytes`.
+    pub(crate) spare: SpareBuffers,
 }
 
 /// The buffers that responses are made in.
@@ -132,7 +135,7 @@ impl Buffers {
 
     /// Creates buffers without memory, with which no connection can run.
     pub(crate) fn empty() -> Buffers {
-        let read = ReadBuffers { bytes: Box::default(), head: Head::default() };
+        let read = ReadBuffers { bytes: Box::default(), head: Head::default(), spare: SpareBuffers::default() };
         let out = ResponseBuffers {
             response: Response::default(),
             output: Vec::new(),

@@ -203,7 +203,8 @@ impl<P: Probe> Worker<P> {
         if !self.runnable.is_empty() || !self.completions.is_empty() || accept.is_some_and(|due| due <= self.time.now) {
             return Some(Duration::ZERO);
         }
-        let tidy = self.conns.is_sparse().then(|| self.time.now / 1000 * 1000 + 1000);
+        let untidy = self.conns.is_sparse() || !self.buffers.read.spare.is_empty();
+        let tidy = untidy.then(|| self.time.now / 1000 * 1000 + 1000);
         let next =
             [self.wheel.next(), accept, self.drain_due(), tidy, self.next_body_check].into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.time.now).min(MAX_POLL_TIMEOUT)))

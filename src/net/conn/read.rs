@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind};
 
 use super::state::{PeerStatus, ReadSide};
 use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
+use crate::http1::head::Head;
 use crate::net::sockets::socket::Socket;
+use crate::net::spare_buffers::SpareBuffers;
 use crate::net::tick::{ReadBuffers, Tick};
 use crate::trace::probe::Probe;
 
@@ -19,9 +21,15 @@ impl<S: Socket> Conn<S> {
         if self.has_buffered_request || !self.is_readable() {
             return Ok(0);
         }
+        self.read_socket(&mut read.bytes, tick.probe)
+    }
+
+    /// Reads once, into any buffer.
+    #[inline(always)]
+    pub(super) fn read_socket<P: Probe>(&mut self, into: &mut [u8], probe: &mut P) -> io::Result<usize> {
         loop {
-            let result = self.socket.read(&mut read.bytes);
-            self.trace_read(&result, &read.bytes, tick.probe);
+            let result = self.socket.read(into);
+            self.trace_read(&result, into, probe);
             return match result {
                 Ok(0) => {
                     self.read_side = ReadSide::Eof;
@@ -29,7 +37,7 @@ impl<S: Socket> Conn<S> {
                 }
                 Ok(n) => {
                     let fin_follows = self.peer_status != PeerStatus::Connected;
-                    self.set_readable(n == read.bytes.len() || fin_follows || self.socket.may_have_more());
+                    self.set_readable(n == into.len() || fin_follows || self.socket.may_have_more());
                     Ok(n)
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -47,6 +55,18 @@ impl<S: Socket> Conn<S> {
         self.read_side = if readable { ReadSide::Readable } else { ReadSide::Blocked };
     }
 
+    /// Continues what is unfinished: writes the rest of the output, and reads the rest of a large body. `None`: the
+    /// connection takes more.
+    #[cold]
+    pub(super) fn resume<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Option<Action> {
+        if self.has_pending_output()
+            && let Some(action) = self.flush_buffered(tick)
+        {
+            return Some(action);
+        }
+        self.read_body(read, tick)
+    }
+
     /// Reads again, within the budget of a run. `answered`: requests before this run.
     #[cold]
     pub(super) fn run_more<P: Probe>(
@@ -59,6 +79,9 @@ impl<S: Socket> Conn<S> {
             if self.requests.wrapping_sub(answered) as usize >= MAX_REQUESTS_PER_RUN {
                 break;
             }
+            if let Some(action) = self.read_body(read, tick) {
+                return action;
+            }
             if let Some(action) = self.run_once(read, tick) {
                 return action;
             }
@@ -66,11 +89,37 @@ impl<S: Socket> Conn<S> {
         Action::Yield
     }
 
+    /// Keeps fresh bytes that are unfinished.
+    #[cold]
+    pub(super) fn keep<P: Probe>(
+        &mut self,
+        rest: &[u8],
+        head: &Head,
+        spare: &mut SpareBuffers,
+        tick: &mut Tick<'_, P>,
+    ) {
+        let mut buffered = Box::<Buffered>::default();
+        buffered.began = tick.context.time.now;
+        buffered.input = match self.missing(rest.len()) {
+            Some(missing) => {
+                spare.take(rest.len() + missing + 1, rest.len() + buffered.read_size.of(missing, rest.len()))
+            }
+            None => Vec::with_capacity(rest.len().max(MIN_CAPACITY)),
+        };
+        buffered.input.clear();
+        buffered.input.extend_from_slice(rest);
+        if self.http.is_unfinished() {
+            (buffered.head, buffered.decision) = (head.to_owned_head(), tick.out.decision.take());
+        }
+        self.save(buffered, spare);
+    }
+
     /// Saves what is unfinished, if anything is.
     #[inline(never)]
-    pub(super) fn save(&mut self, mut buffered: Box<Buffered>) {
+    pub(super) fn save(&mut self, mut buffered: Box<Buffered>, spare: &mut SpareBuffers) {
         let nothing = buffered.start >= buffered.input.len() && !self.socket.has_partial_record();
         if self.is_open() && (nothing || self.http.is_finished()) {
+            spare.put(buffered.input);
             return;
         }
         if let Some(gap) = self.http.compact() {
@@ -88,13 +137,6 @@ impl<S: Socket> Conn<S> {
 const MIN_CAPACITY: usize = 256;
 
 impl Buffered {
-    /// A buffer with these bytes of input.
-    pub(super) fn of(input: &[u8]) -> Buffered {
-        let mut buffered = Buffered { input: Vec::with_capacity(input.len().max(MIN_CAPACITY)), ..Buffered::default() };
-        buffered.input.extend_from_slice(input);
-        buffered
-    }
-
     /// Appends fresh bytes, and first removes those that are consumed.
     pub(super) fn append(&mut self, fresh: &[u8]) {
         if self.start > 0 && !fresh.is_empty() {

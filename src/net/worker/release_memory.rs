@@ -18,6 +18,7 @@ impl<P: Probe> Worker<P> {
     pub(super) fn shrink(&mut self) {
         self.runnable.shrink_to(MAX_QUEUE_CAPACITY);
         self.completions.shrink_to(MAX_QUEUE_CAPACITY);
+        self.buffers.read.spare.shrink();
         if self.conns.is_sparse() {
             self.release_memory();
         }
