@@ -1,6 +1,7 @@
 //! A request as handlers see it: a borrowed view of the received bytes.
 
 pub(crate) mod app_state;
+pub(crate) mod body_pipe;
 pub(crate) mod body_reader;
 mod cache;
 pub(crate) mod client_addr;

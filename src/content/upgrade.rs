@@ -8,10 +8,10 @@ use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
 use crate::request::Request;
+use crate::request::body_pipe::BodyPipe;
 use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, UpgradeCallback};
 use crate::response::error::{Error, Result};
-use crate::response::pipe::Pipe;
 use crate::response::upgraded::Upgraded;
 use crate::response::upgraded_connections::UpgradeSlot;
 
@@ -79,7 +79,7 @@ fn requests_upgrade(request: &Request<'_>, protocol: &str) -> bool {
         request.field_values(name).flat_map(list).any(|member| member.eq_ignore_ascii_case(token.as_bytes()))
     };
     // The new protocol must not begin in the middle of a body.
-    let whole = request.get::<Arc<Pipe>>().is_none();
+    let whole = request.get::<Arc<BodyPipe>>().is_none();
     request.method() == Method::GET
         && request.version() == Version::Http11
         && whole

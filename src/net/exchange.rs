@@ -8,9 +8,9 @@ use super::body_memory::Reservation;
 use super::observer::{DeferredEvent, DeferredObserver};
 use crate::app::{Admission, App};
 use crate::http1::head::Head;
+use crate::request::body_pipe::BodyPipe;
 use crate::request::{Admitted, Request, RequestContext};
 use crate::response::Response;
-use crate::response::pipe::Pipe;
 use crate::sync::lock;
 use crate::trace::probe::Probe;
 
@@ -21,7 +21,7 @@ pub(crate) struct OwnedRequest {
     pub(crate) body: Range<usize>,
     pub(crate) peer: Option<std::net::SocketAddr>,
     /// Source of a body that has not arrived.
-    pub(crate) pipe: Option<Arc<Pipe>>,
+    pub(crate) pipe: Option<Arc<BodyPipe>>,
     /// Values of hooks and guards that ran already.
     pub(crate) admitted: Mutex<Option<Admitted>>,
     /// Time of its first byte.

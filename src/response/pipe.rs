@@ -1,9 +1,7 @@
-//! Carries bytes between a thread and the event loop, bounded so that a slow reader slows its
-//! writer down.
+//! Carries the bytes of a [`stream`](crate::stream) from threads to the event loop, bounded so that a
+//! slow client slows its writer down.
 //!
-//! The thread waits; the event loop never does: it is woken. A [`stream`](crate::stream) is written
-//! by threads and pulled by the loop. The body of a [`streaming`](crate::Route::streaming) route is
-//! pushed by the loop and read by a thread.
+//! The thread waits; the event loop never does: it is woken.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -27,12 +25,8 @@ struct State {
     end: End,
     /// Wakes the event loop.
     wake: Option<Wake>,
-    /// The event loop found no bytes to pull, or no room to push to, and must be woken.
+    /// The event loop found no bytes to pull, and must be woken.
     loop_waits: bool,
-    /// The thread that reads has begun. Nothing is taken from the client before.
-    started: bool,
-    /// The reader may go on after the handler has returned.
-    detached: bool,
     /// The reader is gone.
     closed: bool,
 }
@@ -137,68 +131,6 @@ impl Pipe {
 
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
-    }
-
-    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there
-    /// is.
-    pub(crate) fn has_capacity(&self) -> bool {
-        let mut state = self.lock();
-        state.loop_waits = !state.started || state.bytes.len() >= self.bound;
-        !state.loop_waits
-    }
-
-    /// Adds bytes from the event loop, whatever the bound is.
-    pub(crate) fn push(&self, bytes: &[u8]) {
-        self.lock().bytes.extend(bytes);
-        self.changed.notify_all();
-    }
-
-    /// Ends the bytes from the event loop. The first end counts.
-    pub(crate) fn finish(&self) {
-        drop(self.set_end(End::Complete));
-        self.changed.notify_all();
-    }
-
-    /// Ends the bytes from the event loop with an error, which the reader gets after them. The
-    /// first end counts.
-    pub(crate) fn fail(&self, kind: ErrorKind, why: &'static str) {
-        drop(self.set_end(End::Failed(io::Error::new(kind, why))));
-        self.changed.notify_all();
-    }
-
-    /// Lets the reader go on after the handler has returned.
-    pub(crate) fn detach(&self) {
-        self.lock().detached = true;
-    }
-
-    pub(crate) fn is_detached(&self) -> bool {
-        self.lock().detached
-    }
-
-    /// Reads on a thread; waits for the first byte.
-    pub(crate) fn read(&self, out: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.lock();
-        loop {
-            let count = take(&mut state.bytes, out)?;
-            if count > 0 || out.is_empty() {
-                if state.bytes.len() < self.bound / 2 {
-                    wake_loop(state);
-                }
-                return Ok(count);
-            }
-            match &state.end {
-                End::Complete => return Ok(0),
-                End::Failed(error) => return Err(io::Error::new(error.kind(), error.to_string())),
-                End::Open => {}
-            }
-            state.started = true;
-            if state.loop_waits {
-                wake_loop(state);
-                state = self.lock();
-            } else {
-                state = self.wait(state);
-            }
-        }
     }
 
     fn set_end(&self, end: End) -> MutexGuard<'_, State> {

@@ -124,6 +124,7 @@ impl<S: Socket> Conn<S> {
         let timeout = tick.context.app.deadline(request.request(tick.context.app));
         let deadline = timeout.map_or(NEVER, |timeout| after(tick.context.time.now, timeout));
         self.state.change(ConnState::InPool(Box::new(InPool { request: request.clone(), deadline, feed })));
+        self.feed_early(tick.context);
         let Some(pool) = &tick.context.offload.pool else {
             let answer = request.run::<P>(tick.context.app, work);
             return Some(self.take_up(answer, tick));
@@ -180,7 +181,7 @@ impl<S: Socket> Conn<S> {
         let output = &mut tick.out.output;
         let reads_on = feed.as_mut().is_some_and(|feed| self.keeps_reading(feed, &answer.response, output, tick.probe));
         let ended = feed.take_if(|_| !reads_on);
-        let refused = ended.and_then(|feed| self.end_body(feed, tick.context));
+        let refused = ended.and_then(BodyFeed::into_refused);
         let following = self.buffered.as_ref().map_or(0, |buffered| buffered.input.len());
         replay(&answer.events, self.id, tick.probe);
         let last = refused.is_some() || self.is_last(following, tick.context);
@@ -199,10 +200,8 @@ impl<S: Socket> Conn<S> {
         }
         tick.out.response = std::mem::take(&mut answer.response);
         _ = self.encode(last, tick);
-        match (feed, &mut self.state) {
-            (feed, ConnState::Streaming(body)) => body.feed = feed,
-            (Some(feed), _) => drop(self.end_body(feed, tick.context)), // a status without a body
-            (None, _) => {}
+        if let ConnState::Streaming(body) = &mut self.state {
+            body.feed = feed; // not for a status without a body
         }
         self.has_buffered_request = !reads_on && (following > 0 || self.at_eof());
         if following == 0 && self.is_open() {

@@ -3,16 +3,19 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::large_body::ReadSize;
 use crate::http1::fault::ProtocolError;
 use crate::net::exchange::OwnedRequest;
 use crate::net::threads::mailbox::Completion;
 use crate::net::tick::Context;
-use crate::request::body_reader::body_pipe;
-use crate::response::pipe::Pipe;
+use crate::request::body_pipe::BodyPipe;
 
 /// A request body that arrives, and the pipe to its reader.
 pub(super) struct BodyFeed {
-    pub(super) pipe: Arc<Pipe>,
+    pub(super) pipe: Arc<BodyPipe>,
+    pub(super) read_size: ReadSize,
+    /// Bytes that came with the head.
+    pub(super) early: usize,
     /// The client expects `100 Continue` (RFC 9110 §10.1.1). It is sent when the handler starts to
     /// read.
     pub(super) continue_pending: bool,
@@ -34,7 +37,19 @@ impl Drop for BodyFeed {
 impl BodyFeed {
     pub(super) fn new(owes_continue: bool, context: &Context<'_>) -> BodyFeed {
         let (mailbox, key) = (context.offload.mailbox.clone(), context.key);
-        let pipe = body_pipe(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
-        BodyFeed { pipe, continue_pending: owes_continue, wants_data: false, refused: None, request: None }
+        BodyFeed {
+            pipe: BodyPipe::new(Arc::new(move || mailbox.send(Completion::BodyReady(key)))),
+            read_size: ReadSize::default(),
+            early: 0,
+            continue_pending: owes_continue,
+            wants_data: false,
+            refused: None,
+            request: None,
+        }
+    }
+
+    /// Ends the body, since the handler has responded. Returns why it was refused, if it was.
+    pub(super) fn into_refused(mut self) -> Option<(ProtocolError, Arc<OwnedRequest>)> {
+        self.refused.zip(self.request.take())
     }
 }

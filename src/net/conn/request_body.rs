@@ -1,26 +1,26 @@
 //! Passes request bodies on to handlers that read them as they arrive.
 
-use std::io::ErrorKind;
-use std::sync::Arc;
+use std::io::{self, ErrorKind};
 
 use super::body_feed::BodyFeed;
+use super::large_body::{MAX_BODY_BYTES_PER_RUN, READ_COST};
 use super::{Action, Conn};
 use crate::http1::encode;
 use crate::http1::fault::{Fault, ProtocolError};
+use crate::http1::framing::BodyLength;
 use crate::http1::head::Head;
-use crate::net::exchange::OwnedRequest;
 use crate::net::sockets::socket::Socket;
+use crate::net::spare_buffers::SpareBuffers;
 use crate::net::tick::{Context, ReadBuffers, Tick};
+use crate::request::body_pipe::BodyPiece;
 use crate::response::Response;
 use crate::trace::probe::{CloseReason, Event, Probe};
 
-/// Reads of a body before other connections run.
-const MAX_BODY_READS_PER_RUN: usize = 4;
-
 impl<S: Socket> Conn<S> {
-    /// Passes received bytes to the pipe, and reads while the pipe has capacity.
+    /// Reads the body while the pipe has capacity, into buffers that move through it.
     pub(super) fn pump<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
-        for _ in 0..MAX_BODY_READS_PER_RUN {
+        let mut spent = 0;
+        while spent < MAX_BODY_BYTES_PER_RUN {
             let Some(feed) = self.state.feed_mut() else { return Action::Wait };
             feed.wants_data = self.http.expects_body() && feed.pipe.has_capacity();
             if !feed.wants_data {
@@ -34,38 +34,87 @@ impl<S: Socket> Conn<S> {
                     return action;
                 }
             }
-            // Count before feeding, while the bytes that came with the head are in the buffer.
             self.record_progress(0, tick.context);
-            let Ok(fresh) = self.fill(read, tick) else { return Action::Close(CloseReason::IoError) };
-            self.feed(read.bytes.get(..fresh).unwrap_or_default(), tick.context);
+            let Ok(fresh) = self.read_piece(&mut read.spare, tick) else {
+                return Action::Close(CloseReason::IoError);
+            };
             self.record_read(fresh, tick.context); // bounded by its pipe
             if !self.is_readable() && self.http.expects_body() {
                 return Action::Wait;
             }
+            spent += fresh.max(READ_COST);
         }
         Action::Yield
     }
 
-    /// Decodes received bytes and passes them on.
-    fn feed(&mut self, fresh: &[u8], context: &Context<'_>) {
+    /// Reads what the socket has and passes it on. Returns the bytes read.
+    fn read_piece<P: Probe>(&mut self, spare: &mut SpareBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
+        let mut filled = 0;
+        if self.is_readable() {
+            let (mut piece, size) = self.take_buffer(spare);
+            while filled < size && self.is_readable() {
+                match self.read_socket(piece.get_mut(filled..size).unwrap_or_default(), tick.probe)? {
+                    0 => break,
+                    fresh => filled += fresh,
+                }
+            }
+            if let Some(feed) = self.state.feed_mut() {
+                feed.read_size.record(filled, size);
+            }
+            self.feed(&mut piece, filled, tick.context);
+            spare.put(piece);
+        }
+        if self.at_eof() && self.http.expects_body() {
+            let broken_off = self.http.receive_eof(&[], &mut Head::default(), &tick.context.config.limits);
+            broken_off.unwrap_or_else(|reject| self.fail_body(reject));
+        }
+        Ok(filled)
+    }
+
+    /// Returns a buffer for the next piece, best one that the handler has read, and how much to read.
+    fn take_buffer(&mut self, spare: &mut SpareBuffers) -> (Vec<u8>, usize) {
+        let missing = match self.http.body_length() {
+            BodyLength::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
+            BodyLength::Absent | BodyLength::Chunked => usize::MAX,
+        };
+        let Some(feed) = self.state.feed_mut() else { return (Vec::new(), 0) };
+        let size = feed.read_size.of(missing, usize::MAX);
+        let mut piece = feed.pipe.take_spare().unwrap_or_default();
+        if piece.len() < size {
+            spare.put(piece);
+            piece = spare.take(size, size);
+            piece.resize(size.max(piece.len()), 0);
+        }
+        (piece, size)
+    }
+
+    /// Decodes the first `filled` bytes of a buffer and passes it on, unless it would hold much more than its bytes: then
+    /// they are copied. What follows the body is kept.
+    fn feed(&mut self, piece: &mut Vec<u8>, filled: usize, context: &Context<'_>) {
         let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
-        buffered.append(fresh);
-        let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
-        let refused = match self.http.receive_chunk(bytes, &context.config.limits) {
+        let received = piece.get_mut(..filled).unwrap_or_default();
+        match self.http.receive_chunk(received, &context.config.limits) {
             Ok(part) => {
-                feed.pipe.push(bytes.get(part.data).unwrap_or_default());
+                buffered.input.extend_from_slice(received.get(part.consumed..).unwrap_or_default());
+                feed.pipe.push(match piece.get(part.data.clone()) {
+                    Some(data) if data.len() < piece.len() / 4 => BodyPiece::new(data.to_vec(), 0..data.len()),
+                    _ => BodyPiece::new(std::mem::take(piece), part.data),
+                });
                 if !self.http.expects_body() {
                     feed.pipe.finish();
                 }
-                buffered.start += part.consumed;
-                let broken_off = self.at_eof() && self.http.expects_body();
-                broken_off.then(|| self.http.receive_eof(&[], &mut Head::default(), &context.config.limits).err())
             }
-            Err(reject) => Some(Some(reject)),
-        };
-        if let Some(reject) = refused.flatten() {
-            self.fail_body(reject);
+            Err(reject) => self.fail_body(reject),
         }
+    }
+
+    /// Passes on what came with the head. The rest is read when the handler asks for it.
+    pub(super) fn feed_early(&mut self, context: &Context<'_>) {
+        let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
+        let mut early = std::mem::take(&mut buffered.input);
+        let length = early.len();
+        feed.early = length;
+        self.feed(&mut early, length, context);
     }
 
     /// Fails a body that came too slowly or not at all.
@@ -110,24 +159,6 @@ impl<S: Socket> Conn<S> {
         reads_on
     }
 
-    /// Ends a body whose handler has responded. If the rest is buffered the connection may stay
-    /// open, otherwise it ends.
-    pub(super) fn end_body(
-        &mut self,
-        mut feed: BodyFeed,
-        context: &Context<'_>,
-    ) -> Option<(ProtocolError, Arc<OwnedRequest>)> {
-        let buffered = self.buffered.as_mut()?;
-        if self.http.expects_body() {
-            let bytes = buffered.input.get_mut(buffered.start..).unwrap_or_default();
-            let part = self.http.receive_chunk(bytes, &context.config.limits);
-            buffered.start += part.map_or(0, |part| part.consumed);
-        }
-        buffered.input.drain(..buffered.start.min(buffered.input.len()));
-        buffered.start = 0;
-        feed.refused.zip(feed.request.take())
-    }
-
     /// Returns whether the connection waits for the client's body.
     pub(super) fn wants_data(&self) -> bool {
         self.state.feed().is_some_and(|feed| feed.wants_data)
@@ -136,6 +167,7 @@ impl<S: Socket> Conn<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::super::state::ConnState;

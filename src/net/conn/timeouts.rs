@@ -223,10 +223,10 @@ impl<S: Socket> Conn<S> {
         if buffered.phase != phase {
             // The part of a body that came with its head counts. What the kernel takes of a
             // response at once says nothing of its reader.
-            let here = if timer == Timer::Body {
-                buffered.input.len().saturating_sub(buffered.start + self.http.body_start())
-            } else {
-                0
+            let here = match self.state.feed_mut() {
+                _ if timer != Timer::Body => 0,
+                Some(feed) => std::mem::take(&mut feed.early),
+                None => buffered.input.len().saturating_sub(buffered.start + self.http.body_start()),
             };
             (buffered.phase, buffered.transfer) = (phase, Transfer::begin(here as u64, now, pace));
         } else if bytes > 0 {

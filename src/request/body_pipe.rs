@@ -1,0 +1,264 @@
+//! Carries the body of a request from the event loop to the thread that reads it, in the buffers into which it was
+//! read.
+//!
+//! The thread waits; the event loop never does: it is woken. Neither is woken while it has something to do.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::response::body_source::Wake;
+use crate::sync::lock;
+
+/// Maximum number of bytes that wait for the handler before the connection is no longer read; one more read may
+/// follow.
+pub(crate) const BOUND: usize = 64 * 1024;
+
+/// Buffers that wait to be filled again.
+const MAX_SPARE: usize = 2;
+
+/// A buffer, and where the bytes of the body are in it.
+#[derive(Default)]
+pub(crate) struct BodyPiece {
+    bytes: Vec<u8>,
+    unread: Range<usize>,
+}
+
+pub(crate) struct BodyPipe {
+    /// The piece that is being read. The event loop does not lock it: it does not wait for a copy.
+    current: Mutex<BodyPiece>,
+    state: Mutex<State>,
+    /// Wakes the thread.
+    arrived: Condvar,
+    /// Wakes the event loop.
+    wake: Wake,
+}
+
+#[derive(Default)]
+struct State {
+    pieces: VecDeque<BodyPiece>,
+    /// Bytes in `pieces`.
+    waiting: usize,
+    spare: Vec<Vec<u8>>,
+    end: PipeEnd,
+    /// The event loop found no capacity, and must be woken.
+    loop_waits: bool,
+    /// A thread found no bytes, and must be woken.
+    reader_waits: bool,
+    /// A thread has begun to read. Nothing is taken from the client before.
+    started: bool,
+    /// The reader may go on after the handler has returned.
+    detached: bool,
+}
+
+#[derive(Default)]
+enum PipeEnd {
+    #[default]
+    Open,
+    Complete,
+    Failed(ErrorKind, &'static str),
+}
+
+impl BodyPiece {
+    /// A piece whose body bytes are at `unread`.
+    pub(crate) fn new(bytes: Vec<u8>, unread: Range<usize>) -> BodyPiece {
+        BodyPiece { bytes, unread }
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.get(self.unread.clone()).unwrap_or_default().read(out)?;
+        self.unread.start += count;
+        Ok(count)
+    }
+}
+
+impl BodyPipe {
+    /// Creates a pipe; `wake` wakes the event loop when there is capacity.
+    pub(crate) fn new(wake: Wake) -> Arc<BodyPipe> {
+        Arc::new(BodyPipe { current: Mutex::default(), state: Mutex::default(), arrived: Condvar::new(), wake })
+    }
+
+    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there is.
+    pub(crate) fn has_capacity(&self) -> bool {
+        let mut state = self.lock();
+        state.loop_waits = !state.started || state.waiting >= BOUND;
+        !state.loop_waits
+    }
+
+    /// Adds a piece, whatever the bound is.
+    pub(crate) fn push(&self, piece: BodyPiece) {
+        if piece.unread.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        state.waiting += piece.unread.len();
+        state.pieces.push_back(piece);
+        self.wake_reader(state);
+    }
+
+    /// Returns a buffer that was read, to be filled again.
+    pub(crate) fn take_spare(&self) -> Option<Vec<u8>> {
+        self.lock().spare.pop()
+    }
+
+    /// Ends the body. The first end counts.
+    pub(crate) fn finish(&self) {
+        self.end(PipeEnd::Complete);
+    }
+
+    /// Ends the body with an error, which the reader gets after the bytes. The first end counts.
+    pub(crate) fn fail(&self, kind: ErrorKind, why: &'static str) {
+        self.end(PipeEnd::Failed(kind, why));
+    }
+
+    fn end(&self, end: PipeEnd) {
+        let mut state = self.lock();
+        if matches!(state.end, PipeEnd::Open) {
+            state.end = end;
+            self.wake_reader(state);
+        }
+    }
+
+    /// Lets the reader go on after the handler has returned.
+    pub(crate) fn detach(&self) {
+        self.lock().detached = true;
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lock().detached
+    }
+
+    /// Reads on a thread; waits for the first byte.
+    pub(crate) fn read(&self, out: &mut [u8]) -> io::Result<usize> {
+        let mut current = lock(&self.current);
+        if current.unread.is_empty() && !out.is_empty() {
+            *current = self.exchange(std::mem::take(&mut current.bytes))?;
+        }
+        current.read(out)
+    }
+
+    /// Returns a buffer that was read, and takes the next piece; waits for it. An empty one: the body is complete.
+    fn exchange(&self, spare: Vec<u8>) -> io::Result<BodyPiece> {
+        let mut state = self.lock();
+        state.started = true;
+        if !spare.is_empty() && state.spare.len() < MAX_SPARE {
+            state.spare.push(spare);
+        }
+        loop {
+            if let Some(piece) = state.pieces.pop_front() {
+                state.waiting -= piece.unread.len();
+                if state.waiting < BOUND / 2 {
+                    self.wake_loop(state);
+                }
+                return Ok(piece);
+            }
+            match state.end {
+                PipeEnd::Complete => return Ok(BodyPiece::default()),
+                PipeEnd::Failed(kind, why) => return Err(io::Error::new(kind, why)),
+                PipeEnd::Open => {}
+            }
+            if state.loop_waits {
+                self.wake_loop(state);
+                state = self.lock();
+            } else {
+                state.reader_waits = true;
+                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Unlocks the state, and wakes the reader if it waits.
+    fn wake_reader(&self, mut state: MutexGuard<'_, State>) {
+        let waits = std::mem::take(&mut state.reader_waits);
+        drop(state);
+        if waits {
+            self.arrived.notify_all();
+        }
+    }
+
+    /// Unlocks the state, and wakes the event loop if it waits.
+    fn wake_loop(&self, mut state: MutexGuard<'_, State>) {
+        let waits = std::mem::take(&mut state.loop_waits);
+        drop(state);
+        if waits {
+            (self.wake)();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn pipe() -> (Arc<BodyPipe>, Arc<AtomicUsize>) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counter = calls.clone();
+        (BodyPipe::new(Arc::new(move || _ = counter.fetch_add(1, Ordering::Relaxed))), calls)
+    }
+
+    fn piece(bytes: &[u8]) -> BodyPiece {
+        BodyPiece::new(bytes.to_vec(), 0..bytes.len())
+    }
+
+    #[test]
+    fn nothing_is_wanted_before_a_thread_reads_and_nothing_beyond_the_bound() {
+        let (pipe, calls) = pipe();
+        assert!(!pipe.has_capacity());
+        let feeder = pipe.clone();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| pipe.read(&mut [0; 4]).unwrap());
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while !feeder.has_capacity() && std::time::Instant::now() < end {
+                std::thread::yield_now();
+            }
+            assert!(feeder.has_capacity(), "the reader does not ask");
+            feeder.push(piece(&[1; 4]));
+            assert_eq!(reader.join().unwrap(), 4);
+        });
+        (0..4).for_each(|_| pipe.push(piece(&[1; BOUND / 4])));
+        assert!(!pipe.has_capacity());
+        let before = calls.load(Ordering::Relaxed);
+        for _ in 0..2 {
+            assert_eq!(pipe.read(&mut [0; BOUND]).unwrap(), BOUND / 4);
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), before, "the event loop is not woken while half of the bound waits");
+        assert_eq!(pipe.read(&mut [0; 1]).unwrap(), 1);
+        assert_eq!(calls.load(Ordering::Relaxed), before + 1);
+        assert!(pipe.has_capacity());
+    }
+
+    #[test]
+    fn the_bytes_are_read_before_the_end() {
+        let (pipe, _) = pipe();
+        pipe.push(piece(b"abc"));
+        pipe.fail(ErrorKind::UnexpectedEof, "gone");
+        pipe.finish();
+        let mut out = [0; 9];
+        assert_eq!(pipe.read(&mut out).unwrap(), 3);
+        assert_eq!(&out[..3], b"abc");
+        for _ in 0..2 {
+            let error = pipe.read(&mut out).unwrap_err();
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::UnexpectedEof, "gone"));
+        }
+    }
+
+    #[test]
+    fn a_buffer_that_was_read_is_filled_again() {
+        let (pipe, _) = pipe();
+        pipe.push(BodyPiece::new(b"-abc-".to_vec(), 1..4));
+        pipe.push(piece(b"d"));
+        let mut out = [0; 2];
+        assert_eq!((pipe.read(&mut out).unwrap(), out), (2, *b"ab"));
+        assert!(pipe.take_spare().is_none(), "it is not read to its end");
+        assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'c'));
+        assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'd'));
+        assert_eq!(pipe.take_spare(), Some(b"-abc-".to_vec()));
+    }
+}
