@@ -101,8 +101,12 @@ fn main() {
     runtime.worker_threads(compare::workers()).enable_all().build().expect("a runtime").block_on(async {
         let listener = TcpListener::from_std(compare::listener()).expect("a listener");
         match compare::tls() {
-            None => axum::serve(listener.tap_io(|socket| _ = socket.set_nodelay(true)), app()).await,
-            Some(config) => axum::serve(Tls::new(listener, TlsAcceptor::from(Arc::new(config))), app()).await,
+            None => {
+                axum::serve(listener.tap_io(|socket| _ = socket.set_nodelay(true)), app().into_make_service()).await
+            }
+            Some(config) => {
+                axum::serve(Tls::new(listener, TlsAcceptor::from(Arc::new(config))), app().into_make_service()).await
+            }
         }
         .expect("to serve");
     });
