@@ -69,7 +69,7 @@
 #![forbid(unsafe_code)]
 
 #[macro_use]
-mod guard;
+mod logging;
 
 mod app;
 mod bytes;
@@ -81,6 +81,7 @@ pub mod fuzzing;
 pub mod http1;
 pub mod middleware;
 mod net;
+mod panics;
 mod request;
 mod response;
 mod routing;

@@ -6,8 +6,8 @@
 mod rules {
     pub mod api;
     pub mod commits;
-    pub mod guard;
     pub mod imports;
+    pub mod isolation;
     pub mod known;
     pub mod layers;
     pub mod manifest;
@@ -20,7 +20,7 @@ mod rules {
 }
 
 use rules::source::Source;
-use rules::{api, commits, guard, imports, known, layers, manifest, repository, shape, structure, tour, waits};
+use rules::{api, commits, imports, isolation, known, layers, manifest, repository, shape, structure, tour, waits};
 
 /// Fails with all complaints at once.
 fn obeyed(complaints: Vec<String>) {
@@ -85,8 +85,8 @@ fn no_cfg_inside_a_function_body() {
 }
 
 #[test]
-fn panics_and_log_lines_pass_the_guard() {
-    obeyed(guard::bypassed(&Source::library()));
+fn panics_are_caught_and_log_lines_written_in_one_place() {
+    obeyed(isolation::bypassed(&Source::library()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::app::{App, catch_panic};
-use crate::guard::logging::ErrorChain;
+use crate::logging::ErrorChain;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::Error;

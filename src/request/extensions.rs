@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 
-use crate::guard::panics::Guarded;
+use crate::panics::Guarded;
 
 /// At most one value of each type. A list, not a map: an application has a handful, and comparing
 /// five ids is faster than one hash.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::guard::panics::{Guarded, catch};
+use crate::panics::{Guarded, catch};
 use crate::response::upgraded::Upgraded;
 
 /// A source of body bytes. The connection pulls more when it has sent the earlier ones.

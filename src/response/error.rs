@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::guard::logging::ErrorChain;
-use crate::guard::panics::discard;
 use crate::http1::status::StatusCode;
+use crate::logging::ErrorChain;
+use crate::panics::discard;
 use crate::response::Response;
 use crate::response::status_messages::default_message;
 

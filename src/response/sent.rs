@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::guard::panics::{Guarded, catch};
 use crate::http1::status::StatusCode;
+use crate::panics::{Guarded, catch};
 use crate::response::Response;
 
 /// What was sent of a response, from [`Response::on_sent`]: bytes that the kernel accepted.

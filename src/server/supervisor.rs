@@ -5,9 +5,9 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::guard::panics::catch;
 use crate::net::threads::shutdown::Phase;
 use crate::net::worker::{Worker, WorkerParts};
+use crate::panics::catch;
 use crate::trace::probe::Probe;
 
 /// Pause before the second replacement in a row, doubled for each further one. The first is not

@@ -4,23 +4,42 @@ use super::source::{Source, closing, identifier, words};
 
 /// A folder, and the folders that its files may name. What is not listed belongs to no layer, and that is a complaint too.
 const DOWN: &[(&str, &[&str])] = &[
-    ("guard", &["guard"]),
+    ("panics", &["panics"]),
+    ("logging", &["logging", "panics"]),
     ("bytes", &["bytes"]),
     ("sync", &["sync"]),
     ("http1", &["http1", "bytes"]),
     ("terminal", &["terminal"]),
     ("trace", &["trace", "terminal", "http1", "bytes", "sync"]),
     ("explain", &["explain", "trace", "terminal", "http1", "bytes"]),
-    ("routing", &["routing", "http1", "bytes", "guard"]),
-    ("response", &["response", "routing", "http1", "bytes", "sync", "guard"]),
-    ("request", &["request", "response", "routing", "http1", "bytes", "sync", "guard"]),
-    ("content", &["content", "request", "response", "routing", "http1", "bytes", "sync", "guard"]),
-    ("app", &["app", "content", "request", "response", "routing", "http1", "bytes", "sync", "guard"]),
+    ("routing", &["routing", "http1", "bytes", "logging", "panics"]),
+    ("response", &["response", "routing", "http1", "bytes", "sync", "logging", "panics"]),
+    ("request", &["request", "response", "routing", "http1", "bytes", "sync", "logging", "panics"]),
+    ("content", &["content", "request", "response", "routing", "http1", "bytes", "sync", "logging", "panics"]),
+    ("app", &["app", "content", "request", "response", "routing", "http1", "bytes", "sync", "logging", "panics"]),
     (
         "middleware",
-        &["middleware", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "guard"],
+        &[
+            "middleware",
+            "app",
+            "content",
+            "request",
+            "response",
+            "routing",
+            "http1",
+            "bytes",
+            "sync",
+            "logging",
+            "panics",
+        ],
     ),
-    ("net", &["net", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "trace", "guard"]),
+    (
+        "net",
+        &[
+            "net", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "trace", "logging",
+            "panics",
+        ],
+    ),
 ];
 
 /// Files at the top that put the layers together, and the command: a package of its own sees the public API alone.

@@ -7,14 +7,14 @@ use std::time::Instant;
 use super::state::PeerStatus;
 use super::streamed_body::StreamedBody;
 use super::{Action, Conn, ConnState};
-use crate::guard::logging::ErrorChain;
-use crate::guard::panics::discard;
 use crate::http1::encode::ResponseFraming;
+use crate::logging::ErrorChain;
 use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
 use crate::net::threads::mailbox::Completion;
 use crate::net::tick::Tick;
+use crate::panics::discard;
 use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::trace::probe::{CloseReason, Probe};
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::guard::panics::catch;
+use crate::panics::catch;
 use crate::sync::lock;
 
 /// A closure that a thread runs.

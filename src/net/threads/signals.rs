@@ -15,7 +15,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
 
-use crate::guard::panics::catch;
+use crate::panics::catch;
 use crate::sync::lock;
 
 /// Runs after so many signals. Returns when to run again if none follows; then it is called with 0.

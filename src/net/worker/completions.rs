@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Worker;
-use crate::guard::panics::catch;
 use crate::net::threads::mailbox::Completion;
 use crate::net::worker::slab::Key;
+use crate::panics::catch;
 use crate::trace::probe::{CloseReason, Probe};
 
 /// Completions a tick: an event for 10,000 subscribers is 10,000 of them.

@@ -7,14 +7,14 @@ use std::fmt::{self, Display, Write};
 
 use log::{Level, Record};
 
-use super::panics::catch;
+use crate::panics::catch;
 
 /// Logs at a level. The target is the calling module unless given.
 macro_rules! report {
     (target: $target:expr, $level:expr, $($message:tt)+) => {
         if ::log::log_enabled!(target: $target, $level) {
-            let origin = $crate::guard::logging::Origin { target: $target, file: file!(), line: line!() };
-            $crate::guard::logging::write($level, &origin, format_args!($($message)+));
+            let origin = $crate::logging::Origin { target: $target, file: file!(), line: line!() };
+            $crate::logging::write($level, &origin, format_args!($($message)+));
         }
     };
     ($level:expr, $($message:tt)+) => { report!(target: module_path!(), $level, $($message)+) };
