@@ -2,6 +2,7 @@
 //! step, and to what it says on the step before.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -183,6 +184,28 @@ fn a_difference_is_introduced_and_shown() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+/// The program replaces the command, so its output and its signals are those of the step.
+#[test]
+fn a_step_is_introduced_and_run() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+    command.args(["ladder", "run", "2", "--unread"]).current_dir(root()).env("PORT", "0");
+    let (mut child, leash) = bounded::leashed(command.stdout(std::process::Stdio::piped()));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let introduction: Vec<_> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    for part in
+        ["Step 02: ", "Fails   ", "New     ", "Try     curl -sS ", "(run it with --unread)", "s02_say_nothing.rs"]
+    {
+        assert!(introduction.iter().any(|line| line.contains(part)), "{part}: {introduction:?}");
+    }
+    let first = lines.next().unwrap();
+    let mut client = bounded::connect(first.strip_prefix("listening on ").unwrap());
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert!(lines.any(|line| line.contains("peek() = 18 bytes")));
+    child.kill().unwrap();
+    assert_eq!(bounded::exited(&mut child).code(), None);
+    drop(leash);
 }
 
 /// Why a check fails: the fact, the bytes, the log, and what they mean.

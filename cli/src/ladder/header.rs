@@ -149,6 +149,7 @@ fn fact(text: &str) -> Option<Fact> {
     let count = match (negated, count.trim()) {
         (true, "") => Some(0),
         (false, "") => None,
+        (false, "once") => Some(1),
         (false, count) => Some(count.strip_suffix(" times")?.parse().ok()?),
         _ => return None,
     };
@@ -168,6 +169,7 @@ impl fmt::Display for Fact {
                 let verb = if *place == Place::Output { "prints" } else { "logs" };
                 match count {
                     Some(0) => write!(f, "{verb} no `{text}`"),
+                    Some(1) => write!(f, "{verb} `{text}` once"),
                     Some(count) => write!(f, "{verb} `{text}` {count} times"),
                     None => write!(f, "{verb} `{text}`"),
                 }
@@ -184,7 +186,7 @@ mod tests {
     fn a_header_has_prose_and_commands_with_facts() {
         let header = parse(
             "//! Step 03: read on.\n//!\n//! Fails   Too early,\n//!         always.\n//! With    --unread -v\n\
-             //! Also    poke a\n//! Also    2 times: poke b\n//! Try     curl a\n//!         b\n//! Stop    `c`\n//! Expect  exit 52 or 56; stops with 0; prints `a; b` 2 times;\n\
+             //! Also    poke a\n//! Also    2 times: poke b\n//! Try     curl a\n//!         b\n//! Stop    `c`\n//! Expect  exit 52 or 56; stops with 0; prints `a; b` 2 times; prints `c` once;\n\
              //!         logs no `x`\n//! On 01   prints `y`\n//!\n//! Try     c\n\nuse std::io;\n//! no\n",
         )
         .unwrap();
@@ -198,7 +200,7 @@ mod tests {
         );
         assert_eq!(first.stop.as_deref(), Some("c"));
         let texts: Vec<_> = first.expected.iter().map(Fact::to_string).collect();
-        assert_eq!(texts, ["exit 52 or 56", "stops with 0", "prints `a; b` 2 times", "logs no `x`"]);
+        assert_eq!(texts, ["exit 52 or 56", "stops with 0", "prints `a; b` 2 times", "prints `c` once", "logs no `x`"]);
         assert_eq!(first.before, Some(("01".to_owned(), vec![Fact::Occurs(Place::Output, "y".to_owned(), None)])));
         assert!(second.flags.is_empty() && second.others.is_empty() && second.before.is_none());
     }
