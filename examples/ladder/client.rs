@@ -1,4 +1,4 @@
-//! One connection of landing B: its state, its buffers, and until when it may stay in its state.
+//! One connection of landing B: its state, its deadline, its buffers.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -58,9 +58,9 @@ impl Client {
         }
     }
 
-    /// The deadline of the state has passed.
+    /// Ends a state whose deadline has passed.
     pub fn time_out(&mut self, app: &dyn App) {
-        println!("#{} patience ends", self.number);
+        println!("#{} {:?}: the deadline has passed", self.number, self.state);
         if self.state != State::Receive || self.is_idle() {
             return self.state.go(State::Closed, self.number);
         }
@@ -73,9 +73,9 @@ impl Client {
         self.state == State::Receive && self.input.is_empty()
     }
 
-    fn change(&mut self, to: State, patience: Duration) {
+    fn change(&mut self, to: State, timeout: Duration) {
         self.state.go(to, self.number);
-        self.deadline = Instant::now() + patience;
+        self.deadline = Instant::now() + timeout;
     }
 
     /// Makes the response if a request is complete, and else reads on.

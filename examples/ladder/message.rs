@@ -108,7 +108,7 @@ fn bad(reason: &str) -> Response {
     Response::text("400 Bad Request", format!("{reason}\n"))
 }
 
-/// Returns the last byte of the shortest beginning that is an error.
+/// Returns the position of the byte that makes httparse fail.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1

@@ -1,13 +1,13 @@
 //! Step 01: the same server with std.
 //!
 //! Fails   Nothing fails in step 00. It is long, and easy to get wrong.
-//! New     `TcpListener::bind` makes calls 1, 2 and 3, and the end of a scope is call 7. Accept, read
+//! New     `TcpListener::bind` makes calls 1, 2 and 3; the end of the scope makes call 7. Accept, read
 //!         and write stay visible.
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; prints `hello`; logs `read() = `
 //! On 00   exit 0; prints `hello`
 //! Break   wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' --every 1 --gap 20ms
-//!         sends one byte at a time. After which byte does the answer come?
+//!         sends one byte at a time. After which byte does the response arrive?
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -27,7 +27,7 @@ pub fn main() -> io::Result<()> {
 
 fn serve(mut client: TcpStream) -> io::Result<()> {
     let mut buffer = [0; 1024];
-    let n = client.read(&mut buffer)?; // 0 bytes would mean: the client closed its side
+    let n = client.read(&mut buffer)?; // 0 bytes: the client has closed its side
     println!("  read() = {n} bytes: {:?}", String::from_utf8_lossy(&buffer[..n]));
     client.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello\n") // as many write() as it takes
 } // `client` goes out of scope: close()

@@ -1,8 +1,9 @@
-//! Step 02: say nothing, and learn how clients complain.
+//! Step 02: close without a response.
 //!
-//! Fails   Step 01 answers. Most servers that you will debug do not, and curl's exit code says why.
-//! New     There are two ways to close. If every byte was read, the kernel sends FIN: "that was
-//!         all". If bytes are left unread, it sends RST: "something went wrong, forget it all".
+//! Fails   Step 01 always responds. A server with a bug often does not, and the client then reports
+//!         one of two errors. Which one depends on how the connection was closed.
+//! New     If the server has read every byte, close() makes the kernel send FIN: the stream ends
+//!         here. If bytes are left unread, the kernel sends RST: the connection has failed.
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 52; logs `read() = `
 //! On 01   exit 0; prints `hello`
@@ -11,7 +12,8 @@
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 56; logs `peek() = `
 //! On 01   exit 0; prints `hello`
-//! Break   Read only a part: give `read` a buffer of 10 bytes. Which of the two exit codes is it?
+//! Break   Give `read` a buffer of 10 bytes, so that it reads a part of the request. Which of the two
+//!         exit codes do you expect?
 
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};

@@ -1,14 +1,14 @@
 //! Step 03: read until the empty line.
 //!
-//! Fails   Step 01 takes what one read() returns for the request. TCP carries a stream of bytes and
-//!         no messages: a request may arrive in any pieces, and the answer comes too early.
+//! Fails   Step 01 treats the result of one read() as the request. TCP carries a stream of bytes, not
+//!         messages: a request may arrive in pieces of any size, and step 01 responds to the first.
 //! New     A loop that reads until CR LF CR LF, the empty line that ends a head (RFC 9112 §2.1).
 //! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' --every 1 --gap 20ms
 //! Expect  prints `200 OK`; prints no `the server stopped reading`;
 //!         logs `request line: "GET / HTTP/1.1"`
 //! On 01   prints `200 OK`; prints `the server stopped reading`
 //! Break   head -c 2000 /dev/zero | curl -sS --data-binary @- 127.0.0.1:8000/
-//!         The answer is sent, and curl reports an error. Step 02 has shown why.
+//!         The response is sent, and curl reports an error. Step 02 shows which one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ fn serve(mut client: TcpStream) -> io::Result<()> {
 /// Returns everything that was read by the time the empty line was there.
 fn read_head(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut input = Vec::new();
-    // The four bytes may be spread over two reads, so look at all of the input again.
+    // The four bytes may arrive in two reads, so search all of the input again.
     while !input.windows(4).any(|four| four == b"\r\n\r\n") {
         read_more(client, &mut input)?;
     }

@@ -1,18 +1,18 @@
 //! Step 04: close in stages.
 //!
-//! Fails   Step 03 closes while bytes of the request are unread. The kernel answers with RST, and a
-//!         client that receives RST may throw away a response that it already has.
-//! New     First close the sending side only (FIN: "that was all"), then read and forget what the
-//!         client still sends, then close (RFC 9112 §9.6).
+//! Fails   Step 03 closes while bytes of the request are unread. The kernel sends RST, and a client
+//!         that receives RST may discard a response that it has not read yet.
+//! New     Close in three stages: first the sending side alone (FIN), then read and drop what the
+//!         client still sends, then close the socket (RFC 9112 §9.6).
 //! Try     head -c 2000 /dev/zero | curl -sS --data-binary @- 127.0.0.1:8000/
-//! Expect  exit 0; prints `hello`; logs `bytes that nobody asked for`
+//! Expect  exit 0; prints `hello`; logs `bytes dropped after the response`
 //! On 03   exit 55 or 56
 //!
 //! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\n\r\n' --fill 2000B
 //! Expect  prints `200 OK`; prints `server FIN`
 //! On 03   prints `server RST`
-//! Break   Send nonsense: wirelight poke :8000 'NONSENSE\r\n\r\n'
-//!         This server answers 200 to everything that has an empty line.
+//! Break   wirelight poke :8000 'NONSENSE\r\n\r\n'
+//!         What should a server respond, and what does this one?
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -41,7 +41,7 @@ fn serve(mut client: TcpStream) -> io::Result<()> {
     close_in_stages(client)
 }
 
-/// Sends FIN, then reads until the client closes too. A client that never does gets a second.
+/// Sends FIN, then reads until the client closes too, for a second at most.
 fn close_in_stages(mut client: TcpStream) -> io::Result<()> {
     client.shutdown(Shutdown::Write)?;
     let time = Duration::from_secs(1);
@@ -53,7 +53,7 @@ fn close_in_stages(mut client: TcpStream) -> io::Result<()> {
             n => dropped += n,
         }
     }
-    println!("  {dropped} bytes that nobody asked for");
+    println!("  {dropped} bytes dropped after the response");
     Ok(())
 }
 

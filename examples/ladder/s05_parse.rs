@@ -1,8 +1,8 @@
 //! Step 05: parse the head.
 //!
-//! Fails   Step 04 answers 200 to everything that ends with an empty line.
-//! New     httparse reads the bytes and returns one of three results: complete, partial or error.
-//!         Partial replaces the search for the empty line; an error is answered with 400 and the
+//! Fails   Step 04 responds with 200 to any bytes that end with an empty line.
+//! New     httparse parses the bytes and returns one of three results: complete, partial or error.
+//!         Partial replaces the search for the empty line. The response to an error is 400 with the
 //!         position of the byte.
 //! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost : a\r\n\r\n'
 //! Expect  prints `400 Bad Request`; prints `byte 20: invalid header name`; prints `server FIN`
@@ -12,7 +12,7 @@
 //! Expect  prints `400 Bad Request`; prints `byte 5: `
 //! On 04   prints `200 OK`
 //! Break   curl -sS -d hello 127.0.0.1:8000/
-//!         Five bytes came after the head. Where did they go?
+//!         sends five bytes after the head. What happens to them?
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -65,14 +65,14 @@ fn parse(input: &[u8]) -> Result<Option<String>, String> {
     }
 }
 
-/// httparse does not tell where it stopped. Of the beginnings of the input that are errors, the
-/// shortest ends with the bad byte.
+/// Returns the position of the byte that makes httparse fail, which it does not report: the last
+/// byte of the shortest prefix that is an error.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1
 }
 
-/// Sends FIN, then reads until the client closes too. A client that never does gets a second.
+/// Sends FIN, then reads until the client closes too, for a second at most.
 fn close_in_stages(mut client: TcpStream) -> io::Result<()> {
     client.shutdown(Shutdown::Write)?;
     let time = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! Step 06: read the body.
 //!
-//! Fails   Step 05 answers as soon as the head is complete, and throws the body away.
-//! New     Content-Length says how many bytes follow the head (RFC 9112 §6.2). It must be one number
-//!         of digits alone: two readers that disagree about it can be played against each other.
+//! Fails   Step 05 responds as soon as the head is complete, and ignores the body.
+//! New     Content-Length is the number of bytes after the head (RFC 9112 §6.2). It must occur once
+//!         and consist of digits: two programs that read it differently can be attacked (step 09).
 //! Try     curl -sS -d hello 127.0.0.1:8000/
 //! Expect  exit 0; prints `5 bytes`
 //! On 05   exit 0; prints `hello`
@@ -15,7 +15,7 @@
 //! Expect  prints `400 Bad Request`; prints `Content-Length must be one number`
 //! On 05   prints `200 OK`
 //! Break   wirelight poke :8000 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'
-//!         The response to HEAD has no body. What does this server send?
+//!         A response to HEAD has no body. What does this server send?
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -93,13 +93,13 @@ fn body_length(request: &httparse::Request<'_, '_>) -> Result<usize, Refusal> {
     }
 }
 
-/// Returns the last byte of the shortest beginning that is an error.
+/// Returns the position of the byte that makes httparse fail.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1
 }
 
-/// Sends FIN, then reads until the client closes too. A client that never does gets a second.
+/// Sends FIN, then reads until the client closes too, for a second at most.
 fn close_in_stages(mut client: TcpStream) -> io::Result<()> {
     client.shutdown(Shutdown::Write)?;
     let time = Duration::from_secs(1);

@@ -1,9 +1,9 @@
-//! Step 07: say how long the response is.
+//! Step 07: send the length of the response.
 //!
-//! Fails   The responses of step 06 end when the connection does. A client cannot tell a complete
-//!         body from one that broke off, and HEAD gets a body that it must not have.
-//! New     Content-Length in the response, and the two responses that never have a body: to HEAD,
-//!         and 204. And Date, which every server with a clock sends (RFC 9110 §6.6.1).
+//! Fails   A response of step 06 ends when the connection ends. A client cannot distinguish a
+//!         complete body from a truncated one, and the response to HEAD has a body.
+//! New     Content-Length in the response. A response to HEAD and a 204 have no body. Date, which
+//!         a server with a clock must send (RFC 9110 §6.6.1).
 //! Try     wirelight poke :8000 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'
 //! Expect  prints `Content-Length: 8`; prints `Date: `; prints no `0 bytes␊`
 //! On 06   prints `0 bytes␊`
@@ -17,7 +17,7 @@
 //! Expect  exit 18; prints `0 bytes`
 //! On 06   exit 0
 //! Break   curl -sS -w '%{num_connects} new connection\n' 127.0.0.1:8000/ 127.0.0.1:8000/
-//!         Now that the length ends the response, must the connection end too?
+//!         The length now ends the response. Why does the connection still end with it?
 
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
@@ -43,7 +43,7 @@ struct Head {
 
 pub fn main() -> io::Result<()> {
     let port = std::env::var("PORT").unwrap_or("8000".into());
-    // The mistake that makes browsers show a page and go on loading it.
+    // A frequent mistake: a browser shows the page and goes on loading.
     let excess = if std::env::args().any(|argument| argument == "--off-by-two") { 2 } else { 0 };
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     println!("listening on {}", listener.local_addr()?);
@@ -81,7 +81,7 @@ fn response(status: &str, body: &str, is_head: bool, excess: usize) -> String {
     }
     text += "\r\n";
     if !is_head {
-        text += body; // HEAD has the length that GET would have, and no body
+        text += body; // HEAD has the Content-Length of GET, and no body
     }
     text
 }
@@ -99,7 +99,7 @@ fn parse(input: &[u8]) -> Result<Option<Head>, Refusal> {
     }
 }
 
-/// Returns the last byte of the shortest beginning that is an error.
+/// Returns the position of the byte that makes httparse fail.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1

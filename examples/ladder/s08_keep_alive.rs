@@ -1,11 +1,11 @@
 //! Step 08: keep the connection.
 //!
-//! Fails   Step 07 closes after every response. Each request pays for a new connection: one round
-//!         trip before its first byte, and more with TLS.
-//! New     A loop around the exchange, and a decision after each response whether the connection
-//!         stays, with its reason (RFC 9112 §9.3).
+//! Fails   Step 07 closes after every response. Each request needs a new connection, which takes a
+//!         round trip before the first byte, and more with TLS.
+//! New     A loop around the exchange. After each response the server decides whether the connection
+//!         stays open, and logs the reason (RFC 9112 §9.3).
 //! Try     curl -sS -w '%{num_connects} new connection\n' 127.0.0.1:8000/ 127.0.0.1:8000/
-//! Expect  exit 0; prints `1 new connection` 1 times; prints `0 new connection` 1 times;
+//! Expect  exit 0; prints `1 new connection` once; prints `0 new connection` once;
 //!         logs `keep: HTTP/1.1 stays by default` 2 times
 //! On 07   exit 0; prints `1 new connection` 2 times
 //!
@@ -13,7 +13,7 @@
 //! Expect  prints `Connection: close`; prints `server FIN`; logs `close: the client asked for it`
 //! On 07   prints `server FIN`; logs no `close: the client asked for it`
 //! Break   wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' --repeat 2
-//!         sends two requests in one piece. Where is the second answer?
+//!         sends two requests in one piece. Where is the second response?
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -96,7 +96,7 @@ fn parse(input: &[u8]) -> Result<Option<Head>, Refusal> {
     }
 }
 
-/// Returns the last byte of the shortest beginning that is an error.
+/// Returns the position of the byte that makes httparse fail.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1

@@ -1,19 +1,20 @@
-//! Step 09: what follows a request is the next request.
+//! Step 09: the bytes after a request are the next request.
 //!
-//! Fails   Step 08 starts each exchange with an empty buffer. A client that sends the next request
-//!         without waiting (pipelining, RFC 9112 §9.3.2) loses it: one read() returned both.
-//! New     The buffer belongs to the connection. After a response, only the bytes of its request
-//!         are removed. From now on a wrong body length is an attack: what one reader takes for a
-//!         body, another takes for a request (request smuggling, RFC 9112 §11.2).
+//! Fails   Step 08 starts each exchange with an empty buffer. If a client sends the next request
+//!         without waiting (pipelining, RFC 9112 §9.3.2), one read() returns both, and the second
+//!         is lost.
+//! New     The buffer belongs to the connection, and a response removes the bytes of its request
+//!         alone. Body lengths now matter for security: bytes that a proxy forwards as a body may
+//!         be a request for this server (request smuggling, RFC 9112 §11.2).
 //! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' --repeat 2
 //! Expect  logs `200 OK, keep` 2 times
-//! On 08   prints `200 OK` 1 times; logs `200 OK, keep` 1 times
+//! On 08   prints `200 OK` once; logs `200 OK, keep` once
 //!
 //! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /\r\n\r\n'
 //! Expect  prints `5 bytes`; prints `400 Bad Request`; prints `byte 5: `
 //! On 08   prints `5 bytes`; prints no `400 Bad Request`
 //! Break   curl -sS -H 'Transfer-Encoding: chunked' -d hello 127.0.0.1:8000/
-//!         A client that makes its body while it sends cannot tell the length in advance.
+//!         sends a body without its length, as a client does that generates the body meanwhile.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -98,7 +99,7 @@ fn parse(input: &[u8]) -> Result<Option<Head>, Refusal> {
     }
 }
 
-/// Returns the last byte of the shortest beginning that is an error.
+/// Returns the position of the byte that makes httparse fail.
 fn bad_byte(input: &[u8]) -> usize {
     let is_error = |end: &usize| httparse::Request::new(&mut [EMPTY_HEADER; 64]).parse(&input[..*end]).is_err();
     (1..input.len()).find(is_error).unwrap_or(input.len()) - 1

@@ -1,9 +1,9 @@
 //! Step 10: a body in chunks.
 //!
 //! Fails   Step 09 refuses a body whose length is not known in advance: 501.
-//! New     Transfer-Encoding: chunked (RFC 9112 §7.1). Each chunk has its size before it, in
+//! New     Transfer-Encoding: chunked (RFC 9112 §7.1). The size of each chunk comes before it, in
 //!         hexadecimal; a chunk of size 0 and an empty line end the body. `chunks.rs` decodes them. A
-//!         request with both lengths is refused: two readers may choose differently.
+//!         request with Content-Length too is refused: two programs may choose differently.
 //! Try     curl -sS -H 'Transfer-Encoding: chunked' -d hello 127.0.0.1:8000/
 //! Expect  exit 0; prints `5 bytes`
 //! On 09   exit 0; prints `this step reads Content-Length only`
@@ -12,8 +12,7 @@
 //! Expect  prints `nothing came`
 //! On 09   prints `501 Not Implemented`
 //! Break   curl -sSN 127.0.0.1:8000/count
-//!         takes three seconds to count to three. What do you see, and when? Then make the server
-//!         accept a Content-Length beside the chunks: which of them would a proxy believe?
+//!         generates three lines in three seconds. When do you see the first one?
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,10 +1,10 @@
 //! Step 11: a response without a length.
 //!
-//! Fails   Step 10 must have the whole response before it can send its length, so a client sees
-//!         nothing of a slow one until its end.
-//! New     Chunks in the response: each part is sent when it is made. A client of HTTP/1.0 does not
-//!         know chunks; for it the end of the connection ends the body, as in step 06. Requests are
-//!         parsed by landing A, `message.rs`, which is steps 05 to 10 without a socket.
+//! Fails   Step 10 needs the whole response before it can send its length, so the client of a slow
+//!         response receives nothing until it is complete.
+//! New     Chunks in the response: each part is sent as soon as it exists. HTTP/1.0 has no chunks;
+//!         there the end of the connection ends the body, as in step 06. Landing A, `message.rs`,
+//!         parses the requests: it is steps 05 to 10 without a socket.
 //! Try     curl -sSN --max-time 2 127.0.0.1:8000/count
 //! Expect  exit 28; prints `line 1`
 //! On 10   exit 28; prints no `line 1`
@@ -17,7 +17,7 @@
 //! Expect  prints no `Transfer-Encoding`; prints `line 3`; prints `server FIN`
 //! On 10   prints `Content-Length: 21`
 //! Break   wirelight poke :8000 GET --hold 60s
-//!         sends half a word and waits. Meanwhile, ask with curl in another terminal.
+//!         sends three bytes and waits. Meanwhile, send a request with curl in another terminal.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};

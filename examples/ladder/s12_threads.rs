@@ -1,14 +1,15 @@
 //! Step 12: a thread for each client.
 //!
-//! Fails   Step 11 serves one connection until it ends. A client that connects and says nothing
-//!         makes all others wait, and nothing in the code is wrong.
-//! New     Each connection has a thread. read() puts that thread to sleep, and not the server.
+//! Fails   Step 11 serves one connection until it ends. A client that connects and sends nothing
+//!         makes all others wait.
+//! New     Each connection has a thread. A read() without data puts that thread to sleep, and the
+//!         others run.
 //! Also    wirelight poke :8000 GET --hold 60s
-//! Try     curl -sS --max-time 2 127.0.0.1:8000/
+//! Try     curl -sS --max-time 4 127.0.0.1:8000/
 //! Expect  exit 0; prints `0 bytes`; logs `thread 2: `
 //! On 11   exit 28
-//! Break   for i in $(seq 2000); do wirelight poke :8000 GET --hold 60s & done
-//!         Watch the threads: `ps -o nlwp,vsz,rss -p PID`. Who decides how many there are?
+//! Break   for i in $(seq 100); do wirelight poke :8000 GET --hold 60s & done
+//!         Count the threads: `ps -o nlwp,vsz,rss -p PID`. What limits their number?
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -34,7 +35,7 @@ pub fn main() -> io::Result<()> {
             thread::Builder::new().spawn(move || report(serve(client)))
         });
         if let Err(error) = started {
-            println!("  {error}"); // as a rule: too many open files
+            println!("  {error}"); // usually: too many open files
             thread::sleep(Duration::from_millis(100));
         }
     }

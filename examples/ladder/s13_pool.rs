@@ -1,21 +1,20 @@
 //! Step 13: a pool of threads.
 //!
-//! Fails   Step 12 lets its clients decide how many threads it has. Ten thousand silent ones cost
-//!         ten thousand stacks.
-//! New     Four threads, and a queue of connections. The cost is bounded, and so is what the server
-//!         can do: this is how many servers work, and why one slow client more than there are
-//!         threads stops them all.
+//! Fails   In step 12 the clients decide how many threads there are. Ten thousand silent connections
+//!         need ten thousand stacks.
+//! New     Four threads and a queue of connections. The cost has a limit, and so has the work: four
+//!         slow clients stop the server. Many servers are built like this, with more threads.
 //! Also    5 times: wirelight poke :8000 GET --hold 60s
-//! Try     curl -sS --max-time 2 127.0.0.1:8000/
+//! Try     curl -sS --max-time 4 127.0.0.1:8000/
 //! Expect  exit 28; logs no `thread 5: `
 //! On 12   exit 0; logs `thread 5: `
 //!
 //! Also    3 times: wirelight poke :8000 GET --hold 60s
-//! Try     curl -sS --max-time 2 127.0.0.1:8000/
+//! Try     curl -sS --max-time 4 127.0.0.1:8000/
 //! Expect  exit 0; prints `0 bytes`; logs `thread `
 //! On 12   exit 0; prints `0 bytes`
-//! Break   Make the pool larger. How many silent clients does it take now? A browser opens six
-//!         connections to a server and keeps them.
+//! Break   Make the pool larger. How many silent clients stop it now? A browser opens up to six
+//!         connections to a server and keeps them open.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};

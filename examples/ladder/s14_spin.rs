@@ -1,15 +1,14 @@
-//! Step 14: never sleep in a call.
+//! Step 14: no call sleeps.
 //!
 //! Fails   Five silent clients stop step 13: each of its threads sleeps in a read().
-//! New     Non-blocking sockets. read() and accept() return at once; the error WouldBlock means
-//!         "nothing there now". One thread asks all connections in turn, and the price is a
-//!         processor at 100 %.
+//! New     Non-blocking sockets. read() and accept() return at once, with the error WouldBlock if
+//!         there is nothing. One thread tries all connections in turn. It uses 100 % of a processor.
 //! Also    5 times: wirelight poke :8000 GET --hold 60s
-//! Try     curl -sS --max-time 2 127.0.0.1:8000/
-//! Expect  exit 0; prints `0 bytes`; logs `reads in vain`
-//! On 13   exit 28; logs no `reads in vain`
+//! Try     curl -sS --max-time 4 127.0.0.1:8000/
+//! Expect  exit 0; prints `0 bytes`; logs `reads without data`
+//! On 13   exit 28; logs no `reads without data`
 //! Break   Look at `top`. Then let the loop sleep for 10 ms in each turn: the processor is idle
-//!         again, and every request takes up to 10 ms longer. There is no good number.
+//!         again, and every request takes up to 10 ms longer. No number is good for both.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -32,7 +31,7 @@ pub fn main() -> io::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     listener.set_nonblocking(true)?;
     println!("listening on {}", listener.local_addr()?);
-    let (mut clients, mut vain) = (Vec::new(), 0_u64);
+    let (mut clients, mut empty) = (Vec::new(), 0_u64);
     loop {
         match listener.accept() {
             Ok((socket, _)) if socket.set_nonblocking(true).is_ok() => {
@@ -44,9 +43,9 @@ pub fn main() -> io::Result<()> {
         clients.retain_mut(|client| match client.serve() {
             Ok(stays) => stays,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                vain += 1;
-                if vain.is_multiple_of(100_000) {
-                    println!("{vain} reads in vain");
+                empty += 1;
+                if empty.is_multiple_of(100_000) {
+                    println!("{empty} reads without data");
                 }
                 true
             }

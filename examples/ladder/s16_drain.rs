@@ -1,10 +1,10 @@
 //! Step 16: read until WouldBlock.
 //!
-//! Fails   Step 15 reads once for each event. mio reports an edge, the moment in which a socket
-//!         becomes readable, and reports it once. Bytes that are left in the kernel are no new
-//!         edge: server and client wait for each other.
-//! New     A loop that reads until WouldBlock. Only then is the next event certain.
-//! Try     head -c 3000 /dev/zero | curl -sS --max-time 2 --data-binary @- 127.0.0.1:8000/
+//! Fails   Step 15 reads once for each event. mio reports edges: the moment in which a socket
+//!         becomes readable, once. There is no event for bytes that are left in the kernel, so the
+//!         server waits for an event and the client for a response.
+//! New     A loop that reads until WouldBlock. Only then does the next byte cause an event.
+//! Try     head -c 3000 /dev/zero | curl -sS --max-time 4 --data-binary @- 127.0.0.1:8000/
 //! Expect  exit 0; prints `3000 bytes`
 //! On 15   exit 28; logs `read() = 1024 bytes`
 //! Break   curl -sS --limit-rate 16M -o /dev/null 127.0.0.1:8000/big

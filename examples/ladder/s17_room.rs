@@ -1,20 +1,20 @@
 //! Step 17: write() takes what fits.
 //!
-//! Fails   Step 16 wants to write a whole response at once. The kernel's buffer holds a few
-//!         megabytes; then write() returns WouldBlock, and the rest of the response is lost.
-//! New     What does not fit is kept, and poll() reports when there is room (WRITABLE). While
-//!         output waits, nothing more is read: a client that does not read cannot make the server
-//!         remember ever more. That is backpressure.
+//! Fails   Step 16 writes a whole response at once. The kernel's buffer holds a few megabytes; then
+//!         write() returns WouldBlock, and the rest of the response is lost.
+//! New     The server keeps the rest, and poll() reports when the socket is writable again. While
+//!         output waits, the server reads nothing: a client that does not read cannot fill the
+//!         memory with responses. This is backpressure.
 //! Try     curl -sS --limit-rate 16M -o /dev/null -w '%{size_download} bytes\n' 127.0.0.1:8000/big
 //! Expect  exit 0; prints `33554432 bytes`; logs `bytes wait`
 //! On 16   exit 18 or 56
 //!
 //! Also    wirelight poke :8000 'GET /big HTTP/1.1\r\nHost: a\r\n\r\n' --slow-read 64KiB/s
-//! Try     curl -sS --max-time 2 127.0.0.1:8000/
+//! Try     curl -sS --max-time 4 127.0.0.1:8000/
 //! Expect  exit 0; prints `0 bytes`; logs `bytes wait`
 //! On 16   exit 0; prints `0 bytes`; logs no `bytes wait`
-//! Break   Where is a connection in its life? `input`, `output`, `sent` and `closing` say it
-//!         together. Add the stages of step 04, and count the combinations that must not be.
+//! Break   The state of a connection is spread over `input`, `output`, `sent` and `closing`. Add the
+//!         stages of step 04, and count the combinations that must not occur.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,10 +1,10 @@
 //! Step 18: one enum, one table.
 //!
-//! Fails   In step 17 four fields together say where a connection is. Stages of closing would be a
-//!         fifth, and nothing says which combinations exist.
-//! New     A connection is in one state. All changes stand in a table, `states.rs`, and one function
-//!         makes them: a machine that can be printed can be checked. Closing in stages (step 04)
-//!         is back, as the state Drain. `readiness.rs` is the loop of steps 15 and 16.
+//! Fails   In step 17 four fields together are the state of a connection. Closing in stages would
+//!         need a fifth, and nothing lists the valid combinations.
+//! New     A connection has one state. `states.rs` has a table of all changes, and one function that
+//!         makes them and checks the table. Closing in stages (step 04) returns as the state Drain.
+//!         `readiness.rs` is the loop of steps 15 and 16.
 //! With    --draw
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; prints `0 bytes`; logs `Drain -> Closed: the client closed or`;
@@ -14,8 +14,8 @@
 //! Try     wirelight poke :8000 'NONSENSE\r\n\r\n' --fill 200000B
 //! Expect  prints `400 Bad Request`; prints `server FIN`; logs `#1 Send -> Drain`
 //! On 17   prints `server RST`
-//! Break   Add a change to `run` and not to the table. Then connect, say nothing, and wait: in which
-//!         state is the connection, and until when?
+//! Break   Make a change in `run` that is not in the table. Then connect and send nothing: in which
+//!         state is the connection, and for how long?
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};

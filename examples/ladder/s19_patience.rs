@@ -1,12 +1,11 @@
-//! Step 19: patience ends.
+//! Step 19: every state has a deadline.
 //!
-//! Fails   In step 18 a client that stays silent keeps its connection for ever. Nothing protects
-//!         the server from clients that send nothing, or a byte a minute (Slowloris).
-//! New     Every state has a deadline, and poll() sleeps until the next one at the latest. A request
-//!         that is not complete 2 s after its first byte gets 408; a connection without a request
-//!         is closed after 3 s; a response must make progress within 2 s, Drain ends after 1 s. The
-//!         code is landing B, `event_loop.rs` and `client.rs`: flight 2, and an application that
-//!         it calls.
+//! Fails   Step 18 keeps a silent connection indefinitely, and so one that sends a byte a minute (the
+//!         Slowloris attack).
+//! New     poll() sleeps until the next deadline at most. A request that is incomplete 2 s after its
+//!         first byte gets 408. A connection without a request is closed after 3 s, a response
+//!         without progress after 2 s, and Drain ends after 1 s. The code is landing B,
+//!         `event_loop.rs` and `client.rs`: flight 2, with an application that it calls.
 //! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n' --hold 4s
 //! Expect  prints `408 Request Timeout`; prints `server FIN`
 //! On 18   prints `nothing came`
@@ -18,8 +17,9 @@
 //! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' --hold 5s
 //! Expect  prints `200 OK`; prints `server FIN`
 //! On 18   prints `200 OK`; prints `the server kept the connection open`
-//! Break   Let each byte renew the deadline of a request. How slowly may a client send now? And a
-//!         client that sends request after request without a pause: who else is served meanwhile?
+//! Break   Let each byte renew the deadline of a request: how slowly may a client send now? Then let
+//!         one client send requests without a pause: which others are served meanwhile? The library
+//!         limits the work for a connection in a turn (`run_runnable` in src/net/worker.rs).
 
 use std::io;
 

@@ -1,10 +1,10 @@
 //! Step 20: a limit has a status.
 //!
-//! Fails   Step 19 reads whatever a client sends, up to four megabytes, and beyond that it drops
-//!         the connection without a word.
-//! New     A limit for the request line, the head and the body, and a status for each. It is checked
-//!         while bytes arrive: a request is refused at the first byte too many, and a body that
-//!         announces its size before it is sent. The code is `limits.rs`.
+//! Fails   Step 19 accepts any request up to four megabytes, and closes the connection of a larger
+//!         one without a response.
+//! New     The request line, the head and the body have limits, and each limit has a status. They are
+//!         checked while bytes arrive: the first byte beyond a limit is refused, and a body with a
+//!         Content-Length before it is sent. The code is `limits.rs`.
 //! Try     curl -sS -w '%{http_code}\n' -o /dev/null 127.0.0.1:8000/$(head -c 9000 /dev/zero | tr '\0' a)
 //! Expect  exit 0; prints `414`
 //! On 19   exit 0; prints `200`
@@ -22,7 +22,7 @@
 //! Expect  prints `413 Content Too Large`; prints `server FIN`
 //! On 19   prints `nothing came`
 //! Break   curl -sS -i -X DELETE 127.0.0.1:8000/no-such-path
-//!         is answered with 200.
+//!         The response is 200.
 
 use std::io;
 

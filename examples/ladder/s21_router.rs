@@ -1,9 +1,9 @@
 //! Step 21: first the path, then the method.
 //!
-//! Fails   Step 20 has one answer for every path and every method.
-//! New     A table of routes. A path that no route has is 404. A path that exists with another
-//!         method is 405, and the response says which methods there are. HEAD is GET without the
-//!         body, so every GET route answers it. The code is `router.rs`.
+//! Fails   Step 20 has the same response for every path and every method.
+//! New     A table of routes. An unknown path is 404. A known path with another method is 405, and
+//!         Allow lists its methods. HEAD is GET without the body, so every GET route has it. The code
+//!         is `router.rs`.
 //! Try     curl -sS -i -X DELETE 127.0.0.1:8000/hello
 //! Expect  exit 0; prints `405 Method Not Allowed`; prints `Allow: GET, HEAD`
 //! On 20   exit 0; prints `200 OK`
@@ -16,7 +16,7 @@
 //! Expect  exit 0; prints `200 OK`; prints `Content-Length: 7`
 //! On 20   exit 0; prints `Content-Length: 8`
 //! Break   curl -sS 127.0.0.1:8000/users/x
-//!         If users have numbers, this is not one.
+//!         If users have numbers, x is not a user.
 
 use std::io;
 

@@ -1,10 +1,10 @@
-//! Step 22: values in, values out.
+//! Step 22: handlers take values and return values.
 //!
-//! Fails   The handlers of step 21 get text and make bytes. Each would have to parse, to check and to
-//!         write JSON, and /users/x is a user.
-//! New     A handler takes typed values and returns a value, or an error that is a response. `?` ends
-//!         the handler with it: a number that is not one is 404, since no such user can exist; a
-//!         body that is not JSON is 400.
+//! Fails   The handlers of step 21 take text and return bytes. Each has to parse its input and to
+//!         write its output, and /users/x is a user.
+//! New     A handler takes typed values and returns a value, or an error that becomes the response;
+//!         `?` returns it. A segment that is not a number is 404, since no such user can exist. A body
+//!         that is not JSON is 400.
 //! Try     curl -sS '127.0.0.1:8000/hello?name=Ada+%22L%22'
 //! Expect  exit 0; prints `{"message":"Hello, Ada \"L\"!"}`
 //! On 21   exit 0; prints `hello`
@@ -16,7 +16,7 @@
 //! Try     curl -sS -i -d '{"name": ' 127.0.0.1:8000/users
 //! Expect  exit 0; prints `400 Bad Request`; prints `{"error":"EOF while parsing a value`
 //! On 21   exit 0; prints `404 Not Found`
-//! Break   Ask for /slow and stop the server meanwhile with Ctrl-C. What does curl say?
+//! Break   Request /slow, and stop the server meanwhile with Ctrl-C. What does curl report?
 
 use std::io;
 use std::str::FromStr;

@@ -1,10 +1,10 @@
-//! Step 23: stop, and finish what was begun.
+//! Step 23: finish open requests before the program ends.
 //!
-//! Fails   SIGTERM ends step 22 in the middle of a response. Each update of the program loses the
-//!         requests that it is working on.
-//! New     The signal becomes a byte in a socket, and poll() reports it between two events. Then the
-//!         listener is closed, so that the kernel refuses new clients; idle connections are closed;
-//!         the others get their responses. After the last one the program ends with 0.
+//! Fails   SIGTERM ends step 22 in the middle of a response, so every update of the program loses
+//!         requests.
+//! New     The signal becomes a byte in a socket, which poll() reports. Then the server closes its
+//!         listener, so that the kernel refuses new connections, closes the idle connections, and
+//!         finishes the others. After the last response the program ends with 0.
 //! Try     curl -sS -w '%{http_code}\n' 127.0.0.1:8000/slow
 //! Stop    `GET /slow`
 //! Expect  exit 0; prints `200`; stops with 0; logs `stopped: every response is sent`
@@ -15,7 +15,7 @@
 //! Stop    `GET /slow`
 //! Expect  exit 0; prints `done`; stops with 0; logs `stopped: every response is sent`
 //! On 22   exit 52
-//! Break   A client that never reads its response: how long does the stop take? Which deadline
+//! Break   One client does not read its response. How long does the stop take, and which deadline
 //!         ends it?
 
 use std::io;

@@ -1,7 +1,7 @@
 //! Step 24: the library.
 //!
-//! Fails   Nothing fails in step 23, but it lacks a great deal: several workers, TLS, files, streams,
-//!         blocking handlers, a trace, and thousands of tests.
+//! Fails   Nothing fails in step 23, but it has no workers, TLS, files, streams, blocking handlers or
+//!         trace, and few tests.
 //! New     The same server with wirelight. You have written a small version of each of these files:
 //!
 //!         00, 01  src/net/sockets/listen.rs   13  src/net/threads/pool.rs
@@ -35,7 +35,7 @@
 //! Expect  exit 28; prints `line 1`
 //!
 //! Also    5 times: wirelight poke :8000 GET --hold 60s
-//! Try     head -c 3000 /dev/zero | curl -sS --max-time 2 --data-binary @- 127.0.0.1:8000/
+//! Try     head -c 3000 /dev/zero | curl -sS --max-time 4 --data-binary @- 127.0.0.1:8000/
 //! Expect  exit 0; prints `3000 bytes`
 //!
 //! Try     curl -sS --limit-rate 16M -o /dev/null -w '%{size_download} bytes\n' 127.0.0.1:8000/big
@@ -59,7 +59,8 @@
 //! Try     curl -sS 127.0.0.1:8000/slow
 //! Stop    `GET /slow`
 //! Expect  exit 0; prints `done`; stops with 0
-//! Break   wirelight --trace shows what happens inside; docs/tour.md reads the source with you.
+//! Break   wirelight --trace shows what happens inside; docs/tour.md explains six functions of the
+//!         source. Which of the commands above behave differently from step 23, and why?
 
 use std::thread::sleep;
 use std::time::Duration;

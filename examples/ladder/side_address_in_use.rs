@@ -1,8 +1,8 @@
 //! Side step: address already in use.
 //!
-//! New     Who closes a connection first has to remember it for a minute (TIME_WAIT), so that late
-//!         packets hit nobody else. A server that closed first cannot bind its port again, unless
-//!         it says SO_REUSEADDR, or unless the client closes first.
+//! New     The side that closes a connection first keeps it for a minute (TIME_WAIT), so that late
+//!         packets do not reach a new connection. A server that closes first cannot bind its port
+//!         again in that time, unless it sets SO_REUSEADDR.
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; logs `bind() again: Address already in use`
 //!
@@ -13,7 +13,8 @@
 //! With    --client-first
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; logs `bind() again: it works`
-//! Break   `ss -tan state time-wait` shows the memory. Connect a hundred times, and look again.
+//! Break   `ss -tan state time-wait` lists such connections. Connect a hundred times to step 01, and
+//!         look again.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,7 +33,9 @@ pub fn main() -> io::Result<()> {
     let mut buffer = [0; 1024];
     let n = client.read(&mut buffer)?;
     println!("read() = {n} bytes");
-    client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")?;
+    // Without a length, the client waits for our FIN; with one, it closes as soon as it has six bytes.
+    let end = if has("--client-first") { "Content-Length: 6" } else { "Connection: close" };
+    client.write_all(format!("HTTP/1.1 200 OK\r\n{end}\r\n\r\nhello\n").as_bytes())?;
     if has("--client-first") {
         let n = client.read(&mut buffer)?;
         println!("read() = {n} bytes: the client has closed");

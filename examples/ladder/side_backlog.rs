@@ -1,16 +1,16 @@
-//! Side step: the kernel accepts before you do.
+//! Side step: the kernel connects before the program accepts.
 //!
-//! New     listen(1) is the last call of this program. The kernel makes connections all the same,
-//!         and takes their bytes, until its queue is full. "Connected" does not mean that a program
-//!         has seen you. (Linux holds one connection more than asked for.)
-//! Try     curl -sS --max-time 2 -w '%{num_connects} connection\n' 127.0.0.1:8000/
-//! Expect  exit 28; prints `1 connection`
+//! New     This program never calls accept(). The kernel completes connections and receives their
+//!         bytes until the queue of listen(1) is full: "connected" does not mean that a program
+//!         knows of the client. (Linux queues one connection more than the argument.)
+//! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+//! Expect  prints `connected to`; prints `nothing came`
 //!
 //! Also    2 times: wirelight poke :8000 GET --hold 60s
-//! Try     curl -sS --max-time 2 -w '%{num_connects} connection\n' 127.0.0.1:8000/
-//! Expect  exit 28; prints `0 connection`
-//! Break   Look at the queue: `ss -ltn sport = :8000` shows how many wait in it (Recv-Q), and how
-//!         many fit (Send-Q).
+//! Try     wirelight poke :8000 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+//! Expect  exit 1; prints `cannot reach`; prints no `connected to`
+//! Break   `ss -ltn sport = :8000` shows how many connections are in the queue (Recv-Q), and the
+//!         argument of listen() (Send-Q).
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,8 +1,8 @@
-//! Side step: ask before you send.
+//! Side step: a client waits for permission to send its body.
 //!
-//! New     A client with a large body may ask first: `Expect: 100-continue`. It waits for `100
-//!         Continue`, or for a final answer, which saves it the body (RFC 9110 §10.1.1). A server
-//!         that knows nothing of it costs its clients a second: curl waits that long, then sends.
+//! New     With `Expect: 100-continue` a client sends the head and waits for `100 Continue`, or for a
+//!         final response, and then need not send the body (RFC 9110 §10.1.1). If the server sends
+//!         neither, the body comes late: curl waits for a second, then sends it.
 //! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n'
 //! Expect  prints `100 Continue`; prints no `200 OK`
 //!
@@ -16,7 +16,7 @@
 //! With    --silent
 //! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n'
 //! Expect  prints `nothing came`
-//! Break   Leave out the header with curl: `-H Expect:`. What is sent to a server that refuses?
+//! Break   Remove the field from the third command: `-H Expect:`. How much is sent now?
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -63,7 +63,7 @@ fn serve(mut client: TcpStream, silent: bool) -> io::Result<()> {
             client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?; // an interim response; the final one follows
         }
     }
-    println!("a body of {length} bytes, {}", if expects { "asked for" } else { "sent without a question" });
+    println!("a body of {length} bytes, {}", if expects { "after 100 Continue" } else { "without Expect" });
     respond(&mut client, "200 OK", &format!("{length} bytes\n"))
 }
 

@@ -1,11 +1,11 @@
-//! Side step: forty milliseconds that nobody ordered.
+//! Side step: two small writes take 40 ms.
 //!
-//! New     A second small write waits until the first is acknowledged (Nagle's algorithm), and the
-//!         other side waits before it acknowledges (delayed ACK). Together they wait for 40 ms.
-//!         One write avoids it; so does TCP_NODELAY. The program measures all three.
+//! New     The kernel holds a second small write until the first is acknowledged (Nagle's algorithm),
+//!         and the other side delays its acknowledgement by up to 40 ms (delayed ACK). One write
+//!         avoids it; so does TCP_NODELAY. The program measures all three.
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; prints `two writes: `; prints `two writes, TCP_NODELAY: `; prints `one write: `
-//! Break   Write three times. Is it 80 ms?
+//! Break   Write in three pieces. Does it take 80 ms?
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

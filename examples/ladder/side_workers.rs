@@ -1,12 +1,12 @@
 //! Side step: two loops on one port.
 //!
-//! New     With SO_REUSEPORT several sockets listen on the same port, and the kernel deals the
-//!         connections out. Each worker has its own listener and its own loop, and they share
-//!         nothing: this is how one-thread loops use several processors.
+//! New     With SO_REUSEPORT several sockets listen on the same port, and the kernel distributes the
+//!         connections. Each worker has its own listener and its own loop, and they share nothing:
+//!         event loops of one thread use several processors like this.
 //! Try     for i in $(seq 40); do curl -sS 127.0.0.1:8000/; done
 //! Expect  exit 0; logs `worker 1: `; logs `worker 2: `
-//! Break   Let worker 1 sleep for a minute in a request. Which clients notice, and can the kernel
-//!         give their connections to worker 2?
+//! Break   Let worker 1 sleep for a minute in a request. Which clients have to wait, although worker 2
+//!         is idle?
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! The states of a connection, and all changes between them. The new code of step 18.
+//! The states of a connection and all changes between them. The new code of step 18.
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum State {
