@@ -384,6 +384,12 @@ impl Response {
         self.close
     }
 
+    /// Lets other connections run before the next request of this one: to make or send this response
+    /// took as long as many others take.
+    pub(crate) fn end_turn(&mut self) {
+        self.ends_turn = true;
+    }
+
     #[inline]
     pub(crate) fn ends_turn(&self) -> bool {
         self.ends_turn

@@ -199,7 +199,7 @@ impl<S: Socket> Conn<S> {
             return Some(action);
         }
         if !self.is_open() {
-            return Some(self.begin_state(tick));
+            return Some(self.yield_to_state(tick));
         }
         if self.http.is_finished() {
             return Some(self.close(tick));
@@ -341,15 +341,17 @@ impl<S: Socket> Conn<S> {
             if let Some(source) = response.take_source() {
                 self.http.begin_body();
                 self.trace_states(tick.probe);
-                self.begin_stream(source, length, tick);
-                return None;
+                if !self.begin_stream(source, length, tick) {
+                    return None;
+                }
             }
         } else if self.begin_upgrade(response, status) {
             self.trace_states(tick.probe);
             return None;
         }
         let taken = self.http.finish_response();
-        self.trace_response_complete(taken.is_some(), last, response.closes(), output.len(), tick.probe);
+        let (closes, pending) = (tick.out.response.closes(), tick.out.output.len());
+        self.trace_response_complete(taken.is_some(), last, closes, pending, tick.probe);
         taken
     }
 }

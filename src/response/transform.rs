@@ -37,12 +37,6 @@ impl Response {
         self.body = Body::Owned(coded);
     }
 
-    /// Lets other connections run before the next request of this one: to make this response took
-    /// as long as many others take.
-    pub(crate) fn end_turn(&mut self) {
-        self.ends_turn = true;
-    }
-
     /// Wraps the body in a source that compresses it while it is sent.
     pub(crate) fn wrap_body<B: BodySource + 'static>(&mut self, coder: impl FnOnce(GuardedSource) -> B) {
         let plain = match std::mem::take(&mut self.body) {

@@ -126,7 +126,7 @@ impl<S: Socket> Conn<S> {
             buffered.input.drain(buffered.start + gap.start..buffered.start + gap.end);
         }
         if let Some(held) = self.buffered.take() {
-            (buffered.output, buffered.pending) = (held.output, held.pending); // the head of a file
+            buffered.pending = held.pending; // a file that is partly sent
         }
         self.buffered = Some(buffered);
     }

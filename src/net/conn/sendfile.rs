@@ -1,15 +1,59 @@
 //! Sends a body that is a part of a file: the kernel takes the bytes from its page cache (sendfile).
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use super::streamed_body::too_short;
-use super::{Action, Conn, ConnState};
+use super::{Action, Conn, ConnState, HIGH_WATER};
+use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::{ResponseBuffers, Tick};
-use crate::response::body_source::MAX_BYTES_PER_TICK;
+use crate::net::tick::{Context, ResponseBuffers, Tick};
+use crate::response::body_source::{FileSource, GuardedSource, MAX_BYTES_PER_TICK};
+use crate::routing::callsite::Callsite;
 use crate::trace::probe::Probe;
+
+/// One call, and its result.
+struct SentPart {
+    offset: u64,
+    want: usize,
+    result: io::Result<usize>,
+}
+
+impl SentPart {
+    /// Sends the next bytes of a file of which `left` are to be sent.
+    fn send<S: Socket>(
+        socket: &mut S,
+        file: &mut FileSource,
+        left: u64,
+        handler: Option<Callsite>,
+        context: &Context<'_>,
+    ) -> SentPart {
+        let (offset, want) = (file.offset, left.min(MAX_BYTES_PER_TICK as u64) as usize);
+        let began = context.time.timing_handlers.then(Instant::now);
+        let result = socket.send_file(&file.file, offset, want);
+        if let Some(began) = began {
+            slow_handlers::check_body(context.app, handler, began.elapsed());
+        }
+        let part = SentPart { offset, want, result };
+        file.offset += part.bytes() as u64;
+        part
+    }
+
+    fn bytes(&self) -> usize {
+        *self.result.as_ref().unwrap_or(&0)
+    }
+
+    fn failure(&self) -> Option<ErrorKind> {
+        self.result.as_ref().err().map(io::Error::kind)
+    }
+
+    /// Returns whether the body has to be read and written instead: because the socket or the file
+    /// system needs it, or to tell which of them has failed.
+    fn is_refused(&self) -> bool {
+        !matches!(self.failure(), None | Some(ErrorKind::WouldBlock | ErrorKind::Interrupted))
+    }
+}
 
 impl<S: Socket> Conn<S> {
     /// Returns whether the kernel sends the body of the response from a file.
@@ -17,67 +61,89 @@ impl<S: Socket> Conn<S> {
         matches!(&self.state, ConnState::Streaming(body) if body.sends_file)
     }
 
-    /// Keeps the head of a file with the connection, to send it in one segment with the first bytes.
-    pub(super) fn hold_head(&mut self, out: &mut ResponseBuffers) {
-        if self.is_sending_file()
-            && let Some(buffered) = &mut self.buffered
-            && buffered.output.is_empty()
-        {
-            buffered.output.extend_from_slice(&out.output);
-            buffered.pending.append(&mut out.sent);
-            out.output.clear();
+    /// Sends the output, and after it what the socket takes of a file. Returns how many of these
+    /// `length` bytes were sent; `None` if they have to be pulled.
+    pub(super) fn send_at_once<P: Probe>(
+        &mut self,
+        source: &mut GuardedSource,
+        length: u64,
+        tick: &mut Tick<'_, P>,
+    ) -> Option<u64> {
+        let file = source.file().filter(|_| length > 0)?;
+        if self.has_pending_output() || !self.send_output_before_file(tick) {
+            return Some(0);
         }
+        let part = SentPart::send(&mut self.socket, file, length, tick.out.handler, tick.context);
+        self.trace_part(&part, tick.probe);
+        let (sent, is_complete) = (part.bytes(), part.bytes() as u64 == length);
+        let trackers = &mut tick.out.sent;
+        // Those of earlier responses have left with the output.
+        if let Some(tracker) = trackers.last_mut() {
+            tracker.add_sent(sent);
+            if is_complete {
+                tracker.ends_at(0);
+                report_sent(trackers, 0, 0);
+            } else {
+                self.settle(trackers, 0);
+            }
+        }
+        tick.out.response.end_turn();
+        if part.is_refused() { None } else { Some(sent as u64) }
     }
 
-    /// Begins the state that a request led to: sends a file at once; the rest is for the next turn.
+    /// Writes the output, which shares its last segment with the file. Returns whether all of it
+    /// has left.
+    fn send_output_before_file<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> bool {
+        let ResponseBuffers { output, sent, .. } = &mut *tick.out;
+        // The write of what is left meets the error again.
+        let written = self.write_by(S::write_before_file, output, tick.probe).unwrap_or(0);
+        report_sent(sent, 0, written);
+        sent.iter_mut().for_each(|tracker| tracker.rebase(written));
+        output.drain(..written);
+        output.shrink_to(HIGH_WATER);
+        output.is_empty()
+    }
+
+    /// Ends the turn in which a request led to another state.
     #[cold]
-    pub(super) fn begin_state<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
-        if self.is_sending_file() { self.stream(tick) } else { Action::Yield }
+    pub(super) fn yield_to_state<P: Probe>(&mut self, tick: &Tick<'_, P>) -> Action {
+        if self.is_sending_file() {
+            self.record_written(0, tick.context);
+        }
+        Action::Yield
     }
 
-    /// Sends the next part of a file, after the output before it. `None`: the bytes of the body are
-    /// pulled and written.
+    /// Sends the next part of a file. `None`: the bytes of the body are pulled and written.
     pub(super) fn send_file<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
-        if self.is_sending_file()
-            && self.has_pending_output()
-            && let Some(action) = self.flush_buffered(tick)
-        {
-            return Some(action);
-        }
         let ConnState::Streaming(body) = &mut self.state else { return None };
         let body = &mut **body;
-        let source = body.source.file().filter(|_| body.sends_file)?;
-        let (offset, want) = (source.offset, body.remaining.min(MAX_BYTES_PER_TICK as u64) as usize);
-        let began = tick.context.time.timing_handlers.then(Instant::now);
-        let result = self.socket.send_file(&source.file, offset, want);
-        if let Some(began) = began {
-            slow_handlers::check_body(tick.context.app, body.handler, began.elapsed());
-        }
-        let sent = *result.as_ref().unwrap_or(&0);
-        source.offset += sent as u64;
-        body.remaining -= sent as u64;
+        let file = body.source.file().filter(|_| body.sends_file)?;
+        let part = SentPart::send(&mut self.socket, file, body.remaining, body.handler, tick.context);
+        body.remaining -= part.bytes() as u64;
+        body.sends_file = !part.is_refused();
         let is_complete = body.remaining == 0;
-        let failure = result.as_ref().err().map(|error| error.kind());
-        let failed = !matches!(failure, None | Some(ErrorKind::WouldBlock | ErrorKind::Interrupted));
-        body.sends_file = !failed;
-        if failure != Some(ErrorKind::Unsupported) {
-            self.trace_send_file(&result, want, offset, tick.probe);
-        }
-        if failed {
-            return None; // the file system cannot; or reading and writing tells which side failed
+        self.trace_part(&part, tick.probe);
+        if part.is_refused() {
+            return None;
         }
         if let Some(tracker) = self.buffered.as_mut().and_then(|buffered| buffered.pending.last_mut()) {
-            tracker.add_sent(sent);
+            tracker.add_sent(part.bytes());
         }
         if is_complete {
             return Some(self.end_stream(tick));
         }
-        self.record_written(sent, tick.context);
-        Some(match result {
+        self.record_written(part.bytes(), tick.context);
+        Some(match part.result {
             Ok(0) => self.abort_stream(too_short()),
-            Ok(_) if sent == want => Action::Yield,
-            _ if failure == Some(ErrorKind::Interrupted) => Action::Yield,
-            _ => Action::Reregister,
+            Ok(sent) if sent == part.want => Action::Yield,
+            Err(error) if error.kind() == ErrorKind::Interrupted => Action::Yield,
+            Ok(_) | Err(_) => Action::Reregister,
         })
+    }
+
+    fn trace_part<P: Probe>(&self, part: &SentPart, probe: &mut P) {
+        if part.failure() != Some(ErrorKind::Unsupported) {
+            self.trace_send_file(&part.result, part.want, part.offset, probe);
+        }
     }
 }

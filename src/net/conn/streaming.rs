@@ -19,25 +19,29 @@ use crate::response::body_source::{GuardedSource, MAX_BYTES_PER_TICK, Pull};
 use crate::trace::probe::{CloseReason, Probe};
 
 impl<S: Socket> Conn<S> {
-    /// Starts a body whose head is in the output.
+    /// Starts a body whose head is in the output. Returns whether all of it is sent already.
     #[cold]
     pub(super) fn begin_stream<P: Probe>(
         &mut self,
         mut source: GuardedSource,
         length: ResponseFraming,
         tick: &mut Tick<'_, P>,
-    ) {
-        let left = if let ResponseFraming::Known(length) = length { length } else { u64::MAX };
-        let handler = tick.out.handler.take();
-        let sends_file = source.file().is_some() && left < u64::MAX;
+    ) -> bool {
+        let mut remaining = if let ResponseFraming::Known(length) = length { length } else { u64::MAX };
+        let sent = self.send_at_once(&mut source, remaining, tick);
+        remaining -= sent.unwrap_or(0);
+        let (sends_file, handler) = (sent.is_some(), tick.out.handler.take());
+        if sends_file && remaining == 0 {
+            return true;
+        }
         if !sends_file {
             let (mailbox, key) = (tick.context.offload.mailbox.clone(), tick.context.key);
             source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
         }
-        let body = StreamedBody { source, length, remaining: left, sends_file, handler, content: 0..0, feed: None };
+        let body = StreamedBody { source, length, remaining, sends_file, handler, content: 0..0, feed: None };
         self.buffered.get_or_insert_default();
         self.state.change(ConnState::Streaming(Box::new(body)));
-        self.hold_head(tick.out);
+        false
     }
 
     /// Pulls and writes until the source has nothing more, the socket takes no more, or the budget

@@ -58,11 +58,7 @@ impl<S: Socket> Conn<S> {
     #[cold]
     pub(super) fn flush_buffered<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Option<Action> {
         let mut buffered = self.buffered.take()?;
-        let rest = buffered.output.get(buffered.sent..).unwrap_or_default();
-        let result = match self.is_sending_file() {
-            true => self.write_by(S::write_before_file, rest, tick.probe),
-            false => self.write(rest, tick.probe),
-        };
+        let result = self.write(buffered.output.get(buffered.sent..).unwrap_or_default(), tick.probe);
         let written = *result.as_ref().unwrap_or(&0);
         buffered.sent += written;
         report_sent(&mut buffered.pending, buffered.sent - written, buffered.sent);
@@ -94,7 +90,7 @@ impl<S: Socket> Conn<S> {
     }
 
     #[inline]
-    fn write_by<P: Probe>(
+    pub(super) fn write_by<P: Probe>(
         &mut self,
         call: impl Fn(&mut S, &[u8]) -> io::Result<usize>,
         bytes: &[u8],
