@@ -65,7 +65,7 @@
 //! # Features and versions
 //!
 //! No feature is on by default. `gzip` adds `middleware::Gzip`; `redis` counts rate limits in a Redis that several machines share;
-//! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS. Rust 1.88 is the oldest that will do.
+//! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS; `wire` adds `Server::wire_view`. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -90,6 +90,8 @@ mod sync;
 pub mod terminal;
 mod testing;
 mod trace;
+#[cfg(feature = "wire")]
+mod wire;
 
 /// Server-Sent Events (WHATWG HTML §9.2).
 pub mod events {

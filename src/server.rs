@@ -16,6 +16,8 @@ mod socket_activation;
 mod supervisor;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "wire")]
+mod wire_view;
 
 use std::fmt::Debug;
 use std::io;
@@ -90,8 +92,13 @@ pub struct Server {
     incoming_cpu: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
+    /// Runs before the server starts: adds routes and traces.
+    setup: Option<Setup>,
     control: Arc<ShutdownControl>,
 }
+
+/// Changes a server and its application at the beginning of [`Server::run`].
+type Setup = Box<dyn FnOnce(&mut Server, &mut App) -> io::Result<()> + Send>;
 
 impl Server {
     /// Binds to the first of the addresses that `address` names and that is free. Port 0 takes any
@@ -170,6 +177,7 @@ impl Server {
             incoming_cpu: false,
             traces: Vec::new(),
             on_reopen: None,
+            setup: None,
             control: Arc::default(),
         }
     }
@@ -318,6 +326,7 @@ impl Server {
         let control = self.control.clone();
         app.state(Draining::new(move || control.phase() != Phase::Running));
         app.app_state_mut().is_tls = self.config.tls.is_on();
+        self.setup.take().map_or(Ok(()), |setup| setup(&mut self, &mut app))?;
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);

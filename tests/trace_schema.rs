@@ -246,7 +246,7 @@ impl Write for Stalled {
 fn of_sockets() -> String {
     let page = Output::default();
     let trace = Trace::json().to(page.clone()).max_bytes(64).source_locations();
-    let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace);
+    let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace).wire_view(|_| ());
     let (address, handle) = (server.local_addr(), server.handle());
     let running = std::thread::spawn(move || server.run(app()));
     let ask = |path: &str| {
@@ -261,6 +261,8 @@ fn of_sockets() -> String {
     await_word(&page, "\"backpressure\"");
     drop(slow);
     (1..=3).for_each(|number| await_word(&page, &format!("\"c\":{number},\"e\":\"conn.close\"")));
+    drop(ask("/_wire/"));
+    await_word(&page, "\"conn.observer\"");
     handle.stop();
     bounded::joined(running).unwrap().unwrap();
     page.text()

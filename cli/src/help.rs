@@ -22,6 +22,7 @@ Options:
   -V, --version    print the version
 
 Start here:
+  wirelight --wire                 every byte of your browser, in your browser
   wirelight --trace                the story of each request, with its bytes
   wirelight poke --experiment      the list of experiments";
 
@@ -37,6 +38,7 @@ Options win over the environment variables in brackets:
   --trace[=TOPICS]   show the story of each request; all: every event; topics:
                      conn,parse,route,…; json: one object a line on stdout.
                      It goes to stderr; to stdout if only that is a pipe
+  --wire             serve a page that shows every byte, and print its address
   --trace-bytes N    bytes of each read and write to show, or all [1024]
   --trace-src        with each event, the line of source that reports it
   --record FILE      write all events to FILE; after a restart, to FILE.1, …

@@ -33,11 +33,18 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     };
     let timeouts = Timeouts { shutdown: settings.shutdown, ..Timeouts::default() };
     let server = server.map_err(Failure::usage)?.workers(settings.workers).timeouts(timeouts);
+    if settings.wire && !server.local_addr().ip().is_loopback() {
+        return Err(Failure::usage("--wire shows every byte, so it needs a loopback address: --host 127.0.0.1"));
+    }
     let server = settings.traces.attach(server);
+    let server = match settings.wire {
+        true => server.wire_view(move |url| print(format!("wire view: {url}\n"))),
+        false => server,
+    };
     log::info!(
         "steps 4 to 10 (accept, read, parse, route, handle, write, keep-alive or close) follow for each connection"
     );
-    print(welcome(&settings.listen, server.local_addr(), settings.workers, traced));
+    print(welcome(&settings.listen, server.local_addr(), settings.workers, traced || settings.wire));
     let began = Instant::now();
     server.run(demo::app()).map_err(Failure::runtime)?;
     print(format!("stopped after {} s", began.elapsed().as_secs()));

@@ -22,6 +22,8 @@ pub(super) struct Settings {
     /// Longest graceful stop.
     pub(super) shutdown: Duration,
     pub(super) traces: Traces,
+    /// `--wire`: serve the wire view.
+    pub(super) wire: bool,
 }
 
 /// The address to listen on.
@@ -51,6 +53,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
     let [mut host, mut port, mut workers] = [None, None, None];
     let mut shutdown = Timeouts::default().shutdown;
     let mut trace = TraceOptions::default();
+    let mut wire = false;
     while let Some(argument) = arguments.next().map_err(bad_option)? {
         let (name, slot) = match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -65,6 +68,10 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
             }
             Long("trace") => {
                 trace.trace = Some(arguments.optional_value().unwrap_or_default());
+                continue;
+            }
+            Long("wire") => {
+                wire = true;
                 continue;
             }
             Long("trace-src") => {
@@ -95,6 +102,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
         workers: number(&workers, 1, MAX_WORKERS)?,
         shutdown,
         traces: trace.open()?,
+        wire,
     }))
 }
 

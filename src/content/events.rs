@@ -204,15 +204,35 @@ impl Broadcast {
 
     /// Returns a response that makes the client of this request a subscriber.
     pub fn subscribe(&self, request: &Request<'_>) -> EventStream {
-        let mut log = self.0.lock();
-        log.subscribers += 1;
-        log.last_number += 1;
         // An empty id counts as none: a browser without a last id sends no field (WHATWG HTML
         // §9.2.4).
         let last = request.header("last-event-id").filter(|id| !id.is_empty());
-        let next = last.map_or(log.next(), |id| self.0.position_after(id, &log));
+        self.stream(|log| last.map_or(log.next(), |id| self.0.position_after(id, log)))
+    }
+
+    fn stream(&self, next: impl FnOnce(&History) -> u64) -> EventStream {
+        let mut log = self.0.lock();
+        log.subscribers += 1;
+        log.last_number += 1;
+        let next = next(&log);
         let greeting = self.0.retry.map(|time| Event::default().retry(time).to_string()).unwrap_or_default();
         EventStream { hub: self.0.clone(), number: log.last_number, next, initial: greeting, wake: None }
+    }
+
+    /// Returns a stream that continues after this event, if the history still holds it.
+    #[cfg(feature = "wire")]
+    pub(crate) fn resume(&self, id: &str) -> Option<EventStream> {
+        let number = id.split_once('-')?.1.parse().ok()?;
+        let holds = self.0.lock().holds(number) && self.0.event_id(number) == id;
+        holds.then(|| self.stream(|_| number + 1))
+    }
+
+    /// Returns a stream of the events from now on, and the id of the latest event before them.
+    #[cfg(feature = "wire")]
+    pub(crate) fn follow(&self) -> (EventStream, String) {
+        let stream = self.stream(History::next);
+        let latest = self.0.event_id(stream.next.saturating_sub(1));
+        (stream, latest)
     }
 
     /// Returns the number of subscribers.

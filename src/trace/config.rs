@@ -34,6 +34,8 @@ pub struct Trace {
     pub(super) writer: Box<dyn Write + Send>,
     pub(super) filter: EventFilter,
     pub(super) options: RenderOptions,
+    /// Path prefix of the requests whose connections are not traced, in any of the server's traces.
+    pub(super) untraced: Option<&'static str>,
 }
 
 /// Events to write.
@@ -75,7 +77,13 @@ impl Trace {
             columns,
             brief: true,
         };
-        Trace { format: Format::Terminal, writer: Box::new(io::stderr()), filter: EventFilter::Summary, options: look }
+        Trace {
+            format: Format::Terminal,
+            writer: Box::new(io::stderr()),
+            filter: EventFilter::Summary,
+            options: look,
+            untraced: None,
+        }
     }
 
     /// Writes one JSON object per line (NDJSON) to stdout, with every event and all bytes: the
@@ -90,7 +98,13 @@ impl Trace {
             columns: None,
             brief: false,
         };
-        Trace { format: Format::Json, writer: Box::new(io::stdout()), filter: EventFilter::All, options: look }
+        Trace {
+            format: Format::Json,
+            writer: Box::new(io::stdout()),
+            filter: EventFilter::All,
+            options: look,
+            untraced: None,
+        }
     }
 
     /// Writes to this writer instead, from a thread of its own.
@@ -103,6 +117,14 @@ impl Trace {
     pub fn to(mut self, writer: impl Write + Send + 'static) -> Trace {
         self.writer = Box::new(writer);
         self.color(false).columns(None)
+    }
+
+    /// Omits connections from their first request with this path prefix on: what reads a trace must
+    /// not add to it. `conn.observer` and `conn.close` remain.
+    #[cfg(feature = "wire")]
+    pub(crate) fn untraced(mut self, prefix: &'static str) -> Trace {
+        self.untraced = Some(prefix);
+        self
     }
 
     /// Shows every event, including states, timers, hooks, readiness and each wake of the worker.

@@ -152,6 +152,11 @@ impl Conversation {
         }
     }
 
+    /// Returns whether no byte of a further request has arrived.
+    pub(crate) fn is_between_requests(&self) -> bool {
+        self.raw_start >= self.raw.len()
+    }
+
     /// Records an observation without emitting anything. Omits the search for state transitions.
     pub(crate) fn skip(&mut self, now: u64, observation: Observation<'_>) {
         match observation {

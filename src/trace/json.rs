@@ -158,7 +158,7 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
                 TimerChange::Expired => json.flag("fired", true),
             }
         }
-        Event::ConnHalfClose => {}
+        Event::ConnHalfClose | Event::ConnObserver => {}
         Event::ConnClose { how: ending, reset, by, why, unread, received, sent, requests, ns } => {
             json.word("by", by);
             json.word("how", ending.name());

@@ -16,3 +16,4 @@ pub(crate) mod spans;
 mod summary;
 mod terminal;
 pub(crate) mod tracer;
+mod untraced;

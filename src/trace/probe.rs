@@ -254,6 +254,8 @@ pub(crate) enum Event<'a> {
         timer: Timer,
         change: TimerChange,
     },
+    /// The connection asks for the wire view: nothing more is recorded until it is closed.
+    ConnObserver,
     /// The server sent its FIN.
     ConnHalfClose,
     /// If `reset`, the client receives a RST.

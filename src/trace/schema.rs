@@ -18,6 +18,7 @@ impl Event<'_> {
             Event::ConnInterest { .. } => "conn.interest",
             Event::ConnState(_) => "conn.state",
             Event::ConnTimer { .. } => "conn.timer",
+            Event::ConnObserver => "conn.observer",
             Event::ConnHalfClose => "conn.half-close",
             Event::ConnClose { .. } => "conn.close",
             Event::ParseAttempt { .. } => "parse.try",

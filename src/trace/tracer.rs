@@ -20,6 +20,7 @@ use super::render_options::RenderOptions;
 use super::server_start::ServerStart;
 use super::summary::{self, TransferRun};
 use super::terminal;
+use super::untraced::Beginning;
 
 /// Batch size at which the worker passes it on before its iteration ends.
 const BATCH: usize = 64 * 1024;
@@ -33,6 +34,7 @@ const BURST: i64 = 8 * 1024 * 1024;
 pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
     began: Instant,
+    untraced: Option<&'static str>,
 }
 
 /// One trace output.
@@ -48,12 +50,15 @@ pub(crate) struct Tracer {
     connections: HashMap<u64, TracedConnection, BuildHasherDefault<IdHasher>>,
     writer: Writer,
     began: Instant,
+    untraced: Option<&'static str>,
 }
 
 struct TracedConnection {
     conversation: Conversation,
     incoming: Redactor,
     outgoing: Redactor,
+    beginning: Beginning,
+    observer: bool,
 }
 
 /// State shared by all lines of one worker.
@@ -91,7 +96,8 @@ impl Tracing {
     /// Returns an error if a thread cannot be created.
     pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
         let mut outputs = Vec::new();
-        for Trace { format: form, writer: to, filter: choice, options: look } in traces {
+        let untraced = traces.iter().find_map(|trace| trace.untraced);
+        for Trace { format: form, writer: to, filter: choice, options: look, .. } in traces {
             let output =
                 Arc::new(Output { format: form, filter: choice, options: look, queue: OutputQueue::default() });
             let mut text = Vec::new();
@@ -106,7 +112,7 @@ impl Tracing {
                 .spawn(move || writer.queue.drain(to, |lost| writer.drop_notice(lost)))?;
             outputs.push(output);
         }
-        Ok(Tracing { outputs, began: Instant::now() })
+        Ok(Tracing { outputs, began: Instant::now(), untraced })
     }
 
     /// Creates the probe for one worker.
@@ -130,7 +136,7 @@ impl Tracing {
             skipped: 0,
             outputs: pages,
         };
-        Tracer { connections: HashMap::default(), writer: pen, began: self.began }
+        Tracer { connections: HashMap::default(), writer: pen, began: self.began, untraced: self.untraced }
     }
 
     /// Lets the threads write what is left after the server has ended, while each batch takes less
@@ -185,17 +191,25 @@ impl Probe for Tracer {
             }
             return;
         }
-        let Tracer { connections, writer: pen, .. } = self;
-        let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
+        let Tracer { connections, writer: pen, untraced, .. } = self;
+        let traced = entry(connections, connection, pen.time);
+        let clock = (connection, traced.conversation.age(pen.time));
+        if untraced.is_some_and(|prefix| traced.becomes_observer(observation, prefix)) {
+            pen.write(clock, Position::default(), Event::ConnObserver);
+        }
+        let closed = matches!(observation, Observation::Closed { .. });
+        if traced.observer && !closed {
+            return traced.skip(pen.time, observation);
+        }
+        let TracedConnection { conversation: account, incoming, outgoing, .. } = traced;
         pen.secrets.clear();
         match observation {
             Observation::Event(Event::ConnRecv { data, .. }) => incoming.find(data, &mut pen.secrets),
             Observation::Event(Event::ConnSend { data, .. }) => outgoing.find(data, &mut pen.secrets),
             _ => {}
         }
-        let clock = (connection, account.age(pen.time));
         account.record(pen.time, observation, &mut |place, event| pen.write(clock, place, event));
-        if let Observation::Closed { .. } = observation {
+        if closed {
             connections.remove(&connection);
         }
     }
@@ -214,22 +228,50 @@ impl Tracer {
 
     /// Updates the state without writing, so that later events are correct.
     fn skip(&mut self, connection: u64, observation: Observation<'_>) {
-        let Tracer { connections, writer: pen, .. } = self;
+        let Tracer { connections, writer: pen, untraced, .. } = self;
         pen.sequence += 1;
         pen.skipped += 1;
         if connection == 0 {
             return;
         }
-        let TracedConnection { conversation: account, incoming, outgoing } = entry(connections, connection, pen.time);
-        match observation {
-            Observation::Event(Event::ConnRecv { data, .. }) => incoming.skip(data),
-            Observation::Event(Event::ConnSend { data, .. }) => outgoing.skip(data),
-            _ => {}
+        let traced = entry(connections, connection, pen.time);
+        if let Some(prefix) = untraced {
+            traced.becomes_observer(observation, prefix);
         }
-        account.skip(pen.time, observation);
+        traced.skip(pen.time, observation);
         if let Observation::Closed { .. } = observation {
             connections.remove(&connection);
         }
+    }
+}
+
+impl TracedConnection {
+    /// Updates the state without writing, so that later events are correct.
+    fn skip(&mut self, now: u64, observation: Observation<'_>) {
+        match observation {
+            Observation::Event(Event::ConnRecv { data, .. }) => self.incoming.skip(data),
+            Observation::Event(Event::ConnSend { data, .. }) => self.outgoing.skip(data),
+            _ => {}
+        }
+        self.conversation.skip(now, observation);
+    }
+
+    /// Returns whether the connection asks for the path prefix now, for the first time.
+    fn becomes_observer(&mut self, observation: Observation<'_>, prefix: &str) -> bool {
+        let asks = match observation {
+            _ if self.observer => return false,
+            Observation::Event(Event::ConnRecv { data, .. }) => {
+                if self.conversation.is_between_requests() {
+                    self.beginning = Beginning::default();
+                }
+                self.beginning.read(data, prefix.as_bytes())
+            }
+            // A request that came in one read with the one before it.
+            Observation::Event(Event::ParseHead { bytes, .. }) => Beginning::default().read(bytes, prefix.as_bytes()),
+            _ => false,
+        };
+        self.observer = asks;
+        asks
     }
 }
 
@@ -311,6 +353,8 @@ fn entry(
         conversation: Conversation::new(now),
         incoming: Redactor::default(),
         outgoing: Redactor::default(),
+        beginning: Beginning::default(),
+        observer: false,
     })
 }
 

@@ -40,6 +40,7 @@ const DOWN: &[(&str, &[&str])] = &[
             "panics",
         ],
     ),
+    ("wire", &["wire", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "trace"]),
 ];
 
 /// Files at the top that put the layers together, and the command: a package of its own sees the public API alone.

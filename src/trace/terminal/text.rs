@@ -23,6 +23,7 @@ pub(super) fn step(event: Event<'_>) -> (&'static str, Option<u8>) {
         Event::ConnInterest { .. } => ("interest", None),
         Event::ConnState(_) => ("state", Some(34)),
         Event::ConnTimer { .. } => ("timer", Some(33)),
+        Event::ConnObserver => ("observer", None),
         Event::ConnHalfClose => ("← FIN", Some(35)),
         Event::ConnClose { .. } => ("close", Some(35)),
         Event::ParseAttempt { .. } => ("parse", None),
@@ -110,6 +111,7 @@ fn connection(event: Event<'_>) -> Option<String> {
         Event::Backpressure { pending } => {
             format!("{pending} bytes wait for the client; nothing is read until they have left")
         }
+        Event::ConnObserver => "asks for the wire view; its bytes are not traced".to_owned(),
         _ => return None,
     })
 }

@@ -1,0 +1,197 @@
+// Reads the events of a trace (docs/events.md) as connections and requests. Pure: node can run it.
+
+/** Groups the events by connection, in the order of their accepts. */
+export function connections(events) {
+  const groups = new Map();
+  for (const event of events) {
+    if (!(event.c > 0)) continue;
+    const key = `${event.w}.${event.c}`;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(event);
+  }
+  return [...groups].map(([key, list]) => remembered(key, list)).sort((a, b) => a.open - b.open);
+}
+
+// Events are only appended, so their number says whether a connection is to be read again.
+const known = new Map();
+
+function remembered(key, list) {
+  const hit = known.get(key);
+  if (hit && hit.events[0] === list[0] && hit.events.length === list.length) return hit;
+  const conn = understand(key, list);
+  if (known.size > 2000) known.clear();
+  known.set(key, conn);
+  return conn;
+}
+
+function understand(key, events) {
+  const of = name => events.filter(event => event.e === name);
+  const [first] = events;
+  const conn = {
+    key, events, name: first.w > 0 ? `#${first.w}.${first.c}` : `#${first.c}`, open: first.t, last: events.at(-1).t,
+    close: of("conn.close").at(-1), observer: of("conn.observer").length > 0, torn: first.e !== "conn.open" || of("wire.skip").length > 0,
+    input: stream(of("conn.recv")), output: stream(of("conn.send")), paused: of("backpressure").length > 0,
+    reads: of("conn.recv").filter(event => event.n > 0), writes: of("conn.send").filter(event => event.n > 0),
+  };
+  conn.requests = requests(conn);
+  const agent = fieldsOf(conn, conn.requests.find(one => one.head) ?? {}).find(field => /^user-agent$/i.test(field.name))?.value ?? "";
+  conn.agent = /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length ? "a client" : "");
+  return conn;
+}
+
+/** Joins the data of reads or writes where they touch: more than one part only after a gap. */
+export function stream(events) {
+  const parts = [];
+  for (const { off, data } of events) {
+    if (!data) continue;
+    const last = parts.at(-1);
+    if (last && last.off + last.text.length === off) last.text += data;
+    else parts.push({ off, text: data });
+  }
+  return parts;
+}
+
+/** The text from `a` to `b`, as far as it is there. */
+export const slice = (parts, a, b) => parts.map(({ off, text }) => text.slice(Math.max(0, a - off), Math.max(0, b - off))).join("");
+export const size = parts => parts.length ? parts.at(-1).off + parts.at(-1).text.length : 0;
+
+// Events of which a request has one, by the name that it has here.
+const ONE = {
+  "parse.head": "head", "req.error": "error", "body.plan": "plan", "body.end": "bodyEnd", "req.continue": "continued", "route.match": "route", "route.miss": "route",
+  "handler.start": "handler", "handler.end": "handled", "resp.head": "answer", "resp.done": "done", "keepalive": "keep", "rate.limited": "limited",
+};
+const MANY = { "body.chunk": "chunks", "req.tolerated": "tolerated", "route.try": "tries" };
+
+function requests(conn) {
+  const list = [];
+  for (const event of conn.events) {
+    if (!(event.r > 0)) continue;
+    let request = list.find(one => one.r === event.r);
+    if (!request) list.push(request = { r: event.r, events: [], chunks: [], tolerated: [], tries: [] });
+    request.events.push(event);
+    if (ONE[event.e]) request[ONE[event.e]] = event;
+    else if (MANY[event.e]) request[MANY[event.e]].push(event);
+  }
+  list.forEach((request, i) => place(conn, request, list[i - 1]));
+  return list;
+}
+
+// Finds where a request and its answer stand in the two streams.
+function place(conn, request, before) {
+  const { head, error, plan, bodyEnd, answer, done, events } = request;
+  request.at = head?.off ?? error?.range?.[0] ?? before?.end ?? 0;
+  request.bodyAt = head && head.off + head.len;
+  request.end = bodyEnd?.range[1] ?? (plan?.plan === "length" ? request.bodyAt + plan.len : undefined) ?? request.bodyAt ?? size(conn.input);
+  request.read = conn.reads.find(event => event.off + event.n > request.at);
+  request.from = (request.read ?? events[0]).t;
+  request.to = done?.t ?? (error ? conn.close?.t : undefined);
+  const line = /^[^\r\n]*/.exec(slice(conn.input, request.at, request.at + 400))[0].replace(/ HTTP\/\d\.\d$/, "");
+  request.line = /[^ -~]/.test(line) ? "(not HTTP)" : line;
+  [request.method, request.target] = request.line.split(" ");
+  let at = before ? before.answerEnd : answer && request.r > 1 ? conn.writes.find(event => event.q > answer.q)?.off ?? 0 : 0;
+  request.interimAt = request.answerEnd = at;
+  if (!answer) return;
+  while (/^HTTP\/1\.1 1(?!01)/.test(slice(conn.output, at, at + 11))) {
+    const end = slice(conn.output, at, at + 4096).indexOf("\r\n\r\n");
+    if (end < 0) break;
+    at += end + 4;
+  }
+  request.answerAt = at;
+  request.answerEnd = done ? at + done.bytes : answer.body === "stream" ? Math.max(at + answer.len, size(conn.output)) : at + answer.len + answer.body;
+}
+
+/** The fields of a head: name and value with their offsets in the stream. */
+export function fields(parts, off, spans) {
+  const list = [];
+  for (const [a, b, kind, number] of spans) {
+    if (kind === "name") list.push({ name: slice(parts, off + a, off + b), value: "", a: off + a, b: off + b, number });
+    const field = list.at(-1);
+    if (kind === "value" && field?.number === number) Object.assign(field, { value: slice(parts, off + a, off + b), b: off + b });
+  }
+  return list;
+}
+
+/** The spans of the head of a request, also of one that was refused. */
+export const headOf = ({ head, error }) => head ?? (error?.spans && { off: error.range[0], spans: error.spans });
+export function fieldsOf(conn, request) {
+  const head = headOf(request);
+  return head ? fields(conn.input, head.off, head.spans) : [];
+}
+
+/** Whether a field of this name says where the body ends. */
+export const frames = name => /^(content-length|transfer-encoding)$/i.test(name);
+
+/** `[start, end, kind]` for a whole stream. They tile it, without a gap or an overlap. */
+export function tiles(conn, side) {
+  const [parts, marks, other] = side === "in" ? [conn.input, incoming(conn), "rest"] : [conn.output, outgoing(conn), "body"];
+  marks.sort((a, b) => a[0] - b[0]);
+  const list = [];
+  for (const { off, text } of parts) {
+    let at = off;
+    const end = off + text.length;
+    for (const [a, b, kind] of marks) {
+      if (b <= at || a >= end) continue;
+      if (a > at) list.push([at, a, other]);
+      list.push([Math.max(a, at), at = Math.min(b, end), kind]);
+    }
+    if (at < end) list.push([at, end, other]);
+  }
+  return list;
+}
+
+function headMarks(parts, off, spans) {
+  let framing = false;
+  return spans.map(([a, b, kind]) => {
+    if (kind === "name") framing = frames(slice(parts, off + a, off + b));
+    return [off + a, off + b, framing && /^(name|value)$/.test(kind) ? "frame" : kind];
+  });
+}
+
+function incoming(conn) {
+  return conn.requests.flatMap(request => {
+    const { head, error, plan, bodyAt, end } = request;
+    const spans = headOf(request);
+    const marks = spans ? headMarks(conn.input, spans.off, spans.spans) : error?.range ? [[...error.range, "junk"]] : [];
+    if (head && plan?.plan === "length") marks.push([bodyAt, bodyAt + plan.len, "body"]);
+    if (head && plan?.plan === "chunked") marks.push(...shifted(conn.input, bodyAt, request.bodyEnd ? end : size(conn.input)));
+    return marks;
+  });
+}
+
+function outgoing(conn) {
+  return conn.requests.flatMap(({ answer, answerAt, interimAt, answerEnd }) => {
+    if (!answer) return [];
+    const marks = [[interimAt, answerAt, "interim"], ...headMarks(conn.output, answerAt, answer.spans)].filter(([a, b]) => a < b);
+    return answer.framing === "chunked" ? [...marks, ...shifted(conn.output, answerAt + answer.len, answerEnd)] : marks;
+  });
+}
+
+const shifted = (parts, from, to) => byChunks(slice(parts, from, to)).marks.map(([a, b, kind]) => [a + from, b + from, kind]);
+
+/** How two readers would cut the bytes after a head whose fields disagree; nothing if they agree. */
+export function readings(conn, request) {
+  const text = slice(conn.input, request.at, request.at + 65536);
+  const end = text.indexOf("\r\n\r\n") + 4;
+  if (end < 4) return [];
+  // A refused head has no spans after its fault, where the other field may stand.
+  const values = name => [...text.slice(0, end).matchAll(new RegExp(`\n${name}[ \t]*:([^\r]*)`, "gi"))].flatMap(([, value]) => value.split(",")).map(value => value.trim());
+  const lengths = [...new Set(values("content-length"))].filter(value => /^\d{1,9}$/.test(value)).map(Number);
+  const rest = text.slice(end, end + 2048);
+  const cuts = lengths.slice(0, 2).map(length => ({ title: `Read by Content-Length: ${length}`, marks: [[0, length, "body"]], cut: length, text: rest }));
+  return values("transfer-encoding").length && lengths.length ? [cuts[0], byChunks(rest)] : cuts.length > 1 ? cuts : [];
+}
+
+// A body as chunks: the size of each, the rest of its line, its data, the line end after it.
+function byChunks(text) {
+  const marks = [];
+  for (let at = 0, n = 0; n < 1000; n++) {
+    const line = /^([0-9a-f]{1,8})[^\r\n]*\r\n/i.exec(text.slice(at, at + 512));
+    if (!line) break;
+    const data = at + line[0].length;
+    const end = data + parseInt(line[1], 16);
+    marks.push([at, at + line[1].length, "chunk-size"], [at + line[1].length, data, "chunk-line"], [data, end, "body"], [end, end + 2, "chunk-line"]);
+    at = end + 2;
+    if (end === data) return { title: "Read by chunks", marks: marks.filter(([a, b]) => a < b), cut: at, text };
+  }
+  return { title: "Read by chunks", marks, cut: text.length + 1, text };
+}

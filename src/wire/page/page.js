@@ -1,0 +1,132 @@
+// The page: takes events from the stream, keeps the selection, answers mouse and keyboard.
+
+import { draw } from "./draw.js";
+import { transcript } from "./export.js";
+import { view } from "./view.js";
+import { plural } from "./words.js";
+
+/** Events that the page keeps. */
+const KEPT = 5000;
+const NOTHING = { conn: undefined, step: undefined, side: undefined };
+
+const by = id => document.getElementById(id);
+const state = { events: [], selection: {}, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
+const STATUS = { live: `live, ${location.host}`, away: "the server is away; trying again" };
+
+// Draws once, on the next frame.
+function soon() {
+  if (!state.due) requestAnimationFrame(show);
+  state.due = true;
+}
+
+function show() {
+  const { events, selection, frozen, reveal, status } = state;
+  const shown = view(frozen === undefined ? events : events.slice(0, frozen), selection);
+  state.key = shown.key;
+  draw(shown, reveal);
+  state.due = state.reveal = false;
+  by("live").className = frozen === undefined ? status : "frozen";
+  by("live").textContent = frozen === undefined ? STATUS[status] ?? status : `frozen, + ${plural(events.length - frozen, "event")}`;
+  by("freeze").textContent = frozen === undefined ? "Freeze" : "Go live";
+  by("back").hidden = frozen === undefined;
+  by("scrub").max = events.length;
+  by("scrub").value = frozen;
+  by("follow").hidden = selection.conn === undefined;
+}
+
+function choose(change) {
+  Object.assign(state.selection, change);
+  state.reveal = true;
+  soon();
+}
+
+function take(data) {
+  state.events.push(...data.split("\n").filter(Boolean).map(line => JSON.parse(line)));
+  const { events } = state;
+  if (events.length > KEPT && state.frozen === undefined) state.events = events.filter((event, i) => event.e === "server.start" || i > events.length - KEPT * .8);
+  soon();
+}
+
+const source = new EventSource("events");
+source.onmessage = ({ data }) => take(data);
+source.onopen = () => { state.status = "live"; soon(); };
+source.onerror = async () => {
+  state.status = "away";
+  soon();
+  if (source.readyState !== EventSource.CLOSED) return;
+  // A browser does not say why an event source was refused.
+  const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
+  state.status = answer?.status === 503 ? "two pages are watching already: close one, then reload" : "refused: open the address in its terminal again";
+  soon();
+};
+source.addEventListener("snapshot", ({ data }) => {
+  const run = JSON.parse(data.split("\n", 1)[0]).unix_ns;
+  by("news").textContent = state.run && state.run !== run ? "The server was started again." : "";
+  Object.assign(state, { run, events: [], frozen: undefined });
+  take(data);
+  // A first visitor of the demo sees a request of their own browser.
+  const { requests, asks } = view(state.events);
+  if (!requests && asks.includes("/hello") && !state.asked) ask("/hello?name=Ada");
+  state.asked = true;
+});
+
+async function ask(path) {
+  choose(NOTHING);
+  const answer = await fetch(path, { cache: "no-store" }).catch(() => undefined);
+  await answer?.body?.cancel().catch(() => undefined);
+}
+
+document.addEventListener("click", ({ target }) => {
+  const { conn, step, side, a, b, ask: path, all } = target.closest("[data-id]")?.dataset ?? {};
+  if (conn) choose({ ...NOTHING, conn });
+  if (step) choose({ conn: state.key, step: Number(step) });
+  if (side) choose({ conn: state.key, side, a: Number(a), b: Number(b) });
+  if (path) ask(path);
+  if (all !== undefined) choose({ all: true });
+});
+
+const MOVES = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
+
+document.addEventListener("keydown", event => {
+  const { key, target } = event;
+  const enter = key === "Enter" || key === " ";
+  if (event.ctrlKey || event.metaKey || event.altKey || target.tagName === "INPUT") return;
+  if (key === "Escape") choose(NOTHING);
+  if (enter && target.role === "option") target.click();
+  else if (key === " " && target === document.body) freeze();
+  else if (!(key in MOVES) || !walk(target, key)) return;
+  event.preventDefault();
+});
+
+// Moves along the list with the focus, else along the steps.
+function walk(target, key) {
+  const list = target.closest("[data-rove]") ?? (/Up|Down/.test(key) ? undefined : document.querySelector("#strip ol"));
+  if (!list) return false;
+  const items = [...list.querySelectorAll("[data-id]")];
+  const here = items.indexOf(target) >= 0 ? items.indexOf(target) : items.findIndex(item => item.matches("[aria-current]"));
+  let to = here + MOVES[key];
+  // In bytes, up and down go from row to row.
+  while (/Up|Down/.test(key) && target.role === "option" && items[to]?.parentNode === target.parentNode) to += MOVES[key];
+  const next = items[Math.max(0, Math.min(items.length - 1, to))];
+  if (list.contains(target)) next.focus();
+  next.click();
+  return true;
+}
+
+function freeze() {
+  state.frozen = state.frozen === undefined ? state.events.length : undefined;
+  soon();
+}
+
+by("freeze").onclick = freeze;
+by("follow").onclick = () => choose(NOTHING);
+by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
+
+by("save").onclick = () => {
+  const text = transcript(state.events.slice(0, state.frozen), state.key);
+  const link = document.createElement("a");
+  [link.href, link.download] = [`data:text/plain;charset=utf-8,${encodeURIComponent(text)}`, "wire.txt"];
+  link.click();
+};
+
+soon();

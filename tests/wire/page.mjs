@@ -1,0 +1,174 @@
+// The page in a headless Chromium, against a server that shows it: node tests/wire/page.mjs WIRELIGHT CHROMIUM [FOLDER].
+// Checks the page as a visitor meets it, and writes pictures of eight situations into FOLDER.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+
+import { launch } from "./chromium.mjs";
+
+const [wirelight, chromium, folder] = process.argv.slice(2);
+async function address() {
+  for await (const line of createInterface({ input: server.stdout })) {
+    const found = /^wire view: (http:\S+)$/.exec(line);
+    if (found) return found[1];
+  }
+  throw new Error("the server printed no address");
+}
+
+/** Sends pieces on a connection of its own, each when the page has seen the one before. */
+async function send(page, port, pieces, { half = true } = {}) {
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  const closed = new Promise(resolve => socket.once("close", resolve));
+  socket.on("error", () => undefined).resume();
+  for (const [i, piece] of pieces.entries()) {
+    socket.write(piece, "latin1");
+    if (i + 1 < pieces.length) await page.until(`document.querySelectorAll("#strip .step.in").length > ${i}`);
+  }
+  if (half) socket.end();
+  return { closed, end: () => socket.destroy() };
+}
+
+const said = text => `document.querySelector("h1")?.textContent.includes(${JSON.stringify(text)})`;
+
+async function check() {
+  const url = new URL(await address());
+  const page = await browser.page();
+  await page.size(1400, 900);
+  await page.go(url.href);
+  // A first visitor sees a request of their own browser, with nothing to configure.
+  await page.until(said("Your browser sent"));
+  await page.until(`document.querySelector("#bytes")?.textContent.includes("GET /hello?name=Ada")`);
+  assert.equal(await page.evaluate("location.search"), "", "the token has left the address");
+
+  await keyboard(page);
+  await situations(page, Number(url.port));
+  await hostile(page, Number(url.port));
+  await freeze(page, Number(url.port));
+  await accessible(page);
+
+  const strange = page.seen.urls.filter(one => !one.startsWith(`http://${url.host}/`) && !one.startsWith("data:"));
+  assert.deepEqual(strange, [], "the page asks no other host");
+  assert.deepEqual(page.seen.errors.filter(text => !/404 \(Not Found\)/.test(text)), [], "no error, no report of the security policy");
+  assert.equal(page.seen.dialogs, 0);
+  console.log(`${page.seen.urls.length} requests, no error`);
+}
+
+/** Everything is reached without a mouse, and the two panes share one selection. */
+async function keyboard(page) {
+  await page.key("Home");
+  await page.until(`document.querySelector("#strip [aria-current]").textContent.startsWith("accept")`);
+  await page.key("ArrowRight");
+  await page.until(`document.querySelector("#strip [aria-current]").textContent.includes("byte")`);
+  await page.key("End");
+  for (let n = 0; n < 40 && !await page.evaluate(`document.activeElement.role === "option"`); n++) await page.key("Tab");
+  await page.key("Enter");
+  await page.key("ArrowRight");
+  await page.until(`document.querySelector("#bytes [aria-selected=true]")`);
+  const [bytes, meaning] = await page.evaluate(`[document.querySelector("#bytes [aria-selected=true]").dataset.a, document.querySelector("#side .pair[aria-current]")?.dataset.a ?? "none"]`);
+  await page.key("ArrowRight");
+  await page.until(`document.querySelector("#bytes [aria-selected=true]").dataset.a !== "${bytes}"`);
+  await page.until(`document.querySelector("#side .pair[aria-current]")`, `"selected ${bytes}, meaning ${meaning}: " + document.querySelector("#bytes [aria-selected=true]")?.outerHTML`);
+  await page.until(`document.activeElement.matches("#bytes [aria-selected=true]")`);
+  await page.key("Escape");
+  await page.evaluate("document.activeElement.blur()");
+}
+
+const GET = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/** Name, pieces, what the page says, and options. */
+const SITUATIONS = [
+  ["pieces", ["GET ", "/hell", "o HTTP/1.1\r\nHost: a\r\n\r\n"], "One request came in 3 pieces"],
+  ["fault", ["GET / HTTP/1.1\r\nHost : a\r\n\r\n"], "Refused at byte 20"],
+  ["smuggle", ["POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG"], "Where does this body end?"],
+  ["pipelined", [GET + GET.replace("hello", "hello?name=Ada")], "2 requests in one packet"],
+  ["silent", [], "said nothing"],
+  ["method", ["DELETE /hello HTTP/1.1\r\nHost: a\r\n\r\n"], "but not for DELETE: 405"],
+  ["waiting", ["POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello"], "10 bytes were promised, 5 are here", { half: false }],
+];
+
+async function situations(page, port) {
+  await pictures(page, "first");
+  for (const [name, pieces, says, options] of SITUATIONS) {
+    const before = await page.evaluate(`document.querySelectorAll(".lane").length`);
+    const client = await send(page, port, pieces, options);
+    // A connection that says nothing is not chosen by itself.
+    if (!pieces.length) {
+      await page.until(`document.querySelectorAll(".lane").length > ${before} && /closed/.test([...document.querySelectorAll(".lane")].at(-1).textContent)`);
+      await page.evaluate(`[...document.querySelectorAll(".lane")].at(-1).click()`);
+    }
+    await page.until(said(says));
+    await pictures(page, name);
+    if (options) client.end(); else await client.closed;
+    await page.key("Escape");
+  }
+}
+
+async function pictures(page, name) {
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  for (const [width, height] of [[1400, 900], [390, 844], [320, 640]]) {
+    for (const theme of ["light", "dark"]) {
+      await page.size(width, height);
+      await page.media({ "prefers-color-scheme": theme });
+      await page.evaluate("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+      assert.equal(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), true, `${name}: wider than ${width}`);
+      await page.picture(`${folder}/${name}-${width}-${theme}.png`, width < 1000);
+    }
+  }
+  await page.size(1400, 900);
+}
+
+/** Nothing that a client sends becomes markup. */
+async function hostile(page, port) {
+  const evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>";
+  const before = await page.evaluate(`document.querySelectorAll("img, script").length`);
+  await send(page, port, [`POST /${encodeURIComponent(evil)} HTTP/1.1\r\nHost: a\r\nX-Evil: ${evil}\r\nUser-Agent: ${evil}\r\nContent-Length: ${evil.length}\r\n\r\n${evil}`]);
+  await page.until(`document.querySelector("#bytes").textContent.includes("onerror=alert(1)")`);
+  assert.equal(await page.evaluate(`document.querySelectorAll("img, script").length`), before);
+}
+
+/** A frozen view stays as it is, says how many events are behind, and can be moved back in time. */
+async function freeze(page, port) {
+  await page.evaluate(`document.getElementById("freeze").click()`);
+  await page.until(`document.getElementById("live").textContent.startsWith("frozen")`);
+  const says = await page.evaluate(`document.querySelector("h1").textContent`);
+  await send(page, port, ["GET /health HTTP/1.1\r\nHost: frozen\r\n\r\n"]);
+  await page.until(`/\\+ [1-9]/.test(document.getElementById("live").textContent)`);
+  assert.equal(await page.evaluate(`document.querySelector("h1").textContent`), says);
+  await page.evaluate(`(scrub => { scrub.value = 40; scrub.dispatchEvent(new Event("input")); })(document.getElementById("scrub"))`);
+  await page.until(`document.querySelectorAll(".lane").length <= 2`);
+  await page.evaluate(`document.getElementById("freeze").click()`);
+  await page.until(said("/health"));
+}
+
+/** What a reader that is not an eye needs: names, one landmark, focus that is reachable, no motion. */
+async function accessible(page) {
+  const wrong = await page.evaluate(`(() => {
+    const named = node => node.textContent.trim() || node.getAttribute("aria-label") || node.title;
+    const list = [...document.querySelectorAll("button, a, [role=option], summary")].filter(node => !named(node)).map(node => node.outerHTML);
+    for (const rove of document.querySelectorAll("[data-rove]")) {
+      const stops = [...rove.querySelectorAll("[data-id]")].filter(node => node.tabIndex === 0).length;
+      if (rove.querySelector("[data-id]") && stops !== 1) list.push(rove.className + ": " + stops + " tab stops");
+    }
+    if (document.querySelectorAll("main").length !== 1 || document.querySelectorAll("h1").length !== 1) list.push("landmarks");
+    if (document.getAnimations().length) list.push("motion");
+    return list;
+  })()`);
+  assert.deepEqual(wrong, []);
+  await page.media({ "forced-colors": "active", "prefers-reduced-motion": "reduce" });
+  if (folder) await page.picture(`${folder}/forced-colors.png`);
+  await page.media({ "forced-colors": "none" });
+}
+
+const server = spawn(wirelight, ["--wire", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+const browser = await launch(chromium);
+try {
+  await check();
+} finally {
+  await browser.close();
+  server.kill();
+}

@@ -1,0 +1,76 @@
+// The view as a pure function, on a capture: node tests/wire/view.mjs CAPTURE. tests/wire_view.rs makes one.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { transcript } from "../../src/wire/page/export.js";
+import { connections, size, slice, tiles } from "../../src/wire/page/model.js";
+import { steps, view } from "../../src/wire/page/view.js";
+
+const events = readFileSync(process.argv[2], "latin1").trim().split("\n").map(line => JSON.parse(line));
+const all = connections(events).filter(conn => !conn.observer);
+const copy = list => JSON.parse(JSON.stringify(list));
+assert(all.length > 20, "the capture has the experiments");
+
+// Each byte is in one span, and the spans of a pane are the bytes that came or went.
+for (const conn of all) {
+  for (const [side, parts] of [["in", conn.input], ["out", conn.output]]) {
+    let at = parts[0]?.off ?? 0;
+    for (const [a, b] of tiles(conn, side)) {
+      assert.equal(a, at, `${conn.name} ${side}: a gap or an overlap at ${a}`);
+      assert(b > a);
+      at = b;
+    }
+    assert.equal(at, size(parts));
+    const pane = view(events, { conn: conn.key })[side === "in" ? "came" : "went"];
+    if (!pane || pane.rows.some(row => row.fold)) continue;
+    const shown = pane.rows.flatMap(row => row.spans ?? []).filter(span => span.text !== undefined).map(span => span.text).join("");
+    if (conn.requests.length < 4) assert.equal(shown, slice(parts, 0, size(parts)), `${conn.name} ${side}`);
+    else assert(slice(parts, 0, size(parts)).includes(shown), `${conn.name} ${side}`);
+  }
+}
+
+// Each connection has a sentence, and steps that can be walked one by one; each step shows no byte as here that comes later.
+for (const conn of all) {
+  const shown = view(events, { conn: conn.key });
+  assert.match(shown.title[0], /^[A-Z0-9].*[.!]$/, conn.name);
+  assert(shown.strip.length > 0 && shown.strip.filter(step => step.current).length === 1, conn.name);
+  assert(shown.lanes.rows.filter(row => row.current).length === 1);
+  let here = 0;
+  for (const { q } of steps(conn)) {
+    const { came, strip, rails } = view(events, { conn: conn.key, step: q });
+    assert.equal(strip.find(step => step.current).q, q);
+    assert(rails.rails.every(rail => rail.states.filter(state => state.lit).length === 1), `${conn.name}: one lit state a rail`);
+    assert((came?.here ?? 0) >= here, conn.name);
+    here = came?.here ?? 0;
+  }
+  assert.equal(here, size(conn.input), conn.name);
+  assert(transcript(events, conn.key).length > 100);
+}
+
+// Scrubbing to an event is the live view at that event: what was drawn before does not matter.
+for (let n = 1; n <= events.length; n += 29) assert.deepEqual(view(events.slice(0, n)), view(copy(events.slice(0, n))));
+
+// Whatever is missing, something is drawn: lines that were dropped, connections that began before the capture.
+let seed = 1;
+const random = () => (seed = seed * 48271 % 2147483647) / 2147483647;
+for (let round = 0; round < 100; round++) {
+  const some = copy(events.filter(() => random() > round / 110));
+  const shown = view(some, { conn: all[round % all.length].key, step: round * 31, side: "in", a: round, b: round + 9 });
+  assert(shown.title[0].length > 0);
+  JSON.stringify(shown);
+}
+
+// What the experiments are about is what the page says first.
+const say = new Set(all.map(conn => view(events, { conn: conn.key }).title[0]));
+for (const sentence of [
+  "Where does this body end? Two readers would disagree, so the server refuses.",
+  "This is TLS, sent to a port that speaks plain HTTP.",
+  "Refused at byte 20: whitespace stands between a field name and its colon.",
+  "This path exists, but not for DELETE: 405.",
+  "A client opened a connection, said nothing, and left.",
+]) assert(say.has(sentence), `${sentence}\n${[...say].join("\n")}`);
+const smuggle = all.find(conn => view(events, { conn: conn.key }).readings.length === 2 && /chunks/.test(view(events, { conn: conn.key }).readings[1].title));
+const [length, chunks] = view(events, { conn: smuggle.key }).readings;
+assert.deepEqual([length.cut, chunks.cut, chunks.text], [6, 5, "0\r\n\r\nG"]);
+console.log(`${all.length} connections, ${events.length} events, ${say.size} sentences`);

@@ -1,0 +1,344 @@
+//! The wire view on a real server: who may see it, what its stream says, and that a page of it draws whatever comes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{BufRead, ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::channel;
+
+use serde_json::Value;
+use wirelight::{App, Request, Server, Trace};
+
+mod support;
+
+use support::bounded;
+use support::server::{Client, TestServer};
+use support::trace::{Output, events};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/page");
+
+fn app() -> App {
+    let mut app = App::new();
+    app.get("/hello", |req: &Request<'_>| format!("Hello, {}!", req.query("name").unwrap_or("World".into())));
+    app.post("/echo", |req| req.body().to_vec());
+    app
+}
+
+/// A server with its view, and the token.
+struct View {
+    server: TestServer,
+    token: String,
+    trace: Output,
+}
+
+impl View {
+    fn start() -> View {
+        let (sender, urls) = channel();
+        let trace = Output::default();
+        let other = trace.clone();
+        let server = TestServer::with(app(), move |server| {
+            let server = server.trace(Trace::json().to(other));
+            server.wire_view(move |url| sender.send(url.to_owned()).unwrap())
+        });
+        let url = bounded::received(&urls);
+        let (page, token) = url.split_once("?k=").unwrap();
+        assert_eq!(page, format!("http://{}/_wire/", server.address));
+        View { token: token.to_owned(), server, trace }
+    }
+
+    /// Sends a request with these fields beside `Host`, if they have none; returns the whole response.
+    fn get(&self, target: &str, fields: &str) -> String {
+        let mut client = self.open(target, fields);
+        let mut text = String::new();
+        client.0.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn open(&self, target: &str, fields: &str) -> Client {
+        let address = self.server.address;
+        let host = if fields.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
+        let mut client = self.server.connect();
+        client.send(format!("GET {target} HTTP/1.1\r\n{host}{fields}\r\n"));
+        client
+    }
+
+    fn cookie(&self) -> String {
+        format!("Cookie: wire-{}={}\r\n", self.server.address.port(), self.token)
+    }
+
+    /// Opens the stream.
+    fn watch(&self, fields: &str) -> Stream {
+        let mut client = self.open("/_wire/events", &format!("{}{fields}", self.cookie()));
+        let head = client.head();
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/event-stream"), "{head}");
+        Stream { client, id: String::new(), snapshot: false }
+    }
+}
+
+/// The event stream of a page.
+struct Stream {
+    client: Client,
+    id: String,
+    /// Whether the last event was a snapshot.
+    snapshot: bool,
+}
+
+impl Stream {
+    /// Reads one event, and returns the events of the trace in it.
+    fn next(&mut self) -> Vec<Value> {
+        let mut list = Vec::new();
+        self.snapshot = false;
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.client.0.read_line(&mut line).unwrap(), 0, "the stream ended");
+            match line.trim_end().split_once(": ") {
+                Some(("id", id)) => id.clone_into(&mut self.id),
+                Some(("event", name)) => self.snapshot = name == "snapshot",
+                Some(("data", json)) => list.push(serde_json::from_str(json).unwrap()),
+                None if !list.is_empty() => return list,
+                _ => {} // chunk sizes, `retry`, heartbeats
+            }
+        }
+    }
+
+    /// Reads until `event` has occurred `times` times.
+    fn until(&mut self, event: &str, times: usize) -> Vec<Value> {
+        let mut all = Vec::new();
+        while all.iter().filter(|one: &&Value| one["e"] == event).count() < times {
+            all.extend(self.next());
+        }
+        all
+    }
+}
+
+#[test]
+fn only_the_person_at_this_machine_sees_it() {
+    let view = View::start();
+    let (address, cookie) = (view.server.address, view.cookie());
+    let with = |fields: &str| format!("{cookie}{fields}");
+    let port = address.port();
+    for (target, fields, status) in [
+        ("/_wire/", String::new(), 403),
+        ("/_wire/?k=", String::new(), 403),
+        ("/_wire/?k=0123456789abcdef0123456789abcdef", String::new(), 403),
+        ("/_wire/events", String::new(), 403),
+        ("/_wire/page.js", "Cookie: wire=1\r\n".to_owned(), 403),
+        ("/_wire/", with("Host: evil.example\r\n"), 403),
+        ("/_wire/", with(&format!("Host: evil.example:{port}\r\n")), 403),
+        ("/_wire/", with("Host: 127.0.0.1:1\r\n"), 403),
+        ("/_wire/", with("Origin: http://evil.example\r\n"), 403),
+        ("/_wire/", with("Origin: null\r\n"), 403),
+        ("/_wire/", with(&format!("Origin: https://{address}\r\n")), 403),
+        ("/_wire/", with("Sec-Fetch-Site: cross-site\r\n"), 403),
+        ("/_wire/", with("Sec-Fetch-Site: same-site\r\n"), 403),
+        ("/_wire/events", with("X-Forwarded-For: 127.0.0.1\r\n"), 403),
+        ("/_wire/events", with("Via: 1.1 proxy\r\n"), 403),
+        ("/_wire/", cookie.clone(), 200),
+        ("/_wire/", with(&format!("Host: localhost:{port}\r\n")), 200),
+        ("/_wire/", with(&format!("Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n")), 200),
+        ("/_wire/view.js", with("Sec-Fetch-Site: none\r\n"), 200),
+        ("/_wire/capture.ndjson", cookie.clone(), 200),
+        ("/_wire/other", cookie.clone() + "Connection: close\r\n", 404),
+    ] {
+        let reply = view.get(target, &fields);
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{target} {fields:?}: {reply}");
+        assert!(status != 403 || reply.lines().count() < 20 && !reply.contains(&view.token), "{reply}");
+        let policy = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';";
+        assert!(status == 404 || reply.contains(policy) && reply.contains("nosniff") && reply.contains("no-store"));
+    }
+}
+
+#[test]
+fn the_token_leaves_the_address_for_a_cookie() {
+    let view = View::start();
+    let reply = view.get(&format!("/_wire/?k={}", view.token), "Sec-Fetch-Site: none\r\n");
+    assert!(reply.starts_with("HTTP/1.1 303 ") && reply.contains("\r\nLocation: /_wire/\r\n"), "{reply}");
+    let cookie = reply.lines().find_map(|line| line.strip_prefix("Set-Cookie: ")).unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/_wire"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let pair = cookie.split(';').next().unwrap();
+    assert!(view.get("/_wire/", &format!("Cookie: {pair}\r\n")).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn it_refuses_an_address_that_others_reach() {
+    let folder = std::env::temp_dir().join(format!("wirelight-view-{}", std::process::id()));
+    let server = |address: &str| Server::bind(address).unwrap().signals(false);
+    for server in [
+        server("0.0.0.0:0"),
+        server("127.0.0.1:0").and_bind("0.0.0.0:0").unwrap(),
+        Server::bind_unix(&folder).unwrap().signals(false),
+    ] {
+        let refused = server.wire_view(|url| panic!("it printed {url}")).run(app()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
+        assert!(refused.to_string().contains("loopback"), "{refused}");
+    }
+}
+
+#[test]
+fn a_page_sees_each_request_and_nothing_of_itself() {
+    let view = View::start();
+    let mut stream = view.watch("");
+    let first = stream.next();
+    assert!(stream.snapshot && first[0]["e"] == "server.start", "{first:?}");
+    let mut client = view.server.connect();
+    client.send("GET /hello?name=Ada HTTP/1.1\r\nHost: a\r\nAuthorization: hunter2\r\n\r\n");
+    assert_eq!(client.reply().0, 200);
+    let mut seen = stream.until("resp.done", 1);
+    assert!(seen.iter().any(|event| event["e"] == "route.match" && event["pattern"] == "/hello"), "{seen:?}");
+    let page = view.get("/_wire/page.css", &view.cookie());
+    assert!(page.contains("text/css"), "{page}");
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.reply().0, 200);
+    seen.extend(stream.until("resp.done", 1));
+    let trace = view.trace.text();
+    // The table of routes, and the comparison with it, have the routes of the page.
+    let lines: String =
+        trace.lines().filter(|line| !line.contains("server.start") && !line.contains("route.try")).collect();
+    let text = serde_json::to_string(&seen).unwrap() + &lines;
+    for secret in ["hunter2", &view.token, "/_wire/events", "page.css", "text/event-stream"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    // What is told of the connections of a page: that they are, and their end.
+    let trace = events(&trace);
+    let observers: Vec<_> = trace.iter().filter(|event| event["e"] == "conn.observer").collect();
+    assert_eq!(observers.len(), 2, "the stream and the style sheet");
+    for observer in observers {
+        let after =
+            trace.iter().filter(|event| event["c"] == observer["c"] && event["q"].as_u64() > observer["q"].as_u64());
+        assert!(after.into_iter().all(|event| event["e"] == "conn.close"), "{observer}");
+    }
+}
+
+/// A browser uses a connection again that has asked for something else before.
+#[test]
+fn a_connection_that_asks_for_the_page_later_is_not_traced_from_then_on() {
+    let view = View::start();
+    let mut client = view.server.connect();
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.reply().0, 200);
+    let page = format!("GET /_wire/?k={} HTTP/1.1\r\nHost: {}\r\n\r\n", view.token, view.server.address);
+    let (first, second) = page.split_at(7);
+    client.send(first);
+    client.send(second);
+    let mut rest = String::new();
+    client.0.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 303 "), "{rest}");
+    let trace = bounded::eventually("the close of the connection", || {
+        let text = view.trace.text();
+        if text.contains("conn.close") { Ok(text) } else { Err(text) }
+    });
+    assert!(trace.contains("/hello") && trace.contains("conn.observer") && !trace.contains(&view.token), "{trace}");
+}
+
+#[test]
+fn a_stream_goes_on_where_it_was_cut() {
+    let view = View::start();
+    let mut stream = view.watch("");
+    stream.next();
+    let mut client = view.server.connect();
+    let mut ask = || {
+        client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.reply().0, 200);
+    };
+    ask();
+    stream.until("resp.done", 1);
+    let id = stream.id.clone();
+    drop(stream);
+    ask();
+    let mut again = view.watch(&format!("Last-Event-ID: {id}\r\n"));
+    let seen = again.until("resp.done", 1);
+    assert!(!again.snapshot && seen.iter().all(|event| event["e"] != "server.start"), "{seen:?}");
+    drop(again);
+    let mut unknown = view.watch("Last-Event-ID: 1-1\r\n");
+    let all = unknown.next();
+    assert!(unknown.snapshot && all.iter().filter(|event| event["e"] == "resp.done").count() == 2, "{all:?}");
+}
+
+#[test]
+fn two_pages_may_watch_and_a_stalled_one_slows_no_client() {
+    let view = View::start();
+    let stalled = view.watch("");
+    let second = view.watch("");
+    let reply = view.get("/_wire/events", &view.cookie());
+    assert!(reply.starts_with("HTTP/1.1 503 ") && reply.contains("two pages are watching already"), "{reply}");
+    let mut client = view.server.connect();
+    let body = "x".repeat(60_000);
+    for _ in 0..40 {
+        client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n{body}"));
+        assert_eq!(client.reply().0, 200);
+    }
+    drop((client, stalled, second));
+    // More than is shown of one connection: it says how much is missing.
+    let capture = bounded::eventually("the end of the connection", || {
+        let capture = view.get("/_wire/capture.ndjson", &view.cookie());
+        if capture.contains("wire.skip") && capture.contains("\"reqs\":40") { Ok(capture) } else { Err(capture) }
+    });
+    assert!(capture.len() < 300_000, "{}", capture.len());
+}
+
+#[test]
+fn the_page_is_small_and_asks_no_other_host() {
+    let mut total = 0;
+    for entry in fs::read_dir(PAGE).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        total += text.len();
+        for forbidden in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "style=", "https://"]
+        {
+            assert!(!text.contains(forbidden), "{}: {forbidden}", path.display());
+        }
+        for (at, _) in text.match_indices("http://") {
+            let rest = &text[at + 7..];
+            assert!(
+                rest.starts_with("www.w3.org/2000/svg") || rest.starts_with("${"),
+                "{}: {rest:.40}",
+                path.display()
+            );
+        }
+    }
+    assert!(total <= 64 * 1024, "{total} bytes, of 65536");
+}
+
+/// Requests of every shape, and then the page's view of them under node.
+#[test]
+fn the_view_draws_whatever_comes() {
+    if Command::new("node").arg("--version").output().is_err() {
+        println!("skipped: node is not installed");
+        return;
+    }
+    let view = View::start();
+    let file: Value = serde_json::from_str(include_str!("../cli/src/experiments.json")).unwrap();
+    let mut shapes: Vec<Vec<u8>> = Vec::new();
+    for experiment in file["experiments"].as_array().unwrap() {
+        let sends = experiment["plan"].as_array().unwrap().iter().filter_map(|step| step["send"].as_str());
+        shapes.push(sends.flat_map(|text| text.chars().map(|letter| letter as u8)).collect());
+    }
+    shapes.push(b"GET /hello?name=<img%20onerror=alert(1)> HTTP/1.1\r\nHost: a\r\nX: </script>\r\n\r\n".to_vec());
+    shapes.push((0..=255).collect());
+    shapes.push(Vec::new());
+    for shape in &shapes {
+        let mut client = view.server.connect();
+        let (first, second) = shape.split_at(shape.len().min(4));
+        // A server that has refused may have closed.
+        let _ = client.0.get_mut().write_all(first).and_then(|()| client.0.get_mut().write_all(second));
+        let _ = client.0.get_mut().shutdown(std::net::Shutdown::Write);
+        let _ = client.0.read_to_end(&mut Vec::new());
+    }
+    let capture = bounded::eventually("the end of all connections", || {
+        let reply = view.get("/_wire/capture.ndjson", &view.cookie());
+        let lines = reply.split_once("\r\n\r\n").unwrap().1.to_owned();
+        if lines.matches("\"conn.close\"").count() >= shapes.len() { Ok(lines) } else { Err(lines) }
+    });
+    let path = std::env::temp_dir().join(format!("wirelight-view-{}.ndjson", std::process::id()));
+    fs::write(&path, capture).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/view.mjs");
+    let output = bounded::output(Command::new("node").arg(script).arg(&path));
+    fs::remove_file(&path).unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    println!("{out}");
+}
