@@ -33,9 +33,10 @@ export async function launch(program) {
   }));
   const close = async () => {
     const gone = new Promise(resolve => child.once("exit", resolve));
-    child.kill("SIGKILL");
+    // All its processes end: those that a killed browser leaves would go on writing into the profile.
+    await call("Browser.close").catch(() => child.kill("SIGKILL"));
     await gone;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
   };
   return { page: () => open(call, listeners), close };
 }
