@@ -61,6 +61,10 @@ enum PipeEnd {
 }
 
 impl BodyPiece {
+    pub(crate) fn copy(bytes: &[u8]) -> BodyPiece {
+        BodyPiece::new(bytes.to_vec(), 0..bytes.len())
+    }
+
     /// A piece whose body bytes are at `unread`.
     pub(crate) fn new(bytes: Vec<u8>, unread: Range<usize>) -> BodyPiece {
         BodyPiece { bytes, unread }

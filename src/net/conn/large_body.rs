@@ -35,6 +35,12 @@ impl ReadSize {
         self.0.min(missing.saturating_add(1)).min(arrived.saturating_mul(2))
     }
 
+    /// Returns whether the client sends too little at a time for buffers of its own: each would be
+    /// zeroed for a few bytes.
+    pub(super) fn is_small(self) -> bool {
+        self.0 <= LARGE
+    }
+
     /// Records a read of `fresh` bytes where `size` were asked for.
     pub(super) fn record(&mut self, fresh: usize, size: usize) {
         if fresh == size {
@@ -56,11 +62,12 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Reads the rest of a large body, and answers it if it is complete. `None`: nothing was read, since the rest is
-    /// small, or its length is unknown.
+    /// small, or comes in small parts, or its length is unknown.
     pub(super) fn read_body<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Option<Action> {
         let mut budget = MAX_BODY_BYTES_PER_RUN;
         while self.is_readable()
             && let Some(buffered) = &self.buffered
+            && !buffered.read_size.is_small()
             && let Some(missing) = self.missing(buffered.input.len().saturating_sub(buffered.start))
         {
             if budget == 0 {
@@ -170,6 +177,22 @@ mod tests {
 
     fn head(length: u64) -> Vec<u8> {
         format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").into_bytes()
+    }
+
+    /// A buffer of its own is zeroed for each read: that must not be done for a byte.
+    #[test]
+    fn small_parts_are_read_into_the_worker_s_buffer() {
+        let mut size = ReadSize::default();
+        let mut reads = 0;
+        while !size.is_small() {
+            size.record(1, size.of(1 << 20, 1 << 20));
+            reads += 1;
+        }
+        assert_eq!(reads, 2);
+        size.record(READ_BUFFER - 1, READ_BUFFER);
+        assert!(size.is_small());
+        size.record(READ_BUFFER, READ_BUFFER);
+        assert!(!size.is_small(), "the client sends more at a time");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Action, Buffered, Conn, MAX_REQUESTS_PER_RUN};
 use crate::http1::head::Head;
 use crate::net::sockets::socket::Socket;
 use crate::net::spare_buffers::SpareBuffers;
-use crate::net::tick::{ReadBuffers, Tick};
+use crate::net::tick::{READ_BUFFER, ReadBuffers, Tick};
 use crate::trace::probe::Probe;
 
 /// Reads of 32 KiB before other connections run.
@@ -144,5 +144,8 @@ impl Buffered {
             self.start = 0;
         }
         self.input.extend_from_slice(fresh);
+        if fresh.len() == READ_BUFFER {
+            self.read_size.record(fresh.len(), READ_BUFFER);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Passes request bodies on to handlers that read them as they arrive.
 
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 
 use super::body_feed::BodyFeed;
 use super::large_body::{MAX_BODY_BYTES_PER_RUN, READ_COST};
@@ -11,7 +12,7 @@ use crate::http1::framing::BodyLength;
 use crate::http1::head::Head;
 use crate::net::sockets::socket::Socket;
 use crate::net::spare_buffers::SpareBuffers;
-use crate::net::tick::{Context, ReadBuffers, Tick};
+use crate::net::tick::{Context, READ_BUFFER, ReadBuffers, Tick};
 use crate::request::body_pipe::BodyPiece;
 use crate::response::Response;
 use crate::trace::probe::{CloseReason, Event, Probe};
@@ -35,7 +36,7 @@ impl<S: Socket> Conn<S> {
                 }
             }
             self.record_progress(0, tick.context);
-            let Ok(fresh) = self.read_piece(&mut read.spare, tick) else {
+            let Ok(fresh) = self.read_piece(read, tick) else {
                 return Action::Close(CloseReason::IoError);
             };
             self.record_read(fresh, tick.context); // bounded by its pipe
@@ -48,26 +49,47 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Reads what the socket has and passes it on. Returns the bytes read.
-    fn read_piece<P: Probe>(&mut self, spare: &mut SpareBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
-        let mut filled = 0;
-        if self.is_readable() {
-            let (mut piece, size) = self.take_buffer(spare);
-            while filled < size && self.is_readable() {
-                match self.read_socket(piece.get_mut(filled..size).unwrap_or_default(), tick.probe)? {
-                    0 => break,
-                    fresh => filled += fresh,
-                }
-            }
-            if let Some(feed) = self.state.feed_mut() {
-                feed.read_size.record(filled, size);
-            }
-            self.feed(&mut piece, filled, tick.context);
-            spare.put(piece);
-        }
+    fn read_piece<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
+        let filled = match self.state.feed() {
+            Some(feed) if self.is_readable() && feed.read_size.is_small() => self.copy_piece(read, tick)?,
+            Some(_) if self.is_readable() => self.move_piece(&mut read.spare, tick)?,
+            _ => 0,
+        };
         if self.at_eof() && self.http.expects_body() {
             let broken_off = self.http.receive_eof(&[], &mut Head::default(), &tick.context.config.limits);
             broken_off.unwrap_or_else(|reject| self.fail_body(reject));
         }
+        Ok(filled)
+    }
+
+    /// Reads a small piece, in the worker's buffer.
+    fn copy_piece<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
+        let filled = self.fill(read, tick)?;
+        if let Some(feed) = self.state.feed_mut() {
+            feed.read_size.record(filled, READ_BUFFER);
+        }
+        let received = read.bytes.get_mut(..filled).unwrap_or_default();
+        if let Some(data) = self.decode(received, tick.context) {
+            self.pass_on(BodyPiece::copy(received.get(data).unwrap_or_default()));
+        }
+        Ok(filled)
+    }
+
+    /// Fills a buffer, which moves through the pipe.
+    fn move_piece<P: Probe>(&mut self, spare: &mut SpareBuffers, tick: &mut Tick<'_, P>) -> io::Result<usize> {
+        let mut filled = 0;
+        let (mut piece, size) = self.take_buffer(spare);
+        while filled < size && self.is_readable() {
+            match self.read_socket(piece.get_mut(filled..size).unwrap_or_default(), tick.probe)? {
+                0 => break,
+                fresh => filled += fresh,
+            }
+        }
+        if let Some(feed) = self.state.feed_mut() {
+            feed.read_size.record(filled, size);
+        }
+        self.feed(&mut piece, filled, tick.context);
+        spare.put(piece);
         Ok(filled)
     }
 
@@ -89,22 +111,35 @@ impl<S: Socket> Conn<S> {
     }
 
     /// Decodes the first `filled` bytes of a buffer and passes it on, unless it would hold much more than its bytes: then
-    /// they are copied. What follows the body is kept.
+    /// they are copied.
     fn feed(&mut self, piece: &mut Vec<u8>, filled: usize, context: &Context<'_>) {
-        let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
-        let received = piece.get_mut(..filled).unwrap_or_default();
+        let Some(data) = self.decode(piece.get_mut(..filled).unwrap_or_default(), context) else { return };
+        self.pass_on(match piece.get(data.clone()) {
+            Some(bytes) if bytes.len() < piece.len() / 4 => BodyPiece::copy(bytes),
+            _ => BodyPiece::new(std::mem::take(piece), data),
+        });
+    }
+
+    /// Decodes received bytes in place, and keeps what follows the body. Returns where the data is.
+    fn decode(&mut self, received: &mut [u8], context: &Context<'_>) -> Option<Range<usize>> {
+        let buffered = self.buffered.as_mut()?;
         match self.http.receive_chunk(received, &context.config.limits) {
             Ok(part) => {
                 buffered.input.extend_from_slice(received.get(part.consumed..).unwrap_or_default());
-                feed.pipe.push(match piece.get(part.data.clone()) {
-                    Some(data) if data.len() < piece.len() / 4 => BodyPiece::new(data.to_vec(), 0..data.len()),
-                    _ => BodyPiece::new(std::mem::take(piece), part.data),
-                });
-                if !self.http.expects_body() {
-                    feed.pipe.finish();
-                }
+                Some(part.data)
             }
-            Err(reject) => self.fail_body(reject),
+            Err(reject) => {
+                self.fail_body(reject);
+                None
+            }
+        }
+    }
+
+    fn pass_on(&mut self, piece: BodyPiece) {
+        let Some(feed) = self.state.feed_mut() else { return };
+        feed.pipe.push(piece);
+        if !self.http.expects_body() {
+            feed.pipe.finish();
         }
     }
 
