@@ -12,6 +12,7 @@ mod support;
 mod tls_client;
 
 use support::bounded;
+use support::folder::Folder;
 use support::server::TestServer;
 use tls_client::FOLDER;
 
@@ -120,6 +121,32 @@ fn bodies_larger_than_every_buffer() {
         let mut one = client(connect(&server));
         one.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).expect("sent");
         assert!(rest(&mut one).len() > size, "{path}");
+    }
+}
+
+/// The kernel cannot encrypt what `sendfile` sends: under TLS a file is read and written.
+#[test]
+fn files_of_any_size_and_parts_of_them() {
+    let folder = Folder::new();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut app = App::new();
+    app.files("/files", folder.file(""));
+    app.get("/hello", |_| "hello");
+    let server = serve(app);
+    for length in [100, 8 * 1024, 8 * 1024 + 1, 300_000, bytes.len()] {
+        let (name, content) = (format!("{length}.bin"), &bytes[..length]);
+        std::fs::write(folder.file(&name), content).expect("a file");
+        let get = |fields: &str| format!("GET /files/{name} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        let mut tls = client(connect(&server));
+        tls.write_all(&[get("").as_bytes(), get("Range: bytes=10-\r\n").as_bytes(), LAST].concat()).expect("sent");
+        let received = rest(&mut tls);
+        let mut left = &received[..];
+        for body in [content, &content[10..], b"hello"] {
+            let head = left.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+            assert!(left[head + 4..].starts_with(body), "{length}: another body");
+            left = &left[head + 4 + body.len()..];
+        }
+        assert!(left.is_empty(), "{length}");
     }
 }
 
