@@ -118,7 +118,8 @@ impl Buffered {
             return;
         }
         let arrived = self.input.get(self.start..).unwrap_or_default();
-        let mut larger = spare.take(whole, whole.min(2 * arrived.len() + size));
+        // In powers of two: all buffers of a body together are at most twice the last one.
+        let mut larger = spare.take(whole, whole.min((arrived.len() + size).next_power_of_two()));
         larger.clear();
         larger.extend_from_slice(arrived);
         (self.input, self.start) = (larger, 0);
