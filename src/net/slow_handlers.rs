@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::net::millis::Millis;
+use crate::net::tick::Context;
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
@@ -62,9 +63,19 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
     handled
 }
 
-/// Warns once if the body of this handler took too long to produce a piece.
+/// Produces a piece of the body of this handler. Warns once if it takes too long, while handlers
+/// are timed.
+pub(crate) fn time_body<T>(context: &Context<'_>, origin: Option<Callsite>, produce: impl FnOnce() -> T) -> T {
+    let began = context.time.timing_handlers.then(Instant::now);
+    let produced = produce();
+    if let Some(began) = began {
+        check_body(context.app, origin, began.elapsed());
+    }
+    produced
+}
+
 #[cold]
-pub(crate) fn check_body(app: &App, origin: Option<Callsite>, time: Duration) {
+fn check_body(app: &App, origin: Option<Callsite>, time: Duration) {
     let route = app.routes.iter().map(|route| &route.meta).find(|route| Some(route.callsite) == origin);
     if time >= SLOW
         && let Some(route) = route

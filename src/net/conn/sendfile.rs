@@ -1,7 +1,7 @@
-//! Sends a body that is a part of a file: the kernel takes the bytes from its page cache (sendfile).
+//! Sends a body that is a part of a file: the kernel takes the bytes from its page cache
+//! (sendfile).
 
 use std::io::{self, ErrorKind};
-use std::time::Instant;
 
 use super::streamed_body::too_short;
 use super::{Action, Conn, ConnState, HIGH_WATER};
@@ -30,11 +30,7 @@ impl SentPart {
         context: &Context<'_>,
     ) -> SentPart {
         let (offset, want) = (file.offset, left.min(MAX_BYTES_PER_TICK as u64) as usize);
-        let began = context.time.timing_handlers.then(Instant::now);
-        let result = socket.send_file(&file.file, offset, want);
-        if let Some(began) = began {
-            slow_handlers::check_body(context.app, handler, began.elapsed());
-        }
+        let result = slow_handlers::time_body(context, handler, || socket.send_file(&file.file, offset, want));
         let part = SentPart { offset, want, result };
         file.offset += part.bytes() as u64;
         part

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::state::PeerStatus;
 use super::streamed_body::StreamedBody;
@@ -56,11 +55,7 @@ impl<S: Socket> Conn<S> {
             let (Some(buffered), ConnState::Streaming(stream)) = (&mut self.buffered, &mut self.state) else {
                 return Action::Close(CloseReason::IoError);
             };
-            let began = tick.context.time.timing_handlers.then(Instant::now);
-            let pulled = stream.pull(&mut buffered.output);
-            if let Some(began) = began {
-                slow_handlers::check_body(tick.context.app, stream.handler, began.elapsed());
-            }
+            let pulled = slow_handlers::time_body(tick.context, stream.handler, || stream.pull(&mut buffered.output));
             if let Some(tracker) = buffered.pending.last_mut() {
                 tracker.content(stream.content.clone());
             }
