@@ -15,11 +15,8 @@ use std::net::SocketAddr;
 
 use crate::app::App;
 use crate::trace::config::Trace;
-use access::Access;
+use access::{Access, PREFIX};
 use feed::Feed;
-
-/// Path prefix of all that belongs to the page.
-const PREFIX: &str = "/_wire/";
 
 /// Adds the page to the application. Returns the trace that it shows, and its address.
 ///

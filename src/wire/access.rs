@@ -10,6 +10,9 @@ use subtle::ConstantTimeEq;
 use crate::request::Request;
 use crate::request::cookie::{Cookie, SameSite};
 
+/// Path prefix of all that belongs to the page.
+pub(super) const PREFIX: &str = "/_wire/";
+
 /// Bytes of the token: it cannot be guessed.
 const TOKEN: usize = 16;
 
@@ -47,7 +50,7 @@ impl Access {
 
     /// Returns the address of the page, with the token.
     pub(super) fn url(&self, address: SocketAddr) -> String {
-        format!("{}://{address}/_wire/?k={}", self.scheme, self.token)
+        format!("{}://{address}{PREFIX}?k={}", self.scheme, self.token)
     }
 
     /// Refuses a request that does not come from the page or from the address that was printed.
@@ -61,7 +64,8 @@ impl Access {
         if PROXIED.iter().any(|name| request.header(name).is_some()) {
             return Err("the wire view is not served through a proxy");
         }
-        // A page of another site reaches loopback addresses by DNS rebinding. Its Host names that site.
+        // A page of another site reaches loopback addresses by DNS rebinding. Its Host names that
+        // site.
         let host = request.host().unwrap_or_default();
         if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
             return Err("Host is not an address of this server");
@@ -88,7 +92,8 @@ impl Access {
 
     /// Returns the cookie that replaces the token in the address.
     pub(super) fn cookie(&self) -> Cookie {
-        let cookie = Cookie::new(self.cookie.clone(), self.token.clone()).path("/_wire").http_only();
+        let cookie =
+            Cookie::new(self.cookie.clone(), self.token.clone()).path(PREFIX.trim_end_matches('/')).http_only();
         cookie.same_site(SameSite::Strict)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::Access;
+use super::access::{Access, PREFIX};
 use super::feed::Feed;
 use crate::app::App;
 use crate::http1::status::StatusCode;
@@ -45,7 +45,7 @@ pub(super) fn add(app: &mut App, access: Access, feed: Feed) {
     let access = Arc::new(access);
     let mut get = |name: &str, respond: Respond| {
         let (access, feed) = (access.clone(), feed.clone());
-        app.get(&format!("/_wire/{name}"), move |request: &Request<'_>| {
+        app.get(&format!("{PREFIX}{name}"), move |request: &Request<'_>| {
             let mut response = Response::new(StatusCode::OK);
             match access.check(request) {
                 Ok(()) => respond(&access, &feed, request, &mut response),
@@ -72,7 +72,7 @@ fn index(access: &Access, _: &Feed, request: &Request<'_>, response: &mut Respon
     if !access.brings_token(request) {
         return file("text/html; charset=utf-8", INDEX, response);
     }
-    Redirect::see_other("/_wire/").into_response(response);
+    Redirect::see_other(PREFIX).into_response(response);
     response.set_cookie(access.cookie());
 }
 
