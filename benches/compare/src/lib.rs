@@ -24,7 +24,7 @@ pub fn workers() -> usize {
     number("WORKERS", 1).into()
 }
 
-/// The folder behind `/files`.
+/// Returns the folder that `/files` serves.
 pub fn files() -> String {
     env::var("FILES").unwrap_or_else(|_| ".".to_owned())
 }

@@ -17,7 +17,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::services::ServeDir;
 use tower_http::{CompressionLevel, trace::TraceLayer};
 
-/// Handshakes run in tasks of their own: a slow client holds up nobody.
+/// Each handshake runs in a task of its own, so that a slow client does not delay the others.
 struct Tls {
     accepted: tokio::sync::mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,
