@@ -1,4 +1,5 @@
-//! Defines what travels between the event loop and the threads of the pool: a request on its way there, a response on its way back.
+//! Defines what travels between the event loop and the threads of the pool: a request on its way
+//! there, a response on its way back.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 //! Keeps the buffers of large request bodies for the next ones.
 //!
-//! The allocator returns large buffers to the kernel, and each of their pages then costs a page fault again: more than
-//! the copy of the body.
+//! The allocator returns large buffers to the kernel, and each of their pages then costs a page
+//! fault again: more than the copy of the body.
 
 /// Maximum number of bytes kept.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -23,8 +23,8 @@ pub(crate) struct SpareBuffers {
 }
 
 impl SpareBuffers {
-    /// Returns a buffer for a body of `whole` bytes, if there is one, or a new one for the first `part` of them; it may
-    /// contain bytes of an earlier body.
+    /// Returns a buffer for a body of `whole` bytes, if there is one, or a new one for the first
+    /// `part` of them; it may contain bytes of an earlier body.
     pub(crate) fn take(&mut self, whole: usize, part: usize) -> Vec<u8> {
         // Among equals the last one: the processor still has it.
         let fitting = self.buffers.iter().enumerate().rev().filter(|(_, buffer)| buffer.capacity() >= whole);

@@ -1,7 +1,8 @@
-//! Carries the body of a request from the event loop to the thread that reads it, in the buffers into which it was
-//! read.
+//! Carries the body of a request from the event loop to the thread that reads it, in the buffers
+//! into which it was read.
 //!
-//! The thread waits; the event loop never does: it is woken. Neither is woken while it has something to do.
+//! The thread waits; the event loop never does: it is woken. Neither is woken while it has
+//! something to do.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -11,8 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::response::body_source::Wake;
 use crate::sync::lock;
 
-/// Maximum number of bytes that wait for the handler before the connection is no longer read; one more read may
-/// follow.
+/// Maximum number of bytes that wait for the handler before the connection is no longer read; one
+/// more read may follow.
 pub(crate) const BOUND: usize = 64 * 1024;
 
 /// Buffers that wait to be filled again.
@@ -83,7 +84,8 @@ impl BodyPipe {
         Arc::new(BodyPipe { current: Mutex::default(), state: Mutex::default(), arrived: Condvar::new(), wake })
     }
 
-    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there is.
+    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there
+    /// is.
     pub(crate) fn has_capacity(&self) -> bool {
         let mut state = self.lock();
         state.loop_waits = !state.started || state.waiting >= BOUND;
@@ -142,7 +144,8 @@ impl BodyPipe {
         current.read(out)
     }
 
-    /// Returns a buffer that was read, and takes the next piece; waits for it. An empty one: the body is complete.
+    /// Returns a buffer that was read, and takes the next piece; waits for it. An empty one: the
+    /// body is complete.
     fn exchange(&self, spare: Vec<u8>) -> io::Result<BodyPiece> {
         let mut state = self.lock();
         state.started = true;

@@ -73,8 +73,8 @@ impl BoundAddress {
     }
 
     /// Distributes the listeners. On a port each worker has its own (SO_REUSEPORT), and the kernel
-    /// distributes the clients, with `incoming_cpu` by the CPU that receives their packets. Inherited
-    /// and unix sockets are shared: their queue cannot be split.
+    /// distributes the clients, with `incoming_cpu` by the CPU that receives their packets.
+    /// Inherited and unix sockets are shared: their queue cannot be split.
     pub(super) fn distribute(mut self, workers: &mut [Vec<Listener>], incoming_cpu: bool) -> io::Result<()> {
         while self.listeners.len() < workers.len()
             && let Some(first) = self.listeners.first()

@@ -4,8 +4,8 @@ use super::Server;
 use crate::net::sockets::tls::{Tls, TlsAcceptor};
 
 impl Server {
-    /// Enables TLS on all addresses. An idle connection takes about 8 KB more, one whose client does
-    /// not read up to 80 KiB. The handshake must end within the timeout of a first request.
+    /// Enables TLS on all addresses. An idle connection takes about 8 KB more, one whose client
+    /// does not read up to 80 KiB. The handshake must end within the timeout of a first request.
     ///
     /// ```no_run
     /// use wirelight::{App, Server, Tls};

@@ -8,14 +8,15 @@ use crate::app::App;
 use crate::wire;
 
 impl Server {
-    /// Serves the wire view under `/_wire/`: a page that shows this server's connections live, every
-    /// byte, system call, state and decision. Calls `show` with its address, which contains a token,
-    /// before the first connection is accepted; nothing is opened by itself.
+    /// Serves the wire view under `/_wire/`: a page that shows this server's connections live,
+    /// every byte, system call, state and decision. Calls `show` with its address, which contains a
+    /// token, before the first connection is accepted; nothing is opened by itself.
     ///
     /// It is for the person at this machine: [`run`](Server::run) fails unless all addresses are
     /// loopback TCP addresses; requests need the token or the cookie that it is exchanged for, a
     /// `Host` that names this server, and no sign of another site or a proxy. The values of
-    /// `Authorization`, `Cookie` and the like are hidden. Under load it shows a sample, and says so.
+    /// `Authorization`, `Cookie` and the like are hidden. Under load it shows a sample, and says
+    /// so.
     ///
     /// ```no_run
     /// # let app = wirelight::App::new();

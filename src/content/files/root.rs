@@ -27,10 +27,10 @@ pub(super) enum Entry {
 impl Root {
     /// Finds the file or directory of these decoded segments.
     ///
-    /// Checks each step of every request without following it: a plain name cannot leave the directory, and the
-    /// target of a link is compared with the root, both fully resolved. A process that may write to
-    /// the directory can swap a file for a link between the check and the opening; only Linux's
-    /// `openat2` could prevent that.
+    /// Checks each step of every request without following it: a plain name cannot leave the
+    /// directory, and the target of a link is compared with the root, both fully resolved. A
+    /// process that may write to the directory can swap a file for a link between the check and the
+    /// opening; only Linux's `openat2` could prevent that.
     ///
     /// # Errors
     /// If the look-up fails, for example without free descriptors.

@@ -14,8 +14,8 @@ use crate::trace::probe::{CloseReason, Probe};
 pub(super) const MAX_BODY_BYTES_PER_RUN: usize = 256 * 1024;
 /// The least cost of a read, in bytes.
 pub(super) const READ_COST: usize = 16 * 1024;
-/// A body of which less is here, or less is missing, is copied through the worker's buffer: that costs less than a
-/// buffer of its own.
+/// A body of which less is here, or less is missing, is copied through the worker's buffer: that
+/// costs less than a buffer of its own.
 const LARGE: usize = 16 * 1024;
 
 /// The size of the next read of a body: larger while the client fills it.
@@ -29,8 +29,9 @@ impl Default for ReadSize {
 }
 
 impl ReadSize {
-    /// Returns how much to read of `missing` bytes: never more than twice what has arrived, whatever is announced, and
-    /// one byte beyond the end, so that a read that completes the body tells whether the socket holds more.
+    /// Returns how much to read of `missing` bytes: never more than twice what has arrived,
+    /// whatever is announced, and one byte beyond the end, so that a read that completes the body
+    /// tells whether the socket holds more.
     pub(super) fn of(self, missing: usize, arrived: usize) -> usize {
         self.0.min(missing.saturating_add(1)).min(arrived.saturating_mul(2))
     }
@@ -52,8 +53,8 @@ impl ReadSize {
 }
 
 impl<S: Socket> Conn<S> {
-    /// Returns how much is missing of a body of known length of which `arrived` bytes are here, with its head. `None` if
-    /// it is not large.
+    /// Returns how much is missing of a body of known length of which `arrived` bytes are here,
+    /// with its head. `None` if it is not large.
     pub(super) fn missing(&self, arrived: usize) -> Option<usize> {
         let BodyLength::Length(length) = self.http.body_length() else { return None };
         let whole = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(self.http.body_start());
@@ -61,8 +62,8 @@ impl<S: Socket> Conn<S> {
         (self.http.expects_body() && arrived >= LARGE && missing >= LARGE).then_some(missing)
     }
 
-    /// Reads the rest of a large body, and answers it if it is complete. `None`: nothing was read, since the rest is
-    /// small, or comes in small parts, or its length is unknown.
+    /// Reads the rest of a large body, and answers it if it is complete. `None`: nothing was read,
+    /// since the rest is small, or comes in small parts, or its length is unknown.
     pub(super) fn read_body<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Option<Action> {
         let mut budget = MAX_BODY_BYTES_PER_RUN;
         while self.is_readable()

@@ -55,8 +55,8 @@ impl<S: Socket> Conn<S> {
         self.read_side = if readable { ReadSide::Readable } else { ReadSide::Blocked };
     }
 
-    /// Continues what is unfinished: writes the rest of the output, and reads the rest of a large body. `None`: the
-    /// connection takes more.
+    /// Continues what is unfinished: writes the rest of the output, and reads the rest of a large
+    /// body. `None`: the connection takes more.
     #[cold]
     pub(super) fn resume<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Option<Action> {
         if self.has_pending_output()

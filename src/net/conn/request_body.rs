@@ -93,7 +93,8 @@ impl<S: Socket> Conn<S> {
         Ok(filled)
     }
 
-    /// Returns a buffer for the next piece, best one that the handler has read, and how much to read.
+    /// Returns a buffer for the next piece, best one that the handler has read, and how much to
+    /// read.
     fn take_buffer(&mut self, spare: &mut SpareBuffers) -> (Vec<u8>, usize) {
         let missing = match self.http.body_length() {
             BodyLength::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
@@ -110,8 +111,8 @@ impl<S: Socket> Conn<S> {
         (piece, size)
     }
 
-    /// Decodes the first `filled` bytes of a buffer and passes it on, unless it would hold much more than its bytes: then
-    /// they are copied.
+    /// Decodes the first `filled` bytes of a buffer and passes it on, unless it would hold much
+    /// more than its bytes: then they are copied.
     fn feed(&mut self, piece: &mut Vec<u8>, filled: usize, context: &Context<'_>) {
         let Some(data) = self.decode(piece.get_mut(..filled).unwrap_or_default(), context) else { return };
         self.pass_on(match piece.get(data.clone()) {

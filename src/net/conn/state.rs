@@ -1,7 +1,8 @@
-//! Defines the states of a connection outside of the protocol, what belongs to each, and every change between them.
+//! Defines the states of a connection outside of the protocol, what belongs to each, and every
+//! change between them.
 //!
-//! The protocol's own states are in `http1/states.rs`. Debug builds check each change against [`TRANSITIONS`], and
-//! `docs/architecture.md` draws the table.
+//! The protocol's own states are in `http1/states.rs`. Debug builds check each change against
+//! [`TRANSITIONS`], and `docs/architecture.md` draws the table.
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ pub(super) enum ConnState {
     Open,
     /// The current request is for the pool, and waits until earlier responses are written.
     Dispatching,
-    /// Only the head of the current request is for the pool: hooks and guards decide whether its body is received.
+    /// Only the head of the current request is for the pool: hooks and guards decide whether its
+    /// body is received.
     CheckingHead,
     InPool(Box<InPool>),
     Streaming(Box<StreamedBody>),

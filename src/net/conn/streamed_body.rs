@@ -77,7 +77,8 @@ impl StreamedBody {
     }
 }
 
-/// The error of a body that ends early, such as a file that shrank: missing bytes cannot be replaced.
+/// The error of a body that ends early, such as a file that shrank: missing bytes cannot be
+/// replaced.
 pub(super) fn too_short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "shorter than announced")
 }

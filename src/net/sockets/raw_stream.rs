@@ -54,7 +54,8 @@ impl RawStream {
         }
     }
 
-    /// A blocking socket for another protocol. A unix socket reads and writes like a TCP one and has no addresses.
+    /// A blocking socket for another protocol. A unix socket reads and writes like a TCP one and
+    /// has no addresses.
     pub(crate) fn into_blocking(self) -> io::Result<std::net::TcpStream> {
         let socket = std::net::TcpStream::from(match self {
             RawStream::Tcp(stream) => OwnedFd::from(stream),

@@ -12,8 +12,9 @@ use super::socket::Socket;
 use super::tls::{TlsAcceptor, TlsStream};
 use crate::response::upgraded::Upgraded;
 
-/// A socket of any kind in one type: one predicted branch a call, where a worker generic over its sockets would be compiled twice.
-/// Without the feature `tls` there is no `TlsStream`, and the compiler removes the variant.
+/// A socket of any kind in one type: one predicted branch a call, where a worker generic over its
+/// sockets would be compiled twice. Without the feature `tls` there is no `TlsStream`, and the
+/// compiler removes the variant.
 pub(crate) enum Stream {
     Plain(RawStream),
     Tls(TlsStream),

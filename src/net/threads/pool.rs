@@ -101,8 +101,9 @@ impl Shared {
         }
     }
 
-    /// Unlocks the state, and wakes a thread if there are jobs and none is about to look: it wakes the next one when it
-    /// has a job. Short jobs are so done by few threads, without a wake-up each.
+    /// Unlocks the state, and wakes a thread if there are jobs and none is about to look: it wakes
+    /// the next one when it has a job. Short jobs are so done by few threads, without a wake-up
+    /// each.
     fn wake_next(&self, mut state: MutexGuard<'_, State>) {
         let wakes = !state.woken && state.sleeping > 0 && !state.queue.is_empty();
         state.woken |= wakes;
