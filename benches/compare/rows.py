@@ -9,10 +9,11 @@ TLS = {"CERTIFICATE": servers.CERTIFICATE, "KEY": servers.KEY}
 
 
 class Case:
-    """One measurement of each server. `load`: arguments of the load; `environment`: of the servers; cores as taskset takes them."""
+    """One measurement of each server but those `without` it. `load`: arguments of the load; `environment`: of the servers; cores as
+    taskset takes them."""
 
-    def __init__(self, name, environment=None, workers=1, cores=("0", "0"), **load):
-        self.name, self.environment, self.workers, self.cores = name, environment or {}, workers, cores
+    def __init__(self, name, environment=None, workers=1, cores=("0", "0"), without=(), **load):
+        self.name, self.environment, self.workers, self.cores, self.without = name, environment or {}, workers, cores, without
         self.load = {"clients": 16, **load}
 
 
@@ -64,7 +65,7 @@ def tls(options, folder):
     yield Case("resumed handshake", **load, fresh="true")
     yield Case("keep-alive", **load, clients=32)
     for name in options.sizes or ["16k", "4m"]:
-        yield Case(name, **load, **file(folder, name))
+        yield Case(name, **load, without=["hyper"], **file(folder, name))
 
 
 def gzip(options, folder):
