@@ -6,6 +6,7 @@
 mod rules {
     pub mod api;
     pub mod commits;
+    pub mod evidence;
     pub mod imports;
     pub mod isolation;
     pub mod known;
@@ -20,7 +21,7 @@ mod rules {
 }
 
 use rules::source::Source;
-use rules::{api, commits, imports, isolation, known, layers, manifest, repository, shape, structure, tour, waits};
+use rules::{api, commits, evidence, imports, isolation, known, layers, manifest, repository, shape, structure, tour, waits};
 
 /// Fails with all complaints at once.
 fn obeyed(complaints: Vec<String>) {
@@ -57,6 +58,11 @@ fn the_core_path_has_at_most_2000_lines_of_code() {
 #[test]
 fn the_tour_quotes_the_source() {
     obeyed(tour::stale_quotes(&Source::tree()));
+}
+
+#[test]
+fn the_tests_that_pages_name_exist() {
+    obeyed(evidence::complaints());
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! Keeps the tests that a page of the docs names: each must exist.
+//!
+//! A test is named as `tests/files.rs::links_and_hidden_names`, a class of the corpora as `corpus:te`, a row of `tests/reliability/run` as
+//! `reliability:R1`, each in backticks.
+
+use super::repository;
+
+/// The pages that prove their sentences by tests.
+const PAGES: &[&str] = &["docs/attacks.md"];
+
+/// Names in the pages that no test, class or row has, and rows of tables without a proof.
+pub fn complaints() -> Vec<String> {
+    let corpora = ["own", "public"].map(|set| repository::read(&format!("tests/corpus/{set}.json"))).concat();
+    let rows = repository::read("tests/reliability/run");
+    let mut complaints = Vec::new();
+    for page in PAGES {
+        let text = repository::read(page);
+        for name in names(&text).filter(|name| !exists(name, &corpora, &rows)) {
+            complaints.push(format!("{page}: there is no `{name}`"));
+        }
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| is_row(line) && names(line).count() == 0) {
+            complaints.push(format!("{page}:{}: nothing proves this: {line}", number + 1));
+        }
+    }
+    complaints
+}
+
+/// Whether the line is a row of a table, and neither its head nor the line below that.
+fn is_row(line: &str) -> bool {
+    line.starts_with("| ") && !line.starts_with("| ---") && !line.ends_with("| proved by |")
+}
+
+/// What stands between backticks and names a test.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|name| name.contains(".rs::") || name.starts_with("corpus:") || name.starts_with("reliability:"))
+}
+
+fn exists(name: &str, corpora: &str, rows: &str) -> bool {
+    if let Some(class) = name.strip_prefix("corpus:") {
+        corpora.contains(&format!("\"class\": \"{class}\"")) || corpora.contains(&format!("\"class\":\"{class}\""))
+    } else if let Some(row) = name.strip_prefix("reliability:") {
+        rows.contains(&format!("@row(\"{row}\""))
+    } else {
+        let (path, test) = name.split_once("::").expect("a name with both parts");
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file()
+            && repository::read(path).contains(&format!("fn {test}("))
+    }
+}
+
+#[test]
+fn detects_a_name_that_nothing_has() {
+    let (corpora, rows) = (r#"{"class": "te"}"#, r#"@row("R1", "")"#);
+    let found = |name| exists(name, corpora, rows);
+    assert!(found("corpus:te") && found("reliability:R1") && found("tests/rules/evidence.rs::exists"));
+    assert!(!found("corpus:t") && !found("reliability:R2") && !found("tests/rules/evidence.rs::exist"));
+    assert!(!found("tests/rules/nothing.rs::exists"));
+    assert_eq!(names("| `a` | `corpus:te`, `x.rs::y` |").collect::<Vec<_>>(), ["corpus:te", "x.rs::y"]);
+    assert!(is_row("| a | b | c |") && !is_row("| --- | --- |") && !is_row("| attack | stopped by | proved by |"));
+}
