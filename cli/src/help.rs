@@ -50,7 +50,7 @@ RUST_LOG=debug logs every connection, RUST_LOG=warn only problems.";
 
 const POKE: &str = "\
 Usage: wirelight poke ADDRESS BYTES [options]
-       wirelight poke --experiment [NUMBER [ADDRESS]] [--predict N] [--both]
+       wirelight poke --experiment [NUMBER [ADDRESS]] [options]
        wirelight poke --suite ADDRESS [--path PATH]
 
 ADDRESS is :8000, 127.0.0.1:8000, [::1]:8000, or demo: a server of its own.
@@ -68,7 +68,8 @@ BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
   --response BYTES   what demo sends, whatever it is asked
   --both             both sides on one axis; brings its own server
   --experiment [N]   a guided experiment, by number or name; alone: the list
-  --predict N        your prediction, when stdin is not a terminal
+  --predict N        your prediction, or what most of a class voted for
+  --pause            show what was sent, what came, and why, each after Enter
   --suite ADDRESS    play all that fit any server and print a report card
   --path PATH        ask for PATH there [/hello, or / where that is 404]";
 

@@ -10,6 +10,7 @@ mod parse;
 mod printer;
 mod server_events;
 mod splitter;
+mod stages;
 mod suite;
 mod target;
 mod test_server;
@@ -26,7 +27,9 @@ use super::options::bad_option;
 use super::output::{print_wrapped, println_flush};
 use super::{explain, help, responses};
 use exchange::View;
+use guided::Play;
 use printer::Printer;
+use stages::Stages;
 use target::Target;
 use test_server::TestServer;
 use timeline::Timeline;
@@ -46,10 +49,11 @@ struct Options {
     fill: usize,
     busy: bool,
     both: bool,
+    pause: bool,
     response: Option<String>,
     /// An empty name requests the list.
     experiment: Option<String>,
-    predict: Option<usize>,
+    predict: Option<String>,
     suite: Option<String>,
     path: Option<String>,
     /// The names of all given options.
@@ -82,7 +86,10 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     }
     match &options.experiment {
         Some(name) if name.is_empty() => println_flush(catalog::list()),
-        Some(name) => return guided::run(name, target.unwrap_or(Target::Demo), options.predict, options.both),
+        Some(name) => {
+            let (target, stages) = (target.unwrap_or(Target::Demo), Stages { paused: options.pause });
+            return guided::run(name, options.predict.as_deref(), Play { target, both: options.both, stages });
+        }
         None => {
             let target =
                 target.ok_or_else(|| Failure::usage("poke needs an address of this machine, as in :8080, or demo"))?;
@@ -158,12 +165,13 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
-            Long(name @ ("half-close" | "busy" | "both")) => {
+            Long(name @ ("half-close" | "busy" | "both" | "pause")) => {
                 options.given.push(name.to_owned());
                 match name {
                     "half-close" => options.half_close = true,
                     "busy" => options.busy = true,
-                    _ => options.both = true,
+                    "both" => options.both = true,
+                    _ => options.pause = true,
                 }
             }
             Long("file") => {
@@ -199,16 +207,20 @@ impl Options {
         let (with, fits): (_, &[&str]) = if self.suite.is_some() {
             ("--suite", &["suite", "path"])
         } else if self.experiment.is_some() {
-            ("--experiment", &["experiment", "predict", "both"])
+            ("--experiment", &["experiment", "predict", "both", "pause"])
         } else {
             (if self.every.is_some() { "--every" } else { "bytes to send" }, &bytes)
         };
-        match self.given.iter().find(|name| !fits.contains(&name.as_str())) {
-            Some(name) => Err(Failure::usage(format!("--{name} does not go with {with}"))),
-            None if self.both && self.response.is_some() => {
+        let misplaced = self.given.iter().find(|name| !fits.contains(&name.as_str()));
+        let is_list = self.experiment.as_deref() == Some("");
+        let without = self.given.iter().find(|name| is_list && *name != "experiment");
+        match (misplaced, without) {
+            (Some(name), _) => Err(Failure::usage(format!("--{name} does not go with {with}"))),
+            (None, Some(name)) => Err(Failure::usage(format!("--{name} needs an experiment: --experiment NUMBER"))),
+            (None, None) if self.both && self.response.is_some() => {
                 Err(Failure::usage("--both does not go with --response: that server has no trace"))
             }
-            None => Ok(()),
+            (None, None) => Ok(()),
         }
     }
 
@@ -222,7 +234,7 @@ impl Options {
             "repeat" => self.repeat = parse::count("--repeat", value)?,
             "fill" => self.fill = parse::size("--fill", value)?,
             "response" => self.response = Some(value.to_owned()),
-            "predict" => self.predict = Some(parse::count("--predict", value)?),
+            "predict" => self.predict = Some(value.to_owned()),
             "suite" => self.suite = Some(value.to_owned()),
             "path" => self.path = Some(parse::path(value)?),
             _ => {

@@ -264,6 +264,14 @@ fn the_file_is_in_order() {
             assert!(reason.len() > 20, "{name}: {outcome} is tolerated without a reason");
             assert!(!experiment.right_outcomes().unwrap().contains(&outcome), "{name}: {outcome}");
         }
+        // Each choice that is wrong, and not allowed either, has a reply.
+        let replies = experiment.texts("replies");
+        assert_eq!(replies.len(), choices.len(), "{name}");
+        for (place, reply) in replies.iter().enumerate() {
+            let is_good = experiment.number("right") == Some(place as u64) || experiment.allowed().contains(&place);
+            assert_eq!(reply.is_empty(), is_good, "{name}: {place}: {reply}");
+            assert!(reply.is_empty() || reply.ends_with('.'), "{name}: {reply}");
+        }
         // What the RFC allows besides is another choice, and the reason for ours is given.
         let others = experiment.allowed();
         assert!(
@@ -344,6 +352,9 @@ fn outcome(experiment: &Experiment) -> String {
         let also: Vec<_> = experiment.allowed().iter().map(|place| format!("“{}”", choices[*place])).collect();
         page += &format!("The RFC allows {} as well. {}\n", also.join(" and "), text("policy"));
     }
+    for (choice, reply) in choices.iter().zip(experiment.texts("replies")).filter(|(_, reply)| !reply.is_empty()) {
+        page += &format!("\n“{choice}”? {reply}\n");
+    }
     let statuses: Vec<_> = experiment.statuses("statuses").unwrap().iter().map(u16::to_string).collect();
     let responses = match (experiment.bad_response(), &*statuses) {
         (Some(answer), _) => {
@@ -387,6 +398,7 @@ const FIELDS: &str = "
 `every` cuts it with a `gap` in ms), `gap` (a pause), `hold` (silence in which the server may lose its patience), `half_close` |
 | `shelf` | `first`, `break` or `attack`: where the list shows it |
 | `question`, `choices`, `right` | what to predict; the right choice counts from 0 |
+| `replies` | what to say to each choice; empty for the right one and for those that the RFC allows |
 | `allowed`, `policy` | other choices that the RFC allows, and why this server decides otherwise |
 | `busy` | the client reads only after it has sent everything |
 | `early`, `statuses`, `end` | the responses before the silence, all responses, and whether the connection is `open` or the server `close`d it |

@@ -1,9 +1,9 @@
 //! `wirelight poke` as a process, against our server and against bad ones.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -76,9 +76,15 @@ fn experiments_are_played_and_explained() {
     for (arguments, lines) in [
         (
             &["--experiment", "no-host", "--predict", "1"][..],
-            &["You said 1. It is 2: 400.", "HTTP/1.1 400", "The fault: ", "byte 21", "§3.2"][..],
+            &[
+                "✗ You said 1. It is 2: 400.\nNot 1: The rule does not ask how many sites there are",
+                "HTTP/1.1 400",
+                "The fault: ",
+                "byte 21",
+                "§3.2",
+            ][..],
         ),
-        (&["--experiment", "12", "--predict", "2"], &["You said 2, and so it is: Two", "── response 2 ──"]),
+        (&["--experiment", "12", "--predict", "2"], &["✓ You said 2, and so it is: Two", "── response 2 ──"]),
         (&["--experiment", "no-blank-line"], &["HTTP/1.1 408", "server FIN", "It is 2: It waits"]),
         (
             &["--experiment", "silence"],
@@ -101,11 +107,11 @@ fn experiments_are_played_and_explained() {
         (
             &["--experiment", "bare-lf", "--predict", "1"],
             &[
-                "You said 1. The RFC allows that as well; here it is 3: 400: lines end with CR LF.",
+                "✓ You said 1. The RFC allows that as well; here it is 3: 400: lines end with CR LF.",
                 "This server is strict",
             ],
         ),
-        (&["--experiment", "bare-lf", "--predict", "2"], &["You said 2. It is 3: 400: lines end with CR LF."]),
+        (&["--experiment", "bare-lf", "--predict", "2"], &["✗ You said 2. It is 3: 400: lines end with CR LF."]),
     ] {
         let output = poke(arguments);
         let text = printed(&output);
@@ -114,6 +120,95 @@ fn experiments_are_played_and_explained() {
             assert!(text.contains(line), "{arguments:?}: {line}: {text}");
         }
         assert!(!text.contains("Here: "), "{arguments:?}: {text}");
+    }
+}
+
+/// A paused experiment in a process of its own: each line of its input is an Enter.
+struct Paused {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    _leash: bounded::Leash,
+}
+
+impl Paused {
+    fn start(arguments: &[&str]) -> Paused {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
+        command.args(["poke", "--pause", "--experiment"]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let (mut child, leash) = bounded::leashed(&mut command);
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Paused { child, output, _leash: leash }
+    }
+
+    fn enter(&mut self, line: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Returns what is shown until the next pause.
+    fn until(&mut self, next: &str) -> String {
+        let (mut text, end) = (String::new(), format!("── Enter: {next}; q leaves\n"));
+        while !text.ends_with(&end) {
+            assert_ne!(self.output.read_line(&mut text).unwrap(), 0, "it ended: {text}");
+        }
+        text
+    }
+
+    fn end(mut self) -> String {
+        drop(self.child.stdin.take());
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(bounded::exited(&mut self.child).success());
+        rest
+    }
+}
+
+#[test]
+fn a_paused_experiment_is_revealed_in_stages() {
+    let mut paused = Paused::start(&["no-host", "--predict", "1"]);
+    let question = paused.until("send the bytes");
+    assert!(question.contains("What does it answer?") && question.contains("The vote: 1. 200"), "{question}");
+    assert!(!question.contains("connected to"), "{question}");
+    paused.enter("\n");
+    let sent = paused.until("what came back");
+    assert!(sent.contains("connected to") && sent.contains("→  GET /hello HTTP/1.1␍␊"), "{sent}");
+    assert!(!sent.contains('←') && !sent.contains("FIN"), "{sent}");
+    paused.enter("\n");
+    let came = paused.until("why");
+    assert!(came.contains("←  HTTP/1.1 400 Bad Request␍␊") && came.contains("server FIN after "), "{came}");
+    assert!(!came.contains("You said") && !came.contains("Why: "), "{came}");
+    paused.enter("\n");
+    let why = paused.end();
+    assert!(why.contains("✗ You said 1. It is 2: 400.") && why.contains("Why: "), "{why}");
+}
+
+#[test]
+fn both_sides_wait_for_the_second_stage() {
+    let mut paused = Paused::start(&["12", "--both"]);
+    paused.until("send the bytes");
+    paused.enter("\n");
+    let sent = paused.until("what came back");
+    assert!(!sent.contains('│') && !sent.contains("200"), "{sent}");
+    paused.enter("\n");
+    let came = paused.until("why");
+    assert!(came.contains("│ server") && came.contains("← response 200"), "{came}");
+    assert!(paused.end().contains("It is 2: Two, in the order of the requests."));
+}
+
+#[test]
+fn a_pause_can_be_left_and_does_not_wait_for_an_input_that_has_ended() {
+    for pauses in
+        [&["send the bytes"][..], &["send the bytes", "what came back"], &["send the bytes", "what came back", "why"]]
+    {
+        let mut paused = Paused::start(&["1"]);
+        for (number, next) in pauses.iter().enumerate() {
+            paused.until(next);
+            paused.enter(if number + 1 < pauses.len() { "\n" } else { "q\n" });
+        }
+        assert_eq!(paused.end(), "", "{pauses:?}");
+    }
+    let text = printed(&poke(&["--experiment", "1", "--pause", "--predict", "1"]));
+    for line in ["── Enter: send the bytes; q leaves", "HTTP/1.1 200 OK␍␊", "✓ You said 1, and so it is", "Next: "]
+    {
+        assert!(text.contains(line), "{line}: {text}");
     }
 }
 
@@ -417,6 +512,16 @@ fn mistakes_get_one_sentence_and_code_2() {
         (&[":80", "x", "--nothing", "1"], "--nothing"),
         (&[":80", "--file", "there is no such file"], "no such file"),
         (&["--experiment", "1", "--predict", "4"], "--predict must be a number from 1 to 3"),
+        (&["--experiment", "1", "--predict", "0"], "--predict must be a number from 1 to 3 here"),
+        (&["--experiment", "1", "--predict", "-1"], "--predict must be a number from 1 to 3 here"),
+        (&["--experiment", "1", "--predict", "two"], "--predict must be a number from 1 to 3 here"),
+        (&["--experiment", "1", "--predict"], "--predict"),
+        (&["--experiment", "1", "--pause=yes"], "--pause"),
+        (&["--experiment", "1", "--pause", "yes"], "\"yes\" is not an address"),
+        (&["--experiment", "--pause"], "--pause needs an experiment: --experiment NUMBER"),
+        (&["--experiment", "--predict", "1"], "--predict needs an experiment: --experiment NUMBER"),
+        (&["--suite", ":80", "--pause"], "--pause does not go with --suite"),
+        (&[":80", "x", "--pause"], "--pause does not go with bytes to send"),
         (&["--experiment", "1", "--every", "1"], "--every does not go with --experiment"),
         (&["--experiment", "1", ":80", "--both"], "--both sees only a server of its own"),
         (&["--suite", ":80", "--path", "hello"], "--path must be a path"),

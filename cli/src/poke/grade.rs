@@ -44,7 +44,7 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     let sections = experiment.texts("rfc").join(", ");
     let expected = outcome.is_the_expected_one(experiment);
     if expected {
-        print_wrapped("", &compared(experiment, predicted));
+        compare(experiment, predicted);
     } else {
         differs(experiment, predicted, outcome, &sections);
     }
@@ -62,17 +62,24 @@ pub(super) fn reveal(experiment: &Experiment, predicted: Option<usize>, outcome:
     outcome.incomplete().iter().for_each(|text| print_wrapped("", text));
 }
 
-/// Compares the prediction with the outcome, if that is the expected one.
-fn compared(experiment: &Experiment, predicted: Option<usize>) -> String {
+/// Prints the prediction beside the outcome, if that is the expected one: ✓, or what is wrong with
+/// the prediction.
+fn compare(experiment: &Experiment, predicted: Option<usize>) {
     let right = experiment.number("right").unwrap_or(0) as usize;
-    let truth = experiment.texts("choices").get(right).copied().unwrap_or_default().to_owned();
+    let truth = experiment.texts("choices").get(right).copied().unwrap_or_default();
+    let number = right + 1;
     match predicted {
-        Some(number) if number == right + 1 => format!("You said {number}, and so it is: {truth}."),
-        Some(number) if experiment.allowed().contains(&(number - 1)) => {
-            format!("You said {number}. The RFC allows that as well; here it is {}: {truth}.", right + 1)
+        Some(said) if said == number => print_wrapped("✓ ", &format!("You said {said}, and so it is: {truth}.")),
+        Some(said) if experiment.allowed().contains(&(said - 1)) => {
+            let text = format!("You said {said}. The RFC allows that as well; here it is {number}: {truth}.");
+            print_wrapped("✓ ", &text);
         }
-        Some(number) => format!("You said {number}. It is {}: {truth}.", right + 1),
-        None => format!("It is {}: {truth}.", right + 1),
+        Some(said) => {
+            print_wrapped("✗ ", &format!("You said {said}. It is {number}: {truth}."));
+            let reply = experiment.texts("replies").get(said - 1).copied().unwrap_or_default();
+            print_wrapped(&format!("  Not {said}: "), reply);
+        }
+        None => print_wrapped("", &format!("It is {number}: {truth}.")),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::exchange::{self, ExchangeOptions, Note, Transcript, View};
 use super::printer::Printer;
+use super::stages::{Held, Left, Stages, is_farewell};
 use super::target::Target;
 use super::test_server::{self, TestServer};
 use super::timeline::Timeline;
@@ -26,15 +27,23 @@ enum Prediction {
     Quit,
 }
 
-/// Plays the experiment with this name or number. If `both`, the server's events are shown on the
-/// same timeline.
-pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bool) -> Result<(), Failure> {
+/// How an experiment is played.
+#[derive(Clone, Copy)]
+pub(super) struct Play {
+    pub(super) target: Target,
+    /// Shows the server's events on the same timeline.
+    pub(super) both: bool,
+    pub(super) stages: Stages,
+}
+
+/// Plays the experiment with this name or number. `predicted` is the number of a choice: one's own
+/// prediction, or the vote of a class.
+pub(super) fn run(name: &str, predicted: Option<&str>, play: Play) -> Result<(), Failure> {
     let (index, experiment) = catalog::find(name)?;
     let experiment = experiment.in_run(unique());
+    let Play { target, both, stages } = play;
     let choices = experiment.texts("choices");
-    if predicted.is_some_and(|number| number > choices.len()) {
-        return Err(Failure::usage(format!("--predict must be a number from 1 to {} here", choices.len())));
-    }
+    let predicted = predicted.map(|text| choice(text, choices.len())).transpose()?;
     println_flush(format_args!("{}. {}\n\n{}", index + 1, experiment.text("title"), experiment.delivery()));
     print_wrapped("", experiment.text("question"));
     println_flush("");
@@ -47,8 +56,17 @@ pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bo
         Prediction::Quit => return Ok(()),
     };
     println_flush("");
-    let outcome = play(&experiment, target, both)?;
+    if let Some(choice) = predicted.filter(|_| stages.paused).and_then(|number| choices.get(number - 1)) {
+        print_wrapped("The vote: ", &format!("{}. {choice}\n", predicted.unwrap_or_default()));
+    }
+    if let Err(Left) = stages.before("send the bytes") {
+        return Ok(());
+    }
+    let Some(outcome) = play.exchange(&experiment)? else { return Ok(()) };
     println_flush("");
+    if let Err(Left) = stages.before("why") {
+        return Ok(());
+    }
     grade::reveal(&experiment, predicted, &outcome);
     println_flush("");
     print_wrapped("Change it: ", experiment.text("change"));
@@ -56,6 +74,12 @@ pub(super) fn run(name: &str, target: Target, predicted: Option<usize>, both: bo
     println_flush(format_args!("  {}{both}", experiment.command(&target.to_string())));
     catalog::say_next(index, target);
     Ok(())
+}
+
+/// Parses the number of a choice, from 1.
+fn choice(text: &str, choices: usize) -> Result<usize, Failure> {
+    let number = text.parse().ok().filter(|number| (1..=choices).contains(number));
+    number.ok_or_else(|| Failure::usage(format!("--predict must be a number from 1 to {choices} here, not {text:?}")))
 }
 
 /// Returns a run number that is unique within the window of a rate limit.
@@ -76,7 +100,7 @@ fn ask(choices: usize) -> Prediction {
         }
         match line.trim() {
             "" => return Prediction::None,
-            "q" | "Q" | "quit" | "exit" => return Prediction::Quit,
+            text if is_farewell(text) => return Prediction::Quit,
             text => match text.parse() {
                 Ok(number) if (1..=choices).contains(&number) => return Prediction::Choice(number),
                 _ => println_flush(format_args!("A number from 1 to {choices}, Enter or q:")),
@@ -85,25 +109,35 @@ fn ask(choices: usize) -> Prediction {
     }
 }
 
-fn play(experiment: &Experiment, target: Target, both: bool) -> Result<grade::Outcome, Failure> {
-    let (steps, heads) = (experiment.steps(), responses::heads(&experiment.sent()));
-    let mut own = None;
-    let timeline = both.then(|| Timeline::new(heads.clone()));
-    let server = match (experiment.bad_response(), target) {
-        (Some(response), _) => test_server::respond_with(response)?,
-        (None, Target::Address(server)) => server,
-        (None, Target::Demo) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
-    };
-    let printer = Printer::new(heads.clone());
-    let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
-    // Two seconds at 1 KiB/s show the effect; the rest is read at full speed.
-    let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
-    let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
-    let options = ExchangeOptions { slow, most: MOST, busy: experiment.is_busy(), began, ..ExchangeOptions::default() };
-    let (transcript, other) = with_other(experiment, &steps, server, &options, view);
-    finish(own, timeline);
-    let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
-    Ok(grade::Outcome { responses: responses::read(&received, &heads), ending, other })
+impl Play {
+    /// Runs the exchange and prints it. Returns `None` if the stages ended before it was shown.
+    fn exchange(self, experiment: &Experiment) -> Result<Option<grade::Outcome>, Failure> {
+        let (steps, heads) = (experiment.steps(), responses::heads(&experiment.sent()));
+        let mut own = None;
+        let timeline = self.both.then(|| Timeline::new(heads.clone()));
+        let server = match (experiment.bad_response(), self.target) {
+            (Some(response), _) => test_server::respond_with(response)?,
+            (None, Target::Address(server)) => server,
+            (None, Target::Demo) => own.insert(TestServer::start(timeline.as_ref().map(Timeline::trace))?).address,
+        };
+        let printer = Printer::new(heads.clone());
+        let view: &dyn View = timeline.as_ref().map_or(&printer, |timeline| timeline);
+        let held = self.stages.paused.then(|| Held::new(view));
+        let view: &dyn View = held.as_ref().map_or(view, |held| held);
+        // Two seconds at 1 KiB/s show the effect; the rest is read at full speed.
+        let slow = experiment.number("room").map(|rate| (rate, Some(Duration::from_secs(2))));
+        let began = timeline.as_ref().map_or_else(Instant::now, |timeline| timeline.began);
+        let busy = experiment.is_busy();
+        let options = ExchangeOptions { slow, most: MOST, busy, began, ..ExchangeOptions::default() };
+        let (transcript, other) = with_other(experiment, &steps, server, &options, view);
+        if let Err(Left) = self.stages.before("what came back") {
+            return Ok(None);
+        }
+        held.into_iter().for_each(Held::release);
+        finish(own, timeline);
+        let Transcript { received, ending } = transcript.map_err(Failure::runtime)?;
+        Ok(Some(grade::Outcome { responses: responses::read(&received, &heads), ending, other }))
+    }
 }
 
 /// Stops the server, and prints the timeline if there is one.
