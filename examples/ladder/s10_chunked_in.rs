@@ -11,6 +11,10 @@
 //! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n0123456789\r\n'
 //! Expect  prints `nothing came`
 //! On 09   prints `501 Not Implemented`
+//!
+//! Try     wirelight poke :8000 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG'
+//! Expect  prints `400 Bad Request`; prints `exclude each other`
+//! On 09   prints `501 Not Implemented`
 //! Break   curl -sSN 127.0.0.1:8000/count
 //!         generates three lines in three seconds. When do you see the first one?
 
