@@ -2,11 +2,12 @@
 //!
 //! `feed.rs` takes the lines of a trace, `history.rs` keeps whole connections of them for pages that
 //! open later, `access.rs` refuses everyone but the person at this machine, `routes.rs` responds.
-//! The page itself is in `page/`: one HTML file, one CSS file and JavaScript modules, embedded as
-//! they are.
+//! The page itself is in `page/`: HTML, CSS and JavaScript modules, which `files.rs` embeds as they
+//! are.
 
 mod access;
 mod feed;
+mod files;
 mod history;
 mod routes;
 

@@ -65,7 +65,10 @@ impl ConnectionHistory {
             return line.starts_with("{\"e\":\"probe.drop\"").then(|| line.to_owned());
         };
         match head.event {
-            "server.start" => line.clone_into(&mut self.start),
+            "server.start" => {
+                line.clone_into(&mut self.start);
+                return Some(line.to_owned()); // a page may have opened before the trace began
+            }
             "resp.head" => self.counts.requests += 1,
             "conn.open" => return self.open(head, line, now),
             "conn.observer" => return self.observer(head, line),

@@ -4,25 +4,13 @@ use std::sync::Arc;
 
 use super::access::{Access, PREFIX};
 use super::feed::Feed;
+use super::files::{FILES, INDEX};
 use crate::app::App;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::into_response::IntoResponse;
 use crate::response::redirect::Redirect;
-
-/// Name, media type and content of each file.
-const FILES: &[(&str, &str, &str)] = &[
-    ("page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
-    ("page.js", JAVASCRIPT, include_str!("page/page.js")),
-    ("draw.js", JAVASCRIPT, include_str!("page/draw.js")),
-    ("view.js", JAVASCRIPT, include_str!("page/view.js")),
-    ("model.js", JAVASCRIPT, include_str!("page/model.js")),
-    ("words.js", JAVASCRIPT, include_str!("page/words.js")),
-    ("export.js", JAVASCRIPT, include_str!("page/export.js")),
-];
-const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const INDEX: &str = include_str!("page/index.html");
 
 /// Fields of every response. Nothing is loaded from elsewhere, nothing inline runs, no other page
 /// embeds this one. COOP and COEP give the page precise clocks.

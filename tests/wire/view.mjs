@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { transcript } from "../../src/wire/page/export.js";
 import { connections, size, slice, tiles } from "../../src/wire/page/model.js";
+import { readings } from "../../src/wire/page/readings.js";
 import { steps, view } from "../../src/wire/page/view.js";
 
 const events = readFileSync(process.argv[2], "latin1").trim().split("\n").map(line => JSON.parse(line));
@@ -70,7 +71,6 @@ for (const sentence of [
   "This path exists, but not for DELETE: 405.",
   "A client opened a connection, said nothing, and left.",
 ]) assert(say.has(sentence), `${sentence}\n${[...say].join("\n")}`);
-const smuggle = all.find(conn => view(events, { conn: conn.key }).readings.length === 2 && /chunks/.test(view(events, { conn: conn.key }).readings[1].title));
-const [length, chunks] = view(events, { conn: smuggle.key }).readings;
+const [length, chunks] = readings(all.map(conn => view(events, { conn: conn.key }).ends).find(ends => ends?.chunked));
 assert.deepEqual([length.cut, chunks.cut, chunks.text], [6, 5, "0\r\n\r\nG"]);
 console.log(`${all.length} connections, ${events.length} events, ${say.size} sentences`);

@@ -3,7 +3,7 @@
 import { digits, plural, time } from "./words.js";
 
 /** Makes an element. `at` sets style properties; `data` says what a click on it chooses. */
-function make(tag, attributes, ...children) {
+export function make(tag, attributes, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(typeof attributes === "string" ? { class: attributes } : attributes ?? {})) {
     if (name === "at") Object.entries(value).forEach(([key, text]) => node.style.setProperty(key, text));
@@ -14,7 +14,7 @@ function make(tag, attributes, ...children) {
   return node;
 }
 const percent = x => `${x}%`;
-const title = (text, more) => make("h2", "", text, make("small", "", more));
+export const title = (text, more) => make("h2", "", text, make("small", "", more));
 
 const drawn = new Map();
 
@@ -39,7 +39,7 @@ function part(id, shown, build) {
 
 /** `reveal`: scrolls to what is chosen. */
 export function draw(shown, reveal) {
-  const { empty, key, name, request, requests, came, went, promise, readings, verdict, rails, rows } = shown;
+  const { empty, key, name, request, requests, came, went, promise, ends, verdict, rails, rows } = shown;
   document.body.classList.toggle("empty", Boolean(empty));
   part("counts", shown.counts, drawCounts);
   part("say", shown.title, ([head, why]) => [make("h1", "", head), make("p", "", why)]);
@@ -47,7 +47,7 @@ export function draw(shown, reveal) {
   if (empty) return;
   part("lanes", shown.lanes, drawLanes);
   part("strip", { key, name, strip: shown.strip, request, requests }, drawStrip);
-  part("bytes", { key, came, went, promise, readings }, drawBytes);
+  part("bytes", { key, came, went, promise, ends }, drawBytes);
   part("side", { key, verdict, rails, rows }, drawSide);
   if (reveal) for (const chosen of ["#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
 }
@@ -93,10 +93,10 @@ function drawStrip({ name, strip, request, requests }) {
     make("ol", { "data-rove": "steps" }, list)];
 }
 
-function drawBytes({ came, went, promise, readings }) {
+function drawBytes({ came, went, promise, ends }) {
   const bar = promise && make("div", "promise", make("div", "pot", make("u", { at: { width: percent(promise.here / promise.len * 100) } })), promise.text);
   const first = make("section", "", heading("What came", came), came ? drawPane(came) : make("p", "", "Nothing."), bar);
-  const all = readings.length ? make("div", "beside", first, drawReadings(readings)) : first;
+  const all = ends ? make("div", "beside", first, twice(ends)) : first;
   const names = [["line", "first line"], ["name", "field name"], ["frame", "says where the body ends"], ["body", "body"], ["bad", "fault"]];
   const legend = names.map(([kind, text]) => make("span", "", make("span", `s ${kind}`, "abc"), ` ${text}`));
   return [all, went && make("section", "", heading("What went", went), drawPane(went)), came && make("div", "legend", legend)];
@@ -110,7 +110,7 @@ function heading(text, pane) {
 const PILLS = { "\r": "CR", "\n": "LF", "\t": "TAB", "\0": "NUL" };
 
 // Bytes without a shape are small letters in a frame.
-function letters(text, space) {
+export function letters(text, space) {
   return text.match(/[!-~]+| +|[^ -~]/g)?.map(run => /[^ -~]/.test(run) ? make("i", "", PILLS[run] ?? run.charCodeAt(0).toString(16).padStart(2, "0")) : space && run === " " ? make("i", "", "SPACE") : run) ?? [];
 }
 
@@ -133,16 +133,12 @@ function drawSpan({ cut, a, b, kind, family, text, later, current }) {
   return make("span", { class: `s ${family}${dim}`, role: "option", "aria-selected": String(current), title: `${kind}, ${b - a > 1 ? `bytes ${a} to ${b - 1}` : `byte ${a}`}`, data: { id: `${this} ${a}`, side: this, a, b } }, letters(text, family === "bad"));
 }
 
-function drawReadings(readings) {
-  const cards = readings.map(({ title: name, marks, cut, text }) => {
-    const spans = (a, b) => [...text.slice(a, Math.min(b, a + 600))].map((letter, i) => make("span", `s ${a ? "bad" : family(marks, i)}`, letters(letter), letter === "\n" && make("br")));
-    const left = text.length - cut;
-    return make("section", "", make("h3", "", name), make("div", "wire small", spans(0, cut)), make("div", "saw", left < 0 ? "✂ this reader waits for more" : "✂ here the request ends"),
-      left > 0 && make("div", "wire small", spans(cut, text.length)), make("p", "", left > 0 ? `${plural(left, "byte")} left: the beginning of a request that no client sent.` : "Nothing is left."));
-  });
-  return make("section", "", title("The same bytes, read twice", "after the head"), make("div", "two", cards));
+// Few bodies have two ends: the module that draws them is loaded for the first one.
+function twice(ends) {
+  const box = make("section", "");
+  import("./readings.js").then(({ drawReadings }) => box.append(...drawReadings(ends)));
+  return box;
 }
-const family = (marks, at) => ({ body: "body", "chunk-size": "frame" })[marks.find(([a, b]) => at >= a && at < b)?.[2]] ?? "";
 
 const GROUPS = { asked: "What was asked", inside: "Inside the server", answered: "What was answered" };
 

@@ -1,8 +1,17 @@
-// What is on the screen as text.
+// Saves what is on the screen.
 
+import { make, title } from "./draw.js";
 import { connections } from "./model.js";
 import { steps } from "./view.js";
 import { sentence, time, verdict } from "./words.js";
+
+export function start(box) {
+  let last = [[], ""];
+  const save = make("button", "", "this connection as text");
+  save.onclick = () => make("a", { href: `data:text/plain;charset=utf-8,${encodeURIComponent(transcript(...last))}`, download: "wire.txt" }).click();
+  box.append(title("Save", ""), save, make("a", { href: "capture.ndjson", download: "wire.ndjson" }, "everything as NDJSON"));
+  return ({ key }, events) => { last = [events, key]; };
+}
 
 /** One connection: what happened, each step with its time, every byte. */
 export function transcript(events, key) {

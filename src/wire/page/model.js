@@ -168,21 +168,20 @@ function outgoing(conn) {
 
 const shifted = (parts, from, to) => byChunks(slice(parts, from, to)).marks.map(([a, b, kind]) => [a + from, b + from, kind]);
 
-/** How two readers would cut the bytes after a head whose fields disagree; nothing if they agree. */
-export function readings(conn, request) {
+/** What a head with two answers to the question where its body ends says, and the bytes after it; nothing if there is one answer. */
+export function ambiguous(conn, request) {
   const text = slice(conn.input, request.at, request.at + 65536);
   const end = text.indexOf("\r\n\r\n") + 4;
-  if (end < 4) return [];
+  if (end < 4) return undefined;
   // A refused head has no spans after its fault, where the other field may stand.
   const values = name => [...text.slice(0, end).matchAll(new RegExp(`\n${name}[ \t]*:([^\r]*)`, "gi"))].flatMap(([, value]) => value.split(",")).map(value => value.trim());
   const lengths = [...new Set(values("content-length"))].filter(value => /^\d{1,9}$/.test(value)).map(Number);
-  const rest = text.slice(end, end + 2048);
-  const cuts = lengths.slice(0, 2).map(length => ({ title: `Read by Content-Length: ${length}`, marks: [[0, length, "body"]], cut: length, text: rest }));
-  return values("transfer-encoding").length && lengths.length ? [cuts[0], byChunks(rest)] : cuts.length > 1 ? cuts : [];
+  const chunked = values("transfer-encoding").length > 0;
+  return lengths.length + chunked > 1 ? { lengths, chunked, text: text.slice(end, end + 2048) } : undefined;
 }
 
 // A body as chunks: the size of each, the rest of its line, its data, the line end after it.
-function byChunks(text) {
+export function byChunks(text) {
   const marks = [];
   for (let at = 0, n = 0; n < 1000; n++) {
     const line = /^([0-9a-f]{1,8})[^\r\n]*\r\n/i.exec(text.slice(at, at + 512));

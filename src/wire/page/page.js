@@ -1,8 +1,8 @@
 // The page: takes events from the stream, keeps the selection, answers mouse and keyboard.
 
 import { draw } from "./draw.js";
-import { transcript } from "./export.js";
 import { view } from "./view.js";
+import { offer, redraw } from "./views.js";
 import { plural } from "./words.js";
 
 /** Events that the page keeps. */
@@ -21,9 +21,11 @@ function soon() {
 
 function show() {
   const { events, selection, frozen, reveal, status } = state;
-  const shown = view(frozen === undefined ? events : events.slice(0, frozen), selection);
+  const seen = events.slice(0, frozen);
+  const shown = view(seen, selection);
   state.key = shown.key;
   draw(shown, reveal);
+  redraw(shown, seen);
   state.due = state.reveal = false;
   by("live").className = frozen === undefined ? status : "frozen";
   by("live").textContent = frozen === undefined ? STATUS[status] ?? status : `frozen, + ${plural(events.length - frozen, "event")}`;
@@ -90,7 +92,7 @@ const MOVES = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -
 document.addEventListener("keydown", event => {
   const { key, target } = event;
   const enter = key === "Enter" || key === " ";
-  if (event.ctrlKey || event.metaKey || event.altKey || target.tagName === "INPUT") return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || target.matches("input, textarea, select")) return;
   if (key === "Escape") choose(NOTHING);
   if (enter && target.role === "option") target.click();
   else if (key === " " && target === document.body) freeze();
@@ -122,11 +124,5 @@ by("freeze").onclick = freeze;
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 
-by("save").onclick = () => {
-  const text = transcript(state.events.slice(0, state.frozen), state.key);
-  const link = document.createElement("a");
-  [link.href, link.download] = [`data:text/plain;charset=utf-8,${encodeURIComponent(text)}`, "wire.txt"];
-  link.click();
-};
-
+offer({ choose, soon });
 soon();

@@ -1,6 +1,6 @@
 // What the page shows: view(events, selection) returns plain data and depends on nothing else. draw.js puts it on the screen.
 
-import { connections, fields, headOf, readings, size, slice, tiles } from "./model.js";
+import { ambiguous, connections, fields, headOf, size, slice, tiles } from "./model.js";
 import { NOTES, clip, digits, plural, sentence, time, verdict } from "./words.js";
 
 const LANES = 10;
@@ -28,7 +28,7 @@ export function view(events, selection = {}) {
     lanes: lanes(all, conn, list[now], selection),
     strip: list.map((step, i) => ({ ...step, gap: i ? step.t - list[i - 1].end : 0, current: i === now })),
     came: pane(conn, "in", seen, request, pick), went: pane(conn, "out", seen, request, pick),
-    promise: promise(conn, request, seen), readings: request?.error || request?.tolerated.length ? readings(conn, request) : [],
+    promise: promise(conn, request, seen), ends: request?.error || request?.tolerated.length ? ambiguous(conn, request) : undefined,
     rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.length,
   };
 }

@@ -1,0 +1,20 @@
+//! Embeds the files of the page.
+
+/// Name, media type and content of each file. The page loads some when it is opened, the others when
+/// what they draw is first asked for.
+pub(super) const FILES: &[(&str, &str, &str)] = &[
+    ("page.css", CSS, include_str!("page/page.css")),
+    ("page.js", JAVASCRIPT, include_str!("page/page.js")),
+    ("draw.js", JAVASCRIPT, include_str!("page/draw.js")),
+    ("view.js", JAVASCRIPT, include_str!("page/view.js")),
+    ("views.js", JAVASCRIPT, include_str!("page/views.js")),
+    ("model.js", JAVASCRIPT, include_str!("page/model.js")),
+    ("words.js", JAVASCRIPT, include_str!("page/words.js")),
+    ("readings.js", JAVASCRIPT, include_str!("page/readings.js")),
+    ("export.js", JAVASCRIPT, include_str!("page/export.js")),
+    ("export.css", CSS, include_str!("page/export.css")),
+];
+/// The page itself.
+pub(super) const INDEX: &str = include_str!("page/index.html");
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
