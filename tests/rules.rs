@@ -7,21 +7,26 @@ mod rules {
     pub mod api;
     pub mod commits;
     pub mod evidence;
+    pub mod guide;
     pub mod imports;
     pub mod isolation;
     pub mod known;
     pub mod layers;
+    pub mod links;
     pub mod manifest;
+    pub mod quotes;
     pub mod repository;
     pub mod shape;
     pub mod source;
     pub mod structure;
-    pub mod tour;
     pub mod waits;
 }
 
 use rules::source::Source;
-use rules::{api, commits, evidence, imports, isolation, known, layers, manifest, repository, shape, structure, tour, waits};
+use rules::{
+    api, commits, evidence, guide, imports, isolation, known, layers, links, manifest, quotes, repository, shape,
+    structure, waits,
+};
 
 /// Fails with all complaints at once.
 fn obeyed(complaints: Vec<String>) {
@@ -56,8 +61,23 @@ fn the_core_path_has_at_most_2000_lines_of_code() {
 }
 
 #[test]
-fn the_tour_quotes_the_source() {
-    obeyed(tour::stale_quotes(&Source::tree()));
+fn pages_quote_the_source() {
+    obeyed(quotes::stale_quotes(&repository::files(), &Source::quotable()));
+}
+
+#[test]
+fn links_of_pages_lead_somewhere() {
+    obeyed(links::broken(&repository::files()));
+}
+
+#[test]
+fn chapters_are_listed_and_neither_short_nor_long() {
+    obeyed(guide::chapters(&repository::files()));
+}
+
+#[test]
+fn pages_cite_sections_that_the_source_cites() {
+    obeyed(guide::unknown_sections(&repository::files()));
 }
 
 #[test]

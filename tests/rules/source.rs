@@ -30,10 +30,18 @@ pub struct Function<'a> {
 impl Source {
     /// Every file of the library and of the command that is compiled outside tests, sorted by path.
     pub fn tree() -> Vec<Source> {
+        Source::below(&["src", "cli/src"])
+    }
+
+    /// What pages may quote: the examples too.
+    pub fn quotable() -> Vec<Source> {
+        Source::below(&["src", "cli/src", "examples"])
+    }
+
+    fn below(folders: &[&str]) -> Vec<Source> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut paths = Vec::new();
-        walk(&root.join("src"), &mut paths);
-        walk(&root.join("cli/src"), &mut paths);
+        folders.iter().for_each(|folder| walk(&root.join(folder), &mut paths));
         paths.sort();
         let texts = paths.into_iter().map(|path| {
             let text = fs::read_to_string(root.join(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
@@ -146,7 +154,9 @@ fn walk(folder: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
         if path.is_dir() {
-            walk(&path, found);
+            if !path.ends_with("target") {
+                walk(&path, found);
+            }
         } else if path.extension().is_some_and(|e| e == "rs") {
             let inside = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("a path below the root");
             found.push(inside.to_string_lossy().replace('\\', "/"));
