@@ -39,7 +39,9 @@ impl Framing {
         let at = |fault: Fault, name: &str| Err(fault.at(position(head, input, name)));
         match (head.info.transfer_encodings, head.info.content_length) {
             (0, None) => Ok(Framing(BodyLength::Absent)),
-            (0, Some(value)) => length(value.of(input), value.start as usize).map(|n| Framing(BodyLength::Length(n))),
+            (0, Some(value)) => {
+                content_length(value.of(input), value.start as usize).map(|n| Framing(BodyLength::Length(n)))
+            }
             // §6.1: a server MAY refuse both together. One that accepts them must choose, and a
             // proxy in front of it may choose the other.
             (_, Some(_)) => at(Fault::LengthAndCoding, "transfer-encoding"),
@@ -66,7 +68,7 @@ impl Framing {
 
 /// Parses Content-Length = 1*DIGIT: one line with one value. hyper once accepted `+5`
 /// (RUSTSEC-2021-0078), others `0x5`, `5,5`, `5_0`.
-fn length(value: &[u8], at: usize) -> Result<u64, ProtocolError> {
+fn content_length(value: &[u8], at: usize) -> Result<u64, ProtocolError> {
     if value.is_empty() {
         return Err(Fault::LengthInvalid.at(at));
     }
