@@ -27,7 +27,10 @@ impl Program {
         assert_ne!(stdout.read_line(&mut first_line).unwrap(), 0, "it stopped before it listened");
         let address = match serde_json::from_str::<serde_json::Value>(&first_line) {
             Ok(start) => start["addr"].as_str().unwrap().to_owned(),
-            Err(_) => first_line.split_once("http://").unwrap().1.split(' ').next().unwrap().to_owned(),
+            Err(_) => {
+                let after = first_line.split_once("listening on ").unwrap().1.trim_start_matches("http://");
+                after.split_whitespace().next().unwrap().to_owned()
+            }
         };
         Program { child, stdout, stderr, first_line, address, _leash: leash }
     }
