@@ -110,6 +110,14 @@ fn a_page_of_the_500_with_an_interim_status_ends_as_well() {
     assert!(get(&app, "/").starts_with(SERVER_ERROR));
 }
 
+/// `status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF` (RFC 9112 §4).
+#[test]
+fn a_status_without_a_reason_phrase_keeps_its_space() {
+    let mut app = App::new();
+    app.get("/", |_| StatusCode::from_u16(299).map_err(Error::internal));
+    assert!(raw(&app, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 299 \r\n"));
+}
+
 #[test]
 fn a_status_without_content_has_none_however_it_is_made() {
     for (code, framing) in [(204, ""), (205, "Content-Length: 0\r\n"), (304, "")] {

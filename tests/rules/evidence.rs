@@ -1,12 +1,15 @@
 //! Keeps the tests that a page of the docs names: each must exist.
 //!
-//! A test is named as `tests/files.rs::links_and_hidden_names`, a class of the corpora as `corpus:te`, a row of `tests/reliability/run` as
-//! `reliability:R1`, each in backticks.
+//! A test is named as `tests/files.rs::links_and_hidden_names`, a case of the corpora as `case:host-missing`, a class of them as `corpus:te`,
+//! a row of `tests/reliability/run` as `reliability:R1`, each in backticks.
 
 use super::repository;
 
 /// The pages that prove their sentences by tests.
-const PAGES: &[&str] = &["docs/attacks.md"];
+const PAGES: &[&str] = &["docs/attacks.md", "docs/conformance.md"];
+
+/// How a page names what is not a test of Rust, and what stands before such a name where it is defined.
+const KINDS: &[(&str, &str)] = &[("case:", "\"id\": "), ("corpus:", "\"class\": "), ("reliability:", "@row(")];
 
 /// Names in the pages that no test, class or row has, and rows of tables without a proof.
 pub fn complaints() -> Vec<String> {
@@ -32,28 +35,30 @@ fn is_row(line: &str) -> bool {
 
 /// What stands between backticks and names a test.
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted.filter(|name| name.contains(".rs::") || name.starts_with("corpus:") || name.starts_with("reliability:"))
+    let named = |name: &&str| name.contains(".rs::") || KINDS.iter().any(|(kind, _)| name.starts_with(kind));
+    text.split('`').skip(1).step_by(2).filter(named)
 }
 
 fn exists(name: &str, corpora: &str, rows: &str) -> bool {
-    if let Some(class) = name.strip_prefix("corpus:") {
-        corpora.contains(&format!("\"class\": \"{class}\"")) || corpora.contains(&format!("\"class\":\"{class}\""))
-    } else if let Some(row) = name.strip_prefix("reliability:") {
-        rows.contains(&format!("@row(\"{row}\""))
-    } else {
-        let (path, test) = name.split_once("::").expect("a name with both parts");
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file()
-            && repository::read(path).contains(&format!("fn {test}("))
+    if let Some((kind, key)) = KINDS.iter().find(|(kind, _)| name.starts_with(kind)) {
+        let name = &name[kind.len()..];
+        return [corpora, rows].iter().any(|text| text.contains(&format!("{key}\"{name}\"")));
     }
+    let (path, test) = name.split_once("::").expect("a name with both parts");
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file()
+        && repository::read(path).contains(&format!("fn {test}("))
 }
 
 #[test]
 fn detects_a_name_that_nothing_has() {
-    let (corpora, rows) = (r#"{"class": "te"}"#, r#"@row("R1", "")"#);
+    let (corpora, rows) = (r#"{"id": "te-0", "class": "te"}"#, r#"@row("R1", "")"#);
     let found = |name| exists(name, corpora, rows);
-    assert!(found("corpus:te") && found("reliability:R1") && found("tests/rules/evidence.rs::exists"));
-    assert!(!found("corpus:t") && !found("reliability:R2") && !found("tests/rules/evidence.rs::exist"));
+    assert!(
+        found("corpus:te") && found("case:te-0") && found("reliability:R1") && found("tests/rules/evidence.rs::exists")
+    );
+    assert!(
+        !found("corpus:t") && !found("case:te") && !found("reliability:R2") && !found("tests/rules/evidence.rs::exist")
+    );
     assert!(!found("tests/rules/nothing.rs::exists"));
     assert_eq!(names("| `a` | `corpus:te`, `x.rs::y` |").collect::<Vec<_>>(), ["corpus:te", "x.rs::y"]);
     assert!(is_row("| a | b | c |") && !is_row("| --- | --- |") && !is_row("| attack | stopped by | proved by |"));
