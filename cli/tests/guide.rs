@@ -5,7 +5,7 @@
 //! | comment | block |
 //! | --- | --- |
 //! | `<!-- run -->` | `console`: commands after `$`, each with what it prints |
-//! | `<!-- run: demo -->` | the same, with the server of `wirelight` on the port that the commands call 8000 |
+//! | `<!-- run: demo --trace -->` | the same, with the server of `wirelight` on the port that the commands call 8000 |
 //! | `<!-- run: ladder 09 --flag -->`, `<!-- run: example users -->` | with a step of the ladder, or an example |
 //! | `<!-- log -->` | `text`: what the server of the block before printed |
 //! | `<!-- experiment: short-body -->` | a quotation: bytes, question and choices |

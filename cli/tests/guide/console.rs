@@ -27,11 +27,15 @@ pub fn run(block: &Block, log: Option<&str>) -> Result<Vec<String>, String> {
     };
     let mut program = Program::start(server.env("PORT", "0"));
     let port = format!(":{}", program.address.rsplit(':').next().unwrap());
-    let Program { child, stdout, first_line, .. } = &mut program;
+    let Program { child, stdout, stderr, first_line, .. } = &mut program;
     let printed = Mutex::new(std::mem::take(first_line));
-    let collect = || stdout.lines().map_while(Result::ok).for_each(|line| *printed.lock().unwrap() += &(line + "\n"));
+    let collect = |output: &mut dyn BufRead| {
+        output.lines().map_while(Result::ok).for_each(|line| *printed.lock().unwrap() += &(line + "\n"));
+    };
     std::thread::scope(|scope| {
-        scope.spawn(collect); // until the server is killed
+        // Until the server is killed.
+        scope.spawn(|| collect(stdout));
+        scope.spawn(|| collect(stderr));
         let mut clients = Vec::new(); // leave after the server, so that the log does not have their end
         let text = transcript(&block.text, &port, &mut clients);
         let end = Instant::now() + LOG;
@@ -50,7 +54,7 @@ fn server(words: &str) -> Result<Option<Command>, String> {
     let examples = binaries().join("examples");
     let (program, arguments) = match words.split(' ').collect::<Vec<_>>()[..] {
         [""] => return Ok(None),
-        ["demo"] => (binaries().join("wirelight"), vec!["serve"]),
+        ["demo", ref arguments @ ..] => (binaries().join("wirelight"), [&["serve"], arguments].concat()),
         ["ladder", ref arguments @ ..] => (examples.join("ladder"), arguments.to_vec()),
         ["example", name, ref arguments @ ..] => (examples.join(name), arguments.to_vec()),
         _ => return Err(format!("{words:?} is not a server")),
@@ -157,7 +161,7 @@ fn masked(text: &str) -> String {
         (r" *\d+\.\d+ (ms|µs|s)\b", " TIME"),
         (r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT", "DATE"),
         (r"127\.0\.0\.1:\d+", "ADDRESS"),
-        (r"curl/\d[\d.]*", "curl"),
+        (r"\.rs:\d+", ".rs"),
     ];
     patterns.iter().fold(text.to_owned(), |text, (pattern, with)| {
         Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
