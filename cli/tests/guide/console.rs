@@ -14,7 +14,7 @@ use crate::support::{Program, bounded};
 /// The port that pages name.
 const WRITTEN: &str = ":8000";
 /// Longest time for a line in the log that a command caused.
-const LOG: Duration = Duration::from_secs(5);
+const LOG: Duration = Duration::from_secs(30);
 
 /// Runs the commands; returns the block and, if the page has one, the log of the server.
 pub fn run(block: &Block, log: Option<&str>) -> Result<Vec<String>, String> {
