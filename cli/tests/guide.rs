@@ -64,10 +64,22 @@ fn pages() -> Vec<PathBuf> {
     files.filter(|path| path.is_file() && path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
+/// The names of the ladder's steps: `s03_until_blank_line.rs` is 03, `side_backlog.rs` is backlog.
+fn steps() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/ladder");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let step = |name: String| match name.strip_prefix("side_") {
+        Some(side) => side.trim_end_matches(".rs").to_owned(),
+        None => name.get(1..3).unwrap_or_default().to_owned(),
+    };
+    names.map(step).collect()
+}
+
 /// Compares the blocks of a page with what they should be, or rewrites them.
 fn checked(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
-    let (mut problems, mut blocks) = (page::unmarked(&text), page::blocks(&text));
+    let mut problems = [page::unmarked(&text), facts::unknown(&text, &steps())].concat();
+    let mut blocks = page::blocks(&text);
     for at in 0..blocks.len() {
         let following = blocks.get(at + 1).filter(|block| block.kind == "log").map(|block| block.text.clone());
         let block = &blocks[at];
@@ -114,6 +126,12 @@ fn a_block_is_found_and_replaced() {
     assert_eq!(page::with(page, &blocks), page.replace("$ a\nb\n", "$ a\nc\n"));
     assert_eq!(page::unmarked(page), Vec::<String>::new());
     assert_eq!(page::unmarked(&page.replace("<!-- run: demo -->\n", "")).len(), 1);
+}
+
+#[test]
+fn a_name_that_nothing_has_is_found() {
+    let page = "`wirelight ladder run 01`, wirelight ladder diff 01 77; `wirelight poke --experiment 3`, --experiment 99 :8000";
+    assert_eq!(facts::unknown(page, &steps()), ["there is no step 77", "there is no experiment 99"]);
 }
 
 #[test]

@@ -28,23 +28,25 @@ pub fn run(block: &Block, log: Option<&str>) -> Result<Vec<String>, String> {
     let mut program = Program::start(server.env("PORT", "0"));
     let port = format!(":{}", program.address.rsplit(':').next().unwrap());
     let Program { child, stdout, stderr, first_line, .. } = &mut program;
-    let printed = Mutex::new(std::mem::take(first_line));
-    let collect = |output: &mut dyn BufRead| {
+    let (first, second) = (Mutex::new(std::mem::take(first_line)), Mutex::new(String::new()));
+    let collect = |output: &mut dyn BufRead, printed: &Mutex<String>| {
         output.lines().map_while(Result::ok).for_each(|line| *printed.lock().unwrap() += &(line + "\n"));
     };
+    // stderr after stdout: the order of their lines differs from run to run.
+    let printed = || [&first, &second].map(|printed| printed.lock().unwrap().clone()).concat();
     std::thread::scope(|scope| {
         // Until the server is killed.
-        scope.spawn(|| collect(stdout));
-        scope.spawn(|| collect(stderr));
+        scope.spawn(|| collect(stdout, &first));
+        scope.spawn(|| collect(stderr, &second));
         let mut clients = Vec::new(); // leave after the server, so that the log does not have their end
         let text = transcript(&block.text, &port, &mut clients);
         let end = Instant::now() + LOG;
-        let is_there = || log.is_none_or(|log| is_same(log, &printed.lock().unwrap()));
+        let is_there = || log.is_none_or(|log| is_same(log, &printed()));
         while !is_there() && Instant::now() < end {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         child.kill().unwrap();
-        let printed = printed.lock().unwrap().replace(&port, WRITTEN);
+        let printed = printed().replace(&port, WRITTEN);
         Ok([text].into_iter().chain(log.map(|_| printed)).collect())
     })
 }

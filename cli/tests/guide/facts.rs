@@ -1,5 +1,6 @@
 //! Writes what pages repeat from the tables of the project: experiments and faults.
 
+use regex_lite::Regex;
 use wirelight::FAULTS;
 
 use crate::experiment;
@@ -27,4 +28,21 @@ pub fn faults(names: &str) -> Result<String, String> {
         table += &format!("| `{name}` | {}{end} | {} | {} |\n", row.status.as_u16(), row.message, row.rfc);
     }
     Ok(table)
+}
+
+/// Steps and experiments that a page names in a command and that are not there.
+pub fn unknown(page: &str, steps: &[String]) -> Vec<String> {
+    let numbers = |pattern: &str| -> Vec<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        let groups = pattern.captures_iter(page).flat_map(|found| (1..found.len()).filter_map(move |at| found.get(at)));
+        groups.map(|group| group.as_str().to_owned()).collect()
+    };
+    let count = experiment::list("experiments").len();
+    let is_step = |name: &String| steps.iter().any(|step| step == name);
+    let is_experiment = |number: &String| (1..=count).any(|known| known.to_string() == *number);
+    let steps = numbers(r"wirelight ladder (?:run|check) (\w+)").into_iter();
+    let steps = steps.chain(numbers(r"wirelight ladder diff (\w+) (\w+)")).filter(|name| !is_step(name));
+    let experiments = numbers(r"--experiment (\d+)").into_iter().filter(|number| !is_experiment(number));
+    let steps = steps.map(|name| format!("there is no step {name}"));
+    steps.chain(experiments.map(|number| format!("there is no experiment {number}"))).collect()
 }
