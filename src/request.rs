@@ -8,6 +8,7 @@ pub(crate) mod client_addr;
 mod content_coding;
 pub(crate) mod context;
 pub(crate) mod cookie;
+mod deserialize;
 pub(crate) mod extensions;
 mod form;
 mod json;

@@ -113,7 +113,7 @@ impl Request<'_> {
 
     /// Returns the parts, or the parse error. `None` when the body has another type: most bodies
     /// have, so that is not an error.
-    fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
+    pub(super) fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
         if !self.is_media_type("multipart/form-data") {
             return None;
         }

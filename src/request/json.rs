@@ -10,6 +10,7 @@ use serde_json::error::Category;
 use crate::http1::field_value::media_type;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
+use crate::request::deserialize::wrong_fields;
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {
@@ -18,8 +19,9 @@ impl Request<'_> {
     /// # Errors
     /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a
     /// Content-Encoding; 400 when the body is not JSON, with the place in
-    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`. Arrays and
-    /// objects may be 127 deep.
+    /// [`details`](Error::details); 422 when it is JSON of another shape than `T`, with every wrong
+    /// field in the details, at most 20 of them, if the body has at most 64 KiB. Arrays and objects
+    /// may be 127 deep.
     ///
     /// ```
     /// use wirelight::{App, Json, Request, Result};
@@ -42,8 +44,9 @@ impl Request<'_> {
                 "Did not attempt to load JSON data because the request Content-Type was not 'application/json'.",
             ));
         }
-        serde_json::from_slice(self.json_text()?).map_err(|error| match error.classify() {
-            Category::Data => Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}.")),
+        let text = self.json_text()?;
+        serde_json::from_slice(text).map_err(|error| match error.classify() {
+            Category::Data => misfit::<T>(&error, text),
             _ => invalid_json(&error),
         })
     }
@@ -90,6 +93,17 @@ impl Request<'_> {
     fn json_text(&self) -> Result<&[u8]> {
         let body = self.unencoded_body()?;
         Ok(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body))
+    }
+}
+
+/// Returns a 422 whose message has the position of the first error, and whose details name every
+/// wrong field.
+#[cold]
+fn misfit<T: DeserializeOwned>(error: &serde_json::Error, text: &[u8]) -> Error {
+    let refusal = Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}."));
+    match wrong_fields::<T>(text) {
+        Some(details) => refusal.with_details(details),
+        None => refusal,
     }
 }
 
@@ -171,7 +185,8 @@ mod tests {
     fn post(app: &App, target: &str, body: impl AsRef<[u8]>) -> (u16, String) {
         let reply = app.test().post(target).body("application/json", body).send();
         let page = || reply.json::<Value>();
-        let message = || page().get("details").unwrap_or(&page()["message"]).as_str().unwrap_or_default().to_owned();
+        let at = |page: &Value, name: &str| page[name].as_str().map(str::to_owned);
+        let message = || at(&page(), "details").or(at(&page(), "message")).unwrap_or_default();
         let said = if reply.status().is_success() { reply.text().to_owned() } else { message() };
         (reply.status().as_u16(), said)
     }

@@ -2,6 +2,8 @@
 //!
 //! The bench prints what they cost in time, a test counts the instructions: one list, so that neither can forget a reader.
 
+use std::collections::BTreeMap;
+
 use wirelight::middleware::{AccessLog, Cors, Format, Gzip, RequestId};
 use wirelight::{App, Request, Result, Router, TrailingSlash};
 
@@ -139,6 +141,13 @@ pub const CASES: &[Case] = &[
     body("JSON, a text of escapes", |n| post("/json", JSON, &format!("\"{}\"", "\\u00e9".repeat(n / 6)))),
     refused(body("JSON, a long number", |n| post("/json", JSON, &"9".repeat(n))), 400),
     refused(body("JSON, too deep", |n| post("/json", JSON, &"[".repeat(n))), 400),
+    refused(
+        body("JSON, every field wrong", |n| {
+            post("/json/as", JSON, &format!("{{{}\"\":0}}", many(n, 13, |k| format!("\"{k:06x}\":\"x\","))))
+        }),
+        422,
+    ),
+    body("form, into a type", |n| post("/form/as", URLENCODED, &pairs(n))),
     body("form, a name of each", |n| post("/form", URLENCODED, &pairs(n))),
     body("form, one name many times", |n| post("/form", URLENCODED, &"a=1&".repeat(n / 4))),
     body("form of escapes, asked ten times", |n| post("/form/ten", URLENCODED, &format!("a={}", "%41".repeat(n / 3)))),
@@ -210,6 +219,8 @@ fn app(forwarded: bool) -> App {
     app.post("/text", |req| req.text_body().map(|text| text.len().to_string()));
     app.post("/json", |req| req.json_value().map(|_| ""));
     app.post("/form", |req| ask(req.form_pairs().map(|(name, _)| name.into_owned()), |name| req.form(name).is_some()));
+    app.post("/json/as", |req| req.json::<BTreeMap<String, u8>>().map(|_| ""));
+    app.post("/form/as", |req| req.form_as::<BTreeMap<String, String>>().map(|_| ""));
     app.post("/form/ten", |req| (0..10).filter(|_| req.form("a").is_some()).count().to_string());
     app.post("/parts", |req: &Request| -> Result<String> { Ok(req.parts()?.len().to_string()) });
     nest(&mut app);
