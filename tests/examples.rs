@@ -356,6 +356,76 @@ fn design() {
     assert_eq!(design.get("/v2/users").status, 404);
 }
 
+/// One reason for each status, on the articles of one API.
+#[test]
+fn rest() {
+    let rest = Example::run("rest");
+    let (editor, reader) = (("X-API-Key", "key_editor"), ("X-API-Key", "key_reader"));
+    let content = ("Content-Type", "application/json");
+    let first = rest.get("/articles/1");
+    first.is(200, json!({ "id": 1, "title": "Framing", "revision": 1 }));
+    assert_eq!((first.field("etag"), first.field("cache-control")), ("\"1\"", "max-age=60"));
+    assert_eq!(rest.ask("GET", "/articles/1", &[("If-None-Match", "\"1\"")], "").status, 304);
+    let moved = rest.get("/posts/1");
+    assert_eq!((moved.status, moved.field("location")), (301, "/articles/1"));
+    let made = rest.ask("POST", "/articles", &[editor, content], r#"{"title": "Routing"}"#);
+    assert_eq!((made.status, made.field("location")), (201, "/articles/2"));
+    for (fields, body, status) in [
+        (&[content][..], "{}", 401),
+        (&[editor, content], r#"{"title": "Routing"}"#, 409),
+        (&[editor, content], "{", 400),
+        (&[editor, content], r#"{"title": 7}"#, 422),
+        (&[editor], "{}", 415),
+    ] {
+        assert_eq!(rest.ask("POST", "/articles", fields, body).status, status, "{body}");
+    }
+    // The same PUT twice has the effect of one; the client that knows the old state gets 412.
+    for _ in 0..2 {
+        let bodies = rest.ask("PUT", "/articles/1", &[editor, content], r#"{"title": "Bodies"}"#);
+        bodies.is(200, json!({ "id": 1, "title": "Bodies", "revision": 2 }));
+    }
+    let stale = [editor, content, ("If-Match", "\"1\"")];
+    assert_eq!(rest.ask("PUT", "/articles/1", &stale, r#"{"title": "X"}"#).status, 412);
+    assert_eq!(rest.ask("DELETE", "/articles/1", &[reader], "").status, 403);
+    assert_eq!([204, 404], [(); 2].map(|()| rest.ask("DELETE", "/articles/1", &[editor], "").status));
+    assert_eq!(rest.ask("PATCH", "/articles/1", &[], "").status, 405);
+    assert_eq!([200, 200, 429], [(); 3].map(|()| rest.get("/search").status));
+    assert_eq!(["/boom", "/report"].map(|target| rest.get(target).status), [500, 503]);
+    assert_eq!(rest.get("/greet.js").field("content-type"), "text/javascript");
+    rest.stop();
+}
+
+#[test]
+fn design_mistakes() {
+    let api = Example::run("design_mistakes");
+    assert_eq!(api.get("/before/deleteUser?id=1").text, "1 user deleted\n", "by a GET");
+    api.get("/before/users/1").is(200, json!({ "error": "user not found" }));
+    assert_eq!(api.get("/v1/users/1").status, 404);
+    assert_eq!(api.ask("DELETE", "/v1/users/2", &[], "").status, 204);
+    for (target, names) in
+        [("/before/profile", &["first", "last"][..]), ("/v1/profile", &["name"]), ("/v2/profile", &["first", "last"])]
+    {
+        let profile = api.get(target).json;
+        assert_eq!(profile.as_object().unwrap().keys().collect::<Vec<_>>(), names, "{target}");
+    }
+    assert_eq!(api.get("/before/users").json.as_array().unwrap().len(), 998);
+    let page = api.get("/v1/users?per_page=2");
+    assert_eq!((page.json["data"].as_array().unwrap().len(), &page.json["total"]), (2, &json!(998)));
+    assert!(page.field("link").contains("</v1/users?page=2&per_page=2>; rel=\"next\""), "{}", page.field("link"));
+    let nonsense = r#"{"nme": 7}"#;
+    assert_eq!(api.json("POST", "/before/users", nonsense).status, 201);
+    let refused = api.json("POST", "/v1/users", nonsense);
+    let wrong: Vec<_> = refused.json["details"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((refused.status, wrong), (422, vec!["email", "name"]));
+    let made = api.json("POST", "/v1/users", r#"{"name": "Ada", "email": "ada@example.com"}"#);
+    assert_eq!((made.status, made.field("location")), (201, "/v1/users/1002"));
+    for (target, leaks) in [("/before/report", true), ("/v1/report", false)] {
+        let report = api.get(target);
+        assert_eq!((report.status, report.text.contains("10.0.3.7")), (500, leaks), "{target}");
+    }
+    api.stop();
+}
+
 #[test]
 fn template() {
     let template = Example::run("template");
