@@ -6,21 +6,27 @@ use std::ops::RangeInclusive;
 
 use super::links::prose;
 
-/// Words of prose in a chapter.
+/// Words of prose in a chapter, and in a shorter page after the last chapter.
 const WORDS: RangeInclusive<usize> = 700..=1_100;
+const FEWER_WORDS: RangeInclusive<usize> = 150..=600;
+const CHAPTERS: u32 = 10;
 
 /// Chapters that are too short or too long, or missing from a list of contents.
 pub fn chapters(files: &[(String, String)]) -> Vec<String> {
-    let is_chapter =
-        |path: &str| path.starts_with("docs/guide/") && path.as_bytes().get(11).is_some_and(u8::is_ascii_digit);
+    let number = |path: &str| path.strip_prefix("docs/guide/")?.get(..2)?.parse::<u32>().ok();
     let mut complaints = Vec::new();
-    for (path, text) in files.iter().filter(|(path, _)| is_chapter(path)) {
+    for (path, text) in files {
+        let words = match number(path) {
+            Some(1..=CHAPTERS) => WORDS,
+            Some(_) => FEWER_WORDS,
+            None => continue,
+        };
         let count = prose(&without_comments(text))
             .split_whitespace()
             .filter(|word| word.contains(char::is_alphanumeric))
             .count();
-        if !WORDS.contains(&count) {
-            complaints.push(format!("{path}: {count} words of prose, not {} to {}", WORDS.start(), WORDS.end()));
+        if !words.contains(&count) {
+            complaints.push(format!("{path}: {count} words of prose, not {} to {}", words.start(), words.end()));
         }
         for list in ["docs/guide/README.md", "docs/guide/SUMMARY.md"] {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -84,6 +90,11 @@ fn detects_what_a_chapter_lacks() {
     assert_eq!(with(700, "01-one.md"), Vec::<String>::new());
     assert_eq!(with(699, "01-one.md").len(), 1);
     assert_eq!(with(1_101, "02-two.md").len(), 2);
+    let short = |words: usize| {
+        let page = ("docs/guide/11-one.md".to_owned(), "word ".repeat(words));
+        chapters(&[page, list("README.md", "11-one.md"), list("SUMMARY.md", "11-one.md")])
+    };
+    assert_eq!((short(150).len(), short(601).len()), (0, 1));
 }
 
 #[test]

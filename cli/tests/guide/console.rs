@@ -13,13 +13,13 @@ use crate::support::{Program, bounded};
 
 /// The port that pages name.
 const WRITTEN: &str = ":8000";
-/// Longest time for a line in the log that a command caused.
+/// Longest time for a line in the log that a command caused, on a loaded machine.
 const LOG: Duration = Duration::from_secs(30);
 
 /// Runs the commands; returns the block and, if the page has one, the log of the server.
 pub fn run(block: &Block, log: Option<&str>) -> Result<Vec<String>, String> {
-    if commands(&block.text).any(|command| command.contains("curl")) && !has_curl() {
-        eprintln!("skipped: curl is not installed");
+    if let Some(tool) = missing(&block.text) {
+        eprintln!("skipped: {tool} does not work here");
         return Ok(Vec::new());
     }
     let Some(mut server) = server(&block.argument)? else {
@@ -74,8 +74,24 @@ fn binaries() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_wirelight")).parent().unwrap()
 }
 
-fn has_curl() -> bool {
-    Command::new("curl").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+/// Words of commands, and what succeeds where they work.
+const NEEDS: &[(&str, &str)] = &[
+    ("curl", "curl --version"),
+    ("--json", "curl --help all | grep -q -e --json"), // since curl 7.82
+    ("tcpdump", "tcpdump --version"),
+    ("behind-nginx", "nginx -v && python3 --version"),
+    ("import flask", "python3 -c 'import flask'"),
+    ("127.0.0.2", "test -d /proc/sys/net"), // other systems have one loopback address
+];
+
+/// What the commands of a block need and this machine has not.
+fn missing(block: &str) -> Option<&'static str> {
+    let mut needs = NEEDS.iter().filter(|(word, _)| commands(block).any(|command| command.contains(word)));
+    let fails = |test: &str| {
+        let status = Command::new("sh").args(["-c", test]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        !status.is_ok_and(|status| status.success())
+    };
+    needs.find(|(_, test)| fails(test)).map(|(word, _)| *word)
 }
 
 /// The commands of a block. One that ends in `\` continues in the next line.
@@ -111,10 +127,11 @@ fn transcript(block: &str, port: &str, background: &mut Vec<Background>) -> Stri
 /// A command for a shell, with this build of `wirelight`.
 fn shell(command: &str, port: &str) -> Command {
     let path = format!("{}:{}", binaries().display(), std::env::var("PATH").unwrap_or_default());
+    let command = command.replace(WRITTEN, port);
+    // A nested cargo would build the example again, with other features.
+    let command = command.replace("cargo run --example ", &format!("{}/examples/", binaries().display()));
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", &format!("exec 2>&1\n{}", command.replace(WRITTEN, port))])
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    shell.args(["-c", &format!("exec 2>&1\n{command}")]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     shell.env("PATH", path).env("NO_PROXY", "*").env("NO_COLOR", "1").env("COLUMNS", "100");
     shell
 }
