@@ -15,6 +15,8 @@ mod run;
 #[path = "corpus/split.rs"]
 mod split;
 mod support;
+#[path = "corpus/theirs.rs"]
+mod theirs;
 #[path = "corpus/trace.rs"]
 mod traced;
 #[path = "corpus/validators.rs"]
@@ -48,14 +50,39 @@ const FEATURES: [&str; 17] = [
     "users",
 ];
 
-/// The corpora with their names and sizes. Ours goes through the sections once more: what the other does not ask, and what it found.
-const CORPORA: [(&str, &str, usize); 2] =
-    [("public", include_str!("corpus/public.json"), 524), ("own", include_str!("corpus/own.json"), OWN)];
+/// The corpora with their names and sizes. Ours goes through the sections once more: what the other does not ask, and what it found. The
+/// third has the scored suites of Http11Probe under their identifiers, in bytes of our own for these routes.
+const CORPORA: [(&str, &str, usize); 3] = [
+    ("public", include_str!("corpus/public.json"), 524),
+    ("own", include_str!("corpus/own.json"), OWN),
+    ("http11probe", include_str!("corpus/http11probe.json"), PROBE),
+];
 
 /// The number of cases that run. Skipped ones are counted, so that no test passes by skipping.
-const REPLAYED: usize = 522 + OWN;
+const REPLAYED: usize = 522 + OWN + PROBE;
 
 const OWN: usize = 593;
+const PROBE: usize = 194;
+
+/// Where another suite does not want what this server does, the case says why, and the page lists it. (That the server does it, the tests
+/// above show.)
+#[test]
+fn every_difference_from_other_suites_is_explained() {
+    let cases = cases();
+    for case in &cases {
+        let differs = !matches!(theirs::verdict(case), None | Some(theirs::Verdict::Pass));
+        assert_eq!(case.why.is_some(), differs, "{}: a reason stands where, and only where, they differ", case.id);
+    }
+    let page = include_str!("../docs/other-suites.md");
+    let (before, rest) = page.split_once("<!-- generated -->\n\n").expect("a page with a generated part");
+    let (_, after) = rest.split_once("\n<!-- end -->").expect("an end of the generated part");
+    let now = format!("{before}<!-- generated -->\n\n{}\n<!-- end -->{after}", theirs::table(&cases));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write("docs/other-suites.md", &now).expect("a writable page");
+    } else {
+        assert!(page == now, "docs/other-suites.md is out of date: UPDATE_DOCS=1 cargo test --test corpus");
+    }
+}
 
 #[test]
 fn every_case_as_it_is_given() {

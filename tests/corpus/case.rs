@@ -38,6 +38,10 @@ pub struct Case {
     pub timeout_ms: u64,
     /// `"every"`: the bytes are also sent in two pieces, cut at each place in turn.
     pub split: Option<String>,
+    /// What another suite wants of the case, if it comes from there.
+    pub theirs: Option<Theirs>,
+    /// Why the response is right where the other suite does not want it.
+    pub why: Option<String>,
     /// About sockets and schedules; without meaning in virtual time.
     #[serde(rename = "split_ms", default)]
     _split_ms: IgnoredAny,
@@ -47,6 +51,15 @@ pub struct Case {
     _rcvbuf: IgnoredAny,
     #[serde(rename = "alone", default)]
     _alone: IgnoredAny,
+}
+
+/// The verdicts of another suite: outcomes as patterns (`tests/corpus/theirs.rs`).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Theirs {
+    pub pass: Vec<String>,
+    pub warn: Vec<String>,
+    pub scored: bool,
 }
 
 #[derive(Deserialize)]
