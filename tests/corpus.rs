@@ -51,18 +51,18 @@ const FEATURES: [&str; 17] = [
 ];
 
 /// The corpora with their names and sizes. Ours goes through the sections once more: what the other does not ask, and what it found. The
-/// third has the scored suites of Http11Probe under their identifiers, in bytes of our own for these routes.
-const CORPORA: [(&str, &str, usize); 3] = [
+/// others have the cases of Http11Probe and http11test under their identifiers, with these routes.
+const CORPORA: [(&str, &str, usize); 4] = [
     ("public", include_str!("corpus/public.json"), 524),
     ("own", include_str!("corpus/own.json"), OWN),
-    ("http11probe", include_str!("corpus/http11probe.json"), PROBE),
+    ("http11probe", include_str!("corpus/http11probe.json"), 194),
+    ("http11test", include_str!("corpus/http11test.json"), 256),
 ];
 
 /// The number of cases that run. Skipped ones are counted, so that no test passes by skipping.
-const REPLAYED: usize = 522 + OWN + PROBE;
+const REPLAYED: usize = 522 + OWN + 194 + 256;
 
 const OWN: usize = 593;
-const PROBE: usize = 194;
 
 /// Where another suite does not want what this server does, the case says why, and the page lists it. (That the server does it, the tests
 /// above show.)
@@ -74,9 +74,7 @@ fn every_difference_from_other_suites_is_explained() {
         assert_eq!(case.why.is_some(), differs, "{}: a reason stands where, and only where, they differ", case.id);
     }
     let page = include_str!("../docs/other-suites.md");
-    let (before, rest) = page.split_once("<!-- generated -->\n\n").expect("a page with a generated part");
-    let (_, after) = rest.split_once("\n<!-- end -->").expect("an end of the generated part");
-    let now = format!("{before}<!-- generated -->\n\n{}\n<!-- end -->{after}", theirs::table(&cases));
+    let now = theirs::updated(page, &cases);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write("docs/other-suites.md", &now).expect("a writable page");
     } else {

@@ -1,7 +1,7 @@
 //! The cases of other suites: what each suite says of the outcome that the corpus expects, and the page that lists where they differ.
 //!
 //! An outcome is written as its statuses and `close`, as in `400 close` or `200 200`. A pattern is such a line with `2xx` for a class of
-//! statuses and `any` for every status; `any but 1xx` is every outcome without an interim status. `close` alone is a connection that was
+//! statuses and `any` for every status; `any but 1xx` is every outcome without such a status. `close` alone is a connection that was
 //! closed without a response, `nothing` one that stays open without one. A pattern without `close` says nothing of the connection.
 
 use std::fmt::Write as _;
@@ -28,9 +28,22 @@ pub fn verdict(case: &Case) -> Option<Verdict> {
     })
 }
 
-/// The table of cases whose verdict is not `Pass`, with the counts above it.
-pub fn table(cases: &[Case]) -> String {
-    let judged: Vec<_> = cases.iter().filter_map(|case| Some((case, verdict(case)?))).collect();
+/// The page with the tables of each suite between its marks.
+pub fn updated(page: &str, cases: &[Case]) -> String {
+    let mut parts = page.split("<!-- cases of ");
+    let mut now = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (suite, _) = part.split_once(" -->").expect("a mark with an end");
+        let (_, after) = part.split_once("<!-- end -->").expect("an end of the tables");
+        let _ = write!(now, "<!-- cases of {suite} -->\n\n{}\n<!-- end -->{after}", tables(cases, suite));
+    }
+    now
+}
+
+/// The counts of a suite's verdicts, and the cases whose verdict is not `Pass`.
+fn tables(cases: &[Case], suite: &str) -> String {
+    let of_suite = cases.iter().filter(|case| case.class == suite);
+    let judged: Vec<_> = of_suite.filter_map(|case| Some((case, verdict(case)?))).collect();
     let count = |scored: bool, wanted| {
         let of = |(case, verdict): &&(&Case, Verdict)| {
             *verdict == wanted && case.theirs.as_ref().is_some_and(|theirs| theirs.scored == scored)
@@ -40,6 +53,9 @@ pub fn table(cases: &[Case]) -> String {
     let mut page = String::from("| | pass | warn | fail |\n| --- | --- | --- | --- |\n");
     for (name, scored) in [("scored", true), ("not scored", false)] {
         let [pass, warn, fail] = [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(|wanted| count(scored, wanted));
+        if pass + warn + fail == 0 {
+            continue;
+        }
         let _ = writeln!(page, "| {name} | {pass} | {warn} | {fail} |");
     }
     page += "\n| case | their verdict | this server | why |\n| --- | --- | --- | --- |\n";
@@ -64,17 +80,21 @@ fn outcome(case: &Case) -> (Vec<u16>, bool) {
 
 fn fits(pattern: &str, statuses: &[u16], closes: bool) -> bool {
     match pattern {
-        "any but 1xx" => statuses.iter().all(|status| *status >= 200),
         "close" => statuses.is_empty() && closes,
         "nothing" => statuses.is_empty() && !closes,
         _ => {
+            let fits_status = |word: &str, status: &u16| match word.strip_suffix("xx") {
+                Some(class) => status.to_string().starts_with(class),
+                None => word == "any" || word == status.to_string(),
+            };
+            if let Some(excluded) = pattern.strip_prefix("any but ") {
+                return !statuses.iter().any(|status| fits_status(excluded, status));
+            }
             let (wanted, must_close) = pattern.strip_suffix(" close").map_or((pattern, false), |rest| (rest, true));
             let words: Vec<&str> = wanted.split(' ').collect();
-            let fit = |(word, status): (&&str, &u16)| match word.strip_suffix("xx") {
-                Some(class) => status.to_string().starts_with(class),
-                None => *word == "any" || *word == status.to_string(),
-            };
-            words.len() == statuses.len() && words.iter().zip(statuses).all(fit) && (closes || !must_close)
+            words.len() == statuses.len()
+                && words.iter().zip(statuses).all(|(word, status)| fits_status(word, status))
+                && (closes || !must_close)
         }
     }
 }
