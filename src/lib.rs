@@ -59,7 +59,7 @@
 //!
 //! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
 //! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled,
-//! `defaults.md` lists what is on and how to change it, `readers.md` what each reader of a request accepts and costs, `tour.md` quotes six
+//! `defaults.md` lists what is on and how to change it, `embedding.md` says where a server listens and in which program, `readers.md` what each reader of a request accepts and costs, `tour.md` quotes six
 //! functions of the source, and `architecture.md` is its map.
 //!
 //! # Features and versions
@@ -139,6 +139,8 @@ mod pages {
     mod coming_from_tiny_http_and_rouille {}
     #[doc = include_str!("../docs/defaults.md")]
     mod defaults {}
+    #[doc = include_str!("../docs/embedding.md")]
+    mod embedding {}
     #[doc = include_str!("../docs/errors.md")]
     mod errors {}
 }

@@ -4,6 +4,7 @@ mod address;
 mod addresses;
 mod fd_limit;
 mod from_env;
+mod given;
 mod handle;
 #[cfg(feature = "restart")]
 mod restart;
@@ -92,8 +93,8 @@ pub struct Server {
     incoming_cpu: bool,
     traces: Vec<Trace>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
-    /// Runs before the server starts: adds routes and traces.
-    setup: Option<Setup>,
+    /// Run before the server starts: add routes and traces, start threads.
+    setup: Vec<Setup>,
     control: Arc<ShutdownControl>,
 }
 
@@ -103,6 +104,17 @@ type Setup = Box<dyn FnOnce(&mut Server, &mut App) -> io::Result<()> + Send>;
 impl Server {
     /// Binds to the first of the addresses that `address` names and that is free. Port 0 takes any
     /// free port.
+    ///
+    /// `localhost` is 127.0.0.1 and ::1, with the same port: browsers try both. A family that this
+    /// machine does not have is left out.
+    ///
+    /// ```
+    /// use wirelight::Server;
+    ///
+    /// let server = Server::bind("localhost:0")?;
+    /// assert!(server.addresses().iter().all(|address| address.ends_with(&format!(":{}", server.local_addr().port()))));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Fails if the address is in use, does not belong to this machine, or is invalid; the message
@@ -118,7 +130,7 @@ impl Server {
     /// Fails if another program listens there, if the path is another kind of file, or if the
     /// folder is not writable.
     pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server> {
-        Ok(Server::new(BoundAddress::unix(path.as_ref())?))
+        Ok(Server::new(vec![BoundAddress::unix(path.as_ref())?]))
     }
 
     /// Also listens on this address.
@@ -134,7 +146,7 @@ impl Server {
     /// # Errors
     /// As [`bind`](Server::bind).
     pub fn and_bind(mut self, address: impl ToSocketAddrs + Debug) -> io::Result<Server> {
-        self.addresses.push(BoundAddress::tcp(address)?);
+        self.addresses.extend(BoundAddress::tcp(address)?);
         Ok(self)
     }
 
@@ -164,9 +176,9 @@ impl Server {
         Ok(self)
     }
 
-    fn new(address: BoundAddress) -> Server {
+    fn new(addresses: Vec<BoundAddress>) -> Server {
         Server {
-            addresses: vec![address],
+            addresses,
             workers: 1,
             config: Config::default(),
             max_connections: MAX_CONNECTIONS,
@@ -177,7 +189,7 @@ impl Server {
             incoming_cpu: false,
             traces: Vec::new(),
             on_reopen: None,
-            setup: None,
+            setup: Vec::new(),
             control: Arc::default(),
         }
     }
@@ -297,11 +309,12 @@ impl Server {
         self
     }
 
-    /// Returns the first TCP address; 0.0.0.0:0 if there are only unix sockets.
+    /// Returns the first TCP address, with the port that the kernel chose for 0; 0.0.0.0:0 if there
+    /// is none.
     pub fn local_addr(&self) -> SocketAddr {
         let port = self.addresses.iter().find_map(|bound| match bound.address {
             Address::Tcp(address) => Some(address),
-            Address::Unix(_) => None,
+            Address::Unix(_) | Address::Incoming => None,
         });
         port.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into())
     }
@@ -316,7 +329,9 @@ impl Server {
         Handle::new(self.control.clone())
     }
 
-    /// Serves until the server is stopped. The calling thread is one of the workers.
+    /// Serves until the server is stopped. The calling thread is one of the workers. It may be called
+    /// on any thread that may block, several times in one process, and on a thread of an async
+    /// runtime's pool for blocking work.
     ///
     /// # Errors
     /// Fails if a worker cannot be started, if a system call of a worker fails, or if connections
@@ -326,7 +341,7 @@ impl Server {
         let control = self.control.clone();
         app.state(Draining::new(move || control.phase() != Phase::Running));
         app.app_state_mut().is_tls = self.config.tls.is_on();
-        self.setup.take().map_or(Ok(()), |setup| setup(&mut self, &mut app))?;
+        std::mem::take(&mut self.setup).into_iter().try_for_each(|setup| setup(&mut self, &mut app))?;
         let traces = std::mem::take(&mut self.traces);
         if traces.is_empty() {
             return self.serve(app, |_| NoProbe);
@@ -393,9 +408,9 @@ impl Server {
         info!("listening on {all} with {workers} worker(s)");
         socket_activation::report_ready();
         notify("READY=1");
-        let result = supervisor::supervise(here, worker);
-        stop(&control);
+        let result = supervisor::supervise(here, worker).inspect_err(|_| stop(&control));
         let results = std::iter::once(result).chain(others.into_iter().map(supervisor::join)).collect();
+        stop(&control); // the last of the program's connections has ended
         let phase = control.phase();
         control.advance(Phase::Ended);
         supervisor::combine(results, phase)

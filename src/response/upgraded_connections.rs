@@ -18,7 +18,7 @@ pub(crate) struct UpgradedConnections {
     open: Mutex<OpenSockets>,
     /// Whether the server is stopping.
     stopping: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Called when a connection ends while the server is stopping.
+    /// Called when a connection ends: a worker may wait for the last one.
     ended: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -131,8 +131,6 @@ impl Drop for UpgradeSlot {
         shrink_if_sparse(&mut open.sockets);
         drop(open);
         self.all.count.fetch_sub(1, Ordering::AcqRel);
-        if self.is_stopping() {
-            (self.all.ended)();
-        }
+        (self.all.ended)();
     }
 }

@@ -43,9 +43,10 @@ impl App {
     /// As [`Server::from_env`] and [`Server::run`].
     pub fn run_from_env(self) -> io::Result<()> {
         let server = Server::from_env()?;
-        let address = server.addresses().concat(); // there is one
-        let scheme = if address.starts_with("unix:") { "" } else { "http://" };
-        let _ = writeln!(io::stdout(), "listening on {scheme}{address}"); // fails if stdout is closed
+        for address in server.addresses() {
+            let scheme = if address.starts_with("unix:") { "" } else { "http://" };
+            let _ = writeln!(io::stdout(), "listening on {scheme}{address}"); // fails if stdout is closed
+        }
         server.run(self)
     }
 }

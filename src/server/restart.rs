@@ -50,7 +50,7 @@ pub(super) fn on_signal(
     limit: Duration,
 ) -> io::Result<()> {
     let all = || listeners.iter().flatten();
-    control.keep(all().map(Listener::socket).collect::<io::Result<_>>()?);
+    control.keep(all().filter_map(Listener::socket).collect::<io::Result<_>>()?);
     let context = Arc::new(RestartContext {
         // Read now: after a deploy it would be the path of a deleted file.
         program: env::current_exe()?,

@@ -10,10 +10,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::{LazyLock, Mutex};
 
 use listenfd::ListenFd;
-use mio::net::{TcpListener, UnixListener};
 use socket2::Socket;
 
-use super::address::Address;
+use super::address::{Address, adopt};
 use crate::net::sockets::listeners::Listener;
 use crate::sync::lock;
 
@@ -28,8 +27,7 @@ pub(super) const SHARED: &str = "WIRELIGHT_SHARED";
 static INHERITED: LazyLock<Mutex<InheritedSockets>> = LazyLock::new(|| Mutex::new(InheritedSockets::from_env()));
 
 struct InheritedSockets {
-    listeners: Vec<(Address, Socket)>,
-    shared: bool,
+    listeners: Vec<(Address, Listener)>,
     ready: Option<UnixStream>,
 }
 
@@ -38,13 +36,8 @@ struct InheritedSockets {
 pub(super) fn take(requested: &Address) -> Option<(Address, Vec<Listener>)> {
     let mut inherited = lock(&INHERITED);
     let found = inherited.listeners.iter().find(|(address, _)| matches(requested, address))?.0.clone();
-    let shared = inherited.shared;
     let taken = inherited.listeners.extract_if(.., |(address, _)| *address == found);
-    let listeners = taken.map(|(address, socket)| match address {
-        Address::Tcp(_) => Listener::Tcp { listener: TcpListener::from_std(socket.into()), shared },
-        Address::Unix(path) => Listener::Unix { listener: UnixListener::from_std(socket.into()), path, shared },
-    });
-    let listeners = listeners.collect();
+    let listeners = taken.map(|(_, listener)| listener).collect();
     Some((found, listeners))
 }
 
@@ -71,20 +64,17 @@ impl InheritedSockets {
             Some(listed) => listed.split(',').filter_map(|number| number.parse().ok()).collect(),
             None => (0..fds.len()).collect(),
         };
-        let listeners = numbers.iter().filter_map(|number| listener(&mut fds, *number)).collect();
+        let shared = listed.is_none() || std::env::var_os(SHARED).is_some();
+        let listeners = numbers.iter().filter_map(|number| listener(&mut fds, *number, shared)).collect();
         let ready = std::env::var(READY).ok().and_then(|number| stream(&mut fds, number.parse().ok()?));
-        InheritedSockets { listeners, shared: listed.is_none() || std::env::var_os(SHARED).is_some(), ready }
+        InheritedSockets { listeners, ready }
     }
 }
 
-fn listener(fds: &mut ListenFd, number: usize) -> Option<(Address, Socket)> {
+fn listener(fds: &mut ListenFd, number: usize, shared: bool) -> Option<(Address, Listener)> {
     let tcp = fds.take_tcp_listener(number).ok().flatten().map(Socket::from);
     let socket = tcp.or_else(|| fds.take_unix_listener(number).ok().flatten().map(Socket::from))?;
-    let local = socket.local_addr().ok()?;
-    let tcp = local.as_socket().map(Address::Tcp);
-    let address = tcp.or_else(|| Some(Address::Unix(local.as_pathname()?.to_owned())))?;
-    socket.set_nonblocking(true).ok()?;
-    Some((address, socket))
+    adopt(socket, shared).ok()
 }
 
 /// Takes a connected socket. `ListenFd` has no method for one, but does not check that a unix

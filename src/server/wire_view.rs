@@ -28,7 +28,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn wire_view(mut self, show: impl FnOnce(&str) + Send + 'static) -> Server {
-        self.setup = Some(Box::new(|server, app| server.mount(app, show)));
+        self.setup.push(Box::new(|server, app| server.mount(app, show)));
         self
     }
 
@@ -38,7 +38,7 @@ impl Server {
             .iter()
             .map(|bound| match bound.address {
                 Address::Tcp(address) => Some(address),
-                Address::Unix(_) => None,
+                Address::Unix(_) | Address::Incoming => None,
             })
             .collect();
         let (trace, url) = wire::mount(app, &addresses, self.config.tls.is_on())?;

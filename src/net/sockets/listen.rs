@@ -113,12 +113,18 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
 }
 
-/// Sets options. Accepted sockets inherit them, which saves calls.
+/// Sets options.
 fn set_options(socket: &Socket, shared: bool) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
     // Otherwise the address is in use for a minute after a restart (TIME_WAIT).
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
+    set_connection_options(socket)
+}
+
+/// Sets the options of connections. Accepted sockets inherit them from their listener, which saves
+/// calls.
+pub(crate) fn set_connection_options(socket: &Socket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
     // Nagle's algorithm with delayed acknowledgements costs 40 ms a response.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
@@ -148,6 +154,6 @@ fn bound(socket: &Socket, asked: SocketAddr) -> SocketAddr {
 }
 
 /// Step 3: lets clients connect. From here the kernel completes handshakes.
-fn listen(socket: &Socket) -> io::Result<()> {
+pub(crate) fn listen(socket: &Socket) -> io::Result<()> {
     socket.listen(BACKLOG)
 }

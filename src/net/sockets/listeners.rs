@@ -6,6 +6,8 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex};
 
 use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
@@ -14,14 +16,24 @@ use socket2::SockRef;
 use crate::net::millis::Millis;
 use crate::net::sockets::listen;
 use crate::net::sockets::raw_stream::RawStream;
+use crate::sync::lock;
 
 /// Delay after an accept that failed for lack of descriptors or memory: no edge follows.
 pub(crate) const RETRY: Millis = 10;
 
 /// A listening socket. It is `shared` if another process (systemd) may keep it open.
 pub(crate) enum Listener {
-    Tcp { listener: TcpListener, shared: bool },
-    Unix { listener: UnixListener, path: PathBuf, shared: bool },
+    Tcp {
+        listener: TcpListener,
+        shared: bool,
+    },
+    Unix {
+        listener: UnixListener,
+        path: PathBuf,
+        shared: bool,
+    },
+    /// Connections that another thread of the program hands over. It wakes the workers.
+    Incoming(Arc<Mutex<Receiver<Accepted>>>),
 }
 
 /// An accepted socket and its peer's address; a unix socket has none.
@@ -57,15 +69,17 @@ impl Listener {
                 let listener = UnixListener::from_std(SockRef::from(listener).try_clone()?.into());
                 Listener::Unix { listener, path: path.clone(), shared: *shared }
             }
+            Listener::Incoming(receiver) => Listener::Incoming(receiver.clone()),
         })
     }
 
-    /// Duplicates the socket, for a successor process.
+    /// Duplicates the socket, if it has one, for a successor process.
     #[cfg(feature = "restart")]
-    pub(crate) fn socket(&self) -> io::Result<socket2::Socket> {
+    pub(crate) fn socket(&self) -> Option<io::Result<socket2::Socket>> {
         match self {
-            Listener::Tcp { listener, .. } => SockRef::from(listener).try_clone(),
-            Listener::Unix { listener, .. } => SockRef::from(listener).try_clone(),
+            Listener::Tcp { listener, .. } => Some(SockRef::from(listener).try_clone()),
+            Listener::Unix { listener, .. } => Some(SockRef::from(listener).try_clone()),
+            Listener::Incoming(_) => None,
         }
     }
 
@@ -80,6 +94,10 @@ impl Listener {
                 listener.accept().map(|(stream, peer)| (RawStream::Tcp(stream), Some(peer)))
             }
             Listener::Unix { listener, .. } => listener.accept().map(|(stream, _)| (RawStream::Unix(stream), None)),
+            Listener::Incoming(receiver) => lock(receiver).try_recv().map_err(|error| match error {
+                TryRecvError::Empty => ErrorKind::WouldBlock.into(),
+                TryRecvError::Disconnected => ErrorKind::NotConnected.into(),
+            }),
         }
     }
 
@@ -87,6 +105,7 @@ impl Listener {
         match self {
             Listener::Tcp { listener, .. } => registry.register(listener, token, Interest::READABLE),
             Listener::Unix { listener, .. } => registry.register(listener, token, Interest::READABLE),
+            Listener::Incoming(_) => Ok(()),
         }
     }
 
@@ -94,6 +113,7 @@ impl Listener {
         match self {
             Listener::Tcp { listener, .. } => registry.deregister(listener),
             Listener::Unix { listener, .. } => registry.deregister(listener),
+            Listener::Incoming(_) => Ok(()),
         }
     }
 
@@ -103,6 +123,7 @@ impl Listener {
             _ if self.is_shared() => {}
             Listener::Tcp { listener, .. } => listen::reject_new(listener),
             Listener::Unix { path, .. } => listen::remove_file(path),
+            Listener::Incoming(_) => {}
         }
     }
 }
@@ -133,6 +154,18 @@ impl Listeners {
         self.listeners.iter_mut().for_each(|state| state.ready = true);
     }
 
+    /// Marks those ready that have no socket: a thread has handed a connection over, or its last.
+    pub(crate) fn mark_incoming_ready(&mut self) {
+        for state in &mut self.listeners {
+            state.ready |= matches!(state.listener, Listener::Incoming(_));
+        }
+    }
+
+    /// Returns whether no connection can follow.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.listeners.is_empty() && self.pending.is_none()
+    }
+
     /// Returns when to accept: now, later, or not before the next event.
     pub(crate) fn accept_at(&self) -> Option<Millis> {
         (self.pending.is_some() || self.listeners.iter().any(|state| state.ready)).then_some(self.retry_at)
@@ -148,6 +181,10 @@ impl Listeners {
             let Some(state) = self.listeners.get_mut(self.next).filter(|state| state.ready) else { continue };
             match state.listener.accept() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => state.ready = false,
+                Err(error) if error.kind() == ErrorKind::NotConnected => {
+                    self.listeners.remove(self.next); // the program has no more connections
+                    return self.next();
+                }
                 result => return result.map(Some),
             }
         }

@@ -13,8 +13,9 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
-use socket2::SockRef;
+use socket2::{SockRef, Type};
 
+use super::listen;
 use super::socket::Socket;
 
 /// Linux: more bytes follow at once, and a segment may wait for them.
@@ -28,6 +29,27 @@ pub(crate) enum RawStream {
 }
 
 impl RawStream {
+    /// Takes a connected socket that the program gives; returns its peer's address too, which a unix
+    /// socket does not have.
+    ///
+    /// # Errors
+    /// Fails if it is not a TCP or unix stream, or not connected.
+    pub(crate) fn from_fd(socket: OwnedFd) -> io::Result<(RawStream, Option<SocketAddr>)> {
+        let socket = socket2::Socket::from(socket);
+        let peer = socket.peer_addr()?;
+        match (socket.r#type()?, peer.as_socket()) {
+            (Type::STREAM, Some(peer)) => {
+                listen::set_connection_options(&socket)?;
+                Ok((RawStream::Tcp(TcpStream::from_std(socket.into())), Some(peer)))
+            }
+            (Type::STREAM, None) if peer.is_unix() => {
+                socket.set_nonblocking(true)?;
+                Ok((RawStream::Unix(UnixStream::from_std(socket.into())), None))
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a TCP nor a unix stream")),
+        }
+    }
+
     /// The local address of a TCP socket.
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         match self {

@@ -31,7 +31,7 @@ impl<P: Probe> Worker<P> {
     /// over.
     pub(super) fn stopping(&mut self) -> bool {
         match (self.control.phase(), self.time.draining) {
-            (Phase::Running, _) => return false,
+            (Phase::Running, _) => return self.is_finished(),
             (Phase::Aborting | Phase::Ended, _) => return true,
             (Phase::Draining, None) if self.is_lame_duck() => return false,
             (Phase::Draining, None) => self.begin_drain(),
@@ -41,6 +41,11 @@ impl<P: Probe> Worker<P> {
         let limit = after(self.time.draining.unwrap_or_default(), self.config.timeouts.shutdown);
         let over = closed && self.conns.len() == 0 && self.upgraded().count() == 0;
         over || self.time.now >= limit
+    }
+
+    /// Returns whether the program's own connections were the only ones, and all have ended.
+    fn is_finished(&self) -> bool {
+        self.conns.len() == 0 && self.listeners.is_exhausted() && self.upgraded().count() == 0
     }
 
     /// Deadline of the current step.
