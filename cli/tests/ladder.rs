@@ -225,6 +225,32 @@ fn a_failed_check_shows_the_bytes() {
     }
 }
 
+/// A server that does what an earlier step does is told what is wrong with that; any other, what the step adds.
+#[test]
+fn a_failed_check_says_why() {
+    let adds = "→ What this step adds: Content-Length is the number of bytes after the head";
+    let same =
+        "→ Here it does what step 05 does. Step 05 responds as soon as the head is complete, and ignores the body.";
+    for (step, is_same) in [("05", true), ("02", false)] {
+        let (code, text) = run(&["check", "06", "--", &ladder(), step]);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(adds) && text.contains(same) == is_same, "{text}");
+    }
+}
+
+/// A step is small: what is new in it can be read at once.
+#[test]
+fn a_step_adds_at_most_90_lines() {
+    let mut numbered: Vec<_> = STEPS.iter().filter(|step| step.parse::<u8>().is_ok()).collect();
+    numbered.sort_unstable();
+    for pair in numbered.windows(2) {
+        let (_, text) = run(&["diff", pair[0], pair[1]]);
+        let (_, rest) = text.split_once(&format!("\nFrom step {} to {}: ", pair[0], pair[1])).unwrap();
+        let added: u32 = rest.split(' ').next().unwrap().parse().unwrap();
+        assert!((1..=90).contains(&added), "step {}: {added} lines", pair[1]);
+    }
+}
+
 /// curl shows no bytes; the same request from `poke` does.
 #[test]
 fn a_failed_check_repeats_the_request_of_curl() {

@@ -30,7 +30,7 @@ struct Running {
 
 /// Runs all commands of a step. Returns whether all facts hold.
 pub(in crate::ladder) fn check(rung: &Rung, server: &ServerCommand, before: bool) -> Result<bool, Failure> {
-    let (mut good, mut run) = (true, 0);
+    let (mut good, mut run, mut earlier) = (true, 0, None);
     for trial in &rung.header.trials {
         let facts = match (before, &trial.before) {
             (false, _) => &trial.expected,
@@ -47,8 +47,13 @@ pub(in crate::ladder) fn check(rung: &Rung, server: &ServerCommand, before: bool
             println_flush("  skipped: curl is not installed");
             continue;
         }
-        good &= one(trial, facts, server)?;
+        let (holds, as_before) = one(trial, facts, server)?;
+        earlier = earlier.or(as_before);
+        good &= holds;
         run += 1;
+    }
+    if !good && !before {
+        evidence::print_reason(&rung.header, earlier);
     }
     let name = &rung.name;
     println_flush(match (good, before) {
@@ -59,8 +64,9 @@ pub(in crate::ladder) fn check(rung: &Rung, server: &ServerCommand, before: bool
     Ok(good)
 }
 
-/// Runs one command against a fresh server, and prints each fact with whether it holds.
-fn one(trial: &Trial, facts: &[Fact], server: &ServerCommand) -> Result<bool, Failure> {
+/// Runs one command against a fresh server, and prints each fact with whether it holds. Returns
+/// whether all do; if not, also the earlier step that would have done the same.
+fn one<'t>(trial: &'t Trial, facts: &[Fact], server: &ServerCommand) -> Result<(bool, Option<&'t str>), Failure> {
     let mut running = Running::start(server, trial)?;
     let mut others = Vec::new();
     for other in &trial.others {
@@ -87,14 +93,18 @@ fn one(trial: &Trial, facts: &[Fact], server: &ServerCommand) -> Result<bool, Fa
         ));
         good &= holds;
     }
+    let mut as_before = None;
     if !good {
+        let mut is_there = |fact| running.shows(fact, code, &printed, Duration::ZERO);
+        let earlier = trial.before.as_ref().filter(|(_, facts)| facts.iter().all(&mut is_there));
+        as_before = earlier.map(|(step, _)| step.as_str());
         evidence::print(&trial.command, &printed, &running.process.printed());
         drop(running);
         if trial.needs_curl() {
             evidence::replay(&trial.command, &Running::start(server, trial)?.address);
         }
     }
-    Ok(good)
+    Ok((good, as_before))
 }
 
 /// Describes what was there instead.

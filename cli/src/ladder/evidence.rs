@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::bounded::Process;
+use super::header::Header;
 use super::shell;
 use crate::output::{print_wrapped, println_flush};
 
@@ -51,6 +52,17 @@ pub(in crate::ladder) fn print(command: &str, printed: &str, log: &str) {
     }
     let lines: Vec<_> = log.lines().collect();
     section("The server printed", &lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n"));
+}
+
+/// Prints why: what is wrong with the earlier step, if the server does the same as that, and what the
+/// step adds.
+pub(in crate::ladder) fn print_reason(header: &Header, as_before: Option<&str>) {
+    let text = |label| header.prose.iter().find(|(known, _)| known == label).map_or("", |(_, text)| text);
+    println_flush("");
+    if let Some(step) = as_before {
+        print_wrapped("  → ", &format!("Here it does what step {step} does. {}", text("Fails")));
+    }
+    print_wrapped("  → ", &format!("What this step adds: {}", text("New")));
 }
 
 /// Records what the client sends, and sends the same bytes to the server with `poke`.
