@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wirelight::{App, Error, Response, Server, TestConnection, Trace};
 
 #[path = "../cli/src/experiment_app.rs"]
@@ -144,7 +146,7 @@ fn watched(app: &App, drive: impl FnOnce(&mut TestConnection<'_>)) -> String {
 
 /// All guided experiments and extras, each on a connection of its own.
 fn of_experiments() -> String {
-    let file: Value = serde_json::from_str(include_str!("../cli/src/experiments.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../src/wire/experiments.json")).unwrap();
     let experiments = ["experiments", "extras"].into_iter().flat_map(|list| file[list].as_array().unwrap());
     let app = experiment_app::app(Duration::ZERO);
     experiments
@@ -246,7 +248,9 @@ impl Write for Stalled {
 fn of_sockets() -> String {
     let page = Output::default();
     let trace = Trace::json().to(page.clone()).max_bytes(64).source_locations();
-    let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace).wire_view(|_| ());
+    let (sender, urls) = channel();
+    let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace);
+    let server = server.wire_view(move |url| sender.send(url.to_owned()).unwrap());
     let (address, handle) = (server.local_addr(), server.handle());
     let running = std::thread::spawn(move || server.run(app()));
     let ask = |path: &str| {
@@ -263,9 +267,28 @@ fn of_sockets() -> String {
     (1..=3).for_each(|number| await_word(&page, &format!("\"c\":{number},\"e\":\"conn.close\"")));
     drop(ask("/_wire/"));
     await_word(&page, "\"conn.observer\"");
+    let url = bounded::received(&urls);
+    // GET /plaintext HTTP/1.1, Host: a, Connection: close
+    let request = json!({"b64": "R0VUIC9wbGFpbnRleHQgSFRUUC8xLjENCkhvc3Q6IGENCkNvbm5lY3Rpb246IGNsb3NlDQoNCg=="});
+    play_lab(address, &url, &json!({"segments": [request]}));
+    await_word(&page, "\"lab.eof\"");
+    // One that sends on after the server has closed.
+    let more = json!({"b64": "eA==", "after_ms": 250});
+    play_lab(address, &url, &json!({"segments": [request, more, more, more], "read": {"after_sending": true}}));
+    await_word(&page, "\"lab.rst\"");
+    await_word(&page, "\"e\":\"lab.closed\"");
     handle.stop();
     bounded::joined(running).unwrap().unwrap();
     page.text()
+}
+
+/// Plays a client of the wire view's lab.
+fn play_lab(address: SocketAddr, url: &str, plan: &Value) {
+    let (token, plan) = (url.split_once("?k=").unwrap().1, plan.to_string());
+    let mut client = bounded::connect(address);
+    let head = format!("POST /_wire/send?k={token} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+    client.write_all(format!("{head}Content-Length: {}\r\n\r\n{plan}", plan.len()).as_bytes()).unwrap();
+    assert!(std::io::read_to_string(client).unwrap().starts_with("HTTP/1.1 202 "));
 }
 
 /// Waits until the trace says this: it is written by a thread of its own.

@@ -3,115 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::channel;
 
 use serde_json::Value;
-use wirelight::{App, Request, Server, Trace};
+use wirelight::{App, Server};
 
 mod support;
 
 use support::bounded;
-use support::server::{Client, TestServer};
-use support::trace::{Output, events};
+use support::trace::events;
+use support::view::{View, app};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/page");
-
-fn app() -> App {
-    let mut app = App::new();
-    app.get("/hello", |req: &Request<'_>| format!("Hello, {}!", req.query("name").unwrap_or("World".into())));
-    app.post("/echo", |req| req.body().to_vec());
-    app
-}
-
-/// A server with its view, and the token.
-struct View {
-    server: TestServer,
-    token: String,
-    trace: Output,
-}
-
-impl View {
-    fn start() -> View {
-        let (sender, urls) = channel();
-        let trace = Output::default();
-        let other = trace.clone();
-        let server = TestServer::with(app(), move |server| {
-            let server = server.trace(Trace::json().to(other));
-            server.wire_view(move |url| sender.send(url.to_owned()).unwrap())
-        });
-        let url = bounded::received(&urls);
-        let (page, token) = url.split_once("?k=").unwrap();
-        assert_eq!(page, format!("http://{}/_wire/", server.address));
-        View { token: token.to_owned(), server, trace }
-    }
-
-    /// Sends a request with these fields beside `Host`, if they have none; returns the whole response.
-    fn get(&self, target: &str, fields: &str) -> String {
-        let mut client = self.open(target, fields);
-        let mut text = String::new();
-        client.0.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn open(&self, target: &str, fields: &str) -> Client {
-        let address = self.server.address;
-        let host = if fields.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
-        let mut client = self.server.connect();
-        client.send(format!("GET {target} HTTP/1.1\r\n{host}{fields}\r\n"));
-        client
-    }
-
-    fn cookie(&self) -> String {
-        format!("Cookie: wire-{}={}\r\n", self.server.address.port(), self.token)
-    }
-
-    /// Opens the stream.
-    fn watch(&self, fields: &str) -> Stream {
-        let mut client = self.open("/_wire/events", &format!("{}{fields}", self.cookie()));
-        let head = client.head();
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/event-stream"), "{head}");
-        Stream { client, id: String::new(), snapshot: false }
-    }
-}
-
-/// The event stream of a page.
-struct Stream {
-    client: Client,
-    id: String,
-    /// Whether the last event was a snapshot.
-    snapshot: bool,
-}
-
-impl Stream {
-    /// Reads one event, and returns the events of the trace in it.
-    fn next(&mut self) -> Vec<Value> {
-        let mut list = Vec::new();
-        self.snapshot = false;
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.client.0.read_line(&mut line).unwrap(), 0, "the stream ended");
-            match line.trim_end().split_once(": ") {
-                Some(("id", id)) => id.clone_into(&mut self.id),
-                Some(("event", name)) => self.snapshot = name == "snapshot",
-                Some(("data", json)) => list.push(serde_json::from_str(json).unwrap()),
-                None if !list.is_empty() => return list,
-                _ => {} // chunk sizes, `retry`, heartbeats
-            }
-        }
-    }
-
-    /// Reads until `event` has occurred `times` times.
-    fn until(&mut self, event: &str, times: usize) -> Vec<Value> {
-        let mut all = Vec::new();
-        while all.iter().filter(|one: &&Value| one["e"] == event).count() < times {
-            all.extend(self.next());
-        }
-        all
-    }
-}
 
 #[test]
 fn only_the_person_at_this_machine_sees_it() {
@@ -362,7 +267,7 @@ fn the_view_draws_whatever_comes() {
         return;
     }
     let view = View::start();
-    let file: Value = serde_json::from_str(include_str!("../cli/src/experiments.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../src/wire/experiments.json")).unwrap();
     let mut shapes: Vec<Vec<u8>> = Vec::new();
     for experiment in file["experiments"].as_array().unwrap() {
         let sends = experiment["plan"].as_array().unwrap().iter().filter_map(|step| step["send"].as_str());

@@ -1,6 +1,8 @@
 //! `wirelight poke`: reads the arguments, and starts an exchange, an experiment or the suite.
 
 mod catalog;
+#[cfg(test)]
+mod composer_lines;
 mod entry;
 mod exchange;
 mod fold;
@@ -44,6 +46,7 @@ struct Options {
     gap: Option<Duration>,
     hold: Option<Duration>,
     half_close: bool,
+    reset: bool,
     slow_read: Option<(u64, Option<Duration>)>,
     repeat: usize,
     fill: usize,
@@ -132,6 +135,7 @@ fn poke(options: &Options, target: Target) -> Result<(), Failure> {
     let settings = exchange::ExchangeOptions {
         slow: options.slow_read,
         busy: options.busy,
+        reset: options.reset,
         began,
         ..exchange::ExchangeOptions::default()
     };
@@ -165,10 +169,11 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
-            Long(name @ ("half-close" | "busy" | "both" | "pause")) => {
+            Long(name @ ("half-close" | "reset" | "busy" | "both" | "pause")) => {
                 options.given.push(name.to_owned());
                 match name {
                     "half-close" => options.half_close = true,
+                    "reset" => options.reset = true,
                     "busy" => options.busy = true,
                     "both" => options.both = true,
                     _ => options.pause = true,
@@ -202,8 +207,20 @@ impl Options {
     /// Fails if an option does not apply to this kind of `poke`.
     fn agree(&self) -> Result<(), Failure> {
         let cut = if self.every.is_some() { "every" } else { "at" };
-        let bytes =
-            ["file", "gap", "repeat", "fill", "half-close", "hold", "slow-read", "busy", "both", "response", cut];
+        let bytes = [
+            "file",
+            "gap",
+            "repeat",
+            "fill",
+            "half-close",
+            "reset",
+            "hold",
+            "slow-read",
+            "busy",
+            "both",
+            "response",
+            cut,
+        ];
         let (with, fits): (_, &[&str]) = if self.suite.is_some() {
             ("--suite", &["suite", "path"])
         } else if self.experiment.is_some() {

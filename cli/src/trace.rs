@@ -20,6 +20,7 @@ const TOPICS: &[&str] = &[
     "handler",
     "hook",
     "keepalive",
+    "lab",
     "limit",
     "parse",
     "pipeline",

@@ -1,4 +1,4 @@
-//! Every guided experiment against the real connection code in virtual time: what `cli/src/experiments.json` promises comes true.
+//! Every guided experiment against the real connection code in virtual time: what `src/wire/experiments.json` promises comes true.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
@@ -383,14 +383,14 @@ Twenty-six things to try on a server, each with a question to answer first: you 
 and with `--both` it shows both sides on one axis. With an address, `:8000`, it plays on a running server: start that with
 `wirelight --trace` and see its side there. `wirelight poke --suite :8000` plays those that fit any HTTP/1.1 server, yours too.
 
-The command after \"Change it\" sends the same bytes in the same way, to edit. This page is made from `cli/src/experiments.json`, and
+The command after \"Change it\" sends the same bytes in the same way, to edit. This page is made from `src/wire/experiments.json`, and
 every outcome in it is proven by `cli/tests/experiments.rs`.
 ";
 
 const FIELDS: &str = "
 ## The file
 
-`cli/src/experiments.json` holds `experiments` and, to reach every fault and every state, `extras`. For programs that play them elsewhere:
+`src/wire/experiments.json` holds `experiments` and, to reach every fault and every state, `extras`. For programs that play them elsewhere:
 
 | field | what it says |
 | --- | --- |

@@ -41,7 +41,8 @@ impl Server {
                 Address::Unix(_) | Address::Incoming => None,
             })
             .collect();
-        let (trace, url) = wire::mount(app, &addresses, self.config.tls.is_on())?;
+        let control = self.control.clone();
+        let (trace, url) = wire::mount(app, &addresses, self.config.tls.is_on(), move || control.wake())?;
         self.traces.push(trace);
         show(&url);
         Ok(())

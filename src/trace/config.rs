@@ -1,7 +1,9 @@
 //! Configures a trace: format, destination, events, limits.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
+use super::lab::LabClients;
 use super::render_options::RenderOptions;
 
 /// Bytes of each read and write that a terminal shows.
@@ -36,6 +38,8 @@ pub struct Trace {
     pub(super) options: RenderOptions,
     /// Path prefix of the requests whose connections are not traced, in any of the server's traces.
     pub(super) untraced: Option<&'static str>,
+    /// The clients of the wire view's lab.
+    pub(super) lab: Option<Arc<LabClients>>,
 }
 
 /// Events to write.
@@ -83,6 +87,7 @@ impl Trace {
             filter: EventFilter::Summary,
             options: look,
             untraced: None,
+            lab: None,
         }
     }
 
@@ -104,6 +109,7 @@ impl Trace {
             filter: EventFilter::All,
             options: look,
             untraced: None,
+            lab: None,
         }
     }
 
@@ -124,6 +130,14 @@ impl Trace {
     #[cfg(feature = "wire")]
     pub(crate) fn untraced(mut self, prefix: &'static str) -> Trace {
         self.untraced = Some(prefix);
+        self
+    }
+
+    /// Marks the connections of these clients, and adds what they observe, in all of the server's
+    /// traces.
+    #[cfg(feature = "wire")]
+    pub(crate) fn lab(mut self, clients: Arc<LabClients>) -> Trace {
+        self.lab = Some(clients);
         self
     }
 

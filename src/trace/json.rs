@@ -5,6 +5,7 @@
 //! offsets stay valid.
 
 use super::json_writer::JsonObject;
+use super::lab::LabEvent;
 use super::probe::{Event, IoOutcome, TimerChange};
 use super::record::Record;
 use super::render_options::RenderOptions;
@@ -126,13 +127,16 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
             json.number("events", events as u64);
             json.number("waited_ns", waited_ns);
         }
-        Event::ConnOpen { fd, token, peer, local } => {
+        Event::ConnOpen { fd, token, peer, local, lab } => {
             json.number("fd", u64::try_from(fd).unwrap_or_default());
             json.number("token", token as u64);
             for (name, address) in [("peer", peer), ("local", local)] {
                 if let Some(address) = address {
                     json.text(name, &address.to_string());
                 }
+            }
+            if lab {
+                json.flag("lab", true);
             }
         }
         Event::ConnReady { readable, writable, read_closed, error } => {
@@ -159,6 +163,7 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
             }
         }
         Event::ConnHalfClose | Event::ConnObserver => {}
+        Event::Lab(event) => client(json, event),
         Event::ConnClose { how: ending, reset, by, why, unread, received, sent, requests, ns } => {
             json.word("by", by);
             json.word("how", ending.name());
@@ -175,6 +180,18 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+/// Appends the members of an event of the lab.
+fn client(json: &mut JsonObject<'_>, event: LabEvent) {
+    match event {
+        LabEvent::Sent { bytes, offset } | LabEvent::Got { bytes, offset } => {
+            json.number("n", bytes);
+            json.number("off", offset);
+        }
+        LabEvent::Closed(how) => json.word("how", how.name()),
+        LabEvent::Connected | LabEvent::Eof | LabEvent::Rst => {}
+    }
 }
 
 /// Appends the members of a request event.

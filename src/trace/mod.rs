@@ -5,6 +5,8 @@ pub(crate) mod config;
 mod conversation;
 mod json;
 mod json_writer;
+#[cfg_attr(not(feature = "wire"), allow(dead_code, reason = "only the wire view has a lab"))]
+pub(crate) mod lab;
 mod output_queue;
 pub(crate) mod probe;
 mod record;

@@ -14,6 +14,7 @@ use crate::http1::framing::BodyLength;
 use crate::http1::head::Head;
 use crate::http1::states::{Recv, Send as Sending, Transition};
 use crate::http1::status::StatusCode;
+use crate::trace::lab::LabEvent;
 
 /// Records events. The event loop is generic over it: with [`NoProbe`], every call is removed at
 /// compile time.
@@ -220,11 +221,13 @@ pub(crate) enum Event<'a> {
         events: usize,
         waited_ns: u64,
     },
+    /// If `lab`, the client is one of the wire view's lab; the tracer knows.
     ConnOpen {
         fd: i32,
         token: usize,
         peer: Option<SocketAddr>,
         local: Option<SocketAddr>,
+        lab: bool,
     },
     ConnReady {
         readable: bool,
@@ -256,6 +259,8 @@ pub(crate) enum Event<'a> {
     },
     /// The connection asks for the wire view: nothing more is recorded until it is closed.
     ConnObserver,
+    /// What a client of the wire view's lab does or observes.
+    Lab(LabEvent),
     /// The server sent its FIN.
     ConnHalfClose,
     /// If `reset`, the client receives a RST.

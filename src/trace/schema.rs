@@ -19,6 +19,7 @@ impl Event<'_> {
             Event::ConnState(_) => "conn.state",
             Event::ConnTimer { .. } => "conn.timer",
             Event::ConnObserver => "conn.observer",
+            Event::Lab(event) => event.name(),
             Event::ConnHalfClose => "conn.half-close",
             Event::ConnClose { .. } => "conn.close",
             Event::ParseAttempt { .. } => "parse.try",

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::config::{EventFilter, Format, Trace};
 use super::conversation::{Conversation, Position};
 use super::json;
+use super::lab::LabClients;
 use super::output_queue::{Batch, Dropped, OutputQueue};
 use super::probe::{Event, Observation, Probe, nanoseconds};
 use super::record::Record;
@@ -35,6 +37,7 @@ pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
     began: Instant,
     untraced: Option<&'static str>,
+    lab: Option<Arc<LabClients>>,
 }
 
 /// One trace output.
@@ -51,6 +54,17 @@ pub(crate) struct Tracer {
     writer: Writer,
     began: Instant,
     untraced: Option<&'static str>,
+    lab: Option<Arc<LabClients>>,
+    /// Clients of the lab that this worker serves.
+    served: Vec<ServedClient>,
+}
+
+struct ServedClient {
+    address: SocketAddr,
+    /// Number of its connection.
+    connection: u64,
+    /// When that was accepted.
+    opened: u64,
 }
 
 struct TracedConnection {
@@ -97,6 +111,7 @@ impl Tracing {
     pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
         let mut outputs = Vec::new();
         let untraced = traces.iter().find_map(|trace| trace.untraced);
+        let lab = traces.iter().find_map(|trace| trace.lab.clone());
         for Trace { format: form, writer: to, filter: choice, options: look, .. } in traces {
             let output =
                 Arc::new(Output { format: form, filter: choice, options: look, queue: OutputQueue::default() });
@@ -112,7 +127,7 @@ impl Tracing {
                 .spawn(move || writer.queue.drain(to, |lost| writer.drop_notice(lost)))?;
             outputs.push(output);
         }
-        Ok(Tracing { outputs, began: Instant::now(), untraced })
+        Ok(Tracing { outputs, began: Instant::now(), untraced, lab })
     }
 
     /// Creates the probe for one worker.
@@ -136,7 +151,9 @@ impl Tracing {
             skipped: 0,
             outputs: pages,
         };
-        Tracer { connections: HashMap::default(), writer: pen, began: self.began, untraced: self.untraced }
+        let Tracing { began, untraced, ref lab, .. } = *self;
+        let (connections, served) = (HashMap::default(), Vec::new());
+        Tracer { connections, writer: pen, began, untraced, lab: lab.clone(), served }
     }
 
     /// Lets the threads write what is left after the server has ended, while each batch takes less
@@ -181,6 +198,7 @@ impl Probe for Tracer {
     }
 
     fn record(&mut self, connection: u64, observation: Observation<'_>) {
+        let observation = self.marked(connection, observation);
         if self.writer.skipping {
             return self.skip(connection, observation);
         }
@@ -215,6 +233,9 @@ impl Probe for Tracer {
     }
 
     fn flush(&mut self) {
+        if !self.served.is_empty() {
+            self.write_lab_events();
+        }
         self.writer.time = self.now();
         self.writer.end_tick();
         self.writer.outputs.iter_mut().for_each(flush);
@@ -224,6 +245,40 @@ impl Probe for Tracer {
 impl Tracer {
     fn now(&self) -> u64 {
         nanoseconds(self.began.elapsed())
+    }
+
+    /// Marks the accept of a client of the lab.
+    fn marked<'o>(&mut self, connection: u64, observation: Observation<'o>) -> Observation<'o> {
+        match (observation, &self.lab) {
+            (Observation::Event(Event::ConnOpen { fd, token, peer: Some(peer), local, .. }), Some(lab))
+                if lab.has(peer) =>
+            {
+                self.served.push(ServedClient { address: peer, connection, opened: nanoseconds(self.began.elapsed()) });
+                Event::ConnOpen { fd, token, peer: Some(peer), local, lab: true }.into()
+            }
+            _ => observation,
+        }
+    }
+
+    /// Writes what the clients of the lab have observed since the last time.
+    #[cold]
+    fn write_lab_events(&mut self) {
+        let Tracer { writer: pen, lab: Some(lab), served, began, .. } = self else { return };
+        pen.caller = Location::caller();
+        served.retain(|&ServedClient { address, connection, opened }| {
+            let events = lab.take(address);
+            for (at, event) in &events {
+                pen.time = nanoseconds(at.saturating_duration_since(*began));
+                match pen.skipping {
+                    true => (pen.sequence, pen.skipped) = (pen.sequence + 1, pen.skipped + 1),
+                    false => {
+                        let clock = (connection, pen.time.saturating_sub(opened));
+                        pen.write(clock, Position::default(), Event::Lab(*event));
+                    }
+                }
+            }
+            !events.iter().any(|(_, event)| event.is_last())
+        });
     }
 
     /// Updates the state without writing, so that later events are correct.

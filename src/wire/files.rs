@@ -11,10 +11,16 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("model.js", JAVASCRIPT, include_str!("page/model.js")),
     ("words.js", JAVASCRIPT, include_str!("page/words.js")),
     ("readings.js", JAVASCRIPT, include_str!("page/readings.js")),
+    ("lab.js", JAVASCRIPT, include_str!("page/lab.js")),
+    ("lab.css", CSS, include_str!("page/lab.css")),
+    ("compose.js", JAVASCRIPT, include_str!("page/compose.js")),
     ("export.js", JAVASCRIPT, include_str!("page/export.js")),
     ("export.css", CSS, include_str!("page/export.css")),
 ];
 /// The page itself.
 pub(super) const INDEX: &str = include_str!("page/index.html");
+/// The guided experiments, in the format of docs/experiments.md. They are data, for `poke` and tests too.
+pub(super) const EXPERIMENTS: &str = include_str!("experiments.json");
+
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";

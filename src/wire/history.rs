@@ -14,6 +14,8 @@ const CONNECTION_BYTES: usize = 256 * 1024;
 /// events a second; a busy server has a million.
 const RATE: f64 = 256.0 * 1024.0;
 const BURST: f64 = 1024.0 * 1024.0;
+/// Bytes beyond it for clients of the lab: what a visitor sends is shown also under load.
+const RESERVE: f64 = 512.0 * 1024.0;
 
 /// A connection: worker and number.
 type Key = (u64, u64);
@@ -35,6 +37,10 @@ pub(super) struct ConnectionHistory {
 struct Kept {
     lines: String,
     closed: bool,
+    /// Its client is one of the lab.
+    lab: bool,
+    /// It has had a response.
+    answered: bool,
     /// Events that were left out since the last line.
     skipped: u64,
 }
@@ -69,7 +75,10 @@ impl ConnectionHistory {
                 line.clone_into(&mut self.start);
                 return Some(line.to_owned()); // a page may have opened before the trace began
             }
-            "resp.head" => self.counts.requests += 1,
+            "resp.head" => {
+                self.counts.requests += 1;
+                self.connections.get_mut(&head.key).into_iter().for_each(|kept| kept.answered = true);
+            }
             "conn.open" => return self.open(head, line, now),
             "conn.observer" => return self.observer(head, line),
             _ if head.key.1 == 0 || line.contains("\"near\":false") => return None,
@@ -77,9 +86,14 @@ impl ConnectionHistory {
         }
         let budget = self.budget(now);
         let kept = self.connections.get_mut(&head.key)?;
+        if head.event.starts_with("lab.") {
+            self.keep(head.key, line);
+            return Some(line.to_owned());
+        }
         kept.closed |= head.event == "conn.close";
         // After a gap, it goes on where a read begins.
         let shown = match kept.skipped {
+            0 if kept.lab => budget > -RESERVE,
             0 => budget > 0.0,
             _ => budget > BURST / 4.0 && head.event == "conn.recv",
         };
@@ -123,18 +137,24 @@ impl ConnectionHistory {
 
     fn open(&mut self, head: LineHead<'_>, line: &str, now: Instant) -> Option<String> {
         self.counts.connections += 1;
-        if self.budget(now) < BURST / 2.0 {
+        let lab = line.contains(",\"lab\":true");
+        if self.budget(now) < BURST / 2.0 && !lab {
             self.counts.unsampled += 1;
             return None;
         }
-        self.connections.insert(head.key, Kept::default());
+        self.connections.insert(head.key, Kept { lab, ..Kept::default() });
         self.order.push_back(head.key);
         self.keep(head.key, line);
         Some(line.to_owned())
     }
 
-    /// Forgets a connection of the page itself.
+    /// Forgets a connection of the page itself. One that a browser has used for the application
+    /// before stays as it was then.
     fn observer(&mut self, head: LineHead<'_>, line: &str) -> Option<String> {
+        if self.connections.get(&head.key).is_some_and(|kept| kept.answered) {
+            self.keep(head.key, line);
+            return Some(line.to_owned());
+        }
         self.counts.observers += 1;
         self.counts.connections = self.counts.connections.saturating_sub(1);
         self.forget(head.key).then(|| line.to_owned())
@@ -233,6 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_the_page_uses_later_keeps_what_it_had() {
+        let lines =
+            ["conn.open", "conn.recv", "resp.head", "conn.observer", "conn.close"].map(|event| line(1, event, ""));
+        let (history, told) = history(&lines);
+        assert!(told.iter().all(Option::is_some) && history.snapshot().ends_with(&lines.concat()));
+        assert!(history.counts().contains("\"connections\":1,\"requests\":1,\"unsampled\":0,\"observers\":0"));
+    }
+
+    #[test]
     fn what_does_not_fit_is_counted() {
         let (mut history, now) = (ConnectionHistory::default(), Instant::now());
         let big = line(1, "conn.recv", &format!(",\"data\":\"{}\"", "x".repeat(100_000)));
@@ -244,6 +273,20 @@ mod tests {
         assert!(end.contains("\"e\":\"wire.skip\",\"events\":89}") && end.contains("conn.close"), "{end}");
         assert!(history.counts().contains("\"connections\":2,\"requests\":0,\"unsampled\":1"));
         assert!(history.snapshot().len() < CONNECTION_BYTES + 1000);
+    }
+
+    #[test]
+    fn a_client_of_the_lab_is_shown_also_under_load() {
+        let (mut history, now) = (ConnectionHistory::default(), Instant::now());
+        history.take(&line(1, "conn.open", ""), now);
+        let big = line(1, "conn.recv", &format!(",\"data\":\"{}\"", "x".repeat(100_000)));
+        (0..100).for_each(|_| _ = history.take(&big, now));
+        assert!(history.take(&line(2, "conn.open", ""), now).is_none());
+        assert!(history.take(&line(3, "conn.open", ",\"lab\":true"), now).is_some());
+        assert!(history.take(&line(3, "conn.recv", ",\"n\":1"), now).is_some());
+        (0..100).for_each(|_| _ = history.take(&big.replace("\"c\":1", "\"c\":3"), now));
+        assert!(history.take(&line(3, "conn.send", ",\"n\":1"), now).is_none());
+        assert!(history.take(&line(3, "lab.got", ",\"n\":1"), now).is_some());
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! Responds to the page: its files, its stream of events, a capture.
+//! Responds to the page: its files, its stream of events, a capture, the clients of its lab.
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::access::{Access, PREFIX};
 use super::feed::Feed;
-use super::files::{FILES, INDEX};
+use super::files::{EXPERIMENTS, FILES, INDEX};
+use super::lab::Lab;
+use super::plan::Plan;
 use crate::app::App;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
@@ -28,45 +32,61 @@ const FIELDS: &[(&str, &str)] = &[
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ];
 
+/// What the routes share.
+pub(super) struct PageState {
+    pub(super) access: Access,
+    pub(super) feed: Feed,
+    /// `None` on a server with TLS.
+    pub(super) lab: Option<Lab>,
+}
+
 /// Adds the routes of the page.
-pub(super) fn add(app: &mut App, access: Access, feed: Feed) {
-    let access = Arc::new(access);
-    let mut get = |name: &str, respond: Respond| {
-        let (access, feed) = (access.clone(), feed.clone());
-        app.get(&format!("{PREFIX}{name}"), move |request: &Request<'_>| {
-            let mut response = Response::new(StatusCode::OK);
-            match access.check(request) {
-                Ok(()) => respond(&access, &feed, request, &mut response),
-                Err(why) => refuse(StatusCode::FORBIDDEN, why, &mut response),
-            }
-            FIELDS.iter().for_each(|(name, value)| response.header(name, value));
-            // The connection must not serve requests to the application next: those are traced.
-            response.close_connection();
-            response
-        });
+pub(super) fn add(app: &mut App, page: PageState) {
+    let page = Arc::new(page);
+    let get = |app: &mut App, name: &str, respond: Respond| {
+        app.get(&format!("{PREFIX}{name}"), guarded(&page, respond));
     };
-    get("", Box::new(index));
-    get("events", Box::new(events));
-    get("capture.ndjson", Box::new(|_, feed, _, response| file("application/x-ndjson", &feed.capture(), response)));
+    get(app, "", Box::new(index));
+    get(app, "events", Box::new(events));
+    get(app, "capture.ndjson", Box::new(|page, _, response| file(NDJSON, &page.feed.capture(), response)));
+    get(app, "experiments.json", Box::new(|_, _, response| file(JSON, EXPERIMENTS, response)));
     for &(name, media_type, text) in FILES {
-        get(name, Box::new(move |_, _, _, response| file(media_type, text, response)));
+        get(app, name, Box::new(move |_, _, response| file(media_type, text, response)));
+    }
+    app.post(&format!("{PREFIX}send"), guarded(&page, Box::new(send))).max_body(MAX_PLAN);
+}
+
+type Respond = Box<dyn Fn(&PageState, &Request<'_>, &mut Response) + Send + Sync>;
+
+/// Returns a handler that refuses requests without access, and gives each response the fields of
+/// the page.
+fn guarded(page: &Arc<PageState>, respond: Respond) -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
+    let page = page.clone();
+    move |request| {
+        let mut response = Response::new(StatusCode::OK);
+        match page.access.check(request) {
+            Ok(()) => respond(&page, request, &mut response),
+            Err(why) => refuse(StatusCode::FORBIDDEN, why, &mut response),
+        }
+        FIELDS.iter().for_each(|(name, value)| response.header(name, value));
+        // The connection must not serve requests to the application next: those are traced.
+        response.close_connection();
+        response
     }
 }
 
-type Respond = Box<dyn Fn(&Access, &Feed, &Request<'_>, &mut Response) + Send + Sync>;
-
 /// The page; or, for the address that was printed, a cookie and the address without the token.
-fn index(access: &Access, _: &Feed, request: &Request<'_>, response: &mut Response) {
-    if !access.brings_token(request) {
+fn index(page: &PageState, request: &Request<'_>, response: &mut Response) {
+    if !page.access.brings_token(request) {
         return file("text/html; charset=utf-8", INDEX, response);
     }
     Redirect::see_other(PREFIX).into_response(response);
-    response.set_cookie(access.cookie());
+    response.set_cookie(page.access.cookie());
 }
 
-fn events(_: &Access, feed: &Feed, request: &Request<'_>, response: &mut Response) {
+fn events(page: &PageState, request: &Request<'_>, response: &mut Response) {
     let last = request.header("last-event-id").filter(|id| !id.is_empty());
-    match feed.subscribe(last) {
+    match page.feed.subscribe(last) {
         Some(stream) => stream.into_response(response),
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, FULL, response),
     }
@@ -74,6 +94,33 @@ fn events(_: &Access, feed: &Feed, request: &Request<'_>, response: &mut Respons
 
 const FULL: &str =
     "two pages are watching already: each keeps one of the six connections that a browser has for a server";
+
+/// Starts a client of the lab. Returns its address: the `peer` of its `conn.open`.
+fn send(page: &PageState, request: &Request<'_>, response: &mut Response) {
+    let Some(lab) = &page.lab else {
+        return refuse(StatusCode::CONFLICT, "the lab sends plain TCP, and this server has TLS", response);
+    };
+    let plan = match request.json::<Value>().map(|plan| Plan::parse(&plan)) {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(why)) => return refuse(StatusCode::BAD_REQUEST, &why, response),
+        Err(error) => return refuse(error.status(), error.message(), response),
+    };
+    match lab.start(plan) {
+        Ok(Some(client)) => {
+            file(JSON, &format!("{{\"client\":\"{client}\"}}\n"), response);
+            response.set_status(StatusCode::ACCEPTED);
+        }
+        Ok(None) => refuse(StatusCode::SERVICE_UNAVAILABLE, BUSY, response),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot connect: {error}"), response),
+    }
+}
+
+/// Bytes of a plan: 64 KiB in base64, and the rest of 200 segments.
+const MAX_PLAN: u64 = 128 * 1024;
+const BUSY: &str = "four clients of the lab are connected already: wait until one has ended";
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
 
 fn file(media_type: &str, text: &str, response: &mut Response) {
     response.text(text);

@@ -11,3 +11,4 @@ pub mod folder;
 pub mod messages;
 pub mod server;
 pub mod trace;
+pub mod view;

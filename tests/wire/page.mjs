@@ -46,6 +46,7 @@ async function check() {
 
   await keyboard(page);
   await situations(page, Number(url.port));
+  await lab(page);
   await hostile(page, Number(url.port));
   await freeze(page, Number(url.port));
   await accessible(page);
@@ -105,6 +106,69 @@ async function situations(page, port) {
     if (options) client.end(); else await client.closed;
     await page.key("Escape");
   }
+}
+
+const focused = "document.activeElement";
+
+/** Presses Tab until the focus is on such an element. */
+async function tab(page, selector) {
+  for (let n = 0; n < 200; n++) {
+    if (await page.evaluate(`${focused}.matches(${JSON.stringify(selector)})`)) return;
+    await page.key("Tab");
+  }
+  throw new Error(`Tab does not reach ${selector}`);
+}
+
+async function type(page, text) {
+  await page.send("Input.dispatchKeyEvent", { type: "keyDown", key: "a", code: "KeyA", modifiers: 2, commands: ["selectAll"] });
+  await page.send("Input.insertText", { text });
+}
+
+/** By keyboard alone: an experiment, what comes of it, the same with other bytes, cut in two. */
+async function lab(page) {
+  await tab(page, "#views a[href$='#lab']");
+  await page.key("Enter");
+  await page.until(`document.querySelector(".choice")`);
+  await tab(page, "#which");
+  for (let n = 0; n < 26 && await page.evaluate(`${focused}.value !== "6"`); n++) await page.key("ArrowDown");
+  await page.until(`document.querySelector("#question").textContent.startsWith("There is a space between Host")`);
+  assert.equal(await page.evaluate(`document.querySelectorAll(".choice.right").length + document.querySelector("#after").textContent.length`), 0, "no outcome before a prediction");
+  const lanes = await page.evaluate(`document.querySelectorAll(".lane").length`);
+  await tab(page, ".choice + .choice");
+  await page.key("Enter");
+  await page.until(`document.querySelector(".choice.right")`, `document.querySelector("#lab").textContent`);
+  assert.equal(await page.evaluate(`document.querySelector(".choice.right").textContent`), "Yes: 400");
+  assert.equal(await page.evaluate(`document.querySelector(".choice.guess").textContent`), "No: spaces are ignored there");
+  assert.match(await page.evaluate(`document.querySelector("#after").textContent`), /Spaces are ignored after the colon.*It is: Yes: 400.*RFC 9112 §5\.1.*Change it: Move the space/s);
+  assert.match(await page.evaluate(`document.querySelector("#saw").textContent`), /connected.*sent 28 bytes.*read the server’s FIN.*closed/);
+  await page.until(`document.querySelectorAll(".lane").length > ${lanes}`);
+  await page.until(said("Refused at byte 20"));
+  await pictures(page, "experiment");
+  await tab(page, "#lab textarea");
+  await type(page, "GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n");
+  await tab(page, "#row button");
+  for (let n = 0; n < 4; n++) await page.key("ArrowRight");
+  await page.key("Enter");
+  assert.equal(await page.evaluate(`document.querySelector("[name=cuts]").value`), "4");
+  assert.match(await page.evaluate(`document.querySelector("#poke").textContent`), /^wirelight poke :\d+ 'GET \/hello HTTP\/1\.1\\r\\nHost: a\\r\\n\\r\\n' --at 4 --gap 20ms$/);
+  await tab(page, ".send");
+  await page.key("Enter");
+  await page.until(`document.querySelector("#said").textContent === "Here: 200, and the connection stays open."`, `document.querySelector("#lab").textContent`);
+  await page.until(`document.querySelector("#strip .step.in").textContent.startsWith("→ 4 bytes")`);
+  await pictures(page, "composer");
+  // Any bytes are a drawing or a sentence.
+  await tab(page, "#lab textarea");
+  for (const [text, says] of [["\\q", "There is no escape"], ["<img src=x onerror=alert(1)>\\x00\\xff\u{1f600}", ""], ["x".repeat(70_000), "At most 65,536 bytes"], ["", ""]]) {
+    await type(page, text);
+    await page.until(`document.querySelector("#wrong").textContent.startsWith(${JSON.stringify(says)})`, `document.querySelector("#wrong").textContent`);
+    assert.equal(await page.evaluate(`document.querySelector(".send").disabled`), says !== "");
+  }
+  assert.equal(await page.evaluate(`document.querySelectorAll("img").length`), 0);
+  await tab(page, "#views a");
+  await page.key("Enter");
+  await page.until(`document.body.dataset.open === ""`);
+  await page.key("Escape");
+  await page.evaluate("document.activeElement.blur()");
 }
 
 async function pictures(page, name) {

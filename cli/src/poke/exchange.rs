@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 use crate::experiment::Step;
 
 /// Options of an exchange.
@@ -16,6 +18,8 @@ pub(super) struct ExchangeOptions {
     pub(super) slow: Option<(u64, Option<Duration>)>,
     /// Reads only after everything is sent, as some clients do.
     pub(super) busy: bool,
+    /// Resets the connection when everything is sent.
+    pub(super) reset: bool,
     /// Silence after which the server is assumed to have finished.
     pub(super) patience: Duration,
     /// As `patience`, until the first byte from the server.
@@ -49,6 +53,7 @@ pub(super) enum Note<'a> {
     Sent(&'a [u8]),
     Received(&'a [u8]),
     HalfClosed,
+    Reset,
     /// A write failed: the server accepts no more bytes.
     Stopped(ErrorKind),
     /// Nothing was received for a moment; the wait takes at most this time.
@@ -96,6 +101,7 @@ impl Default for ExchangeOptions {
         ExchangeOptions {
             slow: None,
             busy: false,
+            reset: false,
             patience: second,
             first: second,
             hold: hour,
@@ -147,7 +153,9 @@ pub(super) fn run(
     // A failed write consumes the reset: a later read reports an ordinary end.
     let ending = if reset { Ending::Reset } else { read };
     let received = std::mem::take(&mut *lock(&shared.received));
-    shared.note(Note::Ended(ending, received.len()));
+    if !options.reset {
+        shared.note(Note::Ended(ending, received.len()));
+    }
     Ok(Transcript { received, ending })
 }
 
@@ -188,6 +196,11 @@ fn send(mut stream: &TcpStream, steps: &[Step], options: &ExchangeOptions, share
     }
     shared.sent.store(true, Ordering::Release);
     shared.progress();
+    if options.reset {
+        shared.note(Note::Reset);
+        SockRef::from(stream).set_linger(Some(Duration::ZERO))?; // the close resets
+        return Ok(false);
+    }
     let sent = Instant::now();
     while !shared.is_over() && shared.silence() < shared.patience(options) && sent.elapsed() < options.most.1 {
         std::thread::sleep(TICK);

@@ -82,6 +82,7 @@ pub(super) fn sentence(note: &Note<'_>) -> String {
         Note::Connected(server) => format!("connected to {server}"),
         Note::Sent(bytes) | Note::Received(bytes) => format!("{} bytes", bytes.len()),
         Note::HalfClosed => "we close our side".to_owned(),
+        Note::Reset => "we reset the connection".to_owned(),
         Note::Stopped(kind) => format!("the server stopped reading: {kind}"),
         Note::Waiting(time) => {
             format!("…  waiting for the server (it may take {} s; Ctrl-C stops)", time.as_secs())

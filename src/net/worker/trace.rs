@@ -46,7 +46,7 @@ impl<P: Probe> Worker<P> {
         {
             let (id, socket) = (entry.conn.id, entry.conn.socket());
             let (fd, local) = (socket.as_raw_fd(), socket.raw().local_addr());
-            self.probe.emit(id, || Event::ConnOpen { fd, token: token(key).0, peer, local });
+            self.probe.emit(id, || Event::ConnOpen { fd, token: token(key).0, peer, local, lab: false });
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::http1::framing::BodyLength;
 use crate::http1::states::State;
 use crate::terminal::escape;
+use crate::trace::lab::{ClientClose, LabEvent};
 use crate::trace::probe::{CloseReason, Event, Handler, IoOutcome, ParseStatus, Phase, RouteSearch, TimerChange};
 use crate::trace::record::Record;
 use crate::trace::render_options::RenderOptions;
@@ -24,6 +25,7 @@ pub(super) fn step(event: Event<'_>) -> (&'static str, Option<u8>) {
         Event::ConnState(_) => ("state", Some(34)),
         Event::ConnTimer { .. } => ("timer", Some(33)),
         Event::ConnObserver => ("observer", None),
+        Event::Lab(_) => ("client", None),
         Event::ConnHalfClose => ("← FIN", Some(35)),
         Event::ConnClose { .. } => ("close", Some(35)),
         Event::ParseAttempt { .. } => ("parse", None),
@@ -112,8 +114,23 @@ fn connection(event: Event<'_>) -> Option<String> {
             format!("{pending} bytes wait for the client; nothing is read until they have left")
         }
         Event::ConnObserver => "asks for the wire view; its bytes are not traced".to_owned(),
+        Event::Lab(event) => client(event),
         _ => return None,
     })
+}
+
+/// Writes what a client of the lab does or observes.
+fn client(event: LabEvent) -> String {
+    match event {
+        LabEvent::Connected => "connect() = 0".to_owned(),
+        LabEvent::Sent { bytes, offset } => format!("sent {bytes} bytes  (stream {offset}..{})", offset + bytes),
+        LabEvent::Got { bytes, offset } => format!("read {bytes} bytes  (stream {offset}..{})", offset + bytes),
+        LabEvent::Eof => "read the server's FIN".to_owned(),
+        LabEvent::Rst => "was reset by the server".to_owned(),
+        LabEvent::Closed(ClientClose::Half) => "sent its FIN, and reads on".to_owned(),
+        LabEvent::Closed(ClientClose::Fin) => "closed".to_owned(),
+        LabEvent::Closed(ClientClose::Rst) => "reset the connection".to_owned(),
+    }
 }
 
 /// Writes how a connection, or the server's side of it, ends.

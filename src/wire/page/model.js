@@ -29,13 +29,15 @@ function understand(key, events) {
   const [first] = events;
   const conn = {
     key, events, name: first.w > 0 ? `#${first.w}.${first.c}` : `#${first.c}`, open: first.t, last: events.at(-1).t,
-    close: of("conn.close").at(-1), observer: of("conn.observer").length > 0, torn: first.e !== "conn.open" || of("wire.skip").length > 0,
+    close: of("conn.close").at(-1), torn: first.e !== "conn.open" || of("wire.skip").length > 0,
     input: stream(of("conn.recv")), output: stream(of("conn.send")), paused: of("backpressure").length > 0,
     reads: of("conn.recv").filter(event => event.n > 0), writes: of("conn.send").filter(event => event.n > 0),
   };
   conn.requests = requests(conn);
+  // A connection of the page, unless it has served the application before.
+  conn.observer = of("conn.observer").length > 0 && !conn.requests.some(one => one.answer);
   const agent = fieldsOf(conn, conn.requests.find(one => one.head) ?? {}).find(field => /^user-agent$/i.test(field.name))?.value ?? "";
-  conn.agent = /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length ? "a client" : "");
+  conn.agent = first.lab ? "the lab" : /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length ? "a client" : "");
   return conn;
 }
 

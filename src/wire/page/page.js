@@ -124,5 +124,5 @@ by("freeze").onclick = freeze;
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 
-offer({ choose, soon });
+offer({ choose, soon, live: () => state.frozen !== undefined && freeze() });
 soon();

@@ -7,7 +7,7 @@ import { make } from "./draw.js";
  * the `stage` instead of them. The module exports `start(box, page)`, which fills the box once and returns `draw(shown, events)`:
  * it is called whenever the page has been drawn.
  */
-const VIEWS = [["export", "Export", "dock"]];
+const VIEWS = [["lab", "Experiments", "dock"], ["export", "Export", "dock"]];
 
 const by = id => document.getElementById(id);
 const opened = new Map();

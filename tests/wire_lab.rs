@@ -1,0 +1,238 @@
+//! The lab of the wire view on a real server: what its clients send and see, and what it refuses.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+mod support;
+
+use support::bounded;
+use support::trace::events;
+use support::view::View;
+
+const GET: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Bytes in base64, as the page writes them.
+fn base64(bytes: &[u8]) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let encode = |three: &[u8]| {
+        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        (0..=three.len()).map(move |at| char::from(digits[(bits >> (18 - 6 * at)) as usize & 63])).collect::<String>()
+    };
+    bytes.chunks(3).map(encode).collect()
+}
+
+/// A plan that sends these texts with pauses of 250 ms: they do not coalesce.
+fn plan(texts: &[&str], then: &str) -> Value {
+    let segment = |(at, text): (usize, &&str)| json!({"b64": base64(text.as_bytes()), "after_ms": at.min(1) * 250});
+    json!({"segments": texts.iter().enumerate().map(segment).collect::<Vec<_>>(), "then": then, "timeout_ms": 600})
+}
+
+/// Plays a plan; returns the events of its connection, from the trace of the server.
+fn play(view: &View, plan: &Value) -> Vec<Value> {
+    let reply = view.post(plan, "");
+    assert!(reply.starts_with("HTTP/1.1 202 "), "{reply}");
+    let reply: Value = serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap();
+    bounded::eventually("the end of the client", || {
+        let all = events(&whole_lines(&view.trace.text()));
+        let open = all.iter().find(|event| event["e"] == "conn.open" && event["peer"] == reply["client"]);
+        let c = open.map(|event| event["c"].clone());
+        let of_client: Vec<_> = all.into_iter().filter(|event| Some(&event["c"]) == c.as_ref()).collect();
+        let is = |event: &Value| event["e"] == "lab.closed" && event["how"] != "half";
+        let over = of_client.iter().any(is) && of_client.iter().any(|event| event["e"] == "conn.close");
+        if over { Ok(of_client) } else { Err(format!("{of_client:?}")) }
+    })
+}
+
+fn whole_lines(text: &str) -> String {
+    text.rsplit_once('\n').map_or("", |(lines, _)| lines).to_owned()
+}
+
+/// What a client did and saw: `sent 4`, `closed fin`.
+fn client_side(events: &[Value]) -> Vec<String> {
+    let of_lab = events.iter().filter_map(|event| Some((event["e"].as_str()?.strip_prefix("lab.")?, event)));
+    let word = |(name, event): (&str, &Value)| match (&event["n"], &event["how"]) {
+        (Value::Number(n), _) => format!("{name} {n}"),
+        (_, Value::String(how)) => format!("{name} {how}"),
+        _ => name.to_owned(),
+    };
+    of_lab.map(word).collect()
+}
+
+fn reads(events: &[Value]) -> Vec<u64> {
+    events.iter().filter(|event| event["e"] == "conn.recv").filter_map(|event| event["n"].as_u64()).collect()
+}
+
+fn status(events: &[Value]) -> Option<u64> {
+    events.iter().find(|event| event["e"] == "resp.head").and_then(|event| event["status"].as_u64())
+}
+
+#[test]
+fn what_is_cut_arrives_in_pieces() {
+    let view = View::start();
+    let events = play(&view, &plan(&["GET ", "/hell", "o HTTP/1.1\r\nHost: a\r\n\r\n"], "read"));
+    assert_eq!(events[0]["lab"], true);
+    assert_eq!(reads(&events), [4, 5, 23]);
+    let sent = events.iter().find(|event| event["e"] == "conn.send").unwrap()["n"].as_u64().unwrap();
+    let expected = ["connected", "sent 4", "sent 5", "sent 23", &format!("got {sent}"), "closed fin"];
+    assert_eq!(client_side(&events), expected);
+    // The clock is that of the server. A time is that of the return of a call.
+    let at = |name: &str, n: u64| events.iter().find(|one| one["e"] == name && one["n"] == n).unwrap()["t"].as_u64();
+    assert!(at("lab.sent", 4) < at("conn.recv", 5) && at("conn.recv", 23) < at("lab.got", sent));
+}
+
+#[test]
+fn a_client_ends_as_its_plan_says() {
+    let view = View::start();
+    let half = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe";
+    for (texts, then, expected, answer) in [
+        (&[GET][..], "half_close", &["sent 32", "closed half", "got", "eof", "closed fin"][..], Some(200)),
+        (&["GET / HTTP/1.1\r\n\r\n"], "read", &["sent 18", "got", "eof", "closed fin"], Some(400)),
+        (&[half], "half_close", &["sent 53", "closed half", "got", "eof", "closed fin"], Some(400)),
+        (&[half], "hold", &["sent 53", "closed fin"], Some(400)), // the server answers the FIN
+        (&[half], "reset", &["sent 53", "closed rst"], None),
+        (&[], "half_close", &["closed half", "eof", "closed fin"], None),
+    ] {
+        let events = play(&view, &plan(texts, then));
+        let side = client_side(&events);
+        let short: Vec<_> = side[1..].iter().map(|word| if word.starts_with("got") { "got" } else { word }).collect();
+        assert_eq!(short, expected, "{texts:?} {then}");
+        assert_eq!(status(&events), answer, "{texts:?} {then}");
+        assert_eq!(side[0], "connected");
+    }
+}
+
+#[test]
+fn a_reset_of_the_server_is_seen() {
+    let view = View::start();
+    let close = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut plan = plan(&[close, "x", "x", "x"], "read");
+    plan["read"] = json!({"after_sending": true});
+    let events = play(&view, &plan);
+    assert_eq!(status(&events), Some(200));
+    assert!(client_side(&events).contains(&"rst".to_owned()), "{:?}", client_side(&events));
+}
+
+/// The client sends 8 MiB before it reads, and still finds the response.
+#[test]
+fn a_large_body_is_made_of_x() {
+    let view = View::start();
+    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n";
+    let segments = json!([{"b64": base64(head.as_bytes()), "fill": 8_388_608}]);
+    let events = play(&view, &json!({"segments": segments, "read": {"after_sending": true}}));
+    assert_eq!(status(&events), Some(413));
+    let got: u64 = events.iter().filter(|event| event["e"] == "lab.got").filter_map(|event| event["n"].as_u64()).sum();
+    let sent = events.iter().find(|event| event["e"] == "conn.close").unwrap()["out"].as_u64();
+    assert_eq!(Some(got), sent, "{:?}", client_side(&events));
+}
+
+#[test]
+fn a_slow_reader_reads_at_its_pace() {
+    let view = View::start();
+    let mut plan = plan(&[GET], "read");
+    plan["read"] = json!({"bytes_per_s": 400, "slow_ms": 20_000});
+    let events = play(&view, &plan);
+    let pieces: Vec<_> = events.iter().filter(|event| event["e"] == "lab.got").map(|event| &event["n"]).collect();
+    assert!(pieces.len() > 2 && pieces.iter().all(|n| **n == 40 || Some(*n) == pieces.last().copied()), "{pieces:?}");
+}
+
+#[test]
+fn only_the_page_may_send() {
+    let view = View::start();
+    let (address, cookie) = (view.server.address, view.cookie());
+    let json = "Content-Type: application/json\r\n";
+    let host = format!("Host: {address}\r\n");
+    let all = format!("{host}{cookie}{json}");
+    for (fields, status) in [
+        (format!("{host}{json}"), 403),
+        (format!("{host}{json}Cookie: wire-{}=0123456789abcdef0123456789abcdef\r\n", address.port()), 403),
+        (format!("Host: evil.example\r\n{cookie}{json}"), 403),
+        (format!("{all}Origin: http://evil.example\r\n"), 403),
+        (format!("{all}Origin: null\r\n"), 403),
+        (format!("{all}Sec-Fetch-Site: cross-site\r\n"), 403),
+        (format!("{all}Sec-Fetch-Site: same-site\r\n"), 403),
+        (format!("{all}X-Forwarded-For: 127.0.0.1\r\n"), 403),
+        (format!("{all}Via: 1.1 proxy\r\n"), 403),
+        // What a form of another site can send without asking first.
+        (format!("{host}{cookie}Content-Type: text/plain\r\n"), 415),
+        (format!("{host}{cookie}Content-Type: application/x-www-form-urlencoded\r\n"), 415),
+        (format!("{all}Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n"), 202),
+    ] {
+        let mut client = view.server.connect();
+        client.send(format!("POST /_wire/send HTTP/1.1\r\n{fields}Content-Length: 15\r\n\r\n{{\"segments\":[]}}"));
+        let head = client.head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {head}");
+        assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; "), "{head}");
+    }
+    assert!(view.get("/_wire/send", &(cookie + "Connection: close\r\n")).starts_with("HTTP/1.1 405 "));
+}
+
+/// A plan cannot name another address, and no listener but the server's hears of it.
+#[test]
+fn a_plan_has_no_address() {
+    let view = View::start();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let other = elsewhere.local_addr().unwrap();
+    for (plan, why) in [
+        (json!({"segments": [], "host": "127.0.0.1", "port": other.port()}), "no other members"),
+        (json!({"segments": [], "address": other.to_string()}), "no other members"),
+        (json!({"segments": [{"b64": "", "server": other.to_string()}]}), "no other members"),
+        (json!("http://example.com/"), "a plan is a JSON object"),
+        (json!({"segments": [{"fill": 1e30}]}), "fill is a number"),
+    ] {
+        let reply = view.post(&plan, "");
+        assert!(reply.starts_with("HTTP/1.1 400 ") && reply.contains(why), "{plan}: {reply}");
+    }
+    let request = format!("GET http://{other}/ HTTP/1.1\r\nHost: {other}\r\n\r\n");
+    let events = play(&view, &plan(&[&request], "read"));
+    assert_eq!(status(&events), Some(404), "the server reads it, and goes nowhere");
+    assert!(elsewhere.accept().is_err());
+    let large = json!({"segments": [], "then": "x".repeat(200_000)});
+    assert!(view.post(&large, "").starts_with("HTTP/1.1 413 "));
+}
+
+#[test]
+fn four_clients_at_a_time() {
+    let view = View::start();
+    let hold = json!({"segments": [], "then": "hold", "timeout_ms": 20_000});
+    for _ in 0..4 {
+        assert!(view.post(&hold, "").starts_with("HTTP/1.1 202 "));
+    }
+    let reply = view.post(&hold, "");
+    assert!(reply.starts_with("HTTP/1.1 503 ") && reply.contains("four clients of the lab"), "{reply}");
+    // The server closes them: their places are free again.
+    view.server.handle.stop_now();
+}
+
+#[test]
+fn a_place_is_free_after_its_client() {
+    let view = View::start();
+    for _ in 0..9 {
+        play(&view, &plan(&[], "reset"));
+    }
+}
+
+/// The server knows its experiments; they are data for the page.
+#[test]
+fn the_experiments_are_served() {
+    let view = View::start();
+    let reply = view.get("/_wire/experiments.json", &view.cookie());
+    assert!(reply.contains("\r\nContent-Type: application/json\r\n"), "{reply:.300}");
+    let file: Value = serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(file["experiments"].as_array().unwrap().len(), 26);
+    assert!(view.get("/_wire/experiments.json", "").starts_with("HTTP/1.1 403 "));
+}
+
+/// The composer as pure functions, under node.
+#[test]
+fn the_composer_plans_what_it_shows() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire/compose.mjs");
+    if Command::new("node").arg("--version").output().is_err() {
+        return println!("skipped: node is not installed");
+    }
+    let output = bounded::output(Command::new("node").arg(script));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
