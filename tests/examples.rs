@@ -138,6 +138,17 @@ fn hello() {
 }
 
 #[test]
+fn echo() {
+    let echo = Example::run("echo");
+    for (method, path) in [("POST", "/"), ("PUT", "/a/b"), ("DELETE", "/a/b"), ("PATCH", "/")] {
+        let reply = echo.ask(method, path, &[], "hello");
+        assert_eq!((reply.status, reply.text.as_str()), (200, "hello"), "{method} {path}");
+    }
+    assert_eq!(echo.get("/").text, "");
+    assert_eq!(echo.stop(), "");
+}
+
+#[test]
 fn users() {
     let users = Example::run("users");
     let venki = json!({ "id": 1, "name": "Venki", "email": "v@example.com" });
