@@ -270,6 +270,50 @@ fn the_packets_are_read_by_other_tools() {
     std::fs::remove_file(&path).unwrap();
 }
 
+/// What the page of the wire view exports of the capture; none without node.
+fn exported_by_the_page(format: &str) -> Option<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let (script, capture) = (format!("{folder}../tests/wire/export.mjs"), format!("{folder}tests/data/capture.ndjson"));
+    if Command::new("node").arg("--version").output().is_err() {
+        println!("skipped: node is not installed");
+        return None;
+    }
+    let output = bounded::output(Command::new("node").args([&script, &capture, format]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+/// The page and the command are two programs; what they write is the same, to a microsecond: in JavaScript the wall clock has no nanoseconds.
+#[test]
+fn the_page_exports_what_the_command_exports() {
+    let Some(theirs) = exported_by_the_page("pcap") else { return };
+    let (ours, mut at) = (exported("pcap"), 24);
+    assert_eq!((ours.len(), &ours[..at]), (theirs.len(), &theirs[..at]));
+    while at < ours.len() {
+        let word = |file: &[u8], at: usize| u64::from(u32::from_le_bytes(file[at..at + 4].try_into().unwrap()));
+        let micros = |file: &[u8]| word(file, at) * 1_000_000 + word(file, at + 4);
+        assert!(micros(&ours).abs_diff(micros(&theirs)) <= 1, "at byte {at}");
+        let end = at + 16 + word(&ours, at + 8) as usize;
+        assert_eq!(ours[at + 8..end], theirs[at + 8..end], "at byte {at}");
+        at = end;
+    }
+    let archives = [exported("har"), exported_by_the_page("har").unwrap()].map(|file| {
+        let archive: Value = serde_json::from_slice(&file).unwrap();
+        assert_eq!(har::complaints(&archive), [""; 0]);
+        let mut entries = archive["log"]["entries"].as_array().unwrap().clone();
+        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+            // When a request was whole: the page knows when its parser said so, the command when its last byte came.
+            entry.retain(|name, _| !["time", "timings"].contains(&name.as_str()));
+        }
+        entries
+    });
+    assert_eq!(archives[0], archives[1]);
+    assert_eq!(archives[0].len(), 5);
+    let lines = String::from_utf8(exported_by_the_page("poke").unwrap()).unwrap();
+    let first = r"wirelight poke :8000 'GET /hello?name=Ada HTTP/1.1\r\nHost: a\r\nCookie: ************\r\n\r\n' --at 4,9 --gap 7ms";
+    assert_eq!(lines.lines().next(), Some(first));
+}
+
 #[test]
 fn files_are_named_after_the_capture() {
     let folder = std::env::temp_dir().join(format!("wirelight-export-{}", std::process::id()));

@@ -14,6 +14,8 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("lab.js", JAVASCRIPT, include_str!("page/lab.js")),
     ("lab.css", CSS, include_str!("page/lab.css")),
     ("compose.js", JAVASCRIPT, include_str!("page/compose.js")),
+    ("outcome.js", JAVASCRIPT, include_str!("page/outcome.js")),
+    ("formats.js", JAVASCRIPT, include_str!("page/formats.js")),
     ("export.js", JAVASCRIPT, include_str!("page/export.js")),
     ("export.css", CSS, include_str!("page/export.css")),
 ];

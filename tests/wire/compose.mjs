@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { EMPTY, compared, drafted, escaped, expected, inLines, objection, offsets, outcome, parse, phrase, plan, poke } from "../../src/wire/page/compose.js";
+import { EMPTY, drafted, escaped, inLines, objection, offsets, parse, plan, poke } from "../../src/wire/page/compose.js";
+import { compared, expected, outcome, phrase } from "../../src/wire/page/outcome.js";
 
 const { experiments } = JSON.parse(readFileSync(new URL("../../src/wire/experiments.json", import.meta.url), "utf8"));
 const all = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));

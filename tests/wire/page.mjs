@@ -3,8 +3,10 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { launch } from "./chromium.mjs";
@@ -24,9 +26,11 @@ async function send(page, port, pieces, { half = true } = {}) {
   await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
   const closed = new Promise(resolve => socket.once("close", resolve));
   socket.on("error", () => undefined).resume();
+  const heading = `document.querySelector("#strip h2")?.textContent`;
+  const before = await page.evaluate(heading);
   for (const [i, piece] of pieces.entries()) {
     socket.write(piece, "latin1");
-    if (i + 1 < pieces.length) await page.until(`document.querySelectorAll("#strip .step.in").length > ${i}`);
+    if (i + 1 < pieces.length) await page.until(`${heading} !== ${JSON.stringify(before)} && document.querySelectorAll("#strip .step.in").length > ${i}`);
   }
   if (half) socket.end();
   return { closed, end: () => socket.destroy() };
@@ -47,6 +51,7 @@ async function check() {
   await keyboard(page);
   await situations(page, Number(url.port));
   await lab(page);
+  await exports(page);
   await hostile(page, Number(url.port));
   await freeze(page, Number(url.port));
   await accessible(page);
@@ -164,7 +169,35 @@ async function lab(page) {
     assert.equal(await page.evaluate(`document.querySelector(".send").disabled`), says !== "");
   }
   assert.equal(await page.evaluate(`document.querySelectorAll("img").length`), 0);
-  await tab(page, "#views a");
+  await page.evaluate("window.same = true");
+  await tab(page, "#views a[aria-current]");
+  await page.key("Enter");
+  await page.until(`document.body.dataset.open === "" && window.same`);
+  await page.evaluate("document.activeElement.blur()");
+}
+
+/** Saves each format of the chosen connection, and shows it as a command and as a test. */
+async function exports(page) {
+  const downloads = mkdtempSync(join(tmpdir(), "wire-"));
+  await page.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
+  await tab(page, "#views a[href$='#export']");
+  await page.key("Enter");
+  await page.until(`document.querySelector("#again pre")`);
+  const [command, test] = await page.evaluate(`[...document.querySelectorAll("#again pre")].map(pre => pre.textContent)`);
+  assert.match(command, /^wirelight poke :\d+ 'GET \/hello HTTP\/1\.1\\r\\nHost: a\\r\\n\\r\\n' --at 4 --gap \d+ms$/);
+  assert.match(test, /connection\.send\(b"GET "\);\n.*assert_eq!\(statuses, \["200"\]\);/s);
+  await pictures(page, "export");
+  for (const [file, begins] of [["wire.txt", /^Connection #\d+, the lab\n\nOne request came in 2 pieces/], ["wire.har", /^\{\s*"log": \{\s*"version": "1\.2"/], ["wire.synthetic.pcap", /^\xd4\xc3\xb2\xa1\x02\x00\x04\x00/]]) {
+    await page.evaluate(`document.querySelector("#export [data-file='${file}']").click()`);
+    const end = Date.now() + 30_000;
+    while (!existsSync(join(downloads, file))) {
+      if (Date.now() > end) throw new Error(`${file} was not saved`);
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    assert.match(readFileSync(join(downloads, file), file.endsWith("pcap") ? "latin1" : "utf8"), begins, file);
+  }
+  rmSync(downloads, { recursive: true, force: true });
+  await tab(page, "#views a[aria-current]");
   await page.key("Enter");
   await page.until(`document.body.dataset.open === ""`);
   await page.key("Escape");

@@ -49,7 +49,7 @@ export function draw(shown, reveal) {
   part("strip", { key, name, strip: shown.strip, request, requests }, drawStrip);
   part("bytes", { key, came, went, promise, ends }, drawBytes);
   part("side", { key, verdict, rails, rows }, drawSide);
-  if (reveal) for (const chosen of ["#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
+  if (reveal) for (const chosen of ["#lanes [aria-current]", "#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 function drawCounts({ connections, requests, unsampled, observers, lost }) {

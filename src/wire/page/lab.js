@@ -1,8 +1,9 @@
 // The lab: guided experiments, and the visitor's own bytes. Both are sent by a client that the server plays over TCP to itself.
 
-import { EMPTY, compared, drafted, expected, inLines, objection, offsets, outcome, parse, phrase, plan, poke } from "./compose.js";
+import { EMPTY, drafted, inLines, objection, offsets, parse, plan, poke } from "./compose.js";
 import { letters, make, title } from "./draw.js";
 import { connections } from "./model.js";
+import { compared, expected, outcome, phrase } from "./outcome.js";
 import { plural, time } from "./words.js";
 
 /** Bytes that are shown one by one, each a button that cuts before it. */

@@ -4,7 +4,7 @@
 export function connections(events) {
   const groups = new Map();
   for (const event of events) {
-    if (!(event.c > 0)) continue;
+    if (!Number.isInteger(event.w) || !(event.c > 0)) continue;
     const key = `${event.w}.${event.c}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(event);
@@ -83,7 +83,7 @@ function place(conn, request, before) {
   const { head, error, plan, bodyEnd, answer, done, events } = request;
   request.at = head?.off ?? error?.range?.[0] ?? before?.end ?? 0;
   request.bodyAt = head && head.off + head.len;
-  request.end = bodyEnd?.range[1] ?? (plan?.plan === "length" ? request.bodyAt + plan.len : undefined) ?? request.bodyAt ?? size(conn.input);
+  request.end = bodyEnd?.range?.[1] ?? (plan?.plan === "length" ? request.bodyAt + plan.len : undefined) ?? request.bodyAt ?? size(conn.input);
   request.read = conn.reads.find(event => event.off + event.n > request.at);
   request.from = (request.read ?? events[0]).t;
   request.to = done?.t ?? (error ? conn.close?.t : undefined);

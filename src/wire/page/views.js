@@ -32,7 +32,7 @@ async function show(page) {
   const at = VIEWS.findIndex(([name]) => hash === `#${name}`);
   // The link of the open view closes it.
   [...by("views").children].forEach((link, i) => {
-    link.hash = i === at ? "" : VIEWS[i][0];
+    link.href = `#${i === at ? "" : VIEWS[i][0]}`;
     link.ariaCurrent = i === at ? "page" : null;
   });
   // What cannot be loaded now may be at the next try.

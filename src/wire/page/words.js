@@ -76,7 +76,7 @@ export const BROWSER = "your browser";
 
 function answered({ agent }, { from, answer, head, bodyEnd, done, target, line }) {
   const took = done && time(done.t - from);
-  const bytes = plural(bodyEnd ? bodyEnd.range[1] - head.off : head.len, "byte");
+  const bytes = plural(bodyEnd?.range ? bodyEnd.range[1] - head.off : head.len, "byte");
   if (agent === BROWSER) return [`Your browser sent ${bytes} to ask for ${clip(target ?? "", 50)}. Here is every one.`, took ? `The answer, ${answer.status}, left ${took} after they came.` : "The answer is on its way."];
   return [`${cap(agent)} asked for ${clip(line, 50).replace(/^GET /, "")} and got ${answer.status}${took ? `, ${took} later` : ""}.`, `${bytes} came and ${plural(done?.bytes ?? answer.len, "byte")} went.`];
 }
