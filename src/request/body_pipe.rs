@@ -20,15 +20,16 @@ pub(crate) const BOUND: usize = 64 * 1024;
 const MAX_SPARE: usize = 2;
 
 /// A buffer, and where the bytes of the body are in it.
-#[derive(Default)]
+#[derive(Clone)]
 pub(crate) struct BodyPiece {
-    bytes: Vec<u8>,
+    /// Shared with a reader that was lent the bytes.
+    bytes: Arc<Vec<u8>>,
     unread: Range<usize>,
 }
 
 pub(crate) struct BodyPipe {
     /// The piece that is being read. The event loop does not lock it: it does not wait for a copy.
-    current: Mutex<BodyPiece>,
+    current: Mutex<Option<BodyPiece>>,
     state: Mutex<State>,
     /// Wakes the thread.
     arrived: Condvar,
@@ -68,13 +69,15 @@ impl BodyPiece {
 
     /// A piece whose body bytes are at `unread`.
     pub(crate) fn new(bytes: Vec<u8>, unread: Range<usize>) -> BodyPiece {
-        BodyPiece { bytes, unread }
+        BodyPiece { bytes: Arc::new(bytes), unread }
     }
 
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.bytes.get(self.unread.clone()).unwrap_or_default().read(out)?;
-        self.unread.start += count;
-        Ok(count)
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.bytes.get(self.unread.clone()).unwrap_or_default()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.unread.start = self.unread.end.min(self.unread.start.saturating_add(count));
     }
 }
 
@@ -137,20 +140,45 @@ impl BodyPipe {
 
     /// Reads on a thread; waits for the first byte.
     pub(crate) fn read(&self, out: &mut [u8]) -> io::Result<usize> {
-        let mut current = lock(&self.current);
-        if current.unread.is_empty() && !out.is_empty() {
-            *current = self.exchange(std::mem::take(&mut current.bytes))?;
+        if out.is_empty() {
+            return Ok(0);
         }
-        current.read(out)
+        let mut current = lock(&self.current);
+        let Some(piece) = self.fill(&mut current)? else { return Ok(0) };
+        let count = piece.unread().read(out)?;
+        piece.consume(count);
+        Ok(count)
     }
 
-    /// Returns a buffer that was read, and takes the next piece; waits for it. An empty one: the
-    /// body is complete.
-    fn exchange(&self, spare: Vec<u8>) -> io::Result<BodyPiece> {
+    /// Lends the bytes that are read next, without a copy; waits for them. `None`: the body is
+    /// complete.
+    pub(crate) fn lend(&self) -> io::Result<Option<BodyPiece>> {
+        Ok(self.fill(&mut lock(&self.current))?.cloned())
+    }
+
+    /// Records that `count` bytes that were lent are read.
+    pub(crate) fn consume(&self, count: usize) {
+        if let Some(piece) = &mut *lock(&self.current) {
+            piece.consume(count);
+        }
+    }
+
+    /// Returns the current piece, or the next one if it is read.
+    fn fill<'c>(&self, current: &'c mut Option<BodyPiece>) -> io::Result<Option<&'c mut BodyPiece>> {
+        if current.as_ref().is_none_or(|piece| piece.unread.is_empty()) {
+            *current = self.exchange(current.take())?;
+        }
+        Ok(current.as_mut())
+    }
+
+    /// Returns a piece that was read, and takes the next one; waits for it. `None`: the body is
+    /// complete.
+    fn exchange(&self, read: Option<BodyPiece>) -> io::Result<Option<BodyPiece>> {
+        let spare = read.and_then(|piece| Arc::into_inner(piece.bytes));
         let mut state = self.lock();
         state.started = true;
-        if !spare.is_empty() && state.spare.len() < MAX_SPARE {
-            state.spare.push(spare);
+        if state.spare.len() < MAX_SPARE {
+            state.spare.extend(spare);
         }
         loop {
             if let Some(piece) = state.pieces.pop_front() {
@@ -158,10 +186,10 @@ impl BodyPipe {
                 if state.waiting < BOUND / 2 {
                     self.wake_loop(state);
                 }
-                return Ok(piece);
+                return Ok(Some(piece));
             }
             match state.end {
-                PipeEnd::Complete => return Ok(BodyPiece::default()),
+                PipeEnd::Complete => return Ok(None),
                 PipeEnd::Failed(kind, why) => return Err(io::Error::new(kind, why)),
                 PipeEnd::Open => {}
             }
@@ -267,5 +295,35 @@ mod tests {
         assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'c'));
         assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'd'));
         assert_eq!(pipe.take_spare(), Some(b"-abc-".to_vec()));
+    }
+
+    #[test]
+    fn lent_bytes_are_those_that_are_read_next() {
+        let (pipe, _) = pipe();
+        pipe.push(BodyPiece::new(b"-abc-".to_vec(), 1..4));
+        pipe.push(piece(b"d"));
+        pipe.finish();
+        let lent = || pipe.lend().unwrap().map(|piece| piece.unread().to_vec());
+        let mut out = [0; 1];
+        assert_eq!((pipe.read(&mut out).unwrap(), out), (1, *b"a"));
+        for _ in 0..2 {
+            assert_eq!(lent().as_deref(), Some(&b"bc"[..]), "they were not consumed");
+        }
+        pipe.consume(1);
+        assert_eq!((pipe.read(&mut out).unwrap(), out), (1, *b"c"));
+        assert_eq!(pipe.lend().unwrap().unwrap().unread(), b"d");
+        pipe.consume(usize::MAX);
+        assert_eq!(lent(), None);
+    }
+
+    #[test]
+    fn a_buffer_that_is_lent_is_not_filled_again() {
+        let (pipe, _) = pipe();
+        pipe.push(piece(b"ab"));
+        pipe.push(piece(b"c"));
+        let lent = pipe.lend().unwrap().unwrap();
+        pipe.consume(2);
+        assert_eq!(pipe.read(&mut [0]).unwrap(), 1);
+        assert_eq!((pipe.take_spare(), lent.unread()), (None, &b"ab"[..]));
     }
 }

@@ -1,18 +1,43 @@
 //! Reads the body of a request while it arrives.
 
 use std::borrow::Cow;
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, Cursor, Read};
 use std::sync::Arc;
 
 use super::Request;
-use super::body_pipe::BodyPipe;
+use super::body_pipe::{BodyPiece, BodyPipe};
 
 /// A reader of the body, from [`Request::body_reader`].
+///
+/// As [`Read`] it copies the bytes; as [`BufRead`] it lends them where they were received, which
+/// suits a handler that only looks at them:
+///
+/// ```
+/// use std::io::{self, BufRead};
+/// use wirelight::{App, Request};
+///
+/// let mut app = App::new();
+/// app.post("/lines", |req: &Request| -> io::Result<String> {
+///     let (mut body, mut lines) = (req.body_reader(), 0);
+///     loop {
+///         let bytes = body.fill_buf()?;
+///         if bytes.is_empty() {
+///             return Ok(format!("{lines} lines"));
+///         }
+///         lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+///         let read = bytes.len();
+///         body.consume(read);
+///     }
+/// })
+/// .streaming();
+/// assert_eq!(app.test().post("/lines").body("text/plain", "a\nb\n").send().text(), "2 lines");
+/// ```
 pub struct BodyReader<'r>(BodyReaderInner<'r>);
 
 enum BodyReaderInner<'r> {
     Whole(Cursor<Cow<'r, [u8]>>),
-    Pipe(Arc<BodyPipe>),
+    /// The pipe, and the bytes that it has lent.
+    Pipe(Arc<BodyPipe>, Option<BodyPiece>),
 }
 
 impl Request<'_> {
@@ -28,7 +53,7 @@ impl Request<'_> {
     /// reading, use a [detached](BodyReader::detach) reader.
     pub fn body_reader(&self) -> BodyReader<'_> {
         match self.get::<Arc<BodyPipe>>() {
-            Some(pipe) => BodyReader(BodyReaderInner::Pipe(pipe.clone())),
+            Some(pipe) => BodyReader(BodyReaderInner::Pipe(pipe.clone(), None)),
             None => BodyReader(BodyReaderInner::Whole(Cursor::new(Cow::Borrowed(self.body())))),
         }
     }
@@ -68,9 +93,9 @@ impl BodyReader<'_> {
                 bytes.set_position(at);
                 BodyReaderInner::Whole(bytes)
             }
-            BodyReaderInner::Pipe(pipe) => {
+            BodyReaderInner::Pipe(pipe, lent) => {
                 pipe.detach();
-                BodyReaderInner::Pipe(pipe)
+                BodyReaderInner::Pipe(pipe, lent)
             }
         })
     }
@@ -80,14 +105,36 @@ impl Read for BodyReader<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             BodyReaderInner::Whole(bytes) => bytes.read(out),
-            BodyReaderInner::Pipe(pipe) => pipe.read(out),
+            BodyReaderInner::Pipe(pipe, _) => pipe.read(out),
+        }
+    }
+}
+
+impl BufRead for BodyReader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match &mut self.0 {
+            BodyReaderInner::Whole(bytes) => bytes.fill_buf(),
+            BodyReaderInner::Pipe(pipe, lent) => {
+                *lent = None; // first: the buffer can then be filled again
+                *lent = pipe.lend()?;
+                Ok(lent.as_ref().map_or(&[], BodyPiece::unread))
+            }
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match &mut self.0 {
+            BodyReaderInner::Whole(bytes) => bytes.consume(count),
+            BodyReaderInner::Pipe(pipe, _) => pipe.consume(count),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::App;
+    use std::io::{BufRead, Read};
+
+    use crate::{App, Request};
 
     #[test]
     fn a_body_that_is_here_can_be_read_too() {
@@ -98,5 +145,17 @@ mod tests {
             assert_eq!(app.test().post(target).body("text/plain", "body").send().text(), "body");
             assert_eq!(app.test().post(target).send().text(), "");
         }
+    }
+
+    #[test]
+    fn a_body_can_be_read_in_lines() {
+        let mut app = App::new();
+        app.post("/", |req: &Request<'_>| -> std::io::Result<String> {
+            let (mut body, mut line, mut rest) = (req.body_reader(), String::new(), String::new());
+            body.read_line(&mut line)?;
+            body.detach().read_to_string(&mut rest)?;
+            Ok(format!("{line:?} {rest:?}"))
+        });
+        assert_eq!(app.test().post("/").body("text/plain", "one\ntwo\n").send().text(), r#""one\n" "two\n""#);
     }
 }
