@@ -106,7 +106,7 @@ def router(options, _):
 
 ROWS = {"plain": (plain, ["limit", "nginx", "go", *servers.PEERS]),
         "files": (files, ["limit", "nginx", "go", "axum", "actix"]),
-        "uploads": (uploads, ["nginx", "go", *servers.PEERS]),
+        "uploads": (uploads, ["limit", "nginx", "go", *servers.PEERS]),
         "tls": (tls, ["nginx", "go", *servers.PEERS]),
         "gzip": (gzip, ["nginx", "axum"]),
         "workers": (workers, ["limit", "nginx", "hyper", "actix"]),

@@ -1,6 +1,6 @@
 //! wirelight, with its public API and without tuning.
 
-use std::io;
+use std::io::{self, BufRead};
 
 use wirelight::middleware::{AccessLog, Cors, Format, Gzip, Metrics, RequestId};
 use wirelight::{App, Request, Response, Server, StatusCode, Tls};
@@ -45,7 +45,15 @@ fn middleware(app: &mut App) {
 }
 
 fn upload(req: &Request) -> io::Result<String> {
-    io::copy(&mut req.body_reader(), &mut io::sink()).map(|bytes| bytes.to_string())
+    let (mut body, mut bytes) = (req.body_reader(), 0);
+    loop {
+        let piece = body.fill_buf()?.len();
+        if piece == 0 {
+            return Ok(bytes.to_string());
+        }
+        bytes += piece;
+        body.consume(piece);
+    }
 }
 
 fn variable(name: &str) -> io::Result<String> {
