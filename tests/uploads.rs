@@ -180,6 +180,69 @@ fn a_broken_body_is_an_error_to_its_reader() {
     assert!(received(&told).is_err(), "who has left is noticed");
 }
 
+/// Bytes of a body that the thread of its handler reads from the socket itself.
+const FAST: usize = 3_000_000;
+
+#[test]
+fn a_fault_far_into_a_fast_body_is_an_error_to_its_reader_and_the_client() {
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let mut app = counting();
+    app.post("/told", move |req: &Request| {
+        let result = io::copy(&mut req.body_reader(), &mut io::sink());
+        tell.lock().unwrap().send(result.map_err(|error| error.kind())).unwrap();
+        "not seen"
+    })
+    .streaming()
+    .max_body(FAST as u64);
+    let server = TestServer::start(app);
+    let chunk = [format!("{FAST:x}\r\n").as_bytes(), &pattern(FAST), b"\r\n"].concat();
+    for (fields, body, end, kind, status) in [
+        ("Content-Length: 3000000", &pattern(FAST - 1)[..], "", ErrorKind::UnexpectedEof, 400),
+        ("Transfer-Encoding: chunked", &chunk, "", ErrorKind::UnexpectedEof, 400),
+        ("Transfer-Encoding: chunked", &chunk, "g\r\n", ErrorKind::InvalidData, 400),
+        ("Transfer-Encoding: chunked", &chunk, "1\r\n", ErrorKind::InvalidData, 413),
+    ] {
+        let mut client = server.connect();
+        client.send([post("/told", fields).as_bytes(), body, end.as_bytes()].concat());
+        client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        assert_eq!(received(&told), Err(kind), "{fields} {end:?}");
+        assert_eq!(client.reply().0, status, "{fields} {end:?}");
+        assert!(client.is_closed());
+    }
+}
+
+/// A handler that stops in the middle of a fast body, and one that reads no further than its end.
+#[test]
+fn a_handler_that_leaves_a_fast_body_leaves_the_connection_in_order() {
+    let mut app = counting();
+    app.post("/half", |req: &Request| {
+        io::copy(&mut req.body_reader().take(FAST as u64 / 2), &mut io::sink()).map(|read| read.to_string())
+    })
+    .streaming();
+    app.post("/exactly", |req: &Request| {
+        io::copy(&mut req.body_reader().take(FAST as u64), &mut io::sink()).map(|read| read.to_string())
+    })
+    .streaming();
+    let server = TestServer::start(app);
+    for body in [pattern(FAST), chunked(&pattern(FAST), &[100_000, 7])] {
+        let framing = match body.len() {
+            FAST => "Content-Length: 3000000",
+            _ => "Transfer-Encoding: chunked",
+        };
+        let mut client = server.connect();
+        client.send([post("/exactly", framing).as_bytes(), &body].concat());
+        assert_eq!(client.reply(), (200, FAST.to_string()));
+        if body.len() == FAST {
+            client.send(get("/"));
+            assert_eq!(client.reply().1, "next");
+        }
+        let mut client = server.connect();
+        client.send([post("/half", framing).as_bytes(), &body].concat());
+        assert_eq!(client.reply(), (200, (FAST / 2).to_string()));
+    }
+}
+
 #[test]
 fn a_body_that_stops_coming_is_given_up() {
     let soon = Duration::from_millis(1);
@@ -188,9 +251,9 @@ fn a_body_that_stops_coming_is_given_up() {
     app.post("/whole", |_| "never");
     app.on_any_error(|req, _| req.target().to_owned());
     let server = TestServer::with(app, |server| server.timeouts(timeouts));
-    for target in ["/count", "/whole"] {
+    for (target, sent) in [("/count", 3), ("/whole", 3), ("/count", FAST)] {
         let mut client = server.connect();
-        client.send(post(target, "Content-Length: 10") + "abc");
+        client.send([post(target, &format!("Content-Length: {}", sent + 1)).as_bytes(), &pattern(sent)].concat());
         assert_eq!(client.reply(), (408, target.to_owned()), "the page sees the head");
         assert!(client.is_closed());
     }

@@ -3,6 +3,7 @@
 //! `receive.rs` drives the first machine, `respond.rs` the second. Each change of state goes through `set_recv`
 //! or `set_send`, which check it against the table in `states.rs` in debug builds.
 
+pub(crate) mod body_decoder;
 mod receive;
 mod respond;
 
@@ -42,15 +43,6 @@ pub(crate) enum Waiting {
     Application,
     /// Nothing: the connection closes.
     Close,
-}
-
-/// The next chunk of a body that is read as it arrives.
-#[derive(Debug)]
-pub(crate) struct BodyChunk {
-    /// Range of its data in the input.
-    pub(crate) data: Range<usize>,
-    /// Bytes of the input that were processed.
-    pub(crate) consumed: usize,
 }
 
 /// The protocol state of one connection.

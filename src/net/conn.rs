@@ -8,6 +8,7 @@
 mod admission;
 mod blocking;
 mod body_feed;
+mod delegated_read;
 mod large_body;
 mod partial_request;
 mod pooled_body;

@@ -2,7 +2,8 @@
 //! into which it was read.
 //!
 //! The thread waits; the event loop never does: it is woken. Neither is woken while it has
-//! something to do.
+//! something to do. While the client is faster than the handler, the thread reads the socket
+//! itself: then no piece changes threads.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -18,6 +19,23 @@ pub(crate) const BOUND: usize = 64 * 1024;
 
 /// Buffers that wait to be filled again.
 const MAX_SPARE: usize = 2;
+/// Smaller buffers are not filled again: they hold a copy of what came in small parts.
+const MIN_SPARE: usize = BOUND;
+
+/// Reads a body from its socket, on the thread of its handler.
+pub(crate) trait SocketReader: Send + Sync {
+    /// Reads what has arrived into `buffer`, which moves to the piece. Does not wait.
+    fn read(&self, buffer: &mut Vec<u8>) -> SocketRead;
+}
+
+/// The result of a read by the handler's thread.
+pub(crate) enum SocketRead {
+    Piece(BodyPiece),
+    /// The body is complete.
+    End,
+    /// The event loop has to look: nothing has arrived, or the body has failed.
+    Nothing,
+}
 
 /// A buffer, and where the bytes of the body are in it.
 #[derive(Clone)]
@@ -44,6 +62,8 @@ struct State {
     waiting: usize,
     spare: Vec<Vec<u8>>,
     end: PipeEnd,
+    /// What the thread reads when no pieces wait. The event loop then reads nothing.
+    socket: Option<Arc<dyn SocketReader>>,
     /// The event loop found no capacity, and must be woken.
     loop_waits: bool,
     /// A thread found no bytes, and must be woken.
@@ -87,12 +107,19 @@ impl BodyPipe {
         Arc::new(BodyPipe { current: Mutex::default(), state: Mutex::default(), arrived: Condvar::new(), wake })
     }
 
-    /// Returns whether a thread reads and there is room. If not, the event loop is woken when there
-    /// is.
+    /// Returns whether a thread reads, what the event loop reads for it, and there is room. If not,
+    /// the event loop is woken when that is so.
     pub(crate) fn has_capacity(&self) -> bool {
         let mut state = self.lock();
-        state.loop_waits = !state.started || state.waiting >= BOUND;
+        state.loop_waits = !state.started || state.waiting >= BOUND || state.socket.is_some();
         !state.loop_waits
+    }
+
+    /// Lets the thread read the socket when no pieces wait, until that has nothing.
+    pub(crate) fn delegate(&self, socket: Arc<dyn SocketReader>) {
+        let mut state = self.lock();
+        (state.socket, state.loop_waits) = (Some(socket), true);
+        self.wake_reader(state);
     }
 
     /// Adds a piece, whatever the bound is.
@@ -123,6 +150,7 @@ impl BodyPipe {
 
     fn end(&self, end: PipeEnd) {
         let mut state = self.lock();
+        state.socket = None; // a descriptor, without which the connection is closed
         if matches!(state.end, PipeEnd::Open) {
             state.end = end;
             self.wake_reader(state);
@@ -174,7 +202,7 @@ impl BodyPipe {
     /// Returns a piece that was read, and takes the next one; waits for it. `None`: the body is
     /// complete.
     fn exchange(&self, read: Option<BodyPiece>) -> io::Result<Option<BodyPiece>> {
-        let spare = read.and_then(|piece| Arc::into_inner(piece.bytes));
+        let spare = read.and_then(|piece| Arc::into_inner(piece.bytes)).filter(|buffer| buffer.len() >= MIN_SPARE);
         let mut state = self.lock();
         state.started = true;
         if state.spare.len() < MAX_SPARE {
@@ -183,7 +211,7 @@ impl BodyPipe {
         loop {
             if let Some(piece) = state.pieces.pop_front() {
                 state.waiting -= piece.unread.len();
-                if state.waiting < BOUND / 2 {
+                if state.waiting < BOUND / 2 && state.socket.is_none() {
                     self.wake_loop(state);
                 }
                 return Ok(Some(piece));
@@ -193,7 +221,20 @@ impl BodyPipe {
                 PipeEnd::Failed(kind, why) => return Err(io::Error::new(kind, why)),
                 PipeEnd::Open => {}
             }
-            if state.loop_waits {
+            if let Some(socket) = state.socket.clone() {
+                let mut buffer = state.spare.pop().unwrap_or_default();
+                drop(state);
+                let read = socket.read(&mut buffer);
+                if let SocketRead::Piece(piece) = read {
+                    return Ok(Some(piece));
+                }
+                state = self.lock();
+                state.spare.push(buffer);
+                state.socket = None;
+                if let (SocketRead::End, PipeEnd::Open) = (read, &state.end) {
+                    state.end = PipeEnd::Complete;
+                }
+            } else if state.loop_waits {
                 self.wake_loop(state);
                 state = self.lock();
             } else {
@@ -242,6 +283,14 @@ mod tests {
         BodyPiece::new(bytes.to_vec(), 0..bytes.len())
     }
 
+    struct Reading<'p>(&'p BodyPipe);
+
+    impl Read for Reading<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            self.0.read(out)
+        }
+    }
+
     #[test]
     fn nothing_is_wanted_before_a_thread_reads_and_nothing_beyond_the_bound() {
         let (pipe, calls) = pipe();
@@ -287,14 +336,18 @@ mod tests {
     #[test]
     fn a_buffer_that_was_read_is_filled_again() {
         let (pipe, _) = pipe();
-        pipe.push(BodyPiece::new(b"-abc-".to_vec(), 1..4));
-        pipe.push(piece(b"d"));
+        let large = vec![b'a'; MIN_SPARE];
+        pipe.push(BodyPiece::new(large.clone(), 1..4));
+        pipe.push(piece(b"b"));
+        pipe.push(piece(b"c"));
         let mut out = [0; 2];
-        assert_eq!((pipe.read(&mut out).unwrap(), out), (2, *b"ab"));
+        assert_eq!((pipe.read(&mut out).unwrap(), out), (2, *b"aa"));
         assert!(pipe.take_spare().is_none(), "it is not read to its end");
-        assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'c'));
-        assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (1, b'd'));
-        assert_eq!(pipe.take_spare(), Some(b"-abc-".to_vec()));
+        for (count, first) in [(1, b'a'), (1, b'b'), (1, b'c')] {
+            assert_eq!((pipe.read(&mut out).unwrap(), out[0]), (count, first));
+        }
+        assert_eq!(pipe.take_spare(), Some(large));
+        assert_eq!(pipe.take_spare(), None, "one of a byte is not worth it");
     }
 
     #[test]
@@ -319,11 +372,62 @@ mod tests {
     #[test]
     fn a_buffer_that_is_lent_is_not_filled_again() {
         let (pipe, _) = pipe();
-        pipe.push(piece(b"ab"));
-        pipe.push(piece(b"c"));
+        pipe.push(piece(&[1; MIN_SPARE]));
+        pipe.push(piece(&[2]));
         let lent = pipe.lend().unwrap().unwrap();
-        pipe.consume(2);
+        pipe.consume(MIN_SPARE);
         assert_eq!(pipe.read(&mut [0]).unwrap(), 1);
-        assert_eq!((pipe.take_spare(), lent.unread()), (None, &b"ab"[..]));
+        assert_eq!((pipe.take_spare(), lent.unread()), (None, &[1; MIN_SPARE][..]));
+    }
+
+    /// A socket that holds these pieces, then nothing or the end of the body.
+    struct Pieces(Mutex<Vec<&'static [u8]>>, bool);
+
+    impl SocketReader for Pieces {
+        fn read(&self, _: &mut Vec<u8>) -> SocketRead {
+            match lock(&self.0).pop() {
+                Some(bytes) => SocketRead::Piece(piece(bytes)),
+                None if self.1 => SocketRead::End,
+                None => SocketRead::Nothing,
+            }
+        }
+    }
+
+    #[test]
+    fn the_thread_reads_the_socket_after_the_pieces_and_wakes_nobody() {
+        let (pipe, calls) = pipe();
+        pipe.push(piece(b"a"));
+        pipe.delegate(Arc::new(Pieces(Mutex::new(vec![b"c", b"b"]), true)));
+        assert!(!pipe.has_capacity(), "the event loop does not read too");
+        let mut out = Vec::new();
+        std::io::copy(&mut Reading(&pipe), &mut out).unwrap();
+        assert_eq!((&out[..], calls.load(Ordering::Relaxed)), (&b"abc"[..], 0));
+    }
+
+    #[test]
+    fn the_event_loop_is_woken_when_the_socket_has_nothing() {
+        let (pipe, calls) = pipe();
+        pipe.delegate(Arc::new(Pieces(Mutex::new(vec![b"a"]), false)));
+        let feeder = pipe.clone();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| [(); 2].map(|()| pipe.read(&mut [0; 2]).unwrap()));
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while calls.load(Ordering::Relaxed) == 0 && std::time::Instant::now() < end {
+                std::thread::yield_now();
+            }
+            assert!(feeder.has_capacity(), "the event loop reads again");
+            feeder.push(piece(b"bc"));
+            assert_eq!(reader.join().unwrap(), [1, 2]);
+        });
+    }
+
+    #[test]
+    fn the_socket_is_released_with_the_end() {
+        let (pipe, _) = pipe();
+        let socket = Arc::new(Pieces(Mutex::default(), true));
+        pipe.delegate(socket.clone());
+        pipe.fail(ErrorKind::ConnectionAborted, "gone");
+        assert_eq!(Arc::strong_count(&socket), 1, "a reader that goes on does not keep the connection open");
+        assert!(pipe.read(&mut [0]).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Receives: parses the head and the body of a request from the bytes of the input, and rejects invalid ones.
 
-use super::{BodyChunk, Connection, Event};
+use super::{Connection, Event};
 use crate::bytes::tail;
 use crate::http1::chunked::{Decoder, Progress};
 use crate::http1::fault::{Fault, ProtocolError};
@@ -95,30 +95,6 @@ impl Connection {
         }
         self.set_recv(Recv::Done);
         Ok(Event::End)
-    }
-
-    /// Decodes the bytes of the body at the start of `input`, which the caller then removes. The state tells whether the body
-    /// is complete.
-    pub(crate) fn receive_chunk(&mut self, input: &mut [u8], limits: &Limits) -> Result<BodyChunk, ProtocolError> {
-        let (part, whole) = match self.framing.length() {
-            BodyLength::Absent => (BodyChunk { data: 0..0, consumed: 0 }, true),
-            BodyLength::Length(length) => {
-                let here = usize::try_from(length).map_or(input.len(), |length| length.min(input.len()));
-                self.framing = self.framing.without(here as u64);
-                (BodyChunk { data: 0..here, consumed: here }, here as u64 == length)
-            }
-            BodyLength::Chunked => {
-                let progress = self.decoder.decode(input, limits, self.max_body).inspect_err(|_| self.fail(&[]))?;
-                let part = BodyChunk { data: 0..self.decoder.decoded(), consumed: self.decoder.consumed() };
-                self.decoder.rebase();
-                (part, progress == Progress::Done)
-            }
-        };
-        if whole && self.recv == Recv::Body {
-            self.framing = Framing::default();
-            self.set_recv(Recv::Done);
-        }
-        Ok(part)
     }
 
     /// Records that the peer closed its side after `input`.

@@ -174,6 +174,7 @@ impl<S: Socket> Conn<S> {
 
     /// Sends the response of a pool thread, then continues with buffered input.
     pub(crate) fn finish_response<P: Probe>(&mut self, mut answer: PoolResponse, tick: &mut Tick<'_, P>) -> Action {
+        self.end_delegated_read();
         let mut feed = match self.state.change(ConnState::Open) {
             ConnState::InPool(pooled) => pooled.feed,
             _ => None,

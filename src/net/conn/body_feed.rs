@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
+use super::delegated_read::DelegatedRead;
 use super::large_body::ReadSize;
 use crate::http1::fault::ProtocolError;
 use crate::net::exchange::OwnedRequest;
@@ -14,13 +15,15 @@ use crate::request::body_pipe::BodyPipe;
 pub(super) struct BodyFeed {
     pub(super) pipe: Arc<BodyPipe>,
     pub(super) read_size: ReadSize,
-    /// Bytes that came with the head.
-    pub(super) early: usize,
+    /// Bytes that came before the connection waits for more.
+    pub(super) arrived: usize,
     /// The client expects `100 Continue` (RFC 9110 §10.1.1). It is sent when the handler starts to
     /// read.
     pub(super) continue_pending: bool,
     /// The pipe has capacity: the connection waits for the client.
     pub(super) wants_data: bool,
+    /// How the handler's thread reads the socket itself.
+    pub(super) delegated: Option<Arc<DelegatedRead>>,
     /// Why the rest of the body is not passed on.
     pub(super) refused: Option<ProtocolError>,
     /// The request, shared with the pool.
@@ -40,9 +43,10 @@ impl BodyFeed {
         BodyFeed {
             pipe: BodyPipe::new(Arc::new(move || mailbox.send(Completion::BodyReady(key)))),
             read_size: ReadSize::default(),
-            early: 0,
+            arrived: 0,
             continue_pending: owes_continue,
             wants_data: false,
+            delegated: None,
             refused: None,
             request: None,
         }

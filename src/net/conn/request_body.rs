@@ -22,9 +22,10 @@ impl<S: Socket> Conn<S> {
     pub(super) fn pump<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
         let mut spent = 0;
         while spent < MAX_BODY_BYTES_PER_RUN {
+            let reads = self.may_read_body();
             let Some(feed) = self.state.feed_mut() else { return Action::Wait };
-            feed.wants_data = self.http.expects_body() && feed.pipe.has_capacity();
-            if !feed.wants_data {
+            feed.wants_data = reads;
+            if !reads {
                 self.record_progress(0, tick.context);
                 return Action::Wait;
             }
@@ -43,9 +44,22 @@ impl<S: Socket> Conn<S> {
             if !self.is_readable() && self.http.expects_body() {
                 return Action::Wait;
             }
+            if self.delegate_read::<P>(tick.context) {
+                continue; // the pipe has no capacity while the thread reads
+            }
             spent += fresh.max(READ_COST);
         }
         Action::Yield
+    }
+
+    /// Returns whether there is more of the body, and the event loop reads it now.
+    fn may_read_body(&mut self) -> bool {
+        let has_capacity = |feed: &BodyFeed| feed.pipe.has_capacity();
+        if !self.http.expects_body() || !self.state.feed().is_some_and(has_capacity) {
+            return false;
+        }
+        self.end_delegated_read();
+        self.http.expects_body()
     }
 
     /// Reads what the socket has and passes it on. Returns the bytes read.
@@ -149,7 +163,7 @@ impl<S: Socket> Conn<S> {
         let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         let mut early = std::mem::take(&mut buffered.input);
         let length = early.len();
-        feed.early = length;
+        feed.arrived = length;
         self.feed(&mut early, length, context);
     }
 
@@ -163,7 +177,7 @@ impl<S: Socket> Conn<S> {
 
     /// Fails the body: the handler's next read returns an error, and the response is the rejection,
     /// unless the handler has responded.
-    fn fail_body(&mut self, reject: ProtocolError) {
+    pub(super) fn fail_body(&mut self, reject: ProtocolError) {
         let (Some(buffered), Some(feed)) = (&mut self.buffered, self.state.feed_mut()) else { return };
         (buffered.input, buffered.start) = (Vec::new(), 0);
         if feed.request.as_ref().is_some_and(|request| request.claim()) {

@@ -225,7 +225,7 @@ impl<S: Socket> Conn<S> {
             // response at once says nothing of its reader.
             let here = match self.state.feed_mut() {
                 _ if timer != Timer::Body => 0,
-                Some(feed) => std::mem::take(&mut feed.early),
+                Some(feed) => std::mem::take(&mut feed.arrived),
                 None => buffered.input.len().saturating_sub(buffered.start + self.http.body_start()),
             };
             (buffered.phase, buffered.transfer) = (phase, Transfer::begin(here as u64, now, pace));

@@ -59,7 +59,6 @@ impl RawStream {
     }
 
     /// Another descriptor of the same socket.
-    #[cfg(feature = "tls")]
     pub(crate) fn try_clone(&self) -> io::Result<std::net::TcpStream> {
         let socket = match self {
             RawStream::Tcp(stream) => SockRef::from(stream).try_clone()?,
@@ -157,6 +156,10 @@ impl Socket for RawStream {
         // Positions beyond 32 bits on a system of 32 bits.
         let offset = usize::try_from(offset).map_err(|_| ErrorKind::Unsupported)?;
         self.socket().sendfile(file, offset, Some(length))
+    }
+
+    fn duplicate(&self) -> Option<std::net::TcpStream> {
+        self.try_clone().ok()
     }
 
     fn shutdown_write(&mut self) {

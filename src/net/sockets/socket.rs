@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
 
 /// A non-blocking byte stream.
 pub(crate) trait Socket: Read + Write {
@@ -18,6 +19,11 @@ pub(crate) trait Socket: Read + Write {
     /// `Unsupported` if the bytes have to be read and written instead.
     fn send_file(&mut self, _file: &File, _offset: u64, _length: usize) -> io::Result<usize> {
         Err(ErrorKind::Unsupported.into())
+    }
+
+    /// Returns another descriptor of the socket, which does not block either; `None` under TLS.
+    fn duplicate(&self) -> Option<TcpStream> {
+        None
     }
 
     /// Sends FIN. Reading goes on (RFC 9112 §9.6).

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::event::Source;
@@ -95,6 +96,13 @@ impl Socket for Stream {
         match self {
             Stream::Plain(stream) => stream.send_file(file, offset, length),
             Stream::Tls(stream) => stream.send_file(file, offset, length),
+        }
+    }
+
+    fn duplicate(&self) -> Option<TcpStream> {
+        match self {
+            Stream::Plain(stream) => stream.duplicate(),
+            Stream::Tls(_) => None,
         }
     }
 
