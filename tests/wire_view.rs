@@ -188,6 +188,29 @@ fn two_pages_may_watch_and_a_stalled_one_slows_no_client() {
     assert!(capture.len() < 300_000, "{}", capture.len());
 }
 
+/// For a projector, the page has a class on its root and a style sheet more. The server decides it: by the address that it printed.
+#[test]
+fn a_classroom_gets_its_page() {
+    let view = View::start();
+    for (query, location) in [("&classroom", "/_wire/?classroom#lab"), ("", "/_wire/")] {
+        let reply = view.get(&format!("/_wire/?k={}{query}", view.token), "");
+        assert!(reply.starts_with("HTTP/1.1 303 "), "{reply}");
+        assert!(reply.contains(&format!("\r\nLocation: {location}\r\n")), "{reply}");
+    }
+    for (target, is_classroom) in [("/_wire/", false), ("/_wire/?classroom", true)] {
+        let page = view.get(target, &view.cookie());
+        let marks =
+            ["<html class=\"classroom\" lang=\"en\">", "<link rel=\"stylesheet\" href=\"classroom.css\">\n</head>"];
+        assert!(marks.iter().all(|mark| page.contains(mark) == is_classroom), "{target}: {page}");
+    }
+    assert!(view.get("/_wire/?classroom", "").starts_with("HTTP/1.1 403 "));
+    let style = view.get("/_wire/classroom.css", &view.cookie());
+    assert!(
+        style.contains("\r\nContent-Type: text/css") && style.contains(".classroom { font-size: 20px; }"),
+        "{style}"
+    );
+}
+
 /// These files, and all that they import statically.
 fn with_imports(files: &BTreeMap<String, String>, names: &[&str]) -> BTreeSet<String> {
     let (mut found, mut open) = (BTreeSet::new(), names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());

@@ -39,6 +39,7 @@ Options win over the environment variables in brackets:
                      conn,parse,route,…; json: one object a line on stdout.
                      It goes to stderr; to stdout if only that is a pipe
   --wire             serve a page that shows every byte, and print its address
+  --classroom        with --wire: the page in large type, for a projector
   --trace-bytes N    bytes of each read and write to show, or all [1024]
   --trace-src        with each event, the line of source that reports it
   --record FILE      write all events to FILE; after a restart, to FILE.1, …

@@ -37,8 +37,9 @@ fn serve(settings: Settings) -> Result<(), Failure> {
         return Err(Failure::usage("--wire shows every byte, so it needs a loopback address: --host 127.0.0.1"));
     }
     let server = settings.traces.attach(server);
+    let query = if settings.classroom { "&classroom" } else { "" };
     let server = match settings.wire {
-        true => server.wire_view(move |url| print(format!("wire view: {url}\n"))),
+        true => server.wire_view(move |url| print(format!("wire view: {url}{query}\n"))),
         false => server,
     };
     log::info!(

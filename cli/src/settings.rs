@@ -24,6 +24,8 @@ pub(super) struct Settings {
     pub(super) traces: Traces,
     /// `--wire`: serve the wire view.
     pub(super) wire: bool,
+    /// `--classroom`: its page is for a projector.
+    pub(super) classroom: bool,
 }
 
 /// The address to listen on.
@@ -53,7 +55,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
     let [mut host, mut port, mut workers] = [None, None, None];
     let mut shutdown = Timeouts::default().shutdown;
     let mut trace = TraceOptions::default();
-    let mut wire = false;
+    let (mut wire, mut classroom) = (false, false);
     while let Some(argument) = arguments.next().map_err(bad_option)? {
         let (name, slot) = match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -70,16 +72,14 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
                 trace.trace = Some(arguments.optional_value().unwrap_or_default());
                 continue;
             }
-            Long("wire") => {
-                wire = true;
-                continue;
-            }
-            Long("trace-src") => {
-                trace.sources = true;
-                continue;
-            }
-            Long("show-secrets") => {
-                trace.secrets = true;
+            Long(name @ ("wire" | "classroom" | "trace-src" | "show-secrets")) => {
+                let flag = match name {
+                    "wire" => &mut wire,
+                    "classroom" => &mut classroom,
+                    "trace-src" => &mut trace.sources,
+                    _ => &mut trace.secrets,
+                };
+                *flag = true;
                 continue;
             }
             Long(name @ ("trace-bytes" | "color" | "record")) => {
@@ -95,6 +95,9 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
         };
         *slot = Some(Setting { name, text: text(name, arguments.value().map_err(bad_option)?)? });
     }
+    if classroom && !wire {
+        return Err(Failure::usage("--classroom changes the page of --wire, so it needs --wire"));
+    }
     let host = host.map_or_else(|| from_environment("HOST", "127.0.0.1"), Ok)?;
     let workers = workers.map_or_else(|| from_environment("WORKERS", "1"), Ok)?;
     Ok(Command::Serve(Settings {
@@ -103,6 +106,7 @@ pub(super) fn read(mut arguments: lexopt::Parser) -> Result<Command, Failure> {
         shutdown,
         traces: trace.open()?,
         wire,
+        classroom,
     }))
 }
 

@@ -301,6 +301,21 @@ fn the_route_table_is_printed_without_a_server() {
     }
 }
 
+/// The address of the page says that it is for a classroom.
+#[test]
+fn a_classroom_has_an_address_of_its_own() {
+    for (arguments, is_classroom) in [(&["--wire"][..], false), (&["--wire", "--classroom"], true)] {
+        let mut server = Program::start(wirelight(arguments).args(["--port", "0"]).env("RUST_LOG", "off"));
+        let mut line = String::new();
+        while !line.starts_with("wire view: ") {
+            line.clear();
+            assert_ne!(server.stdout.read_line(&mut line).unwrap(), 0, "it has no address");
+        }
+        assert!(line.starts_with(&format!("wire view: http://{}/_wire/?k=", server.address)), "{line}");
+        assert_eq!(line.ends_with("&classroom\n"), is_classroom, "{line}");
+    }
+}
+
 #[test]
 fn mistakes_get_one_sentence_and_code_2() {
     let cases: &[(&[&str], &str)] = &[
@@ -310,6 +325,8 @@ fn mistakes_get_one_sentence_and_code_2() {
         (&["serve", "now"], "now"),
         (&["routes", "--port", "1"], "--port"),
         (&["--port"], "--port"),
+        (&["--classroom"], "--classroom changes the page of --wire, so it needs --wire"),
+        (&["--wire", "--classroom=yes"], "--classroom"),
         (&["--port", "99999"], "--port must be a number from 0 to 65535, not \"99999\""),
         (&["--port", "http"], "--port"),
         (&["--port=-1"], "--port"),

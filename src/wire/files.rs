@@ -7,6 +7,7 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("draw.js", JAVASCRIPT, include_str!("page/draw.js")),
     ("view.js", JAVASCRIPT, include_str!("page/view.js")),
+    ("classroom.css", CSS, include_str!("page/classroom.css")),
     ("views.js", JAVASCRIPT, include_str!("page/views.js")),
     ("model.js", JAVASCRIPT, include_str!("page/model.js")),
     ("words.js", JAVASCRIPT, include_str!("page/words.js")),

@@ -75,13 +75,23 @@ fn guarded(page: &Arc<PageState>, respond: Respond) -> impl Fn(&Request<'_>) -> 
     }
 }
 
-/// The page; or, for the address that was printed, a cookie and the address without the token.
+/// The page, for a projector if the query has `classroom`; or, for the address that was printed, a
+/// cookie and the address without the token.
 fn index(page: &PageState, request: &Request<'_>, response: &mut Response) {
+    let classroom = request.query("classroom").is_some();
     if !page.access.brings_token(request) {
-        return file("text/html; charset=utf-8", INDEX, response);
+        let html = if classroom { for_a_classroom() } else { INDEX.to_owned() };
+        return file("text/html; charset=utf-8", &html, response);
     }
-    Redirect::see_other(PREFIX).into_response(response);
+    let query = if classroom { "?classroom#lab" } else { "" };
+    Redirect::see_other(format!("{PREFIX}{query}")).into_response(response);
     response.set_cookie(page.access.cookie());
+}
+
+/// Returns the page with a class on its root, which the script looks at, and a style sheet more.
+fn for_a_classroom() -> String {
+    const STYLE: &str = "<link rel=\"stylesheet\" href=\"classroom.css\">\n</head>";
+    INDEX.replacen("<html", "<html class=\"classroom\"", 1).replacen("</head>", STYLE, 1)
 }
 
 fn events(page: &PageState, request: &Request<'_>, response: &mut Response) {

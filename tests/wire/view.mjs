@@ -37,6 +37,8 @@ for (const conn of all) {
   assert.match(shown.title[0], /^[A-Z0-9].*[.!]$/, conn.name);
   assert(shown.strip.length > 0 && shown.strip.filter(step => step.current).length === 1, conn.name);
   assert(shown.lanes.rows.filter(row => row.current).length === 1);
+  const few = view(events, { conn: conn.key, most: 5 }).lanes;
+  assert(few.rows.length === 5 && few.hidden === all.length - 5 && few.rows.some(row => row.current), "a classroom has five lanes");
   let here = 0;
   for (const { q } of steps(conn)) {
     const { came, strip, rails } = view(events, { conn: conn.key, step: q });

@@ -79,8 +79,8 @@ export function fold(times) {
   return { place, folds };
 }
 
-function lanes(all, chosen, step, { all: every }) {
-  const recent = all.slice(every ? -50 : -LANES);
+function lanes(all, chosen, step, { all: every, most = LANES }) {
+  const recent = all.slice(every ? -50 : -most);
   const shown = recent.includes(chosen) ? recent : [chosen, ...recent.slice(1)];
   const last = Math.max(...shown.map(conn => conn.last));
   const times = shown.flatMap(conn => [conn.open, conn.close?.t ?? last, ...conn.requests.slice(0, BARS).flatMap(one => [one.from, one.to ?? last])]);
