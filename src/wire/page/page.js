@@ -10,7 +10,7 @@ const KEPT = 5000;
 const NOTHING = { conn: undefined, step: undefined, side: undefined };
 
 const by = id => document.getElementById(id);
-const state = { events: [], selection: { most: document.documentElement.className ? 5 : undefined }, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
+const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
 const STATUS = { live: `live, ${location.host}`, away: "the server is away; trying again" };
 
 // Draws once, on the next frame.

@@ -3,7 +3,6 @@
 import { ambiguous, connections, fields, headOf, size, slice, tiles } from "./model.js";
 import { NOTES, clip, digits, plural, sentence, time, verdict } from "./words.js";
 
-const LANES = 10;
 const BARS = 40;
 /** Of a stream longer than this, the two ends are shown. */
 const SHOWN = 16 * 1024;
@@ -79,7 +78,7 @@ export function fold(times) {
   return { place, folds };
 }
 
-function lanes(all, chosen, step, { all: every, most = LANES }) {
+function lanes(all, chosen, step, { all: every, most = 10 }) {
   const recent = all.slice(every ? -50 : -most);
   const shown = recent.includes(chosen) ? recent : [chosen, ...recent.slice(1)];
   const last = Math.max(...shown.map(conn => conn.last));
