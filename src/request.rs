@@ -151,6 +151,11 @@ impl<'a> Request<'a> {
         self.head.fields().iter().map(|field| (self.text(field.name), field.value.of(self.bytes)))
     }
 
+    /// Returns the names of all header fields as bytes.
+    pub(crate) fn field_names(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.head.fields().iter().map(|field| field.name.of(self.bytes))
+    }
+
     /// Returns all values of a header field as bytes. Comparing names as bytes is cheaper than
     /// checking that they are UTF-8.
     #[inline]
