@@ -3,6 +3,7 @@
 mod body_memory;
 pub(crate) mod conn;
 mod exchange;
+mod file_budget;
 pub(crate) mod millis;
 mod observer;
 mod sent_tracker;

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::http1::encode::ResponsePrefix;
 use crate::http1::head::Head;
 use crate::http1::limits::Limits;
+use crate::net::file_budget::FileBudget;
 use crate::net::millis::{Millis, after, millis};
 use crate::net::sent_tracker::SentTracker;
 use crate::net::sockets::tls::TlsAcceptor;
@@ -57,6 +58,7 @@ pub(crate) struct ResponseBuffers {
     pub(crate) decision: Option<HeadDecision>,
     /// Responses in `output` that have `on_sent` callbacks.
     pub(crate) sent: Vec<SentTracker>,
+    pub(crate) file_budget: FileBudget,
     /// The handler of a streamed response.
     pub(crate) handler: Option<Callsite>,
     /// When the current request began, if it came in parts.
@@ -142,6 +144,7 @@ impl Buffers {
             prefix: ResponsePrefix::at(SystemTime::now()),
             decision: None,
             sent: Vec::new(),
+            file_budget: FileBudget::default(),
             began: None,
             handler: None,
         };

@@ -219,6 +219,7 @@ impl<P: Probe> Worker<P> {
         let watching = self.slow_handlers.record_tick(self.time.now, ended, now);
         self.time = LoopTime::at(now, self.time.draining, crowded, &self.config.timeouts);
         (self.time.timing_handlers, self.time.time_sliced) = (watching, true);
+        self.buffers.out.file_budget.begin_tick();
         let second = now / 1000;
         if self.date_second != Some(second) {
             self.date_second = Some(second);

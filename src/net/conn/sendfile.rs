@@ -9,7 +9,7 @@ use crate::net::sent_tracker::report_sent;
 use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
 use crate::net::tick::{Context, ResponseBuffers, Tick};
-use crate::response::body_source::{FileSource, GuardedSource, MAX_BYTES_PER_TICK};
+use crate::response::body_source::{FileSource, GuardedSource};
 use crate::routing::callsite::Callsite;
 use crate::trace::probe::Probe;
 
@@ -21,15 +21,15 @@ struct SentPart {
 }
 
 impl SentPart {
-    /// Sends the next bytes of a file of which `left` are to be sent.
+    /// Sends the next bytes of a file: `most`, or what is `left` of them to be sent.
     fn send<S: Socket>(
         socket: &mut S,
         file: &mut FileSource,
-        left: u64,
+        (left, most): (u64, usize),
         handler: Option<Callsite>,
         context: &Context<'_>,
     ) -> SentPart {
-        let (offset, want) = (file.offset, left.min(MAX_BYTES_PER_TICK as u64) as usize);
+        let (offset, want) = (file.offset, left.min(most as u64) as usize);
         let result = slow_handlers::time_body(context, handler, || socket.send_file(&file.file, offset, want));
         let part = SentPart { offset, want, result };
         file.offset += part.bytes() as u64;
@@ -69,7 +69,8 @@ impl<S: Socket> Conn<S> {
         if self.has_pending_output() || !self.send_output_before_file(tick) {
             return Some(0);
         }
-        let part = SentPart::send(&mut self.socket, file, length, tick.out.handler, tick.context);
+        let most = tick.out.file_budget.next_part();
+        let part = SentPart::send(&mut self.socket, file, (length, most), tick.out.handler, tick.context);
         self.trace_part(&part, tick.probe);
         let (sent, is_complete) = (part.bytes(), part.bytes() as u64 == length);
         let trackers = &mut tick.out.sent;
@@ -114,11 +115,15 @@ impl<S: Socket> Conn<S> {
         let ConnState::Streaming(body) = &mut self.state else { return None };
         let body = &mut **body;
         let file = body.source.file().filter(|_| body.sends_file)?;
-        let part = SentPart::send(&mut self.socket, file, body.remaining, body.handler, tick.context);
+        let most = tick.out.file_budget.next_part();
+        let part = SentPart::send(&mut self.socket, file, (body.remaining, most), body.handler, tick.context);
         body.remaining -= part.bytes() as u64;
         body.sends_file = !part.is_refused();
         let is_complete = body.remaining == 0;
         self.trace_part(&part, tick.probe);
+        if is_complete || part.is_refused() {
+            self.socket.limit_unsent(true);
+        }
         if part.is_refused() {
             return None;
         }
@@ -140,6 +145,123 @@ impl<S: Socket> Conn<S> {
     fn trace_part<P: Probe>(&self, part: &SentPart, probe: &mut P) {
         if part.failure() != Some(ErrorKind::Unsupported) {
             self.trace_send_file(&part.result, part.want, part.offset, probe);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::App;
+    use crate::net::threads::mailbox::Offload;
+    use crate::net::tick::{Buffers, Config, LoopTime};
+    use crate::net::worker::slab::Key;
+    use crate::testing::MemorySocket;
+    use crate::trace::probe::NoProbe;
+
+    /// Runs before the test fails.
+    const RUNS: usize = 100;
+
+    /// A socket with a kernel that may refuse to send files.
+    struct KernelSocket {
+        memory: MemorySocket,
+        refusal: Option<ErrorKind>,
+        calls: usize,
+        /// The arguments of each `limit_unsent`.
+        limits: Vec<bool>,
+    }
+
+    impl Read for KernelSocket {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.memory.read(into)
+        }
+    }
+
+    impl Write for KernelSocket {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.memory.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Socket for KernelSocket {
+        fn send_file(&mut self, file: &File, offset: u64, length: usize) -> io::Result<usize> {
+            self.calls += 1;
+            match self.refusal {
+                Some(kind) => Err(kind.into()),
+                None => self.memory.send_file(file, offset, length),
+            }
+        }
+
+        fn limit_unsent(&mut self, limited: bool) {
+            self.limits.push(limited);
+        }
+
+        fn shutdown_write(&mut self) {
+            self.memory.shutdown_write();
+        }
+
+        fn reset_on_close(&mut self) {
+            self.memory.reset_on_close();
+        }
+    }
+
+    /// Downloads this source file twice through a socket that takes 1,000 bytes, then everything.
+    /// Returns the socket.
+    fn download(refusal: Option<ErrorKind>) -> KernelSocket {
+        let mut app = App::new();
+        app.files("/src", concat!(env!("CARGO_MANIFEST_DIR"), "/src/net/conn"));
+        let socket = KernelSocket { memory: MemorySocket::new(), refusal, calls: 0, limits: Vec::new() };
+        let (mut conn, mut buffers) = (Conn::new(socket, 1, None, 0), Buffers::new());
+        let (config, offload) = (Config::default(), Offload::default());
+        let time = LoopTime::at(1_000, None, false, &config.timeouts);
+        let key = Key { index: 0, generation: 0 };
+        let context = Context { app: &app, key, offload: &offload, config: &config, time: &time };
+        let get = b"GET /src/sendfile.rs HTTP/1.1\r\nHost: a\r\n\r\n";
+        conn.socket().memory.incoming = get.repeat(2);
+        conn.mark_readable();
+        conn.socket().memory.write_capacity = 1_000;
+        for _ in 0..RUNS {
+            let probe = &mut NoProbe;
+            let (read, mut tick) = buffers.lend(&context, probe);
+            match conn.run(read, &mut tick) {
+                Action::Wait => return conn.socket,
+                Action::Yield => {}
+                Action::Reregister => conn.socket().memory.write_capacity = usize::MAX,
+                action => panic!("{action:?}"),
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    fn assert_sent_twice(socket: &KernelSocket) {
+        let file = include_bytes!("sendfile.rs");
+        let head = socket.memory.outgoing.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let (first, second) = socket.memory.outgoing.split_at(head + file.len());
+        assert!(first.ends_with(file) && second.ends_with(file) && first.len() == second.len());
+    }
+
+    #[test]
+    fn the_limit_of_unsent_bytes_is_lifted_while_a_file_waits() {
+        let socket = download(None);
+        assert_sent_twice(&socket);
+        assert_eq!(socket.limits, [false, true], "the second response leaves at once");
+    }
+
+    /// Whatever a file system or socket answers: the bytes are read and written instead, which
+    /// meets an error of the file again.
+    #[test]
+    fn a_refused_file_is_read_and_written() {
+        for kind in [ErrorKind::InvalidInput, ErrorKind::Unsupported, ErrorKind::Other, ErrorKind::OutOfMemory] {
+            let socket = download(Some(kind));
+            assert_sent_twice(&socket);
+            assert_eq!((socket.calls, socket.limits.last()), (2, None), "{kind}: one call a response");
         }
     }
 }

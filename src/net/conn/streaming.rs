@@ -33,7 +33,9 @@ impl<S: Socket> Conn<S> {
         if sends_file && remaining == 0 {
             return true;
         }
-        if !sends_file {
+        if sends_file {
+            self.socket.limit_unsent(false); // until the file is sent
+        } else {
             let (mailbox, key) = (tick.context.offload.mailbox.clone(), tick.context.key);
             source.attach(Arc::new(move || mailbox.send(Completion::BodyReady(key))));
         }

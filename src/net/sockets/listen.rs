@@ -16,7 +16,7 @@ pub(crate) const BACKLOG: i32 = 4096;
 
 /// Unsent bytes that the kernel buffers a socket: twice the size of a write.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 * 1024;
+pub(crate) const MAX_UNSENT: u32 = 128 * 1024;
 
 /// Idle time before the kernel probes a peer.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -135,7 +135,7 @@ pub(crate) fn set_connection_options(socket: &Socket) -> io::Result<()> {
 /// pipelined responses.
 #[cfg(target_os = "linux")]
 fn limit_unsent(socket: &Socket) -> io::Result<()> {
-    socket.set_tcp_notsent_lowat(UNSENT)
+    socket.set_tcp_notsent_lowat(MAX_UNSENT)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -162,6 +162,14 @@ impl Socket for RawStream {
         self.try_clone().ok()
     }
 
+    // An error is that of a socket which is gone, and the next call returns it.
+    #[cfg(target_os = "linux")]
+    fn limit_unsent(&mut self, limited: bool) {
+        if let RawStream::Tcp(stream) = self {
+            _ = SockRef::from(&*stream).set_tcp_notsent_lowat(if limited { listen::MAX_UNSENT } else { u32::MAX });
+        }
+    }
+
     fn shutdown_write(&mut self) {
         // An error means that the peer is gone, which the next read reports.
         _ = match self {

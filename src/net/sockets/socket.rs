@@ -26,6 +26,11 @@ pub(crate) trait Socket: Read + Write {
         None
     }
 
+    /// Limits what the kernel holds unsent for the peer, or lifts the limit while
+    /// [`send_file`](Self::send_file) fills the socket: such bytes are no copies, but references to
+    /// the page cache.
+    fn limit_unsent(&mut self, _limited: bool) {}
+
     /// Sends FIN. Reading goes on (RFC 9112 §9.6).
     fn shutdown_write(&mut self);
 

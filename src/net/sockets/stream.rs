@@ -106,6 +106,10 @@ impl Socket for Stream {
         }
     }
 
+    fn limit_unsent(&mut self, limited: bool) {
+        self.raw_mut().limit_unsent(limited);
+    }
+
     fn shutdown_write(&mut self) {
         match self {
             Stream::Plain(stream) => stream.shutdown_write(),
