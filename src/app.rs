@@ -7,9 +7,16 @@ pub(crate) mod hook;
 mod misses;
 pub(crate) mod observer;
 pub(crate) mod route;
+#[cfg(feature = "openapi")]
+pub(crate) mod route_doc;
+#[cfg(not(feature = "openapi"))]
+pub(crate) mod route_doc_disabled;
 pub(crate) mod route_table;
 pub(crate) mod router;
 mod trace;
+
+#[cfg(not(feature = "openapi"))]
+pub(crate) use route_doc_disabled as route_doc;
 
 use self::hook::Before;
 use self::observer::{HandlerEvent, Observer};

@@ -64,7 +64,7 @@
 //!
 //! # Features and versions
 //!
-//! No feature is on by default. `gzip` adds `middleware::Gzip`; `redis` counts rate limits in a Redis that several machines share;
+//! No feature is on by default. `gzip` adds `middleware::Gzip`; `openapi` adds a document of the API and a page that shows it; `redis` counts rate limits in a Redis that several machines share;
 //! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS; `wire` adds `Server::wire_view`. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
@@ -81,6 +81,8 @@ pub mod fuzzing;
 pub mod http1;
 pub mod middleware;
 mod net;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod panics;
 mod request;
 mod response;
@@ -111,6 +113,8 @@ pub use http1::version::Version;
 #[cfg(feature = "tls")]
 pub use net::sockets::tls::Tls;
 pub use net::timeouts::Timeouts;
+#[cfg(feature = "openapi")]
+pub use openapi::OpenApi;
 pub use request::Request;
 pub use request::body_reader::BodyReader;
 pub use request::client_addr::TrustedProxies;

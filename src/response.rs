@@ -11,6 +11,7 @@ pub(crate) mod into_response;
 pub(crate) mod pipe;
 mod protocol_error;
 pub(crate) mod redirect;
+pub(crate) mod returned;
 pub(crate) mod sent;
 pub(crate) mod sparse_map;
 pub(crate) mod status_messages;

@@ -352,7 +352,9 @@ fn a_method_of_no_route_is_501_and_a_standard_one_405() {
         ("BREW", "/", 501),
         ("BREW", "/missing", 501),
         ("get", "/", 501),
-        ("QUERY", "/", 501),
+        ("query", "/", 501),
+        ("QUERY", "/", 405),
+        ("QUERY", "/missing", 404),
     ] {
         let response = raw(&app, &format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         assert!(response.starts_with(&format!("HTTP/1.1 {expected} ")), "{method} {path}: {response}");

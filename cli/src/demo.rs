@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde_json::Value;
-use wirelight::{App, Request, json};
+use wirelight::{App, OpenApi, Request, json};
 
 use super::experiment_app;
 use super::users::{self, Users};
@@ -16,11 +17,37 @@ pub(super) fn app() -> App {
     let mut app = App::new();
     app.state(Started(Instant::now()));
     app.state(Users::default());
-    app.get("/health", health);
-    app.get("/hello", hello);
+    app.get("/health", health).about("Says that the server works, and for how long.").gives::<Health>();
+    app.get("/hello", hello).about("Greets a name, or the world.").takes_query::<Name>().gives::<Greeting>();
     app.nest("/users", users::router());
     experiment_app::add_routes(&mut app, Duration::from_millis(300));
     app
+}
+
+/// Returns the document of the API.
+pub(super) fn document(app: &App) -> OpenApi {
+    app.openapi().title("The demo API of wirelight").version(env!("CARGO_PKG_VERSION"))
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document shows it; the handler writes JSON without a type")]
+struct Health {
+    status: &'static str,
+    /// Milliseconds since the application was built.
+    uptime_ms: u64,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document shows it")]
+struct Name {
+    /// The name to greet.
+    name: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document shows it")]
+struct Greeting {
+    message: String,
 }
 
 fn health(req: &Request) -> Value {

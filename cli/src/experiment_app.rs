@@ -17,20 +17,25 @@ pub(super) fn app(pause: Duration) -> App {
 
 /// Adds the routes to an application that has `/hello`.
 pub(super) fn add_routes(app: &mut App, pause: Duration) {
-    app.get("/", |_| "Hello!\n");
-    app.post("/echo", |req: &Request<'_>| req.body().to_vec());
+    app.get("/", |_| "Hello!\n").about("Says hello.");
+    app.post("/echo", |req: &Request<'_>| req.body().to_vec())
+        .about("Returns the body that was sent.")
+        .takes_media("application/octet-stream");
     app.get("/sleep", move |_| {
         std::thread::sleep(pause);
         "slow\n"
     })
-    .blocking();
-    app.get("/big", |_| vec![b'x'; 1024 * 1024]);
+    .blocking()
+    .about("Takes its time.");
+    app.get("/big", |_| vec![b'x'; 1024 * 1024]).about("Returns a mebibyte.");
     app.get("/stream", |_| {
         let mut response = Response::default();
         response.chunks((1..=3).map(|number| format!("piece {number}\n")));
         response
-    });
-    app.get("/limited", |_| "one of ten\n").limit("10 per minute");
+    })
+    .about("Streams three pieces, in chunks.")
+    .gives_media(200, "application/octet-stream");
+    app.get("/limited", |_| "one of ten\n").limit("10 per minute").about("Responds ten times a minute to a client.");
     // Each run has its own rate limit, so that an experiment can be repeated within a minute.
     app.limit_key(|req| {
         let address = || req.client_addr().map_or_else(String::new, |address| address.to_string());

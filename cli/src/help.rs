@@ -134,7 +134,9 @@ CAPTURE comes from `wirelight --record FILE`; - reads the standard input.
 const ROUTES: &str = "\
 wirelight routes: print the routes of the demo API
 
-Usage: wirelight routes";
+Usage: wirelight routes [--openapi]
+
+  --openapi        print its OpenAPI 3.1 document, in JSON";
 
 /// Returns the help of a subcommand; the overview for any other word.
 pub(super) fn of(command: &str) -> &'static str {

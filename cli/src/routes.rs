@@ -1,18 +1,26 @@
-//! `wirelight routes`: prints the route table of the demo API.
+//! `wirelight routes`: prints the route table of the demo API, or its OpenAPI document.
 
 use lexopt::Arg::{Long, Short};
+use wirelight::App;
 
 use super::failure::Failure;
 use super::options::bad_option;
 use super::output::println_flush;
 use super::{demo, help};
 
-/// Prints the table or the help.
+/// Prints the table, the document or the help.
 pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    match arguments.next().map_err(bad_option)? {
-        None => println_flush(demo::app().routes().to_string().trim_end()),
-        Some(Short('h') | Long("help")) => println_flush(help::of("routes")),
-        Some(other) => return Err(bad_option(other.unexpected())),
+    let mut print: fn(&App) -> String = |app| app.routes().to_string();
+    while let Some(argument) = arguments.next().map_err(bad_option)? {
+        match argument {
+            Long("openapi") => print = |app| demo::document(app).to_string(),
+            Short('h') | Long("help") => {
+                println_flush(help::of("routes"));
+                return Ok(());
+            }
+            other => return Err(bad_option(other.unexpected())),
+        }
     }
+    println_flush(print(&demo::app()).trim_end());
     Ok(())
 }

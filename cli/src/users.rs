@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 use wirelight::{Error, Request, Result, Router, StatusCode, json};
 
@@ -36,13 +37,59 @@ type Created = (StatusCode, [(&'static str, String); 1], Value);
 /// Returns the routes below `/users`.
 pub(super) fn router() -> Router {
     let mut r = Router::new();
-    r.get("/", list);
-    r.post("/", create);
-    r.get("/{id:int}", show);
-    r.put("/{id:int}", replace);
-    r.patch("/{id:int}", update);
-    r.delete("/{id:int}", remove);
+    r.get("/", list).about("Lists all users, in the order of their ids.").gives::<Vec<StoredUser>>();
+    r.post("/", create)
+        .about("Creates a user.")
+        .takes::<NewUser>()
+        .gives_status::<StoredUser>(201)
+        .fails(409, "Another user has this email address, or there are too many users.");
+    r.get("/{id:int}", show).about("Shows a user.").gives::<StoredUser>();
+    r.put("/{id:int}", replace).about("Replaces a user.").takes::<NewUser>().gives::<StoredUser>().fails(409, TAKEN);
+    r.patch("/{id:int}", update)
+        .about("Changes fields of a user.")
+        .takes::<UserChange>()
+        .gives::<StoredUser>()
+        .fails(409, TAKEN);
+    r.delete("/{id:int}", remove).about("Removes a user.");
     r
+}
+
+const TAKEN: &str = "Another user has this email address.";
+
+/// A user, as the responses write it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document shows it; handlers write JSON without a type")]
+struct StoredUser {
+    /// Ids start at 1 and are not reused.
+    id: u64,
+    name: String,
+    email: String,
+}
+
+/// All fields of a user. Spaces around a value are removed.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the document shows it; `User::from_json` reads it")]
+struct NewUser {
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"\S"))]
+    name: String,
+    #[schemars(length(max = 254), regex(pattern = r"^[!-?A-~]+@[!-?A-~]+$"))]
+    email: String,
+}
+
+/// The fields of a user to change; the others keep their values.
+#[derive(JsonSchema)]
+#[schemars(transform = all_optional)]
+#[expect(dead_code, reason = "the document shows it; `User::from_json` reads it")]
+struct UserChange {
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"\S"))]
+    name: String,
+    #[schemars(length(max = 254), regex(pattern = r"^[!-?A-~]+@[!-?A-~]+$"))]
+    email: String,
+}
+
+/// A field may be missing, but not null.
+fn all_optional(schema: &mut Schema) {
+    schema.remove("required");
 }
 
 fn list(req: &Request) -> Value {
@@ -106,7 +153,7 @@ impl Table {
     /// Fails with 409 if another user has this address.
     fn check_email(&self, email: &str, own: Option<u64>) -> Result<()> {
         let taken = |(id, user): (&u64, &User)| Some(*id) != own && user.email.eq_ignore_ascii_case(email);
-        if self.users.iter().any(taken) { Err(Error::conflict("Another user has this email address.")) } else { Ok(()) }
+        if self.users.iter().any(taken) { Err(Error::conflict(TAKEN)) } else { Ok(()) }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hook::{Guard, Handler};
+use crate::app::route_doc::RouteDoc;
 use crate::request::Request;
 use crate::response::error::Result;
 use crate::routing::callsite::Callsite;
@@ -13,6 +14,7 @@ use crate::routing::route_meta::RouteMeta;
 /// One route, returned when it is added, so that its options are set on the same line.
 pub struct Route {
     pub(crate) meta: RouteMeta,
+    pub(crate) doc: RouteDoc,
     pub(crate) handler: Handler,
     /// The handler runs on the pool.
     pub(crate) blocking: bool,

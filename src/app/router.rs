@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::hook::{self, After, Before, ErrorHandler, Guard, Hook};
 use super::route::Route;
+use super::route_doc::RouteDoc;
 use crate::content::files::Files;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -141,6 +142,7 @@ impl Router {
         let meta = RouteMeta::new(method, parse(pattern), Callsite::of(&handler));
         self.add(Route {
             meta,
+            doc: RouteDoc::of::<R>(),
             handler: hook::handler(method, handler),
             guards: self.guards.clone(),
             blocking: false,
@@ -297,9 +299,11 @@ impl Router {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if files.has_index() {
             let files = files.clone();
-            self.get(&format!("{prefix}/"), move |request| files.respond(request)).directory = true;
+            let index = self.get(&format!("{prefix}/"), move |request| files.respond(request));
+            index.directory = true;
+            index.doc.leave_out();
         }
-        self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request));
+        self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request)).doc.leave_out();
     }
 
     /// Handles errors with this status. The response keeps the error's status unless the handler
@@ -327,6 +331,13 @@ impl Router {
     /// Handles all errors without a handler for their status.
     pub fn on_any_error<R: IntoResponse>(&mut self, page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static) {
         self.own_scope().catch_all = Some(hook::error_handler(page));
+    }
+
+    /// Returns whether the routes of a scope have a default rate limit.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn has_default_limit(&self, scope: usize) -> bool {
+        let Some(scope) = self.scopes.get(scope) else { return false };
+        scope.limit.is_some() || scope.parent.is_some_and(|parent| self.has_default_limit(parent))
     }
 
     #[track_caller]

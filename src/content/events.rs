@@ -13,6 +13,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::response::body_source::{BodySource, Pull, Wake};
 use crate::response::into_response::IntoResponse;
+use crate::response::returned::Returned;
 use crate::response::sparse_map::shrink_if_sparse;
 use crate::sync::lock;
 
@@ -325,6 +326,10 @@ impl IntoResponse for EventStream {
         response.header("Cache-Control", "no-store");
         response.header("X-Accel-Buffering", "no"); // nginx would hold events back until a buffer is full
         response.set_source(self, None);
+    }
+
+    fn returned() -> Returned {
+        Returned::content("text/event-stream")
     }
 }
 

@@ -99,19 +99,25 @@ impl Method {
         }
     }
 
-    /// Returns whether it is one of the nine methods that RFC 9110 and RFC 5789 define.
+    /// Returns whether RFC 9110, RFC 5789 or RFC 10008 defines it.
     pub(crate) fn is_standard(self) -> bool {
-        !matches!(self.0, Name::Extension { .. })
+        !matches!(self.0, Name::Extension { .. }) || self.is_query()
     }
 
-    /// Returns whether the method is defined as safe, that is, read-only (RFC 9110 §9.2.1). An
-    /// extension method is not.
+    /// Returns whether it is `QUERY`, which has no constant: a route for it costs two lines, and a
+    /// name more to compare each method with costs every request.
+    fn is_query(self) -> bool {
+        self == "QUERY"
+    }
+
+    /// Returns whether the method is defined as safe, that is, read-only (RFC 9110 §9.2.1, RFC 10008
+    /// §2). Of the extension methods, `QUERY` is.
     pub fn is_safe(self) -> bool {
-        matches!(self.0, Name::Get | Name::Head | Name::Options | Name::Trace)
+        matches!(self.0, Name::Get | Name::Head | Name::Options | Name::Trace) || self.is_query()
     }
 
     /// Returns whether repeating the request is defined to have the same effect as sending it once
-    /// (RFC 9110 §9.2.2). An extension method is not idempotent.
+    /// (RFC 9110 §9.2.2, RFC 10008 §2). Of the extension methods, `QUERY` is.
     pub fn is_idempotent(self) -> bool {
         self.is_safe() || matches!(self.0, Name::Put | Name::Delete)
     }

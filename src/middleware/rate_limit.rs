@@ -177,6 +177,7 @@ impl Route {
         let text = Arc::from(rates);
         let rates = parse_rates(rates);
         self.meta.rate_limit = RateLimitPolicy::Own(text);
+        self.doc.add_limit();
         self.require(move |request| check(&rates, request))
     }
 

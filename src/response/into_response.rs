@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::error::Error;
+use crate::response::returned::Returned;
 
 /// A value that a handler may return.
 ///
@@ -33,6 +34,12 @@ use crate::response::error::Error;
 pub trait IntoResponse {
     /// Writes the value to `response`, which is empty and has status 200.
     fn into_response(self, response: &mut Response);
+
+    /// Returns what the type tells about its responses, for the document of the API.
+    #[doc(hidden)]
+    fn returned() -> Returned {
+        Returned::default()
+    }
 }
 
 /// A value to send as JSON.
@@ -56,11 +63,19 @@ impl IntoResponse for &'static str {
     fn into_response(self, response: &mut Response) {
         response.static_text(self);
     }
+
+    fn returned() -> Returned {
+        Returned::content("text/plain")
+    }
 }
 
 impl IntoResponse for String {
     fn into_response(self, response: &mut Response) {
         response.text(self);
+    }
+
+    fn returned() -> Returned {
+        Returned::content("text/plain")
     }
 }
 
@@ -68,17 +83,29 @@ impl IntoResponse for Cow<'static, str> {
     fn into_response(self, response: &mut Response) {
         response.text(self);
     }
+
+    fn returned() -> Returned {
+        Returned::content("text/plain")
+    }
 }
 
 impl IntoResponse for &'static [u8] {
     fn into_response(self, response: &mut Response) {
         response.static_bytes(self);
     }
+
+    fn returned() -> Returned {
+        Returned::content("application/octet-stream")
+    }
 }
 
 impl IntoResponse for Vec<u8> {
     fn into_response(self, response: &mut Response) {
         response.bytes(self);
+    }
+
+    fn returned() -> Returned {
+        Returned::content("application/octet-stream")
     }
 }
 
@@ -87,11 +114,19 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self, response: &mut Response) {
         response.json(&self.0);
     }
+
+    fn returned() -> Returned {
+        Returned::content("application/json")
+    }
 }
 
 impl IntoResponse for Value {
     fn into_response(self, response: &mut Response) {
         response.json(&self);
+    }
+
+    fn returned() -> Returned {
+        Returned::content("application/json")
     }
 }
 
@@ -99,11 +134,19 @@ impl<T: AsRef<str>> IntoResponse for Html<T> {
     fn into_response(self, response: &mut Response) {
         response.html(self.0);
     }
+
+    fn returned() -> Returned {
+        Returned::content("text/html")
+    }
 }
 
 impl IntoResponse for () {
     fn into_response(self, response: &mut Response) {
         response.set_status(StatusCode::NO_CONTENT);
+    }
+
+    fn returned() -> Returned {
+        Returned::status("204")
     }
 }
 
@@ -118,6 +161,10 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
         self.1.into_response(response);
         response.set_status(self.0);
     }
+
+    fn returned() -> Returned {
+        Returned { status: None, ..T::returned() }
+    }
 }
 
 impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCode, [(&str, V); N], T) {
@@ -130,6 +177,10 @@ impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCo
             response.append_header(name, value);
         }
     }
+
+    fn returned() -> Returned {
+        Returned { status: None, ..T::returned() }
+    }
 }
 
 impl<T: IntoResponse> IntoResponse for Option<T> {
@@ -138,6 +189,10 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
             Some(value) => value.into_response(response),
             None => response.fail(Error::not_found("")),
         }
+    }
+
+    fn returned() -> Returned {
+        Returned { or_not_found: true, ..T::returned() }
     }
 }
 
@@ -148,6 +203,10 @@ impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
             Ok(value) => value.into_response(response),
             Err(error) => response.fail(error.into()),
         }
+    }
+
+    fn returned() -> Returned {
+        T::returned()
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::http1::status::StatusCode;
 use crate::response::Response;
 use crate::response::into_response::IntoResponse;
+use crate::response::returned::Returned;
 
 /// A redirect to another location (RFC 9110 §15.4).
 ///
@@ -72,6 +73,10 @@ impl IntoResponse for Redirect {
     fn into_response(self, response: &mut Response) {
         response.set_status(self.status);
         response.header("Location", uri_reference(&self.location));
+    }
+
+    fn returned() -> Returned {
+        Returned::status("3XX")
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 pub(crate) const MAX_PARAMS: usize = 8;
 
 /// Characters that a path segment may contain unescaped: `pchar` of RFC 3986 §3.3.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
