@@ -116,6 +116,28 @@ fn the_first_five_experiments_teach_who_is_wrong() {
     assert!(!trace.chars().any(|c| c.is_control() && c != '\n'), "no colours where nobody asked for them");
 }
 
+/// The teacher types the vote, and then Enter for each stage.
+#[test]
+fn a_class_votes_at_a_terminal() {
+    let Some((text, well)) = typed("2\n\n\n", &["--experiment", "1", "--pause"]) else { return };
+    assert!(well, "{text}");
+    let mut rest = text.as_str();
+    for words in [
+        "q leaves:",
+        "The vote: 2. No: at least",
+        "── Enter: send the bytes; q leaves",
+        "→  GET",
+        "── Enter: what came back; q leaves",
+        "←  HTTP/1.1",
+        "── Enter: why; q leaves",
+        "✗ You said 2. It is 1: Yes: the status is 200.",
+        "Not 2: User-Agent and Accept are optional.",
+    ] {
+        let (_, after) = rest.split_once(words).unwrap_or_else(|| panic!("{words}: {text}"));
+        rest = after;
+    }
+}
+
 /// What a terminal of 80 columns and 24 rows shows of a server that gets one request, and what its stdout does if that is a pipe;
 /// `None` without python3.
 fn window(stdout: &str, arguments: &[&str]) -> Option<String> {

@@ -81,6 +81,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("tcpdump", "tcpdump --version"),
     ("behind-nginx", "nginx -v && python3 --version"),
     ("import flask", "python3 -c 'import flask'"),
+    ("date -u -d", "date -u -d 2026-03-27"),
     ("127.0.0.2", "test -d /proc/sys/net"), // other systems have one loopback address
 ];
 
