@@ -62,8 +62,7 @@ BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
   --gap TIME         pause between the pieces [5ms]
   --repeat N         send BYTES N times
   --fill SIZE        then SIZE bytes of x, as in 8MiB
-  --half-close       close our side when all is sent
-  --reset            reset the connection then
+  --half-close       close our side when all is sent; --reset resets instead
   --hold TIME        then wait for the server, at most TIME
   --busy             read only when all is sent
   --slow-read RATE   read no faster than RATE; 1KiB/s,2s does so for 2s
