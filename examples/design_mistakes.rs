@@ -69,10 +69,9 @@ fn remove(req: &Request) -> Result<Option<()>> {
 fn list(req: &Request) -> Response {
     let users = req.lock::<Users>();
     let page = Page::from(req, 20, 100);
-    let mut response = Response::default();
-    response.header("Link", page.links(users.len() as u64));
-    response.json(&json!({ "data": page.slice(users.values()).collect::<Vec<_>>(), "total": users.len() }));
-    response
+    Response::default()
+        .header("Link", page.links(users.len() as u64))
+        .json(&json!({ "data": page.slice(users.values()).collect::<Vec<_>>(), "total": users.len() }))
 }
 
 fn create(req: &Request) -> Result<Created> {

@@ -49,11 +49,7 @@ fn list(req: &Request) -> Value {
 fn show(req: &Request) -> Result<Response> {
     let id = req.param("id")?;
     let article = req.lock::<Articles>().get(&id).cloned().ok_or_else(no_such_article)?;
-    let mut response = Response::default();
-    response.etag(article.revision.to_string());
-    response.cache_control("max-age=60");
-    response.json(&article.json(id));
-    Ok(response)
+    Ok(Response::default().etag(article.revision.to_string()).cache_control("max-age=60").json(&article.json(id)))
 }
 
 fn create(req: &Request) -> Result<Created> {

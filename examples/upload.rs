@@ -46,10 +46,8 @@ fn upload(req: &Request) -> Result<(StatusCode, Value)> {
 
 fn show(req: &Request) -> Result<Option<Response>> {
     let number: usize = req.param("number")?;
-    Ok(req.lock::<Photos>().get(number).map(|(_, bytes)| {
-        let mut response = Response::default();
-        response.header("Content-Type", "image/png");
-        response.bytes(bytes.clone());
-        response
-    }))
+    Ok(req
+        .lock::<Photos>()
+        .get(number)
+        .map(|(_, bytes)| Response::default().header("Content-Type", "image/png").bytes(bytes.clone())))
 }

@@ -14,9 +14,7 @@ fn echo(req: &Request) -> Result<Response> {
     }
     let key = req.header("Sec-WebSocket-Key").ok_or_else(|| Error::bad_request("Sec-WebSocket-Key is missing."))?;
     let accept = derive_accept_key(key.as_bytes());
-    let mut response = Response::upgrade(req, "websocket", serve)?;
-    response.header("Sec-WebSocket-Accept", accept);
-    Ok(response)
+    Ok(Response::upgrade(req, "websocket", serve)?.header("Sec-WebSocket-Accept", accept))
 }
 
 /// Runs on its own thread. `early` is what the client sent before it received the response.

@@ -2,6 +2,7 @@
 
 pub(crate) mod body_source;
 pub(crate) mod caching;
+mod chain;
 pub(crate) mod channel;
 pub(crate) mod duplex;
 pub(crate) mod error;
@@ -15,6 +16,7 @@ pub(crate) mod returned;
 pub(crate) mod sent;
 pub(crate) mod sparse_map;
 pub(crate) mod status_messages;
+mod std_error;
 #[cfg(feature = "gzip")]
 mod transform;
 pub(crate) mod upgraded;
@@ -28,29 +30,41 @@ use serde_core::Serialize;
 use crate::bytes;
 use crate::http1::encode::Content;
 use crate::http1::status::StatusCode;
-use crate::response::body_source::{BodySource, GuardedSource, IteratorSource, ReaderSource};
+use crate::response::body_source::{BodySource, GuardedSource};
 use crate::response::error::Error;
 use crate::response::sent::SentCallbacks;
 
-/// A response to the client. Handlers rarely use it: [`IntoResponse`](crate::IntoResponse) writes
-/// what they return to it. After hooks may change all of it.
+/// A response to the client. Handlers return one where [other values](crate::IntoResponse) do not
+/// say enough; after hooks may change all of it.
 ///
-/// The server sets Content-Length, Transfer-Encoding, Date and Connection: setting one of the first
-/// three is ignored, and `Connection: close` closes the connection after this response. The
-/// Content-Length of a [`head`](crate::Router::head) route is sent: it is the length of a GET's
-/// content.
+/// Methods that take the response return it changed, so a response is one expression. Hooks, which
+/// have a `&mut Response`, use the ones that change it in place:
+/// [`set_status`](Self::set_status), [`set_header`](Self::set_header),
+/// [`append_header`](Self::append_header), [`set_text`](Self::set_text) …
+///
+/// The server sets Content-Length, Transfer-Encoding, Date and Connection: setting one of them is
+/// ignored, with three exceptions. `Connection: close` closes the connection after this response.
+/// The Content-Length of a body that is produced while it is sent is its
+/// [declared length](Self::content_length). That of a [`head`](crate::Router::head) route is sent:
+/// it is the length of a GET's content.
 ///
 /// The status is a final one, 200 to 599 (RFC 9110 §15); any other becomes a 500, and the log says
 /// why. 101 comes from [`Response::upgrade`] alone.
 ///
 /// ```
-/// use wirelight::{Response, StatusCode};
+/// use wirelight::{App, Json, Redirect, Response, StatusCode};
 ///
-/// let mut response = Response::new(StatusCode::CREATED);
-/// response.header("Location", "/users/7");
-/// response.text("made");
-/// assert_eq!(response.status(), 201);
-/// assert_eq!(response.header_value("location"), Some("/users/7"));
+/// let mut app = App::new();
+/// app.post("/users", |_| Response::new(StatusCode::CREATED).header("Location", "/users/7").text("made"));
+/// app.get("/users/{id:int}", |req| match req.param::<u64>("id")? {
+///     0 => Ok(Response::from(Redirect::found("/users"))), // branches of different types
+///     id => Ok(Response::from(Json([id])).no_store()),
+/// } as wirelight::Result<Response>);
+/// app.after(|_, res| res.set_header("X-Frame-Options", "DENY"));
+///
+/// let made = app.test().post("/users").send();
+/// assert_eq!((made.status().as_u16(), made.header("Location"), made.text()), (201, Some("/users/7"), "made"));
+/// assert_eq!(app.test().get("/users/7").send().header("X-Frame-Options"), Some("DENY"));
 /// ```
 #[derive(Debug, Default)]
 pub struct Response {
@@ -126,8 +140,8 @@ impl Response {
         self.status = Some(status);
     }
 
-    /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type was set.
-    pub fn text(&mut self, text: impl AsRef<str>) {
+    /// Sets a text body: `text/plain; charset=utf-8`, unless a Content-Type is set.
+    pub fn set_text(&mut self, text: impl AsRef<str>) {
         self.default_content_type(TEXT);
         self.scratch.clear();
         self.scratch.extend_from_slice(text.as_ref().as_bytes());
@@ -135,14 +149,14 @@ impl Response {
     }
 
     /// Sets an HTML body.
-    pub fn html(&mut self, html: impl AsRef<str>) {
-        self.text(html);
+    pub fn set_html(&mut self, html: impl AsRef<str>) {
+        self.set_text(html);
         self.replace_content_type(TEXT, HTML);
     }
 
-    /// Serialises a JSON body: `application/json`, unless a Content-Type was set. A value that
+    /// Serialises a JSON body: `application/json`, unless a Content-Type is set. A value that
     /// cannot be serialised causes a 500.
-    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub fn set_json<T: Serialize + ?Sized>(&mut self, value: &T) {
         self.default_content_type(JSON);
         self.scratch.clear();
         self.set_body(Body::Scratch);
@@ -151,8 +165,8 @@ impl Response {
         }
     }
 
-    /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type was set.
-    pub fn bytes(&mut self, bytes: impl Into<Vec<u8>>) {
+    /// Sets a body of bytes: `application/octet-stream`, unless a Content-Type is set.
+    pub fn set_bytes(&mut self, bytes: impl Into<Vec<u8>>) {
         self.default_content_type(BYTES);
         self.set_body(Body::Owned(bytes.into()));
     }
@@ -175,38 +189,17 @@ impl Response {
         }
     }
 
-    /// Sets a body whose chunks are taken from an iterator while it is sent, as fast as the client
-    /// reads. The iterator runs on the event loop, or on the pool if the route is
-    /// [`blocking`](crate::Route::blocking).
-    ///
-    /// ```
-    /// use wirelight::{App, Response, StatusCode};
-    ///
-    /// let mut app = App::new();
-    /// app.get("/", |_| {
-    ///     let mut response = Response::new(StatusCode::OK);
-    ///     response.chunks((0..3).map(|n| format!("chunk-{n}\n")));
-    ///     response
-    /// });
-    /// assert!(app.test().raw(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with(b"chunk-2\n\r\n0\r\n\r\n"));
-    /// ```
-    pub fn chunks<I>(&mut self, pieces: I)
-    where
-        I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send + 'static>,
-    {
-        self.set_source(IteratorSource(pieces.into_iter()), None);
-    }
-
-    /// Sets a body that is read while it is sent, 64 KiB at a time; of this length in bytes, if
-    /// that is known. Reads run on the event loop, so they must not wait (a file is fine), or on
-    /// the pool if the route is [`blocking`](crate::Route::blocking).
-    pub fn reader(&mut self, reader: impl std::io::Read + Send + 'static, length: Option<u64>) {
-        self.set_source(ReaderSource(reader), length);
-    }
-
     pub(crate) fn set_source(&mut self, source: impl BodySource + 'static, length: Option<u64>) {
         self.default_content_type(BYTES);
-        self.set_body(Body::Source(GuardedSource::new(source), length));
+        self.set_body(Body::Source(GuardedSource::new(source), length.or(self.declared_length)));
+    }
+
+    /// Sets the length of content that is not in memory.
+    fn declare_length(&mut self, bytes: u64) {
+        self.declared_length = Some(bytes);
+        if let Body::Source(_, length) = &mut self.body {
+            *length = self.declared_length;
+        }
     }
 
     #[inline(always)]
@@ -427,8 +420,8 @@ mod tests {
     #[test]
     fn header_replaces_and_append_header_adds() {
         let mut response = Response::default();
-        response.header("X-A", "1");
-        response.header("x-a", "2");
+        response.set_header("X-A", "1");
+        response.set_header("x-a", "2");
         response.append_header("Set-Cookie", "a=1");
         response.append_header("Set-Cookie", "b=2");
         let expected = [("x-a", "2"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")];
@@ -441,7 +434,7 @@ mod tests {
             for (name, value) in [(vec![b'X', byte], b"v".to_vec()), (b"X".to_vec(), vec![b'a', byte, b'b'])] {
                 let Ok(name) = String::from_utf8(name) else { continue };
                 let mut response = Response::default();
-                response.header(&name, &value);
+                response.set_header(&name, &value);
                 let refused = response.take_error().is_some();
                 assert_eq!(refused, response.fields.is_empty(), "{name:?} {value:?}");
                 assert_eq!(
@@ -467,7 +460,7 @@ mod tests {
             ("v\x0b", None),
         ] {
             let mut response = Response::default();
-            response.header("X-A", value);
+            response.set_header("X-A", value);
             assert_eq!(response.header_value("x-a"), expected, "{value:?}");
             assert_eq!(response.take_error().is_some(), expected.is_none(), "{value:?}");
         }
@@ -476,12 +469,12 @@ mod tests {
     #[test]
     fn a_media_type_that_was_set_wins_over_the_one_of_the_body() {
         let mut response = Response::default();
-        response.header("Content-Type", "text/csv");
-        response.text("a,b");
+        response.set_header("Content-Type", "text/csv");
+        response.set_text("a,b");
         assert_eq!(lines(&response), [("Content-Type".to_owned(), "text/csv".to_owned())]);
         let mut response = Response::default();
-        response.text("a,b");
-        response.header("content-type", "text/csv");
+        response.set_text("a,b");
+        response.set_header("content-type", "text/csv");
         assert_eq!(lines(&response), [("content-type".to_owned(), "text/csv".to_owned())]);
     }
 
@@ -489,9 +482,9 @@ mod tests {
     fn framing_fields_are_the_servers() {
         let mut response = Response::default();
         for name in ["Content-Length", "transfer-encoding", "DATE"] {
-            response.header(name, "5");
+            response.set_header(name, "5");
         }
-        response.header("Connection", "close");
+        response.set_header("Connection", "close");
         assert_eq!(lines(&response), []);
         assert!(response.closes());
         for (value, closes) in [("keep-alive", false), ("keep-alive, Close", true), ("closed", false)] {

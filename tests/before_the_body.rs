@@ -53,7 +53,7 @@ fn with(options: impl FnOnce(&mut Route)) -> (App, Arc<Ran>) {
     let counts = ran.clone();
     app.after(move |req, res| {
         count(&counts.after);
-        res.header("X-Seen", req.get::<User>().map_or("no user", |user| &user.0));
+        res.set_header("X-Seen", req.get::<User>().map_or("no user", |user| &user.0));
     });
     let counts = ran.clone();
     let key = move |req: &mut Request<'_>| -> Result<()> {

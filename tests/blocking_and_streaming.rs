@@ -137,7 +137,7 @@ fn a_full_pool_answers_503_and_when_to_come_back() {
     let (slow, begins, open) = gate();
     let mut app = App::new();
     app.get("/slow", slow).blocking();
-    app.after(|_, res| res.header("X-After", "yes"));
+    app.after(|_, res| res.set_header("X-After", "yes"));
     app.on_error(503, |_, error| format!("our page: {}", error.name()));
     let server = TestServer::with(app, |server| server.pool(1, 1));
     let (mut runs, mut waits, mut refused) = (server.connect(), server.connect(), server.connect());
@@ -189,7 +189,7 @@ fn everything_around_a_blocking_handler_runs_where_it_runs() {
         req.set(vec![thread()]);
         Ok(())
     });
-    app.after(|_, res| res.header("X-After", thread()));
+    app.after(|_, res| res.set_header("X-After", thread()));
     app.on_error(418, |_, _| thread());
     app.get("/", |req| {
         let mut threads = req.get::<Vec<String>>().cloned().unwrap_or_default();
@@ -235,11 +235,7 @@ fn the_body_of_a_blocking_handler_is_not_copied() {
 #[test]
 fn a_slow_reader_holds_128_kib_at_most() {
     let mut app = App::new();
-    app.get("/", |_| {
-        let mut response = Response::default();
-        response.reader(io::repeat(b'x'), Some(1 << 40));
-        response
-    });
+    app.get("/", |_| Response::default().reader(io::repeat(b'x'), Some(1 << 40)));
     let client = app.test();
     let mut connection = client.connect();
     let most = allocation_counter::measure(|| {
@@ -268,9 +264,7 @@ fn pieces(length: Option<u64>, pieces: &'static [&'static str]) -> Response {
             }
         }
     }
-    let mut response = Response::new(StatusCode::OK);
-    response.reader(Pieces(pieces.iter()), length);
-    response
+    Response::new(StatusCode::OK).reader(Pieces(pieces.iter()), length)
 }
 
 /// Requests on one connection, the bytes after the first head, and whether the connection was reset.
@@ -519,12 +513,8 @@ fn the_body_of_a_blocking_handler_waits_on_the_pool() {
     let (told, reading) = mpsc::channel();
     let reader = Mutex::new(Some(Gated(gate, told)));
     let mut app = App::new();
-    app.get("/slow", move |_| {
-        let mut response = Response::new(StatusCode::OK);
-        response.reader(reader.lock().unwrap().take().unwrap(), None);
-        response
-    })
-    .blocking();
+    app.get("/slow", move |_| Response::new(StatusCode::OK).reader(reader.lock().unwrap().take().unwrap(), None))
+        .blocking();
     app.get("/quick", |_| "quick");
     let server = TestServer::start(app);
     let (mut slow, mut quick) = (server.connect(), server.connect());

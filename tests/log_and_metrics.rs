@@ -52,10 +52,10 @@ fn app(log: &Output, metrics: &Metrics, gate: &Gate) -> App {
     app.get("/text/{n:int}", |_| "twelve bytes");
     app.get("/empty", |_| StatusCode::NO_CONTENT);
     app.get("/tagged", |_| tagged("tagged"));
-    app.get("/pieces", |_| with(|response| response.chunks((0..100).map(|n| format!("piece {n}\n")))));
-    app.get("/known", |_| with(|response| response.reader(io::repeat(b'x').take(1_000_000), Some(1_000_000))));
-    app.get("/endless", |_| with(|response| response.reader(io::repeat(b'x'), None)));
-    app.get("/broken", |_| with(|response| response.reader(io::repeat(b'x').take(1000), Some(2000))));
+    app.get("/pieces", |_| Response::default().chunks((0..100).map(|n| format!("piece {n}\n"))));
+    app.get("/known", |_| Response::default().reader(io::repeat(b'x').take(1_000_000), Some(1_000_000)));
+    app.get("/endless", |_| Response::default().reader(io::repeat(b'x'), None));
+    app.get("/broken", |_| Response::default().reader(io::repeat(b'x').take(1000), Some(2000)));
     app.get("/stream", |_| {
         let (sender, response) = wirelight::stream(10_000);
         std::thread::spawn(move || (0..1000).try_for_each(|n| sender.send(format!("{n},"))));
@@ -74,17 +74,8 @@ fn app(log: &Output, metrics: &Metrics, gate: &Gate) -> App {
     app
 }
 
-fn with(set: impl FnOnce(&mut Response)) -> Response {
-    let mut response = Response::default();
-    set(&mut response);
-    response
-}
-
 fn tagged(text: &str) -> Response {
-    with(|response| {
-        response.etag("1");
-        response.text(text);
-    })
+    Response::default().etag("1").text(text)
 }
 
 /// What a client got.

@@ -12,7 +12,7 @@ use std::net::Shutdown;
 use support::bounded;
 
 use panics::Fate::{Answered, Cut};
-use panics::{Bomb, LINES, Neighbour, app, fate, listen_to_the_log, panic_quietly, with};
+use panics::{Bomb, LINES, Neighbour, app, fate, listen_to_the_log, panic_quietly};
 use support::server::{Client, TestServer};
 use wirelight::{App, Request, Response, Router, StatusCode};
 
@@ -56,7 +56,7 @@ fn a_client_that_leaves_a_body_whose_drop_panics_takes_nobody_along() {
     let mut app = app();
     app.get("/endless", |_| {
         let bomb = Bomb("an endless iterator left alone");
-        with(|response| response.chunks(std::iter::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &bomb)))
+        Response::default().chunks(std::iter::repeat("x".repeat(64 * 1024)).inspect(move |_| _ = &bomb))
     });
     let server = TestServer::start(app);
     let mut neighbour = Neighbour(server.connect());
@@ -136,7 +136,7 @@ fn what_a_client_sent_is_escaped_in_the_log_and_every_cause_is_there() {
 fn what_answers_in_a_handlers_place_has_the_scope_of_its_route() {
     let mut inner = Router::new();
     inner.trailing_slash(wirelight::TrailingSlash::Redirect);
-    inner.after(|_, response| response.header("X-Scope", "inner"));
+    inner.after(|_, response| response.set_header("X-Scope", "inner"));
     inner.on_error(503, |_, _| "busy inside");
     inner.get("/list/", |_| "list");
     inner.get("/slow", |_| "slow").blocking();

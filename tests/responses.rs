@@ -76,11 +76,7 @@ fn an_interim_status_is_a_500_and_one_line_in_the_log() {
         app.get("/response", move |_| Response::new(status(code)));
         app.get("/error", move |_| Error::new(status(code), "text"));
         app.get("/answer", move |_| Error::response(Response::new(status(code))));
-        app.get("/pieces", move |_| {
-            let mut response = Response::new(status(code));
-            response.chunks(["a", "b"]);
-            response
-        });
+        app.get("/pieces", move |_| Response::new(status(code)).chunks(["a", "b"]));
         app.get("/page", |_| abort::<()>(418));
         app.on_error(418, move |_, _| (status(code), "page"));
         let mut hooked = Router::new();
@@ -123,20 +119,12 @@ fn a_status_without_content_has_none_however_it_is_made() {
     for (code, framing) in [(204, ""), (205, "Content-Length: 0\r\n"), (304, "")] {
         let mut app = App::new();
         app.get("/tuple", move |_| (status(code), "text"));
-        app.get("/pieces", move |_| {
-            let mut response = Response::new(status(code));
-            response.chunks(["a", "b"]);
-            response
-        });
-        app.get("/reader", move |_| {
-            let mut response = Response::new(status(code));
-            response.reader(&b"text"[..], Some(4));
-            response
-        });
+        app.get("/pieces", move |_| Response::new(status(code)).chunks(["a", "b"]));
+        app.get("/reader", move |_| Response::new(status(code)).reader(&b"text"[..], Some(4)));
         app.get("/page", |_| abort::<()>(418));
         app.on_error(418, move |_, _| (status(code), "page"));
         let mut hooked = Router::new();
-        hooked.after(|_, response| response.text("hook"));
+        hooked.after(|_, response| response.set_text("hook"));
         hooked.get("/", move |_| status(code));
         app.nest("/hook", hooked);
         let line = format!("HTTP/1.1 {}\r\n", status(code));
@@ -184,12 +172,7 @@ fn an_error_adds_only_the_fields_that_its_page_lacks() {
 #[test]
 fn a_range_outside_has_one_content_range_whatever_its_page_says() {
     let mut app = App::new();
-    app.get("/", |_| {
-        let mut response = Response::default();
-        response.accept_ranges();
-        response.text("0123456789");
-        response
-    });
+    app.get("/", |_| Response::default().accept_ranges().text("0123456789"));
     app.on_error(416, |_, _| (StatusCode::RANGE_NOT_SATISFIABLE, [("Content-Range", "bytes */10")], "page"));
     let response = raw(&app, "GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=20-\r\n\r\n");
     assert_eq!(values(&response, "Content-Range"), ["bytes */10"]);
@@ -200,7 +183,7 @@ fn no_field_that_comes_once_comes_twice() {
     let mut app = App::new();
     app.get("/", |_| {
         let mut response = Response::default();
-        response.text("text");
+        response.set_text("text");
         for _ in 0..2 {
             for (name, value) in [
                 ("Content-Type", "text/csv"),
@@ -302,7 +285,7 @@ fn an_upgrade_that_a_hook_overrules_does_not_happen() {
         "{response}"
     );
     let mut replaced = upgrades();
-    replaced.after(|_, response| response.text("text"));
+    replaced.after(|_, response| response.set_text("text"));
     assert!(raw(&replaced, &request).starts_with(SERVER_ERROR));
 }
 
@@ -311,12 +294,7 @@ fn a_head_route_says_nothing_false_about_get() {
     let mut app = App::new();
     app.get("/r", |_| "hello world");
     app.head("/r", |_| StatusCode::OK);
-    app.head("/said", |_| {
-        let mut response = Response::default();
-        response.header("Content-Length", "11");
-        response.header("X-A", "1");
-        response
-    });
+    app.head("/said", |_| Response::default().header("Content-Length", "11").header("X-A", "1"));
     app.head("/text", |_| "hello world");
     app.head("/away", |_| Redirect::found("/r"));
     app.head("/none", |_| ());

@@ -39,11 +39,7 @@ fn server() -> TestServer {
             let _ = io::copy(&mut socket.clone(), &mut socket);
         })
     });
-    app.get("/pieces", |_| {
-        let mut response = wirelight::Response::default();
-        response.chunks((0..200).map(|n| vec![n as u8; 50_000]));
-        response
-    });
+    app.get("/pieces", |_| wirelight::Response::default().chunks((0..200).map(|n| vec![n as u8; 50_000])));
     serve(app)
 }
 

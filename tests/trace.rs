@@ -16,23 +16,15 @@ use support::trace::{self, Output, message_events};
 fn app() -> App {
     let mut app = App::new();
     app.before(|_| Ok(()));
-    app.after(|_, res| res.header("X-After", "1"));
+    app.after(|_, res| res.set_header("X-After", "1"));
     app.get("/plaintext", |_| "Hello, World!");
     app.post("/echo", |req| req.body().to_vec());
     app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
     app.get("/guarded", |_| "never").require(|_| Err(Error::forbidden("no")));
     app.get("/panic", |_| -> &'static str { std::panic::resume_unwind(Box::new("no")) });
-    app.get("/login", |_| {
-        let mut response = wirelight::Response::default();
-        response.header("Set-Cookie", "id=s3cr3t");
-        response
-    });
+    app.get("/login", |_| wirelight::Response::default().header("Set-Cookie", "id=s3cr3t"));
     app.get("/upgrade", |req| wirelight::Response::upgrade(req, "echo", |_, _| {}));
-    app.get("/stream", |_| {
-        let mut response = wirelight::Response::default();
-        response.reader(&b"streamed"[..], None);
-        response
-    });
+    app.get("/stream", |_| wirelight::Response::default().reader(&b"streamed"[..], None));
     app
 }
 

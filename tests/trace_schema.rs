@@ -177,7 +177,7 @@ fn take(step: &Value, connection: &mut TestConnection<'_>) {
 fn app() -> App {
     let mut app = App::new();
     app.before(|_| Ok(()));
-    app.after(|_, res| res.header("Set-Cookie", "a=b"));
+    app.after(|_, res| res.set_header("Set-Cookie", "a=b"));
     app.get("/plaintext", |_| "Hello, World!");
     app.post("/echo", |req| req.body().to_vec());
     app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
@@ -186,11 +186,7 @@ fn app() -> App {
     app.get("/pool", |_| "slowly").blocking();
     app.get("/large", |_| vec![b'x'; 16 << 20]);
     app.files("/docs", concat!(env!("CARGO_MANIFEST_DIR"), "/docs"));
-    app.get("/stream", |_| {
-        let mut response = Response::default();
-        response.reader(&b"streamed"[..], None);
-        response
-    });
+    app.get("/stream", |_| Response::default().reader(&b"streamed"[..], None));
     app
 }
 

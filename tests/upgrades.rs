@@ -110,7 +110,7 @@ fn a_place_is_free_again_however_the_upgrade_ends() {
     app.after(|req, res| {
         if req.path() == "/changed" {
             *res = Response::default();
-            res.text("no upgrade after all");
+            res.set_text("no upgrade after all");
         }
     });
     let server = TestServer::with(app, |server| server.max_upgraded(1));

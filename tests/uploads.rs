@@ -467,7 +467,7 @@ fn a_handler_that_holds_the_loop_is_named_once() {
     app.get("/fast", |_| "fast");
     app.get("/body", |_| {
         let mut response = Response::new(wirelight::StatusCode::OK);
-        response.chunks((0..30).map(|_| {
+        response = response.chunks((0..30).map(|_| {
             std::thread::sleep(Duration::from_millis(12));
             vec![b'x'; 64 * 1024]
         }));

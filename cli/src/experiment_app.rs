@@ -28,13 +28,9 @@ pub(super) fn add_routes(app: &mut App, pause: Duration) {
     .blocking()
     .about("Takes its time.");
     app.get("/big", |_| vec![b'x'; 1024 * 1024]).about("Returns a mebibyte.");
-    app.get("/stream", |_| {
-        let mut response = Response::default();
-        response.chunks((1..=3).map(|number| format!("piece {number}\n")));
-        response
-    })
-    .about("Streams three pieces, in chunks.")
-    .gives_media(200, "application/octet-stream");
+    app.get("/stream", |_| Response::default().chunks((1..=3).map(|number| format!("piece {number}\n"))))
+        .about("Streams three pieces, in chunks.")
+        .gives_media(200, "application/octet-stream");
     app.get("/limited", |_| "one of ten\n").limit("10 per minute").about("Responds ten times a minute to a client.");
     // Each run has its own rate limit, so that an experiment can be repeated within a minute.
     app.limit_key(|req| {

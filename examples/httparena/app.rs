@@ -71,9 +71,7 @@ fn listing(req: &Request) -> Result<Response> {
     let (count, factor): (usize, i64) = (req.param("count")?, req.query_or("m", 1));
     let process = |item| Processed { item, total: total(item, factor) };
     let items: Vec<_> = req.state::<Vec<Item>>().iter().take(count).map(process).collect();
-    let mut response = Response::new(StatusCode::OK);
-    response.json(&Listing { count: items.len(), items });
-    Ok(response)
+    Ok(Response::new(StatusCode::OK).json(&Listing { count: items.len(), items }))
 }
 
 fn total(item: &Item, factor: i64) -> i64 {

@@ -80,9 +80,8 @@ pub fn main() -> std::io::Result<()> {
     app.get("/users/{id:int}", |request| request.param::<u64>("id").map(|id| json!({ "id": id })));
     app.post("/", |request: &Request| format!("{} bytes\n", request.body().len()));
     app.get("/count", |_| {
-        let mut response = Response::new(StatusCode::OK);
-        response.chunks((1..4).map(|number| (format!("line {number}\n"), sleep(Duration::from_secs(1))).0));
-        response
+        Response::new(StatusCode::OK)
+            .chunks((1..4).map(|number| (format!("line {number}\n"), sleep(Duration::from_secs(1))).0))
     });
     app.get("/big", |_| vec![b'x'; 32 * 1024 * 1024]);
     app.get("/slow", |_| (sleep(Duration::from_secs(2)), "done\n").1).blocking();

@@ -118,11 +118,7 @@ fn app() -> App {
     });
     app.get("/read", read);
     app.get("/file", file);
-    app.get("/stream", |_| {
-        let mut response = Response::new(StatusCode::OK);
-        response.chunks(["one", "", "three"]);
-        response
-    });
+    app.get("/stream", |_| Response::new(StatusCode::OK).chunks(["one", "", "three"]));
     app.post("/echo", |req| req.body().to_vec());
     app.post("/form", |req| format!("{} {}", req.files().count(), req.form_pairs().count()));
     app.put("/echo", |req| req.body().to_vec()).max_body(9);
@@ -158,12 +154,11 @@ fn read(req: &Request<'_>) -> wirelight::Result<String> {
 }
 
 fn file(_: &Request<'_>) -> Response {
-    let mut response = Response::new(StatusCode::OK);
-    response.bytes(BODY);
-    response.etag(TAG);
-    response.last_modified(UNIX_EPOCH + Duration::from_secs(784_111_777));
-    response.accept_ranges();
-    response
+    Response::new(StatusCode::OK)
+        .bytes(BODY)
+        .etag(TAG)
+        .last_modified(UNIX_EPOCH + Duration::from_secs(784_111_777))
+        .accept_ranges()
 }
 
 /// Checks that a 206 has the bytes that it names, and the required fields of 304 and 416 (RFC 9110 §14.4, §15.4.5, §15.5.17).
@@ -188,19 +183,19 @@ fn write(req: &Request<'_>) -> wirelight::Result<Response> {
     let text = req.query_required::<String>("text")?;
     let mut response = Response::new(StatusCode::OK);
     match req.param::<String>("way")?.as_str() {
-        "field" => response.header("X-Text", &text),
+        "field" => response.set_header("X-Text", &text),
         "name" => response.append_header(&text, "value"),
         "cookie" => {
             response.set_cookie(Cookie::new("c", text.clone()));
             response.set_cookie(Cookie::new(text.clone(), "v").path(text.clone()).domain(text));
         }
-        "tag" => response.weak_etag(&text),
-        "redirect" => Redirect::found(text).into_response(&mut response),
-        "vary" => response.vary(&text),
+        "tag" => response = response.weak_etag(&text),
+        "redirect" => response = Redirect::found(text).into_response(),
+        "vary" => response.add_vary(&text),
         "error" => return Err(Error::bad_request(text.clone()).with_header("X-Text", text)),
         "challenge" => return Err(Error::unauthorized(text.clone(), text)),
-        "cache" => response.cache_control(&text),
-        _ => response.json(&[text]),
+        "cache" => response = response.cache_control(&text),
+        _ => response.set_json(&[text]),
     }
     Ok(response)
 }

@@ -75,7 +75,7 @@ fn add_error_fields(error: &Error, response: &mut Response) {
 
 /// Writes `{"error": "Not Found", "message": "…"}`, and the details if there are some.
 fn default_response(error: &Error, response: &mut Response) {
-    response.json(&DefaultBody(error));
+    response.set_json(&DefaultBody(error));
     response.set_status(error.status());
 }
 

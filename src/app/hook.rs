@@ -31,7 +31,7 @@ where
 {
     let describes_get = method == Method::HEAD;
     Box::new(move |request, response| {
-        handler(request).into_response(response);
+        handler(request).write_to(response);
         match describes_get {
             true => response.describe_get(),
             false => request.reject_coding(response),
@@ -42,5 +42,5 @@ where
 pub(crate) fn error_handler<R: IntoResponse>(
     page: impl Fn(&Request<'_>, &Error) -> R + Send + Sync + 'static,
 ) -> ErrorHandler {
-    Box::new(move |request, error, response| page(request, error).into_response(response))
+    Box::new(move |request, error, response| page(request, error).write_to(response))
 }

@@ -26,19 +26,18 @@ impl App {
         let options = request.method() == Method::OPTIONS;
         match miss {
             Match::None if options && request.head().target.form == TargetForm::Asterisk => {
-                response.header("Allow", self.allow_value(self.router.routes.iter().map(|route| route.meta.method)));
+                response
+                    .set_header("Allow", self.allow_value(self.router.routes.iter().map(|route| route.meta.method)));
                 Ok(())
             }
             Match::Methods(node) if options => {
-                response.header("Allow", self.allow_value(self.router.tree.methods(node)));
+                response.set_header("Allow", self.allow_value(self.router.tree.methods(node)));
                 Ok(())
             }
             Match::Methods(node) => Err(self.method_not_allowed(node)),
-            Match::Slash { add: true } => {
-                self.redirect_slashes(request).map(|redirect| redirect.into_response(response))
-            }
+            Match::Slash { add: true } => self.redirect_slashes(request).map(|redirect| redirect.write_to(response)),
             _ if options || request.raw_path().contains("//") => {
-                self.redirect_slashes(request).map(|redirect| redirect.into_response(response))
+                self.redirect_slashes(request).map(|redirect| redirect.write_to(response))
             }
             _ => Err(Error::not_found("")),
         }
@@ -262,7 +261,7 @@ mod tests {
     #[test]
     fn hooks_see_the_redirect() {
         let mut app = app();
-        app.after(|_, response| response.header("X-After", "seen"));
+        app.after(|_, response| response.set_header("X-After", "seen"));
         assert_eq!(app.test().get("/dir").send().header("X-After"), Some("seen"));
     }
 }

@@ -201,7 +201,7 @@ fn not_modified(response: &mut Response, tag: Option<Vec<u8>>) {
     response.set_status(StatusCode::NOT_MODIFIED);
     if let Some(tag) = tag {
         response.replace_etag(&tag);
-        response.vary("Accept-Encoding");
+        response.add_vary("Accept-Encoding");
     }
     let described = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Accept-Ranges"];
     described.into_iter().for_each(|field| response.remove_header(field));
@@ -257,8 +257,8 @@ mod tests {
         let response = |fields: &'static [(&str, &str)]| {
             move |_: &crate::Request<'_>| {
                 let mut response = Response::default();
-                response.text("0123456789");
-                fields.iter().for_each(|(name, value)| response.header(name, value));
+                response.set_text("0123456789");
+                fields.iter().for_each(|(name, value)| response.set_header(name, value));
                 response
             }
         };
@@ -270,11 +270,7 @@ mod tests {
         app.get("/weak", response(&[("ETag", "W/\"a\""), ("Accept-Ranges", "bytes")]));
         app.get("/dated", response(&[("Last-Modified", DATE), ("Accept-Ranges", "bytes")]));
         app.get("/bare", response(&[]));
-        app.get("/missing", |_| {
-            let mut response = Response::new(StatusCode::NOT_FOUND);
-            response.etag("x");
-            response
-        });
+        app.get("/missing", |_| Response::new(StatusCode::NOT_FOUND).etag("x"));
         app
     }
 
@@ -409,13 +405,7 @@ mod tests {
     #[test]
     fn a_stream_has_validators_but_no_parts() {
         let mut app = App::new();
-        app.get("/", |_| {
-            let mut response = Response::default();
-            response.etag("1");
-            response.accept_ranges();
-            response.reader(&b"0123456789"[..], Some(10));
-            response
-        });
+        app.get("/", |_| Response::default().etag("1").accept_ranges().reader(&b"0123456789"[..], Some(10)));
         let reply = app.test().get("/").header("Range", "bytes=0-3").send();
         assert_eq!((reply.status().as_u16(), reply.header("accept-ranges"), reply.text()), (200, None, "0123456789"));
         assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "*")]), 304);
@@ -425,7 +415,7 @@ mod tests {
     fn a_validator_of_an_after_hook_counts() {
         let mut app = App::new();
         app.get("/", |_| "text");
-        app.after(|_, response| response.etag(format!("{}", response.body().len())));
+        app.after(|_, response| response.set_header("ETag", format!("\"{}\"", response.body().len())));
         assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "\"4\"")]), 304);
         assert_eq!(status(&app, "GET", "/", &[("If-None-Match", "\"5\"")]), 200);
     }
@@ -464,11 +454,7 @@ mod tests {
             let time = UNIX_EPOCH + Duration::new(seconds, nanos);
             let mut app = App::new();
             app.put("/", move |req| req.precondition(None, Some(time)));
-            app.get("/", move |_| {
-                let mut response = Response::default();
-                response.last_modified(time);
-                response
-            });
+            app.get("/", move |_| Response::default().last_modified(time));
             assert_eq!(status(&app, "PUT", "/", &[("If-Unmodified-Since", date)]), expected, "{seconds}.{nanos}");
             let client = app.test();
             let reply = client.get("/").send();

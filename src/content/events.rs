@@ -321,10 +321,10 @@ impl EventStream {
 }
 
 impl IntoResponse for EventStream {
-    fn into_response(self, response: &mut Response) {
-        response.header("Content-Type", "text/event-stream");
-        response.header("Cache-Control", "no-store");
-        response.header("X-Accel-Buffering", "no"); // nginx would hold events back until a buffer is full
+    fn write_to(self, response: &mut Response) {
+        response.set_header("Content-Type", "text/event-stream");
+        response.set_header("Cache-Control", "no-store");
+        response.set_header("X-Accel-Buffering", "no"); // nginx would hold events back until a buffer is full
         response.set_source(self, None);
     }
 

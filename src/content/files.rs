@@ -124,8 +124,7 @@ impl Files {
             (Some(Entry::File(path, found)), _) if !slash => self.send(request, &path, found),
             (Some(Entry::Directory), Some(_)) if !slash => {
                 let mut response = Response::default();
-                Redirect::to_path(&format!("{}/", request.raw_path()), request.query_string())
-                    .into_response(&mut response);
+                Redirect::to_path(&format!("{}/", request.raw_path()), request.query_string()).write_to(&mut response);
                 Ok(response)
             }
             (Some(Entry::Directory), Some(index)) => {
@@ -158,14 +157,14 @@ impl Files {
         mut siblings: Vec<Sibling>,
     ) -> Result<Response> {
         let mut response = Response::default();
-        response.vary("Accept-Encoding");
+        response.add_vary("Accept-Encoding");
         let offers: Vec<_> = siblings.iter().map(|sibling| sibling.coding).chain(["identity"]).collect();
         let chosen = request.accepts_encoding(&offers);
         let mut form = None;
         if let Some(sibling) = siblings.iter_mut().find(|sibling| Some(sibling.coding) == chosen)
             && let Some(file) = self.file(&sibling.path, &sibling.version)?
         {
-            response.header("Content-Encoding", sibling.coding);
+            response.set_header("Content-Encoding", sibling.coding);
             sibling.version = file.version;
             form = Some((file, found, sibling.coding));
         }
@@ -191,7 +190,7 @@ impl Files {
     /// Evaluates conditions and ranges, and sets what they leave of the body.
     fn finish(&self, request: &Request<'_>, mut response: Response, file: &KnownFile) -> Result<Response> {
         if let Some(directives) = &self.cache_control {
-            response.cache_control(directives);
+            response.set_header("Cache-Control", directives);
         }
         response.take_conditional(); // compared here already: only the part that is asked for is read
         if let Some(part) = conditional::select_range(request, &mut response, file.version.length) {

@@ -39,7 +39,7 @@ pub(crate) fn apply(request: &Request<'_>, response: &mut Response, length: u64)
         RequestedRange::Whole => Some(0..length),
         RequestedRange::Part(part) => {
             response.set_status(StatusCode::PARTIAL_CONTENT);
-            response.header("Content-Range", format!("bytes {}-{}/{length}", part.start, part.end - 1));
+            response.set_header("Content-Range", format!("bytes {}-{}/{length}", part.start, part.end - 1));
             Some(part)
         }
         RequestedRange::NotSatisfiable => {

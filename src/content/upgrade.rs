@@ -69,7 +69,7 @@ impl Response {
         let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS);
         response.set_source(UpgradeSource(Some(with_slot(slot, run))), None);
         response.remove_header("content-type");
-        response.header("Upgrade", protocol);
+        response.set_header("Upgrade", protocol);
         Ok(response)
     }
 }

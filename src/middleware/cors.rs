@@ -167,7 +167,7 @@ impl Cors {
             response.append_header("Vary", "Origin");
         }
         let Some(origin) = self.allowed(request) else { return };
-        response.header("Access-Control-Allow-Origin", origin);
+        response.set_header("Access-Control-Allow-Origin", origin);
         set(response, "Access-Control-Allow-Credentials", if self.credentials { "true" } else { "" });
         set(response, "Access-Control-Expose-Headers", if is_preflight(request) { "" } else { &self.expose });
     }
@@ -190,7 +190,7 @@ fn is_preflight(request: &Request<'_>) -> bool {
 
 fn set(response: &mut Response, name: &str, value: &str) {
     if !value.is_empty() {
-        response.header(name, value);
+        response.set_header(name, value);
     }
 }
 

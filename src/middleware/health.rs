@@ -33,13 +33,11 @@ pub fn health() -> impl Fn(&Request<'_>) -> Response + Send + Sync + 'static {
     let began = Instant::now();
     move |request| {
         let draining = request.app_state().values.get::<Draining>().is_some_and(|draining| (draining.0)());
-        let mut response = Response::new(if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK });
-        match draining {
-            true => response.json(&json!({ "status": "draining" })),
-            false => response.json(&json!({ "status": "ok", "uptime_ms": began.elapsed().as_millis() as u64 })),
-        }
-        response.header("Cache-Control", "no-store");
-        response
+        let (status, state) = match draining {
+            true => (StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "draining" })),
+            false => (StatusCode::OK, json!({ "status": "ok", "uptime_ms": began.elapsed().as_millis() as u64 })),
+        };
+        Response::new(status).json(&state).no_store()
     }
 }
 

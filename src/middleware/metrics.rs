@@ -109,10 +109,9 @@ impl Metrics {
         let board = self.0.clone();
         move |request| {
             let accepted = request.app_state().values.get::<AcceptedConnections>();
-            let mut response = Response::new(StatusCode::OK);
-            response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-            response.text(accepted.map_or_else(String::new, ToString::to_string) + &board.to_string());
-            response
+            Response::new(StatusCode::OK)
+                .header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                .text(accepted.map_or_else(String::new, ToString::to_string) + &board.to_string())
         }
     }
 }

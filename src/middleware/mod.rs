@@ -178,7 +178,7 @@ mod tests {
         let mut inner = Router::new();
         Cors::new(["https://b"]).add_to(&mut inner);
         inner.after(|req, res| {
-            res.header("X-Seen", format!("{} {} {:?}", req.method(), req.target(), req.route()));
+            res.set_header("X-Seen", format!("{} {} {:?}", req.method(), req.target(), req.route()));
         });
         inner.on_any_error(|_, e| format!("inner {}", e.status().as_u16()));
         inner.post("/{id:int}", |_| "never").max_body(4);
@@ -186,7 +186,7 @@ mod tests {
         let mut app = App::new();
         app.nest("/in", inner);
         app.get("/", |_| "never");
-        app.after(|req, res| res.header("X-Outer", format!("{:?}", req.route())));
+        app.after(|req, res| res.set_header("X-Outer", format!("{:?}", req.route())));
         let chunked = "Transfer-Encoding: chunked\r\n\r\n";
         let item = ("/in/7", "POST /in/7 Some(\"/in/{id:int}\")");
         for (method, (target, seen), rest, status) in [

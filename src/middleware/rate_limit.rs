@@ -305,10 +305,12 @@ impl LimitStatus {
             LimitFields::RateLimit => ("", Duration::ZERO),
             LimitFields::XRateLimit => ("X-", SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()),
         };
-        response.header(&format!("{prefix}RateLimit-Limit"), limit.to_string());
-        response.header(&format!("{prefix}RateLimit-Remaining"), remaining.to_string());
-        response
-            .header(&format!("{prefix}RateLimit-Reset"), seconds(from.saturating_add(self.window.reset)).to_string());
+        response.set_header(&format!("{prefix}RateLimit-Limit"), limit.to_string());
+        response.set_header(&format!("{prefix}RateLimit-Remaining"), remaining.to_string());
+        response.set_header(
+            &format!("{prefix}RateLimit-Reset"),
+            seconds(from.saturating_add(self.window.reset)).to_string(),
+        );
     }
 }
 

@@ -84,8 +84,8 @@ impl RequestId {
             clock::start(request)
         });
         router.after(move |request, response| match request.get::<Id>() {
-            Some(id) => response.header(NAME, id.bytes()),
-            None => response.header(NAME, refusals.next()),
+            Some(id) => response.set_header(NAME, id.bytes()),
+            None => response.set_header(NAME, refusals.next()),
         });
     }
 }

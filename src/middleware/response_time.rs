@@ -35,7 +35,7 @@ impl ResponseTime {
         router.after(|request, response| {
             let mut text = Vec::with_capacity(16);
             clock::write_milliseconds(&mut text, clock::elapsed(request));
-            response.header("X-Response-Time", text);
+            response.set_header("X-Response-Time", text);
         });
     }
 }

@@ -27,9 +27,8 @@ const MAX_ATTRIBUTE: usize = 1024;
 /// let mut app = App::new();
 /// app.post("/login", |_| {
 ///     let day = Duration::from_secs(86_400);
-///     let mut response = Response::default();
-///     response.set_cookie(Cookie::new("session", "8f2a").http_only().secure().same_site(SameSite::Lax).max_age(day));
-///     response
+///     let session = Cookie::new("session", "8f2a").http_only().secure().same_site(SameSite::Lax).max_age(day);
+///     Response::default().cookie(session)
 /// });
 /// app.get("/", |req| req.cookie("session").map(str::to_owned));
 /// let client = app.test();
@@ -158,6 +157,13 @@ impl Cookie {
 }
 
 impl Response {
+    /// Adds a cookie to those set already. As [`set_cookie`](Self::set_cookie).
+    #[must_use]
+    pub fn cookie(mut self, cookie: Cookie) -> Response {
+        self.set_cookie(cookie);
+        self
+    }
+
     /// Adds a cookie to those set already.
     ///
     /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None`

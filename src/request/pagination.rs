@@ -17,10 +17,9 @@ use crate::response::redirect::local_reference;
 /// let mut app = App::new();
 /// app.get("/users", |req| {
 ///     let page = Page::from(req, 20, 100);
-///     let mut response = Response::default();
-///     response.header("Link", page.links(95));
-///     response.json(&json!({ "data": page.slice(1..=95).collect::<Vec<_>>(), "page": page.number, "per_page": page.per_page }));
-///     response
+///     let data: Vec<_> = page.slice(1..=95).collect();
+///     let body = json!({ "data": data, "page": page.number, "per_page": page.per_page });
+///     Response::default().header("Link", page.links(95)).json(&body)
 /// });
 /// let reply = app.test().get("/users?sort=name&page=10&per_page=10").send();
 /// assert_eq!(reply.text(), "{\"data\":[91,92,93,94,95],\"page\":10,\"per_page\":10}");

@@ -8,73 +8,21 @@ use crate::response::Response;
 use crate::response::error::Error;
 
 impl Response {
-    /// Sets the entity tag (`ETag`, RFC 9110 §8.8.3), without quotes: a different one for every
-    /// different content, to the byte. A GET that already has this tag gets 304 and no body.
-    ///
-    /// A compressed representation has a tag of its own (§8.8.3.3): with
-    /// [`Gzip`](crate::middleware::Gzip), `"v3"` becomes `"v3-gzip"`. Both name the same state, so
-    /// `If-Match` accepts either, and so does
-    /// [`Request::precondition`](crate::Request::precondition). Do not use tags that end with
-    /// `-gzip` or `-br`.
-    ///
-    /// A tag with a quote, a space or a control character makes the response a 500.
-    ///
-    /// ```
-    /// use wirelight::{App, Response};
-    ///
-    /// let mut app = App::new();
-    /// app.get("/", |_| {
-    ///     let mut response = Response::default();
-    ///     response.text("the third edition");
-    ///     response.etag("v3");
-    ///     response
-    /// });
-    /// let client = app.test();
-    /// assert_eq!(client.get("/").send().header("etag"), Some("\"v3\""));
-    /// assert_eq!(client.get("/").header("If-None-Match", "\"v3\"").send().status(), 304);
-    /// assert_eq!(client.get("/").header("If-Match", "\"v2\"").send().status(), 412);
-    /// ```
-    pub fn etag(&mut self, tag: impl AsRef<str>) {
-        self.set_etag("", tag.as_ref());
-    }
-
-    /// As [`etag`](Self::etag), for contents that are equivalent but not equal to the byte (a page
-    /// with another date on it). Works for 304, but not for ranges and `If-Match` (RFC 9110
-    /// §8.8.1).
-    pub fn weak_etag(&mut self, tag: impl AsRef<str>) {
-        self.set_etag("W/", tag.as_ref());
-    }
-
-    /// Sets when the resource was last changed (RFC 9110 §8.8.2), in whole seconds. Conditional
-    /// requests are compared with it.
-    ///
-    /// A future time becomes now, as §8.8.2.1 requires. A time before 1970 cannot be expressed and
-    /// is ignored.
-    pub fn last_modified(&mut self, time: SystemTime) {
+    pub(crate) fn set_last_modified(&mut self, time: SystemTime) {
         let time = time.min(SystemTime::now());
         if date::clamp(time) == time {
-            self.header("Last-Modified", date::format(time));
+            self.set_header("Last-Modified", date::format(time));
         }
     }
 
-    /// Sets what caches may do: `public, max-age=3600` (RFC 9111 §5.2.2).
-    pub fn cache_control(&mut self, directives: &str) {
-        self.header("Cache-Control", directives);
-    }
-
-    /// Tells caches to store nothing, for personal or secret content.
-    pub fn no_store(&mut self) {
-        self.cache_control("no-store");
-    }
-
     /// Adds a request field that the response depends on to `Vary` (RFC 9110 §12.5.5).
-    pub fn vary(&mut self, field: &str) {
+    pub fn add_vary(&mut self, field: &str) {
         if self.has_list_member("vary", field) {
             return;
         }
         let lines = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).map(|(_, value)| value);
         let all = lines.chain([field.as_bytes()]).collect::<Vec<_>>().join(b", ".as_slice());
-        self.header("Vary", all);
+        self.set_header("Vary", all);
     }
 
     /// Returns whether a list field has this member, in any of its lines (RFC 9110 §5.3), without
@@ -84,18 +32,13 @@ impl Response {
         lines.flat_map(|(_, value)| list(value)).any(|listed| listed.eq_ignore_ascii_case(member.as_bytes()))
     }
 
-    /// Offers ranges of the body (RFC 9110 §14): a GET with `Range: bytes=…` gets 206 with the
-    /// range.
-    pub fn accept_ranges(&mut self) {
-        self.header("Accept-Ranges", "bytes");
-    }
-
-    fn set_etag(&mut self, weak: &str, tag: &str) {
+    /// Sets the entity tag; `weak` is its prefix.
+    pub(super) fn set_etag(&mut self, weak: &str, tag: &str) {
         // etagc, RFC 9110 §8.8.3: no space, no quote, no control character.
         if tag.bytes().any(|byte| byte <= b' ' || byte == b'"' || byte == 0x7f) {
             return self.fail(Error::internal(format!("an entity tag was refused: {tag:?}")));
         }
-        self.header("ETag", format!("{weak}\"{tag}\""));
+        self.set_header("ETag", format!("{weak}\"{tag}\""));
     }
 }
 
@@ -120,16 +63,16 @@ mod tests {
     fn a_tag_is_quoted_or_refused() {
         for (tag, expected) in [("v1", Some("\"v1\"")), ("", Some("\"\"")), ("é,;\\", Some("\"é,;\\\""))] {
             let mut response = Response::default();
-            response.etag(tag);
+            response = response.etag(tag);
             assert_eq!(response.header_value("etag"), expected);
         }
         for tag in ["\"v1\"", "a b", "a\r\nb", "\0", "\x7f", "\t"] {
             let mut response = Response::default();
-            response.weak_etag(tag);
+            response = response.weak_etag(tag);
             assert!(response.take_error().is_some() && response.header_value("etag").is_none(), "{tag:?}");
         }
         let mut response = Response::default();
-        response.weak_etag("v1");
+        response = response.weak_etag("v1");
         assert_eq!(response.header_value("etag"), Some("W/\"v1\""));
     }
 
@@ -139,7 +82,7 @@ mod tests {
         let far = |days: u32| UNIX_EPOCH.checked_add(day * days);
         let date = |time| {
             let mut response = Response::default();
-            response.last_modified(time);
+            response = response.last_modified(time);
             response.header_value("last-modified").map(str::to_owned)
         };
         assert_eq!(date(UNIX_EPOCH).as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
@@ -158,12 +101,12 @@ mod tests {
     fn vary_grows_and_repeats_nothing() {
         let mut response = Response::default();
         for field in ["Accept-Encoding", "Origin", "accept-encoding"] {
-            response.vary(field);
+            response.add_vary(field);
         }
         assert_eq!(response.header_value("vary"), Some("Accept-Encoding, Origin"));
         response.append_header("Vary", "Accept , Cookie");
         for field in ["Cookie", "Referer"] {
-            response.vary(field);
+            response.add_vary(field);
         }
         let lines: Vec<_> = response.headers().collect();
         assert_eq!(lines, [("Vary", b"Accept-Encoding, Origin, Accept , Cookie, Referer".as_slice())]);

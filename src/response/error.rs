@@ -10,13 +10,15 @@ use crate::logging::ErrorChain;
 use crate::panics::discard;
 use crate::response::Response;
 use crate::response::status_messages::default_message;
+use crate::response::std_error::{carried, carry};
 
 /// The result of handlers and hooks.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error that a handler, hook or guard returns.
 ///
-/// `?` turns any [`std::error::Error`] into a 500 whose cause is logged and never sent. The
+/// `?` turns any [`std::error::Error`], an `anyhow::Error` and text (`String`, `&'static str`) into a
+/// 500 whose cause is logged and never sent. The
 /// constructors make errors with a message for the client. Error handlers
 /// ([`on_error`](crate::Router::on_error)) render them; the default is JSON.
 ///
@@ -164,6 +166,28 @@ impl Error {
         self.0.details.as_ref()
     }
 
+    /// Returns the error as one of std, for functions that return `anyhow::Result` and the like: the
+    /// handler that returns their error responds as with this one, whatever context was added.
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Request};
+    ///
+    /// fn double(req: &Request) -> anyhow::Result<String> {
+    ///     let n: u32 = req.query_required("n").map_err(Error::into_std)?; // 400
+    ///     let doubled = n.checked_mul(2).ok_or_else(|| anyhow::anyhow!("{n} is too large"))?; // 500
+    ///     Ok(doubled.to_string())
+    /// }
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", double);
+    /// assert_eq!(app.test().get("/?n=21").send().text(), "42");
+    /// assert_eq!(app.test().get("/").send().status(), 400);
+    /// assert_eq!(app.test().get("/?n=4000000000").send().status(), 500);
+    /// ```
+    pub fn into_std(self) -> impl std::error::Error + Send + Sync + 'static {
+        carry(self.to_string(), self)
+    }
+
     /// Returns the cause, for the log and never for the client.
     pub fn source(&self) -> Option<&(dyn std::error::Error + Send + Sync)> {
         self.0.source.as_deref()
@@ -209,11 +233,12 @@ pub fn abort<T>(status: u16) -> Result<T> {
     }
 }
 
-// `Error` must not implement `std::error::Error`, since this would collide with `From<Error> for
-// Error`.
-impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
+// All errors of std, `anyhow::Error`, and text. `Error` must not become such a box, since this
+// would collide with `From<Error> for Error`.
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Error {
     fn from(source: E) -> Error {
-        Error::internal(source)
+        let source = source.into();
+        carried(source.as_ref()).unwrap_or_else(|| Error::internal(source))
     }
 }
 

@@ -33,14 +33,14 @@ impl Response {
     /// A name that is not a token, or a value with CR, LF, NUL or another control character, would
     /// allow response splitting (RFC 9110 §5.5): the response becomes a 500, and the log has
     /// the reason.
-    pub fn header(&mut self, name: &str, value: impl AsRef<[u8]>) {
+    pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove_header(name);
         self.add_header(name, value.as_ref(), false);
     }
 
     /// Adds a header field to earlier ones of the same name, as `Set-Cookie` needs it. A field that
     /// a response has at most once (`Location`, `ETag`, `Retry-After` …, RFC 9110 §5.3) replaces
-    /// the earlier one. Refuses what [`header`](Self::header) refuses.
+    /// the earlier one. Refuses what [`set_header`](Self::set_header) refuses.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.add_header(name, value.as_ref(), is_singleton(name));
     }
@@ -57,7 +57,7 @@ impl Response {
         }
         match owned_by_server(name) {
             Some("connection") => self.close |= list(value).any(|option| option.eq_ignore_ascii_case(b"close")),
-            Some("content-length") => self.declared_length = content_length(value),
+            Some("content-length") => _ = content_length(value).map(|bytes| self.declare_length(bytes)),
             Some(name) => debug!("the server sets {name} itself: ignored"),
             None => {
                 if replaces {
@@ -102,11 +102,11 @@ impl Response {
     /// concern another representation of the same state.
     pub(crate) fn replace_etag(&mut self, tag: &[u8]) {
         let conditional = self.conditional;
-        self.header("ETag", tag);
+        self.set_header("ETag", tag);
         self.conditional = conditional;
     }
 
-    /// Returns an empty response with these complete field lines, which [`header`](Self::header) of
+    /// Returns an empty response with these complete field lines, which [`set_header`](Self::set_header) of
     /// another response has written.
     pub(crate) fn with_field_lines(lines: Vec<u8>) -> Response {
         Response { fields: lines, ..Response::default() }
@@ -224,8 +224,8 @@ mod tests {
     #[test]
     fn an_upgrade_field_is_named_by_connection() {
         let mut response = Response::default();
-        response.header("Upgrade", "a");
-        response.header("upgrade", "b");
+        response.set_header("Upgrade", "a");
+        response.set_header("upgrade", "b");
         response.append_header("Upgrade", "c");
         let names: Vec<_> = response.headers().map(|(name, _)| name).collect();
         assert_eq!(names, ["upgrade", "Connection", "Upgrade", "Connection"]);

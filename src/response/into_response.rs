@@ -24,21 +24,58 @@ use crate::response::returned::Returned;
 /// | `(StatusCode, value)` | the value with that status |
 /// | `(StatusCode, [(name, value); N], value)` | and with these header fields, instead of those that the value sets |
 /// | `Option<value>` | the value, or 404 |
-/// | `Result<value, error>` | the value, or the error's page |
+/// | `Result<value, error>` | the value, or the page of the error: an [`Error`], any of std, `anyhow::Error`, `String` |
 /// | [`Response`] | itself |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be turned into an HTTP response",
     label = "a handler returned this",
     note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`"
 )]
-pub trait IntoResponse {
-    /// Writes the value to `response`, which is empty and has status 200.
-    fn into_response(self, response: &mut Response);
+pub trait IntoResponse: Sized {
+    /// Writes the value to `response`, which is empty and has status 200. A type of the program
+    /// passes one of the values above on: `(StatusCode::OK, self.text).write_to(response)`.
+    fn write_to(self, response: &mut Response);
+
+    /// Returns the response that a handler makes by returning this value: for branches of different
+    /// types.
+    ///
+    /// ```
+    /// use wirelight::{App, IntoResponse, Redirect};
+    ///
+    /// let mut app = App::new();
+    /// app.get("/", |req| match req.query("name") {
+    ///     Some(name) => format!("Hello, {name}!").into_response(),
+    ///     None => Redirect::found("/?name=World").into_response(),
+    /// });
+    /// assert_eq!(app.test().get("/?name=you").send().text(), "Hello, you!");
+    /// assert_eq!(app.test().get("/").send().status(), 302);
+    /// ```
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        self.write_to(&mut response);
+        response
+    }
 
     /// Returns what the type tells about its responses, for the document of the API.
     #[doc(hidden)]
     fn returned() -> Returned {
         Returned::default()
+    }
+}
+
+impl Response {
+    /// Returns the response that a handler makes by returning `value`: for branches of different
+    /// types, and to add to it. An `Err` and a `None` become the error's page, as if returned.
+    ///
+    /// ```
+    /// use wirelight::{Json, Response};
+    ///
+    /// let response = Response::from(Json([1, 2, 3])).no_store();
+    /// assert_eq!((response.body(), response.header_value("Cache-Control")), (&b"[1,2,3]"[..], Some("no-store")));
+    /// ```
+    // `From` for all values would collide with `From<Response> for Response`.
+    pub fn from(value: impl IntoResponse) -> Response {
+        value.into_response()
     }
 }
 
@@ -60,7 +97,7 @@ pub struct Html<T>(pub T);
 
 impl IntoResponse for &'static str {
     #[inline]
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.static_text(self);
     }
 
@@ -70,8 +107,8 @@ impl IntoResponse for &'static str {
 }
 
 impl IntoResponse for String {
-    fn into_response(self, response: &mut Response) {
-        response.text(self);
+    fn write_to(self, response: &mut Response) {
+        response.set_text(self);
     }
 
     fn returned() -> Returned {
@@ -80,8 +117,8 @@ impl IntoResponse for String {
 }
 
 impl IntoResponse for Cow<'static, str> {
-    fn into_response(self, response: &mut Response) {
-        response.text(self);
+    fn write_to(self, response: &mut Response) {
+        response.set_text(self);
     }
 
     fn returned() -> Returned {
@@ -90,7 +127,7 @@ impl IntoResponse for Cow<'static, str> {
 }
 
 impl IntoResponse for &'static [u8] {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.static_bytes(self);
     }
 
@@ -100,8 +137,8 @@ impl IntoResponse for &'static [u8] {
 }
 
 impl IntoResponse for Vec<u8> {
-    fn into_response(self, response: &mut Response) {
-        response.bytes(self);
+    fn write_to(self, response: &mut Response) {
+        response.set_bytes(self);
     }
 
     fn returned() -> Returned {
@@ -111,8 +148,8 @@ impl IntoResponse for Vec<u8> {
 
 impl<T: Serialize> IntoResponse for Json<T> {
     #[inline]
-    fn into_response(self, response: &mut Response) {
-        response.json(&self.0);
+    fn write_to(self, response: &mut Response) {
+        response.set_json(&self.0);
     }
 
     fn returned() -> Returned {
@@ -121,8 +158,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 impl IntoResponse for Value {
-    fn into_response(self, response: &mut Response) {
-        response.json(&self);
+    fn write_to(self, response: &mut Response) {
+        response.set_json(&self);
     }
 
     fn returned() -> Returned {
@@ -131,8 +168,8 @@ impl IntoResponse for Value {
 }
 
 impl<T: AsRef<str>> IntoResponse for Html<T> {
-    fn into_response(self, response: &mut Response) {
-        response.html(self.0);
+    fn write_to(self, response: &mut Response) {
+        response.set_html(self.0);
     }
 
     fn returned() -> Returned {
@@ -141,7 +178,7 @@ impl<T: AsRef<str>> IntoResponse for Html<T> {
 }
 
 impl IntoResponse for () {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.set_status(StatusCode::NO_CONTENT);
     }
 
@@ -151,14 +188,14 @@ impl IntoResponse for () {
 }
 
 impl IntoResponse for StatusCode {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.set_status(self);
     }
 }
 
 impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
-    fn into_response(self, response: &mut Response) {
-        self.1.into_response(response);
+    fn write_to(self, response: &mut Response) {
+        self.1.write_to(response);
         response.set_status(self.0);
     }
 
@@ -168,8 +205,8 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
 }
 
 impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCode, [(&str, V); N], T) {
-    fn into_response(self, response: &mut Response) {
-        (self.0, self.2).into_response(response);
+    fn write_to(self, response: &mut Response) {
+        (self.0, self.2).write_to(response);
         for (name, _) in &self.1 {
             response.remove_header(name);
         }
@@ -184,9 +221,9 @@ impl<T: IntoResponse, V: AsRef<[u8]>, const N: usize> IntoResponse for (StatusCo
 }
 
 impl<T: IntoResponse> IntoResponse for Option<T> {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         match self {
-            Some(value) => value.into_response(response),
+            Some(value) => value.write_to(response),
             None => response.fail(Error::not_found("")),
         }
     }
@@ -198,9 +235,9 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
 
 impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
     #[inline]
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         match self {
-            Ok(value) => value.into_response(response),
+            Ok(value) => value.write_to(response),
             Err(error) => response.fail(error.into()),
         }
     }
@@ -211,13 +248,13 @@ impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
 }
 
 impl IntoResponse for Error {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.fail(self);
     }
 }
 
 impl IntoResponse for Response {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         *response = self;
     }
 }

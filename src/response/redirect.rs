@@ -70,9 +70,9 @@ impl Redirect {
 }
 
 impl IntoResponse for Redirect {
-    fn into_response(self, response: &mut Response) {
+    fn write_to(self, response: &mut Response) {
         response.set_status(self.status);
-        response.header("Location", uri_reference(&self.location));
+        response.set_header("Location", uri_reference(&self.location));
     }
 
     fn returned() -> Returned {
@@ -160,7 +160,7 @@ mod tests {
     fn a_control_character_is_refused() {
         for location in ["/a\r\nSet-Cookie: b=1", "\r\n/a", "/a\n", "/a\0", "/\x7f", "/\x1b[2J"] {
             let mut response = Response::default();
-            Redirect::found(location).into_response(&mut response);
+            Redirect::found(location).write_to(&mut response);
             assert!(response.take_error().is_some() && response.header_value("location").is_none(), "{location:?}");
         }
     }

@@ -68,7 +68,7 @@ fn guarded(page: &Arc<PageState>, respond: Respond) -> impl Fn(&Request<'_>) -> 
             Ok(()) => respond(&page, request, &mut response),
             Err(why) => refuse(StatusCode::FORBIDDEN, why, &mut response),
         }
-        FIELDS.iter().for_each(|(name, value)| response.header(name, value));
+        FIELDS.iter().for_each(|(name, value)| response.set_header(name, value));
         // The connection must not serve requests to the application next: those are traced.
         response.close_connection();
         response
@@ -84,7 +84,7 @@ fn index(page: &PageState, request: &Request<'_>, response: &mut Response) {
         return file("text/html; charset=utf-8", &html, response);
     }
     let query = if classroom { "?classroom#lab" } else { "" };
-    Redirect::see_other(format!("{PREFIX}{query}")).into_response(response);
+    Redirect::see_other(format!("{PREFIX}{query}")).write_to(response);
     response.set_cookie(page.access.cookie());
 }
 
@@ -97,7 +97,7 @@ fn for_a_classroom() -> String {
 fn events(page: &PageState, request: &Request<'_>, response: &mut Response) {
     let last = request.header("last-event-id").filter(|id| !id.is_empty());
     match page.feed.subscribe(last) {
-        Some(stream) => stream.into_response(response),
+        Some(stream) => stream.write_to(response),
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, FULL, response),
     }
 }
@@ -133,11 +133,11 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 
 fn file(media_type: &str, text: &str, response: &mut Response) {
-    response.text(text);
-    response.header("Content-Type", media_type);
+    response.set_text(text);
+    response.set_header("Content-Type", media_type);
 }
 
 fn refuse(status: StatusCode, why: &str, response: &mut Response) {
     response.set_status(status);
-    response.text(format!("{why}\n"));
+    response.set_text(format!("{why}\n"));
 }

@@ -35,26 +35,25 @@ pub fn routes(pause: Duration) -> App {
 /// Coded by hand rather than by a hook, which would keep all other routes off the short way to their handlers.
 fn compressible(req: &Request) -> Response {
     let mut response = Response::new(StatusCode::OK);
-    response.text("The quick brown fox jumps over the lazy dog.\n".repeat(100));
+    response.set_text("The quick brown fox jumps over the lazy dog.\n".repeat(100));
     wirelight::middleware::Gzip::new().compress(req, &mut response);
     response
 }
 
 /// A body of unknown length.
 fn stream(_: &Request) -> Response {
-    let mut response = Response::new(StatusCode::OK);
-    response.chunks((0..10).map(|n| format!("chunk-{n}\n")));
-    response.header("Content-Type", "text/plain; charset=utf-8");
-    response
+    Response::new(StatusCode::OK)
+        .chunks((0..10).map(|n| format!("chunk-{n}\n")))
+        .header("Content-Type", "text/plain; charset=utf-8")
 }
 
 /// The media type goes back as the bytes it came in, which need be no text.
 fn echo(req: &Request) -> Response {
     let sent = req.headers().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let mut response = Response::new(StatusCode::OK);
-    response.bytes(req.body());
+    response.set_bytes(req.body());
     if let Some((_, media_type)) = sent {
-        response.header("Content-Type", media_type);
+        response.set_header("Content-Type", media_type);
     }
     response
 }

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::{Mutex, Once};
 
 use log::{Level, Log, Metadata, Record};
-use wirelight::{App, Error, Request, Response, Router, StatusCode};
+use wirelight::{App, Error, Request, Response, Router};
 
 use crate::support::bounded;
 use crate::support::server::{Client, TestServer};
@@ -150,16 +150,16 @@ fn places(blocking: bool) -> Router {
     add("/handler", |_| panic_quietly("a handler"));
     add("/payload", |_| resume_unwind(Box::new(Bomb("the drop of a payload"))));
     add("/payloads", |_| resume_unwind(Box::new((Bomb("the first of two"), 7))));
-    add("/pieces", |_| with(|response| response.chunks(Treacherous { good: 2, _on_drop: None })));
+    add("/pieces", |_| Response::default().chunks(Treacherous { good: 2, _on_drop: None }));
     add("/pieces-and-drop", |_| {
-        with(|response| response.chunks(Treacherous { good: 2, _on_drop: Some(Bomb("a broken iterator")) }))
+        Response::default().chunks(Treacherous { good: 2, _on_drop: Some(Bomb("a broken iterator")) })
     });
-    add("/reader", |_| with(|response| response.reader(Treacherous { good: 2, _on_drop: None }, None)));
+    add("/reader", |_| Response::default().reader(Treacherous { good: 2, _on_drop: None }, None));
     add("/reader-and-drop", |_| {
-        with(|response| response.reader(Treacherous { good: 1, _on_drop: Some(Bomb("a reader's drop")) }, Some(100)))
+        Response::default().reader(Treacherous { good: 1, _on_drop: Some(Bomb("a reader's drop")) }, Some(100))
     });
-    add("/drop-of-pieces", |_| with(|response| response.chunks(dropped_badly())));
-    add("/drop-of-error", |_| with(|response| fail(response, Unspeakable(Armed))));
+    add("/drop-of-pieces", |_| Response::default().chunks(dropped_badly()));
+    add("/drop-of-error", |_| Response::from(Error::from(Unspeakable(Armed))));
     add("/aborted", |_| {
         let (sender, response) = wirelight::stream(1024);
         sender.send("piece").unwrap();
@@ -184,8 +184,8 @@ fn places(blocking: bool) -> Router {
     around.after(|req, response| match req.path().rsplit('/').next() {
         Some("after") => panic_quietly("an after hook"),
         Some("replaced") => {
-            response.chunks(dropped_badly());
-            response.text("replaced");
+            *response = Response::default().chunks(dropped_badly());
+            response.set_text("replaced");
         }
         _ => {}
     });
@@ -200,16 +200,6 @@ fn places(blocking: bool) -> Router {
     around.get("/page", |_| Err::<&str, _>(Error::forbidden("no")));
     places.nest("/around", around);
     places
-}
-
-pub fn with(set: impl FnOnce(&mut Response)) -> Response {
-    let mut response = Response::new(StatusCode::OK);
-    set(&mut response);
-    response
-}
-
-fn fail(response: &mut Response, error: impl std::error::Error + Send + Sync + 'static) {
-    wirelight::IntoResponse::into_response(Error::from(error), response);
 }
 
 /// How an exchange ended.

@@ -200,13 +200,7 @@ fn app(forwarded: bool) -> App {
     });
     app.get("/gzip", |req| req.accepts_encoding(&["br", "gzip", "identity"]).unwrap_or_default().to_owned());
     app.get("/authorization", |req| req.authorization().is_some().to_string());
-    app.get("/etag", |_| {
-        let mut response = wirelight::Response::default();
-        response.text("0123456789");
-        response.etag("v1");
-        response.accept_ranges();
-        response
-    });
+    app.get("/etag", |_| wirelight::Response::default().text("0123456789").etag("v1").accept_ranges());
     app.get("/client", |req| format!("{:?} {} {:?}", req.client_addr(), req.scheme(), req.client_host()));
     app.get("/upgrade", |req| wirelight::Response::upgrade(req, "websocket", |_, _| {}));
     let events = wirelight::events::Broadcast::new();

@@ -24,19 +24,15 @@ fn list(req: &Request) -> Result<Response> {
     let page = Page::from(req, 20, 100);
     let users = req.state::<Users>();
     let (data, total) = (users.page(page.offset(), page.per_page)?, users.count()?);
-    let mut response = Response::default();
-    response.header("Link", page.links(total));
-    response.json(&json!({ "data": data, "page": page.number, "per_page": page.per_page, "total": total }));
-    Ok(response)
+    Ok(Response::default()
+        .header("Link", page.links(total))
+        .json(&json!({ "data": data, "page": page.number, "per_page": page.per_page, "total": total })))
 }
 
 fn create(req: &Request) -> Result<Response> {
     let (name, email) = whole(req)?;
     let user = req.state::<Users>().add(&name, &email)?;
-    let mut response = Response::new(StatusCode::CREATED);
-    response.header("Location", format!("/v1/users/{}", user.id));
-    response.json(&user);
-    Ok(response)
+    Ok(Response::new(StatusCode::CREATED).header("Location", format!("/v1/users/{}", user.id)).json(&user))
 }
 
 fn show(req: &Request) -> Result<Json<User>> {

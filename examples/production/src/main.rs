@@ -82,8 +82,5 @@ fn from_this_machine(req: &Request) -> bool {
 /// be restarted because a database is down.
 fn ready(req: &Request) -> wirelight::Result<wirelight::Response> {
     req.state::<Users>().count()?;
-    let mut response = wirelight::Response::default();
-    response.json(&json!({ "status": "ready" }));
-    response.header("Cache-Control", "no-store");
-    Ok(response)
+    Ok(wirelight::Response::default().json(&json!({ "status": "ready" })).header("Cache-Control", "no-store"))
 }

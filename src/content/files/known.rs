@@ -52,10 +52,10 @@ impl KnownFile {
 
 /// Sets the fields that describe a file. `version` is that of the bytes, `state` that of all forms.
 pub(super) fn describe(response: &mut Response, path: &Path, version: &FileVersion, state: &str, coding: &str) {
-    response.header("Content-Type", media_type(path));
-    response.header("ETag", etag::with_coding(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
-    response.last_modified(version.modified);
-    response.accept_ranges();
+    response.set_header("Content-Type", media_type(path));
+    response.set_header("ETag", etag::with_coding(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
+    response.set_last_modified(version.modified);
+    response.set_header("Accept-Ranges", "bytes");
 }
 
 /// Returns the media type of a file. Text is declared as UTF-8, since browsers would guess

@@ -35,7 +35,10 @@ impl StreamedBody {
         let pulled = self.source.pull(&mut piece, PULL_SIZE)?;
         let size = piece.len() as u64;
         if size > self.remaining {
-            // A file that grew: the announced length is sent.
+            // The announced length is sent (RFC 9112 §8). A file may have grown.
+            if self.source.file().is_none() {
+                warn!("a body is longer than its Content-Length: the rest is not sent");
+            }
             piece.truncate(self.remaining as usize);
         }
         self.remaining -= size.min(self.remaining);

@@ -261,10 +261,9 @@ fn a_large_body_is_compressed_a_piece_a_turn() {
     let taken = Arc::new(AtomicUsize::new(0));
     let (mut app, counter) = (App::new(), taken.clone());
     app.get("/", move |_| {
-        let mut response = crate::Response::default();
-        response.header("Content-Type", "text/plain");
-        response.reader(Counted { left: SIZE, taken: counter.clone() }, Some(SIZE as u64));
-        response
+        crate::Response::default()
+            .header("Content-Type", "text/plain")
+            .reader(Counted { left: SIZE, taken: counter.clone() }, Some(SIZE as u64))
     });
     app.get("/small", |_| "ok");
     crate::middleware::Gzip::new().level(6).add_to(&mut app);

@@ -22,10 +22,7 @@ fn main() -> io::Result<()> {
         let document = std::fs::read(path)?;
         Gzip::new().level(number("LEVEL")?).add_to(&mut app);
         app.get("/document", move |_| {
-            let mut response = Response::new(StatusCode::OK);
-            response.header("Content-Type", "application/json");
-            response.bytes(document.clone());
-            response
+            Response::new(StatusCode::OK).header("Content-Type", "application/json").bytes(document.clone())
         });
     }
     let server = Server::from_env()?.max_connections(30_000).incoming_cpu(std::env::var_os("INCOMING_CPU").is_some());
