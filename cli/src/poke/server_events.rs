@@ -55,7 +55,7 @@ impl ServerEvents {
             "conn.recv" => match event["n"].as_u64() {
                 Some(n) => {
                     self.keep(event);
-                    format!("recv(): {n} byte{}", if n == 1 { "" } else { "s" })
+                    format!("recv(): {}", count(n))
                 }
                 None if event["n"] == "eof" => "recv(): 0, the client closed its side".to_owned(),
                 None => return None,
@@ -80,7 +80,9 @@ impl ServerEvents {
 
     fn request(&self, event: &Value) -> Option<String> {
         Some(match event["e"].as_str()? {
-            "parse.try" if event["result"] == "partial" => format!("head incomplete: {} bytes", event["have"]),
+            "parse.try" if event["result"] == "partial" => {
+                format!("head incomplete: {}", count(event["have"].as_u64().unwrap_or_default()))
+            }
             "parse.head" => format!("request: {} {}", self.span(event, "method"), self.span(event, "target")),
             "body.plan" if event["plan"] == "length" => format!("body: {} bytes are announced", event["len"]),
             "body.plan" if event["plan"] == "chunked" => "body: in chunks".to_owned(),
@@ -116,6 +118,11 @@ impl ServerEvents {
         let bytes = found.and_then(place).and_then(|range| self.received.get(range)).unwrap_or_default();
         escape::shortened(bytes, TARGET)
     }
+}
+
+/// Returns `1 byte`, `2 bytes`.
+fn count(bytes: u64) -> String {
+    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
 }
 
 fn response(event: &Value) -> Option<String> {
