@@ -9,7 +9,7 @@ fn echo(req: &Request) -> Vec<u8> {
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
     for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        app.route(method.clone(), "/", echo);
+        app.route(method, "/", echo);
         app.route(method, "/{path:path}", echo);
     }
     app.run_from_env()

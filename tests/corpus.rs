@@ -1,6 +1,6 @@
 //! The public conformance corpus and one of our own, run through the real parser and connection code without a socket, split in every
 //! way.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so by failing")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so by failing")]
 
 #[path = "corpus/case.rs"]
 mod case;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use wirelight::App;
 
+#[allow(dead_code, reason = "its OpenAPI document is for `wirelight routes`")]
 #[path = "../src/demo.rs"]
 mod demo;
 #[path = "../src/experiment_app.rs"]
