@@ -17,7 +17,11 @@ impl App {
         response: &mut Response,
         observer: &mut L,
     ) -> Option<Admission> {
-        self.handle_with_hooks(self.find(request), request, response, observer);
+        let found = self.find(request);
+        if found.is_ok_and(|route| route.streaming) {
+            request.stream_body();
+        }
+        self.handle_with_hooks(found, request, response, observer);
         None
     }
 

@@ -3,6 +3,8 @@
 //! Outside of chunk data, the decoder is a state machine over single bytes. Its result cannot
 //! depend on how the network split the stream, and no byte is examined twice.
 
+use std::ops::Range;
+
 use super::fault::{Fault, ProtocolError};
 use super::grammar::{is_field_value, is_tchar};
 use super::limits::Limits;
@@ -100,15 +102,43 @@ impl Decoder {
         limits: &Limits,
         max_body: u64,
     ) -> Result<Progress, ProtocolError> {
-        while self.state != DecoderState::Done {
-            if self.state == DecoderState::Data {
-                self.move_data(body);
+        loop {
+            let data = self.next_data(body, limits, max_body)?;
+            if data.is_empty() {
+                return Ok(self.progress());
             }
-            let Some(&byte) = body.get(self.consumed) else { return Ok(Progress::NeedData) };
+            let length = data.len();
+            body.copy_within(data, self.decoded);
+            self.decoded += length;
+        }
+    }
+
+    /// Decodes up to the end of the next data and returns where it is. Moves nothing. The range is
+    /// empty if all given bytes were decoded, or the body is complete.
+    pub(crate) fn next_data(
+        &mut self,
+        body: &[u8],
+        limits: &Limits,
+        max_body: u64,
+    ) -> Result<Range<usize>, ProtocolError> {
+        while self.state != DecoderState::Done {
+            if self.state == DecoderState::Data && self.remaining > 0 {
+                let available = body.len().saturating_sub(self.consumed);
+                let length = usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
+                let start = self.consumed;
+                self.consumed += length;
+                self.remaining -= length as u64;
+                return Ok(start..self.consumed);
+            }
+            let Some(&byte) = body.get(self.consumed) else { break };
             self.state = self.step(byte, limits, max_body).map_err(|fault| self.reject(fault))?;
             self.consumed += 1;
         }
-        Ok(Progress::Done)
+        Ok(self.consumed..self.consumed)
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        if self.state == DecoderState::Done { Progress::Done } else { Progress::NeedData }
     }
 
     /// Returns the number of decoded data bytes at the front of the buffer.
@@ -140,17 +170,6 @@ impl Decoder {
     pub(crate) fn compact(&mut self) {
         self.drained += self.consumed - self.decoded;
         self.consumed = self.decoded;
-    }
-
-    fn move_data(&mut self, body: &mut [u8]) {
-        let available = body.len().saturating_sub(self.consumed);
-        let len = usize::try_from(self.remaining).map_or(available, |remaining| remaining.min(available));
-        if len > 0 {
-            body.copy_within(self.consumed..self.consumed + len, self.decoded);
-        }
-        self.decoded += len;
-        self.consumed += len;
-        self.remaining -= len as u64;
     }
 
     fn reject(&self, fault: Fault) -> ProtocolError {
@@ -369,9 +388,33 @@ mod tests {
         Ok(None)
     }
 
+    /// Decodes without moving data.
+    fn run_in_place<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: &Limits, max_body: u64) -> Outcome {
+        let mut decoder = Decoder::new();
+        let (mut taken, mut raw) = (Vec::new(), 0);
+        for piece in pieces {
+            loop {
+                let data = decoder.next_data(piece, limits, max_body)?;
+                if data.is_empty() {
+                    break;
+                }
+                taken.extend_from_slice(&piece[data]);
+            }
+            raw += decoder.consumed();
+            if decoder.progress() == Progress::Done {
+                return Ok(Some((taken, raw)));
+            }
+            assert_eq!(decoder.consumed(), piece.len(), "it waits only when it has read all");
+            decoder.rebase();
+        }
+        Ok(None)
+    }
+
     /// Feeds the bytes whole, one by one and split at each position: all results must agree.
     fn decode(raw: &[u8], limits: &Limits, max_body: u64) -> Outcome {
         let whole = run([raw], Between::Nothing, limits, max_body);
+        assert_eq!(run_in_place([raw], limits, max_body), whole, "in place");
+        assert_eq!(run_in_place(raw.chunks(1), limits, max_body), whole, "in place, byte by byte");
         for way in WAYS {
             assert_eq!(run(raw.chunks(1), way, limits, max_body), whole, "byte by byte, {way:?}");
             for cut in 0..=raw.len() {

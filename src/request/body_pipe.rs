@@ -38,11 +38,12 @@ pub(crate) enum SocketRead {
 }
 
 /// A buffer, and where the bytes of the body are in it.
-#[derive(Clone)]
 pub(crate) struct BodyPiece {
     /// Shared with a reader that was lent the bytes.
     bytes: Arc<Vec<u8>>,
     unread: Range<usize>,
+    /// What follows `unread`: chunks are separate.
+    following: std::vec::IntoIter<Range<usize>>,
 }
 
 pub(crate) struct BodyPipe {
@@ -83,13 +84,27 @@ enum PipeEnd {
 }
 
 impl BodyPiece {
-    pub(crate) fn copy(bytes: &[u8]) -> BodyPiece {
-        BodyPiece::new(bytes.to_vec(), 0..bytes.len())
+    /// A copy of the body bytes at `data`.
+    pub(crate) fn copy_of(bytes: &[u8], data: &[Range<usize>]) -> BodyPiece {
+        let copy = data.iter().filter_map(|range| bytes.get(range.clone())).collect::<Vec<_>>().concat();
+        let unread = 0..copy.len();
+        BodyPiece { bytes: Arc::new(copy), unread, following: Vec::new().into_iter() }
     }
 
-    /// A piece whose body bytes are at `unread`.
-    pub(crate) fn new(bytes: Vec<u8>, unread: Range<usize>) -> BodyPiece {
-        BodyPiece { bytes: Arc::new(bytes), unread }
+    /// A piece whose body bytes are at `data`, of which none is empty.
+    pub(crate) fn new(bytes: Vec<u8>, data: Vec<Range<usize>>) -> BodyPiece {
+        let mut following = data.into_iter();
+        let unread = following.next().unwrap_or_default();
+        BodyPiece { bytes: Arc::new(bytes), unread, following }
+    }
+
+    fn len(&self) -> usize {
+        self.following.as_slice().iter().chain([&self.unread]).map(Range::len).sum()
+    }
+
+    /// Returns the bytes that are read next, without those that follow them.
+    fn first(&self) -> BodyPiece {
+        BodyPiece { bytes: self.bytes.clone(), unread: self.unread.clone(), following: Vec::new().into_iter() }
     }
 
     pub(crate) fn unread(&self) -> &[u8] {
@@ -98,6 +113,11 @@ impl BodyPiece {
 
     fn consume(&mut self, count: usize) {
         self.unread.start = self.unread.end.min(self.unread.start.saturating_add(count));
+        if self.unread.is_empty()
+            && let Some(next) = self.following.next()
+        {
+            self.unread = next;
+        }
     }
 }
 
@@ -105,6 +125,14 @@ impl BodyPipe {
     /// Creates a pipe; `wake` wakes the event loop when there is capacity.
     pub(crate) fn new(wake: Wake) -> Arc<BodyPipe> {
         Arc::new(BodyPipe { current: Mutex::default(), state: Mutex::default(), arrived: Condvar::new(), wake })
+    }
+
+    /// Creates a pipe with a body that is here.
+    pub(crate) fn complete(body: &[u8]) -> Arc<BodyPipe> {
+        let pipe = BodyPipe::new(Arc::new(|| ()));
+        pipe.push(BodyPiece::copy_of(body, &[0..body.len()]));
+        pipe.finish();
+        pipe
     }
 
     /// Returns whether a thread reads, what the event loop reads for it, and there is room. If not,
@@ -128,7 +156,7 @@ impl BodyPipe {
             return;
         }
         let mut state = self.lock();
-        state.waiting += piece.unread.len();
+        state.waiting += piece.len();
         state.pieces.push_back(piece);
         self.wake_reader(state);
     }
@@ -181,7 +209,7 @@ impl BodyPipe {
     /// Lends the bytes that are read next, without a copy; waits for them. `None`: the body is
     /// complete.
     pub(crate) fn lend(&self) -> io::Result<Option<BodyPiece>> {
-        Ok(self.fill(&mut lock(&self.current))?.cloned())
+        Ok(self.fill(&mut lock(&self.current))?.map(|piece| piece.first()))
     }
 
     /// Records that `count` bytes that were lent are read.
@@ -210,7 +238,7 @@ impl BodyPipe {
         }
         loop {
             if let Some(piece) = state.pieces.pop_front() {
-                state.waiting -= piece.unread.len();
+                state.waiting -= piece.len();
                 if state.waiting < BOUND / 2 && state.socket.is_none() {
                     self.wake_loop(state);
                 }
@@ -280,7 +308,7 @@ mod tests {
     }
 
     fn piece(bytes: &[u8]) -> BodyPiece {
-        BodyPiece::new(bytes.to_vec(), 0..bytes.len())
+        BodyPiece::copy_of(bytes, &[0..bytes.len()])
     }
 
     struct Reading<'p>(&'p BodyPipe);
@@ -337,7 +365,7 @@ mod tests {
     fn a_buffer_that_was_read_is_filled_again() {
         let (pipe, _) = pipe();
         let large = vec![b'a'; MIN_SPARE];
-        pipe.push(BodyPiece::new(large.clone(), 1..4));
+        pipe.push(BodyPiece::new(large.clone(), vec![1..3, 7..8]));
         pipe.push(piece(b"b"));
         pipe.push(piece(b"c"));
         let mut out = [0; 2];
@@ -353,8 +381,8 @@ mod tests {
     #[test]
     fn lent_bytes_are_those_that_are_read_next() {
         let (pipe, _) = pipe();
-        pipe.push(BodyPiece::new(b"-abc-".to_vec(), 1..4));
-        pipe.push(piece(b"d"));
+        pipe.push(BodyPiece::new(b"-abc-d-".to_vec(), vec![1..4, 5..6]));
+        pipe.push(piece(b"e"));
         pipe.finish();
         let lent = || pipe.lend().unwrap().map(|piece| piece.unread().to_vec());
         let mut out = [0; 1];
@@ -364,8 +392,10 @@ mod tests {
         }
         pipe.consume(1);
         assert_eq!((pipe.read(&mut out).unwrap(), out), (1, *b"c"));
-        assert_eq!(pipe.lend().unwrap().unwrap().unread(), b"d");
-        pipe.consume(usize::MAX);
+        for rest in [b"d", b"e"] {
+            assert_eq!(lent().as_deref(), Some(&rest[..]));
+            pipe.consume(usize::MAX);
+        }
         assert_eq!(lent(), None);
     }
 

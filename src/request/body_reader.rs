@@ -57,6 +57,15 @@ impl Request<'_> {
             None => BodyReader(BodyReaderInner::Whole(Cursor::new(Cow::Borrowed(self.body())))),
         }
     }
+
+    /// Makes a body that is here look like one that is still to come: only a reader sees it, and
+    /// each byte once. A handler of a streaming route must not depend on how fast a client is.
+    pub(crate) fn stream_body(&mut self) {
+        if !self.body.is_empty() {
+            let body = std::mem::take(&mut self.body);
+            self.set(BodyPipe::complete(body));
+        }
+    }
 }
 
 impl BodyReader<'_> {
@@ -145,6 +154,18 @@ mod tests {
             assert_eq!(app.test().post(target).body("text/plain", "body").send().text(), "body");
             assert_eq!(app.test().post(target).send().text(), "");
         }
+    }
+
+    #[test]
+    fn a_streamed_body_that_is_here_is_seen_by_readers_only_and_once() {
+        let mut app = App::new();
+        app.post("/", |req: &Request<'_>| -> std::io::Result<String> {
+            let mut first = [0; 2];
+            req.body_reader().read_exact(&mut first)?;
+            Ok(format!("{first:?} {:?} {:?}", req.body(), std::io::read_to_string(req.body_reader())?))
+        })
+        .streaming();
+        assert_eq!(app.test().post("/").body("text/plain", "body").send().text(), "[98, 111] [] \"dy\"");
     }
 
     #[test]

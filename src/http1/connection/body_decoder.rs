@@ -9,6 +9,10 @@ use crate::http1::framing::{BodyLength, Framing};
 use crate::http1::limits::Limits;
 use crate::http1::states::Recv;
 
+/// Data of a chunk up to this size is moved to the data before it. More of it costs less as a piece
+/// of its own.
+const SMALL_CHUNK: usize = 4 * 1024;
+
 /// What is to come of a body, and how to decode it.
 pub(crate) struct BodyDecoder {
     framing: Framing,
@@ -19,8 +23,8 @@ pub(crate) struct BodyDecoder {
 /// The next chunk of a body that is read as it arrives.
 #[derive(Debug)]
 pub(crate) struct BodyChunk {
-    /// Range of its data in the input.
-    pub(crate) data: Range<usize>,
+    /// Where its data is in the input; none of these is empty.
+    pub(crate) data: Vec<Range<usize>>,
     /// Bytes of the input that were processed.
     pub(crate) consumed: usize,
 }
@@ -33,23 +37,40 @@ impl BodyDecoder {
     /// If the chunks are malformed, or are more than the resource accepts.
     pub(crate) fn decode(&mut self, input: &mut [u8], limits: &Limits) -> Result<BodyChunk, ProtocolError> {
         let (chunk, complete) = match self.framing.length() {
-            BodyLength::Absent => (BodyChunk { data: 0..0, consumed: 0 }, true),
+            BodyLength::Absent => (BodyChunk { data: Vec::new(), consumed: 0 }, true),
             BodyLength::Length(length) => {
                 let here = usize::try_from(length).map_or(input.len(), |length| length.min(input.len()));
                 self.framing = self.framing.without(here as u64);
-                (BodyChunk { data: 0..here, consumed: here }, here as u64 == length)
+                let data = (here > 0).then_some(0..here).into_iter().collect();
+                (BodyChunk { data, consumed: here }, here as u64 == length)
             }
             BodyLength::Chunked => {
-                let progress = self.chunks.decode(input, limits, self.max_body)?;
-                let chunk = BodyChunk { data: 0..self.chunks.decoded(), consumed: self.chunks.consumed() };
+                let data = self.decode_chunks(input, limits)?;
+                let chunk = BodyChunk { data, consumed: self.chunks.consumed() };
                 self.chunks.rebase();
-                (chunk, progress == Progress::Done)
+                (chunk, self.chunks.progress() == Progress::Done)
             }
         };
         if complete {
             self.framing = Framing::default();
         }
         Ok(chunk)
+    }
+
+    fn decode_chunks(&mut self, input: &mut [u8], limits: &Limits) -> Result<Vec<Range<usize>>, ProtocolError> {
+        let mut data = Vec::<Range<usize>>::new();
+        loop {
+            let next = self.chunks.next_data(input, limits, self.max_body)?;
+            match data.last_mut() {
+                _ if next.is_empty() => return Ok(data),
+                Some(last) if next.len() <= SMALL_CHUNK => {
+                    let end = last.end + next.len();
+                    input.copy_within(next, last.end);
+                    last.end = end;
+                }
+                _ => data.push(next),
+            }
+        }
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -94,5 +115,25 @@ impl Connection {
     /// Records that the body cannot be decoded.
     pub(crate) fn fail_body(&mut self) {
         self.fail(&[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_chunks_are_joined_and_large_ones_stay_where_they_are() {
+        let [small, large] = [[b'a'; 3].to_vec(), [b'b'; SMALL_CHUNK + 1].to_vec()];
+        let chunks: Vec<u8> = [&small, &small, &large, &small, &large]
+            .iter()
+            .flat_map(|data| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat())
+            .collect();
+        let mut input = [&chunks[..], b"0\r\n\r\nnext"].concat();
+        let mut decoder = BodyDecoder { framing: Framing::default(), chunks: Decoder::new(), max_body: u64::MAX };
+        let runs = decoder.decode_chunks(&mut input, &Limits::default()).unwrap();
+        let data: Vec<&[u8]> = runs.iter().map(|run| &input[run.clone()]).collect();
+        assert_eq!(data, [[&small[..], &small].concat(), [&large[..], &small].concat(), large.clone()]);
+        assert_eq!((&input[decoder.chunks.consumed()..], decoder.chunks.progress()), (&b"next"[..], Progress::Done));
     }
 }

@@ -73,7 +73,9 @@ impl<S: Socket> Conn<S> {
                 (limit.unwrap_or(tick.context.config.limits.body), false)
             }
             // In tests without threads the whole body is received first.
-            Admission::Streamed(limit) => (limit.unwrap_or(u64::MAX), tick.context.offload.pool.is_some()),
+            Admission::Streamed(limit) => {
+                (limit.unwrap_or(u64::MAX), tick.context.offload.pool.is_some() && !self.body_is_here(bytes))
+            }
         };
         if let Err(reject) = self.http.set_body_limit(limit, head) {
             return Some(self.reject(reject, head, bytes, tick));

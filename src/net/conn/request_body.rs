@@ -84,7 +84,7 @@ impl<S: Socket> Conn<S> {
         }
         let received = read.bytes.get_mut(..filled).unwrap_or_default();
         if let Some(data) = self.decode(received, tick.context) {
-            self.pass_on(BodyPiece::copy(received.get(data).unwrap_or_default()));
+            self.pass_on(BodyPiece::copy_of(received, &data));
         }
         Ok(filled)
     }
@@ -129,14 +129,15 @@ impl<S: Socket> Conn<S> {
     /// more than its bytes: then they are copied.
     fn feed(&mut self, piece: &mut Vec<u8>, filled: usize, context: &Context<'_>) {
         let Some(data) = self.decode(piece.get_mut(..filled).unwrap_or_default(), context) else { return };
-        self.pass_on(match piece.get(data.clone()) {
-            Some(bytes) if bytes.len() < piece.len() / 4 => BodyPiece::copy(bytes),
-            _ => BodyPiece::new(std::mem::take(piece), data),
+        let length: usize = data.iter().map(Range::len).sum();
+        self.pass_on(match length < piece.len() / 4 {
+            true => BodyPiece::copy_of(piece, &data),
+            false => BodyPiece::new(std::mem::take(piece), data),
         });
     }
 
     /// Decodes received bytes in place, and keeps what follows the body. Returns where the data is.
-    fn decode(&mut self, received: &mut [u8], context: &Context<'_>) -> Option<Range<usize>> {
+    fn decode(&mut self, received: &mut [u8], context: &Context<'_>) -> Option<Vec<Range<usize>>> {
         let buffered = self.buffered.as_mut()?;
         match self.http.receive_chunk(received, &context.config.limits) {
             Ok(part) => {
