@@ -5,16 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use schemars::JsonSchema;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use wirelight::{App, Error, Json, Request, Result, StatusCode, json};
 
 /// Fields of any type, as sent: a number of 30 digits is kept exactly, as in Python.
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-#[derive(Clone, serde::Serialize)]
+#[derive(Clone, serde::Serialize, JsonSchema)]
 struct User {
     id: u64,
+    #[schemars(with = "Value")]
     name: Box<RawValue>,
+    #[schemars(with = "Value")]
     email: Box<RawValue>,
 }
 
@@ -29,14 +33,17 @@ const MISSING: &str = "name and email are required";
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
     app.state(Mutex::new(Users::default()));
-    app.get("/users", |req| Json(req.lock::<Users>().by_id.values().cloned().collect::<Vec<_>>()));
-    app.post("/users", create);
-    app.get("/users/{id:int}", show);
-    app.put("/users/{id:int}", replace);
-    app.patch("/users/{id:int}", update);
-    app.delete("/users/{id:int}", remove);
+    app.get("/users", |req| Json(req.lock::<Users>().by_id.values().cloned().collect::<Vec<_>>()))
+        .about("Lists users.")
+        .gives::<Vec<User>>();
+    app.post("/users", create).about("Creates a user.").takes::<document::NewUser>().gives_status::<User>(201);
+    app.get("/users/{id:int}", show).about("Shows a user.").gives::<User>();
+    app.put("/users/{id:int}", replace).about("Replaces a user.").takes::<document::NewUser>().gives::<User>();
+    app.patch("/users/{id:int}", update).about("Changes a user.").takes::<document::Change>().gives::<User>();
+    app.delete("/users/{id:int}", remove).about("Removes a user.");
     app.on_error(400, |_, error| json!({ "error": error.message() }));
     app.on_error(422, |_, _| (StatusCode::BAD_REQUEST, json!({ "error": MISSING }))); // JSON, but not an object
+    app.docs("/docs", app.openapi().title("Users").errors::<document::Mistake>());
     app.run_from_env()
 }
 
@@ -82,5 +89,28 @@ fn user(id: u64, mut fields: Fields) -> Result<User> {
     match (fields.remove("name"), fields.remove("email")) {
         (Some(name), Some(email)) => Ok(User { id, name, email }),
         _ => Err(Error::bad_request(MISSING)),
+    }
+}
+
+/// Types that only the document of the API has: bodies are read as [`Fields`].
+mod document {
+    #![expect(dead_code, reason = "their schemas are used")]
+
+    use schemars::JsonSchema;
+    use serde_json::{Map, Value};
+
+    #[derive(JsonSchema)]
+    pub struct NewUser {
+        name: Value,
+        email: Value,
+    }
+
+    /// The fields to change.
+    #[derive(JsonSchema)]
+    pub struct Change(Map<String, Value>);
+
+    #[derive(JsonSchema)]
+    pub struct Mistake {
+        error: String,
     }
 }

@@ -147,4 +147,7 @@ mod pages {
     mod embedding {}
     #[doc = include_str!("../docs/errors.md")]
     mod errors {}
+    #[doc = include_str!("../docs/openapi.md")]
+    #[cfg(feature = "openapi")]
+    mod openapi {}
 }

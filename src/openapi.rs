@@ -1,10 +1,11 @@
-//! A document of the API in OpenAPI 3.1, built from the route table.
+//! A document of the API in OpenAPI 3.1, built from the route table, and the page that shows it.
 //!
 //! `route.rs` has what a program says about its routes, `operation.rs` describes one route,
-//! `responses.rs` what the server itself responds, `schemas.rs` the types, and `paths.rs` puts routes
-//! of one path together.
+//! `responses.rs` what the server itself responds, `schemas.rs` the types, `paths.rs` puts routes of
+//! one path together, and `page.rs` serves the page.
 
 mod operation;
+mod page;
 mod paths;
 mod responses;
 mod route;

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::content::embedded_page::WireView;
 use crate::trace::config::Trace;
 use crate::trace::lab::LabClients;
 use access::{Access, PREFIX};
@@ -53,6 +54,7 @@ pub(crate) fn mount(
     let clients = Arc::<LabClients>::default();
     // Its clients do not speak TLS.
     let lab = first.filter(|_| !tls).map(|server| Lab::new(server, clients.clone(), wake));
+    app.state(WireView(PREFIX));
     routes::add(app, PageState { access, feed, lab });
     Ok((trace.lab(clients), url))
 }

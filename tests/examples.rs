@@ -149,6 +149,38 @@ fn echo() {
 }
 
 #[test]
+fn openapi() {
+    let notes = Example::run("openapi");
+    let key = [("Content-Type", "application/json"), ("X-API-Key", "secret")];
+    let tea = json!({ "id": 1, "title": "Tea", "tags": ["a"] });
+    notes.ask("POST", "/notes", &key, r#"{"title": "Tea", "tags": ["a"]}"#).is(201, tea.clone());
+    let soup = json!({ "id": 2, "title": "Soup", "tags": [] });
+    notes.ask("POST", "/notes", &key, r#"{"title": "Soup"}"#).is(201, soup.clone());
+    assert_eq!(notes.json("POST", "/notes", r#"{"title": "Tea"}"#).status, 401);
+    let wrong = notes.ask("POST", "/notes", &key, r#"{"tags": [1, "b", null]}"#);
+    let text = "Must be a string";
+    assert_eq!(
+        (wrong.status, &wrong.json["details"]),
+        (422, &json!({ "tags.0": text, "tags.2": text, "title": "Required" }))
+    );
+    notes.get("/notes?order=newest").is(200, json!([soup, tea]));
+    notes.get("/notes?tag=a&skip=0").is(200, json!([tea]));
+    let wrong = notes.get("/notes?skip=-1&order=random&tag=a&tag=b");
+    let details = json!({
+        "skip": format!("Must be an integer from 0 to {}", usize::MAX),
+        "order": "Must be one of: oldest, newest",
+        "tag": "Must be given once",
+    });
+    assert_eq!((wrong.status, &wrong.json["details"]), (422, &details));
+    notes.get("/notes/1").is(200, tea);
+    assert_eq!(notes.ask("DELETE", "/notes/1", &key, "").status, 204);
+    assert_eq!(notes.get("/notes/1").status, 404);
+    let document = notes.get("/docs/openapi.json").json;
+    assert_eq!(document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/notes", "/notes/{id}"]);
+    assert!(notes.get("/docs/").text.starts_with("<!doctype html>"));
+}
+
+#[test]
 fn users() {
     let users = Example::run("users");
     let venki = json!({ "id": 1, "name": "Venki", "email": "v@example.com" });

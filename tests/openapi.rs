@@ -398,6 +398,45 @@ fn what_the_program_says_is_in_the_document() {
 }
 
 #[test]
+fn the_page_is_served_with_a_strict_policy() {
+    let mut app = App::new();
+    app.get("/a", |_| "");
+    app.docs("/docs", app.openapi().title("T"));
+    app.get("/late", |_| "");
+    let client = app.test();
+    let moved = client.get("/docs").send();
+    assert_eq!((moved.status().as_u16(), moved.header("Location")), (308, Some("/docs/")));
+    for (name, media_type) in [
+        ("", "text/html; charset=utf-8"),
+        ("page.css", "text/css; charset=utf-8"),
+        ("page.js", "text/javascript; charset=utf-8"),
+        ("dom.js", "text/javascript; charset=utf-8"),
+        ("schema.js", "text/javascript; charset=utf-8"),
+        ("try.js", "text/javascript; charset=utf-8"),
+        ("openapi.json", "application/json"),
+    ] {
+        let reply = client.get(&format!("/docs/{name}")).send();
+        assert_eq!((reply.status().as_u16(), reply.header("Content-Type")), (200, Some(media_type)), "{name}");
+        let policy = reply.header("Content-Security-Policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(reply.header("X-Content-Type-Options"), Some("nosniff"));
+        if name.is_empty() {
+            assert!(reply.text().contains("data-wire=\"\""), "there is no wire view");
+            assert!(
+                !reply.text().contains("<style")
+                    && !reply.text().contains("style=")
+                    && !reply.text().contains("onclick")
+            );
+        }
+    }
+    let document: Value = client.get("/docs/openapi.json").send().json();
+    assert_eq!(document["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/a"]);
+    let again = checked(&app.openapi());
+    assert_eq!(again["paths"].as_object().unwrap().keys().collect::<Vec<_>>(), ["/a", "/late"]);
+}
+
+#[test]
 fn mistakes_at_start_up_are_panics() {
     for status in [0, 100, 199, 600, 1000] {
         let mistake = std::panic::AssertUnwindSafe(|| _ = App::new().get("/", |_| "").fails(status, ""));

@@ -21,6 +21,7 @@ pub(super) fn app() -> App {
     app.get("/hello", hello).about("Greets a name, or the world.").takes_query::<Name>().gives::<Greeting>();
     app.nest("/users", users::router());
     experiment_app::add_routes(&mut app, Duration::from_millis(300));
+    app.docs("/docs", document(&app));
     app
 }
 

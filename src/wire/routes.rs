@@ -10,27 +10,12 @@ use super::files::{EXPERIMENTS, FILES, INDEX};
 use super::lab::Lab;
 use super::plan::Plan;
 use crate::app::App;
+use crate::content::embedded_page::FIELDS;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::into_response::IntoResponse;
 use crate::response::redirect::Redirect;
-
-/// Fields of every response. Nothing is loaded from elsewhere, nothing inline runs, no other page
-/// embeds this one. COOP and COEP give the page precise clocks.
-const FIELDS: &[(&str, &str)] = &[
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Embedder-Policy", "require-corp"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-];
 
 /// What the routes share.
 pub(super) struct PageState {
