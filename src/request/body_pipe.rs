@@ -86,9 +86,13 @@ enum PipeEnd {
 impl BodyPiece {
     /// A copy of the body bytes at `data`.
     pub(crate) fn copy_of(bytes: &[u8], data: &[Range<usize>]) -> BodyPiece {
-        let copy = data.iter().filter_map(|range| bytes.get(range.clone())).collect::<Vec<_>>().concat();
-        let unread = 0..copy.len();
-        BodyPiece { bytes: Arc::new(copy), unread, following: Vec::new().into_iter() }
+        BodyPiece::whole(data.iter().filter_map(|range| bytes.get(range.clone())).collect::<Vec<_>>().concat())
+    }
+
+    /// A piece whose bytes are all of the body.
+    fn whole(bytes: Vec<u8>) -> BodyPiece {
+        let unread = 0..bytes.len();
+        BodyPiece { bytes: Arc::new(bytes), unread, following: Vec::new().into_iter() }
     }
 
     /// A piece whose body bytes are at `data`, of which none is empty.
@@ -130,7 +134,7 @@ impl BodyPipe {
     /// Creates a pipe with a body that is here.
     pub(crate) fn complete(body: &[u8]) -> Arc<BodyPipe> {
         let pipe = BodyPipe::new(Arc::new(|| ()));
-        pipe.push(BodyPiece::copy_of(body, &[0..body.len()]));
+        pipe.push(BodyPiece::whole(body.to_vec()));
         pipe.finish();
         pipe
     }
@@ -308,7 +312,7 @@ mod tests {
     }
 
     fn piece(bytes: &[u8]) -> BodyPiece {
-        BodyPiece::copy_of(bytes, &[0..bytes.len()])
+        BodyPiece::whole(bytes.to_vec())
     }
 
     struct Reading<'p>(&'p BodyPipe);
