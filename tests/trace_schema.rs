@@ -273,6 +273,8 @@ fn of_sockets() -> String {
     play_lab(address, &url, &json!({"segments": [request, more, more, more], "read": {"after_sending": true}}));
     await_word(&page, "\"lab.rst\"");
     await_word(&page, "\"e\":\"lab.closed\"");
+    play_lab(address, &url, &json!({"segments": [request], "step": true}));
+    await_word(&page, "\"e\":\"lab.held\"");
     handle.stop();
     bounded::joined(running).unwrap().unwrap();
     page.text()

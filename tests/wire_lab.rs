@@ -30,19 +30,30 @@ fn plan(texts: &[&str], then: &str) -> Value {
     json!({"segments": texts.iter().enumerate().map(segment).collect::<Vec<_>>(), "then": then, "timeout_ms": 600})
 }
 
-/// Plays a plan; returns the events of its connection, from the trace of the server.
-fn play(view: &View, plan: &Value) -> Vec<Value> {
-    let reply = view.post(plan, "");
+/// Starts a client; returns its address.
+fn start(view: &View, plan: &Value) -> Value {
+    let reply = view.post("send", plan);
     assert!(reply.starts_with("HTTP/1.1 202 "), "{reply}");
     let reply: Value = serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap();
-    bounded::eventually("the end of the client", || {
+    reply["client"].clone()
+}
+
+/// Waits until the trace of a client's connection is as expected; returns its events.
+fn seen(view: &View, client: &Value, expected: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    bounded::eventually("the events of the client", || {
         let all = events(&whole_lines(&view.trace.text()));
-        let open = all.iter().find(|event| event["e"] == "conn.open" && event["peer"] == reply["client"]);
+        let open = all.iter().find(|event| event["e"] == "conn.open" && event["peer"] == *client);
         let c = open.map(|event| event["c"].clone());
         let of_client: Vec<_> = all.into_iter().filter(|event| Some(&event["c"]) == c.as_ref()).collect();
-        let is = |event: &Value| event["e"] == "lab.closed" && event["how"] != "half";
-        let over = of_client.iter().any(is) && of_client.iter().any(|event| event["e"] == "conn.close");
-        if over { Ok(of_client) } else { Err(format!("{of_client:?}")) }
+        if expected(&of_client) { Ok(of_client) } else { Err(format!("{of_client:?}")) }
+    })
+}
+
+/// Plays a plan to its end; returns the events of its connection.
+fn play(view: &View, plan: &Value) -> Vec<Value> {
+    seen(view, &start(view, plan), |events| {
+        let is_over = |event: &Value| event["e"] == "lab.closed" && event["how"] != "half";
+        events.iter().any(is_over) && events.iter().any(|event| event["e"] == "conn.close")
     })
 }
 
@@ -160,13 +171,20 @@ fn only_the_page_may_send() {
         (format!("{host}{cookie}Content-Type: application/x-www-form-urlencoded\r\n"), 415),
         (format!("{all}Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n"), 202),
     ] {
-        let mut client = view.server.connect();
-        client.send(format!("POST /_wire/send HTTP/1.1\r\n{fields}Content-Length: 15\r\n\r\n{{\"segments\":[]}}"));
-        let head = client.head();
-        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}: {head}");
-        assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; "), "{head}");
+        let step = json!({"client": "127.0.0.1:1"}).to_string();
+        for (name, body, granted) in [("send", "{\"segments\":[]}", 202), ("step", &step, 404)] {
+            let mut client = view.server.connect();
+            let length = body.len();
+            client.send(format!("POST /_wire/{name} HTTP/1.1\r\n{fields}Content-Length: {length}\r\n\r\n{body}"));
+            let (head, status) = (client.head(), if status == 202 { granted } else { status });
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{name} {fields}: {head}");
+            assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; "), "{head}");
+        }
     }
-    assert!(view.get("/_wire/send", &(cookie + "Connection: close\r\n")).starts_with("HTTP/1.1 405 "));
+    for name in ["send", "step"] {
+        let reply = view.get(&format!("/_wire/{name}"), &format!("{cookie}Connection: close\r\n"));
+        assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
+    }
 }
 
 /// A plan cannot name another address, and no listener but the server's hears of it.
@@ -183,7 +201,7 @@ fn a_plan_has_no_address() {
         (json!("http://example.com/"), "a plan is a JSON object"),
         (json!({"segments": [{"fill": 1e30}]}), "fill is a number"),
     ] {
-        let reply = view.post(&plan, "");
+        let reply = view.post("send", &plan);
         assert!(reply.starts_with("HTTP/1.1 400 ") && reply.contains(why), "{plan}: {reply}");
     }
     let request = format!("GET http://{other}/ HTTP/1.1\r\nHost: {other}\r\n\r\n");
@@ -191,7 +209,7 @@ fn a_plan_has_no_address() {
     assert_eq!(status(&events), Some(404), "the server reads it, and goes nowhere");
     assert!(elsewhere.accept().is_err());
     let large = json!({"segments": [], "then": "x".repeat(200_000)});
-    assert!(view.post(&large, "").starts_with("HTTP/1.1 413 "));
+    assert!(view.post("send", &large).starts_with("HTTP/1.1 413 "));
 }
 
 #[test]
@@ -199,9 +217,9 @@ fn four_clients_at_a_time() {
     let view = View::start();
     let hold = json!({"segments": [], "then": "hold", "timeout_ms": 20_000});
     for _ in 0..4 {
-        assert!(view.post(&hold, "").starts_with("HTTP/1.1 202 "));
+        assert!(view.post("send", &hold).starts_with("HTTP/1.1 202 "));
     }
-    let reply = view.post(&hold, "");
+    let reply = view.post("send", &hold);
     assert!(reply.starts_with("HTTP/1.1 503 ") && reply.contains("four clients of the lab"), "{reply}");
     // The server closes them: their places are free again.
     view.server.handle.stop_now();
@@ -213,6 +231,103 @@ fn a_place_is_free_after_its_client() {
     for _ in 0..9 {
         play(&view, &plan(&[], "reset"));
     }
+}
+
+fn named<'e>(events: &'e [Value], name: &str) -> Vec<&'e Value> {
+    events.iter().filter(|event| event["e"] == name).collect()
+}
+
+/// What a connection waits for, each time that it is held.
+fn gates(events: &[Value]) -> Vec<&str> {
+    named(events, "lab.held").iter().filter_map(|event| event["before"].as_str()).collect()
+}
+
+#[test]
+fn a_stepped_connection_waits_before_each_stage_and_others_go_on() {
+    let view = View::start();
+    let mut plan = plan(&[GET], "read");
+    plan["step"] = true.into();
+    let client = start(&view, &plan);
+    let step = |freely: bool| {
+        let reply = view.post("step", &json!({"client": client, "freely": freely}));
+        assert!(reply.starts_with("HTTP/1.1 204 "), "{reply}");
+    };
+    let sent = |events: &[Value]| named(events, "lab.sent").len() == 1;
+    let events = seen(&view, &client, |events| gates(events) == ["recv"] && sent(events));
+    assert_eq!(reads(&events), [0; 0]);
+    for _ in 0..3 {
+        let mut other = view.server.connect();
+        other.send(GET);
+        assert_eq!(other.reply().0, 200, "another client is served");
+    }
+    step(false);
+    let events = seen(&view, &client, |events| gates(events) == ["recv", "handle"]);
+    assert_eq!((reads(&events), named(&events, "parse.head").len()), (vec![32], 0));
+    step(false);
+    let events = seen(&view, &client, |events| gates(events) == ["recv", "handle", "send"]);
+    assert!(events.iter().all(|event| event["r"].is_null() || event["r"] == 1), "a gate begins no request");
+    assert_eq!((status(&events), named(&events, "conn.send").len()), (Some(200), 0));
+    step(false);
+    let events = seen(&view, &client, |events| named(events, "lab.got").len() == 1);
+    assert_eq!((gates(&events), named(&events, "conn.send").len()), (vec!["recv", "handle", "send"], 1));
+    step(true);
+    let events = seen(&view, &client, |events| named(events, "conn.close").len() == 1);
+    assert_eq!((gates(&events).len(), named(&events, "conn.close")[0]["reqs"].as_u64()), (3, Some(1)));
+    let reply = view.post("step", &json!({"client": client}));
+    assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
+}
+
+/// Whatever a stage leaves, the next one finds it: stepped to its end, a connection comes to the same.
+#[test]
+fn stepping_changes_nothing_but_the_time() {
+    let view = View::start();
+    let body = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    let last = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for texts in [&[last][..], &[GET, last], &[body, "hel", &format!("lo{last}")], &["GET / HTTP/1.1\r\n\r\n"], &[]] {
+        let plan = plan(texts, "half_close");
+        let whole = play(&view, &plan);
+        let mut stepped = plan.clone();
+        stepped["step"] = true.into();
+        let client = start(&view, &stepped);
+        let mut stepped_at = None;
+        let events = bounded::eventually("the end of a stepped connection", || {
+            let events = seen(&view, &client, |events| !events.is_empty());
+            if !named(&events, "conn.close").is_empty() {
+                return Ok(events);
+            }
+            // The client goes on while its connection is held, and readiness is noticed.
+            let noticed = |event: &&Value| {
+                let name = event["e"].as_str().unwrap();
+                name != "lab.held" && (name.starts_with("lab.") || name == "conn.ready" || name == "conn.interest")
+            };
+            let last = events.iter().rev().find(|event| !noticed(event));
+            if last.is_some_and(|event| event["e"] == "lab.held" && event["q"].as_u64() > stepped_at) {
+                stepped_at = last.unwrap()["q"].as_u64();
+                view.post("step", &json!({"client": client}));
+            }
+            Err(format!("{events:?}"))
+        });
+        let told = |events: &[Value]| {
+            let names = ["parse.head", "body.end", "req.error", "resp.head", "keepalive"];
+            let of_http = events.iter().filter(|event| names.contains(&event["e"].as_str().unwrap()));
+            of_http.map(|event| format!("{} {} {}", event["e"], event["status"], event["at"])).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&events), told(&whole), "{texts:?}");
+        let totals = |events: &[Value]| ["in", "out", "reqs"].map(|name| named(events, "conn.close")[0][name].clone());
+        assert_eq!(totals(&events), totals(&whole), "{texts:?}");
+    }
+}
+
+#[test]
+fn a_stop_lets_go_what_is_held() {
+    let view = View::start();
+    let mut plan = plan(&[GET], "read");
+    plan["step"] = true.into();
+    let client = start(&view, &plan);
+    seen(&view, &client, |events| gates(events) == ["recv"]);
+    view.server.handle.stop();
+    let View { server, .. } = view;
+    server.ended().unwrap();
 }
 
 /// The server knows its experiments; they are data for the page.

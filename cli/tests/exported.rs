@@ -7,9 +7,10 @@ use wirelight::App;
 
 #[allow(dead_code, reason = "its OpenAPI document is for `wirelight routes`")]
 #[path = "../src/demo.rs"]
+#[allow(dead_code, reason = "these tests use a part")]
 mod demo;
 #[path = "../src/experiment_app.rs"]
-#[allow(dead_code, reason = "the demo uses a part")]
+#[allow(dead_code, reason = "these tests use a part")]
 mod experiment_app;
 mod support;
 #[path = "../src/users.rs"]

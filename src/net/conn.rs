@@ -16,6 +16,7 @@ mod read;
 mod reject;
 mod request_body;
 mod sendfile;
+mod stage;
 mod state;
 mod streamed_body;
 mod streaming;
@@ -179,6 +180,9 @@ impl<S: Socket> Conn<S> {
     /// Reads and responds until the socket is empty, takes no more output, or the budget is used
     /// up.
     pub(crate) fn run<P: Probe>(&mut self, read: &mut ReadBuffers, tick: &mut Tick<'_, P>) -> Action {
+        if P::ENABLED && tick.probe.is_stepped(self.id) {
+            return self.run_stage(read, tick);
+        }
         if !self.is_open() {
             return self.run_state(read, tick);
         }

@@ -14,6 +14,7 @@ mod entry;
 mod eviction;
 mod release_memory;
 pub(crate) mod slab;
+mod step_gate;
 #[cfg(test)]
 mod tests;
 mod timer_wheel;
@@ -39,7 +40,7 @@ use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::ShutdownControl;
 use crate::net::threads::signals::Signals;
 use crate::net::tick::{Buffers, Config, Context, LoopTime, ReadBuffers, Tick};
-use crate::net::worker::entry::Entry;
+use crate::net::worker::entry::{Entry, Turn};
 use crate::net::worker::release_memory::QUEUE_CAPACITY;
 use crate::net::worker::slab::{Key, Slab};
 use crate::net::worker::timer_wheel::TimerWheel;
@@ -83,6 +84,8 @@ pub(crate) struct Worker<P> {
     buffers: Buffers,
     /// Connections with more to do. Only [`Entry::queue`] adds one.
     runnable: VecDeque<Key>,
+    /// Connections that are stepped by hand, before their next stage.
+    parked: Vec<Key>,
     /// Results of other threads that are not processed yet.
     completions: VecDeque<Completion>,
     drain: Drain,
@@ -130,6 +133,7 @@ impl<P: Probe> Worker<P> {
             wheel: TimerWheel::new(),
             buffers: Buffers::new(),
             runnable: VecDeque::with_capacity(QUEUE_CAPACITY),
+            parked: Vec::new(),
             completions: VecDeque::with_capacity(QUEUE_CAPACITY),
             drain: Drain::default(),
             signals,
@@ -239,7 +243,7 @@ impl<P: Probe> Worker<P> {
                 entry.conn.mark_readable();
             }
             // One that has yielded waits for its turn.
-            if entry.queued { Action::Wait } else { entry.conn.run(read, tick) }
+            if entry.turn == Turn::None { entry.conn.run_or_wait(read, tick) } else { Action::Wait }
         });
     }
 
@@ -261,6 +265,7 @@ impl<P: Probe> Worker<P> {
         let action = work(entry, read, &mut tick);
         match action {
             Action::Wait => {}
+            Action::Yield if P::ENABLED && self.probe.is_stepped(entry.conn.id) => return self.park(key),
             Action::Yield => entry.queue(key, &mut self.runnable),
             Action::Reregister => {}
             Action::Close(ending) => return self.remove(key, ending),
@@ -272,6 +277,9 @@ impl<P: Probe> Worker<P> {
             }
             entry.conn.trace_interest(!entry.write_blocked, &mut self.probe);
         }
+        if P::ENABLED && entry.turn == Turn::Parked {
+            return; // its deadlines do not run
+        }
         entry.update_timer(&context, &mut self.wheel);
         entry.conn.trace_timer(entry.deadline, self.time.now, &mut self.probe);
     }
@@ -282,7 +290,7 @@ impl<P: Probe> Worker<P> {
         for _ in 0..self.runnable.len().min(MAX_RUNS_PER_TICK.max(served)) {
             let Some(key) = self.runnable.pop_front() else { return };
             if let Some(entry) = self.conns.get_mut(key) {
-                entry.queued = false;
+                entry.turn = Turn::None;
                 self.with_connection(key, Conn::run::<P>);
             }
         }
@@ -325,7 +333,7 @@ impl<P: Probe> Worker<P> {
         conn.mark_readable();
         let key = self.conns.insert(Entry::new(conn));
         self.trace_open(key, peer);
-        self.with_connection(key, Conn::run::<P>);
+        self.with_connection(key, Conn::run_or_wait::<P>);
         let Some(entry) = self.conns.get_mut(key) else { return };
         if let Err(error) = entry.register(key, &self.poll) {
             warn!("cannot wait for connection {}: {error}", entry.conn.id);

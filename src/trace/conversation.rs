@@ -147,6 +147,7 @@ impl Conversation {
             Event::ConnOpen { .. }
             | Event::ConnReady { .. }
             | Event::ConnInterest { .. }
+            | Event::Lab(_)
             | Event::Backpressure { .. } => say(Position::default(), event),
             _ => say(self.position(0), event),
         }

@@ -190,6 +190,7 @@ fn client(json: &mut JsonObject<'_>, event: LabEvent) {
             json.number("off", offset);
         }
         LabEvent::Closed(how) => json.word("how", how.name()),
+        LabEvent::Held { before } => json.word("before", before),
         LabEvent::Connected | LabEvent::Eof | LabEvent::Rst => {}
     }
 }

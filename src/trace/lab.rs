@@ -25,6 +25,18 @@ pub(crate) enum LabEvent {
     Rst,
     /// The client has closed its writing side, or the connection.
     Closed(ClientClose),
+    /// The server holds the connection before this stage, until it may go on.
+    Held { before: &'static str },
+}
+
+/// What a client that is stepped by hand lets its connection do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StepPermit {
+    Wait,
+    /// One stage.
+    Step,
+    /// It is not stepped, or no longer.
+    Free,
 }
 
 /// How a client closes.
@@ -44,16 +56,52 @@ struct LabClient {
     address: SocketAddr,
     /// Events that are not written yet.
     events: Vec<(Instant, LabEvent)>,
+    /// Stages that its connection may go through; `None` if it is not stepped by hand.
+    steps: Option<u32>,
+    /// When it was stepped last.
+    stepped_at: Option<Instant>,
 }
 
 impl LabClients {
-    /// Adds a client that is about to connect.
-    pub(crate) fn add(&self, address: SocketAddr) {
+    /// Adds a client that is about to connect. If `stepped`, its connection waits before each stage.
+    pub(crate) fn add(&self, address: SocketAddr, stepped: bool) {
         let mut clients = lock(&self.0);
         if clients.len() >= CLIENTS {
             clients.remove(0);
         }
-        clients.push(LabClient { address, events: Vec::new() });
+        clients.push(LabClient { address, events: Vec::new(), steps: stepped.then_some(0), stepped_at: None });
+    }
+
+    /// Lets the connection of a client go through one more stage, or from now on run freely. Returns
+    /// whether it is stepped by hand.
+    pub(crate) fn step(&self, address: SocketAddr, freely: bool) -> bool {
+        let mut clients = lock(&self.0);
+        let Some(client) = clients.iter_mut().find(|client| client.address == address) else { return false };
+        let Some(steps) = client.steps else { return false };
+        client.steps = if freely { None } else { Some(steps.saturating_add(1)) };
+        client.stepped_at = Some(Instant::now());
+        true
+    }
+
+    /// Returns whether the client is stepped by hand, and when it was last.
+    pub(crate) fn stepped(&self, address: SocketAddr) -> Option<Option<Instant>> {
+        let clients = lock(&self.0);
+        let client = clients.iter().find(|client| client.address == address)?;
+        client.steps.map(|_| client.stepped_at)
+    }
+
+    /// Takes the permit for one stage.
+    pub(super) fn take_step(&self, address: SocketAddr) -> StepPermit {
+        let mut clients = lock(&self.0);
+        let steps = clients.iter_mut().find(|client| client.address == address).map(|client| &mut client.steps);
+        match steps {
+            Some(Some(0)) => StepPermit::Wait,
+            Some(Some(steps)) => {
+                *steps -= 1;
+                StepPermit::Step
+            }
+            Some(None) | None => StepPermit::Free,
+        }
     }
 
     /// Adds an event that happens now.
@@ -61,6 +109,9 @@ impl LabClients {
         let mut clients = lock(&self.0);
         if let Some(client) = clients.iter_mut().find(|client| client.address == address) {
             client.events.push((Instant::now(), event));
+            if event.is_last() {
+                client.steps = None; // its connection ends by itself
+            }
         }
     }
 
@@ -95,6 +146,7 @@ impl LabEvent {
             LabEvent::Eof => "lab.eof",
             LabEvent::Rst => "lab.rst",
             LabEvent::Closed(_) => "lab.closed",
+            LabEvent::Held { .. } => "lab.held",
         }
     }
 }

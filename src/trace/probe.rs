@@ -43,6 +43,17 @@ pub(crate) trait Probe: 'static {
 
     /// Passes on the events recorded so far, before the worker sleeps.
     fn flush(&mut self);
+
+    /// Whether a connection is stepped by hand: it waits before each of its stages.
+    #[inline(always)]
+    fn is_stepped(&self, _connection: u64) -> bool {
+        false
+    }
+
+    /// Returns whether a connection that waits may go on. Takes its permit.
+    fn may_step(&mut self, _connection: u64) -> bool {
+        true
+    }
 }
 
 /// Records nothing.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::config::{EventFilter, Format, Trace};
 use super::conversation::{Conversation, Position};
 use super::json;
-use super::lab::LabClients;
+use super::lab::{LabClients, StepPermit};
 use super::output_queue::{Batch, Dropped, OutputQueue};
 use super::probe::{Event, Observation, Probe, nanoseconds};
 use super::record::Record;
@@ -65,6 +65,8 @@ struct ServedClient {
     connection: u64,
     /// When that was accepted.
     opened: u64,
+    /// It is stepped by hand.
+    stepped: bool,
 }
 
 struct TracedConnection {
@@ -240,6 +242,18 @@ impl Probe for Tracer {
         self.writer.end_tick();
         self.writer.outputs.iter_mut().for_each(flush);
     }
+
+    fn is_stepped(&self, connection: u64) -> bool {
+        self.served.iter().any(|client| client.connection == connection && client.stepped)
+    }
+
+    fn may_step(&mut self, connection: u64) -> bool {
+        let client = self.served.iter_mut().find(|client| client.connection == connection);
+        let (Some(client), Some(lab)) = (client, &self.lab) else { return true };
+        let permit = lab.take_step(client.address);
+        client.stepped = permit != StepPermit::Free;
+        permit != StepPermit::Wait
+    }
 }
 
 impl Tracer {
@@ -253,7 +267,8 @@ impl Tracer {
             (Observation::Event(Event::ConnOpen { fd, token, peer: Some(peer), local, .. }), Some(lab))
                 if lab.has(peer) =>
             {
-                self.served.push(ServedClient { address: peer, connection, opened: nanoseconds(self.began.elapsed()) });
+                let (opened, stepped) = (nanoseconds(self.began.elapsed()), lab.stepped(peer).is_some());
+                self.served.push(ServedClient { address: peer, connection, opened, stepped });
                 Event::ConnOpen { fd, token, peer: Some(peer), local, lab: true }.into()
             }
             _ => observation,
@@ -265,7 +280,7 @@ impl Tracer {
     fn write_lab_events(&mut self) {
         let Tracer { writer: pen, lab: Some(lab), served, began, .. } = self else { return };
         pen.caller = Location::caller();
-        served.retain(|&ServedClient { address, connection, opened }| {
+        served.retain(|&ServedClient { address, connection, opened, .. }| {
             let events = lab.take(address);
             for (at, event) in &events {
                 pen.time = nanoseconds(at.saturating_duration_since(*began));

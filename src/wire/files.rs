@@ -15,6 +15,8 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("lab.js", JAVASCRIPT, include_str!("page/lab.js")),
     ("lab.css", CSS, include_str!("page/lab.css")),
     ("compose.js", JAVASCRIPT, include_str!("page/compose.js")),
+    ("step.js", JAVASCRIPT, include_str!("page/step.js")),
+    ("step.css", CSS, include_str!("page/step.css")),
     ("outcome.js", JAVASCRIPT, include_str!("page/outcome.js")),
     ("formats.js", JAVASCRIPT, include_str!("page/formats.js")),
     ("export.js", JAVASCRIPT, include_str!("page/export.js")),

@@ -18,6 +18,9 @@ use crate::trace::lab::{ClientClose, LabClients, LabEvent};
 const CLIENTS: usize = 4;
 /// Bound on the life of a client.
 const LIFE: Duration = Duration::from_secs(60);
+/// The same for one that is stepped by hand, and how long it then waits for the next step.
+const STEPPED_LIFE: Duration = Duration::from_secs(600);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Silence after a response that ends a client which only reads.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -76,7 +79,7 @@ impl Lab {
         socket.bind(&SocketAddr::new(self.server.ip(), 0).into())?;
         let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
         let notes = Notes { address, lab: self.clone() };
-        self.clients.add(address);
+        self.clients.add(address, plan.step);
         std::thread::Builder::new().name("wirelight-lab".to_owned()).spawn(move || {
             let _place = place;
             let ended = match connect(&socket, notes.lab.server) {
@@ -90,6 +93,14 @@ impl Lab {
             notes.note(LabEvent::Closed(how));
         })?;
         Ok(Some(address))
+    }
+
+    /// Lets the server run the next stage of this client's connection, or all that follow. Returns
+    /// whether there is such a client, and it is stepped.
+    pub(super) fn step(&self, client: SocketAddr, freely: bool) -> bool {
+        let found = self.clients.step(client, freely);
+        (self.wake)();
+        found
     }
 }
 
@@ -300,6 +311,9 @@ impl<'n> PlayedClient<'n> {
 
     /// When the client closes, if nothing happens.
     fn ends_at(&self) -> Instant {
+        if let Some(stepped) = self.notes.lab.clients.stepped(self.notes.address) {
+            return (self.began + STEPPED_LIFE).min(stepped.unwrap_or(self.began).max(self.got.last) + STEP_TIMEOUT);
+        }
         let end = self.began + LIFE;
         let Some(done) = self.done else { return end };
         let patience = match self.plan.then {

@@ -1,6 +1,7 @@
 //! Parses what a client of the lab is to do. A plan names no address: the client connects to the
 //! server's own listener.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -21,6 +22,8 @@ pub(super) struct Plan {
     pub(super) read: ReadPace,
     /// Longest silence of the server, after the last segment, before the client closes.
     pub(super) timeout: Duration,
+    /// The server holds its connection before each stage.
+    pub(super) step: bool,
 }
 
 /// Bytes that are sent at once.
@@ -63,7 +66,7 @@ impl Plan {
     /// # Errors
     /// What is wrong with it, in a sentence.
     pub(super) fn parse(value: &Value) -> Result<Plan, String> {
-        let members = object(value, "a plan", &["segments", "then", "read", "timeout_ms"])?;
+        let members = object(value, "a plan", &["segments", "then", "read", "timeout_ms", "step"])?;
         let list = members.get("segments").and_then(Value::as_array).ok_or("a plan has a list: segments")?;
         if list.len() > SEGMENTS {
             return Err(format!("a plan has at most {SEGMENTS} segments"));
@@ -87,7 +90,8 @@ impl Plan {
         };
         let read = members.get("read").map_or(Ok(ReadPace::default()), ReadPace::parse)?;
         let timeout = number(members, "timeout_ms", DEFAULT_TIMEOUT, TIME)?;
-        Ok(Plan { segments, then, read, timeout: Duration::from_millis(timeout) })
+        let step = flag(members, "step")?;
+        Ok(Plan { segments, then, read, timeout: Duration::from_millis(timeout), step })
     }
 }
 
@@ -106,10 +110,7 @@ impl ReadPace {
         let members = object(value, "read", &["bytes_per_s", "slow_ms", "after_sending"])?;
         let bytes_per_second = number(members, "bytes_per_s", 0, FILL)?;
         let slow_for = Duration::from_millis(number(members, "slow_ms", TIME, TIME)?);
-        let after_sending = match members.get("after_sending") {
-            None => false,
-            Some(value) => value.as_bool().ok_or("after_sending is true or false")?,
-        };
+        let after_sending = flag(members, "after_sending")?;
         Ok(ReadPace { bytes_per_second, slow_for, after_sending })
     }
 }
@@ -121,6 +122,21 @@ fn object<'v>(value: &'v Value, what: &str, names: &[&str]) -> Result<&'v Map<St
         Some(_) => Err(format!("{what} has no other members than {}", names.join(", "))),
         None => Ok(members),
     }
+}
+
+fn flag(members: &Map<String, Value>, name: &str) -> Result<bool, String> {
+    let Some(value) = members.get(name) else { return Ok(false) };
+    value.as_bool().ok_or_else(|| format!("{name} is true or false"))
+}
+
+/// Parses the body of a step: the client, and whether it runs freely from now on.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub(super) fn parse_step(value: &Value) -> Result<(SocketAddr, bool), String> {
+    let members = object(value, "a step", &["client", "freely"])?;
+    let client = members.get("client").and_then(Value::as_str).and_then(|client| client.parse().ok());
+    Ok((client.ok_or("client is the address that the answer to a plan has")?, flag(members, "freely")?))
 }
 
 fn number(members: &Map<String, Value>, name: &str, default: u64, most: u64) -> Result<u64, String> {
@@ -199,6 +215,7 @@ mod tests {
             then: Then::HalfClose,
             read,
             timeout: Duration::from_millis(100),
+            step: false,
         };
         assert_eq!(plan, Ok(expected));
     }
@@ -227,6 +244,7 @@ mod tests {
             (json!({"segments": [], "read": 1}), "read is a JSON object"),
             (json!({"segments": [], "read": {"after_sending": 1}}), "after_sending is"),
             (json!({"segments": [], "timeout_ms": 1.5}), "timeout_ms is a number"),
+            (json!({"segments": [], "step": "yes"}), "step is true or false"),
         ] {
             let refused = Plan::parse(&plan).unwrap_err();
             assert!(refused.contains(why), "{refused}, not {why}");

@@ -8,7 +8,7 @@ use super::access::{Access, PREFIX};
 use super::feed::Feed;
 use super::files::{EXPERIMENTS, FILES, INDEX};
 use super::lab::Lab;
-use super::plan::Plan;
+use super::plan::{Plan, parse_step};
 use crate::app::App;
 use crate::content::embedded_page::FIELDS;
 use crate::http1::status::StatusCode;
@@ -39,6 +39,7 @@ pub(super) fn add(app: &mut App, page: PageState) {
         get(app, name, Box::new(move |_, _, response| file(media_type, text, response)));
     }
     app.post(&format!("{PREFIX}send"), guarded(&page, Box::new(send))).max_body(MAX_PLAN);
+    app.post(&format!("{PREFIX}step"), guarded(&page, Box::new(step))).max_body(MAX_PLAN);
 }
 
 type Respond = Box<dyn Fn(&PageState, &Request<'_>, &mut Response) + Send + Sync>;
@@ -107,6 +108,19 @@ fn send(page: &PageState, request: &Request<'_>, response: &mut Response) {
         }
         Ok(None) => refuse(StatusCode::SERVICE_UNAVAILABLE, BUSY, response),
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot connect: {error}"), response),
+    }
+}
+
+/// Lets a client that is stepped by hand go on.
+fn step(page: &PageState, request: &Request<'_>, response: &mut Response) {
+    let step = match request.json::<Value>().map(|step| parse_step(&step)) {
+        Ok(Ok(step)) => step,
+        Ok(Err(why)) => return refuse(StatusCode::BAD_REQUEST, &why, response),
+        Err(error) => return refuse(error.status(), error.message(), response),
+    };
+    match page.lab.as_ref().is_some_and(|lab| lab.step(step.0, step.1)) {
+        true => response.set_status(StatusCode::NO_CONTENT),
+        false => refuse(StatusCode::NOT_FOUND, "no client with this address is stepped", response),
     }
 }
 

@@ -59,12 +59,12 @@ impl View {
         format!("Cookie: wire-{}={}\r\n", self.server.address.port(), self.token)
     }
 
-    /// Posts a plan to the lab, with these fields beside `Host` and the cookie; returns the whole response.
-    pub fn post(&self, plan: &Value, fields: &str) -> String {
+    /// Posts JSON to the lab (`send` a plan, `step` a client); returns the whole response.
+    pub fn post(&self, name: &str, plan: &Value) -> String {
         let (address, cookie, plan) = (self.server.address, self.cookie(), plan.to_string());
         let mut client = self.server.connect();
         client.send(format!(
-            "POST /_wire/send HTTP/1.1\r\nHost: {address}\r\n{cookie}Content-Type: application/json\r\n{fields}\
+            "POST /_wire/{name} HTTP/1.1\r\nHost: {address}\r\n{cookie}Content-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{plan}",
             plan.len()
         ));

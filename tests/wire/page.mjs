@@ -52,6 +52,7 @@ async function check() {
   await situations(page, Number(url.port));
   await lab(page);
   await exports(page);
+  await stepping(page);
   await hostile(page, Number(url.port));
   await freeze(page, Number(url.port));
   await accessible(page);
@@ -173,6 +174,34 @@ async function lab(page) {
   await tab(page, "#views a[aria-current]");
   await page.key("Enter");
   await page.until(`document.body.dataset.open === "" && window.same`);
+  await page.evaluate("document.activeElement.blur()");
+}
+
+/** One request, stage by stage, by keyboard alone; the page itself is served meanwhile. */
+async function stepping(page) {
+  await tab(page, "#views a[href$='#step']");
+  await page.key("Enter");
+  await page.until(`document.querySelector("#stages")`);
+  await tab(page, "#step button");
+  await page.key("Enter");
+  for (const [stage, step] of [["read", "accept"], ["parse, route, handle", "→ 60 bytes"], ["write", "handler"]]) {
+    await page.until(`document.querySelector("#stages [aria-current]")?.textContent === ${JSON.stringify(stage)} && document.activeElement.textContent === "Step"`, `document.querySelector("#step").textContent`);
+    assert(await page.evaluate(`[...document.querySelectorAll("#strip .step > span")].some(one => one.textContent === ${JSON.stringify(step)})`), step);
+    assert.equal(await page.evaluate(`fetch("/health", { cache: "no-store" }).then(answer => answer.status)`), 200, "others are served");
+    if (stage === "write") await pictures(page, "step");
+    await page.key("Enter");
+  }
+  for (let n = 0; n < 5 && !await page.evaluate(`/closed/.test(document.querySelector("#held").textContent)`); n++) {
+    await page.until(`/closed/.test(document.querySelector("#held").textContent) || document.querySelector("#stages [aria-current]")`);
+    await page.key("Enter");
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  await page.until(`document.querySelector("#held").textContent === "The connection is closed."`, `document.querySelector("#step").textContent`);
+  await page.until(said("→ 200, and then the connection closes."));
+  await tab(page, "#views a[aria-current]");
+  await page.key("Enter");
+  await page.until(`document.body.dataset.open === ""`);
+  await page.key("Escape");
   await page.evaluate("document.activeElement.blur()");
 }
 

@@ -12,10 +12,12 @@ use crate::trace::probe::{CloseReason, Probe};
 const MAX_COMPLETIONS_PER_TICK: usize = 64;
 
 impl<P: Probe> Worker<P> {
-    /// Moves completions out of the mailbox. Another thread may also have handed over a connection.
+    /// Moves completions out of the mailbox. Another thread may also have handed over a connection,
+    /// or stepped one.
     pub(super) fn fetch_completions(&mut self) {
         self.completions.extend(self.offload.mailbox.drain());
         self.listeners.mark_incoming_ready();
+        self.release_parked();
     }
 
     /// Runs connections that have a completion, up to a budget. Those that ended are skipped.

@@ -88,6 +88,7 @@ impl<P: Probe> Worker<P> {
         // First, so that responses from now on say close.
         self.time = LoopTime::at(self.time.now, Some(self.time.now), false, &self.config.timeouts);
         self.listeners.begin_shutdown(!self.control.has_successor());
+        self.release_parked();
         let keys: Vec<Key> = self.conns.iter().map(|(key, _)| key).collect();
         let (app, offload, config, time) = (&self.app, &self.offload, &self.config, &self.time);
         for key in keys {

@@ -21,10 +21,18 @@ pub(crate) struct Entry {
     pub(crate) timer: Millis,
     /// It waits only until the socket takes more output.
     pub(crate) write_blocked: bool,
-    /// It is in the runnable queue.
-    pub(crate) queued: bool,
+    pub(crate) turn: Turn,
     /// The poll has it.
     registered: bool,
+}
+
+/// The queue that a connection is in: it runs from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    None,
+    Runnable,
+    /// It is stepped by hand.
+    Parked,
 }
 
 impl Entry {
@@ -35,7 +43,7 @@ impl Entry {
             deadline: Millis::MAX,
             timer: Millis::MAX,
             write_blocked: false,
-            queued: false,
+            turn: Turn::None,
             registered: false,
         }
     }
@@ -51,7 +59,8 @@ impl Entry {
 
     /// Appends it to the runnable queue, once.
     pub(crate) fn queue(&mut self, key: Key, queue: &mut VecDeque<Key>) {
-        if !std::mem::replace(&mut self.queued, true) {
+        if self.turn == Turn::None {
+            self.turn = Turn::Runnable;
             queue.push_back(key);
         }
     }

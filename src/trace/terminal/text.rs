@@ -130,6 +130,7 @@ fn client(event: LabEvent) -> String {
         LabEvent::Closed(ClientClose::Half) => "sent its FIN, and reads on".to_owned(),
         LabEvent::Closed(ClientClose::Fin) => "closed".to_owned(),
         LabEvent::Closed(ClientClose::Rst) => "reset the connection".to_owned(),
+        LabEvent::Held { before } => format!("held before: {before}"),
     }
 }
 

@@ -67,7 +67,7 @@ function drawLanes({ hidden, folds, rows, now }) {
   const more = hidden > 0 && make("button", { class: "quiet", data: { id: "all", all: "" } }, `+ ${hidden} earlier`);
   const ticks = folds.map(({ x, text }) => make("span", { class: "foldtext", at: { left: percent(x) } }, text));
   const list = make("ol", { "data-rove": "lanes", "aria-label": "Connections by accept" }, rows.map(row => make("li", "", drawLane(row, folds, now))));
-  return [make("div", "axis", make("span", "", "Connections; long waits folded ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
+  return [make("div", "axis", make("span", "", "Long waits folded ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
 }
 
 function drawLane(row, folds, now) {

@@ -34,7 +34,7 @@ function understand(key, events) {
     reads: of("conn.recv").filter(event => event.n > 0), writes: of("conn.send").filter(event => event.n > 0),
   };
   conn.requests = requests(conn);
-  // A connection of the page, unless it has served the application before.
+  // Of the page, unless it has served the application before.
   conn.observer = of("conn.observer").length > 0 && !conn.requests.some(one => one.answer);
   const agent = fieldsOf(conn, conn.requests.find(one => one.head) ?? {}).find(field => /^user-agent$/i.test(field.name))?.value ?? "";
   conn.agent = first.lab ? "the lab" : /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length ? "a client" : "");

@@ -143,6 +143,7 @@ function step(event) {
     case "pipeline": return ["wait", "more is here", plural(event.left_bytes, "byte")];
     case "backpressure": return ["wait", "reads no more", plural(event.pending, "byte")];
     case "conn.observer": return ["end", "for this page", "not shown"];
+    case "lab.held": return ["wait", "held", `before ${event.before}`];
     case "conn.half-close": return ["end", "← FIN", "shutdown()"];
     case "conn.timer": return event.fired && ["wait", "deadline", event.kind];
     case "conn.close": return event.reset ? ["bad", "reset", "RST"] : ["end", "close", event.how === "fin" ? "close()" : event.how];

@@ -1,13 +1,12 @@
-// Opens the further views of the page. Each is a module and a style sheet of its own, loaded when it is first opened.
+// Opens the further views: each is a module and a style sheet, loaded when it is first opened.
 
 import { make } from "./draw.js";
 
 /**
- * Name of the two files, which is also the fragment of its address; title; and place: in the `dock` under the connections, or on
- * the `stage` instead of them. The module exports `start(box, page)`, which fills the box once and returns `draw(shown, events)`:
- * it is called whenever the page has been drawn.
+ * Name of the two files and fragment of the address; title; place: the `dock` under the connections, or the `stage` instead of them.
+ * The module's `start(box, page)` fills the box and returns `draw(shown, events)`, which is called when the page was drawn.
  */
-const VIEWS = [["lab", "Experiments", "dock"], ["export", "Export", "dock"]];
+const VIEWS = [["lab", "Experiments", "dock"], ["step", "Step", "dock"], ["export", "Export", "dock"]];
 
 const by = id => document.getElementById(id);
 const opened = new Map();
