@@ -3,8 +3,11 @@
 
 mod blocking;
 mod error_handlers;
+mod fallbacks;
 pub(crate) mod hook;
+mod hosts;
 mod misses;
+mod nest;
 pub(crate) mod observer;
 pub(crate) mod route;
 #[cfg(feature = "openapi")]
@@ -19,6 +22,7 @@ mod trace;
 pub(crate) use route_doc_disabled as route_doc;
 
 use self::hook::Before;
+use self::hosts::Host;
 use self::observer::{HandlerEvent, Observer};
 use self::route::Route;
 use self::router::{Router, Scope};
@@ -53,6 +57,8 @@ use crate::routing::tree::Match;
 #[derive(Default)]
 pub struct App {
     router: Router,
+    /// The routers for one host, the narrowest first.
+    hosts: Vec<Host>,
     state: AppState,
 }
 
@@ -252,13 +258,14 @@ impl App {
 
     #[inline]
     pub(crate) fn find<'a>(&'a self, request: &mut Request<'a>) -> std::result::Result<&'a Route, Match> {
-        match request.find_route(&self.router.tree) {
+        let tree = if self.hosts.is_empty() { &self.router.tree } else { self.tree(request) };
+        match request.find_route(tree) {
             Match::Route(number) => {
                 let route = self.router.routes.get(number as usize).ok_or(Match::None)?;
                 request.set_route(&route.meta);
                 Ok(route)
             }
-            other => Err(other),
+            miss => self.find_fallback(miss, request),
         }
     }
 

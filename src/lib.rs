@@ -64,7 +64,7 @@
 //!
 //! # Features and versions
 //!
-//! No feature is on by default. `gzip` adds `middleware::Gzip`; `openapi` adds a document of the API and a page that shows it; `redis` counts rate limits in a Redis that several machines share;
+//! No feature is on by default. `gzip` adds `middleware::Gzip`; `http` converts from and to the types of the http crate; `openapi` adds a document of the API and a page that shows it; `redis` counts rate limits in a Redis that several machines share;
 //! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS; `wire` adds `Server::wire_view`. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 

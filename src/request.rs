@@ -11,6 +11,8 @@ pub(crate) mod cookie;
 mod deserialize;
 pub(crate) mod extensions;
 mod form;
+#[cfg(feature = "http")]
+mod http_crate;
 mod json;
 pub(crate) mod multipart;
 mod negotiation;
@@ -254,14 +256,16 @@ impl<'a> Request<'a> {
         self.route.map(|route| route.pattern.text())
     }
 
-    /// Returns the application's state of type `T`.
+    /// Returns the state of type `T`: that of the innermost router of the route that has one
+    /// ([`Router::state`](crate::Router::state)), else the application's.
     ///
     /// # Panics
     /// If [`App::state`](crate::App::state) never got one. It is a mistake in the program: the
     /// client gets a 500, and the log names the type and the caller's line.
     #[track_caller]
     pub fn state<T: 'static>(&self) -> &T {
-        match self.app_state.values.get() {
+        let own = self.route.and_then(|route| route.state());
+        match own.or_else(|| self.app_state.values.get()) {
             Some(value) => value,
             // Not in a closure, where the caller's line would be lost.
             #[expect(clippy::panic, reason = "the programmer's mistake, not the peer's; caught and answered with 500")]
@@ -341,6 +345,11 @@ impl<'a> Request<'a> {
             return Match::None;
         }
         tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)
+    }
+
+    /// Finds the route for a path that the tree does not have, and stores where the parameters are.
+    pub(crate) fn find_fallback<R>(&mut self, find: impl FnOnce(&'a [u8], bool, &mut Params) -> R) -> R {
+        find(self.path_bytes(), self.head.target.escaped, &mut self.params)
     }
 
     #[inline]

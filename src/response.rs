@@ -8,6 +8,8 @@ pub(crate) mod duplex;
 pub(crate) mod error;
 pub(crate) mod etag;
 mod fields;
+#[cfg(feature = "http")]
+mod http_crate;
 pub(crate) mod into_response;
 pub(crate) mod pipe;
 mod protocol_error;

@@ -3,6 +3,8 @@
 
 mod disconnect;
 mod memory_socket;
+mod multipart;
+mod session;
 mod trace;
 
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) use memory_socket::MemorySocket;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
+use session::KeptCookies;
 use trace::WakeReason;
 
 use crate::app::App;
@@ -35,6 +38,8 @@ pub struct TestClient<'a> {
     /// The start of virtual time for each connection of this client.
     start: SystemTime,
     tracing: Option<Tracing>,
+    /// Kept between requests, if the client keeps anything.
+    session: Option<KeptCookies>,
 }
 
 /// A request that is being built. From [`TestClient`].
@@ -83,7 +88,7 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, config: Config::default(), start: SystemTime::now(), tracing: None }
+        TestClient { app: self, config: Config::default(), start: SystemTime::now(), tracing: None, session: None }
     }
 }
 
@@ -211,11 +216,17 @@ impl TestRequest<'_> {
     /// # Panics
     /// Panics if what is received is not an HTTP response.
     pub fn send(self) -> TestResponse {
+        self.send_in_session()
+    }
+
+    /// Sends the request with these fields too.
+    fn send_once(&self, fields: &str) -> TestResponse {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
         if !self.has_host {
             bytes.extend_from_slice(b"Host: localhost\r\n");
         }
         bytes.extend_from_slice(&self.fields);
+        bytes.extend_from_slice(fields.as_bytes());
         if let Some(body) = &self.body {
             bytes.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
         }
@@ -224,6 +235,15 @@ impl TestRequest<'_> {
         let received = self.client.raw(&bytes);
         #[expect(clippy::expect_used, reason = "a test without a response must fail")]
         TestResponse::parse(&received, self.method == "HEAD").expect("an HTTP response")
+    }
+}
+
+impl TestRequest<'_> {
+    /// Removes the fields that describe a body.
+    fn drop_content_fields(&mut self) {
+        let is_content = |line: &&[u8]| line.to_ascii_lowercase().starts_with(b"content-");
+        let kept = self.fields.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_content(line));
+        self.fields = kept.collect::<Vec<_>>().concat();
     }
 }
 

@@ -19,8 +19,7 @@ impl App {
     /// 9110 §15.5.5, §15.5.6, §15.6.2).
     #[cold]
     pub(super) fn miss(&self, miss: Match, request: &Request<'_>, response: &mut Response) -> Result<()> {
-        if !request.method().is_standard() && !self.router.tree.has_method(request.method()) {
-            // RFC 9110 §9.1: 501 means that no resource implements the method.
+        if !self.implements(request) {
             return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
         }
         let options = request.method() == Method::OPTIONS;
@@ -31,10 +30,10 @@ impl App {
                 Ok(())
             }
             Match::Methods(node) if options => {
-                response.set_header("Allow", self.allow_value(self.router.tree.methods(node)));
+                response.set_header("Allow", self.allow_value(self.tree(request).methods(node)));
                 Ok(())
             }
-            Match::Methods(node) => Err(self.method_not_allowed(node)),
+            Match::Methods(node) => Err(self.method_not_allowed(node, request)),
             Match::Slash { add: true } => self.redirect_slashes(request).map(|redirect| redirect.write_to(response)),
             _ if options || request.raw_path().contains("//") => {
                 self.redirect_slashes(request).map(|redirect| redirect.write_to(response))
@@ -43,9 +42,36 @@ impl App {
         }
     }
 
+    /// Returns whether any resource may implement the method: RFC 9110 §9.1 has 501 for the others.
+    fn implements(&self, request: &Request<'_>) -> bool {
+        request.method().is_standard() || self.tree(request).has_method(request.method())
+    }
+
+    /// Returns the fallback for a path that no route has and no redirect corrects.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn find_fallback<'a>(
+        &'a self,
+        miss: Match,
+        request: &mut Request<'a>,
+    ) -> std::result::Result<&'a Route, Match> {
+        let fallbacks = self.fallbacks(request);
+        let is_known = || matches!(miss, Match::Methods(_)) || request.head().target.form == TargetForm::Asterisk;
+        if fallbacks.is_empty()
+            || is_known()
+            || !self.implements(request)
+            || self.redirecting_route_of(request).is_some()
+        {
+            return Err(miss);
+        }
+        let route = request.find_fallback(|path, escaped, params| fallbacks.find(path, escaped, params)).ok_or(miss)?;
+        request.set_route(&route.meta);
+        Ok(route)
+    }
+
     /// Returns a 405 with the Allow field that it requires (RFC 9110 §15.5.6).
-    fn method_not_allowed(&self, node: u32) -> Error {
-        let allow = self.allow_value(self.router.tree.methods(node));
+    fn method_not_allowed(&self, node: u32, request: &Request<'_>) -> Error {
+        let allow = self.allow_value(self.tree(request).methods(node));
         Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", allow)
     }
 
@@ -91,9 +117,10 @@ impl App {
     /// Returns the route of this path for the method of the request, else for any method.
     fn route_for_any_method(&self, path: &str, request: &Request<'_>) -> Option<&Route> {
         let escaped = request.head().target.escaped;
-        let find = |method| self.tree.find(method, path.as_bytes(), escaped, &mut Params::default());
+        let tree = self.tree(request);
+        let find = |method| tree.find(method, path.as_bytes(), escaped, &mut Params::default());
         let found = match find(request.method()) {
-            Match::Methods(node) => find(self.tree.methods(node).next()?),
+            Match::Methods(node) => find(tree.methods(node).next()?),
             found => found,
         };
         if let Match::Route(number) = found { self.routes.get(number as usize) } else { None }
@@ -116,7 +143,7 @@ impl App {
                     return Ok(Redirect::to_path(path, request.query_string()));
                 }
                 // As Flask: 405 for repeated slashes, 404 for a missing one.
-                Match::Methods(node) if *path == merged => return Err(self.method_not_allowed(node)),
+                Match::Methods(node) if *path == merged => return Err(self.method_not_allowed(node, request)),
                 Match::Methods(_) | Match::Slash { .. } | Match::None => {}
             }
         }
@@ -136,7 +163,7 @@ impl App {
         match self.redirecting_route(path, request) {
             Some(_) => {
                 let escaped = request.head().target.escaped;
-                self.tree.find(request.method(), path.as_bytes(), escaped, &mut Params::default())
+                self.tree(request).find(request.method(), path.as_bytes(), escaped, &mut Params::default())
             }
             None => Match::None,
         }

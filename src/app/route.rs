@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hook::{Guard, Handler};
+use super::hook::{self, Guard, Handler};
 use crate::app::route_doc::RouteDoc;
 use crate::request::Request;
 use crate::response::error::Result;
+use crate::response::into_response::IntoResponse;
 use crate::routing::callsite::Callsite;
 use crate::routing::route_meta::RouteMeta;
 
@@ -30,6 +31,26 @@ pub struct Route {
 }
 
 impl Route {
+    /// Returns a route with the default options.
+    pub(super) fn new<F, R>(meta: RouteMeta, handler: F) -> Route
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        Route {
+            handler: hook::handler(meta.method, handler),
+            meta,
+            doc: RouteDoc::of::<R>(),
+            blocking: false,
+            streaming: false,
+            directory: false,
+            deadline: None,
+            guards: Vec::new(),
+            max_body: None,
+            scope: 0,
+        }
+    }
+
     /// Runs the handler on a pool of threads, for work that waits: for a database, a file, another
     /// server. Its hooks and guards run there too. The handler's signature stays the same, and the
     /// request is not copied. When the queue of the pool is full, the response is 503 with

@@ -1,11 +1,12 @@
 //! A set of routes with the hooks, guards and error handlers around them.
 
+use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::fallbacks::{Fallbacks, REST};
 use super::hook::{self, After, Before, ErrorHandler, Guard, Hook};
 use super::route::Route;
-use super::route_doc::RouteDoc;
 use crate::content::files::Files;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
@@ -15,7 +16,7 @@ use crate::response::error::{Error, Result};
 use crate::response::into_response::IntoResponse;
 use crate::routing::callsite::Callsite;
 use crate::routing::pattern::Pattern;
-use crate::routing::route_meta::{RateLimitPolicy, RouteMeta};
+use crate::routing::route_meta::RouteMeta;
 use crate::routing::tree::Tree;
 
 /// A set of routes to [`nest`](Router::nest) under a prefix: Flask's blueprint.
@@ -43,6 +44,9 @@ pub struct Router {
     pub(crate) has_hooks: bool,
     /// The first guards of every route of this router.
     pub(super) guards: Vec<Guard>,
+    pub(super) fallbacks: Fallbacks,
+    /// What its routes share, one of each type.
+    pub(super) state: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What to do with a path that differs from a route's by slashes only.
@@ -70,7 +74,7 @@ pub(crate) struct Scope {
     pub(crate) catch_all: Option<ErrorHandler>,
     pub(crate) trailing_slash: Option<TrailingSlash>,
     /// The default rate limit of the routes, and the index of the before hook that checks it.
-    limit: Option<(Arc<str>, usize)>,
+    pub(super) limit: Option<(Arc<str>, usize)>,
 }
 
 impl Default for Router {
@@ -81,6 +85,8 @@ impl Default for Router {
             scopes: vec![Scope::default()],
             has_hooks: false,
             guards: Vec::new(),
+            fallbacks: Fallbacks::default(),
+            state: Vec::new(),
         }
     }
 }
@@ -139,46 +145,85 @@ impl Router {
         F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
         R: IntoResponse,
     {
-        let meta = RouteMeta::new(method, parse(pattern), Callsite::of(&handler));
-        self.add(Route {
-            meta,
-            doc: RouteDoc::of::<R>(),
-            handler: hook::handler(method, handler),
-            guards: self.guards.clone(),
-            blocking: false,
-            streaming: false,
-            directory: false,
-            deadline: None,
-            max_body: None,
-            scope: 0,
-        })
+        let mut route = Route::new(RouteMeta::new(method, parse(pattern), Callsite::of(&handler)), handler);
+        (route.guards, route.meta.state) = (self.guards.clone(), self.state.clone());
+        self.add(route)
     }
 
-    /// Adds all routes of `inner` under `prefix`, with their hooks and error handlers. The pattern
-    /// `"/"` of `inner` means the prefix itself.
+    /// Handles requests that no route of this router has the path for, with any method: a page, a
+    /// proxy. The fallback of the innermost router counts whose prefix the path is below. A path
+    /// with routes for other methods is still 405, one that a slash corrects is redirected, and a
+    /// method that nothing implements is 501.
+    ///
+    /// Hooks, guards and error handlers of the router apply, as to its routes. The parameter `path`
+    /// is what follows the prefix.
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Router};
+    ///
+    /// let mut api = Router::new();
+    /// api.get("/users", |_| "users");
+    /// api.fallback(|_| Error::not_found("The API has no such resource."));
+    ///
+    /// let mut app = App::new();
+    /// app.nest("/api", api);
+    /// app.fallback(|req| format!("a page for {}", req.path()));
+    /// assert_eq!(app.test().get("/about").send().text(), "a page for /about");
+    /// assert_eq!(app.test().get("/api/user").send().status(), 404);
+    /// assert_eq!(app.test().post("/api/users").send().status(), 405);
+    /// ```
     ///
     /// # Panics
-    /// If a route of `inner` collides with an existing one.
+    /// At start-up, if the router has one.
     #[track_caller]
-    pub fn nest(&mut self, prefix: &str, inner: Router) {
-        let base = self.scopes.len();
-        self.has_hooks |= inner.has_hooks;
-        let default_limit =
-            inner.scopes.first().and_then(|scope| scope.limit.as_ref()).map(|(text, _)| Arc::clone(text));
-        for mut scope in inner.scopes {
-            scope.parent = Some(scope.parent.map_or(0, |parent| parent + base));
-            self.scopes.push(scope);
+    pub fn fallback<F, R>(&mut self, handler: F) -> &mut Route
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.fallback_below("", handler)
+    }
+
+    #[track_caller]
+    fn fallback_below<F, R>(&mut self, prefix: &str, handler: F) -> &mut Route
+    where
+        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        let pattern = parse(&format!("{prefix}{REST}"));
+        let mut route = Route::new(RouteMeta::new(Method::GET, pattern, Callsite::of(&handler)), handler);
+        (route.guards, route.meta.state) = (self.guards.clone(), self.state.clone());
+        self.add_fallback(route)
+    }
+
+    /// Adds a value that the handlers of this router and of those nested in it share, whether added
+    /// earlier or later. [`Request::state`] finds it by its type, before one of an outer router or
+    /// of the application. Replaces an earlier value of the same type.
+    ///
+    /// ```
+    /// use wirelight::{App, Router};
+    ///
+    /// struct Version(u32);
+    ///
+    /// let versioned = |number| {
+    ///     let mut router = Router::new();
+    ///     router.get("/version", |req| req.state::<Version>().0.to_string());
+    ///     router.state(Version(number));
+    ///     router
+    /// };
+    /// let mut app = App::new();
+    /// app.nest("/v1", versioned(1));
+    /// app.nest("/v2", versioned(2));
+    /// assert_eq!(app.test().get("/v2/version").send().text(), "2");
+    /// ```
+    pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
+        let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
+        let earlier = self.state.iter().position(|other| other.is::<T>()).map(|at| self.state.swap_remove(at));
+        for route in self.routes.iter_mut().chain(&mut self.fallbacks.routes) {
+            route.meta.state.retain(|other| earlier.as_ref().is_none_or(|earlier| !Arc::ptr_eq(earlier, other)));
+            route.meta.state.push(Arc::clone(&value));
         }
-        for mut route in inner.routes {
-            let end = if route.directory && !prefix.ends_with('/') { "/" } else { "" };
-            route.meta.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.meta.pattern.text()));
-            route.scope += base;
-            route.guards.splice(0..0, self.guards.iter().cloned());
-            if let (RateLimitPolicy::Default, Some(text)) = (&route.meta.rate_limit, &default_limit) {
-                route.meta.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
-            }
-            self.add(route);
-        }
+        self.state.push(value);
     }
 
     /// Runs `guard` before the handlers of all routes of this router and of those nested in it,
@@ -206,7 +251,7 @@ impl Router {
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
         let guard = Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) };
-        for route in &mut self.routes {
+        for route in self.routes.iter_mut().chain(&mut self.fallbacks.routes) {
             route.guards.insert(self.guards.len(), guard.clone());
         }
         self.guards.push(guard);
@@ -267,7 +312,7 @@ impl Router {
         self.own_scope().trailing_slash = Some(policy);
     }
 
-    /// Serves the files of a directory below `prefix`, for GET and HEAD, with conditional and range
+    /// Serves the files of a directory, or of the program, below `prefix`, for GET and HEAD, with conditional and range
     /// requests. With an index, the prefix without its slash is redirected (308), as directories
     /// are. For hooks on files alone, use a router of their own, nested under `/members` for
     /// instance.
@@ -293,8 +338,8 @@ impl Router {
     pub fn files(&mut self, prefix: &str, files: impl Into<Files>) {
         let files = files.into();
         #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
-        if !files.directory().is_dir() {
-            panic!("files({prefix:?}): there is no directory {}", files.directory().display());
+        if let Some(missing) = files.missing() {
+            panic!("files({prefix:?}): {missing}");
         }
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         if files.has_index() {
@@ -303,7 +348,11 @@ impl Router {
             index.directory = true;
             index.doc.leave_out();
         }
-        self.get(&format!("{prefix}/{{path:path}}"), move |request| files.respond(request)).doc.leave_out();
+        if files.has_fallback() {
+            self.fallback_below(prefix, move |request| files.respond(request));
+        } else {
+            self.get(&format!("{prefix}{REST}"), move |request| files.respond(request)).doc.leave_out();
+        }
     }
 
     /// Handles errors with this status. The response keeps the error's status unless the handler
@@ -341,7 +390,7 @@ impl Router {
     }
 
     #[track_caller]
-    fn add(&mut self, route: Route) -> &mut Route {
+    pub(super) fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
         if let Err(other) = self.tree.insert(&route.meta.pattern, route.meta.method, number as u32) {
             let other = self.routes.get(other as usize).map(|route| route.meta.describe()).unwrap_or_default();
@@ -352,6 +401,15 @@ impl Router {
         }
         self.routes.push(route);
         &mut self.routes[number]
+    }
+
+    #[track_caller]
+    pub(super) fn add_fallback(&mut self, route: Route) -> &mut Route {
+        match self.fallbacks.insert(&prefix_of(&route), route) {
+            Ok(route) => route,
+            #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
+            Err(conflict) => panic!("{conflict}"),
+        }
     }
 
     /// Adds the hook that checks the default rate limit, or replaces an earlier one.
@@ -371,8 +429,14 @@ impl Router {
     }
 }
 
+/// Returns the pattern that a fallback's begins with.
+pub(super) fn prefix_of(fallback: &Route) -> Pattern {
+    let prefix = fallback.meta.pattern.text().strip_suffix(REST).unwrap_or_default();
+    parse(if prefix.is_empty() { "/" } else { prefix })
+}
+
 #[track_caller]
-fn parse(pattern: &str) -> Pattern {
+pub(super) fn parse(pattern: &str) -> Pattern {
     match Pattern::parse(pattern) {
         Ok(pattern) => pattern,
         #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]

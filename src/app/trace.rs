@@ -34,13 +34,13 @@ impl App {
 
     /// Compares the path with every route.
     pub(crate) fn explain(&self, request: &Request<'_>) -> Vec<Candidate> {
-        self.tree.explain(request.raw_path().as_bytes())
+        self.tree(request).explain(request.raw_path().as_bytes())
     }
 
     /// Returns the methods of a path whose method did not match; empty if no route has the path.
-    pub(crate) fn allowed_methods(&self, miss: Match) -> String {
+    pub(crate) fn allowed_methods(&self, miss: Match, request: &Request<'_>) -> String {
         match miss {
-            Match::Methods(methods) => self.allow_value(self.tree.methods(methods)),
+            Match::Methods(methods) => self.allow_value(self.tree(request).methods(methods)),
             _ => String::new(),
         }
     }

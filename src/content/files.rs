@@ -1,21 +1,27 @@
 //! Serves the files of a directory, with validators and precompressed siblings.
 
+mod assets;
 mod cache;
 mod known;
+mod page;
 mod root;
 mod version;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::assets::{Asset, Assets, Found};
 use self::cache::FileCache;
 use self::known::{FileContent, KnownFile, describe};
 use self::root::{Entry, Root};
 use self::version::FileVersion;
 use crate::content::conditional;
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::body_source::FileSource;
@@ -26,8 +32,8 @@ use crate::response::redirect::Redirect;
 /// Content codings in the order of preference, and their file suffixes.
 const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// A directory to serve files from. [`Router::files`](crate::Router::files) takes any path; this
-/// type has the options.
+/// Files to serve: a directory, or a table that is part of the program.
+/// [`Router::files`](crate::Router::files) takes any path; this type has the options.
 ///
 /// Only regular files inside the directory are sent, whatever the path is and wherever links lead.
 /// Directories are not listed. Names with a leading dot are hidden.
@@ -42,9 +48,13 @@ const CODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 #[derive(Clone, Debug)]
 pub struct Files {
     root: Root,
+    /// The files, if they are part of the program and not in `root`.
+    assets: Option<Arc<Assets>>,
     index: Option<String>,
     cache_control: Option<String>,
     precompressed: bool,
+    /// The file to send for pages that do not exist.
+    page: Option<String>,
     /// Independent of the options, so clones share it.
     cache: Arc<FileCache>,
 }
@@ -57,11 +67,69 @@ impl Files {
         let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         Files {
             root: Root { directory, dotfiles: false, follow_external_links: false },
+            assets: None,
             index: None,
             cache_control: None,
             precompressed: false,
+            page: None,
             cache: Arc::default(),
         }
+    }
+
+    /// Serves files that are part of the program, by their names: `css/style.css`. Takes what
+    /// `include_bytes!`, `include_dir` and `rust-embed` make; the options are those of a directory.
+    /// The `ETag` is a hash of the content; there is no `Last-Modified`.
+    ///
+    /// ```
+    /// use wirelight::{App, Files};
+    ///
+    /// let files = Files::embedded([
+    ///     ("index.html", &b"<!doctype html><title>Hello</title>"[..]), // or include_bytes!("…").as_slice()
+    ///     ("css/style.css", b"body { margin: 0 }"),
+    /// ]);
+    /// let mut app = App::new();
+    /// app.files("/", files.index("index.html").cache_control("no-cache"));
+    /// assert!(app.test().get("/").send().text().starts_with("<!doctype html>"));
+    /// assert_eq!(app.test().get("/css/style.css").send().header("Content-Type"), Some("text/css; charset=utf-8"));
+    /// // rust-embed:  Files::embedded(Assets::iter().filter_map(|name| Some((name.clone(), Assets::get(&name)?.data))))
+    /// // include_dir: Files::embedded(DIR.files().map(|file| (file.path().to_str().unwrap(), file.contents())))
+    /// ```
+    pub fn embedded<N, B>(files: impl IntoIterator<Item = (N, B)>) -> Files
+    where
+        N: Into<Cow<'static, str>>,
+        B: Into<Cow<'static, [u8]>>,
+    {
+        Files { assets: Some(Arc::new(Assets::new(files))), ..Files::new("") }
+    }
+
+    /// Sends the file of this name, with 200, for pages that do not exist: a single-page
+    /// application makes them in the browser. Routes of the program, and fallbacks of routers for
+    /// longer prefixes, precede all of these files.
+    ///
+    /// It is sent to a GET or HEAD whose `Accept` lists `text/html` by name, as browsers do for
+    /// pages only: a script, an image, a `fetch` or `curl` gets 404. So does a path whose last
+    /// segment ends as a file of a known type does (`report.pdf`).
+    ///
+    /// ```
+    /// use wirelight::{App, Error, Files, Router};
+    ///
+    /// let mut api = Router::new();
+    /// api.fallback(|_| Error::not_found("The API has no such resource."));
+    /// let mut app = App::new();
+    /// app.nest("/api", api);
+    /// app.files("/", Files::embedded([("index.html", &b"<!doctype html>"[..])]).fallback("index.html"));
+    ///
+    /// let client = app.test();
+    /// let ask = |path, accept| client.get(path).header("Accept", accept).send().status().as_u16();
+    /// assert_eq!(ask("/users/7", "text/html,*/*;q=0.8"), 200);
+    /// assert_eq!(ask("/app.js", "*/*"), 404);
+    /// assert_eq!(ask("/report.pdf", "text/html,*/*;q=0.8"), 404);
+    /// assert_eq!(ask("/api/user", "text/html"), 404);
+    /// ```
+    #[must_use]
+    pub fn fallback(mut self, name: &str) -> Files {
+        self.page = Some(name.to_owned());
+        self
     }
 
     /// Serves the file of this name for a path that ends with a slash. A directory without its
@@ -103,16 +171,41 @@ impl Files {
         self
     }
 
-    /// The directory, absolute.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.root.directory
+    /// Returns what is missing of the files, for a panic at start-up.
+    pub(crate) fn missing(&self) -> Option<String> {
+        if self.assets.is_none() && !self.root.directory.is_dir() {
+            return Some(format!("there is no directory {}", self.root.directory.display()));
+        }
+        let page = self.page.as_ref()?;
+        let found = self.find(&page.split('/').collect::<Vec<_>>());
+        let is_file = matches!(found, Ok(Some(Located::File(..) | Located::Asset(..))));
+        (!is_file).then(|| format!("there is no file {page:?}"))
+    }
+
+    pub(crate) fn has_fallback(&self) -> bool {
+        self.page.is_some()
     }
 
     pub(crate) fn has_index(&self) -> bool {
         self.index.is_some()
     }
 
+    /// Responds with a file, or with the page for those that do not exist.
     pub(crate) fn respond(&self, request: &Request<'_>) -> Result<Response> {
+        match (self.respond_with_file(request), &self.page) {
+            (Err(error), Some(page)) if error.status() == StatusCode::NOT_FOUND && page::is_asked_for(request) => {
+                let mut response = self.send_at(&page.split('/').collect::<Vec<_>>(), request)?;
+                response.add_vary("Accept");
+                Ok(response)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn respond_with_file(&self, request: &Request<'_>) -> Result<Response> {
+        if !matches!(request.method(), Method::GET | Method::HEAD) {
+            return Err(Error::not_found("")); // a fallback is for all methods
+        }
         let rest: String = request.param("path").unwrap_or_default();
         // `%2F` is not a separator (RFC 3986 §2.2), and no name has a slash in it.
         if request.raw_path().as_bytes().windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
@@ -120,21 +213,51 @@ impl Files {
         }
         let mut segments: Vec<&str> = rest.split('/').collect();
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
-        match (self.root.find(&segments)?, &self.index) {
-            (Some(Entry::File(path, found)), _) if !slash => self.send(request, &path, found),
-            (Some(Entry::Directory), Some(_)) if !slash => {
-                let mut response = Response::default();
-                Redirect::to_path(&format!("{}/", request.raw_path()), request.query_string()).write_to(&mut response);
+        match (self.find(&segments)?, &self.index) {
+            (Some(Located::Directory), Some(_)) if !slash => {
+                let path = format!("{}/", request.raw_path());
+                Ok(Redirect::to_path(&path, request.query_string()).into_response())
+            }
+            (Some(Located::Directory), Some(index)) => {
+                segments.push(index);
+                self.send_at(&segments, request)
+            }
+            (Some(target), _) if !slash => self.send_target(target, request),
+            _ => Err(Error::not_found("")),
+        }
+    }
+
+    /// Returns what the decoded segments of a path lead to.
+    fn find(&self, segments: &[&str]) -> Result<Option<Located<'_>>> {
+        let Some(assets) = &self.assets else {
+            return Ok(self.root.find(segments)?.map(|entry| match entry {
+                Entry::File(path, version) => Located::File(path, version),
+                Entry::Directory => Located::Directory,
+            }));
+        };
+        let found = segments.iter().all(|segment| self.root.shows(segment)).then(|| assets.find(segments)).flatten();
+        Ok(found.map(|found| match found {
+            Found::File(name, asset) => Located::Asset(assets, name, asset),
+            Found::Directory => Located::Directory,
+        }))
+    }
+
+    fn send_at(&self, segments: &[&str], request: &Request<'_>) -> Result<Response> {
+        let target = self.find(segments)?.ok_or_else(|| Error::not_found(""))?;
+        self.send_target(target, request)
+    }
+
+    fn send_target(&self, target: Located<'_>, request: &Request<'_>) -> Result<Response> {
+        match target {
+            Located::File(path, version) => self.send(request, &path, version),
+            Located::Asset(assets, name, asset) => {
+                let mut response = assets.send(name, asset, self.precompressed, request);
+                if let Some(directives) = &self.cache_control {
+                    response.set_header("Cache-Control", directives);
+                }
                 Ok(response)
             }
-            (Some(Entry::Directory), Some(index)) => {
-                segments.push(index);
-                match self.root.find(&segments)? {
-                    Some(Entry::File(path, found)) => self.send(request, &path, found),
-                    _ => Err(Error::not_found("")),
-                }
-            }
-            _ => Err(Error::not_found("")),
+            Located::Directory => Err(Error::not_found("")),
         }
     }
 
@@ -204,6 +327,13 @@ impl<P: AsRef<Path>> From<P> for Files {
     fn from(directory: P) -> Files {
         Files::new(directory)
     }
+}
+
+/// What a path leads to.
+enum Located<'a> {
+    File(PathBuf, FileVersion),
+    Asset(&'a Assets, &'a str, &'a Asset),
+    Directory,
 }
 
 /// A compressed form of a file.

@@ -70,6 +70,8 @@ pub(crate) mod field_value;
 pub(crate) mod framing;
 pub(crate) mod grammar;
 pub(crate) mod head;
+#[cfg(feature = "http")]
+mod http_crate;
 pub(crate) mod limits;
 pub(crate) mod method;
 pub(crate) mod span;

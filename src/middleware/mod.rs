@@ -33,6 +33,7 @@ mod access_log;
 mod api_key;
 mod clock;
 mod cors;
+mod etag;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod health;
@@ -48,6 +49,7 @@ use crate::request::Request;
 pub use access_log::{AccessLog, Format};
 pub use api_key::{ApiKey, ApiUser};
 pub use cors::Cors;
+pub use etag::etag;
 #[cfg(feature = "gzip")]
 pub use gzip::Gzip;
 pub(crate) use health::Draining;

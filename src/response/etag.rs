@@ -6,6 +6,8 @@
 //! conditions accept both for the same state. (Apache does the same. Weakening the tag, as nginx
 //! does, would make `If-Match` fail for clients that accept gzip.)
 
+use std::hash::{DefaultHasher, Hasher};
+
 /// The names of codings, and the suffixes of their tags.
 const CODINGS: [(&str, &[u8]); 2] = [("br", b"-br"), ("gzip", b"-gzip")];
 
@@ -43,6 +45,14 @@ impl<'a> EntityTag<'a> {
     pub(crate) fn field_value(self) -> Vec<u8> {
         [if self.weak { b"W/\"".as_slice() } else { b"\"" }, self.opaque, b"\""].concat()
     }
+}
+
+/// Returns a tag of this content: 64 bits of a hash, and its length. Not for content that an
+/// attacker chooses, who could find two with the same tag.
+pub(crate) fn of(content: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(content);
+    format!("{:016x}-{:x}", hasher.finish(), content.len())
 }
 
 /// Parses the tags of one field line, up to what is not a tag. Tags may contain commas.

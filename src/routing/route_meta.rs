@@ -1,5 +1,6 @@
 //! Describes a route without its handler: method, pattern, name and rate limit.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,8 @@ pub(crate) struct RouteMeta {
     /// The handler's name, and the line that added it: for conflicts, the route table and the
     /// trace.
     pub(crate) callsite: Callsite,
+    /// What its routers share with it, the innermost first.
+    pub(crate) state: Vec<Arc<dyn Any + Send + Sync>>,
     /// Whether the log has a warning that the handler blocked the event loop.
     warned: AtomicBool,
 }
@@ -34,7 +37,13 @@ pub(crate) enum RateLimitPolicy {
 impl RouteMeta {
     pub(crate) fn new(method: Method, pattern: Pattern, callsite: Callsite) -> RouteMeta {
         let warned = AtomicBool::new(false);
-        RouteMeta { method, pattern, name: None, rate_limit: RateLimitPolicy::Default, callsite, warned }
+        let (name, rate_limit, state) = (None, RateLimitPolicy::Default, Vec::new());
+        RouteMeta { method, pattern, name, rate_limit, callsite, state, warned }
+    }
+
+    /// Returns the value of type `T` that the innermost router shares.
+    pub(crate) fn state<T: 'static>(&self) -> Option<&T> {
+        self.state.iter().find_map(|value| value.downcast_ref())
     }
 
     /// Returns whether this is the first call, for a warning that is logged once a route.

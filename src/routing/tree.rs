@@ -231,6 +231,14 @@ impl Params {
         self.spans.get(..self.len())?.get(index).copied()
     }
 
+    /// Adds the rest of the path after a prefix.
+    pub(crate) fn bind_rest(&mut self, start: usize, end: usize) {
+        if let Some(slot) = self.spans.get_mut(usize::from(self.len)) {
+            *slot = Span { start: start.min(end) as u32, end: end as u32 };
+            self.len += 1;
+        }
+    }
+
     /// Returns the number of parameters.
     pub(crate) fn len(&self) -> usize {
         usize::from(self.len)

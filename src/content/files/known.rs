@@ -60,7 +60,7 @@ pub(super) fn describe(response: &mut Response, path: &Path, version: &FileVersi
 
 /// Returns the media type of a file. Text is declared as UTF-8, since browsers would guess
 /// otherwise.
-fn media_type(path: &Path) -> String {
+pub(super) fn media_type(path: &Path) -> String {
     let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
     if guess.starts_with("text/") { format!("{guess}; charset=utf-8") } else { guess.to_owned() }
 }

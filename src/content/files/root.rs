@@ -70,7 +70,7 @@ impl Root {
 
     /// Returns whether a segment is one plain name, on any platform: no `..`, no separator, no
     /// drive.
-    fn shows(&self, segment: &str) -> bool {
+    pub(super) fn shows(&self, segment: &str) -> bool {
         let mut components = Path::new(segment).components();
         let plain =
             matches!((components.next(), components.next()), (Some(Component::Normal(name)), None) if name == segment);

@@ -172,7 +172,7 @@ impl<S: Socket> Conn<S> {
                 probe.emit(self.id, || Event::RouteMatch { id, pattern, location: place, params: &params, search });
             }
             Err(miss) => {
-                let allow = &app.allowed_methods(miss);
+                let allow = &app.allowed_methods(miss, request);
                 probe.emit(self.id, || Event::RouteMiss { allow, search });
             }
         }

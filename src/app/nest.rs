@@ -1,0 +1,70 @@
+//! Puts one router into another: its routes, fallbacks, hooks, guards and state.
+
+use std::sync::Arc;
+
+use super::fallbacks::Fallbacks;
+use super::route::Route;
+use super::router::{Router, parse, prefix_of};
+use crate::routing::pattern::Pattern;
+use crate::routing::route_meta::RateLimitPolicy;
+use crate::routing::tree::Tree;
+
+impl Router {
+    /// Adds all routes of `inner` under `prefix`, with their hooks and error handlers. The pattern
+    /// `"/"` of `inner` means the prefix itself.
+    ///
+    /// # Panics
+    /// If a route of `inner` collides with an existing one.
+    #[track_caller]
+    pub fn nest(&mut self, prefix: &str, inner: Router) {
+        let (routes, fallbacks) = self.take_in(prefix, inner);
+        for route in routes {
+            self.add(route);
+        }
+        for route in fallbacks {
+            self.add_fallback(route);
+        }
+    }
+
+    /// Adds the routes of `inner`, and returns how to find them.
+    #[track_caller]
+    pub(super) fn adopt(&mut self, inner: Router) -> (Tree, Fallbacks) {
+        let (routes, inner_fallbacks) = self.take_in("", inner);
+        let (mut tree, mut fallbacks) = (Tree::default(), Fallbacks::default());
+        for route in routes {
+            let number = self.routes.len() as u32;
+            // Without a conflict, since they were in one router.
+            _ = tree.insert(&route.meta.pattern, route.meta.method, number);
+            self.routes.push(route);
+        }
+        for route in inner_fallbacks {
+            _ = fallbacks.insert(&prefix_of(&route), route);
+        }
+        (tree, fallbacks)
+    }
+
+    /// Adds the scopes of `inner`, and returns its routes and fallbacks as they are below `prefix`.
+    #[track_caller]
+    fn take_in(&mut self, prefix: &str, inner: Router) -> (Vec<Route>, Vec<Route>) {
+        let base = self.scopes.len();
+        self.has_hooks |= inner.has_hooks;
+        let default_limit =
+            inner.scopes.first().and_then(|scope| scope.limit.as_ref()).map(|(text, _)| Arc::clone(text));
+        for mut scope in inner.scopes {
+            scope.parent = Some(scope.parent.map_or(0, |parent| parent + base));
+            self.scopes.push(scope);
+        }
+        let (mut routes, mut fallbacks) = (inner.routes, inner.fallbacks.routes);
+        for route in routes.iter_mut().chain(&mut fallbacks) {
+            let end = if route.directory && !prefix.ends_with('/') { "/" } else { "" };
+            route.meta.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.meta.pattern.text()));
+            route.scope += base;
+            route.meta.state.extend_from_slice(&self.state);
+            route.guards.splice(0..0, self.guards.iter().cloned());
+            if let (RateLimitPolicy::Default, Some(text)) = (&route.meta.rate_limit, &default_limit) {
+                route.meta.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
+            }
+        }
+        (routes, fallbacks)
+    }
+}

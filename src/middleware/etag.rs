@@ -1,0 +1,81 @@
+//! Tags responses by their content, so that a client that has it gets 304 and no body.
+
+use crate::http1::method::Method;
+use crate::http1::status::StatusCode;
+use crate::request::Request;
+use crate::response::Response;
+use crate::response::etag;
+
+/// Sets the `ETag` of a response to a hash of its body (RFC 9110 §8.8.3): an after hook. JSON that
+/// has not changed then costs the handler's work, but not the transfer.
+///
+/// Applies to a GET or HEAD with 200 whose body is in memory and has no tag or coding yet. Add it
+/// before [`Gzip`](crate::middleware::Gzip). A handler that knows a version of what it sends sets
+/// [`Response::etag`], which saves the work too.
+///
+/// ```
+/// use wirelight::{App, Json, middleware};
+///
+/// let mut app = App::new();
+/// app.after(middleware::etag);
+/// app.get("/", |_| Json([1, 2, 3]));
+///
+/// let first = app.test().get("/").send();
+/// let tag = first.header("ETag").unwrap();
+/// assert_eq!(app.test().get("/").header("If-None-Match", tag).send().status(), 304);
+/// ```
+pub fn etag(request: &Request<'_>, response: &mut Response) {
+    let is_read = matches!(request.method(), Method::GET | Method::HEAD) && response.status() == StatusCode::OK;
+    let is_tagged = response.header_value("etag").is_some() || response.header_value("content-encoding").is_some();
+    if is_read && !is_tagged && !response.body().is_empty() {
+        let tag = etag::of(response.body());
+        response.set_header("ETag", format!("\"{tag}\""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::App;
+    use crate::middleware;
+    use crate::response::Response;
+
+    #[test]
+    fn what_has_a_tag_of_its_own_or_no_content_gets_none() {
+        let mut app = App::new();
+        app.after(middleware::etag);
+        app.get("/plain", |_| "plain");
+        app.post("/plain", |_| "plain");
+        app.get("/own", |_| Response::default().text("own").etag("own"));
+        app.get("/coded", |_| Response::default().text("coded").header("Content-Encoding", "br"));
+        app.get("/stream", |_| Response::default().chunks(["a"]));
+        app.get("/empty", |_| "");
+        app.get("/none", |_| None::<&str>);
+        for (method, path, tagged) in [
+            ("GET", "/plain", true),
+            ("HEAD", "/plain", true),
+            ("POST", "/plain", false),
+            ("GET", "/coded", false),
+            ("GET", "/stream", false),
+            ("GET", "/empty", false),
+            ("GET", "/none", false),
+        ] {
+            let reply = app.test().request(method, path).send();
+            assert_eq!(reply.header("etag").is_some(), tagged, "{method} {path}");
+        }
+        assert_eq!(app.test().get("/own").send().header("etag"), Some("\"own\""));
+        let head = app.test().request("HEAD", "/plain").send();
+        assert_eq!(head.header("etag"), app.test().get("/plain").send().header("etag"));
+    }
+
+    #[test]
+    fn the_tag_changes_with_the_content_only() {
+        let mut app = App::new();
+        app.after(middleware::etag);
+        app.get("/{text}", |req| req.param::<String>("text"));
+        let tag = |path: &str| app.test().get(path).send().header("etag").map(str::to_owned);
+        assert_eq!(tag("/a"), tag("/a"));
+        assert_ne!(tag("/a"), tag("/b"));
+        let reply = app.test().get("/a").header("Range", "bytes=0-0").header("If-Match", &tag("/a").unwrap()).send();
+        assert_eq!((reply.status().as_u16(), reply.text()), (200, "a"));
+    }
+}
