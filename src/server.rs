@@ -17,6 +17,7 @@ mod socket_activation;
 mod supervisor;
 #[cfg(feature = "tls")]
 mod tls;
+mod traced;
 #[cfg(feature = "wire")]
 mod wire_view;
 
@@ -33,10 +34,8 @@ use std::time::Duration;
 use {restart_disabled as restart, restart_disabled as socket_activation};
 
 use crate::app::App;
-use crate::app::route_table::RouteInfo;
 use crate::http1::limits::Limits;
 use crate::middleware::{AcceptedConnections, Draining};
-use crate::net::sockets::listen;
 use crate::net::sockets::listeners::Listener;
 use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
@@ -47,16 +46,12 @@ use crate::net::worker::{Worker, WorkerParts};
 use crate::response::upgraded_connections::UpgradedConnections;
 use crate::trace::config::Trace;
 use crate::trace::probe::{NoProbe, Probe};
-use crate::trace::server_start::{RouteEntry, ServerStart};
-use crate::trace::tracer::Tracing;
 use address::Address;
 use addresses::BoundAddress;
 pub use handle::Handle;
 use handle::stop;
 use sd_notify::notify;
-
-/// How long the server waits at shutdown for each batch of a trace to be written.
-const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+use traced::ServeTraced;
 
 /// Default connection limit of one worker; the descriptor limit may be lower.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -92,6 +87,8 @@ pub struct Server {
     signals: bool,
     incoming_cpu: bool,
     traces: Vec<Trace>,
+    /// Serves with these traces, if there are any.
+    serve_traced: Option<ServeTraced>,
     on_reopen: Option<Box<dyn FnMut() + Send>>,
     /// Run before the server starts: add routes and traces, start threads.
     setup: Vec<Setup>,
@@ -188,6 +185,7 @@ impl Server {
             signals: true,
             incoming_cpu: false,
             traces: Vec::new(),
+            serve_traced: None,
             on_reopen: None,
             setup: Vec::new(),
             control: Arc::default(),
@@ -293,22 +291,6 @@ impl Server {
         self
     }
 
-    /// Adds a trace of the connections' bytes and events. May be called more than once.
-    ///
-    /// ```no_run
-    /// # let app = wirelight::App::new();
-    /// use wirelight::{Server, Trace};
-    ///
-    /// Server::bind("127.0.0.1:8000")?.trace(Trace::terminal()).run(app)
-    /// # as std::io::Result<()>
-    /// # ;Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn trace(mut self, trace: Trace) -> Server {
-        self.traces.push(trace);
-        self
-    }
-
     /// Returns the first TCP address, with the port that the kernel chose for 0; 0.0.0.0:0 if there
     /// is none.
     pub fn local_addr(&self) -> SocketAddr {
@@ -342,14 +324,10 @@ impl Server {
         app.state(Draining::new(move || control.phase() != Phase::Running));
         app.app_state_mut().is_tls = self.config.tls.is_on();
         std::mem::take(&mut self.setup).into_iter().try_for_each(|setup| setup(&mut self, &mut app))?;
-        let traces = std::mem::take(&mut self.traces);
-        if traces.is_empty() {
-            return self.serve(app, |_| NoProbe);
+        match self.serve_traced {
+            Some(serve) => serve(self, app),
+            None => self.serve(app, |_| NoProbe),
         }
-        let tracing = Tracing::start(traces, &self.start(&app))?;
-        let result = self.serve(app, |worker| tracing.tracer(worker));
-        tracing.finish(TRACE_FLUSH_TIMEOUT);
-        result
     }
 
     /// Runs one event loop per worker, each with its own probe. The loop is compiled for each `P`,
@@ -414,23 +392,6 @@ impl Server {
         let phase = control.phase();
         control.advance(Phase::Ended);
         supervisor::combine(results, phase)
-    }
-
-    /// Returns the first event of a trace.
-    fn start<'a>(&'a self, app: &'a App) -> ServerStart<'a> {
-        let route = |(id, route): (u32, RouteInfo<'a>)| RouteEntry {
-            id,
-            method: route.method.to_string(),
-            pattern: route.pattern,
-            source: format!("{}:{}", route.location.file(), route.location.line()),
-        };
-        ServerStart {
-            addresses: self.addresses(),
-            backlog: listen::BACKLOG,
-            workers: self.workers,
-            limits: &self.config.limits,
-            routes: (0..).zip(app.routes()).map(route).collect(),
-        }
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) use memory_socket::MemorySocket;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 use session::KeptCookies;
-use trace::WakeReason;
+use trace::{RunConnection, WakeReason};
 
 use crate::app::App;
 use crate::http1::encode::ResponsePrefix;
@@ -25,7 +25,6 @@ use crate::net::threads::mailbox::{Completion, Offload};
 use crate::net::tick::{Buffers, Config, Context, LoopTime};
 use crate::net::timeouts::Timeouts;
 use crate::net::worker::slab::Key;
-use crate::trace::probe::NoProbe;
 use crate::trace::tracer::{Tracer, Tracing};
 
 /// How long a test client waits for another thread, which sends a body or writes a trace.
@@ -38,6 +37,7 @@ pub struct TestClient<'a> {
     /// The start of virtual time for each connection of this client.
     start: SystemTime,
     tracing: Option<Tracing>,
+    run: RunConnection,
     /// Kept between requests, if the client keeps anything.
     session: Option<KeptCookies>,
 }
@@ -88,7 +88,8 @@ impl App {
     /// assert!(raw.starts_with(b"HTTP/1.1 200 OK\r\n"));
     /// ```
     pub fn test(&self) -> TestClient<'_> {
-        TestClient { app: self, config: Config::default(), start: SystemTime::now(), tracing: None, session: None }
+        let (config, start) = (Config::default(), SystemTime::now());
+        TestClient { app: self, config, start, tracing: None, run: trace::run, session: None }
     }
 }
 
@@ -401,10 +402,7 @@ impl TestConnection<'_> {
             time: &time,
         };
         let (conn, buffers) = (&mut self.conn, &mut self.buffers);
-        let fate = match &mut self.tracer {
-            Some(tracer) => reason.run(conn, buffers, &context, tracer),
-            None => reason.run(conn, buffers, &context, &mut NoProbe),
-        };
+        let fate = (self.client.run)(reason, conn, buffers, &context, self.tracer.as_mut());
         self.over = matches!(fate, Action::Close(_));
         if self.over {
             self.conn.end(&context);
@@ -416,7 +414,7 @@ impl TestConnection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::probe::CloseReason;
+    use crate::trace::probe::{CloseReason, NoProbe};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -43,7 +43,7 @@ impl Server {
             .collect();
         let control = self.control.clone();
         let (trace, url) = wire::mount(app, &addresses, self.config.tls.is_on(), move || control.wake())?;
-        self.traces.push(trace);
+        self.add_trace(trace);
         show(&url);
         Ok(())
     }
