@@ -5,7 +5,6 @@ use std::process::Command;
 
 use wirelight::App;
 
-#[allow(dead_code, reason = "its OpenAPI document is for `wirelight routes`")]
 #[path = "../src/demo.rs"]
 #[allow(dead_code, reason = "these tests use a part")]
 mod demo;
