@@ -1,5 +1,7 @@
 //! Parts of a byte slice that are cut at the slice's end instead of panicking.
 
+pub(crate) mod base64;
+
 use std::ops::Range;
 
 /// Returns the bytes from `at` on; empty if `at` is beyond the end.

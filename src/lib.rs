@@ -53,7 +53,7 @@
 //! 2. [`Request`]: its methods are what Flask's `request` has.
 //! 3. [`IntoResponse`]: the table of return values.
 //! 4. [`Error`] and [`Router::on_error`]: one place for everything that goes wrong.
-//! 5. [`middleware`]: request ids, logs, API keys, CORS, rate limits, metrics, health, gzip.
+//! 5. [`middleware`]: request ids, logs, API keys, passwords, tokens, CORS, CSRF, rate limits, metrics, health, gzip.
 //! 6. [`App::test`]: tests through the real parser, without sockets.
 //! 7. [`Server`]: what to change before production.
 //!
@@ -65,7 +65,8 @@
 //! # Features and versions
 //!
 //! No feature is on by default. `gzip` adds `middleware::Gzip`; `http` converts from and to the types of the http crate; `openapi` adds a document of the API and a page that shows it; `redis` counts rate limits in a Redis that several machines share;
-//! `restart` replaces the process without refusing a connection; `tls` adds [`Server`]'s TLS; `wire` adds `Server::wire_view`. Rust 1.88 is the oldest that will do.
+//! `restart` replaces the process without refusing a connection; `sessions` adds `middleware::Sessions` and `Keyring`;
+//! `tls` adds [`Server`]'s TLS; `wire` adds `Server::wire_view`. Rust 1.88 is the oldest that will do.
 #![forbid(unsafe_code)]
 
 #[macro_use]

@@ -2,20 +2,11 @@
 
 use std::sync::Arc;
 
-use subtle::{ConditionallySelectable, ConstantTimeEq};
-
-use super::config_error;
+use super::key_table::{ApiUser, KeyTable, MAX_LEN};
+use super::{config_error, quoted_realm};
 use crate::app::router::Router;
 use crate::request::Request;
 use crate::response::error::{Error, Result};
-
-/// Longest key of a table, in bytes. Keys are compared padded to it, so that timing does not reveal
-/// their length.
-const MAX_LEN: usize = 128;
-
-/// Numbers, because `subtle` compares one number as slowly as one byte: 180 instructions a key
-/// instead of 1,600.
-type Padded = [u64; MAX_LEN / 8];
 
 /// Requires a key and responds with 401 and `WWW-Authenticate` (RFC 9110 §11.6.1) without a valid
 /// one. Sets the user of the key on the request as [`ApiUser`].
@@ -44,22 +35,6 @@ pub struct ApiKey {
 
 type Lookup = dyn Fn(&str) -> Option<ApiUser> + Send + Sync;
 
-/// The user of a request's key: `req.get::<ApiUser>()`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ApiUser(Arc<str>);
-
-impl ApiUser {
-    /// Creates a user of this name, for [`ApiKey::lookup`].
-    pub fn new(name: impl Into<Arc<str>>) -> ApiUser {
-        ApiUser(name.into())
-    }
-
-    /// Returns the name.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
-
 impl ApiKey {
     /// Creates a table from key to user. Every look-up compares with every key, in a time that
     /// depends on neither; that suits some dozens of keys, and [`lookup`](ApiKey::lookup) more.
@@ -69,23 +44,21 @@ impl ApiKey {
     /// message does not contain the key.
     #[track_caller]
     pub fn new<K: AsRef<str>, U: Into<Arc<str>>>(keys: impl IntoIterator<Item = (K, U)>) -> ApiKey {
-        let mut table = Vec::new();
+        let mut table = KeyTable::default();
         for (number, (key, user)) in keys.into_iter().enumerate() {
-            match padded(key.as_ref()) {
-                Some(key) => table.push((key, ApiUser::new(user))),
-                None => config_error(format_args!(
-                    "API key number {number}: 1 to {MAX_LEN} bytes of visible ASCII make a key"
-                )),
+            let key = key.as_ref().as_bytes();
+            if !key.iter().all(u8::is_ascii_graphic) || table.insert(key, ApiUser::new(user)).is_none() {
+                config_error(format_args!("API key number {number}: 1 to {MAX_LEN} bytes of visible ASCII make a key"));
             }
         }
-        ApiKey::lookup(move |key| find(&table, key))
+        ApiKey::lookup(move |key| table.find(key.as_bytes()))
     }
 
     /// Uses a look-up function: it returns the user of a key, if the key is valid. Search for a
     /// hash of the key, not the key itself: a map or a database compares byte by byte, and its time
     /// reveals how much of a guess was right.
     pub fn lookup(lookup: impl Fn(&str) -> Option<ApiUser> + Send + Sync + 'static) -> ApiKey {
-        ApiKey { header: "X-API-Key", challenge: challenge("api"), lookup: Arc::new(lookup) }
+        ApiKey { header: "X-API-Key", challenge: "ApiKey realm=\"api\"".into(), lookup: Arc::new(lookup) }
     }
 
     /// Reads another header field than `X-API-Key`.
@@ -102,10 +75,7 @@ impl ApiKey {
     #[must_use]
     #[track_caller]
     pub fn realm(mut self, realm: &str) -> ApiKey {
-        if !realm.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-            config_error(format_args!("the realm {realm:?} is not printable ASCII"));
-        }
-        self.challenge = challenge(realm);
+        self.challenge = format!("ApiKey realm={}", quoted_realm(realm));
         self
     }
 
@@ -130,37 +100,10 @@ impl ApiKey {
     }
 }
 
-/// Finds the user of a key. Compares with every key, in constant time.
-fn find(table: &[(Padded, ApiUser)], key: &str) -> Option<ApiUser> {
-    let key = padded(key)?;
-    let mut place = u64::MAX;
-    for (number, (known, _)) in (0..).zip(table) {
-        place.conditional_assign(&number, known.ct_eq(&key));
-    }
-    table.get(usize::try_from(place).ok()?).map(|(_, user)| user.clone())
-}
-
-/// Returns a key as numbers, padded with zeros. Keys have no NUL, so different keys differ.
-fn padded(key: &str) -> Option<Padded> {
-    let mut bytes = [0; MAX_LEN];
-    bytes.get_mut(..key.len())?.copy_from_slice(key.as_bytes());
-    let mut words = [0; MAX_LEN / 8];
-    for (word, chunk) in words.iter_mut().zip(bytes.as_chunks().0) {
-        *word = u64::from_ne_bytes(*chunk);
-    }
-    (!key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())).then_some(words)
-}
-
-/// Returns the challenge, with the realm as a quoted string (RFC 9110 §5.6.4).
-fn challenge(realm: &str) -> String {
-    format!("ApiKey realm=\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::app::App;
-    use proptest::prelude::*;
 
     fn app(keys: &ApiKey) -> App {
         let mut app = App::new();
@@ -243,17 +186,5 @@ mod tests {
             assert!(refusal.downcast_ref::<String>().unwrap().starts_with("API key number 1: "));
         }
         assert!(std::panic::catch_unwind(|| two().realm("a\r\nSet-Cookie: b")).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn only_the_keys_of_the_table_fit(keys in proptest::collection::btree_set("[!-~]{1,128}", 1..8), guess in "[!-~]{0,140}") {
-            let table: Vec<_> = keys.iter().map(|key| (padded(key).unwrap(), ApiUser::new(key.as_str()))).collect();
-            for key in keys.iter().chain([&guess]) {
-                let expected = keys.contains(key).then_some(key.as_str());
-                let found = find(&table, key);
-                prop_assert_eq!(found.as_ref().map(ApiUser::name), expected);
-            }
-        }
     }
 }

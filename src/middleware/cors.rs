@@ -196,7 +196,7 @@ fn set(response: &mut Response, name: &str, value: &str) {
 
 /// Returns whether the text is `scheme://host[:port]` as a browser serialises it (RFC 6454 §6.2),
 /// or the `null` of a page without an origin.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/\\?#@*,\"".contains(&byte);
     let parts = text.split_once("://");
     text == "null"

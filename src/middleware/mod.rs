@@ -31,33 +31,49 @@
 
 mod access_log;
 mod api_key;
+mod basic_auth;
+mod bearer_auth;
 mod clock;
 mod cors;
+mod csrf;
 mod etag;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod health;
+mod key_table;
+#[cfg(feature = "sessions")]
+mod keyring;
 mod metrics;
 pub mod rate_limit;
 mod request_id;
 mod response_time;
+#[cfg(feature = "sessions")]
+mod sessions;
 
 use std::fmt;
 
 use crate::request::Request;
 
 pub use access_log::{AccessLog, Format};
-pub use api_key::{ApiKey, ApiUser};
+pub use api_key::ApiKey;
+pub use basic_auth::BasicAuth;
+pub use bearer_auth::BearerAuth;
 pub use cors::Cors;
+pub use csrf::Csrf;
 pub use etag::etag;
 #[cfg(feature = "gzip")]
 pub use gzip::Gzip;
 pub(crate) use health::Draining;
 pub use health::health;
+pub use key_table::ApiUser;
+#[cfg(feature = "sessions")]
+pub use keyring::Keyring;
 pub(crate) use metrics::AcceptedConnections;
 pub use metrics::Metrics;
 pub use request_id::RequestId;
 pub use response_time::ResponseTime;
+#[cfg(feature = "sessions")]
+pub use sessions::{Session, Sessions};
 
 /// Panics at start-up because of a mistake in the program's configuration, with the caller's line.
 #[track_caller]
@@ -67,6 +83,18 @@ fn config_error(what: fmt::Arguments<'_>) -> ! {
     {
         panic!("{what}")
     }
+}
+
+/// Returns a realm as a quoted string (RFC 9110 §5.6.4, §11.5).
+///
+/// # Panics
+/// When it has other bytes than printable ASCII.
+#[track_caller]
+fn quoted_realm(realm: &str) -> String {
+    if !realm.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        config_error(format_args!("the realm {realm:?} is not printable ASCII"));
+    }
+    format!("\"{}\"", realm.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Returns whether the request has no valid head: only after hooks see it, without a target.

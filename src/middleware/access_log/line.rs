@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Format;
 use crate::http1::date;
-use crate::middleware::api_key::ApiUser;
+use crate::middleware::key_table::ApiUser;
 use crate::middleware::{clock, has_no_head};
 use crate::request::Request;
 use crate::response::Response;
