@@ -7,6 +7,7 @@
 )]
 
 pub mod bounded;
+pub mod example;
 pub mod folder;
 pub mod messages;
 pub mod server;
