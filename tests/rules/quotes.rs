@@ -9,7 +9,7 @@ use std::{env, fs};
 use super::source::{Source, closing, find_outside, identifier, words};
 
 /// Pages with quotes: a file, or the beginning of paths.
-const PAGES: &[&str] = &["docs/errata", "docs/guide/", "docs/teach/", "docs/tour.md"];
+const PAGES: &[&str] = &["docs/errata", "docs/guide/", "docs/recipes/", "docs/teach/", "docs/tour.md"];
 
 /// Compares the quotes of the pages with the source, after rewriting them if `UPDATE_DOCS` is set.
 pub fn stale_quotes(files: &[(String, String)], sources: &[Source]) -> Vec<String> {

@@ -1,0 +1,93 @@
+//! A reverse proxy in front of one server, which streams both ways. Run with
+//! `UPSTREAM=http://127.0.0.1:9000 cargo run --example proxy`
+use std::error::Error as _;
+use std::time::Duration;
+
+use ureq::{Agent, SendBody, http};
+use wirelight::{App, Error, Method, Request, Response, Result, StatusCode};
+
+/// Fields for one connection (RFC 9110 §7.6.1), and those that each side writes itself.
+const HOP_BY_HOP: [&str; 11] = [
+    "connection",
+    "expect",
+    "forwarded",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "host",
+];
+
+fn main() -> std::io::Result<()> {
+    let upstream = std::env::var("UPSTREAM").map_err(std::io::Error::other)?;
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0) // the client follows them
+        .accept("")
+        .accept_encoding("") // and decodes
+        .user_agent("")
+        .timeout_connect(Some(Duration::from_secs(3)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .build()
+        .into();
+    let mut app = App::new();
+    for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+    {
+        for pattern in ["/", "/{path:path}"] {
+            let (agent, upstream) = (agent.clone(), upstream.clone());
+            app.route(method, pattern, move |req| forward(req, &agent, &upstream)).streaming().max_body(1 << 30);
+        }
+    }
+    app.run_from_env()
+}
+
+/// Forwards a request on a thread of the pool; more than the pool has wait, then get 503.
+fn forward(req: &Request, agent: &Agent, upstream: &str) -> Result<Response> {
+    // The target as it was received: decoding and encoding it again could change its meaning.
+    let mut request = http::Request::builder().method(req.method().as_str()).uri(format!("{upstream}{}", req.target()));
+    let named = |field: &str| field.split(',').map(|name| name.trim().to_ascii_lowercase()).collect::<Vec<_>>();
+    let dropped: Vec<String> = req.header_all("connection").flat_map(named).collect();
+    let is_kept = |name: &str, dropped: &[String]| {
+        let name = name.to_ascii_lowercase();
+        !HOP_BY_HOP.contains(&&*name) && !dropped.contains(&name) && !name.starts_with("x-forwarded-")
+    };
+    for (name, value) in req.headers().filter(|(name, _)| is_kept(name, &dropped)) {
+        request = request.header(name, value);
+    }
+    // What the client says about itself was dropped: only the proxy knows its address.
+    let client = req.client_addr().map_or("unknown".into(), |address| address.to_string());
+    request = request.header("X-Forwarded-For", client).header("X-Forwarded-Proto", req.scheme());
+    let length = req.content_length();
+    let has_body = length.is_some() || req.header("transfer-encoding").is_some();
+    let body = req.body_reader().detach();
+    if let Some(length) = length {
+        request = request.header("Content-Length", length);
+    }
+    let body = if has_body { SendBody::from_owned_reader(body) } else { SendBody::none() };
+    let answer =
+        agent.run(request.body(body).map_err(Error::internal)?).map_err(|error| unreachable_upstream(&error))?;
+
+    let (head, body) = answer.into_parts();
+    let mut response = Response::new(StatusCode::from_u16(head.status.as_u16())?);
+    let connection = head.headers.get_all("connection").iter().filter_map(|field| field.to_str().ok());
+    let dropped: Vec<String> = connection.flat_map(named).collect();
+    for (name, value) in head.headers.iter().filter(|(name, _)| is_kept(name.as_str(), &dropped)) {
+        response.append_header(name.as_str(), value.as_bytes());
+    }
+    // Also that of a HEAD, which has no body here.
+    let length = head.headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+    Ok(response.reader(body.into_reader(), length))
+}
+
+fn unreachable_upstream(error: &ureq::Error) -> Error {
+    log::warn!("upstream: {error}: {:?}", error.source());
+    match error {
+        ureq::Error::Timeout(_) => {
+            Error::new(StatusCode::GATEWAY_TIMEOUT, "The upstream server did not answer in time.")
+        }
+        _ => Error::new(StatusCode::BAD_GATEWAY, "The upstream server cannot be reached."),
+    }
+}
