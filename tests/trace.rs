@@ -194,8 +194,17 @@ fn the_first_and_the_last_byte_of_an_answer_have_their_times() {
     let told: u64 = done.iter().map(|done| time(done, "bytes")).sum();
     let sent: u64 = named(&all, "conn.send").iter().filter_map(|sent| sent["n"].as_u64()).sum();
     assert_eq!(told + interim, sent);
-    let framing: Vec<_> = named(&all, "resp.head").iter().map(|head| head["framing"].clone()).collect();
-    assert_eq!(framing, ["length"; 4]);
+    let heads = named(&all, "resp.head");
+    assert!(heads.iter().all(|head| head["framing"] == "length"));
+    // Its place in the stream, and that of the interim response before it.
+    let mut end = 0;
+    for (head, done) in heads.iter().zip(&done) {
+        let off = time(head, "off");
+        let range = if off > end { serde_json::json!([end, end + interim]) } else { Value::Null };
+        assert_eq!(head["interim"], range);
+        end = off + time(done, "bytes");
+    }
+    assert_eq!((end, heads.iter().filter(|head| head["interim"].is_array()).count()), (sent, 1));
 }
 
 fn first_hook(_: &mut wirelight::Request<'_>) -> wirelight::Result<()> {
@@ -254,7 +263,7 @@ fn rates_are_told_wherever_they_are_counted() {
     }
 }
 
-/// With source locations, each event names the line that emitted it, and that line exists.
+/// With source locations, each event names the line that decides or records it, and that line exists.
 #[test]
 fn an_event_leads_to_the_line_that_told_it() {
     let drive = |connection: &mut TestConnection<'_>| {
@@ -271,7 +280,12 @@ fn an_event_leads_to_the_line_that_told_it() {
     };
     for (name, file, words) in [
         ("conn.recv", "src/net/conn/read.rs", "trace_read"),
-        ("parse.head", "src/net/conn.rs", "self.trace_received("),
+        ("parse.try", "src/net/conn.rs", "self.trace_received("),
+        // What `http1` decides has the place of the rule, not of the call that recorded it.
+        ("parse.head", "src/http1/head/parse.rs", "const RULES"),
+        ("body.plan", "src/http1/framing.rs", "const RULES"),
+        ("keepalive", "src/http1/connection/respond.rs", "const RESPONDS"),
+        ("conn.state", "src/http1/connection/receive.rs", "const RECEIVES"),
         ("route.match", "src/net/conn.rs", "self.handle_traced("),
         ("hook.run", "src/app.rs", "observer.observe(HandlerEvent::Before"),
         ("handler.start", "src/app.rs", "observer.observe(HandlerEvent::HandlerStart"),
@@ -410,6 +424,62 @@ fn routes_that_nearly_match_are_shown_where_none_does() {
 }
 
 const NONE: &str = "none of 11 routes has this path; 7 have another first segment";
+
+/// A program reads why a route does not match as a word.
+#[test]
+fn what_speaks_against_a_route_is_a_word() {
+    let mut app = App::new();
+    app.get("/users/{id:int}", |_| "");
+    for (request, word) in [
+        ("GET /users/7", Value::Null),
+        ("PUT /users/7", "method".into()),
+        ("GET /users/x", "type".into()),
+        ("GET /people/7", "segment".into()),
+        ("GET /users", "path".into()),
+        ("GET /users/7/", "path".into()),
+        ("GET /users/7/posts", "path".into()),
+        // What differs first.
+        ("PUT /people/x/y", "segment".into()),
+    ] {
+        let text = format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let all = trace::events(&watched_on(&app, Trace::json(), |connection| connection.send(text.as_bytes())));
+        assert_eq!(named(&all, "route.try")[0]["why"], word, "{request}");
+    }
+}
+
+/// The bytes after a refused request have no effect, and the trace says which they are.
+#[test]
+fn what_is_never_read_is_told() {
+    const FOLLOWING: &str = "GET /admin HTTP/1.1\r\n\r\n";
+    let large = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n";
+    for (message, refused) in [
+        ("GET / HTTP/1.1\r\nHost : a\r\n", "space-before-colon"),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nx", "chunk-size"),
+        (large, "body-too-large"),
+    ] {
+        for following in ["", FOLLOWING] {
+            let all = events(|connection| {
+                connection.send(format!("{message}{following}").as_bytes());
+                connection.half_close();
+            });
+            let error = named(&all, "req.error")[0];
+            assert_eq!((&error["kind"], &error["rest"]), (&refused.into(), &message.len().into()));
+            let end = message.len() + following.len();
+            let range = if following.is_empty() { Value::Null } else { serde_json::json!([message.len(), end]) };
+            assert_eq!(named(&all, "conn.close")[0]["never_read"], range, "{message:?} {following:?}");
+        }
+    }
+    let cut = events(|connection| {
+        connection.send(&large.as_bytes()[..large.len() - 2]);
+        connection.half_close();
+    });
+    assert!(named(&cut, "req.error")[0]["rest"].is_null(), "the head did not end");
+    // How the end of the refused body would have been found.
+    let all = events(|connection| connection.send(large.as_bytes()));
+    let plan = named(&all, "body.plan")[0];
+    assert_eq!((&plan["plan"], &plan["len"]), (&"length".into(), &2_000_000.into()));
+    assert!(plan["q"].as_u64() < named(&all, "req.error")[0]["q"].as_u64());
+}
 
 /// A state change is reported where it happens, in the order of the machines' rules.
 #[test]

@@ -202,6 +202,7 @@ fn of_messages() -> String {
                 let (first, second) = message.as_bytes().split_at(message.len() / 2);
                 connection.send(first);
                 connection.send(second);
+                connection.half_close();
             })
         })
         .collect()

@@ -41,7 +41,7 @@ Options win over the environment variables in brackets:
   --wire             serve a page that shows every byte, and print its address
   --classroom        with --wire: the page in large type, for a projector
   --trace-bytes N    bytes of each read and write to show, or all [1024]
-  --trace-src        with each event, the line of source that reports it
+  --trace-src        with each event, the line of source that decides it
   --record FILE      write all events to FILE; after a restart, to FILE.1, …
   --show-secrets     show the values of Authorization, Cookie, Set-Cookie, … too
   --color WHEN       auto, always or never [auto; NO_COLOR means never]

@@ -4,6 +4,7 @@
 //! depend on how the network split the stream, and no byte is examined twice.
 
 use std::ops::Range;
+use std::panic::Location;
 
 use super::fault::{Fault, ProtocolError};
 use super::grammar::{is_field_value, is_tchar};
@@ -177,6 +178,9 @@ impl Decoder {
         let back = usize::from(fault == Fault::BareCr);
         fault.at(self.drained + self.consumed - back)
     }
+
+    /// The place of these rules, for the trace.
+    pub(crate) const RULES: &Location<'static> = Location::caller();
 
     /// Returns the state after `byte`.
     fn step(&mut self, byte: u8, limits: &Limits, max_body: u64) -> Result<DecoderState, Fault> {

@@ -2,6 +2,8 @@
 //!
 //! Only [`Framing::of`] creates a [`Framing`], so holding one proves that all rules were applied.
 
+use std::panic::Location;
+
 use super::fault::{Fault, ProtocolError};
 use super::field_value::list;
 use super::head::Head;
@@ -33,6 +35,9 @@ impl Framing {
             _ => Framing::of_announced_body(head, input),
         }
     }
+
+    /// The place of these rules, for the trace.
+    pub(crate) const RULES: &Location<'static> = Location::caller();
 
     #[inline(never)]
     fn of_announced_body(head: &Head, input: &[u8]) -> Result<Framing, ProtocolError> {

@@ -1,6 +1,7 @@
 //! Parses request targets: their four forms, path and query, and the grammar of a host.
 
 use std::net::Ipv6Addr;
+use std::panic::Location;
 
 use super::fault::{Fault, ProtocolError};
 use super::method::Method;
@@ -54,6 +55,9 @@ impl Target {
 pub(crate) fn plain_path_len(text: &[u8]) -> usize {
     text.iter().position(|&byte| CLASS[usize::from(byte)] & PATH == 0).unwrap_or(text.len())
 }
+
+/// The place of these rules, for the trace.
+pub(crate) const RULES: &Location<'static> = Location::caller();
 
 /// Parses the target at `target` in `bytes`. The offset of an error counts from the start of
 /// `bytes`.

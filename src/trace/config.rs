@@ -185,7 +185,7 @@ impl Trace {
         self
     }
 
-    /// Adds to each event the line of this library that recorded it.
+    /// Adds to each event the line of this library that decides it, or else that recorded it.
     ///
     /// ```no_run
     /// let record = wirelight::Trace::json().source_locations(); // … ,"code":"src/net/conn/read.rs:22"}

@@ -52,6 +52,8 @@ pub(crate) struct Conversation {
     eof: bool,
     half_closed: bool,
     rejected: Option<Fault>,
+    /// Stream offset of the bytes after a refused request.
+    ignored_from: Option<u64>,
     close_reason: Option<&'static str>,
     /// The handler that started last.
     handler: Option<Handler>,
@@ -111,6 +113,12 @@ impl Conversation {
                 let (handler, ns) = (self.handler, measured.unwrap_or(ns));
                 say(self.position(0), Event::HandlerEnd { handler, panicked, ns });
             }
+            Observation::ResponseHead { status, head, queued, body, framing } => {
+                let (request, start) = (self.responses_done + 1, self.sent + queued as u64);
+                let interim = start.saturating_sub(self.response.end);
+                self.response = PendingResponse { request, start, end: u64::MAX, head_at: now, first_byte_at: None };
+                say(Position { request, offset: start }, Event::RespHead { status, head, interim, body, framing });
+            }
             Observation::ResponseComplete { keep, last, closes, pending } => {
                 self.response_complete(keep, last, closes, pending, say);
                 self.responses_sent(now, say);
@@ -133,11 +141,6 @@ impl Conversation {
             }
             Event::HandlerStart { handler, .. } => {
                 self.handler = Some(handler);
-                say(self.position(0), event);
-            }
-            Event::RespHead { queued, .. } => {
-                let (request, start) = (self.responses_done + 1, self.sent + queued as u64);
-                self.response = PendingResponse { request, start, end: u64::MAX, head_at: now, first_byte_at: None };
                 say(self.position(0), event);
             }
             Event::ConnHalfClose => {
@@ -317,7 +320,11 @@ impl Conversation {
             0..self.end_of_line(at, limit.is_some() || reject.fault == Fault::TlsOnPlainPort)
         };
         let (byte, head) = (self.raw().get(at).copied(), self.raw().get(head).unwrap_or_default());
-        say(self.position(at), Event::ReqError { reject, byte, start: self.base, head });
+        // What follows the refused head, or the byte at fault of a refused body, has no effect.
+        let rest = if head.is_empty() { self.length.max(at.saturating_add(1)) } else { head.len() };
+        let rest = (!missing).then(|| self.position(rest).offset);
+        say(self.position(at), Event::ReqError { reject, byte, start: self.base, head, rest });
+        self.ignored_from = rest;
         if let Some((which, value)) = limit {
             say(self.position(at), Event::LimitHit { which, value });
         }
@@ -334,8 +341,8 @@ impl Conversation {
     }
 
     fn response_complete(&mut self, keep: bool, last: bool, closes: bool, pending: usize, say: Emit<'_>) {
-        let end = self.sent + pending as u64;
-        self.responses.push_back(PendingResponse { end, ..self.response });
+        self.response.end = self.sent + pending as u64;
+        self.responses.push_back(self.response);
         let reason = self.reason(keep, last, closes);
         say(self.position(0), Event::KeepAlive { keep, reason, reuse: self.responses_done + 1 });
         let left = self.raw().len().saturating_sub(self.length);
@@ -392,6 +399,7 @@ impl Conversation {
         let event = Event::ConnClose {
             how: ending,
             reset,
+            ignored: self.ignored_from.filter(|start| *start < self.received).map(|start| (start, self.received)),
             by,
             why,
             unread,

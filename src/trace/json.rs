@@ -74,8 +74,13 @@ fn head(json: &mut JsonObject<'_>, line: &Record<'_>) {
             json.number("fields", head.fields().len() as u64);
             json.spans(&spans::head_spans(bytes.get(..head.length).unwrap_or_default()));
         }
-        Event::RespHead { status, head, body, framing, .. } => {
+        Event::RespHead { status, head, interim, body, framing, .. } => {
             json.number("status", u64::from(status.as_u16()));
+            let start = line.position.offset;
+            json.number("off", start);
+            if interim > 0 {
+                json.range("interim", start - interim, start);
+            }
             json.number("len", head.len() as u64);
             match body {
                 Some(body) => json.number("body", body as u64),
@@ -95,7 +100,7 @@ fn verdict(json: &mut JsonObject<'_>, line: &Record<'_>) {
             json.text("rfc", reason.rfc);
             json.text("text", reason.why);
         }
-        Event::ReqError { reject, byte, start, head } => {
+        Event::ReqError { reject, byte, start, head, rest } => {
             let row = reject.fault.info();
             json.number("at", line.position.offset);
             if let Some(byte) = byte {
@@ -109,6 +114,9 @@ fn verdict(json: &mut JsonObject<'_>, line: &Record<'_>) {
             if !head.is_empty() {
                 json.range("range", start, start.saturating_add(head.len() as u64));
                 json.spans(&spans::head_spans(head));
+            }
+            if let Some(rest) = rest {
+                json.number("rest", rest);
             }
         }
         Event::ReqContinue { sent } => {
@@ -164,7 +172,7 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
         }
         Event::ConnHalfClose | Event::ConnObserver => {}
         Event::Lab(event) => client(json, event),
-        Event::ConnClose { how: ending, reset, by, why, unread, received, sent, requests, ns } => {
+        Event::ConnClose { how: ending, reset, ignored, by, why, unread, received, sent, requests, ns } => {
             json.word("by", by);
             json.word("how", ending.name());
             json.flag("reset", reset);
@@ -172,6 +180,9 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
             let numbers =
                 [("unread", unread as u64), ("in", received), ("out", sent), ("reqs", requests.into()), ("ns", ns)];
             numbers.iter().for_each(|(name, number)| json.number(name, *number));
+            if let Some((start, end)) = ignored {
+                json.range("never_read", start, end);
+            }
         }
         Event::Backpressure { pending } => {
             json.number("pending", pending as u64);
@@ -261,7 +272,7 @@ fn rest(json: &mut JsonObject<'_>, event: Event<'_>) {
 /// Appends the members of a routing event.
 fn routing(json: &mut JsonObject<'_>, event: Event<'_>) {
     match event {
-        Event::RouteCandidate { id, method, pattern, matched, segment, reason, near, .. } => {
+        Event::RouteCandidate { id, method, pattern, matched, segment, mismatch, reason, near, .. } => {
             json.number("id", u64::from(id));
             json.text("method", method);
             json.text("pattern", pattern);
@@ -270,6 +281,9 @@ fn routing(json: &mut JsonObject<'_>, event: Event<'_>) {
                 json.number("segment", segment as u64);
             }
             json.flag("near", near);
+            if let Some(mismatch) = mismatch {
+                json.word("why", mismatch.name());
+            }
             json.text("reason", reason);
         }
         Event::RouteMatch { id, pattern, location: place, params, search } => {

@@ -12,6 +12,7 @@ pub(crate) mod probe;
 mod record;
 pub(crate) mod redact;
 mod render_options;
+mod rules;
 mod schema;
 pub(crate) mod server_start;
 pub(crate) mod spans;

@@ -148,6 +148,15 @@ pub(crate) struct Handler {
     pub(crate) location: &'static Location<'static>,
 }
 
+/// What of a request does not match a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RouteMismatch {
+    Path,
+    Segment,
+    Type,
+    Method,
+}
+
 /// Cost of finding a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteSearch {
@@ -202,6 +211,15 @@ pub(crate) enum Observation<'a> {
     HandlerRan {
         panicked: bool,
         ns: Option<u64>,
+    },
+    /// The head of a response, which follows `queued` bytes of output that are not yet sent:
+    /// `resp.head`.
+    ResponseHead {
+        status: StatusCode,
+        head: &'a [u8],
+        queued: usize,
+        body: Option<usize>,
+        framing: ResponseFraming,
     },
     /// A response is complete and `pending` bytes of output wait: `keepalive`, `pipeline`. If
     /// `last`, the server closes after it; if `closes`, the response itself says `close`.
@@ -274,10 +292,11 @@ pub(crate) enum Event<'a> {
     Lab(LabEvent),
     /// The server sent its FIN.
     ConnHalfClose,
-    /// If `reset`, the client receives a RST.
+    /// If `reset`, the client receives a RST. `ignored`: the bytes that came after a refused request.
     ConnClose {
         how: CloseReason,
         reset: bool,
+        ignored: Option<(u64, u64)>,
         by: &'static str,
         why: &'static str,
         unread: usize,
@@ -323,12 +342,14 @@ pub(crate) enum Event<'a> {
     /// A deviation from the grammar that the server accepts.
     ReqTolerated(Reason),
     /// If the head itself was refused, `head` contains what was read of it, which begins at
-    /// `start`, up to the end of the line with the invalid byte.
+    /// `start`, up to the end of the line with the invalid byte. `rest`: the offset of the bytes
+    /// after it, which have no effect.
     ReqError {
         reject: ProtocolError,
         byte: Option<u8>,
         start: u64,
         head: &'a [u8],
+        rest: Option<u64>,
     },
     ReqContinue {
         sent: bool,
@@ -342,6 +363,7 @@ pub(crate) enum Event<'a> {
         pattern: &'a str,
         matched: bool,
         segment: Option<usize>,
+        mismatch: Option<RouteMismatch>,
         reason: &'a str,
         near: bool,
         in_summary: bool,
@@ -377,12 +399,12 @@ pub(crate) enum Event<'a> {
         panicked: bool,
         ns: u64,
     },
-    /// The head as sent, after `queued` bytes of output that are not yet sent. `body` is the number
-    /// of body bytes that follow, or `None` if the body is streamed.
+    /// The head as sent, after `interim` bytes of interim responses to the same request. `body` is
+    /// the number of body bytes that follow, or `None` if the body is streamed.
     RespHead {
         status: StatusCode,
         head: &'a [u8],
-        queued: usize,
+        interim: u64,
         body: Option<usize>,
         framing: ResponseFraming,
     },

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use super::conversation::Position;
 use super::probe::Event;
+use super::rules;
 
 /// An event with its time and position.
 pub(crate) struct Record<'a> {
@@ -18,16 +19,18 @@ pub(crate) struct Record<'a> {
     pub(crate) connection: u64,
     pub(crate) position: Position,
     pub(crate) event: Event<'a>,
-    /// Source location that recorded the event.
+    /// Source location that recorded the event, which may be after the decision.
     pub(crate) caller: &'static Location<'static>,
     /// Ranges of sensitive bytes in the event's data.
     pub(crate) secrets: &'a [Range<usize>],
 }
 
 impl Record<'_> {
-    /// Returns the file and line of `caller`, relative to the crate's directory.
+    /// Returns the file and line that decide what the event reports, or else those of `caller`;
+    /// relative to the crate's directory.
     pub(crate) fn source_location(&self) -> (&'static str, u32) {
-        let crate_root = file!().strip_suffix("src/trace/line.rs").unwrap_or_default();
-        (self.caller.file().strip_prefix(crate_root).unwrap_or(self.caller.file()), self.caller.line())
+        let place = rules::of(&self.event).unwrap_or(self.caller);
+        let crate_root = file!().strip_suffix("src/trace/record.rs").unwrap_or_default();
+        (place.file().strip_prefix(crate_root).unwrap_or(place.file()), place.line())
     }
 }

@@ -1,7 +1,7 @@
 //! Defines the names of the schema: events, system calls, states, reasons. Within a version, names
 //! are added but never changed.
 
-use super::probe::{CloseReason, Event, ParseStatus, Phase, Timer};
+use super::probe::{CloseReason, Event, ParseStatus, Phase, RouteMismatch, Timer};
 use crate::http1::encode::ResponseFraming;
 use crate::http1::framing::BodyLength;
 use crate::http1::states::{Recv, Send as Sending, State, TRANSITIONS};
@@ -83,6 +83,17 @@ impl Phase {
             Phase::Before => "before",
             Phase::Guard => "guard",
             Phase::After => "after",
+        }
+    }
+}
+
+impl RouteMismatch {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            RouteMismatch::Path => "path",
+            RouteMismatch::Segment => "segment",
+            RouteMismatch::Type => "type",
+            RouteMismatch::Method => "method",
         }
     }
 }

@@ -149,7 +149,18 @@ mod tests {
 
     fn close(ending: CloseReason, reset: bool, unread: usize) -> Event<'static> {
         let why = "the client closed first";
-        Event::ConnClose { how: ending, reset, by: "client", why, unread, received: 83, sent: 135, requests: 1, ns: 5 }
+        Event::ConnClose {
+            how: ending,
+            reset,
+            ignored: None,
+            by: "client",
+            why,
+            unread,
+            received: 83,
+            sent: 135,
+            requests: 1,
+            ns: 5,
+        }
     }
 
     #[test]

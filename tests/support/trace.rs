@@ -31,7 +31,7 @@ pub fn events(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Returns the events that do not depend on how the bytes are split. `req.continue` does: it depends on whether the body has arrived.
+/// Returns the events that do not depend on how the bytes are split. `100 Continue` does: it depends on whether the body has arrived.
 pub fn message_events(events: &[Value]) -> Vec<Value> {
     let topics = ["parse.head", "body.", "req.", "route.", "hook.", "handler.", "resp.head", "keepalive", "limit."];
     let kept = events.iter().filter(|event| {
@@ -40,7 +40,10 @@ pub fn message_events(events: &[Value]) -> Vec<Value> {
     });
     let mut kept: Vec<_> = kept.cloned().collect();
     for fields in kept.iter_mut().filter_map(Value::as_object_mut) {
-        ["q", "t", "ns"].iter().for_each(|varying| _ = fields.remove(*varying));
+        ["q", "t", "ns", "interim"].iter().for_each(|varying| _ = fields.remove(*varying));
+        if fields["e"] == "resp.head" {
+            fields.remove("off"); // an interim response moves it
+        }
     }
     kept
 }

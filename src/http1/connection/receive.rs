@@ -1,5 +1,7 @@
 //! Receives: parses the head and the body of a request from the bytes of the input, and rejects invalid ones.
 
+use std::panic::Location;
+
 use super::{Connection, Event};
 use crate::bytes::tail;
 use crate::http1::chunked::{Decoder, Progress};
@@ -13,6 +15,9 @@ use crate::http1::states::{Recv, Send};
 use crate::http1::version::Version;
 
 impl Connection {
+    /// The place where a request changes the state, for the trace.
+    pub(crate) const RECEIVES: &Location<'static> = Location::caller();
+
     /// Parses the input as far as possible; copies nothing, and decodes chunks in place.
     ///
     /// # Errors

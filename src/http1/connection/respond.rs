@@ -1,5 +1,7 @@
 //! Responds: decides how a response is framed and whether the connection persists (RFC 9112 §6, §9.3).
 
+use std::panic::Location;
+
 use super::Connection;
 use crate::http1::encode::{Content, Persistence, ResponseFraming};
 use crate::http1::states::{Recv, Send};
@@ -7,6 +9,9 @@ use crate::http1::status::StatusCode;
 use crate::http1::version::Version;
 
 impl Connection {
+    /// The place where a response changes the state and ends the connection, for the trace.
+    pub(crate) const RESPONDS: &Location<'static> = Location::caller();
+
     /// Returns how the response is framed, and what it says about the connection (RFC 9112 §6, §9.3).
     ///
     /// If `last`, the server closes after this response.

@@ -1,8 +1,13 @@
 //! Finds the fault of a head that httparse rejects, and its offset. Runs only for invalid heads, so it may be slow.
 
+use std::panic::Location;
+
 use crate::bytes::{head, part, tail};
 use crate::http1::fault::{Fault, ProtocolError};
 use crate::http1::limits::{Limits, MAX_FIELDS};
+
+/// The place of these rules, for the trace.
+pub(crate) const RULES: &Location<'static> = Location::caller();
 
 /// Maps httparse's error to a fault and its offset. Returns `None` while the faulty line is incomplete: the fault
 /// must not depend on how the bytes arrived. (Limits bound the wait. A TLS ClientHello has no lines and is

@@ -7,6 +7,7 @@
 //! `parse_slow` and `parse_limited`; both paths end in `check_fields`.
 
 use std::mem::MaybeUninit;
+use std::panic::Location;
 
 use super::{Field, Head, HeadInfo, MIN_HOST_CAPACITY, diagnose, fast};
 use crate::bytes::{head, tail};
@@ -79,6 +80,9 @@ impl Head {
             Err(error) => diagnose::reject(input, error, max_fields).map_or(Ok(false), Err),
         }
     }
+
+    /// The place of these checks, for the trace.
+    pub(crate) const RULES: &Location<'static> = Location::caller();
 
     /// Checks strictly the request line that httparse found.
     fn check_request_line(

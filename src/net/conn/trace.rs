@@ -21,9 +21,9 @@ use crate::net::tick::Tick;
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
-use crate::routing::tree::explain::Candidate;
+use crate::routing::tree::explain::{Candidate, MismatchKind};
 use crate::trace::probe::{
-    CloseReason, Event, Handler, Observation, ParseStatus, Probe, RouteSearch, TimerChange, nanoseconds,
+    CloseReason, Event, Handler, Observation, ParseStatus, Probe, RouteMismatch, RouteSearch, TimerChange, nanoseconds,
 };
 
 /// Near misses shown for a request without a route.
@@ -145,7 +145,10 @@ impl<S: Socket> Conn<S> {
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
             let method = request.method();
             let fits = route.meta.method == method || (method == Method::HEAD && route.meta.method == Method::GET);
-            let reason = if told.matched && !fits { "another method" } else { told.reason.as_str() };
+            let (mismatch, reason) = match told.kind {
+                None if !fits => (Some(RouteMismatch::Method), "another method"),
+                kind => (kind.map(route_mismatch), told.reason.as_str()),
+            };
             let (method, pattern, matched) =
                 (route.meta.method.as_str(), route.meta.pattern.text(), told.matched && fits);
             let near = !is_it && told.near && (fits || told.matched);
@@ -158,6 +161,7 @@ impl<S: Socket> Conn<S> {
                 pattern,
                 matched,
                 segment,
+                mismatch,
                 reason,
                 near,
                 in_summary: telling,
@@ -204,7 +208,7 @@ impl<S: Socket> Conn<S> {
         };
         let head = || output.get(queued..).unwrap_or_default();
         let status = response.status();
-        probe.emit(self.id, || Event::RespHead { status, head: head(), queued, body: body(), framing });
+        probe.emit(self.id, || Observation::ResponseHead { status, head: head(), queued, body: body(), framing });
     }
 
     /// Traces that a response is complete, except for `pending` bytes of unsent output.
@@ -242,5 +246,13 @@ impl<S: Socket> Conn<S> {
     pub(crate) fn trace_close<P: Probe>(&self, ending: CloseReason, unread: usize, probe: &mut P) {
         self.trace_states(probe);
         probe.emit(self.id, || Observation::Closed { how: ending, unread });
+    }
+}
+
+fn route_mismatch(kind: MismatchKind) -> RouteMismatch {
+    match kind {
+        MismatchKind::Path => RouteMismatch::Path,
+        MismatchKind::Segment => RouteMismatch::Segment,
+        MismatchKind::Type => RouteMismatch::Type,
     }
 }

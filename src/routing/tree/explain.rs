@@ -17,13 +17,27 @@ pub(crate) struct Candidate {
     /// Whether the mismatch is a single one (a segment more or less, or the type of a parameter),
     /// or only the method can differ.
     pub(crate) near: bool,
+    /// What of the path does not match.
+    pub(crate) kind: Option<MismatchKind>,
     /// The reason of the mismatch, apart from the method.
     pub(crate) reason: String,
+}
+
+/// What of a path does not match a pattern.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MismatchKind {
+    /// It has more or fewer segments, or differs in the trailing slash.
+    Path,
+    /// A segment is another word.
+    Segment,
+    /// A segment is not of the type of the parameter.
+    Type,
 }
 
 /// The mismatch of every route below a node.
 #[derive(Clone, Copy)]
 struct Mismatch<'v> {
+    kind: MismatchKind,
     reason: &'v str,
     segment: usize,
     near: bool,
@@ -36,7 +50,7 @@ impl Tree {
         let (path, verdict) = match path.strip_prefix(b"/") {
             Some(left) => (left, None),
             None if path.is_empty() => (path, None),
-            None => (path, Some(Mismatch { reason: "the path does not begin with '/'", segment: 1, near: false })),
+            None => (path, Some(Mismatch { kind: MismatchKind::Path, reason: NO_SLASH, segment: 1, near: false })),
         };
         let segments: Vec<_> = path.split(|b| *b == b'/').map(|raw| percent_decode(raw).into()).collect();
         let mut tries = Vec::new();
@@ -66,10 +80,11 @@ impl Tree {
                 (None, more) => (format!("the path has {} more segments", more.len()), Some(depth + 1)),
             };
             let near = verdict.map_or(left.len() < 2, |verdict| verdict.near && left.is_empty());
-            tries.push(Candidate { route: *route, matched: segment.is_none(), segment, near, reason });
+            let kind = segment.map(|_| verdict.map_or(MismatchKind::Path, |verdict| verdict.kind));
+            tries.push(Candidate { route: *route, matched: segment.is_none(), segment, near, kind, reason });
         }
-        let mut descend = |child: u32, below: usize, against: Option<String>, near: bool| {
-            let own = against.as_deref().map(|reason| Mismatch { reason, segment: depth + 1, near });
+        let mut descend = |child: u32, below: usize, against: Option<(MismatchKind, String)>, near: bool| {
+            let own = against.as_ref().map(|(kind, reason)| Mismatch { kind: *kind, reason, segment: depth + 1, near });
             let first = verdict.map(|first| Mismatch { near: first.near && own.is_none(), ..first });
             self.explain_node(child, path, below, first.or(own), tries);
         };
@@ -85,22 +100,28 @@ impl Tree {
     }
 }
 
-fn mismatch_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<String> {
+const NO_SLASH: &str = "the path does not begin with '/'";
+
+fn mismatch_literal(literal: &[u8], left: &[Cow<'_, [u8]>]) -> Option<(MismatchKind, String)> {
     let literal_text = String::from_utf8_lossy(literal);
-    match left.first() {
-        Some(segment) if **segment == *literal => None,
-        None if literal.is_empty() => Some("the path has no trailing slash".into()),
-        None => Some(format!("the path ends before '{literal_text}'")),
-        Some(_) if literal.is_empty() => Some("the path continues after the slash".into()),
-        Some(segment) => Some(format!("'{}' is not '{literal_text}'", String::from_utf8_lossy(segment))),
-    }
+    Some(match left.first() {
+        Some(segment) if **segment == *literal => return None,
+        None if literal.is_empty() => (MismatchKind::Path, "the path has no trailing slash".into()),
+        None => (MismatchKind::Path, format!("the path ends before '{literal_text}'")),
+        Some(_) if literal.is_empty() => (MismatchKind::Path, "the path continues after the slash".into()),
+        Some(segment) => {
+            (MismatchKind::Segment, format!("'{}' is not '{literal_text}'", String::from_utf8_lossy(segment)))
+        }
+    })
 }
 
-fn mismatch_param(kind: ParamType, value: Option<&[u8]>) -> Option<String> {
+fn mismatch_param(kind: ParamType, value: Option<&[u8]>) -> Option<(MismatchKind, String)> {
     let article = if kind == ParamType::Int { "an" } else { "a" };
-    match value {
-        Some(value) if kind.accepts(value) => None,
-        None => Some(format!("the path ends before {article} {}", kind.name())),
-        Some(value) => Some(format!("'{}' is not {article} {}", String::from_utf8_lossy(value), kind.name())),
-    }
+    Some(match value {
+        Some(value) if kind.accepts(value) => return None,
+        None => (MismatchKind::Path, format!("the path ends before {article} {}", kind.name())),
+        Some(value) => {
+            (MismatchKind::Type, format!("'{}' is not {article} {}", String::from_utf8_lossy(value), kind.name()))
+        }
+    })
 }
