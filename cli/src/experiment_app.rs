@@ -11,13 +11,13 @@ pub(super) fn app(pause: Duration) -> App {
         let name = req.query("name").unwrap_or("World".into());
         json!({ "message": format!("Hello, {name}!") })
     });
+    app.get("/", |_| "Hello!\n");
     add_routes(&mut app, pause);
     app
 }
 
-/// Adds the routes to an application that has `/hello`.
+/// Adds the routes to an application that has `/hello` and `/`.
 pub(super) fn add_routes(app: &mut App, pause: Duration) {
-    app.get("/", |_| "Hello!\n").about("Says hello.");
     app.post("/echo", |req: &Request<'_>| req.body().to_vec())
         .about("Returns the body that was sent.")
         .takes_media("application/octet-stream");

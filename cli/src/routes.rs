@@ -21,6 +21,6 @@ pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
             other => return Err(bad_option(other.unexpected())),
         }
     }
-    println_flush(print(&demo::app()).trim_end());
+    println_flush(print(&demo::app(false)).trim_end());
     Ok(())
 }

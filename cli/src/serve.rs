@@ -47,7 +47,7 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     );
     print(welcome(&settings.listen, server.local_addr(), settings.workers, traced || settings.wire));
     let began = Instant::now();
-    server.run(demo::app()).map_err(Failure::runtime)?;
+    server.run(demo::app(settings.wire)).map_err(Failure::runtime)?;
     print(format!("stopped after {} s", began.elapsed().as_secs()));
     Ok(())
 }

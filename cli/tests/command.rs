@@ -80,6 +80,26 @@ fn refused(command: &mut Command) -> String {
 
 const JSON: &str = "Content-Type: application/json";
 
+/// A browser that opens the server is told where the view is, without its token. Other clients get what they always get.
+#[test]
+fn a_browser_is_told_where_the_wire_view_is() {
+    const BROWSER: &str = "GET /\nAccept: text/html,application/xhtml+xml,*/*;q=0.8";
+    let mut server = Program::start(&mut wirelight(&["--wire", "--port", "0"]));
+    let mut url = String::new();
+    while !url.starts_with("wire view: ") {
+        url.clear();
+        assert_ne!(server.stdout.read_line(&mut url).unwrap(), 0, "no address of the view");
+    }
+    let token = url.trim_end().split_once("?k=").unwrap().1;
+    let page = server.request(BROWSER, "");
+    assert!(page.head.contains("text/html") && page.body.contains("at the address that your terminal shows"));
+    assert!(page.body.lines().count() <= 12 && !page.body.contains(token) && !page.head.contains(token));
+    assert_eq!(server.request("GET /", "").body, "Hello!\n");
+    server.stop("-TERM");
+    let server = Program::start(&mut wirelight(&["--port", "0"]));
+    assert_eq!(server.request(BROWSER, "").body, "Hello!\n");
+}
+
 #[test]
 fn serves_the_demo_until_it_is_told_to_stop() {
     for (arguments, signal) in [(&["--port", "0"][..], "-TERM"), (&["serve", "--port=0", "--workers", "2"], "-INT")] {
