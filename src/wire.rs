@@ -1,12 +1,13 @@
 //! Serves the wire view: a page under `/_wire/` that shows the server's own connections, live.
 //!
 //! `feed.rs` takes the lines of a trace, `history.rs` keeps whole connections of them for pages that
-//! open later, `access.rs` refuses everyone but the person at this machine, `routes.rs` responds.
-//! `lab.rs` plays clients for the page, as `plan.rs` parses them.
-//! The page itself is in `page/`: HTML, CSS and JavaScript modules, which `files.rs` embeds as they
-//! are.
+//! open later, `cells.rs` the state of all connections, `access.rs` refuses everyone but the person
+//! at this machine, `routes.rs` responds. `lab.rs` plays clients for the page, as `plan.rs` parses
+//! them. The page itself is in `page/`: HTML, CSS and JavaScript modules, which `files.rs` embeds as
+//! they are.
 
 mod access;
+mod cells;
 mod feed;
 mod files;
 mod history;

@@ -224,6 +224,94 @@ fn with_imports(files: &BTreeMap<String, String>, names: &[&str]) -> BTreeSet<St
     found
 }
 
+/// T15: the requests of the pages themselves leave nothing but the beginning of their connections, so that events never make events.
+#[test]
+fn watching_makes_no_events() {
+    let view = View::start();
+    let mut stream = view.watch("");
+    stream.next();
+    (0..20).for_each(|_| _ = view.get("/_wire/page.css", &view.cookie()));
+    let mut client = view.server.connect();
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.reply().0, 200);
+    let seen = stream.until("resp.done", 1);
+    let marker = &seen.iter().find(|event| event["e"] == "conn.recv").unwrap()["c"];
+    let own: Vec<_> = seen.iter().filter(|event| event["c"] != *marker).collect();
+    for event in &own {
+        let beginning = ["conn.open", "conn.interest", "conn.timer", "conn.ready", "conn.observer", "wire.counts"];
+        assert!(beginning.contains(&event["e"].as_str().unwrap()), "{event}");
+    }
+    assert!(own.len() <= 20 * 6, "{} events of 20 requests", own.len());
+}
+
+/// T14: what a page is not shown of a connection is counted, event by event.
+#[test]
+fn what_is_not_shown_is_counted() {
+    let view = View::start();
+    let mut stream = view.watch("");
+    stream.next();
+    let mut client = view.server.connect();
+    let body = "x".repeat(60_000);
+    for _ in 0..40 {
+        client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n{body}"));
+        assert_eq!(client.reply().0, 200);
+    }
+    let peer = client.0.get_ref().local_addr().unwrap().to_string();
+    drop(client);
+    let shown = stream.until("conn.close", 1);
+    let c = &shown.iter().find(|event| event["peer"] == peer.as_str()).unwrap()["c"];
+    let of_client = |event: &&Value| event["c"] == *c && event["near"] != false;
+    let skipped: u64 = shown.iter().filter(of_client).filter_map(|event| event["events"].as_u64()).sum();
+    let here = shown.iter().filter(of_client).filter(|event| event["e"] != "wire.skip").count() as u64;
+    let lost =
+        shown.iter().rfind(|event| event["e"] == "wire.counts").map_or(0, |counts| counts["lost"].as_u64().unwrap());
+    let all = bounded::eventually("the close", || {
+        let text = view.trace.text();
+        if text.contains("\"reqs\":40") { Ok(events(&text)) } else { Err(text.len().to_string()) }
+    });
+    assert!(skipped > 0, "nothing was left out of 5 MB");
+    assert_eq!(here + skipped + lost, all.iter().filter(of_client).count() as u64, "{here} + {skipped} + {lost}");
+}
+
+/// Each open connection has a cell that says what it does.
+#[test]
+fn a_burst_of_connections_has_a_cell_each() {
+    let view = View::start();
+    let mut stream = view.watch("");
+    stream.next();
+    let clients: Vec<_> = (0..120)
+        .map(|number| {
+            let mut client = view.server.connect();
+            match number % 4 {
+                0 => {}
+                1 => {
+                    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+                    assert_eq!(client.reply().0, 200);
+                }
+                2 => client.send("GET /hello HTTP/1.1\r\nHost"),
+                _ => client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel"),
+            }
+            client
+        })
+        .collect();
+    let load = |expected: &dyn Fn(&Value) -> bool| {
+        bounded::eventually("the cells", || {
+            let reply = view.get("/_wire/load.json", &view.cookie());
+            let load: Value = serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap();
+            if expected(&load) { Ok(load) } else { Err(reply) }
+        })
+    };
+    let activities =
+        |load: &Value, name: &str| load["cells"].as_array().unwrap().iter().filter(|cell| cell[2] == name).count();
+    let all = ["silent", "idle", "head", "body"];
+    let full = load(&|load| all.iter().all(|name| activities(load, name) == 30));
+    assert_eq!((&full["open"], &full["every"]), (&120.into(), &1.into()));
+    assert_eq!(full["counts"]["connections"], 120);
+    drop(clients);
+    let empty = load(&|load| load["open"] == 0);
+    assert!(empty["cells"].as_array().unwrap().is_empty());
+}
+
 #[test]
 fn the_page_is_small_and_asks_no_other_host() {
     let mut files = BTreeMap::new();
@@ -320,4 +408,16 @@ fn the_view_draws_whatever_comes() {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     println!("{out}");
+}
+
+/// Captures of any bytes, and the stories with them damaged in every way.
+#[test]
+fn any_capture_ends_in_a_drawing_or_a_sentence() {
+    if Command::new("node").arg("--version").output().is_err() {
+        println!("skipped: node is not installed");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/capture.mjs");
+    let output = bounded::output(Command::new("node").arg(script));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -75,6 +75,11 @@ impl Feed {
         Some(following.first([Event::data(state.history.snapshot().trim_end()).event("snapshot").id(id)]))
     }
 
+    /// Returns what all open connections do, as JSON.
+    pub(super) fn load(&self) -> String {
+        lock(&self.0.state).history.load()
+    }
+
     /// Returns the capture of what is kept, as NDJSON.
     pub(super) fn capture(&self) -> String {
         lock(&self.0.state).history.snapshot()

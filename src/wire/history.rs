@@ -1,9 +1,11 @@
 //! Keeps the latest connections of a trace, each from its accept on, within fixed bounds. What does
-//! not fit is counted.
+//! not fit is counted, and what the trace itself has lost is marked.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
 use std::time::Instant;
+
+use super::cells::{Cells, Key};
 
 /// Bounds on what is kept.
 const CONNECTIONS: usize = 200;
@@ -17,9 +19,6 @@ const BURST: f64 = 1024.0 * 1024.0;
 /// Bytes beyond it for clients of the lab: what a visitor sends is shown also under load.
 const RESERVE: f64 = 512.0 * 1024.0;
 
-/// A connection: worker and number.
-type Key = (u64, u64);
-
 #[derive(Default)]
 pub(super) struct ConnectionHistory {
     /// `server.start`.
@@ -30,6 +29,7 @@ pub(super) struct ConnectionHistory {
     bytes: usize,
     budget: Option<Budget>,
     counts: Counts,
+    cells: Cells,
 }
 
 /// The lines of one connection.
@@ -41,6 +41,10 @@ struct Kept {
     lab: bool,
     /// It has had a response.
     answered: bool,
+    /// Number and time of the last event.
+    last: (u64, u64),
+    /// The socket's descriptor, as it is in the line.
+    fd: Option<u64>,
     /// Events that were left out since the last line.
     skipped: u64,
 }
@@ -67,9 +71,9 @@ impl ConnectionHistory {
     /// Takes one line of the trace. Returns what a page is to be told of it, if anything.
     pub(super) fn take(&mut self, line: &str, now: Instant) -> Option<String> {
         let Some(head) = LineHead::parse(line) else {
-            self.counts.lost += number(line, "\"events\":").unwrap_or(0);
-            return line.starts_with("{\"e\":\"probe.drop\"").then(|| line.to_owned());
+            return line.starts_with("{\"e\":\"probe.drop\"").then(|| self.gap(line));
         };
+        self.cells.take(head.key, head.event, line);
         match head.event {
             "server.start" => {
                 line.clone_into(&mut self.start);
@@ -91,6 +95,7 @@ impl ConnectionHistory {
             return Some(line.to_owned());
         }
         kept.closed |= head.event == "conn.close";
+        kept.last = (head.q, head.t);
         // After a gap, it goes on where a read begins.
         let shown = match kept.skipped {
             0 if kept.lab => budget > -RESERVE,
@@ -104,9 +109,7 @@ impl ConnectionHistory {
         let mut text = String::new();
         if kept.skipped > 0 {
             let skipped = std::mem::take(&mut kept.skipped);
-            let LineHead { q, t, key: (w, c), .. } = head;
-            let _ =
-                writeln!(text, "{{\"q\":{q},\"t\":{t},\"w\":{w},\"c\":{c},\"e\":\"wire.skip\",\"events\":{skipped}}}");
+            push_skip(&mut text, head.key, (head.q, head.t), Some(skipped));
         }
         text.push_str(line);
         self.keep(head.key, &text);
@@ -130,6 +133,29 @@ impl ConnectionHistory {
         )
     }
 
+    /// Returns what every open connection does, and the counts, as one JSON object.
+    pub(super) fn load(&self) -> String {
+        format!("{{\"counts\":{},{}}}", self.counts().trim_end(), self.cells.json())
+    }
+
+    /// Marks what the trace has lost in each open connection: any of them may have had a part of
+    /// it, also its close. Returns the lines for the page.
+    fn gap(&mut self, line: &str) -> String {
+        self.counts.lost += number(line, "\"events\":").unwrap_or(0);
+        let mut text = line.to_owned();
+        for key in self.order.clone() {
+            let Some(kept) = self.connections.get(&key).filter(|kept| !kept.closed) else { continue };
+            let mut mark = String::new();
+            push_skip(&mut mark, key, kept.last, None);
+            // One mark says it: the next loss adds nothing.
+            if !kept.lines.ends_with(&mark) {
+                self.keep(key, &mark);
+                text.push_str(&mark);
+            }
+        }
+        text
+    }
+
     /// Counts lines that no page was told of, because pages read too slowly.
     pub(super) fn lose(&mut self, lines: u64) {
         self.counts.lost += lines;
@@ -142,7 +168,10 @@ impl ConnectionHistory {
             self.counts.unsampled += 1;
             return None;
         }
-        self.connections.insert(head.key, Kept { lab, ..Kept::default() });
+        let fd = number(line, "\"fd\":");
+        // A descriptor is used again when its socket is closed: the line that said so was lost.
+        self.connections.values_mut().filter(|kept| fd.is_some() && kept.fd == fd).for_each(|kept| kept.closed = true);
+        self.connections.insert(head.key, Kept { lab, last: (head.q, head.t), fd, ..Kept::default() });
         self.order.push_back(head.key);
         self.keep(head.key, line);
         Some(line.to_owned())
@@ -195,6 +224,12 @@ impl ConnectionHistory {
         (budget.bytes, budget.at) = ((budget.bytes + seconds * RATE).min(BURST), now);
         budget.bytes
     }
+}
+
+/// Appends a line about events of a connection that are missing: how many, if that is known.
+fn push_skip(text: &mut String, (w, c): Key, (q, t): (u64, u64), events: Option<u64>) {
+    let events = events.map_or(String::new(), |events| format!(",\"events\":{events}"));
+    let _ = writeln!(text, "{{\"q\":{q},\"t\":{t},\"w\":{w},\"c\":{c},\"e\":\"wire.skip\"{events}}}");
 }
 
 /// The members that every line begins with. The trace writes them in this order.
@@ -302,6 +337,22 @@ mod tests {
         assert_eq!(snapshot.matches("conn.open").count(), CONNECTIONS);
         assert!(snapshot.contains(&line(1, "conn.open", "")), "it is open");
         assert!(!snapshot.contains(&line(2, "conn.open", "")));
+    }
+
+    #[test]
+    fn a_loss_is_marked_in_every_open_connection() {
+        let lost = "{\"e\":\"probe.drop\",\"events\":7,\"bytes\":0}\n".to_owned();
+        let open = |c: u64, fd: u64| line(c, "conn.open", &format!(",\"fd\":{fd}"));
+        let (mut history, told) =
+            history(&[open(1, 5), open(2, 6), line(2, "conn.close", ""), lost.clone(), lost.clone()]);
+        let mark = line(1, "wire.skip", "");
+        assert_eq!(told[3], Some(format!("{lost}{mark}")));
+        assert_eq!(told[4], Some(lost), "the mark is there already");
+        assert!(history.snapshot().ends_with(&format!("{mark}{}{}", open(2, 6), line(2, "conn.close", ""))));
+        // Its close was lost: another connection has its descriptor now.
+        history.take(&open(3, 5), Instant::now());
+        let closed = |key| history.connections[&key].closed;
+        assert_eq!([closed((0, 1)), closed((0, 3))], [true, false]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) fn add(app: &mut App, page: PageState) {
     };
     get(app, "", Box::new(index));
     get(app, "events", Box::new(events));
+    get(app, "load.json", Box::new(|page, _, response| file(JSON, &page.feed.load(), response)));
     get(app, "capture.ndjson", Box::new(|page, _, response| file(NDJSON, &page.feed.capture(), response)));
     get(app, "experiments.json", Box::new(|_, _, response| file(JSON, EXPERIMENTS, response)));
     for &(name, media_type, text) in FILES {
