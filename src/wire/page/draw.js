@@ -63,11 +63,11 @@ function drawAsks({ asks, addr }) {
   return [asks.length && make("span", "", "Ask this server for"), ...buttons, make("span", "or", "from a terminal: ", curl)];
 }
 
-function drawLanes({ hidden, folds, rows, now }) {
+function drawLanes({ real, hidden, folds, rows, now }) {
   const more = hidden > 0 && make("button", { class: "quiet", data: { id: "all", all: "" } }, `+ ${hidden} earlier`);
   const ticks = folds.map(({ x, text }) => make("span", { class: "foldtext", at: { left: percent(x) } }, text));
   const list = make("ol", { "data-rove": "lanes", "aria-label": "Connections by accept" }, rows.map(row => make("li", "", drawLane(row, folds, now))));
-  return [make("div", "axis", make("span", "", "Long waits folded ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
+  return [make("div", "axis", make("span", "", real ? "Connections in " : "Connections; long waits folded, not ", make("button", { class: "quiet", "aria-pressed": String(real), data: { id: "real", real: "" } }, "true time"), " ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
 }
 
 function drawLane(row, folds, now) {

@@ -33,6 +33,9 @@ function understand(key, events) {
     input: stream(of("conn.recv")), output: stream(of("conn.send")), paused: of("backpressure").length > 0,
     reads: of("conn.recv").filter(event => event.n > 0), writes: of("conn.send").filter(event => event.n > 0),
   };
+  // After a loss, whether it is still open is unknown.
+  conn.lost = !conn.close && events.at(-1).e === "wire.skip";
+  conn.until = conn.close?.t ?? (conn.lost ? conn.last : undefined);
   conn.requests = requests(conn);
   // Of the page, unless it has served the application before.
   conn.observer = of("conn.observer").length > 0 && !conn.requests.some(one => one.answer);
@@ -65,15 +68,16 @@ const ONE = {
 const MANY = { "body.chunk": "chunks", "req.tolerated": "tolerated", "route.try": "tries" };
 
 function requests(conn) {
-  const list = [];
+  const byNumber = new Map();
   for (const event of conn.events) {
     if (!(event.r > 0)) continue;
-    let request = list.find(one => one.r === event.r);
-    if (!request) list.push(request = { r: event.r, events: [], chunks: [], tolerated: [], tries: [] });
+    let request = byNumber.get(event.r);
+    if (!request) byNumber.set(event.r, request = { r: event.r, events: [], chunks: [], tolerated: [], tries: [] });
     request.events.push(event);
     if (ONE[event.e]) request[ONE[event.e]] = event;
     else if (MANY[event.e]) request[MANY[event.e]].push(event);
   }
+  const list = [...byNumber.values()];
   list.forEach((request, i) => place(conn, request, list[i - 1]));
   return list;
 }
@@ -90,23 +94,18 @@ function place(conn, request, before) {
   const line = /^[^\r\n]*/.exec(slice(conn.input, request.at, request.at + 400))[0].replace(/ HTTP\/\d\.\d$/, "");
   request.line = /[^ -~]/.test(line) ? "(not HTTP)" : line;
   [request.method, request.target] = request.line.split(" ");
-  let at = before ? before.answerEnd : answer && request.r > 1 ? conn.writes.find(event => event.q > answer.q)?.off ?? 0 : 0;
-  request.interimAt = request.answerEnd = at;
-  if (!answer) return;
-  while (/^HTTP\/1\.1 1(?!01)/.test(slice(conn.output, at, at + 11))) {
-    const end = slice(conn.output, at, at + 4096).indexOf("\r\n\r\n");
-    if (end < 0) break;
-    at += end + 4;
-  }
-  request.answerAt = at;
-  request.answerEnd = done ? at + done.bytes : answer.body === "stream" ? Math.max(at + answer.len, size(conn.output)) : at + answer.len + answer.body;
+  const at = request.answerAt = answer?.off ?? before?.answerEnd ?? 0;
+  request.interimAt = answer?.interim?.[0] ?? at;
+  request.answerEnd = !answer ? at : done ? at + done.bytes : answer.body === "stream" ? Math.max(at + answer.len, size(conn.output)) : at + answer.len + answer.body;
 }
 
 /** The fields of a head: name and value with their offsets in the stream. */
 export function fields(parts, off, spans) {
   const list = [];
   for (const [a, b, kind, number] of spans) {
-    if (kind === "name") list.push({ name: slice(parts, off + a, off + b), value: "", a: off + a, b: off + b, number });
+    const name = kind === "name" && slice(parts, off + a, off + b);
+    // Its bytes may be lost.
+    if (name) list.push({ name, value: "", a: off + a, b: off + b, number });
     const field = list.at(-1);
     if (kind === "value" && field?.number === number) Object.assign(field, { value: slice(parts, off + a, off + b), b: off + b });
   }

@@ -58,7 +58,7 @@ source.onerror = async () => {
   if (source.readyState !== EventSource.CLOSED) return;
   // A browser does not say why an event source was refused.
   const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
-  state.status = answer?.status === 503 ? "two pages are watching already: close one, then reload" : "refused: open the address in its terminal again";
+  state.status = answer?.status === 503 ? "two pages are watching already: close one, then reload" : `${state.run ? "the server was started again" : "refused"}: open the address in its terminal`;
   soon();
 };
 source.addEventListener("snapshot", ({ data }) => {
@@ -79,12 +79,13 @@ async function ask(path) {
 }
 
 document.addEventListener("click", ({ target }) => {
-  const { conn, step, side, a, b, ask: path, all } = target.closest("[data-id]")?.dataset ?? {};
+  const { conn, step, side, a, b, ask: path, all, real } = target.closest("[data-id]")?.dataset ?? {};
   if (conn) choose({ ...NOTHING, conn });
   if (step) choose({ conn: state.key, step: Number(step) });
   if (side) choose({ conn: state.key, side, a: Number(a), b: Number(b) });
   if (path) ask(path);
   if (all !== undefined) choose({ all: true });
+  if (real !== undefined) choose({ real: !state.selection.real });
 });
 
 const MOVES = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };

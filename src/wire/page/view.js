@@ -7,6 +7,8 @@ const BARS = 40;
 /** Of a stream longer than this, the two ends are shown. */
 const SHOWN = 16 * 1024;
 const END = 4 * 1024;
+/** Steps on the strip. */
+const STEPS = 60;
 
 /** selection: `conn`; `step`, the `q` of a step; `side`, `a`, `b`, bytes; `all` lanes. */
 export function view(events, selection = {}) {
@@ -25,7 +27,7 @@ export function view(events, selection = {}) {
   return {
     ...shown, key: conn.key, name: conn.name, title: sentence(conn, request), verdict: request && verdict(request),
     lanes: lanes(all, conn, list[now], selection),
-    strip: list.map((step, i) => ({ ...step, gap: i ? step.t - list[i - 1].end : 0, current: i === now })),
+    strip: strip(list, now),
     came: pane(conn, "in", seen, request, pick), went: pane(conn, "out", seen, request, pick),
     promise: promise(conn, request, seen), ends: request?.error || request?.tolerated.length ? ambiguous(conn, request) : undefined,
     rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.length,
@@ -54,12 +56,23 @@ function telling(conn, list) {
   return fault >= 0 ? fault : answer >= 0 ? answer : list.length - 1;
 }
 
+// The steps around the current one, with the time between them.
+function strip(list, now) {
+  const from = list.length > STEPS ? Math.max(0, Math.min(now - STEPS / 2, list.length - STEPS)) : 0;
+  const shown = list.map((step, i) => ({ ...step, gap: i ? step.t - list[i - 1].end : 0, current: i === now })).slice(from, from + STEPS);
+  const later = list.length - from - shown.length;
+  if (from) shown.unshift({ ...list[from - 1], kind: "think", what: `… ${digits(from)}`, more: "earlier steps", gap: 0 });
+  if (later) shown.push({ ...list[from + STEPS], kind: "think", what: `${digits(later)} …`, more: "later steps", gap: 0 });
+  return shown;
+}
+
 // The request that a step is about, or the one around it.
 const at = ({ requests }, step) => requests.find(one => one.r === step.r) ?? requests.findLast(one => one.events[0].q <= step.q) ?? requests[0];
 
 /** Work takes microseconds and waits take seconds, so a stretch between two times is as wide as the logarithm of its length. */
-export function fold(times) {
+export function fold(times, real) {
   const marks = [...new Set(times)].sort((a, b) => a - b);
+  if (real) return { place: t => Math.round(100 + 9700 * (t - marks[0]) / (marks.at(-1) - marks[0] || 1)) / 100, folds: [] };
   const folds = [];
   let x = 0;
   const places = marks.map((t, i) => {
@@ -69,7 +82,8 @@ export function fold(times) {
     return x += width;
   });
   const scale = where => Math.round(100 + where * 9700 / (x || 1)) / 100;
-  const place = t => scale(places[marks.findLastIndex(mark => mark <= t)] ?? 0);
+  const index = new Map(marks.map((mark, i) => [mark, i]));
+  const place = t => scale(places[index.get(t) ?? marks.findLastIndex(mark => mark <= t)] ?? 0);
   let last = -9;
   for (const one of folds) {
     one.x = scale(one.x);
@@ -78,13 +92,13 @@ export function fold(times) {
   return { place, folds };
 }
 
-function lanes(all, chosen, step, { all: every, most = 10 }) {
+function lanes(all, chosen, step, { all: every, most = 10, real }) {
   const recent = all.slice(every ? -50 : -most);
   const shown = recent.includes(chosen) ? recent : [chosen, ...recent.slice(1)];
   const last = Math.max(...shown.map(conn => conn.last));
-  const times = shown.flatMap(conn => [conn.open, conn.close?.t ?? last, ...conn.requests.slice(0, BARS).flatMap(one => [one.from, one.to ?? last])]);
-  const { place, folds } = fold([...times, step.t]);
-  return { hidden: all.length - shown.length, folds, now: place(step.t), rows: shown.map(conn => lane(conn, conn === chosen, place, last)) };
+  const times = shown.flatMap(conn => [conn.open, conn.until ?? last, ...conn.requests.slice(0, BARS).flatMap(one => [one.from, one.to ?? last])]);
+  const { place, folds } = fold([...times, step.t], real);
+  return { real: Boolean(real), hidden: all.length - shown.length, folds, now: place(step.t), rows: shown.map(conn => lane(conn, conn === chosen, place, last)) };
 }
 
 function lane(conn, current, place, last) {
@@ -97,14 +111,14 @@ function lane(conn, current, place, last) {
       continue;
     }
     const kind = status === 408 ? "late" : error || status >= 500 ? "bad" : to === undefined ? "wait" : "good";
-    bars.push({ from: place(from), to: place(to ?? conn.close?.t ?? last), kind, read, more: 0, line: clip(line.replace(/^GET /, ""), 40), status });
+    bars.push({ from: place(from), to: place(to ?? conn.until ?? last), kind, read, more: 0, line: clip(line.replace(/^GET /, ""), 40), status });
   }
   const count = conn.requests.filter(one => one.head).length;
   return {
     key: conn.key, name: conn.name, who: `${conn.agent || "silent"}${count > 1 ? `, ${count} requests` : ""}`, current, torn: conn.torn,
-    from: place(conn.open), to: place(conn.close?.t ?? last), end: conn.close ? conn.close.reset ? "reset" : "closed" : "open",
+    from: place(conn.open), to: place(conn.until ?? last), end: conn.close ? conn.close.reset ? "reset" : "closed" : conn.lost ? "lost" : "open",
     bars: bars.map(({ from, to, kind, more, line, status }) => ({ from, to, kind, text: `${kind === "bad" ? "✕ " : ""}${line}${more ? ` and ${more} more` : ""} → ${status}` })),
-    note: conn.input.length ? "" : conn.close ? "opened, silent, closed" : "open, silent so far",
+    note: conn.lost ? "what followed is lost" : conn.input.length ? "" : conn.close ? "opened, silent, closed" : "open, silent so far",
   };
 }
 
@@ -147,16 +161,16 @@ function step(event) {
     case "conn.half-close": return ["end", "← FIN", "shutdown()"];
     case "conn.timer": return event.fired && ["wait", "deadline", event.kind];
     case "conn.close": return event.reset ? ["bad", "reset", "RST"] : ["end", "close", event.how === "fin" ? "close()" : event.how];
-    case "wire.skip": return ["wait", "not shown", plural(event.events, "event")];
+    case "wire.skip": return ["wait", event.events ? "not shown" : "lost", event.events ? plural(event.events, "event") : "by the trace"];
   }
 }
 
 // Of a long row of equal steps, the first two and the last stay; the others become one.
 function folded(list) {
-  const like = (a, b) => a?.kind === b.kind && a.more === b.more && a.what.replace(/[\d,]+s?/, "") === b.what.replace(/[\d,]+s?/, "");
+  const shapes = list.map(({ kind, what, more }) => `${kind} ${more} ${what.replace(/[\d,]+s?/, "")}`);
   const result = [];
   for (let i = 0, end = 0; i < list.length; i = end) {
-    do end++; while (like(list[end], list[i]));
+    do end++; while (shapes[end] === shapes[i]);
     const run = list.slice(i, end);
     const middle = run.length > 5 ? run.splice(2, run.length - 3) : [];
     if (middle.length) run.splice(2, 0, { ...middle.at(-1), first: middle[0].first, t: middle[0].t, what: `${middle.length} more`, more: `like ${run[0].what}` });

@@ -2,7 +2,8 @@
 
 import { size } from "./model.js";
 
-export const digits = n => n.toLocaleString("en");
+const format = new Intl.NumberFormat("en");
+export const digits = n => format.format(n);
 export const plural = (n, what) => `${digits(n)} ${what}${n === 1 ? "" : "s"}`;
 export const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
 const cap = text => text.charAt(0).toUpperCase() + text.slice(1);
