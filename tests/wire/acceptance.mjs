@@ -1,0 +1,226 @@
+// What the wire view promises beyond single pictures: node tests/wire/acceptance.mjs WIRELIGHT CHROMIUM [AXE].
+// Keyboard alone, the bytes on the screen, accessibility by axe-core, reduced motion, restart, a third page, a flood, a burst.
+
+import assert from "node:assert/strict";
+
+import { axe } from "./axe.mjs";
+import { launch } from "./chromium.mjs";
+import { client, pause, serve } from "./server.mjs";
+
+const [wirelight, chromium, tool] = process.argv.slice(2);
+const GET = "GET /hello HTTP/1.1\r\nHost: a\r\n";
+const LIT = `[...document.querySelectorAll("#side .lit")].map(state => state.textContent).join(" ")`;
+const text = selector => `document.querySelector(${JSON.stringify(selector)})?.textContent`;
+
+/** The bytes of a pane as the page shows them, from its letters and pills. */
+const shownBytes = label => `[...document.querySelectorAll('[aria-label="${label}"] .s')].map(span => [...span.childNodes].map(node => {
+  if (node.nodeType === 3) return node.data;
+  const pill = { CR: "\\r", LF: "\\n", TAB: "\\t", NUL: "\\0", SPACE: " " }[node.textContent];
+  return pill ?? String.fromCharCode(parseInt(node.textContent, 16));
+}).join("")).join("")`;
+
+/** Opens the view and waits until it is live. */
+async function open(browser, url) {
+  const page = await browser.page();
+  await page.size(1400, 900);
+  await page.go(url);
+  await page.until(`document.getElementById("live")?.className === "live"`);
+  return page;
+}
+
+/** The newest connection, when `done` holds of its steps. */
+const newest = (page, done) => page.until(`(() => { const steps = ${text("#strip")}; return ${done}; })()`);
+
+/** W2: a request is there at once; its states light up in order; another on the same connection is counted. */
+async function live(page, port) {
+  const one = await client(port);
+  const began = Date.now();
+  one.send(`${GET}X-Live: 1\r\n\r\n`);
+  await page.until(`${text("#bytes")}?.includes("X-Live")`);
+  console.log(`a request is on the page after ${Date.now() - began} ms`);
+  await newest(page, `steps.includes("←")`);
+  await page.key("Home");
+  const lit = [];
+  const steps = await page.evaluate(`document.querySelectorAll(".step").length`);
+  for (let n = 0; n < steps; n++) {
+    await page.until(`[...document.querySelectorAll(".step")].findIndex(step => step.ariaCurrent) === ${n}`);
+    lit.push(await page.evaluate(LIT));
+    await page.key("ArrowRight");
+  }
+  const changes = lit.filter((states, i) => states !== lit[i - 1]);
+  assert.deepEqual(changes, ["Idle Idle", "Head Idle", "Done Respond", "Idle Idle"]);
+  await page.key("Escape");
+  one.send(`${GET}\r\n`);
+  await page.until(`document.querySelector(".lane[aria-current]").textContent.includes("2 requests")`);
+  await page.until(`${text("#strip")}.includes("request 2 of 2")`);
+  await one.end();
+}
+
+/** W3: what stands in the two panes is what came and went. */
+async function bytes(page, port) {
+  const all = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
+  for (const sent of [
+    `GET /hello?name=%C3%A9 HTTP/1.1\r\nHost: a\r\nX-Mark: 1\r\n\r\n`,
+    `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 256\r\n\r\n${all}`,
+    `GET /hello HTTP/1.1\r\nHost\t: a\r\n\r\nrest \0\x7f\xff`,
+    all.slice(1),
+    `POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: 1\r\n\r\n`,
+  ]) {
+    const one = await client(port);
+    one.send(sent);
+    await one.answers(1);
+    await one.end();
+    await page.until(`${shownBytes("Bytes that came")} === ${JSON.stringify(sent)}`, shownBytes("Bytes that came"));
+    assert.equal(await page.evaluate(shownBytes("Bytes that went")), one.came());
+  }
+}
+
+const focused = `(document.activeElement.closest("section")?.id ?? "") + " " + (document.activeElement.dataset.id ?? "")`;
+
+/** Presses Tab until the focus is on an element of a list in this section. */
+async function tabTo(page, section) {
+  for (let n = 0; n < 60; n++) {
+    await page.key("Tab");
+    if (await page.evaluate(`Boolean(document.activeElement.closest("#${section} [data-rove]"))`)) return;
+  }
+  throw new Error(`Tab does not lead to #${section}: ${await page.evaluate(focused)}`);
+}
+
+/** W4, W8: lanes, steps, bytes and meaning by keyboard alone; what is selected is selected everywhere. */
+async function keyboard(page, port) {
+  for (const name of ["one", "two"]) {
+    const one = await client(port);
+    one.send(`GET /hello?name=${name} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await one.answers(1);
+    await one.end();
+  }
+  await page.until(`${text("h1")}.includes("two")`);
+  await page.evaluate("document.activeElement.blur()");
+  const lane = `document.querySelector(".lane[aria-current]").dataset.conn`;
+  const last = await page.evaluate(lane);
+  await tabTo(page, "lanes");
+  await page.key("ArrowUp");
+  await page.until(`${lane} !== "${last}" && document.activeElement.matches(".lane[aria-current]")`);
+  await page.until(`${text("h1")}.includes("one")`);
+  await tabTo(page, "strip");
+  await page.key("Home");
+  await page.until(`document.activeElement.matches(".step[aria-current]") && document.activeElement.textContent.startsWith("accept")`);
+  assert.match(await page.evaluate(text("#bytes h2")), /0 of \d+ bytes at this step/, "nothing has come at the accept");
+  await page.key("ArrowRight");
+  await page.until(`document.activeElement.matches(".step[aria-current]") && document.activeElement.textContent.startsWith("→")`);
+  await page.key("End");
+  await page.until(`document.activeElement === document.querySelector("#strip li:last-child .step")`);
+  await tabTo(page, "bytes");
+  await page.key("Home");
+  await page.until(`document.activeElement.matches("#bytes [aria-selected=true]")`);
+  // Each span of the head is found by its range in the meaning, and back.
+  const here = `(({ a, b }) => a + " " + b)(document.querySelector("#bytes [aria-selected=true]").dataset)`;
+  const seen = new Set();
+  for (let n = 0; n < 6; n++) {
+    const before = await page.evaluate(here);
+    const row = await page.evaluate(`document.querySelector("#side .pair[aria-current]")?.textContent`);
+    if (row) seen.add(row);
+    await page.key("ArrowRight");
+    await page.until(`${here} !== "${before}" && document.activeElement.matches("#bytes [aria-selected=true]")`);
+  }
+  assert(seen.size >= 3, `the meaning follows the bytes: ${[...seen]}`);
+  await tabTo(page, "side");
+  await page.key("End");
+  await page.until(`document.activeElement.matches("#side .pair[aria-current]")`);
+  const [a, b] = await page.evaluate(`(({ a, b }) => [Number(a), Number(b)])(document.activeElement.dataset)`);
+  const marked = await page.evaluate(`[...document.querySelectorAll("#bytes [aria-selected=true]")].map(span => [Number(span.dataset.a), Number(span.dataset.b)])`);
+  assert(marked.length > 0 && marked.every(([from, to]) => from < b && to > a), `${a}-${b}: ${marked}`);
+  await page.key("Escape");
+}
+
+/** W8: nothing moves, asked or not. */
+async function motion(page) {
+  for (const wish of ["no-preference", "reduce"]) {
+    await page.media({ "prefers-reduced-motion": wish });
+    const moving = await page.evaluate(`[...document.querySelectorAll("*")].filter(node => {
+      const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(node);
+      return animationName !== "none" || scrollBehavior !== "auto" || (${JSON.stringify(wish)} === "reduce" && /[1-9]/.test(transitionDuration));
+    }).map(node => node.outerHTML.slice(0, 80)).concat(document.getAnimations().map(String))`);
+    assert.deepEqual(moving, [], wish);
+  }
+}
+
+/** The axis shows true time too. */
+async function trueTime(page) {
+  const axis = text("#lanes .axis");
+  assert.match(await page.evaluate(axis), /long waits folded/);
+  await page.evaluate(`document.querySelector("[data-real]").click()`);
+  await page.until(`${axis}.startsWith("Connections in true time") && document.querySelector("[data-real]").ariaPressed === "true"`);
+  assert.equal(await page.evaluate(`document.querySelectorAll(".foldline").length`), 0);
+  await page.evaluate(`document.querySelector("[data-real]").click()`);
+  await page.until(`${axis}.includes("folded")`);
+}
+
+/** W10: a third page is told why it is refused, and has a place when another one closes. */
+async function third(browser, url) {
+  const second = await open(browser, url);
+  const page = await browser.page();
+  await page.go(url);
+  await page.until(`${text("#live")}?.includes("two pages are watching already")`);
+  await second.close();
+  await page.until(`fetch("events", { method: "HEAD" }).then(({ status }) => status === 200)`);
+  await page.go(url);
+  await page.until(`document.getElementById("live")?.className === "live"`);
+  await page.close();
+}
+
+/** W11: under a flood the page stays small; what it does not show is counted. */
+async function flood(page, port) {
+  await page.send("Performance.enable");
+  await page.evaluate(`window.longest = 0; new PerformanceObserver(list => { for (const { duration } of list.getEntries()) longest = Math.max(longest, duration); }).observe({ type: "longtask" }); 0`);
+  const clients = await Promise.all(Array.from({ length: 8 }, () => client(port)));
+  const rounds = 150;
+  for (let n = 1; n <= rounds; n++) {
+    for (const one of clients) one.send(`${GET}\r\n`);
+    await Promise.all(clients.map(one => one.answers(n)));
+  }
+  for (const one of clients) await one.end();
+  await page.until(`/1,2\\d\\d requests/.test(${text("#counts")})`, text("#counts"));
+  const { metrics } = await page.send("Performance.getMetrics");
+  const metric = name => metrics.find(one => one.name === name).value;
+  console.log(`${clients.length * rounds} requests: longest task ${await page.evaluate("longest")} ms, ${metric("Nodes")} nodes, ${(metric("JSHeapUsedSize") / 1e6).toFixed(0)} MB`);
+  assert(await page.evaluate(`document.querySelectorAll("*").length < 5000`), "the page is bounded");
+}
+
+/** W9: a page says that its server is away, and then that the one that answers is another. */
+async function restart(page, server) {
+  await server.stop();
+  await page.until(`${text("#live")}.includes("the server is away")`);
+  const next = await serve(wirelight, ["--wire"], server.port);
+  await page.until(`${text("#live")}.includes("started again")`);
+  await next.stop();
+}
+
+const server = await serve(wirelight, ["--wire"]);
+const browser = await launch(chromium);
+try {
+  const page = await open(browser, server.url);
+  const check = tool ? axe(tool) : async () => undefined;
+  if (!tool) console.log("skipped axe-core: npm did not get it");
+  await page.until(`${text("#bytes")}?.includes("GET /hello?name=Ada")`);
+  await check(page, "first");
+  await live(page, server.port);
+  await bytes(page, server.port);
+  await keyboard(page, server.port);
+  await trueTime(page);
+  await motion(page);
+  const smuggler = await client(server.port);
+  smuggler.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG");
+  await smuggler.answers(1);
+  await smuggler.end();
+  await page.until(`${text("h1")}.startsWith("Where does this body end?")`);
+  await check(page, "smuggling");
+  await third(browser, server.url);
+  await flood(page, server.port);
+  await check(page, "after a flood");
+  await restart(page, server);
+  assert.deepEqual(page.seen.errors.filter(error => !/40[34] \(|503 \(|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED/.test(error)), []);
+} finally {
+  await browser.close();
+  await server.stop();
+}
