@@ -19,8 +19,23 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("step.css", CSS, include_str!("page/step.css")),
     ("outcome.js", JAVASCRIPT, include_str!("page/outcome.js")),
     ("formats.js", JAVASCRIPT, include_str!("page/formats.js")),
+    ("readings.css", CSS, include_str!("page/readings.css")),
     ("export.js", JAVASCRIPT, include_str!("page/export.js")),
     ("export.css", CSS, include_str!("page/export.css")),
+    ("load.js", JAVASCRIPT, include_str!("page/load.js")),
+    ("load.css", CSS, include_str!("page/load.css")),
+    ("stories.js", JAVASCRIPT, include_str!("page/stories.js")),
+    ("stories.css", CSS, include_str!("page/stories.css")),
+    ("capture.js", JAVASCRIPT, include_str!("page/capture.js")),
+];
+/// Name and capture of each story. `tests/wire/stories.mjs` records them; the first line is the title
+/// and the captions.
+pub(super) const STORIES: &[(&str, &str)] = &[
+    ("slow-client", include_str!("stories/slow-client.ndjson")),
+    ("keep-alive", include_str!("stories/keep-alive.ndjson")),
+    ("silent", include_str!("stories/silent.ndjson")),
+    ("too-large", include_str!("stories/too-large.ndjson")),
+    ("smuggling", include_str!("stories/smuggling.ndjson")),
 ];
 /// The page itself.
 pub(super) const INDEX: &str = include_str!("page/index.html");

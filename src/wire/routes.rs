@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::access::{Access, PREFIX};
 use super::feed::Feed;
-use super::files::{EXPERIMENTS, FILES, INDEX};
+use super::files::{EXPERIMENTS, FILES, INDEX, STORIES};
 use super::lab::Lab;
 use super::plan::{Plan, parse_step};
 use crate::app::App;
@@ -36,6 +36,11 @@ pub(super) fn add(app: &mut App, page: PageState) {
     get(app, "load.json", Box::new(|page, _, response| file(JSON, &page.feed.load(), response)));
     get(app, "capture.ndjson", Box::new(|page, _, response| file(NDJSON, &page.feed.capture(), response)));
     get(app, "experiments.json", Box::new(|_, _, response| file(JSON, EXPERIMENTS, response)));
+    get(app, "stories.json", Box::new(|_, _, response| file(JSON, &stories(), response)));
+    for &(name, text) in STORIES {
+        let name = format!("story-{name}.ndjson");
+        get(app, &name, Box::new(move |_, _, response| file(NDJSON, text, response)));
+    }
     for &(name, media_type, text) in FILES {
         get(app, name, Box::new(move |_, _, response| file(media_type, text, response)));
     }
@@ -87,6 +92,16 @@ fn events(page: &PageState, request: &Request<'_>, response: &mut Response) {
         Some(stream) => stream.write_to(response),
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, FULL, response),
     }
+}
+
+/// The names and titles of the stories.
+fn stories() -> String {
+    let title = |capture: &str| {
+        let head = capture.lines().next().and_then(|line| serde_json::from_str::<Value>(line).ok());
+        head.and_then(|head| head.get("title").cloned())
+    };
+    let list = STORIES.iter().map(|(name, capture)| json!({ "name": name, "title": title(capture) }));
+    Value::from_iter(list).to_string()
 }
 
 const FULL: &str =

@@ -148,12 +148,12 @@ async function motion(page) {
 /** The axis shows true time too. */
 async function trueTime(page) {
   const axis = text("#lanes .axis");
-  assert.match(await page.evaluate(axis), /long waits folded/);
+  assert.match(await page.evaluate(axis), /^Folded/);
   await page.evaluate(`document.querySelector("[data-real]").click()`);
-  await page.until(`${axis}.startsWith("Connections in true time") && document.querySelector("[data-real]").ariaPressed === "true"`);
+  await page.until(`${axis}.startsWith("In true time") && document.querySelector("[data-real]").ariaPressed === "true"`);
   assert.equal(await page.evaluate(`document.querySelectorAll(".foldline").length`), 0);
   await page.evaluate(`document.querySelector("[data-real]").click()`);
-  await page.until(`${axis}.includes("folded")`);
+  await page.until(`${axis}.startsWith("Folded")`);
 }
 
 /** W10: a third page is told why it is refused, and has a place when another one closes. */

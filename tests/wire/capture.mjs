@@ -45,7 +45,7 @@ const strange = ["", "\n\n", "{", "null", "[]", "{}", "\"x\"", "{\"e\":\"conn.op
 for (const text of strange) assert.equal(draw(text, text.slice(0, 20)), 0);
 
 // Bytes changed, lines cut, dropped, doubled and shuffled.
-for (let round = 0; round < 600; round++) {
+for (let round = 0; round < 250; round++) {
   const lines = pick(seeds).split("\n");
   for (let n = 1 + random(6); n > 0; n--) {
     const at = random(lines.length);
@@ -57,7 +57,7 @@ for (let round = 0; round < 600; round++) {
 }
 
 // Events whose members are anything, or missing.
-for (let round = 0; round < 1500; round++) {
+for (let round = 0; round < 500; round++) {
   const lines = pick(seeds).trim().split("\n").map(line => JSON.parse(line));
   for (let n = 1 + random(8); n > 0; n--) {
     const event = pick(lines);

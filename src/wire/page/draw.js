@@ -28,6 +28,10 @@ function part(id, shown, build) {
   const scroll = box.querySelector("ol")?.scrollLeft;
   box.replaceChildren(...[build(shown)].flat().filter(Boolean));
   if (scroll) box.querySelector("ol").scrollLeft = scroll;
+  // A new connection is shown at its current step.
+  const now = id === "strip" && box.dataset.key !== shown.key && box.querySelector("[aria-current]");
+  if (now) now.parentNode.parentNode.scrollLeft += now.getBoundingClientRect().right - box.getBoundingClientRect().right + 30;
+  box.dataset.key = shown.key;
   // Tab reaches one element of each list, arrow keys the others.
   for (const list of box.querySelectorAll("[data-rove]")) {
     const items = [...list.querySelectorAll("[data-id]")];
@@ -46,7 +50,7 @@ export function draw(shown, reveal) {
   part("asks", { asks: shown.asks, addr: shown.addr }, drawAsks);
   if (empty) return;
   part("lanes", shown.lanes, drawLanes);
-  part("strip", { key, name, strip: shown.strip, request, requests }, drawStrip);
+  part("strip", { key, name, strip: shown.strip, steps: shown.steps, request, requests }, drawStrip);
   part("bytes", { key, came, went, promise, ends }, drawBytes);
   part("side", { key, verdict, rails, rows }, drawSide);
   if (reveal) for (const chosen of ["#lanes [aria-current]", "#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
@@ -67,7 +71,7 @@ function drawLanes({ real, hidden, folds, rows, now }) {
   const more = hidden > 0 && make("button", { class: "quiet", data: { id: "all", all: "" } }, `+ ${hidden} earlier`);
   const ticks = folds.map(({ x, text }) => make("span", { class: "foldtext", at: { left: percent(x) } }, text));
   const list = make("ol", { "data-rove": "lanes", "aria-label": "Connections by accept" }, rows.map(row => make("li", "", drawLane(row, folds, now))));
-  return [make("div", "axis", make("span", "", real ? "Connections in " : "Connections; long waits folded, not ", make("button", { class: "quiet", "aria-pressed": String(real), data: { id: "real", real: "" } }, "true time"), " ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
+  return [make("div", "axis", make("span", "", real ? "In " : "Folded, not ", make("button", { class: "quiet", "aria-pressed": String(real), data: { id: "real", real: "" } }, "true time"), " ", more), make("div", { class: "track", "aria-hidden": "true" }, ticks)), list];
 }
 
 function drawLane(row, folds, now) {
@@ -86,10 +90,10 @@ function drawLane(row, folds, now) {
   return make("button", { class: "lane", "aria-current": current && "true", data: { id: `lane ${key}`, conn: key } }, make("span", "who", make("b", "", name), ` ${who}`), make("span", "track", track));
 }
 
-function drawStrip({ name, strip, request, requests }) {
+function drawStrip({ name, strip, steps, request, requests }) {
   const list = strip.map(({ q, kind, what, more, gap, current }) => make("li", "", gap > 0 && make("span", gap > 5e6 ? "gap long" : "gap", gap > 2e4 ? time(gap) : "·"),
     make("button", { class: `step ${kind}`, "aria-current": current && "step", data: { id: `step ${q}`, step: q } }, make("span", "", what), make("small", "", more))));
-  return [title(`Connection ${name}, step by step`, `${requests > 1 ? `request ${request} of ${requests} · ` : ""}← and → walk; the numbers between the steps are time`),
+  return [title(`Connection ${name}, step by step`, `${requests > 1 ? `request ${request} of ${requests} · ` : ""}${steps > strip.length ? `${strip.length} of ${digits(steps)} steps · ` : ""}← and → walk; the numbers between the steps are time`),
     make("ol", { "data-rove": "steps" }, list)];
 }
 
@@ -116,9 +120,9 @@ export function letters(text, space) {
 
 function drawPane({ side, rows }) {
   const box = make("div", { class: "wire", role: "listbox", "aria-label": side === "in" ? "Bytes that came" : "Bytes that went", "data-rove": "bytes" });
-  for (const { fold, next, at, spans, fault } of rows) {
+  for (const { fold, never, next, at, spans, fault } of rows) {
     if (!spans) {
-      box.append(make("div", "next", fold ? `${plural(fold, "byte")} not shown` : `${side === "in" ? "request" : "the answer to request"} ${next} begins at byte ${at}`));
+      box.append(make("div", "next", never ? `${plural(never, "byte")} with no effect: nothing is read after a refusal` : fold ? `${plural(fold, "byte")} not shown` : `${side === "in" ? "request" : "the answer to request"} ${next} begins at byte ${at}`));
       continue;
     }
     box.append(make("span", { class: "off", "aria-hidden": "true" }, at), make("div", "row", spans.map(drawSpan, side)));

@@ -5,9 +5,8 @@ import { digits, plural } from "./words.js";
 
 /** What a connection does: a letter for its cell, and the words. */
 const ACTIVITIES = {
-  silent: ["·", "has sent nothing yet"], idle: [" ", "waits for its next request"], head: ["h", "a head is on its way"], body: ["b", "a body is on its way"],
-  answering: ["a", "the handler is at work"], sending: ["s", "the answer is being sent"], blocked: ["!", "the client reads too slowly"],
-  refused: ["✕", "its request was refused"], closing: ["–", "closes"],
+  silent: ["·", "nothing sent yet"], idle: ["", "between requests"], head: ["h", "head on its way"], body: ["b", "body on its way"],
+  answering: ["a", "handler at work"], sending: ["s", "answer on its way"], blocked: ["!", "client reads too slowly"], refused: ["✕", "refused"], closing: ["–", "closing"],
 };
 const PAUSE = 500;
 
@@ -20,7 +19,7 @@ export function load({ counts, open, every, cells }, before, seconds) {
   const lost = counts.lost > 0 ? ` The trace has left out ${plural(counts.lost, "event")}: a cell may be older than it looks.` : "";
   return {
     title: open ? `${plural(open, "connection")} open, ${share}.` : "No connection is open.",
-    more: `${rate === undefined ? "" : `${plural(rate, "request")} a second. `}${plural(counts.connections, "connection")} and ${plural(counts.requests, "request")} so far, ${digits(counts.unsampled)} connections only counted.${lost}`,
+    more: `${rate === undefined ? "" : `${plural(rate, "request")} a second. `}${plural(counts.connections, "connection")} and ${plural(counts.requests, "request")} so far${counts.unsampled ? `, ${plural(counts.unsampled, "connection")} only counted` : ""}.${lost}`,
     legend: Object.entries(ACTIVITIES).map(([name, [letter, words]]) => ({ name, letter, words, here: here[name] })),
     cells: cells.map(([w, c, activity, requests]) => ({
       key: `${w}.${c}`, name: w > 0 ? `#${w}.${c}` : `#${c}`, activity, letter: ACTIVITIES[activity]?.[0] ?? "?", words: ACTIVITIES[activity]?.[1] ?? activity, requests,
@@ -41,7 +40,7 @@ export function start(box, page) {
 
   function show(shown) {
     head.replaceChildren(make("h3", "", shown.title), make("p", "", shown.more));
-    legend.replaceChildren(...shown.legend.map(({ name, letter, words, here }) => make("li", "", make("span", `cell ${name}`, letter), make("b", "", digits(here)), ` ${words}`)));
+    legend.replaceChildren(...shown.legend.map(({ name, letter, words, here }) => make("li", "", make("span", `cell ${name}`, letter), make("span", "", make("b", "", digits(here)), ` ${words}`))));
     const old = new Set(nodes.keys());
     for (const cell of shown.cells) {
       old.delete(cell.key);

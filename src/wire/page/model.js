@@ -153,7 +153,8 @@ function incoming(conn) {
     const { head, error, plan, bodyAt, end } = request;
     const spans = headOf(request);
     const marks = spans ? headMarks(conn.input, spans.off, spans.spans) : error?.range ? [[...error.range, "junk"]] : [];
-    if (head && plan?.plan === "length") marks.push([bodyAt, bodyAt + plan.len, "body"]);
+    if (error?.rest < size(conn.input)) marks.push([error.rest, size(conn.input), "never"]);
+    if (head && plan?.plan === "length" && !error?.rest) marks.push([bodyAt, bodyAt + plan.len, "body"]);
     if (head && plan?.plan === "chunked") marks.push(...shifted(conn.input, bodyAt, request.bodyEnd ? end : size(conn.input)));
     return marks;
   });

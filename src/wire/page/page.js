@@ -2,12 +2,14 @@
 
 import { draw } from "./draw.js";
 import { view } from "./view.js";
-import { offer, redraw } from "./views.js";
 import { plural } from "./words.js";
 
 /** Events that the page keeps. */
 const KEPT = 5000;
 const NOTHING = { conn: undefined, step: undefined, side: undefined };
+
+/** views.js, when it is here. */
+let further;
 
 const by = id => document.getElementById(id);
 const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
@@ -21,17 +23,19 @@ function soon() {
 
 function show() {
   const { events, selection, frozen, reveal, status } = state;
-  const seen = events.slice(0, frozen);
+  // Events are those of the server, or those of a recording.
+  const tape = state.tape ?? events;
+  const seen = tape.slice(0, frozen);
   const shown = view(seen, selection);
   state.key = shown.key;
   draw(shown, reveal);
-  redraw(shown, seen);
+  further?.redraw(shown, seen);
   state.due = state.reveal = false;
   by("live").className = frozen === undefined ? status : "frozen";
-  by("live").textContent = frozen === undefined ? STATUS[status] ?? status : `frozen, + ${plural(events.length - frozen, "event")}`;
+  by("live").textContent = frozen === undefined ? STATUS[status] ?? status : `${state.tape ? "a recording" : "frozen"}, + ${plural(tape.length - frozen, "event")}`;
   by("freeze").textContent = frozen === undefined ? "Freeze" : "Go live";
   by("back").hidden = frozen === undefined;
-  by("scrub").max = events.length;
+  by("scrub").max = tape.length;
   by("scrub").value = frozen;
   by("follow").hidden = selection.conn === undefined;
 }
@@ -64,7 +68,8 @@ source.onerror = async () => {
 source.addEventListener("snapshot", ({ data }) => {
   const run = JSON.parse(data.split("\n", 1)[0]).unix_ns;
   by("news").textContent = state.run && state.run !== run ? "The server was started again." : "";
-  Object.assign(state, { run, events: [], frozen: undefined });
+  Object.assign(state, { run, events: [] });
+  if (!state.tape) state.frozen = undefined;
   take(data);
   // A first visitor of the demo sees a request of their own browser.
   const { requests, asks } = view(state.events);
@@ -118,12 +123,23 @@ function walk(target, key) {
 
 function freeze() {
   state.frozen = state.frozen === undefined ? state.events.length : undefined;
+  state.tape = undefined;
   soon();
+}
+
+// Shows the first events of a recording, or the server's again.
+function replay(tape, upto) {
+  [state.tape, state.frozen] = [tape, tape && upto];
+  choose(NOTHING);
 }
 
 by("freeze").onclick = freeze;
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 
-offer({ choose, soon, live: () => state.frozen !== undefined && freeze() });
 soon();
+import("./views.js").then(module => {
+  further = module;
+  further.offer({ choose, replay, soon, live: () => state.frozen !== undefined && freeze() });
+  soon();
+});

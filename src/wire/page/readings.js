@@ -4,6 +4,8 @@ import { letters, make, title } from "./draw.js";
 import { byChunks } from "./model.js";
 import { plural } from "./words.js";
 
+globalThis.document?.head.append(make("link", { rel: "stylesheet", href: "readings.css" }));
+
 /** Each reading: its title, what its bytes are, and where it ends. `ends` is what `ambiguous` of model.js returns. */
 export function readings({ lengths, chunked, text }) {
   const cuts = lengths.slice(0, chunked ? 1 : 2).map(length => ({ title: `Read by Content-Length: ${length}`, marks: [[0, length, "body"]], cut: length, text }));
@@ -14,8 +16,8 @@ export function drawReadings(ends) {
   const cards = readings(ends).map(({ title: name, marks, cut, text }) => {
     const spans = (a, b) => [...text.slice(a, Math.min(b, a + 600))].map((letter, i) => make("span", `s ${a ? "bad" : family(marks, i)}`, letters(letter), letter === "\n" && make("br")));
     const left = text.length - cut;
-    return make("section", "", make("h3", "", name), make("div", "wire small", spans(0, cut)), make("div", "saw", left < 0 ? "✂ this reader waits for more" : "✂ here the request ends"),
-      left > 0 && make("div", "wire small", spans(cut, text.length)), make("p", "", left > 0 ? `${plural(left, "byte")} left: the beginning of a request that no client sent.` : "Nothing is left."));
+    return make("section", "", make("h3", "", name), make("div", "wire", spans(0, cut)), make("div", "saw", left < 0 ? "✂ this reader waits for more" : "✂ here the request ends"),
+      left > 0 && make("div", "wire", spans(cut, text.length)), make("p", "", left > 0 ? `${plural(left, "byte")} left: the beginning of a request that no client sent.` : "Nothing is left."));
   });
   return [title("The same bytes, read twice", "after the head"), make("div", "two", cards)];
 }

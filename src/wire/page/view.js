@@ -7,7 +7,7 @@ const BARS = 40;
 /** Of a stream longer than this, the two ends are shown. */
 const SHOWN = 16 * 1024;
 const END = 4 * 1024;
-/** Steps on the strip. */
+/** Steps on the strip, around the current one. */
 const STEPS = 60;
 
 /** selection: `conn`; `step`, the `q` of a step; `side`, `a`, `b`, bytes; `all` lanes. */
@@ -27,7 +27,7 @@ export function view(events, selection = {}) {
   return {
     ...shown, key: conn.key, name: conn.name, title: sentence(conn, request), verdict: request && verdict(request),
     lanes: lanes(all, conn, list[now], selection),
-    strip: strip(list, now),
+    strip: around(list, now).map((step, i, shown) => ({ ...step, gap: i ? step.t - shown[i - 1].end : 0, current: step === list[now] })), steps: list.length,
     came: pane(conn, "in", seen, request, pick), went: pane(conn, "out", seen, request, pick),
     promise: promise(conn, request, seen), ends: request?.error || request?.tolerated.length ? ambiguous(conn, request) : undefined,
     rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.length,
@@ -56,15 +56,7 @@ function telling(conn, list) {
   return fault >= 0 ? fault : answer >= 0 ? answer : list.length - 1;
 }
 
-// The steps around the current one, with the time between them.
-function strip(list, now) {
-  const from = list.length > STEPS ? Math.max(0, Math.min(now - STEPS / 2, list.length - STEPS)) : 0;
-  const shown = list.map((step, i) => ({ ...step, gap: i ? step.t - list[i - 1].end : 0, current: i === now })).slice(from, from + STEPS);
-  const later = list.length - from - shown.length;
-  if (from) shown.unshift({ ...list[from - 1], kind: "think", what: `… ${digits(from)}`, more: "earlier steps", gap: 0 });
-  if (later) shown.push({ ...list[from + STEPS], kind: "think", what: `${digits(later)} …`, more: "later steps", gap: 0 });
-  return shown;
-}
+const around = (list, now) => list.slice(Math.max(0, Math.min(now - STEPS / 2, list.length - STEPS))).slice(0, STEPS);
 
 // The request that a step is about, or the one around it.
 const at = ({ requests }, step) => requests.find(one => one.r === step.r) ?? requests.findLast(one => one.events[0].q <= step.q) ?? requests[0];
@@ -179,7 +171,7 @@ function folded(list) {
   return result;
 }
 
-const FAMILY = { method: "line", target: "line", query: "line", version: "line", status: "line", reason: "line", interim: "line", name: "name", frame: "frame", "chunk-size": "frame", body: "body", junk: "bad", rest: "rest" };
+const FAMILY = { method: "line", target: "line", query: "line", version: "line", status: "line", reason: "line", interim: "line", name: "name", frame: "frame", "chunk-size": "frame", body: "body", junk: "bad", rest: "rest", never: "rest" };
 
 /** Rows of spans: what came or went. What follows the event `seen` is marked as later. */
 function pane(conn, side, seen, request, pick) {
@@ -197,13 +189,15 @@ function pane(conn, side, seen, request, pick) {
   for (const [a, b, kind] of pieces(parts, tiles(conn, side), cuts, begins, fault, from, to)) {
     if (row && row.end !== a) rows.push({ fold: a - row.end });
     if (begins.has(a)) rows.push({ next: begins.get(a), at: a });
-    if (!row || row.done || row.end !== a || begins.has(a)) rows.push(row = { at: a, spans: [] });
+    const never = kind === "never" && row?.kind !== kind;
+    if (never) rows.push({ never: total - a });
+    if (never || !row || row.done || row.end !== a || begins.has(a)) rows.push(row = { at: a, spans: [] });
     if (cuts.has(a)) row.spans.push({ cut: cuts.get(a), later: a >= here });
     const text = slice(parts, a, b);
     const guilty = fault && fault.at >= a && fault.at < b;
     row.spans.push({ a, b, kind, family: guilty ? "bad" : FAMILY[kind] ?? "", text, later: a >= here, current: Boolean(pick?.side === side && a < pick.b && b > pick.a) });
     if (guilty) row.fault = `byte ${fault.at}: ${fault.text}`;
-    Object.assign(row, { end: b, done: text.endsWith("\n") });
+    Object.assign(row, { kind, end: b, done: text.endsWith("\n") });
   }
   return { side, total, here, from, to, rows };
 }
