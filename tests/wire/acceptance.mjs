@@ -2,6 +2,9 @@
 // Keyboard alone, the bytes on the screen, accessibility by axe-core, reduced motion, restart, a third page, a flood, a burst.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { axe } from "./axe.mjs";
 import { launch } from "./chromium.mjs";
@@ -163,8 +166,6 @@ async function third(browser, url) {
   await page.go(url);
   await page.until(`${text("#live")}?.includes("two pages are watching already")`);
   await second.close();
-  await page.until(`fetch("events", { method: "HEAD" }).then(({ status }) => status === 200)`);
-  await page.go(url);
   await page.until(`document.getElementById("live")?.className === "live"`);
   await page.close();
 }
@@ -185,6 +186,76 @@ async function flood(page, port) {
   const metric = name => metrics.find(one => one.name === name).value;
   console.log(`${clients.length * rounds} requests: longest task ${await page.evaluate("longest")} ms, ${metric("Nodes")} nodes, ${(metric("JSHeapUsedSize") / 1e6).toFixed(0)} MB`);
   assert(await page.evaluate(`document.querySelectorAll("*").length < 5000`), "the page is bounded");
+}
+
+/** Opens a further view by its link, as a visitor does. */
+async function further(page, name, ready) {
+  await page.evaluate(`[...document.querySelectorAll("#views a")].find(link => link.hash === "#${name}").click()`);
+  await page.until(`document.querySelector("#open > #${name}") && ${ready}`);
+}
+
+/** W12: each story replays to its end; a capture from a file is drawn or refused with a sentence; the address names stories alone. */
+async function stories(page, check, url) {
+  const said = text("#stories .telling");
+  const press = name => page.evaluate(`[...document.querySelectorAll("#stories button")].find(button => button.textContent === ${JSON.stringify(name)}).click()`);
+  await further(page, "stories", `document.querySelectorAll("#stories .list button").length >= 5`);
+  const titles = await page.evaluate(`[...document.querySelectorAll("#stories .list button")].map(button => button.textContent)`);
+  for (const title of titles) {
+    await press(title);
+    await page.until(`${said}.startsWith("1 of ")`);
+    const last = Number((await page.evaluate(said)).split(" ")[2].replace(".", ""));
+    for (let n = 2; n <= last; n++) {
+      await press("Next");
+      await page.until(`${said}.startsWith("${n} of ${last}.")`);
+    }
+    await page.until(`${text("#live")}.startsWith("a recording") && document.querySelector("#strip [aria-current]")`);
+    await press("Back");
+    await page.until(`${said}.startsWith("${last - 1} of ")`);
+  }
+  await check(page, "a story");
+  const folder = mkdtempSync(join(tmpdir(), "wire-captures-"));
+  const choose = async content => {
+    writeFileSync(join(folder, "capture.ndjson"), content, "latin1");
+    const { root } = await page.send("DOM.getDocument");
+    const { nodeId } = await page.send("DOM.querySelector", { nodeId: root.nodeId, selector: "#stories input" });
+    await page.send("DOM.setFileInputFiles", { nodeId, files: [join(folder, "capture.ndjson")] });
+  };
+  const evil = "<img src=x onerror=alert(1)>";
+  const open = { q: 1, t: 1, w: 0, c: 1, e: "conn.open", fd: 5 };
+  const recv = { q: 2, t: 2, w: 0, c: 1, e: "conn.recv", n: 40, off: 0, data: evil };
+  await choose([open, recv, "nonsense", { e: evil }].map(line => JSON.stringify(line)).join("\n"));
+  await page.until(`${said}.includes("2 lines are not an event and left out")`);
+  await page.until(`${text("#bytes")}.includes("onerror=alert(1)")`);
+  assert.equal(await page.evaluate(`document.querySelectorAll("img").length`), 0);
+  await choose("\x89PNG\r\n\x1a\n not a capture");
+  await page.until(`${said}.includes("no events of a trace")`);
+  rmSync(folder, { recursive: true });
+  await press("Back to the live server");
+  await page.until(`document.getElementById("live").className === "live"`);
+  for (const [name, says] of [["smuggling", "1 of 7"], ["../capture", "no such story"], ["/etc/passwd", "no such story"]]) {
+    await page.go(`${url.origin}/_wire/?trace=${encodeURIComponent(name)}#stories`);
+    await page.until(`${said}?.includes("${says}")`);
+  }
+  await page.go(`${url.origin}/_wire/`);
+  await page.until(`document.getElementById("live")?.className === "live"`);
+}
+
+/** A burst of connections has a cell each; a cell is reached by keyboard and opens its connection. */
+async function burst(page, port, check) {
+  const clients = await Promise.all(Array.from({ length: 64 }, () => client(port)));
+  await Promise.all(clients.slice(0, 32).map(one => one.send(`${GET}\r\n`) && one.answers(1)));
+  await further(page, "load", `document.querySelectorAll("#load .cells .idle").length >= 32 && document.querySelectorAll("#load .cells .silent").length >= 32`);
+  assert.match(await page.evaluate(text("#load .said")), /^\d+ connections open, all shown\./);
+  await page.evaluate(`document.querySelector("#load .cells [tabindex='0']").focus()`);
+  await page.key("End");
+  await page.until(`/^#\\d+: nothing sent yet, 0 requests$/.test(${text("#load .about")})`, text("#load .about"));
+  const name = (await page.evaluate(text("#load .about"))).split(":")[0];
+  await page.key("Enter");
+  await page.until(`location.hash === "" && ${text("#strip h2")}.startsWith("Connection ${name},")`);
+  await further(page, "load", `document.querySelector("#load .cells .cell")`);
+  await check(page, "load");
+  await page.evaluate(`location.hash = ""`);
+  await Promise.all(clients.map(one => one.end()));
 }
 
 /** W9: a page says that its server is away, and then that the one that answers is another. */
@@ -215,6 +286,8 @@ try {
   await smuggler.end();
   await page.until(`${text("h1")}.startsWith("Where does this body end?")`);
   await check(page, "smuggling");
+  await stories(page, check, new URL(server.url));
+  await burst(page, server.port, check);
   await third(browser, server.url);
   await flood(page, server.port);
   await check(page, "after a flood");

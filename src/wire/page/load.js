@@ -39,7 +39,7 @@ export function start(box, page) {
   let running = false;
 
   function show(shown) {
-    head.replaceChildren(make("h3", "", shown.title), make("p", "", shown.more));
+    head.replaceChildren(make("h1", "", shown.title), make("p", "", shown.more));
     legend.replaceChildren(...shown.legend.map(({ name, letter, words, here }) => make("li", "", make("span", `cell ${name}`, letter), make("span", "", make("b", "", digits(here)), ` ${words}`))));
     const old = new Set(nodes.keys());
     for (const cell of shown.cells) {

@@ -62,7 +62,9 @@ source.onerror = async () => {
   if (source.readyState !== EventSource.CLOSED) return;
   // A browser does not say why an event source was refused.
   const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
-  state.status = answer?.status === 503 ? "two pages are watching already: close one, then reload" : `${state.run ? "the server was started again" : "refused"}: open the address in its terminal`;
+  if (answer?.ok) return location.reload();
+  if (answer?.status === 503) setTimeout(source.onerror, 2000);
+  state.status = answer?.status === 503 ? "two pages are watching already: close one" : `${state.run ? "the server was started again" : "refused"}: open the address in its terminal`;
   soon();
 };
 source.addEventListener("snapshot", ({ data }) => {

@@ -64,6 +64,7 @@ export function start(box, page) {
     if (chosen?.size > LARGEST) telling.replaceChildren("This file is larger than 64 MiB: wirelight export or grep makes it smaller.");
     // A capture is ASCII; other bytes become characters as they are.
     else if (chosen) open(new TextDecoder("latin1").decode(await chosen.arrayBuffer()));
+    file.value = ""; // so that the same file can be opened again
   };
   back.onclick = () => { here--; show(); };
   next.onclick = () => { here++; show(); };

@@ -39,6 +39,7 @@ async function show(page) {
   const view = await opened.get(hash);
   if (hash !== location.hash) return;
   document.body.dataset.open = view ? VIEWS[at][2] : "";
+  by("open").role = document.body.dataset.open === "stage" ? "main" : null;
   by("open").replaceChildren(...view ? [view.box] : []);
   view?.box.focus();
   draw = view?.draw;
