@@ -180,9 +180,7 @@ fn fields(json: &mut JsonObject<'_>, event: Event<'_>) -> Option<()> {
             let numbers =
                 [("unread", unread as u64), ("in", received), ("out", sent), ("reqs", requests.into()), ("ns", ns)];
             numbers.iter().for_each(|(name, number)| json.number(name, *number));
-            if let Some((start, end)) = ignored {
-                json.range("never_read", start, end);
-            }
+            ignored.iter().for_each(|(start, end)| json.range("never_read", *start, *end));
         }
         Event::Backpressure { pending } => {
             json.number("pending", pending as u64);

@@ -37,6 +37,8 @@ enum Activity {
 struct Cell {
     activity: Activity,
     requests: u64,
+    /// The client's port.
+    port: u16,
 }
 
 /// The open connections, in the order of worker and accept.
@@ -52,7 +54,7 @@ impl Cells {
     pub(super) fn take(&mut self, key: Key, event: &str, line: &str) {
         match event {
             "conn.open" if self.cells.len() >= KEPT => self.more += 1,
-            "conn.open" => _ = self.cells.insert(key, Cell::default()),
+            "conn.open" => _ = self.cells.insert(key, Cell { port: port(line), ..Cell::default() }),
             "conn.close" | "conn.observer" => self.remove(key),
             "conn.state" | "backpressure" | "resp.head" | "conn.half-close" => {
                 if let Some(cell) = self.cells.get_mut(&key) {
@@ -70,12 +72,15 @@ impl Cells {
     }
 
     /// Returns the cells that a page draws, as the members `open`, `every` and `cells` of a JSON
-    /// object: each cell has worker, connection, activity and requests.
-    pub(super) fn json(&self) -> String {
-        let every = self.cells.len().div_ceil(SHOWN).max(1);
-        let open = self.cells.len() as u64 + self.more;
+    /// object: each cell has worker, connection, activity and requests. `asks` is the port of the
+    /// page that asks: the trace does not yet know that this connection is the page's.
+    pub(super) fn json(&self, asks: u16) -> String {
+        let cells = || self.cells.iter().filter(|(_, cell)| cell.port != asks || asks == 0);
+        let count = cells().count();
+        let every = count.div_ceil(SHOWN).max(1);
+        let open = count as u64 + self.more;
         let mut text = format!("\"open\":{open},\"every\":{every},\"cells\":[");
-        for (place, ((w, c), Cell { activity, requests })) in self.cells.iter().step_by(every).enumerate() {
+        for (place, ((w, c), Cell { activity, requests, .. })) in cells().step_by(every).enumerate() {
             let comma = if place > 0 { "," } else { "" };
             let _ = write!(text, "{comma}[{w},{c},\"{}\",{requests}]", activity.name());
         }
@@ -125,6 +130,12 @@ impl Activity {
     }
 }
 
+/// Returns the port of the client that a `conn.open` names; 0 if it names none.
+fn port(line: &str) -> u16 {
+    let peer = line.split_once("\"peer\":\"").and_then(|(_, rest)| rest.split('"').next());
+    peer.and_then(|peer| peer.rsplit(':').next()?.parse().ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,8 +174,17 @@ mod tests {
             let mut cells = Cells::default();
             take(&mut cells, 1, &events);
             let open = u8::from(!cell.is_empty());
-            assert_eq!(cells.json(), format!("\"open\":{open},\"every\":1,\"cells\":[{cell}]"), "{events:?}");
+            assert_eq!(cells.json(0), format!("\"open\":{open},\"every\":1,\"cells\":[{cell}]"), "{events:?}");
         }
+    }
+
+    #[test]
+    fn the_connection_of_the_page_that_asks_has_no_cell() {
+        let mut cells = Cells::default();
+        for (c, port) in [(1, 4001), (2, 4002)] {
+            cells.take((0, c), "conn.open", &format!("{{\"peer\":\"127.0.0.1:{port}\",\"local\":\"127.0.0.1:80\"}}"));
+        }
+        assert_eq!(cells.json(4002), "\"open\":1,\"every\":1,\"cells\":[[0,1,\"silent\",0]]");
     }
 
     #[test]
@@ -172,11 +192,11 @@ mod tests {
         for (connections, every, shown) in [(512, 1, 512), (513, 2, 257), (10_000, 20, 500), (70_000, 128, 512)] {
             let mut cells = Cells::default();
             (1..=connections).for_each(|c| take(&mut cells, c, &["conn.open"]));
-            let json = cells.json();
+            let json = cells.json(0);
             assert!(json.starts_with(&format!("\"open\":{connections},\"every\":{every},")), "{json:.60}");
             assert_eq!(json.matches("silent").count(), shown);
             (1..=connections).for_each(|c| take(&mut cells, c, &["conn.close"]));
-            assert_eq!(cells.json(), "\"open\":0,\"every\":1,\"cells\":[]");
+            assert_eq!(cells.json(0), "\"open\":0,\"every\":1,\"cells\":[]");
         }
     }
 }

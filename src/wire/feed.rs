@@ -75,9 +75,9 @@ impl Feed {
         Some(following.first([Event::data(state.history.snapshot().trim_end()).event("snapshot").id(id)]))
     }
 
-    /// Returns what all open connections do, as JSON.
-    pub(super) fn load(&self) -> String {
-        lock(&self.0.state).history.load()
+    /// Returns what all open connections do, as JSON, for the page that asks from this port.
+    pub(super) fn load(&self, asks: u16) -> String {
+        lock(&self.0.state).history.load(asks)
     }
 
     /// Returns the capture of what is kept, as NDJSON.

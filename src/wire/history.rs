@@ -133,9 +133,10 @@ impl ConnectionHistory {
         )
     }
 
-    /// Returns what every open connection does, and the counts, as one JSON object.
-    pub(super) fn load(&self) -> String {
-        format!("{{\"counts\":{},{}}}", self.counts().trim_end(), self.cells.json())
+    /// Returns what every open connection does, and the counts, as one JSON object for the page
+    /// that asks from this port.
+    pub(super) fn load(&self, asks: u16) -> String {
+        format!("{{\"counts\":{},{}}}", self.counts().trim_end(), self.cells.json(asks))
     }
 
     /// Marks what the trace has lost in each open connection: any of them may have had a part of

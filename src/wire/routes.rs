@@ -33,7 +33,7 @@ pub(super) fn add(app: &mut App, page: PageState) {
     };
     get(app, "", Box::new(index));
     get(app, "events", Box::new(events));
-    get(app, "load.json", Box::new(|page, _, response| file(JSON, &page.feed.load(), response)));
+    get(app, "load.json", Box::new(load));
     get(app, "capture.ndjson", Box::new(|page, _, response| file(NDJSON, &page.feed.capture(), response)));
     get(app, "experiments.json", Box::new(|_, _, response| file(JSON, EXPERIMENTS, response)));
     get(app, "stories.json", Box::new(|_, _, response| file(JSON, &stories(), response)));
@@ -106,6 +106,12 @@ fn stories() -> String {
 
 const FULL: &str =
     "two pages are watching already: each keeps one of the six connections that a browser has for a server";
+
+/// What every open connection does.
+fn load(page: &PageState, request: &Request<'_>, response: &mut Response) {
+    let asks = request.remote_addr().map_or(0, |address| address.port());
+    file(JSON, &page.feed.load(asks), response);
+}
 
 /// Starts a client of the lab. Returns its address: the `peer` of its `conn.open`.
 fn send(page: &PageState, request: &Request<'_>, response: &mut Response) {

@@ -20,7 +20,7 @@ const MEMBERS = {
   connections: number, requests: number, unsampled: number, observers: number, lost: number,
   e: text, data: text, err: text, kind: text, rfc: text, text, why: text, from: text, to: text, plan: text, framing: text, pattern: text, src: text, code: text, name: text,
   allow: text, method: text, reason: text, which: text, how: text, by: text, addr: text, result: text, body: either(number, text),
-  close: flag, keep: flag, reset: flag, fired: flag, sent: flag, panic: flag, match: flag,
+  close: flag, keep: flag, reset: flag, lab: flag, fired: flag, sent: flag, panic: flag, match: flag,
   range, never_read: range, interim: range, spans: list(span), states: list(text), routes: list(route), params: object,
 };
 /** What an event of a kind cannot lack. */
