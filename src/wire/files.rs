@@ -27,7 +27,13 @@ pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("stories.js", JAVASCRIPT, include_str!("page/stories.js")),
     ("stories.css", CSS, include_str!("page/stories.css")),
     ("capture.js", JAVASCRIPT, include_str!("page/capture.js")),
+    ("conformance.js", JAVASCRIPT, include_str!("page/conformance.js")),
+    ("conformance.css", CSS, include_str!("page/conformance.css")),
+    ("ends.js", JAVASCRIPT, include_str!("page/ends.js")),
+    ("ends.css", CSS, include_str!("page/ends.css")),
 ];
+/// Cases of the conformance corpus; tests/corpus.rs says which.
+pub(super) const CONFORMANCE: &str = include_str!("conformance.json");
 /// Name and capture of each story. `tests/wire/stories.mjs` records them; the first line is the title
 /// and the captions.
 pub(super) const STORIES: &[(&str, &str)] = &[

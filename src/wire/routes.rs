@@ -1,12 +1,13 @@
 //! Responds to the page: its files, its stream of events, a capture, the clients of its lab.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::access::{Access, PREFIX};
 use super::feed::Feed;
-use super::files::{EXPERIMENTS, FILES, INDEX, STORIES};
+use super::files::{CONFORMANCE, EXPERIMENTS, FILES, INDEX, STORIES};
 use super::lab::Lab;
 use super::plan::{Plan, parse_step};
 use crate::app::App;
@@ -36,6 +37,8 @@ pub(super) fn add(app: &mut App, page: PageState) {
     get(app, "load.json", Box::new(load));
     get(app, "capture.ndjson", Box::new(|page, _, response| file(NDJSON, &page.feed.capture(), response)));
     get(app, "experiments.json", Box::new(|_, _, response| file(JSON, EXPERIMENTS, response)));
+    get(app, "conformance.json", Box::new(|_, _, response| file(JSON, CONFORMANCE, response)));
+    get(app, "clock.json", Box::new(|_, _, response| file(JSON, &clock(), response)));
     get(app, "stories.json", Box::new(|_, _, response| file(JSON, &stories(), response)));
     for &(name, text) in STORIES {
         let name = format!("story-{name}.ndjson");
@@ -92,6 +95,12 @@ fn events(page: &PageState, request: &Request<'_>, response: &mut Response) {
         Some(stream) => stream.write_to(response),
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, FULL, response),
     }
+}
+
+/// The time: a page finds out how far its own clock differs.
+fn clock() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{{\"unix_ns\":\"{}\"}}", now.as_nanos())
 }
 
 /// The names and titles of the stories.

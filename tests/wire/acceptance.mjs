@@ -258,6 +258,40 @@ async function burst(page, port, check) {
   await Promise.all(clients.map(one => one.end()));
 }
 
+/** The suite runs from the page: each case is right, and a cell opens its bytes and its rule. */
+async function conformance(page, check) {
+  await further(page, "conformance", `document.querySelectorAll("#conformance .case").length > 100`);
+  const button = `[...document.querySelectorAll("#conformance button")].find(one => one.textContent === "Run all")`;
+  await page.evaluate(`${button}.click()`);
+  const said = text("#conformance .said");
+  for (let before; !await page.evaluate(`!${button}.disabled`);) {
+    // As long as cases are judged, it goes on.
+    before = await page.evaluate(said);
+    await page.until(`!${button}.disabled || ${said} !== ${JSON.stringify(before)}`);
+  }
+  const wrong = `[...document.querySelectorAll("#conformance .wrong, #conformance .unseen")].map(cell => { cell.click(); return document.querySelector("#conformance .about").innerText; })`;
+  assert.deepEqual(await page.evaluate(wrong), []);
+  assert.match(await page.evaluate(said), /^(\d+) of \1 run: \1 right, 0 mistakes$/);
+  console.log(await page.evaluate(said));
+  await page.evaluate(`document.querySelector("#conformance [tabindex='0']").focus()`);
+  await page.key("ArrowRight");
+  await page.until(`document.activeElement.matches(".case") && ${text("#conformance .about")}.includes("Came: 400, closed")`, text("#conformance .about"));
+  await check(page, "conformance");
+  await page.evaluate(`location.hash = ""`);
+}
+
+/** Both ends of one of the page's requests on one axis: the page is isolated, so the browser's times are fine enough. */
+async function ends(page, check) {
+  assert.equal(await page.evaluate("crossOriginIsolated"), true);
+  await further(page, "ends", "true");
+  await page.evaluate(`document.querySelector("[data-ask='/health']").click()`);
+  await page.until(`${text("#ends li h3")}?.startsWith("/health")`);
+  assert.match(await page.evaluate(text("#ends li p")), /^The browser waited .+ for the first byte\. .+ of it was the server/);
+  assert.deepEqual(await page.evaluate(`[...document.querySelector("#ends li").querySelectorAll(".both > :first-child")].map(who => who.textContent)`), ["browser", "server"]);
+  await check(page, "both ends");
+  await page.evaluate(`location.hash = ""`);
+}
+
 /** W9: a page says that its server is away, and then that the one that answers is another. */
 async function restart(page, server) {
   await server.stop();
@@ -288,6 +322,8 @@ try {
   await check(page, "smuggling");
   await stories(page, check, new URL(server.url));
   await burst(page, server.port, check);
+  await ends(page, check);
+  await conformance(page, check);
   await third(browser, server.url);
   await flood(page, server.port);
   await check(page, "after a flood");

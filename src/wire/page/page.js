@@ -49,7 +49,13 @@ function choose(change) {
 function take(data) {
   state.events.push(...data.split("\n").filter(Boolean).map(line => JSON.parse(line)));
   const { events } = state;
-  if (events.length > KEPT && state.frozen === undefined) state.events = events.filter((event, i) => event.e === "server.start" || i > events.length - KEPT * .8);
+  if (events.length > KEPT && state.frozen === undefined) {
+    // Connections stay whole, unless one alone is too long.
+    const name = ({ w, c }) => `${w}.${c}`;
+    const late = new Set(events.slice(-KEPT / 2).map(name));
+    const some = events.filter(event => event.e === "server.start" || late.has(name(event)));
+    state.events = some.length > KEPT ? some.filter((event, i) => !i || i > some.length - KEPT / 2) : some;
+  }
   soon();
 }
 
@@ -69,7 +75,6 @@ source.onerror = async () => {
 };
 source.addEventListener("snapshot", ({ data }) => {
   const run = JSON.parse(data.split("\n", 1)[0]).unix_ns;
-  by("news").textContent = state.run && state.run !== run ? "The server was started again." : "";
   Object.assign(state, { run, events: [] });
   if (!state.tape) state.frozen = undefined;
   take(data);

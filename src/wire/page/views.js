@@ -6,7 +6,10 @@ import { make } from "./draw.js";
  * Name of the two files and fragment of the address; title; place: the `dock` under the connections, or the `stage` instead of them.
  * The module's `start(box, page)` fills the box and returns `draw(shown, events)`, which is called when the page was drawn.
  */
-const VIEWS = [["lab", "Experiments", "dock"], ["stories", "Stories", "dock"], ["load", "Load", "stage"], ["export", "Export", "dock"]];
+const VIEWS = [
+  ["lab", "Experiments", "dock"], ["stories", "Stories", "dock"], ["ends", "Both ends", "dock"], ["load", "Load", "stage"],
+  ["conformance", "Conformance", "stage"], ["export", "Export", "dock"],
+];
 
 const by = id => document.getElementById(id);
 const opened = new Map();
