@@ -42,8 +42,15 @@ const SITUATIONS = {
     await page.until(`document.querySelector("#stories .telling").textContent.startsWith("1 of")`);
     for (let n = 0; n < 4; n++) await press(page, "Next");
   }, `document.querySelector("#stories .telling").textContent.startsWith("5 of")`],
-  load: [async (page, port) => {
+  conformance: [async page => {
     await press(page, "Back to the live server");
+    await open(page, "conformance");
+    await page.until(`document.querySelectorAll("#conformance .case").length > 100`);
+    await press(page, "Run all");
+    await page.until(`/run: \\d+ right, 0 mistakes$/.test(document.querySelector("#conformance .said").textContent) && !document.querySelector("#conformance .ask").disabled`, `document.querySelector("#conformance .said").textContent`);
+    await page.evaluate(`[...document.querySelectorAll("#conformance .case")].find(cell => cell.title.includes("blank before the colon") || cell.title.includes("before the colon"))?.click()`);
+  }, `document.querySelector("#conformance .about h3")`],
+  load: [async (page, port) => {
     await open(page, "load");
     const clients = await Promise.all(Array.from({ length: 180 }, () => client(port)));
     await Promise.all(clients.map((one, n) => {

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { transcript } from "../../src/wire/page/export.js";
 import { connections, size, slice, tiles } from "../../src/wire/page/model.js";
 import { readings } from "../../src/wire/page/readings.js";
-import { steps, view } from "../../src/wire/page/view.js";
+import { fold, steps, view } from "../../src/wire/page/view.js";
 
 const events = readFileSync(process.argv[2], "latin1").trim().split("\n").map(line => JSON.parse(line));
 const all = connections(events).filter(conn => !conn.observer);
@@ -75,4 +75,19 @@ for (const sentence of [
 ]) assert(say.has(sentence), `${sentence}\n${[...say].join("\n")}`);
 const [length, chunks] = readings(all.map(conn => view(events, { conn: conn.key }).ends).find(ends => ends?.chunked));
 assert.deepEqual([length.cut, chunks.cut, chunks.text], [6, 5, "0\r\n\r\nG"]);
+
+// A connection of which the trace has lost the rest ends where it was last seen, not with the others.
+const some = all.find(conn => conn.close);
+const { q, t, w, c } = some.events.at(-2);
+const torn = [...events.filter(event => event !== some.close), { q, t, w, c, e: "wire.skip" }];
+const [lane, whole] = [torn, events].map(list => view(list, { conn: some.key }).lanes.rows.find(row => row.current));
+assert.deepEqual([lane.end, lane.note, whole.end], ["lost", "what followed is lost", whole.end === "reset" ? "reset" : "closed"]);
+assert(lane.to <= whole.to);
+
+// True time is in proportion, folded time is not.
+const times = [0, 1e6, 2e6, 1e9];
+assert.deepEqual(times.map(fold(times, true).place), [1, 1.1, 1.19, 98]);
+const folded = times.map(fold(times).place);
+assert(folded[1] > 10 && folded[3] === 98, String(folded));
+assert.equal(fold(times).folds.length, 1);
 console.log(`${all.length} connections, ${events.length} events, ${say.size} sentences`);

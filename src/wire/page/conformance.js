@@ -47,6 +47,7 @@ export function start(box, page) {
   const about = make("div", "about");
   box.append(make("h1", "", "Conformance"), title("Cases of RFC 9112 and RFC 9110", "each is sent to this server over TCP, and judged by what its events say"), make("p", "", run, " ", said), make("div", "halves", grid, about));
   const cells = [];
+  const judged = new Set();
   let running = [];
   let path = "/hello";
   let asked = false;
@@ -147,12 +148,14 @@ export function start(box, page) {
     hasEcho = routes.some(({ method, pattern }) => method === "POST" && pattern === "/echo");
     path = view.asks.find(one => one === "/hello") ?? view.asks.find(one => one.length < 8) ?? "/";
     if (!running.length) return;
-    const peers = new Map(connections(events).map(conn => [conn.events[0].peer, conn]));
+    // The kernel gives a port again: what was judged is not judged twice.
+    const peers = new Map(connections(events).filter(conn => !judged.has(conn.key)).map(conn => [conn.events[0].peer, conn]));
     for (const { cell, client, resolve } of running) {
       const conn = peers.get(client);
       if (!conn?.close) continue;
       const came = outcome(conn, cell.half_close);
       cell.conn = conn.key;
+      judged.add(conn.key);
       cell.why = conn.requests.map(request => request.error?.text).find(Boolean);
       mark(cell, allows(cell.expect, came) ? "right" : "wrong", `${came.answers.join(" ") || "no answer"}, ${{ open: "stays open", close: "closed", wait: "waits" }[came.fate]}`);
       resolve();

@@ -122,7 +122,7 @@ function drawPane({ side, rows }) {
   const box = make("div", { class: "wire", role: "listbox", "aria-label": side === "in" ? "Bytes that came" : "Bytes that went", "data-rove": "bytes" });
   for (const { fold, never, next, at, spans, fault } of rows) {
     if (!spans) {
-      box.append(make("div", "next", never ? `${plural(never, "byte")} with no effect: nothing is read after a refusal` : fold ? `${plural(fold, "byte")} not shown` : `${side === "in" ? "request" : "the answer to request"} ${next} begins at byte ${at}`));
+      box.append(make("div", "next", never ? `${plural(never, "byte")} without effect: a refusal precedes them` : fold ? `${plural(fold, "byte")} not shown` : `${side === "in" ? "request" : "the answer to request"} ${next} begins at byte ${at}`));
       continue;
     }
     box.append(make("span", { class: "off", "aria-hidden": "true" }, at), make("div", "row", spans.map(drawSpan, side)));

@@ -8,8 +8,7 @@ import { plural } from "./words.js";
 const KEPT = 5000;
 const NOTHING = { conn: undefined, step: undefined, side: undefined };
 
-/** views.js, when it is here. */
-let further;
+let further; // views.js
 
 const by = id => document.getElementById(id);
 const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
@@ -54,7 +53,7 @@ function take(data) {
     const name = ({ w, c }) => `${w}.${c}`;
     const late = new Set(events.slice(-KEPT / 2).map(name));
     const some = events.filter(event => event.e === "server.start" || late.has(name(event)));
-    state.events = some.length > KEPT ? some.filter((event, i) => !i || i > some.length - KEPT / 2) : some;
+    state.events = some.length > KEPT ? [some[0], ...some.slice(-KEPT / 2)] : some;
   }
   soon();
 }
@@ -70,7 +69,7 @@ source.onerror = async () => {
   const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
   if (answer?.ok) return location.reload();
   if (answer?.status === 503) setTimeout(source.onerror, 2000);
-  state.status = answer?.status === 503 ? "two pages are watching already: close one" : `${state.run ? "the server was started again" : "refused"}: open the address in its terminal`;
+  state.status = answer?.status === 503 ? "two pages are watching already: close one" : `${state.run ? "started again" : "refused"}: open the address in the terminal`;
   soon();
 };
 source.addEventListener("snapshot", ({ data }) => {
