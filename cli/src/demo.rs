@@ -64,12 +64,10 @@ fn hello(req: &Request) -> Value {
 /// Answers a browser whose user has opened the server instead of its wire view. The address of the
 /// view has a token, which only the terminal shows: nothing here may contain it.
 fn home(req: &Request, wire: bool) -> Response {
-    let mut response = Response::default();
     match wire && req.accepts(&["text/plain", "text/html"]) == Some("text/html") {
-        true => response.html(HOME),
-        false => response.text("Hello!\n"),
+        true => Response::default().html(HOME),
+        false => Response::default().text("Hello!\n"),
     }
-    response
 }
 
 const HOME: &str = r#"<!doctype html>

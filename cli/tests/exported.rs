@@ -6,7 +6,6 @@ use std::process::Command;
 use wirelight::App;
 
 #[path = "../src/demo.rs"]
-#[allow(dead_code, reason = "these tests use a part")]
 mod demo;
 #[path = "../src/experiment_app.rs"]
 #[allow(dead_code, reason = "these tests use a part")]
@@ -18,7 +17,7 @@ mod users;
 use support::bounded;
 
 fn app() -> App {
-    demo::app()
+    demo::app(false)
 }
 
 include!("data/exported.rs");
