@@ -22,7 +22,7 @@ function soon() {
 
 function show() {
   const { events, selection, frozen, reveal, status } = state;
-  // Events are those of the server, or those of a recording.
+  // A recording, or the server's events.
   const tape = state.tape ?? events;
   const seen = tape.slice(0, frozen);
   const shown = view(seen, selection);

@@ -7,7 +7,7 @@ import { make } from "./draw.js";
  * The module's `start(box, page)` fills the box and returns `draw(shown, events)`, which is called when the page was drawn.
  */
 const VIEWS = [
-  ["lab", "Experiments", "dock"], ["stories", "Stories", "dock"], ["ends", "Both ends", "dock"], ["load", "Load", "stage"],
+  ["lab", "Experiments", "dock"], ["stories", "Stories", "dock"], ["step", "Step", "dock"], ["ends", "Both ends", "dock"], ["load", "Load", "stage"],
   ["conformance", "Conformance", "stage"], ["export", "Export", "dock"],
 ];
 
