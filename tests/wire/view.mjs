@@ -79,7 +79,7 @@ assert.deepEqual([length.cut, chunks.cut, chunks.text], [6, 5, "0\r\n\r\nG"]);
 // A connection of which the trace has lost the rest ends where it was last seen, not with the others.
 const some = all.find(conn => conn.close);
 const { q, t, w, c } = some.events.at(-2);
-const torn = [...events.filter(event => event !== some.close), { q, t, w, c, e: "wire.skip" }];
+const torn = copy([...events.filter(event => event !== some.close), { q, t, w, c, e: "wire.skip" }]);
 const [lane, whole] = [torn, events].map(list => view(list, { conn: some.key }).lanes.rows.find(row => row.current));
 assert.deepEqual([lane.end, lane.note, whole.end], ["lost", "what followed is lost", whole.end === "reset" ? "reset" : "closed"]);
 assert(lane.to <= whole.to);
