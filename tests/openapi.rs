@@ -354,6 +354,10 @@ fn error_handlers_of_the_program_are_respected() {
     assert_eq!([content(&described, "/{id}", "404"), content(&described, "/{id}", "500")], [oops.clone(), shared]);
     assert_eq!(content(&described, "/in/{id}", "500"), oops);
     assert_eq!(operation(&described, "/{id}", "get")["responses"]["404"]["description"], "Too large.");
+    app.on_any_error(|_, _| json!({ "oops": "" }));
+    let all = checked(&app.openapi().errors::<Oops>());
+    let schemas = all["components"]["schemas"].as_object().unwrap();
+    assert_eq!(schemas.keys().collect::<Vec<_>>(), ["Oops"], "no page of the server is left");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Collects the schemas of types: as they are read, and as they are written.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use schemars::SchemaGenerator;
@@ -82,8 +83,10 @@ impl Schemas {
             definitions.insert(name.clone(), schema);
         }
         let error_page = free("Error", |name| definitions.contains_key(name));
+        let error_page_is_used = Cell::new(false);
         let resolve = |reference: &str| {
             if reference == ERROR_PAGE {
+                error_page_is_used.set(true);
                 return Some(format!("{SCHEMAS}{error_page}"));
             }
             let name = reference.strip_prefix(INPUTS)?;
@@ -92,7 +95,9 @@ impl Schemas {
         };
         complete(document, &resolve);
         definitions.values_mut().for_each(|schema| complete(schema, &resolve));
-        definitions.insert(error_page.clone(), default_error_page());
+        if error_page_is_used.get() {
+            definitions.insert(error_page.clone(), default_error_page());
+        }
         Value::Object(definitions)
     }
 }

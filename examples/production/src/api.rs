@@ -3,20 +3,43 @@
 
 use wirelight::{Error, Json, Page, Request, Response, Result, Router, StatusCode, Validator, json};
 
+use crate::document::{NewUser, Paging, UserChange, UserPage};
 use crate::users::{User, Users};
 
 /// Largest body in bytes.
 const MAX_BODY: u64 = 16 * 1024;
 const MAX_NAME: usize = 200;
+const TAKEN: &str = "Another user has this email address.";
 
 pub fn router() -> Router {
     let mut users = Router::new();
-    users.get("/", list).blocking();
-    users.post("/", create).blocking().max_body(MAX_BODY);
-    users.get("/{id:int}", show).blocking();
-    users.put("/{id:int}", replace).blocking().max_body(MAX_BODY);
-    users.patch("/{id:int}", update).blocking().max_body(MAX_BODY);
-    users.delete("/{id:int}", remove).blocking();
+    users.get("/", list).blocking().about("Lists users, a page at a time.").takes_query::<Paging>().gives::<UserPage>();
+    users
+        .post("/", create)
+        .blocking()
+        .max_body(MAX_BODY)
+        .about("Creates a user.")
+        .takes::<NewUser>()
+        .gives_status::<User>(201)
+        .fails(409, TAKEN);
+    users.get("/{id:int}", show).blocking().about("Shows a user.").gives::<User>();
+    users
+        .put("/{id:int}", replace)
+        .blocking()
+        .max_body(MAX_BODY)
+        .about("Replaces a user.")
+        .takes::<NewUser>()
+        .gives::<User>()
+        .fails(409, TAKEN);
+    users
+        .patch("/{id:int}", update)
+        .blocking()
+        .max_body(MAX_BODY)
+        .about("Changes a user.")
+        .takes::<UserChange>()
+        .gives::<User>()
+        .fails(409, TAKEN);
+    users.delete("/{id:int}", remove).blocking().about("Removes a user.");
     users
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod database;
+mod document;
 mod settings;
 mod users;
 
@@ -14,6 +15,7 @@ use wirelight::middleware::rate_limit::{LimitFields, RedisStore};
 use wirelight::middleware::{AccessLog, Format, Metrics, RequestId, health};
 use wirelight::{App, Request, Server, json};
 
+use document::{Problem, Readiness};
 use settings::Settings;
 use users::Users;
 
@@ -66,9 +68,10 @@ fn app(settings: &Settings, users: Users) -> io::Result<App> {
     });
     app.state(users);
     app.nest("/v1/users", api::router());
-    app.get("/health", health()).unlimited();
-    app.get("/ready", ready).blocking().unlimited();
-    app.get("/metrics", metrics.handler()).unlimited();
+    app.get("/health", health()).unlimited().about("Says that the process works.").gives_status::<Readiness>(200);
+    app.get("/ready", ready).blocking().unlimited().about("Says that the database is reachable.").gives::<Readiness>();
+    app.get("/metrics", metrics.handler()).unlimited().undocumented();
+    app.docs("/docs", app.openapi().title("Users").version(env!("CARGO_PKG_VERSION")).errors::<Problem>());
     Ok(app)
 }
 

@@ -1,11 +1,12 @@
 //! Stores users with SQL that both databases understand.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use wirelight::Result;
 
 use crate::database::{Database, Value};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct User {
     pub id: i64,
     pub name: String,
