@@ -112,3 +112,53 @@ impl KeptCookies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{App, Cookie, Redirect, Response};
+
+    #[test]
+    fn a_session_ends_where_a_browser_would() {
+        let mut app = App::new();
+        app.get("/loop", |_| Redirect::found("/loop"));
+        app.get("/away", |_| Redirect::found("https://example.org/"));
+        app.get("/away-too", |_| Redirect::found("//example.org/"));
+        app.get("/query", |req| match req.query("a") {
+            Some(a) => Response::from(a.into_owned()),
+            None => Response::from(Redirect::found("?a=b#c")),
+        });
+        app.post("/keep", |_| Redirect::temporary("/echo"));
+        app.post("/drop", |_| Redirect::found("/echo"));
+        app.get("/echo", |req| format!("GET {:?} {}", req.content_type(), req.body().len()));
+        app.post("/echo", |req| format!("POST {:?} {}", req.content_type(), req.body().len()));
+        let client = app.test().session();
+        let get = |path: &str| client.get(path).send().status().as_u16();
+        assert_eq!([get("/loop"), get("/away"), get("/away-too")], [302; 3]);
+        assert_eq!(client.get("/query").send().text(), "b");
+        let post = |path: &str| client.post(path).body("text/plain", "body").send().text().to_owned();
+        assert_eq!(post("/keep"), "POST Some(\"text/plain\") 4");
+        assert_eq!(post("/drop"), "GET None 0");
+    }
+
+    #[test]
+    fn a_cookie_is_kept_until_it_expires() {
+        let mut app = App::new();
+        app.get("/set", |_| {
+            Response::default()
+                .cookie(Cookie::new("a", "1"))
+                .cookie(Cookie::new("b", "2"))
+                .cookie(Cookie::new("a", "3"))
+        });
+        app.get("/expire", |_| Response::default().cookie(Cookie::new("b", "x").max_age(Duration::ZERO)));
+        app.get("/", |req| req.header("Cookie").unwrap_or("none").to_owned());
+        let client = app.test().session();
+        let cookies = || client.get("/").send().text().to_owned();
+        assert_eq!(cookies(), "none");
+        client.get("/set").send();
+        assert_eq!(cookies(), "b=2; a=3");
+        client.get("/expire").send();
+        assert_eq!(cookies(), "a=3");
+    }
+}
