@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     app.run_from_env() // one worker, on this thread
 }
 
-/// Measures when it is asked: no number is old, and none is made that nobody reads.
+/// Measures when it is asked: no number is old, and between two scrapes nothing runs.
 fn scrape(folder: &Path) -> Result<Response> {
     let started = Instant::now();
     let (mut files, mut bytes, mut oldest) = (0, 0, 0.0_f64);

@@ -31,8 +31,8 @@ const CSRF: &str = "csrf_token";
 /// begins with `__Host-`, so that no other host can set it (RFC 6265bis §4.1.3.2). A cookie that
 /// was changed, cut, sealed by an unknown secret or is expired is an empty session.
 ///
-/// A cookie cannot be taken back: who copied one can use it until it expires, even after the user
-/// has logged out. Keep the [lifetime](Sessions::lifetime) short. If you must end sessions at once,
+/// A cookie cannot be taken back: a copy is valid until it expires, even after the user has logged
+/// out. Keep the [lifetime](Sessions::lifetime) short. If you must end sessions at once,
 /// store a random id in the session and look it up in a table.
 ///
 /// ```
