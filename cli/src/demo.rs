@@ -20,7 +20,7 @@ pub(super) fn app(wire: bool) -> App {
     app.get("/health", health).about("Says that the server works, and for how long.").gives::<Health>();
     app.get("/hello", hello).about("Greets a name, or the world.").takes_query::<Name>().gives::<Greeting>();
     app.nest("/users", users::router());
-    app.get("/", move |req| home(req, wire)).about("Says hello.");
+    app.get("/", move |req| home(req, wire)).about("Says hello.").gives_media(200, "text/plain");
     experiment_app::add_routes(&mut app, Duration::from_millis(300));
     app.docs("/docs", document(&app));
     app
