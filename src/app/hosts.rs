@@ -52,7 +52,10 @@ impl App {
         self.hosts.sort_by_key(|host| (host.name.starts_with("*."), std::cmp::Reverse(host.name.len())));
     }
 
-    /// Returns the routes for the host of this request.
+    /// Returns the routes for the host of this request. Not inlined: most applications have no
+    /// hosts.
+    #[cold]
+    #[inline(never)]
     pub(super) fn tree(&self, request: &Request<'_>) -> &Tree {
         self.host_of(request).map_or(&self.router.tree, |host| &host.tree)
     }
