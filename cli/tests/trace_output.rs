@@ -114,7 +114,7 @@ fn topics_bytes_and_colours_are_chosen() {
     server.ask(1);
     let (_, trace) = server.stop_cleanly();
     assert!(
-        trace.contains("GET … ") && trace.contains(" more bytes\n") && trace.contains("/hello (1 of 14 routes, "),
+        trace.contains("GET … ") && trace.contains(" more bytes\n") && trace.contains("/hello (1 of 21 routes, "),
         "{trace}"
     );
     assert!(trace.contains("\x1b[36m→ recv") && !trace.contains("accept4()") && !trace.contains("send()"), "{trace}");
