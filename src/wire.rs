@@ -51,7 +51,7 @@ pub(crate) fn mount(
     let feed = Feed::start()?;
     let first = addresses.first().copied().flatten();
     let url = first.map(|address| access.url(address)).unwrap_or_default();
-    let trace = Trace::json().to(feed.writer()).untraced(PREFIX);
+    let trace = Trace::json().to(feed.writer()).untraced(PREFIX).watched(feed.watched());
     let clients = Arc::<LabClients>::default();
     // Its clients do not speak TLS.
     let lab = first.filter(|_| !tls).map(|server| Lab::new(server, clients.clone(), wake));

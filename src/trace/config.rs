@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::lab::LabClients;
 use super::render_options::RenderOptions;
@@ -38,6 +39,8 @@ pub struct Trace {
     pub(super) options: RenderOptions,
     /// Path prefix of the requests whose connections are not traced, in any of the server's traces.
     pub(super) untraced: Option<&'static str>,
+    /// Whether a page watches what this trace shows, if it has one.
+    pub(super) watched: Option<Arc<AtomicBool>>,
     /// The clients of the wire view's lab.
     pub(super) lab: Option<Arc<LabClients>>,
 }
@@ -87,6 +90,7 @@ impl Trace {
             filter: EventFilter::Summary,
             options: look,
             untraced: None,
+            watched: None,
             lab: None,
         }
     }
@@ -109,6 +113,7 @@ impl Trace {
             filter: EventFilter::All,
             options: look,
             untraced: None,
+            watched: None,
             lab: None,
         }
     }
@@ -130,6 +135,13 @@ impl Trace {
     #[cfg(feature = "wire")]
     pub(crate) fn untraced(mut self, prefix: &'static str) -> Trace {
         self.untraced = Some(prefix);
+        self
+    }
+
+    /// Writes less while this is false.
+    #[cfg(feature = "wire")]
+    pub(crate) fn watched(mut self, watched: Arc<AtomicBool>) -> Trace {
+        self.watched = Some(watched);
         self
     }
 

@@ -45,6 +45,9 @@ pub(crate) struct Batch {
 pub(crate) struct Dropped {
     pub(crate) events: u64,
     pub(crate) bytes: u64,
+    /// Accepts and response heads among the events that were never written.
+    pub(crate) connections: u64,
+    pub(crate) requests: u64,
 }
 
 impl Default for OutputQueue {

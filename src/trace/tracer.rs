@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::config::{EventFilter, Format, Trace};
@@ -32,10 +33,16 @@ const BATCH: usize = 64 * 1024;
 const RATE: i64 = 16 * 1024 * 1024;
 const BURST: i64 = 8 * 1024 * 1024;
 
+/// The same while the wire view alone reads and no page watches: it keeps no more than this.
+const UNWATCHED_RATE: i64 = 512 * 1024;
+const UNWATCHED_BURST: i64 = 1024 * 1024;
+
 /// All traces of one server, with a writing thread for each.
 pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
     began: Instant,
+    /// Whether a page of the wire view watches, if nothing else reads the trace.
+    watched: Option<Arc<AtomicBool>>,
     untraced: Option<&'static str>,
     lab: Option<Arc<LabClients>>,
 }
@@ -87,11 +94,12 @@ struct Writer {
     caller: &'static Location<'static>,
     /// Bytes that may still be written, and when that was last updated. An iteration is always
     /// completed, so the budget may become negative.
+    watched: Option<Arc<AtomicBool>>,
     budget: i64,
     refilled_at: u64,
     /// Whether this iteration is skipped.
     skipping: bool,
-    skipped: u64,
+    skipped: Dropped,
     outputs: Vec<OutputBuffer>,
 }
 
@@ -113,6 +121,7 @@ impl Tracing {
     pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
         let mut outputs = Vec::new();
         let untraced = traces.iter().find_map(|trace| trace.untraced);
+        let watched = traces.iter().find_map(|trace| trace.watched.clone()).filter(|_| traces.len() == 1);
         let lab = traces.iter().find_map(|trace| trace.lab.clone());
         for Trace { format: form, writer: to, filter: choice, options: look, .. } in traces {
             let output =
@@ -129,7 +138,7 @@ impl Tracing {
                 .spawn(move || writer.queue.drain(to, |lost| writer.drop_notice(lost)))?;
             outputs.push(output);
         }
-        Ok(Tracing { outputs, began: Instant::now(), untraced, lab })
+        Ok(Tracing { outputs, began: Instant::now(), watched, untraced, lab })
     }
 
     /// Creates the probe for one worker.
@@ -147,10 +156,11 @@ impl Tracing {
             time: 0,
             secrets: Vec::new(),
             caller: Location::caller(),
+            watched: self.watched.clone(),
             budget: BURST,
             refilled_at: 0,
             skipping: false,
-            skipped: 0,
+            skipped: Dropped::default(),
             outputs: pages,
         };
         let Tracing { began, untraced, ref lab, .. } = *self;
@@ -181,9 +191,10 @@ impl Output {
     }
 
     fn drop_notice(&self, lost: Dropped) -> Vec<u8> {
-        let Dropped { events, bytes } = lost;
+        let Dropped { events, bytes, connections, requests } = lost;
         if self.format == Format::Json {
-            return format!("{{\"e\":\"probe.drop\",\"events\":{events},\"bytes\":{bytes}}}\n").into_bytes();
+            let numbers = format!("\"events\":{events},\"bytes\":{bytes},\"conns\":{connections},\"reqs\":{requests}");
+            return format!("{{\"e\":\"probe.drop\",{numbers}}}\n").into_bytes();
         }
         let mut text = Vec::new();
         let sentence = format!("{events} events were lost: there is more than can be read");
@@ -285,7 +296,7 @@ impl Tracer {
             for (at, event) in &events {
                 pen.time = nanoseconds(at.saturating_duration_since(*began));
                 match pen.skipping {
-                    true => (pen.sequence, pen.skipped) = (pen.sequence + 1, pen.skipped + 1),
+                    true => (pen.sequence, pen.skipped.events) = (pen.sequence + 1, pen.skipped.events + 1),
                     false => {
                         let clock = (connection, pen.time.saturating_sub(opened));
                         pen.write(clock, Position::default(), Event::Lab(*event));
@@ -300,13 +311,19 @@ impl Tracer {
     fn skip(&mut self, connection: u64, observation: Observation<'_>) {
         let Tracer { connections, writer: pen, untraced, .. } = self;
         pen.sequence += 1;
-        pen.skipped += 1;
+        pen.skipped.events += 1;
+        match observation {
+            Observation::Event(Event::ConnOpen { .. }) => pen.skipped.connections += 1,
+            Observation::ResponseHead { .. } => pen.skipped.requests += 1,
+            _ => {}
+        }
         if connection == 0 {
             return;
         }
         let traced = entry(connections, connection, pen.time);
         if let Some(prefix) = untraced {
-            traced.becomes_observer(observation, prefix);
+            let page = traced.becomes_observer(observation, prefix);
+            pen.skipped.connections = pen.skipped.connections.saturating_sub(u64::from(page));
         }
         traced.skip(pen.time, observation);
         if let Observation::Closed { .. } = observation {
@@ -348,10 +365,12 @@ impl TracedConnection {
 impl Writer {
     /// Ends an iteration of the loop and decides whether the next one is recorded.
     fn end_tick(&mut self) {
+        let unwatched = self.watched.as_ref().is_some_and(|watched| !watched.load(Ordering::Relaxed));
+        let (rate, burst) = if unwatched { (UNWATCHED_RATE, UNWATCHED_BURST) } else { (RATE, BURST) };
         let micros = self.time.saturating_sub(self.refilled_at) / 1000;
         self.refilled_at += micros * 1000;
-        let more = i64::try_from(micros).unwrap_or(i64::MAX).saturating_mul(RATE) / 1_000_000;
-        self.budget = self.budget.saturating_add(more).min(BURST);
+        let more = i64::try_from(micros).unwrap_or(i64::MAX).saturating_mul(rate) / 1_000_000;
+        self.budget = self.budget.saturating_add(more).min(burst);
         self.skipping = self.budget <= 0;
         if !self.skipping {
             self.report_dropped();
@@ -360,7 +379,7 @@ impl Writer {
 
     /// Writes how many events were skipped.
     fn report_dropped(&mut self) {
-        let lost = Dropped { events: std::mem::take(&mut self.skipped), bytes: 0 };
+        let lost = std::mem::take(&mut self.skipped);
         if lost.events > 0 {
             for OutputBuffer { output, batch, .. } in &mut self.outputs {
                 for batch in batch.iter_mut() {
@@ -507,7 +526,7 @@ mod tests {
         let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
         let tracing = Tracing::start(vec![Trace::json().to(io::sink())], &start).unwrap();
         let mut tracer = tracing.tracer(0);
-        tracer.writer.skipped = 7;
+        tracer.writer.skipped.events = 7;
         tracer.writer.report_dropped();
         assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().events, 7);
     }

@@ -1,6 +1,7 @@
 //! Passes the lines of a trace to the pages that watch, several times a second.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ struct Shared {
     /// Signals that lines wait or that the trace has ended.
     changed: Condvar,
     stream: Broadcast,
+    /// Whether a page watches.
+    watched: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -48,10 +51,16 @@ impl Feed {
     /// Fails if the thread cannot be created.
     pub(super) fn start() -> io::Result<Feed> {
         let stream = Broadcast::with(BEHIND.0, BEHIND.1, SlowSubscriber::Drop, Some(RETRY));
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), stream });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), stream, watched: Arc::default() });
         let sender = shared.clone();
         std::thread::Builder::new().name("wirelight-view".to_owned()).spawn(move || sender.run())?;
         Ok(Feed(shared))
+    }
+
+    /// Returns whether a page watches, now and later.
+    pub(super) fn watched(&self) -> Arc<AtomicBool> {
+        self.0.watched.clone()
     }
 
     /// Returns what the trace writes to.
@@ -62,11 +71,12 @@ impl Feed {
     /// Returns a stream that goes on after event `last`, or else begins with a snapshot. `None` if
     /// enough pages are watching.
     pub(super) fn subscribe(&self, last: Option<&str>) -> Option<EventStream> {
-        let Shared { state, stream, .. } = &*self.0;
+        let Shared { state, stream, watched, .. } = &*self.0;
         let mut state = lock(state);
         if stream.subscribers() >= PAGES {
             return None;
         }
+        watched.store(true, Ordering::Relaxed);
         if let Some(resumed) = last.and_then(|id| stream.resume(id)) {
             return Some(resumed);
         }
@@ -95,6 +105,7 @@ impl Shared {
             let pause = self.changed.wait_timeout_while(state, PACE, |state| !state.ended);
             let mut state = pause.unwrap_or_else(PoisonError::into_inner).0;
             state.send(&self.stream);
+            self.watched.store(self.stream.subscribers() > 0, Ordering::Relaxed);
             if state.ended {
                 return;
             }

@@ -142,7 +142,12 @@ impl ConnectionHistory {
     /// Marks what the trace has lost in each open connection: any of them may have had a part of
     /// it, also its close. Returns the lines for the page.
     fn gap(&mut self, line: &str) -> String {
-        self.counts.lost += number(line, "\"events\":").unwrap_or(0);
+        let lost = |name| number(line, name).unwrap_or(0);
+        self.counts.lost += lost("\"events\":");
+        // Of what was never written, these numbers are known.
+        self.counts.requests += lost("\"reqs\":");
+        self.counts.connections += lost("\"conns\":");
+        self.counts.unsampled += lost("\"conns\":");
         let mut text = line.to_owned();
         for key in self.order.clone() {
             let Some(kept) = self.connections.get(&key).filter(|kept| !kept.closed) else { continue };
@@ -359,12 +364,13 @@ mod tests {
     #[test]
     fn a_notice_of_loss_is_passed_on_and_no_other_line_breaks_it() {
         let (history, told) = history(&[
-            "{\"e\":\"probe.drop\",\"events\":7,\"bytes\":0}\n".to_owned(),
+            "{\"e\":\"probe.drop\",\"events\":7,\"bytes\":0,\"conns\":2,\"reqs\":3}\n".to_owned(),
             "nonsense\n".to_owned(),
             line(9, "conn.recv", ""),
             line(0, "poll.wake", ""),
         ]);
         assert_eq!(told.iter().flatten().count(), 1);
+        assert!(history.counts().contains("\"connections\":2,\"requests\":3,\"unsampled\":2"));
         assert!(history.counts().contains("\"lost\":7"));
     }
 }
