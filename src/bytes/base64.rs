@@ -1,16 +1,23 @@
-//! base64 (RFC 4648), strict: a decoder accepts one spelling of each value.
+//! base64 (RFC 4648). The strict decoders accept one spelling of each value.
 
 /// Decodes the standard alphabet with its padding (§4). `None` if another character occurs, or if
 /// unused bits are not zero (§3.5).
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let digits = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"=")).unwrap_or(text);
-    if text.len().is_multiple_of(4) { decode_digits(digits, b'+', b'/') } else { None }
+    if text.len().is_multiple_of(4) { canonical(decode_digits(digits, b'+', b'/')?) } else { None }
+}
+
+/// Decodes the standard alphabet with or without padding, whatever the unused bits are.
+#[cfg(feature = "wire")]
+pub(crate) fn decode_lenient(text: &[u8]) -> Option<Vec<u8>> {
+    let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    decode_digits(super::head(text, end), b'+', b'/').map(|(bytes, _)| bytes)
 }
 
 /// Decodes the URL-safe alphabet without padding (§5), as strictly as [`decode`].
 #[cfg(feature = "sessions")]
 pub(crate) fn decode_url(text: &[u8]) -> Option<Vec<u8>> {
-    decode_digits(text, b'-', b'_')
+    canonical(decode_digits(text, b'-', b'_')?)
 }
 
 /// Encodes in the URL-safe alphabet without padding (§5).
@@ -26,8 +33,13 @@ pub(crate) fn encode_url(bytes: &[u8]) -> String {
     text
 }
 
-/// Decodes digits; `c62` and `c63` are the last two of the alphabet.
-fn decode_digits(digits: &[u8], c62: u8, c63: u8) -> Option<Vec<u8>> {
+/// Returns the bytes of digits whose unused bits are zero (§3.5).
+fn canonical((bytes, unused): (Vec<u8>, u32)) -> Option<Vec<u8>> {
+    (unused == 0).then_some(bytes)
+}
+
+/// Decodes digits to bytes and unused bits; `c62` and `c63` are the last two of the alphabet.
+fn decode_digits(digits: &[u8], c62: u8, c63: u8) -> Option<(Vec<u8>, u32)> {
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
     let (mut bits, mut held) = (0_u32, 0);
     for &digit in digits {
@@ -47,7 +59,7 @@ fn decode_digits(digits: &[u8], c62: u8, c63: u8) -> Option<Vec<u8>> {
         }
     }
     // Six bits that are left over belong to no byte: a length of 4n + 1 digits.
-    (bits == 0 && held < 6).then_some(bytes)
+    (held < 6).then_some((bytes, bits))
 }
 
 #[cfg(test)]
@@ -81,6 +93,36 @@ mod tests {
             assert_eq!(decode(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(decode(b"Zm9\xff"), None);
+    }
+
+    #[cfg(feature = "wire")]
+    #[test]
+    fn padding_and_unused_bits_may_be_anything_to_the_lenient_decoder() {
+        let all: Vec<u8> = (0..=255).collect();
+        for (text, bytes) in [
+            ("", Some(&b""[..])),
+            ("R0VUIC8=", Some(b"GET /")),
+            ("R0VUIC8", Some(b"GET /")),
+            ("R0VUIC9", Some(b"GET /")),
+            ("DQoNCg==", Some(b"\r\n\r\n")),
+            ("//79", Some(b"\xff\xfe\xfd")),
+            ("R", None),
+            ("R0-_", None),
+            ("R0 V", None),
+            ("é", None),
+        ] {
+            assert_eq!(decode_lenient(text.as_bytes()).as_deref(), bytes, "{text}");
+        }
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let encoded: String = all
+            .chunks(3)
+            .flat_map(|three| {
+                let bits =
+                    three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+                (0..=three.len()).map(move |at| char::from(digits[(bits >> (18 - 6 * at)) as usize & 63]))
+            })
+            .collect();
+        assert_eq!(decode_lenient(encoded.as_bytes()), Some(all));
     }
 
     #[cfg(feature = "sessions")]
