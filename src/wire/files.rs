@@ -5,6 +5,7 @@
 pub(super) const FILES: &[(&str, &str, &str)] = &[
     ("page.css", CSS, include_str!("page/page.css")),
     ("page.js", JAVASCRIPT, include_str!("page/page.js")),
+    ("dom.js", JAVASCRIPT, include_str!("page/dom.js")),
     ("draw.js", JAVASCRIPT, include_str!("page/draw.js")),
     ("view.js", JAVASCRIPT, include_str!("page/view.js")),
     ("classroom.css", CSS, include_str!("page/classroom.css")),

@@ -1,6 +1,6 @@
 // The conformance cases, sent to this server from here: a cell each, which opens its bytes, what was expected, and the rule.
 
-import { letters, make, title } from "./draw.js";
+import { letters, make, title } from "./dom.js";
 import { connections } from "./model.js";
 import { plural } from "./words.js";
 

@@ -1,21 +1,9 @@
-// Puts what view.js returns on the screen. Text enters as text nodes alone, and positions as style properties.
+// Puts what view.js returns on the screen.
 
+import { letters, make, title } from "./dom.js";
 import { digits, plural, time } from "./words.js";
 
-/** Makes an element. `at` sets style properties; `data` says what a click on it chooses. */
-export function make(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(typeof attributes === "string" ? { class: attributes } : attributes ?? {})) {
-    if (name === "at") Object.entries(value).forEach(([key, text]) => node.style.setProperty(key, text));
-    else if (name === "data") Object.assign(node.dataset, value);
-    else if (value) node.setAttribute(name, value);
-  }
-  node.append(...children.flat(2).filter(child => child || child === 0));
-  return node;
-}
 const percent = x => `${x}%`;
-export const title = (text, more) => make("h2", "", text, make("small", "", more));
-
 const drawn = new Map();
 
 // Draws a part again if what it shows has changed, and keeps its focus and scroll position.
@@ -111,13 +99,6 @@ function heading(text, pane) {
   return title(text, here < total ? `${digits(here)} of ${plural(total, "byte")} at this step` : pane && plural(total, "byte"));
 }
 
-const PILLS = { "\r": "CR", "\n": "LF", "\t": "TAB", "\0": "NUL" };
-
-// Bytes without a shape are small letters in a frame.
-export function letters(text, space) {
-  return text.match(/[!-~]+| +|[^ -~]/g)?.map(run => /[^ -~]/.test(run) ? make("i", "", PILLS[run] ?? run.charCodeAt(0).toString(16).padStart(2, "0")) : space && run === " " ? make("i", "", "SPACE") : run) ?? [];
-}
-
 function drawPane({ side, rows }) {
   const box = make("div", { class: "wire", role: "listbox", "aria-label": side === "in" ? "Bytes that came" : "Bytes that went", "data-rove": "bytes" });
   for (const { fold, never, next, at, spans, fault } of rows) {
@@ -137,7 +118,7 @@ function drawSpan({ cut, a, b, kind, family, text, later, current }) {
   return make("span", { class: `s ${family}${dim}`, role: "option", "aria-selected": String(current), title: `${kind}, ${b - a > 1 ? `bytes ${a} to ${b - 1}` : `byte ${a}`}`, data: { id: `${this} ${a}`, side: this, a, b } }, letters(text, family === "bad"));
 }
 
-// Few bodies have two ends: the module that draws them is loaded for the first one.
+// Loaded when a body has two ends.
 function twice(ends) {
   const box = make("section", "");
   import("./readings.js").then(({ drawReadings }) => box.append(...drawReadings(ends)));

@@ -1,6 +1,6 @@
 // Both ends on one axis: what the browser says of the page's own requests (Resource Timing), and what the server says of the same.
 
-import { make, title } from "./draw.js";
+import { make, title } from "./dom.js";
 import { connections } from "./model.js";
 import { time } from "./words.js";
 

@@ -1,6 +1,6 @@
 // Saves what is on the screen, in formats of other tools too.
 
-import { make, title } from "./draw.js";
+import { make, title } from "./dom.js";
 import { command, har, isWhole, pcap, rustTest } from "./formats.js";
 import { connections } from "./model.js";
 import { steps } from "./view.js";

@@ -1,7 +1,7 @@
 // The lab: guided experiments, and the visitor's own bytes. Both are sent by a client that the server plays over TCP to itself.
 
 import { EMPTY, drafted, inLines, objection, offsets, parse, plan, poke } from "./compose.js";
-import { letters, make, title } from "./draw.js";
+import { letters, make, title } from "./dom.js";
 import { connections } from "./model.js";
 import { compared, expected, outcome, phrase } from "./outcome.js";
 import { plural, time } from "./words.js";

@@ -1,6 +1,6 @@
 // A server under load: one cell for each open connection, by what it does. The server is asked twice a second while this is open.
 
-import { make, title } from "./draw.js";
+import { make, title } from "./dom.js";
 import { digits, plural } from "./words.js";
 
 /** What a connection does: a letter for its cell, and the words. */

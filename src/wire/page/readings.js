@@ -1,6 +1,6 @@
 // The same bytes as two readers would cut them, where the fields of a head disagree about the end of its body.
 
-import { letters, make, title } from "./draw.js";
+import { letters, make, title } from "./dom.js";
 import { byChunks } from "./model.js";
 import { plural } from "./words.js";
 

@@ -1,7 +1,7 @@
 // One connection, stage by stage: the server holds it before each stage until it is let go on, and serves the others meanwhile.
 
 import { EMPTY, inLines, objection, parse, plan } from "./compose.js";
-import { make, title } from "./draw.js";
+import { make, title } from "./dom.js";
 import { connections } from "./model.js";
 
 /** Name in `lab.held`, what the button does, and what that is. */

@@ -1,6 +1,6 @@
 // Stories: recorded connections with captions that are bound to events, and captures from a file.
 
-import { make, title } from "./draw.js";
+import { make, title } from "./dom.js";
 import { places, read } from "./capture.js";
 
 const LARGEST = 64 * 1024 * 1024;

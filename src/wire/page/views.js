@@ -1,6 +1,6 @@
 // Opens the further views: each is a module and a style sheet, loaded when it is first opened.
 
-import { make } from "./draw.js";
+import { make } from "./dom.js";
 
 /**
  * Name of the two files and fragment of the address; title; place: the `dock` under the connections, or the `stage` instead of them.
