@@ -2,13 +2,12 @@
 // Checks it on the demo API and with a hostile document, and writes pictures into FOLDER.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 
 import { launch } from "../wire/chromium.mjs";
+import { serve } from "../wire/server.mjs";
 
 const [wirelight, chromium, folder] = process.argv.slice(2);
 const PAGE = join(import.meta.dirname, "../../src/openapi/page");
@@ -16,25 +15,17 @@ const PAGE = join(import.meta.dirname, "../../src/openapi/page");
 const MOST = 40 * 1024;
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const server = spawn(wirelight, ["--port", "0", "--workers", "1", "--wire"], { stdio: ["ignore", "pipe", "ignore"] });
+const server = await serve(wirelight, ["--workers", "1", "--wire"]);
 const browser = await launch(chromium);
 try {
   await check();
 } finally {
   await browser.close();
-  server.kill();
-}
-
-async function address() {
-  for await (const line of createInterface({ input: server.stdout })) {
-    const found = /^wire view: (http:\S+)$/.exec(line);
-    if (found) return new URL(found[1]);
-  }
-  throw new Error("the server printed no address");
+  await server.stop();
 }
 
 async function check() {
-  const wire = await address();
+  const wire = new URL(server.url);
   const page = await browser.page();
   await page.size(1400, 900);
   await page.go(new URL("/docs", wire).href);

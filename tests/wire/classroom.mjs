@@ -1,23 +1,14 @@
 // The page for a classroom in a headless Chromium: node tests/wire/classroom.mjs WIRELIGHT CHROMIUM [FOLDER].
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { connect } from "node:net";
-import { createInterface } from "node:readline";
 
 import { launch } from "./chromium.mjs";
+import { serve } from "./server.mjs";
 
 const [wirelight, chromium, folder] = process.argv.slice(2);
-const server = spawn(wirelight, ["--wire", "--classroom", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+const server = await serve(wirelight, ["--wire", "--classroom"]);
 const browser = await launch(chromium);
-
-async function address() {
-  for await (const line of createInterface({ input: server.stdout })) {
-    const found = /^wire view: (http:\S+)$/.exec(line);
-    if (found) return new URL(found[1]);
-  }
-  throw new Error("the server printed no address");
-}
 
 /** Sends a request on a connection of its own, and waits for its end. */
 async function ask(port, target) {
@@ -27,16 +18,15 @@ async function ask(port, target) {
 }
 
 async function check() {
-  const url = await address();
   const page = await browser.page();
   await page.size(1280, 800);
-  await page.go(url.href);
+  await page.go(server.url);
   await page.until(`document.querySelector("#ask .choice")`);
   assert.equal(await page.evaluate("location.search + location.hash"), "?classroom#lab", "the token has left the address");
   assert.equal(await page.evaluate("getComputedStyle(document.documentElement).fontSize"), "20px");
 
   // No more than five connections are listed, the newest last; the others are counted.
-  for (let n = 0; n < 8; n++) await ask(Number(url.port), `/hello?name=${n}`);
+  for (let n = 0; n < 8; n++) await ask(server.port, `/hello?name=${n}`);
   await page.until(`document.querySelector("#lanes").textContent.includes("name=7")`);
   assert.equal(await page.evaluate(`document.querySelectorAll(".lane").length`), 5);
   assert.match(await page.evaluate(`document.querySelector(".axis").textContent`), /\+ [1-9]\d* earlier/);
@@ -71,5 +61,5 @@ try {
   await check();
 } finally {
   await browser.close();
-  server.kill();
+  await server.stop();
 }

@@ -2,24 +2,15 @@
 // Checks the page as a visitor meets it, and writes pictures of eight situations into FOLDER.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 
 import { launch } from "./chromium.mjs";
+import { serve } from "./server.mjs";
 
 const [wirelight, chromium, folder] = process.argv.slice(2);
-async function address() {
-  for await (const line of createInterface({ input: server.stdout })) {
-    const found = /^wire view: (http:\S+)$/.exec(line);
-    if (found) return found[1];
-  }
-  throw new Error("the server printed no address");
-}
-
 /** Sends pieces on a connection of its own, each when the page has seen the one before. */
 async function send(page, port, pieces, { half = true } = {}) {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
@@ -39,7 +30,7 @@ async function send(page, port, pieces, { half = true } = {}) {
 const said = text => `document.querySelector("h1")?.textContent.includes(${JSON.stringify(text)})`;
 
 async function check() {
-  const url = new URL(await address());
+  const url = new URL(server.url);
   const page = await browser.page();
   await page.size(1400, 900);
   await page.go(url.href);
@@ -290,11 +281,11 @@ async function accessible(page) {
   await page.media({ "forced-colors": "none" });
 }
 
-const server = spawn(wirelight, ["--wire", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+const server = await serve(wirelight, ["--wire"]);
 const browser = await launch(chromium);
 try {
   await check();
 } finally {
   await browser.close();
-  server.kill();
+  await server.stop();
 }
