@@ -142,19 +142,25 @@ fn a_client_that_asks_first_is_told_to_send_when_somebody_reads() {
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\nConnection: close\r\n"), "{head}");
 }
 
-/// A truncated or malformed body gives the handler an error and the client the error response, whatever the handler returns.
-#[test]
-fn a_broken_body_is_an_error_to_its_reader() {
+/// Adds `/told`, which reads a body to its end and tells how that went. Its response is the same either way.
+fn telling(app: &mut App, max_body: u64) -> Receiver<std::result::Result<u64, ErrorKind>> {
     let (tell, told) = mpsc::channel();
     let tell = Mutex::new(tell);
-    let mut app = counting();
     app.post("/told", move |req: &Request| {
         let result = io::copy(&mut req.body_reader(), &mut io::sink());
         tell.lock().unwrap().send(result.map_err(|error| error.kind())).unwrap();
         "I do not mind"
     })
     .streaming()
-    .max_body(100);
+    .max_body(max_body);
+    told
+}
+
+/// A truncated or malformed body gives the handler an error and the client the error response, whatever the handler returns.
+#[test]
+fn a_broken_body_is_an_error_to_its_reader() {
+    let mut app = counting();
+    let told = telling(&mut app, 100);
     app.on_any_error(|req, e| format!("{} {}", req.target(), e.status().as_u16()));
     let server = TestServer::start(app);
     for (body, kind, status) in [
@@ -185,16 +191,8 @@ const FAST: usize = 3_000_000;
 
 #[test]
 fn a_fault_far_into_a_fast_body_is_an_error_to_its_reader_and_the_client() {
-    let (tell, told) = mpsc::channel();
-    let tell = Mutex::new(tell);
     let mut app = counting();
-    app.post("/told", move |req: &Request| {
-        let result = io::copy(&mut req.body_reader(), &mut io::sink());
-        tell.lock().unwrap().send(result.map_err(|error| error.kind())).unwrap();
-        "not seen"
-    })
-    .streaming()
-    .max_body(FAST as u64);
+    let told = telling(&mut app, FAST as u64);
     let server = TestServer::start(app);
     let chunk = [format!("{FAST:x}\r\n").as_bytes(), &pattern(FAST), b"\r\n"].concat();
     for (fields, body, end, kind, status) in [
