@@ -73,6 +73,7 @@ impl Connection {
     /// Returns whether to parse an incomplete head again. Parsing it for each byte would be quadratic (64 KiB: 473 ms).
     /// So: if a possible empty line arrived since the last search, or an invalid one, or if the length doubled, which
     /// finds the fault of a head without an empty line early, at linear cost.
+    #[inline(never)] // rare; inlined, the registers of the search are saved for every request
     fn should_parse(&self, input: &[u8]) -> bool {
         let new = self.unscanned(input);
         let holds = |end: &[u8]| memchr::memmem::find(new, end).is_some();
@@ -85,6 +86,7 @@ impl Connection {
         tail(input, self.scanned_len.saturating_sub(2))
     }
 
+    #[inline(never)] // as above: most requests have no body
     fn receive_body(&mut self, input: &mut [u8], limits: &Limits) -> Result<Event, ProtocolError> {
         let whole = match self.framing.length() {
             BodyLength::Absent => true,
