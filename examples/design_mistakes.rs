@@ -1,4 +1,4 @@
-//! Makes six mistakes of API design, each under `/before`, and each mended at another path. Run
+//! Makes six mistakes of API design, each under `/before`, and each corrected at another path. Run
 //! with `cargo run --example design_mistakes`; try: `curl http://127.0.0.1:8000/before/deleteUser?id=1`,
 //! `curl -i http://127.0.0.1:8000/before/users/9`, `curl -i http://127.0.0.1:8000/v1/users/9`
 use std::collections::BTreeMap;

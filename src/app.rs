@@ -126,7 +126,7 @@ impl App {
     /// app.trusted_proxies(["unix", "10.0.0.0/8"]);
     /// app.get("/", |req| req.client_addr().map(|addr| addr.to_string()));
     /// let reply = app.test().get("/").header("X-Forwarded-For", "6.6.6.6, 192.0.2.7, 10.0.0.2").send();
-    /// assert_eq!(reply.text(), "192.0.2.7"); // 10.0.0.2 is ours; what stands left of 192.0.2.7, anybody can write
+    /// assert_eq!(reply.text(), "192.0.2.7"); // 10.0.0.2 is ours; a client can write anything left of 192.0.2.7
     /// ```
     ///
     /// # Panics

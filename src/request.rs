@@ -235,7 +235,7 @@ impl<'a> Request<'a> {
     #[track_caller]
     pub fn text_body(&self) -> Result<&str> {
         std::str::from_utf8(self.unencoded_body()?)
-            .map_err(|error| Error::bad_request(format!("The body is no UTF-8: byte {}.", error.valid_up_to())))
+            .map_err(|error| Error::bad_request(format!("The body is not valid UTF-8: byte {}.", error.valid_up_to())))
     }
 
     /// Parses a parameter of the route's pattern. `{id:int}` decides which paths match; `T` decides

@@ -50,7 +50,7 @@ fn gate() -> (impl Fn(&Request) -> String + Send + Sync + 'static, Receiver<()>,
 }
 
 #[test]
-fn answers_keep_their_order_behind_a_slow_one() {
+fn responses_keep_their_order_after_a_slow_one() {
     let (slow, begins, open) = gate();
     let mut app = App::new();
     app.get("/slow", slow).blocking();
@@ -71,7 +71,7 @@ fn answers_keep_their_order_behind_a_slow_one() {
 }
 
 #[test]
-fn a_client_that_leaves_while_its_handler_runs_harms_nobody() {
+fn a_client_that_leaves_while_its_handler_runs_disturbs_no_other() {
     let (slow, begins, open) = gate();
     let mut app = App::new();
     app.get("/slow", move |req| {
@@ -311,7 +311,7 @@ fn how_streams_end() {
 }
 
 #[test]
-fn requests_wait_behind_a_stream() {
+fn requests_wait_until_a_stream_has_ended() {
     let mut app = App::new();
     app.get("/stream", |_| pieces(None, &["abc", "def"]));
     app.get("/", |_| "next");
@@ -519,7 +519,7 @@ fn the_body_of_a_blocking_handler_waits_on_the_pool() {
     let server = TestServer::start(app);
     let (mut slow, mut quick) = (server.connect(), server.connect());
     slow.send(get("/slow"));
-    slow.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap(); // half a close is no departure
+    slow.0.get_ref().shutdown(std::net::Shutdown::Write).unwrap(); // a half-close does not end the exchange
     bounded::received(&reading);
     for piece in ["one", "two"] {
         assert_eq!(quick.get("/quick"), (200, "quick".into()), "the loop is free while the body waits");

@@ -67,7 +67,7 @@ fn is_served(client: &Client, name: &str) -> bool {
 #[test]
 fn a_session_is_resumed_by_another_worker() {
     let server = serve(pem("cert.pem", "key.pem").expect("a certificate"), 2);
-    // The kernel chooses the worker, each time anew.
+    // The kernel chooses the worker each time.
     for _ in 0..200 {
         let config = client_config();
         let (first, one) = open(&server, &config);

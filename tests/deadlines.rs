@@ -125,7 +125,7 @@ fn every_head_of_a_connection_has_ten_seconds_of_its_own() {
 }
 
 #[test]
-fn a_head_behind_a_silence_has_its_ten_seconds_too() {
+fn a_head_after_a_silence_has_its_ten_seconds_too() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
@@ -151,7 +151,7 @@ fn an_empty_line_begins_a_head() {
 #[test]
 fn a_late_head_that_was_wrong_all_along_gets_the_better_answer() {
     for (bytes, sentence) in [
-        (&b"GET / HTTP/1.1\r\nHost : a\r\n"[..], "Whitespace stands between a field name and its colon"),
+        (&b"GET / HTTP/1.1\r\nHost : a\r\n"[..], "Whitespace occurs between a field name and its colon"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nx", ""),
         (b"G\0T / HTTP/1.1\r\n", "The method holds a byte that no method name may hold"),
     ] {
@@ -380,7 +380,7 @@ fn an_idle_connection_is_closed_after_15_seconds_without_a_word() {
 }
 
 #[test]
-fn a_connection_of_more_than_an_hour_is_closed_behind_its_next_answer() {
+fn a_connection_of_more_than_an_hour_is_closed_after_its_next_response() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
@@ -395,7 +395,7 @@ fn a_connection_of_more_than_an_hour_is_closed_behind_its_next_answer() {
 }
 
 #[test]
-fn behind_our_fin_the_client_has_two_seconds() {
+fn after_our_fin_the_client_has_two_seconds() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
@@ -508,7 +508,7 @@ fn a_linger_without_end_or_length_is_what_it_says() {
 // Answers.
 
 #[test]
-fn an_answer_that_nobody_takes_is_cut_off_after_ten_seconds() {
+fn a_response_that_the_client_does_not_read_is_aborted_after_ten_seconds() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
@@ -597,7 +597,7 @@ fn a_client_that_reads_nothing_is_not_read_either() {
 }
 
 #[test]
-fn a_refusal_that_nobody_takes_is_cut_off_too() {
+fn a_refusal_that_the_client_does_not_read_is_aborted_too() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();
@@ -611,7 +611,7 @@ fn a_refusal_that_nobody_takes_is_cut_off_too() {
 }
 
 #[test]
-fn a_head_that_waited_behind_an_answer_has_its_ten_seconds_from_when_it_is_looked_at() {
+fn a_head_that_waited_for_a_response_has_its_ten_seconds_from_its_first_parse() {
     let app = app();
     let client = app.test();
     let mut c = client.connect();

@@ -156,7 +156,7 @@ fn errors() {
         assert_eq!(errors.json("POST", "/json", number).text, format!("{{\"got\":{number}}}"));
     }
     for code in ["0", "200", "599", "65536", "18446744073709551616", &"9".repeat(300)] {
-        assert_eq!(errors.get(&format!("/abort/{code}")).status, 500, "{code} is no status of an error");
+        assert_eq!(errors.get(&format!("/abort/{code}")).status, 500, "{code} is not an error status");
     }
     let wrong_method = errors.ask("DELETE", "/ok", &[], "");
     wrong_method.is(405, json!({ "error": "Method Not Allowed" }));

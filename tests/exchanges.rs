@@ -197,7 +197,7 @@ fn cut_in_two_at_every_place() {
 }
 
 #[test]
-fn twice_behind_another_request() {
+fn twice_after_another_request() {
     each(|client, exchange| {
         let times = if exchange.closes { 1 } else { 2 };
         let behind = Exchange {
@@ -251,7 +251,7 @@ fn problem(exchange: &Exchange, stream: &[u8], closed: bool) -> Option<String> {
         at = next;
     }
     if at != stream.len() {
-        return Some("bytes behind the last answer".to_owned());
+        return Some("bytes after the last response".to_owned());
     }
     (closed != exchange.closes).then(|| format!("closed must be {}", exchange.closes))
 }

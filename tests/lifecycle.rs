@@ -86,7 +86,7 @@ fn a_file_that_a_dead_server_left_is_replaced_and_nothing_else_is() {
     assert_eq!(kind(&alive), Err((ErrorKind::AddrInUse, said)));
     let plain = folder.file("plain");
     fs::write(&plain, "kept").unwrap();
-    let said = format!("cannot listen on unix:{}: a file is there that is no socket", plain.display());
+    let said = format!("cannot listen on unix:{}: the path exists and is not a socket", plain.display());
     assert_eq!(kind(&plain), Err((ErrorKind::AlreadyExists, said)));
     assert_eq!(fs::read(&plain).unwrap(), b"kept");
     assert_eq!(kind(&folder.file("none/a.sock")).unwrap_err().0, ErrorKind::NotFound);

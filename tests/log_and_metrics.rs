@@ -253,7 +253,7 @@ fn departures_are_told_as_what_they_are() {
     ] {
         assert!(shown.contains(line), "{shown}");
     }
-    assert!(!shown.contains("5xx"), "what a client did is no failure of ours: {shown}");
+    assert!(!shown.contains("5xx"), "what a client did is not a failure of the server: {shown}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_panic_ends_one_exchange_and_no_loop() {
         for place in ["/loop", "/pool"] {
             let target = format!("{place}{target}");
             assert_eq!(fate(&server, &target), expected, "{target}");
-            assert!(neighbour.is_served(), "behind {target}");
+            assert!(neighbour.is_served(), "after {target}");
             let line = LINES.wait_for(logged);
             assert!(!line.contains('\n'), "{line:?}");
         }
@@ -51,7 +51,7 @@ fn a_panic_ends_one_exchange_and_no_loop() {
 }
 
 #[test]
-fn a_client_that_leaves_a_body_whose_drop_panics_takes_nobody_along() {
+fn a_body_whose_drop_panics_ends_no_other_connection() {
     listen_to_the_log();
     let mut app = app();
     app.get("/endless", |_| {

@@ -109,7 +109,7 @@ fn offsets_go_on_from_request_to_request() {
         named(&all, "keepalive").iter().map(|kept| (kept["r"].as_u64(), kept["keep"].as_bool())).collect();
     assert_eq!(requests, [(Some(1), Some(true)), (Some(2), Some(true)), (Some(3), Some(true)), (Some(4), Some(false))]);
     let last = all.iter().filter_map(|event| event["r"].as_u64()).max();
-    assert_eq!(last, Some(4), "behind the last request there is none that anything could belong to");
+    assert_eq!(last, Some(4), "after the last request there is none that anything could belong to");
     let sent: u64 = named(&all, "resp.done").iter().map(|done| done["bytes"].as_u64().unwrap()).sum();
     assert_eq!(sent, named(&all, "conn.send").iter().map(|sent| sent["n"].as_u64().unwrap()).sum::<u64>());
 }
@@ -361,7 +361,7 @@ fn the_smallest_request_reads_like_this() {
             continue;
         }
         let golden = std::fs::read_to_string(file).unwrap_or_default();
-        assert_eq!(masked.join("\n") + "\n", golden, "UPDATE_TRACE=1 writes it anew");
+        assert_eq!(masked.join("\n") + "\n", golden, "UPDATE_TRACE=1 rewrites it");
     }
 }
 
@@ -572,7 +572,7 @@ proptest! {
 
     /// T6: whatever comes, no byte of a terminal's trace is a control, but the line feeds; and NDJSON is ASCII.
     #[test]
-    fn nobody_drives_the_terminal(junk in proptest::collection::vec(any::<u8>(), 0..80), place in 0..4) {
+    fn no_bytes_of_a_client_control_the_terminal(junk in proptest::collection::vec(any::<u8>(), 0..80), place in 0..4) {
         let mut bytes = match place {
             0 => Vec::new(),
             1 => b"GET /".to_vec(),

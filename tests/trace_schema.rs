@@ -109,7 +109,7 @@ fn complaints(schema: &Schema, events: &[Value]) -> BTreeSet<String> {
             match listed(member) {
                 None => complaints.insert(format!("{name} has {member}, and the page does not")),
                 Some((_, row)) if !row.types.iter().any(|kind| is(value, kind, &row.words)) => {
-                    complaints.insert(format!("{name} has {member} {value}, which is no {}", row.types.join(" or ")))
+                    complaints.insert(format!("{name} has {member} {value}, which is not a {}", row.types.join(" or ")))
                 }
                 Some((section, _)) => seen.insert((section.to_owned(), member.clone())),
             };
@@ -391,7 +391,7 @@ fn every_event_has_an_example_that_is_one() {
     let wrong: Vec<_> = complaints(&schema, std::slice::from_ref(&event)).into_iter().collect();
     let never =
         [" code", " r", " sys", "pipeline left_bytes"].map(|what| format!("{what} is on the page and never occurs"));
-    let told = ["pipeline has left_bytes \"3\", which is no number", "pipeline has new, and the page does not"];
+    let told = ["pipeline has left_bytes \"3\", which is not a number", "pipeline has new, and the page does not"];
     assert_eq!(wrong, [&never[..3], &told.map(str::to_owned), &never[3..]].concat());
     assert_eq!(complaints(&Schema::new(), &[event]).into_iter().collect::<Vec<_>>(), ["pipeline is not on the page"]);
 }

@@ -95,7 +95,7 @@ fn chunked(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_is_read_while_it_comes_and_the_next_request_behind_it() {
+fn a_body_is_read_while_it_arrives_and_the_next_request_after_it() {
     let server = TestServer::start(counting());
     for length in [0, 1, 10, 40_000, 300_000, 3_000_000] {
         let body = pattern(length);
@@ -130,7 +130,7 @@ fn the_handler_runs_before_the_body_is_whole() {
 }
 
 #[test]
-fn a_client_that_asks_first_is_told_to_send_when_somebody_reads() {
+fn a_client_that_expects_100_gets_it_when_the_handler_reads() {
     let server = TestServer::start(counting());
     let mut client = server.connect();
     client.send(post("/count", "Content-Length: 3\r\nExpect: 100-continue"));

@@ -24,7 +24,7 @@ def available(names, build):
     if build:
         cargo(["load", "limit", "ours"]).check_returncode()
         if any(name in PEERS for name in names):
-            cargo(PEERS)  # all, always: with other features, crates that they share would be built anew
+            cargo(PEERS)  # all, always: with other features, the crates that they share would be built again
         if "go" in names and shutil.which("go"):
             subprocess.run(["go", "build", "-o", os.path.join(PROGRAMS, "go"), os.path.join(HERE, "go", "main.go")], check=True)
     missing = [name for name in names if not shutil.which("nginx" if name == "nginx" else os.path.join(PROGRAMS, name))]

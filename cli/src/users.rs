@@ -167,14 +167,14 @@ impl User {
     fn from_json(body: &Value, old: Option<&User>) -> Result<User> {
         let Some(fields) = body.as_object() else {
             let details = json!({ "body": "must be a JSON object" });
-            return Err(Error::unprocessable("The body is no user.", details));
+            return Err(Error::unprocessable("The body is not a valid user.", details));
         };
         let mut wrong = Map::new();
         let name = field(fields, "name", old.map(|old| &*old.name), name_problem, &mut wrong);
         let email = field(fields, "email", old.map(|old| &*old.email), email_problem, &mut wrong);
         match (name, email) {
             (Some(name), Some(email)) => Ok(User { name, email }),
-            _ => Err(Error::unprocessable("The body is no user.", Value::Object(wrong))),
+            _ => Err(Error::unprocessable("The body is not a valid user.", Value::Object(wrong))),
         }
     }
 }

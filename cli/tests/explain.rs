@@ -201,7 +201,7 @@ fn what_follows_is_explained_too() {
     let text = explained(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n");
     let (first, second) = text.split_once("and after it:").unwrap();
     assert!(first.contains("wrong:   nothing"), "{text}");
-    assert!(second.contains("byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)"), "{text}");
+    assert!(second.contains("byte 20: Whitespace occurs between a field name and its colon (RFC 9112 §5.1)"), "{text}");
 }
 
 #[test]

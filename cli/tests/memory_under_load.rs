@@ -103,7 +103,7 @@ fn clients_that_send_and_never_read_cost_64_kib_each_at_most() {
     }
     let before = server.resident();
     let sent = flood(&mut clients);
-    assert!(sent > clients.len() * 256 * 1024, "{sent} bytes are no flood");
+    assert!(sent > clients.len() * 256 * 1024, "{sent} bytes are not a flood");
     let grown = server.resident().saturating_sub(before);
     assert!(grown <= clients.len() * 64 * 1024, "{} bytes a client", grown / clients.len());
     assert!((0..20).any(|_| server.rests()), "busy for 20 s, while every client is blocked");

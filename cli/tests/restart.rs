@@ -239,7 +239,7 @@ fn a_service_manager_is_told_who_goes_on_after_a_restart() {
 }
 
 #[test]
-fn a_stop_that_had_to_cut_somebody_is_exit_code_1() {
+fn a_stop_that_had_to_abort_a_connection_is_exit_code_1() {
     for (patience, code, last) in
         [("0s", 1, "wirelight: 1 connection was cut at the end of the stop"), ("3600s", 0, "")]
     {

@@ -154,7 +154,7 @@ fn what_cannot_be_traced_is_said() {
 /// T14, without measuring time: every request is answered although the trace is not read. Then the reader learns how much was
 /// dropped.
 #[test]
-fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
+fn a_reader_that_stalls_delays_no_client_and_learns_what_it_missed() {
     let server = start(wirelight(&["--trace=json"]));
     server.ask(5_000);
     let (trace, _) = server.stop_cleanly();
@@ -169,7 +169,7 @@ fn a_reader_that_stalls_stalls_nobody_and_learns_what_it_missed() {
 
 /// Both pipes are full and are not read: the server still responds, and stops.
 #[test]
-fn a_reader_that_stalls_keeps_nobody_from_leaving() {
+fn a_reader_that_stalls_does_not_delay_the_exit() {
     for watched in ["--trace=json", "--trace"] {
         let mut command = wirelight(&[watched]);
         command.env("RUST_LOG", "debug");
@@ -214,7 +214,7 @@ fn a_full_disk_is_told() {
 
 /// A named pipe without a reader: the recording waits, the server does not.
 #[test]
-fn a_pipe_without_a_reader_holds_nobody_up() {
+fn a_pipe_without_a_reader_does_not_delay_the_server() {
     let pipe = file("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut server = start(wirelight(&["--record", pipe.to_str().unwrap()]));

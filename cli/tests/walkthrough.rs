@@ -113,7 +113,7 @@ fn the_first_five_experiments_teach_who_is_wrong() {
     ] {
         assert!(trace.contains(words), "{words}: {trace}");
     }
-    assert!(!trace.chars().any(|c| c.is_control() && c != '\n'), "no colours where nobody asked for them");
+    assert!(!trace.chars().any(|c| c.is_control() && c != '\n'), "no colours unless they are asked for");
 }
 
 /// The teacher types the vote, and then Enter for each stage.

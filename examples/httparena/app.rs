@@ -42,7 +42,7 @@ struct Listing<'a> {
     items: Vec<Processed<'a>>,
 }
 
-/// Returns the application. `files` is the folder behind `/static`.
+/// Returns the application. `files` is the folder that `/static` serves.
 pub fn app(items: Vec<Item>, files: impl AsRef<Path>) -> App {
     let mut app = App::new();
     Gzip::new().level(1).add_to(&mut app);

@@ -19,7 +19,7 @@ impl App {
     /// subdomain of `example.org`, and an exact name precedes it. Such requests see no other routes.
     /// Hooks and error handlers of the application apply to them too.
     ///
-    /// The host is [`Request::client_host`]. It comes from the client: it selects a route, and is no
+    /// The host is [`Request::client_host`]. It comes from the client: it selects a route, and is not a
     /// proof of anything.
     ///
     /// ```

@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_says_what_it_is_and_that_nobody_may_keep_it() {
+    fn the_head_forbids_caches_to_store_the_stream() {
         let hub = Broadcast::new();
         let app = app(&hub);
         let client = app.test();

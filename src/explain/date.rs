@@ -43,7 +43,7 @@ fn wrong(value: &str, always: bool) -> Option<String> {
             Some(format!("{day} is a {true_day}, not a {said}: this date was made up, not read from a clock"))
         }
         None if always && date::parse(value).is_none() => Some(
-            "this is no date: one looks like \"Sun, 06 Nov 1994 08:49:37 GMT\", and who reads it must pass it over"
+            "this is not a valid date, and a recipient must ignore it: an example is \"Sun, 06 Nov 1994 08:49:37 GMT\""
                 .to_owned(),
         ),
         _ => None,
@@ -90,7 +90,7 @@ mod tests {
             "Xyz, 1 Mar 2026 x",
         ] {
             assert_eq!(wrong(other, false), None, "{other}");
-            assert!(wrong(other, true).unwrap().starts_with("this is no date"), "{other}");
+            assert!(wrong(other, true).unwrap().starts_with("this is not a valid date"), "{other}");
         }
     }
 

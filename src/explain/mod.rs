@@ -57,7 +57,7 @@ pub struct Span<'e> {
 
 /// A fault in a message, and its position.
 ///
-/// Displays as `byte 20: Whitespace stands between a field name and its colon (RFC 9112 §5.1)`.
+/// Displays as `byte 20: Whitespace occurs between a field name and its colon (RFC 9112 §5.1)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Offset of the invalid byte from the first byte of the message; for something missing, the

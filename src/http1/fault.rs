@@ -47,13 +47,13 @@ faults! {
     // bytes after it may be anything, including a smuggled request (RFC 9112 §11.2).
     // variant, name, status, close, source, message
     BareCr "bare-cr" BAD_REQUEST true "RFC 9112 §2.2"
-        "A carriage return stands without the line feed that must follow it";
+        "A carriage return is not followed by a line feed";
     BareLf "bare-lf" BAD_REQUEST true "RFC 9112 §2.2"
         "A line ends with a line feed alone; HTTP ends its lines with CR LF";
     EmptyLines "empty-lines" BAD_REQUEST true "RFC 9112 §2.2"
-        "More than one empty line stands before the request line";
+        "More than one empty line occurs before the request line";
     LeadingSpace "leading-space" BAD_REQUEST true "RFC 9112 §2.2"
-        "Whitespace stands before the request line or before the first field";
+        "Whitespace occurs before the request line or before the first field";
     RequestLine "request-line" BAD_REQUEST true "RFC 9112 §3"
         "The first line is not a method, a target and a version with one space between them";
     MethodToken "method-token" BAD_REQUEST true "RFC 9110 §9.1"
@@ -83,7 +83,7 @@ faults! {
     FieldName "field-name" BAD_REQUEST true "RFC 9112 §5"
         "A field name is empty or holds a byte that no field name may hold";
     SpaceBeforeColon "space-before-colon" BAD_REQUEST true "RFC 9112 §5.1"
-        "Whitespace stands between a field name and its colon";
+        "Whitespace occurs between a field name and its colon";
     ColonMissing "colon-missing" BAD_REQUEST true "RFC 9112 §5"
         "A field line has no colon";
     FieldValue "field-value" BAD_REQUEST true "RFC 9110 §5.5"
@@ -95,7 +95,7 @@ faults! {
     HeadTooLarge "head-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE true "RFC 6585 §5"
         "The head of the request is larger than this server reads";
     LengthAndCoding "length-and-coding" BAD_REQUEST true "RFC 9112 §6.1"
-        "Content-Length and Transfer-Encoding stand together, so the body could end in two places";
+        "Content-Length and Transfer-Encoding occur together, so the body could end in two places";
     LengthInvalid "length-invalid" BAD_REQUEST true "RFC 9112 §6.3"
         "Content-Length is not a plain decimal number";
     LengthRepeated "length-repeated" BAD_REQUEST true "RFC 9112 §6.3"
@@ -121,7 +121,7 @@ faults! {
     ChunkDelimiter "chunk-delimiter" BAD_REQUEST true "RFC 9112 §7.1"
         "The data of a chunk is not followed by CR LF, so its size cannot be right";
     TrailerInvalid "trailer-invalid" BAD_REQUEST true "RFC 9112 §7.1.2"
-        "A line behind the last chunk is not a valid field line";
+        "A line after the last chunk is not a valid field line";
     TrailersTooLarge "trailers-too-large" REQUEST_HEADER_FIELDS_TOO_LARGE true "RFC 9112 §7.1.2"
         "The trailer section is larger than this server reads";
     BodyTooLarge "body-too-large" PAYLOAD_TOO_LARGE true "RFC 9110 §15.5.14"
@@ -243,7 +243,7 @@ mod tests {
     fn a_reject_says_what_where_and_why() {
         assert_eq!(
             Fault::SpaceBeforeColon.at(20).to_string(),
-            "400 Bad Request: Whitespace stands between a field name and its colon (byte 20, RFC 9112 §5.1)"
+            "400 Bad Request: Whitespace occurs between a field name and its colon (byte 20, RFC 9112 §5.1)"
         );
     }
 }

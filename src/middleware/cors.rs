@@ -62,7 +62,7 @@ impl Cors {
         let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
         if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
             config_error(format_args!(
-                "{wrong:?} is no origin: write scheme://host or scheme://host:port in lower case"
+                "{wrong:?} is not an origin: write scheme://host or scheme://host:port in lower case"
             ));
         }
         Cors::of(Origins::These(origins))
@@ -209,7 +209,7 @@ pub(super) fn is_origin(text: &str) -> bool {
 fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if let Some(wrong) = names.iter().find(|name| !is_token(name.as_bytes())) {
-        config_error(format_args!("{wrong:?} is no header field name"));
+        config_error(format_args!("{wrong:?} is not a header field name"));
     }
     names.join(", ")
 }

@@ -64,7 +64,7 @@ mod tests {
             body["uptime_ms"].as_u64().unwrap()
         };
         let first = uptime();
-        assert!(first < 1_000_000_000_000, "the wall clock is no uptime");
+        assert!(first < 1_000_000_000_000, "the wall clock is not an uptime");
         assert!((0..100).map(|_| uptime()).is_sorted() && first <= uptime());
     }
 

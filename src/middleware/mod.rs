@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_behind_a_head_goes_to_the_hooks_of_its_route_with_that_head() {
+    fn a_refusal_after_a_head_goes_to_the_hooks_of_its_route_with_that_head() {
         let mut inner = Router::new();
         Cors::new(["https://b"]).add_to(&mut inner);
         inner.after(|req, res| {

@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_key_is_nobody() {
+    fn an_empty_key_does_not_identify_a_client() {
         let mut app = App::new();
         app.limit_key(|request| request.query("user").unwrap_or_default().into_owned());
         app.get("/", |_| "").limit("1/minute");

@@ -31,7 +31,7 @@ const MAX_LEN: usize = 128;
 ///
 /// let reply = app.test().get("/nothing").header("X-Request-ID", "mine").send();
 /// let id = reply.header("X-Request-ID").unwrap();
-/// assert_ne!(id, "mine"); // the test client is no trusted peer
+/// assert_ne!(id, "mine"); // the test client is not a trusted peer
 /// assert!(reply.text().contains(id));
 /// ```
 #[derive(Default)]

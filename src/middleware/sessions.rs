@@ -274,7 +274,7 @@ impl Request<'_> {
     }
 
     /// Checks the CSRF token of a form, `csrf_token`, or of a field `X-CSRF-Token` against the
-    /// session's (feature `sessions`): the second line behind [`Csrf`](crate::middleware::Csrf), for
+    /// session's (feature `sessions`): a second defence after [`Csrf`](crate::middleware::Csrf), for
     /// browsers that do not say where a request comes from.
     ///
     /// ```

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handlers_are_timed_for_a_while_behind_a_long_turn() {
+    fn handlers_are_timed_for_a_while_after_a_long_tick() {
         let mut watch = SlowHandlerDetector::default();
         assert!(!watch.record_tick(0, None, 9) && !watch.should_time_tick());
         assert!(

@@ -27,7 +27,7 @@ impl App {
     /// `openapi.json`. It loads nothing from elsewhere. Routes that are added later are not in the
     /// document: call this last. The routes of the page are not in it either.
     ///
-    /// Whoever can open the page can read all of the document, and nothing more.
+    /// A client that can open the page can read all of the document, and nothing more.
     ///
     /// ```
     /// use wirelight::App;

@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_reads_the_socket_after_the_pieces_and_wakes_nobody() {
+    fn the_thread_reads_the_socket_after_the_pieces_without_a_wakeup() {
         let (pipe, calls) = pipe();
         pipe.push(piece(b"a"));
         pipe.delegate(Arc::new(Pieces(Mutex::new(vec![b"c", b"b"]), true)));

@@ -57,7 +57,7 @@ impl TrustedProxies {
                 None if text == "unix" => trusted.unix = true,
                 #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
                 None => panic!(
-                    "trusted_proxies: {text:?} is no address, no CIDR range (host bits must be 0) and not \"unix\""
+                    "trusted_proxies: {text:?} is not an address, a CIDR range (host bits must be 0) or \"unix\""
                 ),
             }
         }
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_unasked() {
+    fn no_forwarded_field_is_trusted_by_default() {
         let fields = [("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "forged")];
         for trust in [vec![], vec!["127.0.0.1"], vec!["0.0.0.0/0", "::/0"]] {
             let mut app = App::new();
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "trusted_proxies: \"10.0.0.1/8\" is no address")]
+    #[should_panic(expected = "trusted_proxies: \"10.0.0.1/8\" is not an address")]
     fn a_wrong_range_is_found_at_start_up() {
         App::new().trusted_proxies(["127.0.0.1", "10.0.0.1/8"]);
     }

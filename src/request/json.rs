@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for UniqueNames {
         let mut names = HashSet::new();
         while let Some((name, _)) = map.next_entry::<String, UniqueNames>()? {
             if let Some(name) = names.replace(name) {
-                return Err(A::Error::custom(format_args!("the name {name:?} stands twice")));
+                return Err(A::Error::custom(format_args!("the name {name:?} occurs twice")));
             }
         }
         Ok(self)
@@ -206,8 +206,8 @@ mod tests {
             (b"{\"n\": 1e400}", "number out of range at line 1 column 11"),
             (b"NaN", "expected value at line 1 column 1"),
             (b"01", "invalid number at line 1 column 2"),
-            (b"{\"a\": 1, \"\\u0061\": 2}", "the name \"a\" stands twice at line 1 column 21"),
-            (b"[{\"b\": {\"a\": 1, \"a\": 1}}]", "the name \"a\" stands twice at line 1 column 23"),
+            (b"{\"a\": 1, \"\\u0061\": 2}", "the name \"a\" occurs twice at line 1 column 21"),
+            (b"[{\"b\": {\"a\": 1, \"a\": 1}}]", "the name \"a\" occurs twice at line 1 column 23"),
             (deep.as_bytes(), "recursion limit exceeded at line 1 column 128"),
         ] {
             let text = body.escape_ascii();

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reads_the_answer_to_head() {
+    fn the_body_of_a_response_to_head_is_not_produced() {
         let (app, place) = app(10);
         let client = app.test();
         let mut connection = client.connect();

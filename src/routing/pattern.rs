@@ -249,7 +249,7 @@ fn param(body: &str, last: bool) -> Result<Segment, SegmentError> {
     }
     let Some(kind) = ParamType::ALL.into_iter().find(|known| known.name() == kind) else {
         let known = ParamType::ALL.map(ParamType::name).join(", ");
-        return Err((name.len() + 2, format!("'{kind}' is no kind of parameter; the kinds are {known}")));
+        return Err((name.len() + 2, format!("'{kind}' is not a parameter type; the types are {known}")));
     };
     if kind == ParamType::Path && !last {
         return Err((0, "a path parameter matches the rest of the path, so it must be the last segment".into()));
@@ -339,9 +339,9 @@ mod tests {
             ("/a/{1d}", 5, "a parameter's name"),
             ("/a/{a}{b}", 5, "a parameter's name"),
             ("/a/{i-d}", 5, "a parameter's name"),
-            ("/a/{id:}", 8, "'' is no kind"),
-            ("/a/{id:rest}", 8, "'rest' is no kind of parameter; the kinds are int, uuid, float, string, path"),
-            ("/a/{id:int:x}", 8, "'int:x' is no kind"),
+            ("/a/{id:}", 8, "'' is not a parameter type"),
+            ("/a/{id:rest}", 8, "'rest' is not a parameter type; the types are int, uuid, float, string, path"),
+            ("/a/{id:int:x}", 8, "'int:x' is not a parameter type"),
             ("/a/{p:path}/b", 4, "it must be the last segment"),
             ("/a/{p:path}/", 4, "it must be the last segment"),
             ("/{a}/{a:int}", 6, "'a' is used twice"),

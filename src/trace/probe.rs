@@ -448,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_takes_no_room() {
+    fn the_probe_of_an_untraced_server_has_no_size() {
         assert_eq!(size_of::<NoProbe>(), 0);
     }
 }

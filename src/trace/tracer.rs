@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_behind_a_silence_is_true_and_the_gap_is_counted() {
+    fn events_after_a_gap_are_true_and_the_gap_is_counted() {
         let whole = told(&[]);
         assert_eq!(whole.len(), 5);
         for silent in [&[0, 1][..], &[1], &[2, 3], &[0, 2, 4], &[4]] {

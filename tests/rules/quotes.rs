@@ -1,7 +1,7 @@
 //! Keeps the functions that pages quote equal to the source.
 //!
 //! A line `<!-- src/net/conn.rs: drive -->` is followed by that function, by the constant, struct, enum or trait of that name, as a block
-//! of Rust. `UPDATE_DOCS=1 cargo test --test rules` writes the blocks anew.
+//! of Rust. `UPDATE_DOCS=1 cargo test --test rules` rewrites the blocks.
 
 use std::path::Path;
 use std::{env, fs};

@@ -69,7 +69,7 @@ const say = new Set(all.map(conn => view(events, { conn: conn.key }).title[0]));
 for (const sentence of [
   "Where does this body end? Two readers would disagree, so the server refuses.",
   "This is TLS, sent to a port that speaks plain HTTP.",
-  "Refused at byte 20: whitespace stands between a field name and its colon.",
+  "Refused at byte 20: whitespace occurs between a field name and its colon.",
   "This path exists, but not for DELETE: 405.",
   "A client opened a connection, said nothing, and left.",
 ]) assert(say.has(sentence), `${sentence}\n${[...say].join("\n")}`);

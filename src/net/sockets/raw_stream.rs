@@ -29,7 +29,7 @@ pub(crate) enum RawStream {
 }
 
 impl RawStream {
-    /// Takes a connected socket that the program gives; returns its peer's address too, which a unix
+    /// Takes a connected socket that the program passes; returns its peer's address too, which a unix
     /// socket does not have.
     ///
     /// # Errors

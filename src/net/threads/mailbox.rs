@@ -173,7 +173,7 @@ mod tests {
         rung.push(post(letters)); // the box was emptied: this one rings again
         let number = |letter| match letter {
             Completion::BodyReady(key) => key.index,
-            Completion::Response(..) => panic!("nobody posted an answer"),
+            Completion::Response(..) => panic!("no response was posted"),
         };
         (rung, taken.into_iter().map(number).collect())
     }

@@ -89,7 +89,7 @@ impl Loop {
     /// Loopback delivers at once: what a client has sent is here, and a turn needs not wait for it.
     fn step(&mut self) {
         let last = self.worker.step(&mut self.events, Some(Duration::ZERO)).unwrap();
-        assert!(!last, "nobody stops this loop");
+        assert!(!last, "nothing stops this loop");
     }
 
     /// Turns until something holds; gives how many it took.
@@ -108,7 +108,7 @@ impl Loop {
         self.worker.probe.0.get(connection).copied().unwrap_or_default()
     }
 
-    /// Nobody stands in the queue twice.
+    /// No connection is in the queue twice.
     fn check(&mut self) {
         let mut keys: Vec<_> = self.worker.runnable.iter().map(|key| (key.index, key.generation)).collect();
         let all = keys.len();
@@ -175,7 +175,7 @@ fn a_client_that_fills_its_socket_gets_one_turn_where_its_neighbour_gets_one() {
     }
 }
 
-/// Events for connections that stand in the queue already: they are not put there once more.
+/// Events for connections that are in the queue already: they are not added again.
 #[test]
 fn events_for_a_connection_that_yielded_do_not_multiply_its_turns() {
     let mut app = App::new();

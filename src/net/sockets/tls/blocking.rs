@@ -110,7 +110,7 @@ impl Drop for Blocking {
     /// Sends close_notify if there is space: never waits for a client that does not read.
     fn drop(&mut self) {
         if self.socket.set_nonblocking(true).is_ok() && self.flush().is_err() {
-            lock(&self.session).closed = true; // behind half a record it would be noise
+            lock(&self.session).closed = true; // after half a record it would be noise
         }
     }
 }

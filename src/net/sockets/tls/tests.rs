@@ -88,7 +88,7 @@ impl<'a> Pair<'a> {
         while let Ok(1..) = self.tls.read_tls(&mut self.socket) {
             self.tls.process_new_packets().unwrap();
         }
-        let _ = self.tls.reader().read_to_end(&mut self.received); // "would block" behind what is here
+        let _ = self.tls.reader().read_to_end(&mut self.received); // "would block" after what is here
     }
 
     fn work(&mut self, work: fn(&mut Conn<Stream>, &mut ReadBuffers, &mut Tick<'_, NoProbe>) -> Action) {
