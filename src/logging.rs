@@ -5,14 +5,14 @@
 use std::error::Error;
 use std::fmt::{self, Display, Write};
 
-use log::{Level, Record};
+use log::{Level, LevelFilter, Record};
 
 use crate::panics::catch;
 
 /// Logs at a level. The target is the calling module unless given.
 macro_rules! report {
     (target: $target:expr, $level:expr, $($message:tt)+) => {
-        if ::log::log_enabled!(target: $target, $level) {
+        if ::log::log_enabled!(target: $target, $level) || $crate::logging::is_last_resort($level) {
             let origin = $crate::logging::Origin { target: $target, file: file!(), line: line!() };
             $crate::logging::write($level, &origin, format_args!($($message)+));
         }
@@ -32,12 +32,27 @@ pub(crate) struct Origin {
     pub(crate) line: u32,
 }
 
-/// Passes one line to the program's logger. The `Display` of an error and the logger are code of
-/// the program: if one panics, the line is lost.
+/// Returns whether the program has no logger: a program that sets one sets a level too.
+pub(crate) fn has_no_logger() -> bool {
+    log::max_level() == LevelFilter::Off
+}
+
+/// Returns whether a line of this level is written to stderr because the program has no logger.
+/// Otherwise the cause of a 500 would be nowhere. Python's `logging` does the same.
+#[inline]
+pub(crate) fn is_last_resort(level: Level) -> bool {
+    level <= Level::Warn && level <= log::STATIC_MAX_LEVEL && has_no_logger()
+}
+
+/// Passes one line to the program's logger, or to stderr if it has none. The `Display` of an error
+/// and the logger are code of the program: if one panics, the line is lost.
 #[cold]
 #[inline(never)]
 pub(crate) fn write(level: Level, origin: &Origin, message: fmt::Arguments<'_>) {
     let log = |message: fmt::Arguments<'_>| {
+        if has_no_logger() {
+            return catch(|| eprintln!("[{level} {}] {message}", origin.target));
+        }
         let mut record = Record::builder();
         record.level(level).target(origin.target).module_path_static(Some(origin.target));
         record.file_static(Some(origin.file)).line(Some(origin.line));

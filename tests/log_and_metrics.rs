@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
+use std::env;
 use std::io::{self, BufRead, Read};
 use std::net::Shutdown;
+use std::process::Command;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -279,4 +281,25 @@ fn each_worker_counts_the_connections_it_accepts() {
     });
     assert_eq!(found.len(), 2);
     assert_eq!(shares(&mut clients[0]), found, "a request on an open connection counts nothing");
+}
+
+/// A test of this program that has no logger, in a process of its own: the other tests may set one.
+#[test]
+fn without_a_logger_stderr_has_warnings_errors_and_the_access_log() {
+    const NAME: &str = "without_a_logger_stderr_has_warnings_errors_and_the_access_log";
+    if env::var_os("WITHOUT_A_LOGGER").is_none() {
+        let mut child = Command::new(env::current_exe().unwrap());
+        let output = bounded::output(child.args(["--exact", NAME, "--nocapture"]).env("WITHOUT_A_LOGGER", "1"));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with('[')).collect();
+        let [error, access] = lines[..] else { panic!("{stderr}") };
+        assert_eq!(error, "[ERROR wirelight::app::error_handlers] GET /: no such\\nfile");
+        assert!(access.starts_with("[INFO access] GET / 500 "), "{access}");
+        return;
+    }
+    let mut app = App::new();
+    AccessLog::new(Format::Dev).add_to(&mut app);
+    app.get("/", |_| -> Result<()> { Err("no such\nfile")? });
+    assert_eq!(app.test().get("/").send().status(), 500);
+    log::warn!("a line of the program itself, which has no logger either");
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::clock;
 use crate::app::router::Router;
+use crate::logging::{self, Origin};
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::sent::Sent;
@@ -26,8 +27,8 @@ const TARGET: &str = "access";
 /// that disconnected before its response began has the status 499, as in nginx's logs. Add it after
 /// [`RequestId`](super::RequestId), whose id it logs.
 ///
-/// Lines are written to the `log` crate with target `access`, or to a writer. Query strings are
-/// logged as they were sent: keep secrets out of them.
+/// Lines are written to the `log` crate with target `access` (to stderr, if the program has no
+/// logger), or to a writer. Query strings are logged as they were sent: keep secrets out of them.
 ///
 /// ```
 /// use wirelight::App;
@@ -94,7 +95,7 @@ impl AccessLog {
 
 impl Logger {
     fn is_on(&self) -> bool {
-        self.sink.is_some() || log::log_enabled!(target: TARGET, log::Level::Info)
+        self.sink.is_some() || log::log_enabled!(target: TARGET, log::Level::Info) || logging::has_no_logger()
     }
 
     /// Formats what is known before the response is sent: the request is dropped by then.
@@ -107,7 +108,10 @@ impl Logger {
         let line = draft.completed(sent);
         match &self.sink {
             Some(pen) => lock(pen).write(line),
-            None => report!(target: TARGET, log::Level::Info, "{}", String::from_utf8_lossy(&line)),
+            None => {
+                let origin = Origin { target: TARGET, file: file!(), line: line!() };
+                logging::write(log::Level::Info, &origin, format_args!("{}", String::from_utf8_lossy(&line)));
+            }
         }
     }
 }
