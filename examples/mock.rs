@@ -2,17 +2,15 @@
 //! with `cargo run --example mock`: it tests a small client.
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
-use wirelight::{App, Handle, Server, StatusCode, json};
+use wirelight::{App, RunningServer, Server, StatusCode, json};
 
 /// A server that runs until this value is dropped. Each test has one, so that tests can run at the
 /// same time.
 struct Mock {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
-    handle: Handle,
-    running: Option<JoinHandle<std::io::Result<()>>>,
+    _server: RunningServer,
 }
 
 impl Mock {
@@ -24,22 +22,13 @@ impl Mock {
             record.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             Ok(())
         });
-        let server = Server::bind("127.0.0.1:0")?.signals(false);
-        let (url, handle) = (format!("http://{}", server.local_addr()), server.handle());
-        let running = Some(std::thread::spawn(move || server.run(app)));
-        Ok(Mock { url, asked, handle, running })
+        let server = Server::bind("127.0.0.1:0")?.spawn(app)?;
+        Ok(Mock { url: format!("http://{}", server.local_addr()), asked, _server: server })
     }
 
     /// Returns the requests so far.
     fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        self.handle.stop_now();
-        let _ = self.running.take().map(JoinHandle::join);
     }
 }
 

@@ -19,20 +19,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let jobs: u64 = std::env::var("JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(600);
     let progress = Arc::new(Progress::default());
 
-    // No signals: the program has its own way to stop.
-    let server = Server::from_env()?.signals(false);
-    let (address, handle) = (server.local_addr(), server.handle());
-    let app = status(progress.clone(), jobs);
-    let page = thread::Builder::new().name("status page".into()).spawn(move || server.run(app))?;
-    println!("listening on http://{address}");
+    let page = Server::from_env()?.spawn(status(progress.clone(), jobs))?;
+    println!("listening on http://{}", page.local_addr());
 
     for job in 0..jobs {
         work(job, &progress);
     }
     println!("all done");
-    handle.stop(); // responses that have begun are sent to their end
-    page.join().map_err(|_| "the status page panicked")??;
-    Ok(())
+    Ok(page.stop()?) // responses that have begun are sent to their end
 }
 
 fn status(progress: Arc<Progress>, jobs: u64) -> App {

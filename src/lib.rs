@@ -130,8 +130,8 @@ pub use response::into_response::{Html, IntoResponse, Json};
 pub use response::redirect::Redirect;
 pub use response::sent::Sent;
 pub use response::upgraded::Upgraded;
-pub use serde_json::json;
-pub use server::{Handle, Server};
+pub use serde_json::{Value, json};
+pub use server::{Handle, RunningServer, Server};
 pub use testing::{TestClient, TestConnection, TestRequest, TestResponse};
 pub use trace::config::Trace;
 

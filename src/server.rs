@@ -10,6 +10,7 @@ mod handle;
 mod restart;
 #[cfg(not(feature = "restart"))]
 mod restart_disabled;
+mod running;
 mod sd_notify;
 mod signals;
 #[cfg(feature = "restart")]
@@ -50,6 +51,7 @@ use address::Address;
 use addresses::BoundAddress;
 pub use handle::Handle;
 use handle::stop;
+pub use running::RunningServer;
 use sd_notify::notify;
 use traced::ServeTraced;
 
@@ -63,17 +65,15 @@ const POOL_THREADS: usize = 32;
 /// Default number of requests that may wait for such a thread.
 const POOL_QUEUE: usize = 1024;
 
-/// A server that is bound to its addresses. [`run`](Server::run) serves an [`App`].
+/// A server that is bound to its addresses. [`run`](Server::run) serves an [`App`] on this thread,
+/// [`spawn`](Server::spawn) on one of its own.
 ///
 /// ```
 /// use wirelight::{App, Server};
 ///
-/// let server = Server::bind("127.0.0.1:0")?.workers(1).signals(false);
-/// let (address, handle) = (server.local_addr(), server.handle());
-/// let running = std::thread::spawn(move || server.run(App::new()));
-/// assert_ne!(address.port(), 0);
-/// handle.stop();
-/// running.join().unwrap()?;
+/// let server = Server::bind("127.0.0.1:0")?.workers(2).spawn(App::new())?;
+/// assert_ne!(server.local_addr().port(), 0);
+/// server.stop()?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
 use wirelight::{App, Handle, Request, Response, Server};
@@ -61,6 +61,30 @@ fn a_given_listener_is_shared_by_the_workers_and_stays_with_its_owner() {
     assert_eq!(ask(waiting), "second");
     stop(second);
     bounded::refused(address);
+}
+
+#[test]
+fn a_spawned_server_ends_when_it_is_stopped_dropped_or_asked_to_by_its_handler() {
+    let servers = ["stopped", "dropped", "joined"].map(|name| {
+        let mut app = app(name);
+        let (ask, stop) = mpsc::channel();
+        app.state(Mutex::new(stop));
+        app.post("/stop", |req| bounded::received(&*req.lock::<mpsc::Receiver<Handle>>()).stop());
+        let server = Server::bind("127.0.0.1:0").unwrap().spawn(app).unwrap();
+        ask.send(server.handle()).unwrap();
+        server
+    });
+    let addresses = servers.each_ref().map(|server| server.local_addr());
+    assert_eq!(addresses.map(|address| ask(connect(address))), ["stopped", "dropped", "joined"]);
+
+    let [stopped, dropped, joined] = servers;
+    stopped.stop().unwrap();
+    let open = connect(dropped.local_addr());
+    drop(dropped);
+    drop(open);
+    connect(joined.local_addr()).write_all(b"POST /stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").unwrap();
+    bounded::joined(thread::spawn(|| joined.join())).unwrap().unwrap();
+    addresses.into_iter().for_each(bounded::refused);
 }
 
 #[test]
