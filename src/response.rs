@@ -1,5 +1,6 @@
 //! A response as the application builds it: a status, fields in wire form and a body.
 
+mod attachment;
 pub(crate) mod body_source;
 pub(crate) mod caching;
 mod chain;

@@ -63,6 +63,49 @@ fn status(app: &App, target: &str) -> u16 {
 }
 
 #[test]
+fn a_handler_sends_a_file_with_its_conditions_and_ranges_and_nothing_else() {
+    let site = Site::new().with("public/a.txt", "0123456789").with("public/docs/b.txt", "b").with("secret", SECRET);
+    site.link("public/leak", site.path("secret"));
+    let directory = site.public().cache_control("private");
+    let table =
+        Files::embedded([("a.txt", "0123456789"), ("docs/b.txt", "b")].map(|(name, text)| (name, text.as_bytes())));
+    for files in [directory, table.cache_control("private")] {
+        let mut app = App::new();
+        app.get("/mine", move |req| {
+            Ok::<_, Error>(files.send_file(req, &req.query("f").unwrap_or_default())?.attachment("x"))
+        });
+        let whole = get(&app, "/mine?f=a.txt", &[]);
+        assert_eq!((whole.status().as_u16(), whole.text()), (200, "0123456789"));
+        assert_eq!(whole.header("Content-Type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(whole.header("Content-Disposition"), Some("attachment; filename=\"x\""));
+        assert_eq!(whole.header("Cache-Control"), Some("private"));
+        let tag = whole.header("ETag").expect("a tag");
+        assert_eq!(get(&app, "/mine?f=a.txt", &[("If-None-Match", tag)]).status().as_u16(), 304);
+        assert_eq!(get(&app, "/mine?f=a.txt", &[("If-Match", "\"other\"")]).status().as_u16(), 412);
+        let part = get(&app, "/mine?f=a.txt", &[("Range", "bytes=2-4")]);
+        assert_eq!((part.status().as_u16(), part.text()), (206, "234"));
+        assert_eq!(get(&app, "/mine?f=a.txt", &[("Range", "bytes=10-")]).status().as_u16(), 416);
+        assert_eq!(get(&app, "/mine?f=docs/b.txt", &[]).text(), "b");
+        for name in [
+            "",
+            "b.txt",
+            "docs",
+            "docs/",
+            "/a.txt",
+            "../secret",
+            "docs/../../secret",
+            "leak",
+            "a.txt/",
+            "a.txt%00",
+            "..%5Csecret",
+        ] {
+            let reply = get(&app, &format!("/mine?f={name}"), &[]);
+            assert_eq!(reply.status().as_u16(), 404, "{name}: {reply:?}");
+        }
+    }
+}
+
+#[test]
 fn a_file_and_what_is_said_of_it() {
     let folder =
         Site::new().with("public/a.txt", "text").with("public/docs/b.HTML", "<p>").with("public/c.zzz", [0, 255]);

@@ -171,6 +171,31 @@ impl Files {
         self
     }
 
+    /// Responds with the file of this name from a handler, which decides who may have it and under
+    /// which name: Flask's `send_from_directory`. Conditions, ranges and the options of these files
+    /// apply. A name may have several segments (`2026/report.pdf`), and may come from a client.
+    ///
+    /// ```
+    /// use wirelight::{App, Files, Request, Response, Result};
+    ///
+    /// let files = Files::new("docs");
+    /// let mut app = App::new();
+    /// app.get("/pages/{name}", move |req: &Request| -> Result<Response> {
+    ///     let name: String = req.param("name")?;
+    ///     Ok(files.send_file(req, &format!("{name}.md"))?.attachment("page.md"))
+    /// });
+    /// let client = app.test();
+    /// let part = client.get("/pages/errors").header("Range", "bytes=0-7").send();
+    /// assert_eq!((part.status().as_u16(), part.text()), (206, "# Errors"));
+    /// assert_eq!(client.get("/pages/..%2FREADME").send().status(), 404);
+    /// ```
+    ///
+    /// # Errors
+    /// 404 if there is no such file below the directory, 500 if the file cannot be read.
+    pub fn send_file(&self, request: &Request<'_>, name: &str) -> Result<Response> {
+        self.send_at(&name.split('/').collect::<Vec<_>>(), request)
+    }
+
     /// Returns what is missing of the files, for a panic at start-up.
     pub(crate) fn missing(&self) -> Option<String> {
         if self.assets.is_none() && !self.root.directory.is_dir() {
@@ -194,7 +219,7 @@ impl Files {
     pub(crate) fn respond(&self, request: &Request<'_>) -> Result<Response> {
         match (self.respond_with_file(request), &self.page) {
             (Err(error), Some(page)) if error.status() == StatusCode::NOT_FOUND && page::is_asked_for(request) => {
-                let mut response = self.send_at(&page.split('/').collect::<Vec<_>>(), request)?;
+                let mut response = self.send_file(request, page)?;
                 response.add_vary("Accept");
                 Ok(response)
             }
