@@ -44,7 +44,7 @@ struct Seen {
 
 impl Receiver {
     fn receive(&self, req: &Request) -> Result<StatusCode> {
-        let id = self.authentic_id(req).ok_or(Error::new(StatusCode::UNAUTHORIZED, "The signature is not valid."))?;
+        let id = self.authentic_id(req).ok_or(Error::forbidden("The signature is not valid."))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.ids.contains(id) {
             return Ok(StatusCode::OK); // the sender did not get our first answer

@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use percent_encoding::percent_decode;
@@ -295,6 +295,51 @@ impl<'a> Request<'a> {
     #[track_caller]
     pub fn lock<T: 'static>(&self) -> MutexGuard<'_, T> {
         lock(self.state::<Mutex<T>>())
+    }
+
+    /// Locks the application's state of type `RwLock<T>` to read it, together with other readers.
+    /// Otherwise as [`lock`](Request::lock).
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::RwLock;
+    /// use wirelight::{App, Request, Result};
+    ///
+    /// type Pages = HashMap<String, String>;
+    ///
+    /// fn show(req: &Request) -> Result<Option<String>> {
+    ///     Ok(req.read_lock::<Pages>().get(&req.param::<String>("name")?).cloned())
+    /// }
+    ///
+    /// fn store(req: &Request) -> Result<()> {
+    ///     let (name, text) = (req.param("name")?, req.text_body()?.to_owned());
+    ///     req.write_lock::<Pages>().insert(name, text);
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut app = App::new();
+    /// app.state(RwLock::new(Pages::new()));
+    /// app.get("/{name}", show);
+    /// app.put("/{name}", store);
+    /// app.test().put("/home").body("text/plain", "Hello").send();
+    /// assert_eq!(app.test().get("/home").send().text(), "Hello");
+    /// ```
+    ///
+    /// # Panics
+    /// As [`state`](Request::state), if there is no `RwLock<T>`.
+    #[track_caller]
+    pub fn read_lock<T: 'static>(&self) -> RwLockReadGuard<'_, T> {
+        self.state::<RwLock<T>>().read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the application's state of type `RwLock<T>` to change it. Otherwise as
+    /// [`lock`](Request::lock); [`read_lock`](Request::read_lock) has an example.
+    ///
+    /// # Panics
+    /// As [`read_lock`](Request::read_lock).
+    #[track_caller]
+    pub fn write_lock<T: 'static>(&self) -> RwLockWriteGuard<'_, T> {
+        self.state::<RwLock<T>>().write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets a value for later hooks and the handler; one of each type.

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 
-use wirelight::{App, Handle, Request, Response, Server};
+use wirelight::{App, Handle, Request, Response, RunningServer, Server};
 
 mod support;
 
@@ -83,7 +83,7 @@ fn a_spawned_server_ends_when_it_is_stopped_dropped_or_asked_to_by_its_handler()
     drop(dropped);
     drop(open);
     connect(joined.local_addr()).write_all(b"POST /stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").unwrap();
-    bounded::joined(thread::spawn(|| joined.join())).unwrap().unwrap();
+    bounded::joined(thread::spawn(|| RunningServer::join(joined))).unwrap().unwrap();
     addresses.into_iter().for_each(bounded::refused);
 }
 

@@ -176,7 +176,7 @@ fn webhook() {
         ("msg_3", -400, body),
         (&"x".repeat(129), 0, body),
     ] {
-        assert_eq!(deliver(&hook, id, age, signed, body), 401, "{id} {age}");
+        assert_eq!(deliver(&hook, id, age, signed, body), 403, "{id} {age}");
     }
     let id = ("webhook-id", "msg_3");
     for fields in [
@@ -187,7 +187,7 @@ fn webhook() {
         &[id, ("webhook-timestamp", "99999999999999999999"), ("webhook-signature", "v2,AAAA v1 , v1a,")],
     ] {
         let refused = hook.ask("POST", "/hook", fields, body);
-        assert_eq!((refused.status, &refused.json["message"]), (401, &json!("The signature is not valid.")));
+        assert_eq!((refused.status, &refused.json["message"]), (403, &json!("The signature is not valid.")));
     }
     assert_eq!(deliver(&hook, "msg_4", 0, body, &vec![b'x'; 65 * 1024]), 413);
     assert_eq!(deliver(&hook, "msg_3", 0, body, body), 202, "what was refused is not remembered");

@@ -11,7 +11,8 @@ use crate::routing::tree::Tree;
 
 impl Router {
     /// Adds all routes of `inner` under `prefix`, with their hooks and error handlers. The pattern
-    /// `"/"` of `inner` means the prefix itself.
+    /// `"/"` of `inner` means the prefix itself. The prefix `"/"` adds them as they are, for instance
+    /// to give some routes of the application a hook of their own.
     ///
     /// # Panics
     /// If a route of `inner` collides with an existing one.

@@ -1,5 +1,6 @@
 //! Seals values that a client keeps: encrypted, authenticated, for one purpose and for some time.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -64,7 +65,7 @@ impl Keyring {
     ///
     /// # Errors
     /// If the system has no random numbers.
-    pub fn random() -> Result<Keyring> {
+    pub fn random() -> io::Result<Keyring> {
         Ok(Keyring { newest: Arc::new(random_bytes::<MIN_SECRET>()?), older: Arc::default() })
     }
 
@@ -113,9 +114,9 @@ fn key(secret: &[u8], purpose: &str, salt: &[u8]) -> Result<(LessSafeKey, Nonce)
     Ok((LessSafeKey::new(key), Nonce::assume_unique_for_key([0; 12])))
 }
 
-pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system has no random numbers"))?;
     Ok(bytes)
 }
 

@@ -28,16 +28,43 @@ use crate::response::error::{Error, Result};
 /// let details = json!({ "name": "Required, must be a string", "email": "Required, must be a valid email" });
 /// assert_eq!(reply.json::<serde_json::Value>()["details"], details);
 /// ```
-#[derive(Debug)]
+///
+/// A value that serde has read already, by its type, needs the rules alone:
+///
+/// ```
+/// use wirelight::{App, Json, Request, Result, Validator, json};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Order { item: String, tags: Vec<String> }
+///
+/// fn order(req: &Request) -> Result<String> {
+///     let order: Order = req.json()?; // 422 for wrong types
+///     let mut validator = Validator::default();
+///     validator.check("item", !order.item.is_empty(), "Must not be empty");
+///     for (n, tag) in order.tags.iter().enumerate() {
+///         validator.check(&format!("tags.{n}"), tag.len() <= 20, "At most 20 bytes");
+///     }
+///     validator.finish()?; // 422 for the rules
+///     Ok(order.item)
+/// }
+///
+/// let mut app = App::new();
+/// app.post("/orders", order);
+/// let reply = app.test().post("/orders").json(&json!({ "item": "", "tags": ["a", "b".repeat(21)] })).send();
+/// let details = json!({ "item": "Must not be empty", "tags.1": "At most 20 bytes" });
+/// assert_eq!(reply.json::<wirelight::Value>()["details"], details);
+/// ```
+#[derive(Debug, Default)]
 pub struct Validator<'v> {
     object: Option<&'v Map<String, Value>>,
+    is_other: bool,
     errors: Map<String, Value>,
 }
 
 impl<'v> Validator<'v> {
     /// Validates `value`. Anything but an object has no fields.
     pub fn new(value: &'v Value) -> Validator<'v> {
-        Validator { object: value.as_object(), errors: Map::new() }
+        Validator { object: value.as_object(), is_other: !value.is_object(), errors: Map::new() }
     }
 
     /// Requires a string that is not empty.
@@ -98,7 +125,7 @@ impl<'v> Validator<'v> {
     /// 422 with every error in [`details`](Error::details), by field, or without details if the
     /// value is not an object.
     pub fn finish(self) -> Result<()> {
-        if self.object.is_none() {
+        if self.is_other {
             return Err(Error::new(StatusCode::UNPROCESSABLE_ENTITY, "The JSON must be an object."));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Error::unprocessable("Validation failed", self.errors.into())) }
