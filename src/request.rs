@@ -386,10 +386,17 @@ impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn find_route(&mut self, tree: &Tree) -> Match {
         let target = &self.head.target;
-        if target.form == TargetForm::Asterisk {
+        if target.form != TargetForm::Origin && !self.names_a_path() {
             return Match::None;
         }
         tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)
+    }
+
+    /// Returns whether a target that is not a path may have a route: `*` has none, nor has a URI that
+    /// is not to be served here.
+    #[cold]
+    pub(crate) fn names_a_path(&self) -> bool {
+        self.head.target.form != TargetForm::Asterisk && !self.is_misdirected()
     }
 
     /// Finds the route for a path that the tree does not have, and stores where the parameters are.

@@ -22,6 +22,9 @@ impl App {
         if !self.implements(request) {
             return Err(Error::new(StatusCode::NOT_IMPLEMENTED, "No resource here implements this method."));
         }
+        if request.is_misdirected() {
+            return Err(Error::new(StatusCode::MISDIRECTED_REQUEST, "https is served over TLS only."));
+        }
         let options = request.method() == Method::OPTIONS;
         match miss {
             Match::None if options && request.head().target.form == TargetForm::Asterisk => {
@@ -56,7 +59,7 @@ impl App {
         request: &mut Request<'a>,
     ) -> std::result::Result<&'a Route, Match> {
         let fallbacks = self.fallbacks(request);
-        let is_known = || matches!(miss, Match::Methods(_)) || request.head().target.form == TargetForm::Asterisk;
+        let is_known = || matches!(miss, Match::Methods(_)) || !request.names_a_path();
         if fallbacks.is_empty()
             || is_known()
             || !self.implements(request)

@@ -141,6 +141,15 @@ impl Request<'_> {
         }
     }
 
+    /// Returns whether the target is an `https` URI although neither this connection uses TLS nor a
+    /// trusted proxy opened it. Such a request is refused (RFC 9110 §7.4): its client takes an
+    /// unsecured connection for a secured one.
+    #[cold]
+    pub(crate) fn is_misdirected(&self) -> bool {
+        let scheme = self.target().as_bytes().get(..6).unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"https:") && !self.app_state().is_tls && self.trusted().is_none()
+    }
+
     /// Returns the host that the client asked for: [`host`](Request::host), unless
     /// [`TrustedProxies::host`] is enabled and a proxy reports another.
     pub fn client_host(&self) -> Option<Cow<'_, str>> {
@@ -370,6 +379,24 @@ mod tests {
         assert_eq!(asked(ForwardedHeader::XForwarded, &both).1, "http");
         assert_eq!(asked(ForwardedHeader::Rfc7239, &both).0, "6.6.6.6");
         assert_eq!(asked(ForwardedHeader::Rfc7239, &both).1, "https");
+    }
+
+    #[test]
+    fn https_is_served_over_tls_or_for_a_trusted_proxy() {
+        let mut app = App::new();
+        app.get("/", |_| "here");
+        app.fallback(|_| "elsewhere");
+        let ask = |app: &App, method, target: &str| {
+            let reply = app.test().request(method, target).send();
+            (reply.status().as_u16(), reply.text().to_owned())
+        };
+        for (method, target) in [("GET", "https://a/"), ("GET", "HTTPS://a:443/x"), ("OPTIONS", "https://a")] {
+            assert_eq!(ask(&app, method, target).0, 421, "{method} {target}");
+        }
+        assert_eq!(ask(&app, "GET", "http://a/"), (200, "here".to_owned()));
+        app.trusted_proxies(["unix"]);
+        assert_eq!(ask(&app, "GET", "https://a/"), (200, "here".to_owned()));
+        assert_eq!(ask(&app, "GET", "https://a/x"), (200, "elsewhere".to_owned()));
     }
 
     #[test]
