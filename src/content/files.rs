@@ -332,7 +332,7 @@ impl Files {
     }
 
     fn file(&self, path: &Path, found: &FileVersion) -> Result<Option<Arc<KnownFile>>> {
-        Ok(self.cache.file(path, found, SystemTime::now())?)
+        Ok(self.cache.file(&self.root, path, found, SystemTime::now())?)
     }
 
     /// Evaluates conditions and ranges, and sets what they leave of the body.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::known::{FileContent, KnownFile};
+use super::root::Root;
 use super::version::FileVersion;
 use crate::sync::lock;
 
@@ -38,12 +39,18 @@ struct KnownFiles {
 impl FileCache {
     /// Returns the file at a path where the disk has the version `found` at the time `now`. `None`
     /// if it is gone or not readable.
-    pub(super) fn file(&self, path: &Path, found: &FileVersion, now: SystemTime) -> io::Result<Option<Arc<KnownFile>>> {
+    pub(super) fn file(
+        &self,
+        root: &Root,
+        path: &Path,
+        found: &FileVersion,
+        now: SystemTime,
+    ) -> io::Result<Option<Arc<KnownFile>>> {
         let kept = lock(&self.0).get(path, Instant::now());
         if let Some(file) = kept.filter(|file| file.version == *found) {
             return Ok(Some(file));
         }
-        let Some(file) = KnownFile::open(path)? else { return Ok(None) };
+        let Some(file) = KnownFile::open(root, path)? else { return Ok(None) };
         let file = Arc::new(file);
         // The bytes of an open file are always those of the disk.
         if matches!(file.content, FileContent::Open(_)) || file.version.is_calm(now) {
@@ -97,7 +104,7 @@ mod tests {
     use std::os::unix::fs::{FileExt, symlink};
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use super::super::root::{Entry, Root};
+    use super::super::root::Entry;
     use super::*;
 
     /// A directory that is served, with a cache of it. Time is far ahead, so that files are calm.
@@ -128,7 +135,7 @@ mod tests {
         fn file(&self, name: &str) -> Option<Arc<KnownFile>> {
             let segments: Vec<_> = name.split('/').collect();
             let Some(Entry::File(path, found)) = self.root.find(&segments).unwrap() else { return None };
-            self.cache.file(&path, &found, SystemTime::now() + Duration::from_secs(60)).unwrap()
+            self.cache.file(&self.root, &path, &found, SystemTime::now() + Duration::from_secs(60)).unwrap()
         }
 
         /// Returns what a request gets.
@@ -272,7 +279,7 @@ mod tests {
         let Some(Entry::File(path, found)) = site.root.find(&["a"]).unwrap() else { panic!("no file") };
         for (after, kept) in [(0, 0), (1, 0), (3, 1)] {
             let now = found.modified + Duration::from_secs(after);
-            assert_eq!(site.cache.file(&path, &found, now).unwrap().unwrap().version, found);
+            assert_eq!(site.cache.file(&site.root, &path, &found, now).unwrap().unwrap().version, found);
             assert_eq!(site.entries().0, kept, "after {after} s");
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::root;
+use super::root::Root;
 use super::version::FileVersion;
 use crate::response::Response;
 use crate::response::etag;
@@ -31,8 +31,8 @@ pub(super) enum FileContent {
 
 impl KnownFile {
     /// Opens a file, and reads a small one. `None` if it is gone or not readable.
-    pub(super) fn open(path: &Path) -> io::Result<Option<KnownFile>> {
-        let Some((file, version)) = root::open(path)? else { return Ok(None) };
+    pub(super) fn open(root: &Root, path: &Path) -> io::Result<Option<KnownFile>> {
+        let Some((file, version)) = root.open(path)? else { return Ok(None) };
         let mut response = Response::default();
         describe(&mut response, path, &version, &version.tag(), "identity");
         let fields = response.field_lines().0.to_vec();

@@ -4,9 +4,13 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
 
 use super::version::FileVersion;
+
+/// How often a file is opened that turns out to be outside.
+const OPENINGS: usize = 3;
 
 /// A directory, and the rules for the files that may be served.
 #[derive(Clone, Debug)]
@@ -28,9 +32,8 @@ impl Root {
     /// Finds the file or directory of these decoded segments.
     ///
     /// Checks each step of every request without following it: a plain name cannot leave the
-    /// directory, and the target of a link is compared with the root, both fully resolved. A
-    /// process that may write to the directory can swap a file for a link between the check and the
-    /// opening; only Linux's `openat2` could prevent that.
+    /// directory, and the target of a link is compared with the root, both fully resolved.
+    /// [`open`](Root::open) compares once more.
     ///
     /// # Errors
     /// If the look-up fails, for example without free descriptors.
@@ -68,6 +71,34 @@ impl Root {
         Ok(metadata.is_file().then(|| Entry::File(path, FileVersion::of(&metadata))))
     }
 
+    /// Opens a regular file that [`find`](Root::find) has found. `None` if it is gone, not readable,
+    /// or outside by now: a process that may write to the directory can swap a name for a link after
+    /// the check.
+    pub(super) fn open(&self, path: &Path) -> io::Result<Option<(File, FileVersion)>> {
+        // The directory itself may be a link that a deployment has just changed.
+        for _ in 0..OPENINGS {
+            let file = match File::open(path) {
+                Err(error) if is_absence(&error) => return Ok(None),
+                file => file?,
+            };
+            let metadata = file.metadata()?;
+            if !metadata.is_file() {
+                return Ok(None);
+            }
+            if self.follow_external_links || self.holds(&file)? {
+                return Ok(Some((file, FileVersion::of(&metadata))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks the kernel where an open file is. Linux tells, if `/proc` is mounted; else the check of
+    /// [`find`](Root::find) has to do.
+    fn holds(&self, file: &File) -> io::Result<bool> {
+        let Ok(place) = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) else { return Ok(true) };
+        Ok(place.starts_with(fs::canonicalize(&self.directory)?))
+    }
+
     /// Returns whether a segment is one plain name, on any platform: no `..`, no separator, no
     /// drive.
     pub(super) fn shows(&self, segment: &str) -> bool {
@@ -96,12 +127,40 @@ pub(super) fn file_version(path: &Path) -> Option<FileVersion> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|metadata| FileVersion::of(&metadata))
 }
 
-/// Opens a regular file. `None` if it is gone or not readable.
-pub(super) fn open(path: &Path) -> io::Result<Option<(File, FileVersion)>> {
-    let file = match File::open(path) {
-        Err(error) if is_absence(&error) => return Ok(None),
-        file => file?,
-    };
-    let metadata = file.metadata()?;
-    Ok(metadata.is_file().then(|| (file, FileVersion::of(&metadata))))
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Found inside, then swapped for a link that leads out: the file itself, and a directory above
+    /// it.
+    #[test]
+    fn a_name_that_is_swapped_after_the_check_leads_nowhere() {
+        let site = std::env::temp_dir().join(format!("wirelight-swapped-{}", std::process::id()));
+        let (public, outside) = (site.join("public"), site.join("outside"));
+        for folder in [public.join("docs"), outside.clone()] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        for folder in [&public, &public.join("docs"), &outside] {
+            fs::write(folder.join("a"), folder.display().to_string()).unwrap();
+        }
+        let root = |follow| Root { directory: public.clone(), dotfiles: false, follow_external_links: follow };
+        let find = |segments: &[&str]| match root(false).find(segments).unwrap() {
+            Some(Entry::File(path, _)) => path,
+            _ => panic!("{segments:?} is a file inside"),
+        };
+        let (file, below) = (find(&["a"]), find(&["docs", "a"]));
+        assert!(root(false).open(&file).unwrap().is_some() && root(false).open(&below).unwrap().is_some());
+        fs::remove_file(&file).unwrap();
+        symlink(outside.join("a"), &file).unwrap();
+        fs::rename(public.join("docs"), public.join("aside")).unwrap();
+        symlink(&outside, public.join("docs")).unwrap();
+        for path in [&file, &below] {
+            let is_open = |follow| root(follow).open(path).unwrap().is_some();
+            assert!(is_open(true), "{}", path.display());
+            assert!(!is_open(false) || !Path::new("/proc/self/fd").exists(), "{}", path.display());
+        }
+        fs::remove_dir_all(site).unwrap();
+    }
 }
