@@ -20,6 +20,10 @@ impl Error {
             None if row.status == StatusCode::SERVICE_UNAVAILABLE => {
                 Error::new(row.status, row.message).with_header("Retry-After", "1")
             }
+            // A cache may keep a 501 (RFC 9110 §15.1), and its key does not have this field.
+            None if reject.fault == Fault::CodingUnknown => {
+                Error::new(row.status, row.message).with_header("Cache-Control", "no-store")
+            }
             None => Error::new(row.status, row.message),
         }
     }
@@ -50,7 +54,9 @@ fn percent_encoded(target: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::App;
+    use crate::http1::fault::FAULTS;
 
     fn message(line: &str) -> (u16, String) {
         let app = App::new();
@@ -100,6 +106,18 @@ mod tests {
             let (status, message) = message(line);
             assert_eq!(status, 400, "{line}");
             assert!(!message.contains("send it as"), "{line}: {message}");
+        }
+    }
+
+    /// A cache may keep these statuses without being told to (RFC 9110 §15.1): whatever causes one is
+    /// a part of its key, or the response says that it is not to be kept.
+    #[test]
+    fn no_refusal_poisons_a_cache() {
+        let by_method_or_target = [Fault::TargetTooLong, Fault::MethodTooLong, Fault::Connect];
+        for row in FAULTS.iter().filter(|row| [404, 405, 410, 414, 501].contains(&row.status.as_u16())) {
+            let error = Error::protocol(ProtocolError { fault: row.fault, at: 0 }, b"");
+            let kept = error.fields().all(|(name, value)| (name, value) != ("Cache-Control", "no-store"));
+            assert_eq!(kept, by_method_or_target.contains(&row.fault), "{}", row.name);
         }
     }
 }
