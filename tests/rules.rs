@@ -16,6 +16,7 @@ mod rules {
     pub mod manifest;
     pub mod quotes;
     pub mod repository;
+    pub mod requirements;
     pub mod shape;
     pub mod source;
     pub mod structure;
@@ -24,8 +25,8 @@ mod rules {
 
 use rules::source::Source;
 use rules::{
-    api, commits, evidence, guide, imports, isolation, known, layers, links, manifest, quotes, repository, shape,
-    structure, waits,
+    api, commits, evidence, guide, imports, isolation, known, layers, links, manifest, quotes, repository,
+    requirements, shape, structure, waits,
 };
 
 /// Fails with all complaints at once.
@@ -83,6 +84,16 @@ fn pages_cite_sections_that_the_source_cites() {
 #[test]
 fn the_tests_that_pages_name_exist() {
     obeyed(evidence::complaints());
+}
+
+#[test]
+fn each_requirement_of_the_rfcs_is_answered() {
+    obeyed(requirements::unanswered());
+}
+
+#[test]
+fn quotes_of_an_rfc_are_its_words() {
+    obeyed(requirements::misquoted(&repository::files()));
 }
 
 #[test]
