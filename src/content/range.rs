@@ -81,12 +81,18 @@ fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
         // By §14.1.2 a suffix of an empty body is satisfiable, but no Content-Range can express it.
         return if length == 0 && suffix > 0 { None } else { Some(length.saturating_sub(suffix)..length) };
     }
-    let first = digits(first)?;
+    let start = digits(first)?;
     let end = match last {
         "" => length,
-        last => digits(last).filter(|last| *last >= first)?.saturating_add(1).min(length),
+        last => digits(last).filter(|_| magnitude(last) >= magnitude(first))?.saturating_add(1).min(length),
     };
-    Some(first.min(end)..end)
+    Some(start.min(end)..end)
+}
+
+/// Returns what orders digits as their numbers, of any length: saturated ones would all be equal.
+fn magnitude(digits: &str) -> (usize, &str) {
+    let significant = digits.trim_start_matches('0');
+    (significant.len(), significant)
 }
 
 /// Parses digits, saturating: positions beyond 64 bits are outside anyway (nginx's CVE-2017-7529
@@ -153,6 +159,11 @@ mod tests {
             ("bytes=99999999999999999999999999-", 10, NotSatisfiable),
             ("bytes=-99999999999999999999999999", 10, Part(0..10)),
             ("bytes=-9223372036854775608,-9223372036854775608", 10, Part(0..10)),
+            ("bytes=99999999999999999999-99999999999999999999", 10, NotSatisfiable),
+            ("bytes=00000000000000000000009-9", 10, Part(9..10)),
+            ("bytes=99999999999999999999-18446744073709551615", 10, Whole), // last-pos < first-pos (§14.1.1)
+            ("bytes=99999999999999999999-99999999999999999998", 10, Whole),
+            ("bytes=0-1,99999999999999999999-9", 10, Whole),
             // not valid range-specs
             ("bytes=5-4", 10, Whole),
             ("bytes=20-19", 10, Whole),
