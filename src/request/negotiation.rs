@@ -15,9 +15,23 @@ const NOT_LISTED: Weight = 1;
 const MIN: Weight = 2;
 const MAX: Weight = 2_000;
 
-/// Returns how closely an entry matches an offer, if it does; 0: the type matches, its parameters
-/// do not.
-type Matcher = fn(&[u8], &[u8]) -> Option<usize>;
+/// Returns how closely an entry matches an offer, if it does.
+type Matcher = fn(&[u8], &[u8]) -> Option<Closeness>;
+
+/// The closest entry counts; of equally close ones the heaviest, so that their order does not
+/// matter.
+type Closeness = usize;
+
+/// The type matches, its parameters do not: `text/html;level=1` for `text/html`.
+const OTHER_PARAMETERS: Closeness = 0;
+/// `*` or `*/*`.
+const ANY: Closeness = 1;
+/// The entry means a part of the offer: `de-CH` for `de`.
+const NARROWER: Closeness = 2;
+/// `text/*` for `text/html`.
+const SAME_TYPE: Closeness = 3;
+/// The offer itself, or all of its kind. Longer entries are closer by their length.
+const MEANT: Closeness = 4;
 
 /// A negotiation field: its name, how to recognise a range, and how to match it with an offer.
 struct Negotiation {
@@ -92,31 +106,29 @@ impl Request<'_> {
     }
 }
 
-/// Returns the weight of the most specific of these entries. If only entries with other parameters
-/// match, the heaviest counts, half a thousandth less; their refusal is not one of the offer.
+/// Returns the weight of the closest of these entries. One with other parameters counts half a
+/// thousandth less. The refusal of a part of the offer is not one of the offer.
 fn weight_of<'m>(offer: &str, fit: Matcher, members: impl Iterator<Item = (&'m [u8], Weight)>) -> Option<Weight> {
     let fitting = members.filter_map(|(range, weight)| Some((fit(range, offer.as_bytes())?, weight)));
-    let by_closeness = |(closeness, weight): &(usize, Weight)| (*closeness, if *closeness == 0 { *weight } else { 0 });
-    match fitting.max_by_key(by_closeness)? {
-        (0, weight) => weight.checked_sub(1),
-        (_, weight) => Some(weight),
-    }
+    let is_of_a_part = |closeness| [OTHER_PARAMETERS, NARROWER].contains(&closeness);
+    let (closeness, weight) = fitting.filter(|(closeness, weight)| *weight > 0 || !is_of_a_part(*closeness)).max()?;
+    Some(if closeness == OTHER_PARAMETERS { weight - 1 } else { weight })
 }
 
 /// Matches `text/html;level=1`, `text/html`, `text/*`, `*/*`, from close to far.
-fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
+fn match_media_range(range: &[u8], offer: &[u8]) -> Option<Closeness> {
     let (range_type, parameters) = split_at_byte(range, b';');
     let (offer_type, offered) = split_at_byte(offer, b';');
     let (kind, subtype) = split_at_byte(range_type.trim_ascii(), b'/');
     let (offer_kind, offer_subtype) = split_at_byte(offer_type.trim_ascii(), b'/');
     if kind == b"*" {
-        return Some(1);
+        return Some(ANY);
     }
     if !kind.eq_ignore_ascii_case(offer_kind) {
         return None;
     }
     if subtype == b"*" {
-        return Some(2);
+        return Some(SAME_TYPE);
     }
     if !subtype.eq_ignore_ascii_case(offer_subtype) {
         return None;
@@ -129,7 +141,7 @@ fn match_media_range(range: &[u8], offer: &[u8]) -> Option<usize> {
     let fits = |(name, value): (&[u8], &[u8])| {
         has(name, Some(value)) || (name.eq_ignore_ascii_case(b"charset") && !has(name, None))
     };
-    Some(if field_value::parameters(parameters).all(fits) { 3 + parameters.len() } else { 0 })
+    Some(if field_value::parameters(parameters).all(fits) { MEANT + parameters.len() } else { OTHER_PARAMETERS })
 }
 
 /// Returns whether it is `type/subtype`, or `*`, which Java sends although RFC 9110 §12.5.1 lacks
@@ -147,27 +159,26 @@ fn is_language_range(range: &[u8]) -> bool {
 }
 
 /// Matches a coding. `x-gzip` is `gzip` (RFC 9110 §8.4.1.3).
-fn match_coding(range: &[u8], offer: &[u8]) -> Option<usize> {
+fn match_coding(range: &[u8], offer: &[u8]) -> Option<Closeness> {
     let same = range.eq_ignore_ascii_case(offer)
         || (range.eq_ignore_ascii_case(b"x-gzip") && offer.eq_ignore_ascii_case(b"gzip"));
-    if same { Some(2) } else { (range == b"*").then_some(1) }
+    if same { Some(MEANT) } else { (range == b"*").then_some(ANY) }
 }
 
-/// Matches a language. `de_CH`, the form of locale names, means `de-CH`.
-fn match_language(range: &[u8], offer: &[u8]) -> Option<usize> {
+/// Matches a language: `de` is closer to `de-CH` than `de-CH-1996`, since it means all German (RFC
+/// 4647 §3.3.1). `de_CH`, the form of locale names, means `de-CH`.
+fn match_language(range: &[u8], offer: &[u8]) -> Option<Closeness> {
     let same = |a: &u8, b: &u8| a.eq_ignore_ascii_case(b) || [*a, *b].iter().all(|byte| b"-_".contains(byte));
     let begins = |long: &[u8], short: &[u8]| {
         let start = long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| same(a, b));
         start && matches!(long.get(short.len()), None | Some(b'-' | b'_'))
     };
     if range == b"*" {
-        Some(1)
+        Some(ANY)
     } else if begins(offer, range) {
-        Some(2 + 2 * range.len())
-    } else if begins(range, offer) {
-        Some(1 + 2 * offer.len())
+        Some(MEANT + range.len())
     } else {
-        None
+        begins(range, offer).then_some(NARROWER)
     }
 }
 
@@ -349,6 +360,14 @@ mod tests {
             (&["de_CH, en;q=.9"], "de-CH"),
             (&["fr;q=.9, *;q=.1"], "fr"),
             (&["!, ?, it-\u{e9}"], "en"),
+            // variants of an offer: the heaviest counts, in any order; none refuses the offer
+            (&["fr-CA;q=0.9, fr-BE;q=0.1, en;q=0.5"], "fr"),
+            (&["fr-BE;q=0.1, en;q=0.5, fr-CA;q=0.9"], "fr"),
+            (&["fr-CA, *;q=0"], "fr"),
+            (&["en;q=0, de;q=0, fr-CA;q=0, *;q=0.5"], "fr"),
+            (&["de;q=0.5, de-CH-1996;q=0, en;q=0.1"], "de-CH"),
+            // what is said of the whole language is said of the offer
+            (&["de;q=0, de-CH-1996;q=0.5, en;q=0.1"], "en"),
         ] {
             assert_eq!(chosen("/language", "Accept-Language", lines, offers), expected, "{lines:?}");
         }
