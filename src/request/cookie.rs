@@ -115,17 +115,18 @@ impl Cookie {
         self
     }
 
-    /// Returns why the cookie would split the field or be dropped by the browser, if so.
+    /// Returns why the cookie would split the field, or why the browser would drop it or read another
+    /// one, if so.
     fn invalid_reason(&self) -> Option<&'static str> {
-        let attributes = [Some(&self.path), self.domain.as_ref()];
-        let mut attributes = attributes.into_iter().flatten();
         let host_only = self.secure && self.domain.is_none() && self.path == "/";
         if !is_token(self.name.as_bytes()) {
             Some("a character in its name")
         } else if !self.value.bytes().all(is_cookie_octet) {
             Some("a character in its value")
-        } else if !attributes.all(|text| text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet)) {
-            Some("its path or domain")
+        } else if !is_attribute(&self.path) || !self.path.starts_with('/') {
+            Some("its path")
+        } else if self.domain.as_ref().is_some_and(|domain| !is_attribute(domain) || domain.is_empty()) {
+            Some("its domain")
         } else if self.name.len() + self.value.len() > MAX_PAIR {
             Some("more than 4096 bytes")
         } else if self.same_site == Some(SameSite::None) && !self.secure {
@@ -166,9 +167,9 @@ impl Response {
 
     /// Adds a cookie to those set already.
     ///
-    /// A cookie that could split the field (`;`, CR LF, …) or that browsers drop (`SameSite=None`
-    /// without `Secure`, a violated `__Host-` prefix, more than 4096 bytes) turns the response into
-    /// a 500; the log records the reason.
+    /// A cookie that could split the field (`;`, CR LF, …), that browsers drop (`SameSite=None`
+    /// without `Secure`, a violated `__Host-` prefix, more than 4096 bytes) or read differently (a
+    /// path without its slash) turns the response into a 500; the log records the reason.
     pub fn set_cookie(&mut self, cookie: Cookie) {
         match cookie.invalid_reason() {
             Some(fault) => self.fail(Error::internal(format!("the cookie {:?} was refused: {fault}", cookie.name))),
@@ -212,6 +213,12 @@ fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
 }
 
+/// Returns whether browsers keep the text as the value of an attribute: they take off blanks around
+/// it (RFC 6265bis §5.6).
+fn is_attribute(text: &str) -> bool {
+    text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet) && text.trim_ascii() == text
+}
+
 /// Returns whether the byte may occur in an attribute value: any character but controls and the
 /// semicolon (RFC 6265 §4.1.1).
 fn is_av_octet(byte: u8) -> bool {
@@ -253,6 +260,13 @@ mod tests {
             (plain().path("/x\r\nX: y"), None),
             (plain().path("/".repeat(1_025)), None),
             (plain().domain("a;b"), None),
+            (plain().path("/a b"), Some("a=1; Path=/a b")),
+            (plain().path("/a "), None),
+            (plain().path(" /a"), None),
+            (plain().path("a"), None),
+            (plain().path(""), None),
+            (plain().domain(" a.example"), None),
+            (plain().domain(""), None),
             (Cookie::new("__host-a", "1"), None),
             (Cookie::new("__Host-a", "1").secure().domain("a.example"), None),
             (Cookie::new("__Host-a", "1").secure().path("/x"), None),
