@@ -360,10 +360,11 @@ impl Conversation {
     }
 
     fn reason(&self, keep: bool, last: bool, closes: bool) -> Reason {
+        if let Some(fault) = self.rejected {
+            let why = "after a refused request nothing that follows can be trusted";
+            return Reason { why, rfc: fault.info().rfc };
+        }
         match self.request {
-            _ if let Some(fault) = self.rejected => {
-                Reason { why: "after a refused request nothing that follows can be trusted", rfc: fault.info().rfc }
-            }
             Some(RequestPersistence { http10: true, .. }) if keep => {
                 Reason { why: "HTTP/1.0 asked to keep it", rfc: "RFC 9112 §9.3" }
             }
