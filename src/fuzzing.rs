@@ -14,6 +14,7 @@ use crate::http1::head::Head;
 use crate::http1::limits::Limits;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
+use crate::middleware::rate_limit::{Rate, try_parse_rates};
 use crate::request::Request;
 use crate::routing::pattern::Pattern;
 use crate::routing::tree::{Match, Params, Tree};
@@ -173,6 +174,23 @@ pub fn multipart(data: &[u8]) {
         assert!(part.safe_filename().is_none_or(|name| !name.contains(['/', '\\', '\0']) && !name.starts_with('.')));
     }
     assert_eq!(request.files().count() + request.form_pairs().count(), parts.len());
+}
+
+/// Parses rate limits.
+///
+/// # Errors
+/// A sentence with the column.
+pub fn rates(text: &str) -> Result<Vec<Rate>, String> {
+    try_parse_rates(text)
+}
+
+/// Parses a plan of the wire view's composer.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+#[cfg(feature = "wire")]
+pub fn plan(value: &serde_json::Value) -> Result<(), String> {
+    crate::wire::Plan::parse(value).map(drop)
 }
 
 /// Returns the body and its raw length; `None` if it is incomplete.

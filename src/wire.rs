@@ -26,6 +26,8 @@ use crate::trace::lab::LabClients;
 use access::{Access, PREFIX};
 use feed::Feed;
 use lab::Lab;
+#[cfg(fuzzing)]
+pub(crate) use plan::Plan;
 use routes::PageState;
 
 /// Adds the page to the application. Returns the trace that it shows, and its address.

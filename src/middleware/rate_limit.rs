@@ -39,6 +39,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use rate::Rate;
+#[cfg(fuzzing)]
+pub(crate) use rate::parse as try_parse_rates;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
 use table::MemoryStore;

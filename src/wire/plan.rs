@@ -18,7 +18,7 @@ const DEFAULT_TIMEOUT: u64 = 5_000;
 
 /// What a client does.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) segments: Vec<PlanSegment>,
     pub(super) then: Then,
     pub(super) read: ReadPace,
@@ -67,7 +67,7 @@ impl Plan {
     ///
     /// # Errors
     /// What is wrong with it, in a sentence.
-    pub(super) fn parse(value: &Value) -> Result<Plan, String> {
+    pub(crate) fn parse(value: &Value) -> Result<Plan, String> {
         let members = object(value, "a plan", &["segments", "then", "read", "timeout_ms", "step"])?;
         let list = members.get("segments").and_then(Value::as_array).ok_or("a plan has a list: segments")?;
         if list.len() > SEGMENTS {

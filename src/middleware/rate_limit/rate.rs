@@ -57,7 +57,7 @@ impl fmt::Display for Rate {
 ///
 /// # Errors
 /// A sentence with the column.
-pub(super) fn parse(text: &str) -> Result<Vec<Rate>, String> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Rate>, String> {
     let mut reader = Reader { text, rest: text };
     let mut rates = vec![reader.rate()?];
     while let Some(rest) = reader.rest.strip_prefix([';', ',', '|']) {
