@@ -142,6 +142,12 @@ fn no_test_waits_without_an_end() {
 }
 
 #[test]
+fn examples_and_fuzz_targets_are_listed() {
+    obeyed(repository::unlisted("examples", "examples/README.md"));
+    obeyed(repository::unlisted("fuzz/fuzz_targets", "docs/testing.md"));
+}
+
+#[test]
 fn no_file_names_a_path_of_a_machine() {
     obeyed(repository::machine_paths(&repository::files(), repository::ALLOWED));
 }

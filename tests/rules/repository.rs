@@ -33,6 +33,18 @@ pub fn files() -> Vec<(String, String)> {
     paths.into_iter().filter_map(read).collect()
 }
 
+/// Files and folders directly in `folder` whose names, without `.rs`, the page does not have between backquotes.
+pub fn unlisted(folder: &str, page: &str) -> Vec<String> {
+    let inside = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(inside).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    let names = entries.map(|entry| entry.expect("a readable entry").file_name().to_string_lossy().into_owned());
+    let names = names.filter(|name| name != "README.md").map(|name| name.trim_end_matches(".rs").to_owned());
+    let text = read(page);
+    let missing =
+        names.filter(|name| ![format!("`{name}`"), format!("`{name}/`")].iter().any(|listed| text.contains(listed)));
+    missing.map(|name| format!("{page}: does not list {folder}/{name}")).collect()
+}
+
 /// Lines that name an absolute path below one of the [`MACHINE`] folders.
 pub fn machine_paths(files: &[(String, String)], allowed: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -74,4 +86,12 @@ fn detects_paths_of_a_machine() {
         assert_eq!(with(format!("see /{folder}/notes"), &[("README.md", "an example")]), 0);
         assert_eq!(with(format!("see example.com/{folder}/notes, ../{folder}/notes, /{folder}s"), &[]), 0);
     }
+}
+
+#[test]
+fn detects_a_file_that_no_page_lists() {
+    assert_eq!(
+        unlisted("docs/decisions", "tests/rules/repository.rs").len(),
+        fs::read_dir("docs/decisions").unwrap().count() - 1
+    );
 }
