@@ -32,9 +32,10 @@ pub(crate) struct Origin {
     pub(crate) line: u32,
 }
 
-/// Returns whether the program has no logger: a program that sets one sets a level too.
+/// Returns whether the program has no logger. One that is off (`RUST_LOG=off`) is a logger: `log`
+/// has no question for that, but what stands in for a missing logger has no fields.
 pub(crate) fn has_no_logger() -> bool {
-    log::max_level() == LevelFilter::Off
+    log::max_level() == LevelFilter::Off && size_of_val(log::logger()) == 0
 }
 
 /// Returns whether a line of this level is written to stderr because the program has no logger.

@@ -283,19 +283,41 @@ fn each_worker_counts_the_connections_it_accepts() {
     assert_eq!(shares(&mut clients[0]), found, "a request on an open connection counts nothing");
 }
 
-/// A test of this program that has no logger, in a process of its own: the other tests may set one.
+/// A logger of a program that has turned it off.
+struct Off(&'static str);
+
+impl log::Log for Off {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        false
+    }
+
+    fn log(&self, _: &log::Record<'_>) {
+        eprintln!("[{}", self.0);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Runs in processes of its own: the other tests may set a logger.
 #[test]
 fn without_a_logger_stderr_has_warnings_errors_and_the_access_log() {
     const NAME: &str = "without_a_logger_stderr_has_warnings_errors_and_the_access_log";
-    if env::var_os("WITHOUT_A_LOGGER").is_none() {
-        let mut child = Command::new(env::current_exe().unwrap());
-        let output = bounded::output(child.args(["--exact", NAME, "--nocapture"]).env("WITHOUT_A_LOGGER", "1"));
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with('[')).collect();
-        let [error, access] = lines[..] else { panic!("{stderr}") };
+    let Ok(logger) = env::var("LOGGER") else {
+        let lines = |logger| {
+            let mut child = Command::new(env::current_exe().unwrap());
+            let output = bounded::output(child.args(["--exact", NAME, "--nocapture"]).env("LOGGER", logger));
+            assert!(output.status.success());
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            stderr.lines().filter(|line| line.starts_with('[')).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let [error, access] = &lines("none")[..] else { panic!("{:?}", lines("none")) };
         assert_eq!(error, "[ERROR wirelight::app::error_handlers] GET /: no such\\nfile");
         assert!(access.starts_with("[INFO access] GET / 500 "), "{access}");
+        assert_eq!(lines("off"), [""; 0]);
         return;
+    };
+    if logger == "off" {
+        log::set_logger(&Off("called although it is off")).unwrap();
     }
     let mut app = App::new();
     AccessLog::new(Format::Dev).add_to(&mut app);
