@@ -58,7 +58,7 @@
 //! 7. [`Server`]: what to change before production.
 //!
 //! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
-//! `coming-from-flask.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled,
+//! `coming-from-flask.md`, `coming-from-axum.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled,
 //! `defaults.md` lists what is on and how to change it, `embedding.md` says where a server listens and in which program, `readers.md` what each reader of a request accepts and costs, `tour.md` quotes six
 //! functions of the source, and `architecture.md` is its map.
 //!
@@ -138,6 +138,8 @@ pub use trace::config::Trace;
 /// The pages of `docs/`, so that `cargo test` runs what they show.
 #[cfg(doctest)]
 mod pages {
+    #[doc = include_str!("../docs/coming-from-axum.md")]
+    mod coming_from_axum {}
     #[doc = include_str!("../docs/coming-from-flask.md")]
     mod coming_from_flask {}
     #[doc = include_str!("../docs/coming-from-tiny_http-and-rouille.md")]
