@@ -52,7 +52,10 @@ pub(crate) fn is_last_resort(level: Level) -> bool {
 pub(crate) fn write(level: Level, origin: &Origin, message: fmt::Arguments<'_>) {
     let log = |message: fmt::Arguments<'_>| {
         if has_no_logger() {
-            return catch(|| eprintln!("[{level} {}] {message}", origin.target));
+            return catch(|| {
+                let line = format!("[{level} {}] {message}\n", origin.target);
+                eprint!("{line}"); // one write: another process may have the same terminal
+            });
         }
         let mut record = Record::builder();
         record.level(level).target(origin.target).module_path_static(Some(origin.target));
