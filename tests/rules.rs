@@ -14,6 +14,7 @@ mod rules {
     pub mod layers;
     pub mod links;
     pub mod manifest;
+    pub mod package;
     pub mod quotes;
     pub mod repository;
     pub mod requirements;
@@ -25,7 +26,7 @@ mod rules {
 
 use rules::source::Source;
 use rules::{
-    api, commits, evidence, guide, imports, isolation, known, layers, links, manifest, quotes, repository,
+    api, commits, evidence, guide, imports, isolation, known, layers, links, manifest, package, quotes, repository,
     requirements, shape, structure, waits,
 };
 
@@ -174,4 +175,9 @@ fn dependencies_are_sorted() {
 fn the_oldest_rust_is_the_same_everywhere() {
     let [cargo, clippy, readme] = ["Cargo.toml", "clippy.toml", "README.md"].map(repository::read);
     obeyed(manifest::oldest_rust(&cargo, &clippy, &readme, &manifest::required_versions()));
+}
+
+#[test]
+fn packages_have_what_they_read_and_nothing_large() {
+    obeyed(package::complaints());
 }

@@ -64,7 +64,8 @@ pub fn oldest_rust(cargo: &str, clippy: &str, readme: &str, packages: &[(String,
     complaints
 }
 
-fn cargo(arguments: &[&str]) -> String {
+/// The standard output of cargo, in the repository.
+pub fn cargo(arguments: &[&str]) -> String {
     let out = Command::new(env!("CARGO"))
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
