@@ -14,6 +14,7 @@ pub(crate) mod route;
 pub(crate) mod route_doc;
 #[cfg(not(feature = "openapi"))]
 pub(crate) mod route_doc_disabled;
+mod route_methods;
 pub(crate) mod route_table;
 pub(crate) mod router;
 mod trace;

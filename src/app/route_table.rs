@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(path(&root, "file", &[("path", "a b/#?")]), "/f/a%20b/%23%3F");
         assert_eq!(
             path(&root, "file", &[("path", "../etc")]),
-            "url_for(\"file\"): the parameter 'path' is of kind path, and \"../etc\" is not"
+            "url_for(\"file\"): the parameter 'path' is of type path, and \"../etc\" is not"
         );
         assert_eq!(path(&root, "user", &[]), "url_for(\"user\"): the parameter 'id' has no value");
         assert_eq!(path(&root, "none", &[]), "no route is named \"none\"");

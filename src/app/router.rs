@@ -21,7 +21,8 @@ use crate::routing::tree::Tree;
 
 /// A set of routes to [`nest`](Router::nest) under a prefix: Flask's blueprint.
 ///
-/// Hooks and error handlers of a router apply to its own routes and to those nested in it.
+/// Hooks and error handlers of a router apply to its own routes and to those nested in it. [`get`](Router::get)
+/// describes patterns.
 ///
 /// ```
 /// use wirelight::{App, Router};
@@ -35,6 +36,18 @@ use crate::routing::tree::Tree;
 /// assert_eq!(app.test().get("/users").send().text(), "all of them");
 /// assert_eq!(app.test().get("/users/7").send().text(), "number 7");
 /// ```
+///
+/// # What runs, and when
+///
+/// | | runs | sees | `Err` |
+/// | --- | --- | --- | --- |
+/// | 1 | [`before`](Router::before) hooks, from the application inwards | the head | ends the request before its body is read |
+/// | 2 | guards: [`require`](Router::require) of routers inwards, of the route last | the head, if a route matched | as above |
+/// | | the body arrives, after `100 Continue` if the client waits for it | | too large: 413 |
+/// | 3 | [`before_with_body`](Router::before_with_body) hooks | the body too | ends the request |
+/// | 4 | the handler | everything | becomes the response |
+/// | 5 | the error handler ([`on_error`](Router::on_error)), after an `Err`, a 404, 405 or a refused body | the error | the default one runs |
+/// | 6 | [`after`](Router::after) hooks, from the route's router outwards | the response | |
 pub struct Router {
     pub(crate) routes: Vec<Route>,
     pub(crate) tree: Tree,
@@ -91,63 +104,10 @@ impl Default for Router {
     }
 }
 
-/// Defines one method for each request method: `get`, `post`, …
-macro_rules! route_methods {
-    ($($(#[$doc:meta])* $name:ident $method:ident;)*) => {$(
-        $(#[$doc])*
-        ///
-        /// # Panics
-        /// At start-up, if the pattern is malformed, or another route has the same method and
-        /// shape. The message names both lines.
-        #[track_caller]
-        pub fn $name<F, R>(&mut self, pattern: &str, handler: F) -> &mut Route
-        where
-            F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
-            R: IntoResponse,
-        {
-            self.route(Method::$method, pattern, handler)
-        }
-    )*};
-}
-
 impl Router {
     /// Returns a router without routes.
     pub fn new() -> Router {
         Router::default()
-    }
-
-    route_methods! {
-        /// Adds a route for GET. It responds to HEAD too.
-        get GET;
-        /// Adds a route for POST.
-        post POST;
-        /// Adds a route for PUT.
-        put PUT;
-        /// Adds a route for PATCH.
-        patch PATCH;
-        /// Adds a route for DELETE.
-        delete DELETE;
-        /// Adds a route for HEAD, if the one that GET implies is not enough. A handler that knows
-        /// the length of the GET's content sets `Content-Length`; otherwise none is sent (RFC 9110
-        /// §8.6).
-        head HEAD;
-        /// Adds a route for OPTIONS, if the automatic response with `Allow` is not enough.
-        options OPTIONS;
-    }
-
-    /// Adds a route for any method.
-    ///
-    /// # Panics
-    /// As [`get`](Router::get).
-    #[track_caller]
-    pub fn route<F, R>(&mut self, method: Method, pattern: &str, handler: F) -> &mut Route
-    where
-        F: Fn(&Request<'_>) -> R + Send + Sync + 'static,
-        R: IntoResponse,
-    {
-        let mut route = Route::new(RouteMeta::new(method, parse(pattern), Callsite::of(&handler)), handler);
-        (route.guards, route.meta.state) = (self.guards.clone(), self.state.clone());
-        self.add(route)
     }
 
     /// Handles requests that no route of this router has the path for, with any method: a page, a

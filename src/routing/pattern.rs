@@ -64,7 +64,7 @@ pub(crate) enum ParamType {
 }
 
 impl Pattern {
-    /// Parses a pattern. A path begins with `/`; a parameter is `{name}` or `{name:kind}` and fills
+    /// Parses a pattern. A path begins with `/`; a parameter is `{name}` or `{name:type}` and fills
     /// its segment.
     pub(crate) fn parse(text: &str) -> Result<Pattern, PatternError> {
         let fail = |at: usize, sentence: String| PatternError {
@@ -203,7 +203,7 @@ impl fmt::Display for BuildError {
             BuildError::Missing { name } => write!(f, "the parameter '{name}' has no value"),
             BuildError::Unknown { name } => write!(f, "the pattern has no parameter '{name}'"),
             BuildError::Mismatch { name, kind, value } => {
-                write!(f, "the parameter '{name}' is of kind {}, and {value:?} is not", kind.name())
+                write!(f, "the parameter '{name}' is of type {}, and {value:?} is not", kind.name())
             }
         }
     }
@@ -225,8 +225,8 @@ fn segment(piece: &str, last: bool) -> Result<Segment, SegmentError> {
     }
     for (at, c) in piece.char_indices() {
         let sentence = match c {
-            '{' | '}' => "a parameter is {name} or {name:kind} and fills its whole segment",
-            '<' | '>' => "a parameter is written {name:kind}",
+            '{' | '}' => "a parameter is {name} or {name:type} and fills its whole segment",
+            '<' | '>' => "a parameter is written {name:type}",
             '%' => "write the character itself: patterns are compared after percent-decoding",
             '?' => "a pattern is a path; the query is read from the request",
             '#' => "a fragment never reaches a server (RFC 3986 §3.5)",
@@ -346,7 +346,7 @@ mod tests {
             ("/a/{p:path}/", 4, "it must be the last segment"),
             ("/{a}/{a:int}", 6, "'a' is used twice"),
             ("/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}", 34, "at most 8 parameters"),
-            ("/<int:id>", 2, "{name:kind}"),
+            ("/<int:id>", 2, "{name:type}"),
             ("/a%20b", 3, "percent-decoding"),
             ("/a?b", 3, "the query"),
             ("/a#b", 3, "a fragment"),
@@ -431,11 +431,11 @@ mod tests {
         assert_eq!(build("/u/{id:int}", &[("di", "1")]).unwrap_err(), "the pattern has no parameter 'di'");
         assert_eq!(
             build("/u/{id:int}", &[("id", "x")]).unwrap_err(),
-            "the parameter 'id' is of kind int, and \"x\" is not"
+            "the parameter 'id' is of type int, and \"x\" is not"
         );
         assert_eq!(
             build("/f/{p:path}", &[("p", "a/../b")]).unwrap_err(),
-            "the parameter 'p' is of kind path, and \"a/../b\" is not"
+            "the parameter 'p' is of type path, and \"a/../b\" is not"
         );
     }
 
