@@ -58,7 +58,7 @@
 //! 7. [`Server`]: what to change before production.
 //!
 //! The repository has more to read: `examples/` is a set of small programs with the commands to try on their first lines; in `docs/`,
-//! `coming-from-flask.md`, `coming-from-axum.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled,
+//! `coming-from-flask.md`, `coming-from-axum.md` and `coming-from-tiny_http-and-rouille.md` translate, `errors.md` describes how errors are handled, `compile-errors.md` what the compiler says of a wrong handler,
 //! `defaults.md` lists what is on and how to change it, `embedding.md` says where a server listens and in which program, `readers.md` what each reader of a request accepts and costs, `tour.md` quotes six
 //! functions of the source, and `architecture.md` is its map.
 //!

@@ -26,10 +26,27 @@ use crate::response::returned::Returned;
 /// | `Option<value>` | the value, or 404 |
 /// | `Result<value, error>` | the value, or the page of the error: an [`Error`], any of std, `anyhow::Error`, `String` |
 /// | [`Response`] | itself |
+///
+/// A function that returns `impl IntoResponse` needs `+ use<>`: without it, edition 2024 takes the value
+/// to borrow from the request, which it outlives.
+///
+/// ```
+/// use wirelight::{App, IntoResponse, Request};
+///
+/// fn path(req: &Request) -> impl IntoResponse + use<> {
+///     req.path().to_owned()
+/// }
+///
+/// let mut app = App::new();
+/// app.get("/a", path);
+/// assert_eq!(app.test().get("/a").send().text(), "/a");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be turned into an HTTP response",
-    label = "a handler returned this",
-    note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`"
+    label = "`{Self}` is not a response",
+    note = "return text, bytes, `Json(value)`, `(StatusCode, value)`, an `Option` or `Result` of those, or a `Response`",
+    note = "`Json` takes numbers, lists and types with `serde::Serialize`; a status is a `StatusCode`, not a number",
+    note = "a handler is not async and returns no future: `.blocking()` on the route's line runs it on a pool of threads"
 )]
 pub trait IntoResponse: Sized {
     /// Writes the value to `response`, which is empty and has status 200. A type of the program
@@ -233,7 +250,21 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
     }
 }
 
-impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
+/// An error that a handler may return. It exists for the compiler's message: without it, that names
+/// what `Error` wants of a `Box<dyn std::error::Error>`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that a handler can return",
+    label = "the handler returns this error",
+    note = "implement `std::error::Error` for it: the response is 500, and its text goes to the log alone",
+    note = "or implement `From<{Self}>` for `wirelight::Error`: the response has the status and the message that you choose"
+)]
+pub trait IntoError: Into<Error> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Error>> IntoError for E {}
+
+impl<T: IntoResponse, E: IntoError> IntoResponse for Result<T, E> {
     #[inline]
     fn write_to(self, response: &mut Response) {
         match self {
