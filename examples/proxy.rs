@@ -1,5 +1,5 @@
 //! A reverse proxy in front of one server, which streams both ways. Run with
-//! `UPSTREAM=http://127.0.0.1:9000 cargo run --example proxy`
+//! `UPSTREAM=http://127.0.0.1:9000 cargo run --example proxy`; `TIMEOUT` is how many seconds the upstream may take to answer
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ const HOP_BY_HOP: [&str; 11] = [
 
 fn main() -> std::io::Result<()> {
     let upstream = std::env::var("UPSTREAM").map_err(std::io::Error::other)?;
+    let patience = std::env::var("TIMEOUT").unwrap_or("30".into()).parse().map_err(std::io::Error::other)?;
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0) // the client follows them
@@ -30,7 +31,7 @@ fn main() -> std::io::Result<()> {
         .accept_encoding("") // and decodes
         .user_agent("")
         .timeout_connect(Some(Duration::from_secs(3)))
-        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_recv_response(Some(Duration::from_secs(patience)))
         .build()
         .into();
     let mut app = App::new();

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -195,6 +196,32 @@ fn webhook() {
     assert_eq!(log, "msg_1: 13 bytes\nmsg_2: 2 bytes\nmsg_3: 13 bytes\n");
 }
 
+/// The thread that works stands still while nobody reads what it prints: its pipe is full, and then the queue.
+#[test]
+fn a_webhook_that_finds_no_place_in_the_queue_comes_again() {
+    let secret = BASE64_STANDARD.encode(SECRET);
+    let mut hook = Example::listening(command("webhook").env("PORT", "0").env("WEBHOOK_SECRET", secret));
+    let id = |number: usize| format!("{number:0128}");
+    let mut taken = 0;
+    while taken < 5_000 && deliver(&hook, &id(taken), 0, b"", b"") == 202 {
+        taken += 1;
+    }
+    assert!((100..5_000).contains(&taken), "{taken} messages were taken");
+    let refused = id(taken);
+    assert_eq!(deliver(&hook, &id(0), 0, b"", b""), 200, "what was taken is remembered");
+    assert_eq!(deliver(&hook, &refused, 0, b"signed", b"sent"), 403, "a full queue hides no bad signature");
+    let mut printed = String::new();
+    for _ in 0..100 {
+        hook.stdout.read_line(&mut printed).unwrap();
+    }
+    bounded::eventually("a place in the queue", || match deliver(&hook, &refused, 0, b"", b"") {
+        202 => Ok(()),
+        status => Err(status.to_string()),
+    });
+    assert_eq!(deliver(&hook, &refused, 0, b"", b""), 200);
+    assert!(printed.starts_with(&format!("{}: 0 bytes\n{}: 0 bytes\n", id(0), id(1))), "{printed}");
+}
+
 #[test]
 fn status_page() {
     let busy = Example::listening(command("status_page").env("PORT", "0").env("JOBS", "1000000"));
@@ -320,6 +347,26 @@ fn proxy() {
     drop(upstream);
     assert_eq!(proxy.get("/").status, 502);
     proxy.stop();
+}
+
+/// Starts of an answer that does not come to its end.
+#[test]
+fn a_proxy_says_504_for_an_upstream_that_is_too_slow() {
+    for start in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: "] {
+        let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", upstream.local_addr().unwrap());
+        let proxy = Example::listening(command("proxy").env("PORT", "0").env("TIMEOUT", "1").env("UPSTREAM", &url));
+        let slow = thread::spawn(move || {
+            let (mut stream, _) = upstream.accept().unwrap();
+            stream.write_all(start.as_bytes()).unwrap();
+            stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap() // until the proxy has had enough
+        });
+        let reply = proxy.ask("POST", "/report", &[], "body");
+        reply.is(504, json!({ "error": "Gateway Timeout", "message": "The upstream server did not answer in time." }));
+        assert!(bounded::joined(slow).unwrap() > 0, "{start:?}: the proxy has sent the request");
+        proxy.stop();
+    }
 }
 
 #[test]
