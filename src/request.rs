@@ -51,6 +51,21 @@ use crate::sync::lock;
 ///
 /// Handlers get `&Request`. Hooks and guards get `&mut Request`, so that they can leave values for
 /// the handler with [`set`](Request::set).
+///
+/// What its methods return is borrowed from it. A function of yours that returns such a part names
+/// the lifetime of the borrow; a handler returns a copy:
+///
+/// ```
+/// use wirelight::{App, Error, Request, Result};
+///
+/// fn tenant<'r>(req: &'r Request) -> Result<&'r str> {
+///     req.header("X-Tenant").ok_or(Error::bad_request("X-Tenant is missing."))
+/// }
+///
+/// let mut app = App::new();
+/// app.get("/", |req: &Request| -> Result<String> { Ok(tenant(req)?.to_owned()) });
+/// assert_eq!(app.test().get("/").header("X-Tenant", "7").send().text(), "7");
+/// ```
 pub struct Request<'a> {
     head: &'a Head,
     bytes: &'a [u8],

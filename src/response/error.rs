@@ -65,7 +65,9 @@ pub(crate) struct RateLimitExceeded {
 }
 
 impl Error {
-    /// Returns an error with this status and this message for the client.
+    /// Returns an error with this status and this message for the client. A 401 needs a challenge:
+    /// [`unauthorized`](Error::unauthorized); where there is none, as for a signature that is wrong,
+    /// use 403.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Error {
         Error(Box::new(Inner {
             status,
