@@ -1,12 +1,14 @@
 //! Writes uploads to the disk while they come, in constant memory. Run with
-//! `cargo run --example receive`; try: `curl -i -X POST -T large.iso http://127.0.0.1:8000/files`
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+//! `cargo run --example receive`; try: `curl -i -X POST -T large.iso http://127.0.0.1:8000/files` and
+//! `curl -i -F title=Lake -F photo=@a.jpg -F photo=@b.jpg http://127.0.0.1:8000/forms`
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use wirelight::{App, Error, Files, Request, Result, StatusCode};
+use serde_json::Value;
+use wirelight::{App, Files, Request, Result, StatusCode, json};
 
 const LARGEST: u64 = 4 << 30;
 
@@ -17,40 +19,53 @@ fn main() -> io::Result<()> {
     let folder = PathBuf::from(std::env::var("FOLDER").unwrap_or("uploads".into()));
     fs::create_dir_all(&folder)?;
     let mut app = App::new();
+    app.state(folder.clone());
     app.files("/files", Files::new(&folder));
-    app.post("/files", move |req| receive(req, &folder)).streaming().max_body(LARGEST);
+    app.post("/files", receive).streaming().max_body(LARGEST);
+    app.post("/forms", receive_form).streaming().max_body(LARGEST);
     app.run_from_env()
 }
 
-/// The server chooses the name: it has no `..`, replaces no other file and is not hidden.
-fn receive(req: &Request, folder: &Path) -> Result<Created> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos(); // a counter alone begins again with the process
-    let name = format!("{now:x}-{}.bin", NEXT.fetch_add(1, Ordering::Relaxed));
-    let part = Part(folder.join(format!(".{name}.part"))); // hidden from `files` until it is whole
-    let mut file = BufWriter::with_capacity(256 * 1024, File::create_new(&part.0)?);
-    io::copy(&mut req.body_reader(), &mut file).map_err(no_space)?;
-    file.flush().map_err(no_space)?;
-    file.get_ref().sync_all()?; // the 201 says that it is on the disk
-    fs::rename(&part.0, folder.join(&name))?;
+fn receive(req: &Request) -> Result<Created> {
+    let name = new_name()?;
+    req.body_reader().save_to(req.state::<PathBuf>().join(&name))?;
     Ok((StatusCode::CREATED, [("Location", format!("/files/{name}"))], "received\n"))
 }
 
-/// An upload that is not whole. Its file is removed whenever the handler ends: the client has left,
-/// sent too much or too slowly, or the disk is full.
-struct Part(PathBuf);
+/// Saves each file of a form as it arrives.
+fn receive_form(req: &Request) -> Result<(StatusCode, Value)> {
+    let (mut title, mut files, mut saved) = (None, Vec::new(), Saved(Vec::new()));
+    let mut form = req.multipart()?.max_parts(100);
+    while let Some(mut part) = form.next_part()? {
+        if part.filename().is_some() {
+            let name = new_name()?;
+            let path = req.state::<PathBuf>().join(&name);
+            saved.0.push(path.clone());
+            let size = part.save_to(path)?;
+            // What the client calls it is a text to show.
+            files.push(json!({ "location": format!("/files/{name}"), "name": part.filename(), "size": size }));
+        } else if part.name() == "title" {
+            title = Some(part.text(1_000)?); // longer ones are a 413
+        }
+    }
+    saved.0.clear(); // the form is whole: they stay
+    Ok((StatusCode::CREATED, json!({ "title": title, "files": files })))
+}
 
-impl Drop for Part {
+/// The files of a form that is not whole. They are removed if it does not become so.
+struct Saved(Vec<PathBuf>);
+
+impl Drop for Saved {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // is not there after the rename
+        for path in &self.0 {
+            let _ = fs::remove_file(path); // the last one may not be there
+        }
     }
 }
 
-fn no_space(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Error::new(StatusCode::INSUFFICIENT_STORAGE, "There is no space for this file.")
-        }
-        _ => error.into(),
-    }
+/// The server chooses the name: it has no `..`, replaces no other file and is not hidden.
+fn new_name() -> Result<String> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos(); // a counter alone begins again with the process
+    Ok(format!("{now:x}-{}.bin", NEXT.fetch_add(1, Ordering::Relaxed)))
 }

@@ -16,6 +16,7 @@ use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
 use crate::middleware::rate_limit::{Rate, try_parse_rates};
 use crate::request::Request;
+use crate::request::multipart::streamed::read_pieces;
 use crate::routing::pattern::Pattern;
 use crate::routing::tree::{Match, Params, Tree};
 
@@ -155,8 +156,8 @@ pub fn urlencoded(data: &[u8]) {
     assert_eq!(again.form_pairs().collect::<Vec<_>>(), pairs);
 }
 
-/// Checks that the parts of a multipart form are in its bytes, in order, and that the lenient
-/// readers agree with the strict one.
+/// Checks that the parts of a multipart form are in its bytes, in order, that the lenient readers
+/// agree with the strict one, and that the parts are the same when they are read while they arrive.
 pub fn multipart(data: &[u8]) {
     let bytes = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
     let mut head = Head::default();
@@ -174,6 +175,10 @@ pub fn multipart(data: &[u8]) {
         assert!(part.safe_filename().is_none_or(|name| !name.contains(['/', '\\', '\0']) && !name.starts_with('.')));
     }
     assert_eq!(request.files().count() + request.form_pairs().count(), parts.len());
+    let collected = request.parts().map_err(|error| error.to_string());
+    let collected = collected.map(|parts| parts.iter().map(|part| part.bytes().to_vec()).collect::<Vec<_>>());
+    let streamed = read_pieces("x", &mut data.chunks(1 + data.len() % 61)).map_err(|error| error.to_string());
+    assert_eq!(streamed.map(|parts| parts.into_iter().map(|(_, data)| data).collect()), collected);
 }
 
 /// Parses rate limits.

@@ -121,6 +121,7 @@ pub use request::body_reader::BodyReader;
 pub use request::client_addr::TrustedProxies;
 pub use request::cookie::{Cookie, SameSite};
 pub use request::multipart::Part;
+pub use request::multipart::streamed::{Multipart, PartReader};
 pub use request::pagination::Page;
 pub use request::validator::Validator;
 pub use response::Response;

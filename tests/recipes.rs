@@ -401,6 +401,27 @@ fn receive() {
         3 => Ok(()),
         _ => Err(format!("{:?}", names())),
     });
+
+    let part = |disposition: &str, data: &str| {
+        format!("--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{data}\r\n")
+    };
+    let form = part("name=title", "Lake")
+        + &part("name=photo; filename=\"../../a.jpg\"", "first")
+        + &part("name=other", "skipped")
+        + &part("name=photo; filename=\"\"", "");
+    let multipart = ("Content-Type", "multipart/form-data; boundary=x");
+    let saved = store.ask("POST", "/forms", &[multipart], format!("{form}--x--"));
+    assert_eq!((saved.status, &saved.json["title"]), (201, &json!("Lake")), "{}", saved.text);
+    let files = saved.json["files"].as_array().unwrap();
+    let told: Vec<_> = files.iter().map(|file| (file["name"].as_str().unwrap(), &file["size"])).collect();
+    assert_eq!(told, [("../../a.jpg", &json!(5)), ("", &json!(0))]);
+    assert_eq!(store.get(files[0]["location"].as_str().unwrap()).text, "first");
+    assert_eq!(names().len(), 5);
+    // Neither a form without its end nor one with a title that is too long leaves a file.
+    for (body, status) in [(form.clone(), 400), (form + &part("name=title", &"a".repeat(1_001)) + "--x--", 413)] {
+        assert_eq!(store.ask("POST", "/forms", &[multipart], body).status, status);
+        assert_eq!(names().len(), 5, "{:?}", names());
+    }
     store.stop();
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 
-use crate::request::form::Multipart;
+use crate::request::form::ParsedMultipart;
 use crate::request::pairs::Pairs;
 
 /// Parsed parts of one request. Each is filled by the reader of the same name.
@@ -14,7 +14,7 @@ pub(crate) struct RequestCache {
     pub(crate) cookies: OnceCell<Pairs>,
     /// The fields of an urlencoded form.
     pub(crate) form: OnceCell<Pairs>,
-    pub(crate) multipart: OnceCell<Multipart>,
+    pub(crate) multipart: OnceCell<ParsedMultipart>,
     /// A form was asked for, and the body has a Content-Encoding.
     pub(crate) rejects_coding: Cell<bool>,
 }

@@ -13,7 +13,13 @@ impl Request<'_> {
     /// 415 when the body has a Content-Encoding.
     #[track_caller]
     pub(crate) fn unencoded_body(&self) -> Result<&[u8]> {
-        if self.is_encoded() { Err(unsupported()) } else { Ok(self.body()) }
+        self.check_unencoded()?;
+        Ok(self.body())
+    }
+
+    /// Returns a 415 when the body has a Content-Encoding.
+    pub(crate) fn check_unencoded(&self) -> Result<()> {
+        if self.is_encoded() { Err(unsupported()) } else { Ok(()) }
     }
 
     /// Returns the body for a reader that cannot return an error: empty if it has a

@@ -115,7 +115,7 @@ impl Request<'_> {
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The Content-Type is not that of a form."));
         }
         self.unencoded_body()?;
-        if self.multipart().is_some() {
+        if self.parsed_multipart().is_some() {
             self.parts()?;
         }
         from_pairs(self.form_pairs(), "The form is not valid.")

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use crate::http1::status::StatusCode;
 use crate::request::multipart::{self, MultipartError, Part, Parts};
 use crate::request::pairs::Urlencoded;
 use crate::request::{Request, lenient};
-use crate::response::error::{Error, Result};
+use crate::response::error::Result;
 
 /// Result of parsing a multipart form. `None` if the body is not one.
-pub(crate) type Multipart = Option<std::result::Result<Parts, MultipartError>>;
+pub(crate) type ParsedMultipart = Option<std::result::Result<Parts, MultipartError>>;
 
 impl Request<'_> {
     /// Returns the first value of a field of a form, urlencoded or multipart. `None` if the body is
@@ -80,8 +79,8 @@ impl Request<'_> {
     /// Returns the parts of a multipart form (RFC 7578), fields and files, in order. Their data is
     /// not copied.
     ///
-    /// The whole form is held in memory; [`max_body`](crate::Route::max_body) limits it. Send
-    /// larger data as a body of its own, to a [`streaming`](crate::Route::streaming) route.
+    /// The whole form is held in memory; [`max_body`](crate::Route::max_body) limits it. For larger
+    /// ones, [`multipart`](Request::multipart) reads the parts while they arrive.
     ///
     /// # Errors
     /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32
@@ -90,13 +89,10 @@ impl Request<'_> {
     /// part's head exceeds 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
         self.unencoded_body()?;
-        match self.multipart() {
+        match self.parsed_multipart() {
             Some(Ok(parts)) => Ok(parts.iter(self.body()).collect()),
             Some(Err(refusal)) => Err(refusal.error()),
-            None => Err(Error::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "The Content-Type is not multipart/form-data with a boundary.",
-            )),
+            None => Err(MultipartError::unsupported()),
         }
     }
 
@@ -113,7 +109,7 @@ impl Request<'_> {
 
     /// Returns the parts, or the parse error. `None` when the body has another type: most bodies
     /// have, so that is not an error.
-    pub(super) fn multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
+    pub(super) fn parsed_multipart(&self) -> Option<&std::result::Result<Parts, MultipartError>> {
         if !self.is_media_type("multipart/form-data") {
             return None;
         }
@@ -123,14 +119,14 @@ impl Request<'_> {
 
     /// Returns the parts if the form is valid.
     fn valid_parts(&self) -> Option<&Parts> {
-        self.multipart()?.as_ref().ok()
+        self.parsed_multipart()?.as_ref().ok()
     }
 
     fn all_parts(&self) -> impl Iterator<Item = Part<'_>> {
         self.valid_parts().into_iter().flat_map(|parts| parts.iter(self.body()))
     }
 
-    fn boundary(&self) -> Option<Cow<'_, str>> {
+    pub(super) fn boundary(&self) -> Option<Cow<'_, str>> {
         self.content_type().filter(|_| self.is_media_type("multipart/form-data")).and_then(multipart::boundary)
     }
 

@@ -147,6 +147,13 @@ impl Error {
         self
     }
 
+    /// Sets another status.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Error {
+        self.0.status = status;
+        self
+    }
+
     /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         self.0.status

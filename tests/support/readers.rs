@@ -155,6 +155,7 @@ pub const CASES: &[Case] = &[
     body("multipart, a name of each", |n| post("/form", MULTIPART, &parts(n))),
     refused(body("multipart, heads of many parameters", |n| post("/parts", MULTIPART, &heavy_heads(n))), 400),
     body("multipart, almost boundaries", |n| post("/parts", MULTIPART, &part(&"\r\n--bx\r\n--b \tx".repeat(n / 14)))),
+    body("multipart, part by part", |n| post("/multipart", MULTIPART, &part(&"\r\n--bx\r\n--b \tx".repeat(n / 14)))),
     refused(body("multipart, no end", |n| post("/parts", MULTIPART, &"\r\n--b--x".repeat(n / 8))), 400),
 ];
 
@@ -217,6 +218,13 @@ fn app(forwarded: bool) -> App {
     app.post("/form/as", |req| req.form_as::<BTreeMap<String, String>>().map(|_| ""));
     app.post("/form/ten", |req| (0..10).filter(|_| req.form("a").is_some()).count().to_string());
     app.post("/parts", |req: &Request| -> Result<String> { Ok(req.parts()?.len().to_string()) });
+    app.post("/multipart", |req: &Request| -> Result<String> {
+        let (mut form, mut size) = (req.multipart()?, 0);
+        while let Some(mut part) = form.next_part()? {
+            size += std::io::copy(&mut part, &mut std::io::sink())?;
+        }
+        Ok(size.to_string())
+    });
     nest(&mut app);
     app
 }
