@@ -47,7 +47,7 @@ impl App {
             "host({name:?}): expected a name such as \"example.org\" or \"*.example.org\", without a port"
         );
         assert!(self.hosts.iter().all(|host| host.name != name), "host({name:?}) was added before");
-        let (tree, fallbacks) = self.router.adopt(router);
+        let (tree, fallbacks) = self.router.adopt(&name, router);
         self.hosts.push(Host { name, tree, fallbacks });
         self.hosts.sort_by_key(|host| (host.name.starts_with("*."), std::cmp::Reverse(host.name.len())));
     }

@@ -28,8 +28,8 @@ impl App {
         let options = request.method() == Method::OPTIONS;
         match miss {
             Match::None if options && request.head().target.form == TargetForm::Asterisk => {
-                response
-                    .set_header("Allow", self.allow_value(self.router.routes.iter().map(|route| route.meta.method)));
+                let routes = self.router.routes.iter().filter(|route| !route.fallback);
+                response.set_header("Allow", self.allow_value(routes.map(|route| route.meta.method)));
                 Ok(())
             }
             Match::Methods(node) if options => {
@@ -67,7 +67,8 @@ impl App {
         {
             return Err(miss);
         }
-        let route = request.find_fallback(|path, escaped, params| fallbacks.find(path, escaped, params)).ok_or(miss)?;
+        let found = request.find_fallback(|path, escaped, params| fallbacks.find(path, escaped, params));
+        let route = found.and_then(|number| self.router.routes.get(number as usize)).ok_or(miss)?;
         request.set_route(&route.meta);
         Ok(route)
     }

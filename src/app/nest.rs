@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fallbacks::Fallbacks;
 use super::route::Route;
-use super::router::{Router, parse, prefix_of};
+use super::router::{Router, index, parse};
 use crate::routing::pattern::Pattern;
 use crate::routing::route_meta::RateLimitPolicy;
 use crate::routing::tree::Tree;
@@ -18,35 +18,27 @@ impl Router {
     /// If a route of `inner` collides with an existing one.
     #[track_caller]
     pub fn nest(&mut self, prefix: &str, inner: Router) {
-        let (routes, fallbacks) = self.take_in(prefix, inner);
-        for route in routes {
+        for route in self.take_in(prefix, inner) {
             self.add(route);
-        }
-        for route in fallbacks {
-            self.add_fallback(route);
         }
     }
 
-    /// Adds the routes of `inner`, and returns how to find them.
+    /// Adds the routes of `inner` for one host, and returns how to find them.
     #[track_caller]
-    pub(super) fn adopt(&mut self, inner: Router) -> (Tree, Fallbacks) {
-        let (routes, inner_fallbacks) = self.take_in("", inner);
+    pub(super) fn adopt(&mut self, host: &str, inner: Router) -> (Tree, Fallbacks) {
         let (mut tree, mut fallbacks) = (Tree::default(), Fallbacks::default());
-        for route in routes {
-            let number = self.routes.len() as u32;
+        for mut route in self.take_in("", inner) {
+            route.meta.host = Some(host.into());
             // Without a conflict, since they were in one router.
-            _ = tree.insert(&route.meta.pattern, route.meta.method, number);
+            _ = index(&route, self.routes.len() as u32, &mut tree, &mut fallbacks);
             self.routes.push(route);
-        }
-        for route in inner_fallbacks {
-            _ = fallbacks.insert(&prefix_of(&route), route);
         }
         (tree, fallbacks)
     }
 
-    /// Adds the scopes of `inner`, and returns its routes and fallbacks as they are below `prefix`.
+    /// Adds the scopes of `inner`, and returns its routes as they are below `prefix`.
     #[track_caller]
-    fn take_in(&mut self, prefix: &str, inner: Router) -> (Vec<Route>, Vec<Route>) {
+    fn take_in(&mut self, prefix: &str, inner: Router) -> Vec<Route> {
         let base = self.scopes.len();
         self.has_hooks |= inner.has_hooks;
         let default_limit =
@@ -55,8 +47,8 @@ impl Router {
             scope.parent = Some(scope.parent.map_or(0, |parent| parent + base));
             self.scopes.push(scope);
         }
-        let (mut routes, mut fallbacks) = (inner.routes, inner.fallbacks.routes);
-        for route in routes.iter_mut().chain(&mut fallbacks) {
+        let mut routes = inner.routes;
+        for route in &mut routes {
             let end = if route.directory && !prefix.ends_with('/') { "/" } else { "" };
             route.meta.pattern = parse(&Pattern::joined(&format!("{prefix}{end}"), route.meta.pattern.text()));
             route.scope += base;
@@ -66,6 +58,6 @@ impl Router {
                 route.meta.rate_limit = RateLimitPolicy::Own(Arc::clone(text));
             }
         }
-        (routes, fallbacks)
+        routes
     }
 }

@@ -23,6 +23,8 @@ pub struct Route {
     pub(crate) streaming: bool,
     /// The pattern ends with a slash wherever it is nested, and the path without it is redirected.
     pub(crate) directory: bool,
+    /// It is for paths that no route has, and for any method.
+    pub(crate) fallback: bool,
     /// Time limit for the pool.
     pub(crate) deadline: Option<Duration>,
     pub(crate) guards: Vec<Guard>,
@@ -44,6 +46,7 @@ impl Route {
             blocking: false,
             streaming: false,
             directory: false,
+            fallback: false,
             deadline: None,
             guards: Vec::new(),
             max_body: None,

@@ -15,6 +15,8 @@ use crate::routing::pattern::Pattern;
 pub struct RouteInfo<'a> {
     /// The method of the route. HEAD is implied by GET, OPTIONS by every path; neither has a row.
     pub method: Method,
+    /// The host that it belongs to ([`App::host`](crate::App::host)); `None` for all others.
+    pub host: Option<&'a str>,
     /// The pattern, prefixes included.
     pub pattern: &'a str,
     /// Its [`name`](Route::name).
@@ -25,14 +27,18 @@ pub struct RouteInfo<'a> {
     pub guards: usize,
     /// The limit for its bodies, in bytes.
     pub max_body: Option<u64>,
+    /// Whether it is a [`fallback`](Router::fallback): for paths below its prefix without a route, and
+    /// for any method, whatever `method` is.
+    pub fallback: bool,
 }
 
-/// The routes in the order added, from [`Router::routes`]. Displays as a table.
+/// The routes in the order added, from [`Router::routes`]. Displays as a table, in which the pattern
+/// of a host begins with its name, and `*` is the method of a fallback.
 #[derive(Clone)]
 pub struct Routes<'a>(std::slice::Iter<'a, Route>);
 
 impl Router {
-    /// Returns the route table.
+    /// Returns the route table: of all hosts, with fallbacks.
     ///
     /// ```
     /// use wirelight::App;
@@ -92,11 +98,13 @@ impl<'a> Iterator for Routes<'a> {
         let route = self.0.next()?;
         Some(RouteInfo {
             method: route.meta.method,
+            host: route.meta.host.as_deref(),
             pattern: route.meta.pattern.text(),
             name: route.meta.name.as_deref(),
             location: route.meta.callsite.location,
             guards: route.guards.len(),
             max_body: route.max_body,
+            fallback: route.fallback,
         })
     }
 }
@@ -119,12 +127,15 @@ fn row(route: RouteInfo<'_>) -> [String; 6] {
     let name = route.name.unwrap_or("-").to_owned();
     let limit = route.max_body.map_or("-".to_owned(), |bytes| bytes.to_string());
     let place = format!("{}:{}", route.location.file(), route.location.line());
-    [route.method.to_string(), route.pattern.to_owned(), name, route.guards.to_string(), limit, place]
+    let method = if route.fallback { "*".to_owned() } else { route.method.to_string() };
+    let pattern = route.host.unwrap_or_default().to_owned() + route.pattern;
+    [method, pattern, name, route.guards.to_string(), limit, place]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::App;
 
     #[test]
     fn a_table_is_aligned() {
@@ -145,6 +156,40 @@ mod tests {
         ];
         assert_eq!(root.routes().to_string().lines().collect::<Vec<_>>(), expected);
         assert_eq!(Router::new().routes().to_string().lines().count(), 1);
+    }
+
+    #[test]
+    fn hosts_and_fallbacks_are_in_the_table() {
+        let mut api = Router::new();
+        api.require(|_| Ok(()));
+        api.get("/users", |_| "");
+        api.fallback(|_| "").name("rest");
+        let mut inner = Router::new();
+        inner.fallback(|_| "");
+        let mut app = App::new();
+        app.host("*.Example.org", api);
+        app.nest("/in", inner);
+        app.get("/users", |_| "");
+        let told = |route: RouteInfo<'_>| (route.host.map(str::to_owned), route.pattern.to_owned(), route.fallback);
+        let host = || Some("*.example.org".to_owned());
+        let expected = [
+            (host(), "/users".to_owned(), false),
+            (host(), "/{path:path}".to_owned(), true),
+            (None, "/in/{path:path}".to_owned(), true),
+            (None, "/users".to_owned(), false),
+        ];
+        assert_eq!(app.routes().map(told).collect::<Vec<_>>(), expected);
+        let table = app.routes().to_string();
+        let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().take(4).collect()).collect();
+        assert_eq!(
+            rows[1..],
+            [
+                ["GET", "*.example.org/users", "-", "1"],
+                ["*", "*.example.org/{path:path}", "rest", "1"],
+                ["*", "/in/{path:path}", "-", "0"],
+                ["GET", "/users", "-", "0"],
+            ]
+        );
     }
 
     #[test]

@@ -153,7 +153,8 @@ impl Router {
         let pattern = parse(&format!("{prefix}{REST}"));
         let mut route = Route::new(RouteMeta::new(Method::GET, pattern, Callsite::of(&handler)), handler);
         (route.guards, route.meta.state) = (self.guards.clone(), self.state.clone());
-        self.add_fallback(route)
+        route.fallback = true;
+        self.add(route)
     }
 
     /// Adds a value that the handlers of this router and of those nested in it share, whether added
@@ -179,7 +180,7 @@ impl Router {
     pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
         let value: Arc<dyn Any + Send + Sync> = Arc::new(value);
         let earlier = self.state.iter().position(|other| other.is::<T>()).map(|at| self.state.swap_remove(at));
-        for route in self.routes.iter_mut().chain(&mut self.fallbacks.routes) {
+        for route in &mut self.routes {
             route.meta.state.retain(|other| earlier.as_ref().is_none_or(|earlier| !Arc::ptr_eq(earlier, other)));
             route.meta.state.push(Arc::clone(&value));
         }
@@ -211,7 +212,7 @@ impl Router {
     #[track_caller]
     pub fn require(&mut self, guard: impl Fn(&mut Request<'_>) -> Result<()> + Send + Sync + 'static) {
         let guard = Guard { callsite: Callsite::of(&guard), run: Arc::new(guard) };
-        for route in self.routes.iter_mut().chain(&mut self.fallbacks.routes) {
+        for route in &mut self.routes {
             route.guards.insert(self.guards.len(), guard.clone());
         }
         self.guards.push(guard);
@@ -352,24 +353,17 @@ impl Router {
     #[track_caller]
     pub(super) fn add(&mut self, route: Route) -> &mut Route {
         let number = self.routes.len();
-        if let Err(other) = self.tree.insert(&route.meta.pattern, route.meta.method, number as u32) {
+        if let Err(other) = index(&route, number as u32, &mut self.tree, &mut self.fallbacks) {
             let other = self.routes.get(other as usize).map(|route| route.meta.describe()).unwrap_or_default();
+            let what =
+                if route.fallback { "fallbacks".to_owned() } else { format!("routes for {}", route.meta.method) };
             #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
             {
-                panic!("two routes for {}: {}, and {other}", route.meta.method, route.meta.describe())
+                panic!("two {what}: {}, and {other}", route.meta.describe())
             }
         }
         self.routes.push(route);
         &mut self.routes[number]
-    }
-
-    #[track_caller]
-    pub(super) fn add_fallback(&mut self, route: Route) -> &mut Route {
-        match self.fallbacks.insert(&prefix_of(&route), route) {
-            Ok(route) => route,
-            #[expect(clippy::panic, reason = "a mistake of the program, found at start-up")]
-            Err(conflict) => panic!("{conflict}"),
-        }
     }
 
     /// Adds the hook that checks the default rate limit, or replaces an earlier one.
@@ -389,8 +383,16 @@ impl Router {
     }
 }
 
+/// Adds a route to what finds it. Fails if that has one like it, with its number.
+pub(super) fn index(route: &Route, number: u32, tree: &mut Tree, fallbacks: &mut Fallbacks) -> Result<(), u32> {
+    match route.fallback {
+        true => fallbacks.insert(&prefix_of(route), number),
+        false => tree.insert(&route.meta.pattern, route.meta.method, number),
+    }
+}
+
 /// Returns the pattern that a fallback's begins with.
-pub(super) fn prefix_of(fallback: &Route) -> Pattern {
+fn prefix_of(fallback: &Route) -> Pattern {
     let prefix = fallback.meta.pattern.text().strip_suffix(REST).unwrap_or_default();
     parse(if prefix.is_empty() { "/" } else { prefix })
 }

@@ -13,6 +13,8 @@ use crate::http1::method::Method;
 pub(crate) struct RouteMeta {
     pub(crate) method: Method,
     pub(crate) pattern: Pattern,
+    /// The only host that has it, in lower case; `*.` at its beginning is any subdomain.
+    pub(crate) host: Option<Arc<str>>,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) rate_limit: RateLimitPolicy,
     /// The handler's name, and the line that added it: for conflicts, the route table and the
@@ -37,8 +39,8 @@ pub(crate) enum RateLimitPolicy {
 impl RouteMeta {
     pub(crate) fn new(method: Method, pattern: Pattern, callsite: Callsite) -> RouteMeta {
         let warned = AtomicBool::new(false);
-        let (name, rate_limit, state) = (None, RateLimitPolicy::Default, Vec::new());
-        RouteMeta { method, pattern, name, rate_limit, callsite, state, warned }
+        let (host, name, rate_limit, state) = (None, None, RateLimitPolicy::Default, Vec::new());
+        RouteMeta { method, pattern, host, name, rate_limit, callsite, state, warned }
     }
 
     /// Returns the value of type `T` that the innermost router shares.

@@ -67,7 +67,7 @@ impl Server {
             backlog: listen::BACKLOG,
             workers: self.workers,
             limits: &self.config.limits,
-            routes: (0..).zip(app.routes()).map(route).collect(),
+            routes: (0..).zip(app.routes()).filter(|(_, route)| !route.fallback).map(route).collect(),
         }
     }
 }
