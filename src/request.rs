@@ -19,6 +19,7 @@ mod negotiation;
 pub(crate) mod pagination;
 mod pairs;
 mod query;
+mod save;
 mod typed;
 mod url;
 pub(crate) mod validator;

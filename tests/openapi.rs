@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wirelight::events::Broadcast;
-use wirelight::middleware::ApiKey;
+use wirelight::middleware::{ApiKey, BasicAuth, BearerAuth, Csrf};
 use wirelight::{App, Error, Html, Json, OpenApi, Redirect, Request, Response, Result, Router, StatusCode};
 
 /// A user of the service.
@@ -202,7 +202,7 @@ fn what_the_server_responds_in_the_handlers_place_is_told() {
         ("get", "/shop/limited", "200 400 405 429 500 503"),
         ("get", "/shop/free", "200 400 405 500 503"),
         ("get", "/own", "200 400 405 429 500 503"),
-        ("get", "/key", "200 400 401 403 405 500 503"),
+        ("get", "/key", "200 400 401 405 500 503"),
         ("get", "/both", "200 400 401 403 405 429 500 503"),
         ("post", "/any", "200 400 405 413 500 503"),
         ("post", "/json", "200 400 405 413 415 422 500 503"),
@@ -381,6 +381,107 @@ fn guards_may_say_what_they_need() {
         assert_eq!(operation(&document, "/open", "get").get("security"), None);
         assert_eq!(document["security"], json!([]));
     }
+}
+
+#[test]
+fn guards_of_the_library_say_what_they_need() {
+    let (keys, tokens) = (ApiKey::new([("k", "u")]).header("X-Key"), BearerAuth::new([("t", "u")]));
+    let mut basic = Router::new();
+    BasicAuth::new([("u", "p")]).add_to(&mut basic);
+    basic.get("/", |_| "");
+    basic.get("/both", |_| "").require(keys.guard());
+    let mut app = App::new();
+    Csrf::new().add_to(&mut app);
+    app.nest("/basic", basic);
+    app.get("/bearer", |_| "").require(tokens.guard());
+    app.get("/scope", |_| "").require(tokens.guard()).require(|_| Ok(()));
+    app.get("/key", |_| "").require(keys.guard());
+    app.get("/own", |_| "").require(|_| Ok(()));
+    app.get("/open", |_| "");
+    app.post("/open", |_| "");
+
+    let silent = checked(&app.openapi());
+    let http = |scheme: &str| json!({ "type": "http", "scheme": scheme });
+    let known = json!({ "basic": http("basic"), "bearer": http("bearer") });
+    assert_eq!(silent["components"]["securitySchemes"], known);
+    for (path, security) in [
+        ("/basic", json!([{ "basic": [] }])),
+        ("/bearer", json!([{ "bearer": [] }])),
+        ("/scope", json!([{ "bearer": [] }])),
+        ("/basic/both", Value::Null),
+        ("/key", Value::Null),
+        ("/own", Value::Null),
+        ("/open", Value::Null),
+    ] {
+        let told = operation(&silent, path, "get").get("security").cloned().unwrap_or_default();
+        assert_eq!(told, security, "{path}");
+    }
+    assert_eq!(silent.get("security"), None, "it is not known what some guards need");
+
+    let told = checked(&app.openapi().api_key("X-Key").cookie("session"));
+    let key = |place: &str, name: &str| json!({ "type": "apiKey", "in": place, "name": name });
+    assert_eq!(told["security"], json!([]));
+    let schemes = &told["components"]["securitySchemes"];
+    assert_eq!((&schemes["apiKey"], &schemes["cookie"]), (&key("header", "X-Key"), &key("cookie", "session")));
+    for (method, path, security, refusals) in [
+        ("get", "/basic", json!([{ "basic": [] }]), "401"),
+        ("get", "/basic/both", json!([{ "basic": [], "apiKey": [] }]), "401"),
+        ("get", "/bearer", json!([{ "bearer": [] }]), "401"),
+        ("get", "/scope", json!([{ "bearer": [] }]), "401 403"),
+        ("get", "/key", json!([{ "apiKey": [] }]), "401"),
+        ("get", "/own", json!([{ "apiKey": [] }, { "cookie": [] }]), "401 403"),
+        ("get", "/open", Value::Null, ""),
+        ("post", "/open", Value::Null, "403"),
+    ] {
+        let operation = operation(&told, path, method);
+        assert_eq!(operation.get("security").cloned().unwrap_or_default(), security, "{method} {path}");
+        let refused: Vec<_> =
+            statuses(operation).into_iter().filter(|status| ["401", "403"].contains(status)).collect();
+        assert_eq!(refused.join(" "), refusals, "{method} {path}");
+    }
+    // As it is: the guards refuse what the document says they refuse.
+    let client = app.test();
+    for path in ["/basic", "/basic/both", "/bearer", "/key"] {
+        assert_eq!(client.get(path).send().status(), 401, "{path}");
+    }
+    assert_eq!(client.post("/open").header("Sec-Fetch-Site", "cross-site").send().status(), 403);
+}
+
+#[test]
+fn a_route_of_a_host_has_it_as_its_server_and_a_fallback_is_no_path() {
+    let mut api = Router::new();
+    api.get("/users", |_| "").about("Of the API.");
+    api.get("/only", |_| "");
+    api.fallback(|_| "");
+    let mut wild = Router::new();
+    wild.get("/tenant", |_| "");
+    let mut app = App::new();
+    app.host("API.example.org", api);
+    app.host("*.example.org", wild);
+    app.get("/users", |_| "").about("Of the site.");
+    app.fallback(|_| "");
+
+    let document = checked(&app.openapi());
+    let paths = |document: &Value| document["paths"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        (paths(&document), &document["servers"]),
+        (vec!["/only".into(), "/tenant".into(), "/users".into()], &json!([{ "url": "/" }]))
+    );
+    let users = operation(&document, "/users", "get");
+    assert_eq!((&users["summary"], users.get("servers")), (&json!("Of the site."), None));
+    assert_eq!(users["description"], "The host api.example.org has a route /users of its own.");
+    assert_eq!(operation(&document, "/only", "get")["servers"], json!([{ "url": "//api.example.org" }]));
+    let tenant = &operation(&document, "/tenant", "get")["servers"][0];
+    assert_eq!(tenant["url"], "//{subdomain}.example.org");
+    assert!(tenant["variables"]["subdomain"]["default"].is_string());
+
+    let one = checked(&app.openapi().host("Api.Example.org"));
+    assert_eq!(
+        (paths(&one), &one["servers"]),
+        (vec!["/only".into(), "/users".into()], &json!([{ "url": "//api.example.org" }]))
+    );
+    let users = operation(&one, "/users", "get");
+    assert_eq!((&users["summary"], users.get("servers")), (&json!("Of the API."), None));
 }
 
 #[test]

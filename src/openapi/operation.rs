@@ -1,9 +1,11 @@
 //! Describes one route: its parameters, what it reads, and how it responds.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::guards::Guards;
 use super::schemas::{Schemas, without_null};
 use super::{object, responses};
 use crate::app::App;
@@ -19,9 +21,10 @@ use crate::routing::route_meta::RateLimitPolicy;
 pub(super) struct Operation {
     pub(super) method: Method,
     pub(super) pattern: Pattern,
+    pub(super) host: Option<Arc<str>>,
+    pub(super) guards: Guards,
     name: Option<Cow<'static, str>>,
     doc: RouteDoc,
-    guarded: bool,
     limited: bool,
     streaming: bool,
     max_body: Option<u64>,
@@ -39,9 +42,10 @@ impl Operation {
         Operation {
             method: route.meta.method,
             pattern: route.meta.pattern.clone(),
+            host: route.meta.host.clone(),
+            guards: Guards::of(route, app),
             name: route.meta.name.clone(),
             doc: route.doc.clone(),
-            guarded: route.guards.len() > route.doc.limits,
             limited,
             streaming: route.streaming,
             max_body: route.max_body,
@@ -63,15 +67,12 @@ impl Operation {
         words.collect::<Vec<_>>().join("_")
     }
 
-    pub(super) fn is_guarded(&self) -> bool {
-        self.guarded
-    }
-
-    /// Returns the operation object, without tags and id. The parameters of the path come first.
+    /// Returns the operation object, without tags, id and servers. The parameters of the path come
+    /// first.
     pub(super) fn describe(
         &self,
         error_page: Option<&Value>,
-        security: Option<&(&'static str, Value)>,
+        requirements: Option<Vec<Value>>,
         schemas: &mut Schemas,
     ) -> Map<String, Value> {
         let (summary, description) = self.doc.about.split_once('\n').unwrap_or((&self.doc.about, ""));
@@ -80,14 +81,14 @@ impl Operation {
         if let Some(schema) = self.doc.query {
             parameters.extend(query_parameters(schemas.inline(schema)));
         }
-        let needs = security.filter(|_| self.guarded).map(|(name, _)| json!([{ *name: [] }]));
+        let requirements = requirements.filter(|all| !all.is_empty());
         let operation = object([
             ("summary", text(summary)),
             ("description", text(description)),
             ("parameters", if parameters.is_empty() { Value::Null } else { parameters.into() }),
             ("requestBody", self.request_body(schemas)),
             ("responses", self.responses(error_page, schemas)),
-            ("security", needs.unwrap_or_default()),
+            ("security", requirements.map_or(Value::Null, Value::from)),
         ]);
         if let Value::Object(operation) = operation { operation } else { Map::new() }
     }
@@ -163,8 +164,8 @@ impl Operation {
         let bounded = !self.streaming || self.max_body.is_some();
         [
             (StatusCode::BAD_REQUEST, true),
-            (StatusCode::UNAUTHORIZED, self.guarded),
-            (StatusCode::FORBIDDEN, self.guarded),
+            (StatusCode::UNAUTHORIZED, self.guards.authenticate()),
+            (StatusCode::FORBIDDEN, self.guards.forbid()),
             (StatusCode::NOT_FOUND, self.pattern.params().next().is_some() || self.doc.returned.or_not_found),
             (StatusCode::METHOD_NOT_ALLOWED, true),
             (StatusCode::PAYLOAD_TOO_LARGE, has_body && bounded),

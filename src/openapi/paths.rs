@@ -47,7 +47,14 @@ impl Paths {
             .entry(shape(&route.pattern))
             .or_insert_with(|| PathItem { names: names(), operations: Vec::new() });
         if let Some((_, first)) = item.operations.iter_mut().find(|(method, _)| *method == route.method) {
-            let other = format!("Other values belong to the route {}.", route.pattern.text());
+            let pattern = route.pattern.text();
+            let other = match &route.host {
+                _ if first.get("servers") == operation.get("servers") => {
+                    format!("Other values belong to the route {pattern}.")
+                }
+                Some(host) => format!("The host {host} has a route {pattern} of its own."),
+                None => format!("Other hosts have a route {pattern} of their own."),
+            };
             let told = first.get("description").and_then(Value::as_str).map(|text| format!("{text}\n\n{other}"));
             first.insert("description".to_owned(), told.unwrap_or(other).into());
             return;

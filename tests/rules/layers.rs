@@ -40,7 +40,7 @@ const DOWN: &[(&str, &[&str])] = &[
             "panics",
         ],
     ),
-    ("openapi", &["openapi", "app", "content", "request", "response", "routing", "http1"]),
+    ("openapi", &["openapi", "middleware", "app", "content", "request", "response", "routing", "http1"]),
     ("wire", &["wire", "app", "content", "request", "response", "routing", "http1", "bytes", "sync", "trace"]),
 ];
 

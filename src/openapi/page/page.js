@@ -50,12 +50,14 @@ function article(doc, route) {
     make("h3", null, badge(route.method), " ", make("code", null, route.path), make("a", { class: "anchor", href: `#${route.id}`, "aria-label": "Link to this route" }, "#")),
     operation.summary && make("p", { class: "summary" }, operation.summary),
     prose(operation.description),
-    operation.security && make("p", { class: "key" }, "Needs ", operation.security.flatMap(Object.keys).map(name => doc.components?.securitySchemes?.[name]?.name ?? name).join(" or ")),
+    operation.servers && make("p", { class: "key" }, "Of the host ", operation.servers.map(({ url }) => url).join(" or ")),
+    operation.security && make("p", { class: "key" }, "Needs ", operation.security.map(needed => Object.keys(needed).map(name => doc.components?.securitySchemes?.[name]?.name ?? name).join(" and ")).join(" or ")),
     parameters.length > 0 && make("section", null, make("h4", null, "Parameters"),
       make("ul", { class: "fields" }, parameters.map(({ name, in: place, required, schema, description }) => field(doc, { name, required, schema, note: place, about: description, fields: fieldsOf(doc, schema) })))),
     body.content && make("section", null, make("h4", null, "Body", make("small", null, ` ${body.required ? "" : "optional"} ${body.description ?? ""}`)), contents(doc, body.content, true)),
     make("section", null, make("h4", null, "Responses"), make("ul", { class: "responses" }, Object.entries(operation.responses ?? {}).map(([status, response]) => responseOf(doc, status, response)))),
-    make("details", { class: "tryit" }, make("summary", null, "Try it"), tryIt(doc, route, wire)));
+    // A request of this page goes to the host of this page.
+    !operation.servers && make("details", { class: "tryit" }, make("summary", null, "Try it"), tryIt(doc, route, wire)));
 }
 
 function responseOf(doc, status, response) {

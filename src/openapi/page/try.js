@@ -17,7 +17,9 @@ export function tryIt(doc, { method, path, operation }, wire) {
   const example = () => exampleText(doc, type.value, content[type.value]?.schema);
   const body = type && make("textarea", { rows: 6, spellcheck: "false" });
   if (body) body.value = example();
-  const keys = (operation.security ?? []).flatMap(Object.keys).map(name => ({ ...doc.components?.securitySchemes?.[name], input: make("input", { type: "password", autocomplete: "off" }) }));
+  // The browser adds its cookies, and lets no page do so.
+  const needed = [...new Set((operation.security ?? []).flatMap(Object.keys))].map(name => doc.components?.securitySchemes?.[name]).filter(scheme => scheme && scheme.in !== "cookie");
+  const keys = needed.map(scheme => ({ ...scheme, input: make("input", { type: "password", autocomplete: "off" }) }));
   const more = make("textarea", { rows: 2, spellcheck: "false", placeholder: "Name: value" });
   const out = make("div", { class: "exchange", "aria-live": "polite" });
   const stop = make("button", { type: "button", hidden: true }, "Stop");
@@ -28,7 +30,7 @@ export function tryIt(doc, { method, path, operation }, wire) {
     onkeydown: event => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit(); },
   },
     inputs.map(({ name, input, required, schema }) => label(name, `${typeOf(schema)}${required ? "" : ", optional"}`, input)),
-    keys.map(({ name, input, type: kind }) => label(kind === "http" ? "Authorization: Bearer" : name ?? "key", "", input)),
+    keys.map(({ name, input, scheme }) => label(name ?? `Authorization: ${scheme}`, scheme === "basic" ? "user:password" : "", input)),
     type && label("Content-Type", "", type),
     body && label("Body", "", body),
     label("More fields", "one a line", more),
@@ -44,8 +46,9 @@ export function tryIt(doc, { method, path, operation }, wire) {
     }
     const fields = new Headers();
     if (type) fields.set("Content-Type", type.value);
-    for (const { name, input, type: kind } of keys) {
-      if (input.value) fields.set(kind === "http" ? "Authorization" : name, kind === "http" ? `Bearer ${input.value}` : input.value);
+    for (const { name, input, scheme } of keys) {
+      const credentials = scheme === "basic" ? btoa(String.fromCharCode(...new TextEncoder().encode(input.value))) : input.value;
+      if (input.value) fields.set(name ?? "Authorization", name ? credentials : `${scheme} ${credentials}`);
     }
     for (const line of more.value.split("\n").filter(Boolean)) {
       const colon = line.indexOf(":");
