@@ -17,4 +17,5 @@ pub(crate) const FIELDS: &[(&str, &str)] = &[
 ];
 
 /// State of an application that has the wire view, for a link to it: where it is.
+#[cfg_attr(not(feature = "openapi"), allow(dead_code, reason = "the page of the documents links to it"))]
 pub(crate) struct WireView(pub(crate) &'static str);
