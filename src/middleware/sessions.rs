@@ -458,6 +458,17 @@ mod tests {
         assert_eq!(user(&app, &cookie(&reply).unwrap()), "nobody");
     }
 
+    /// As documented: the server keeps no list of sessions. A copy says what the session was.
+    #[test]
+    fn a_copied_cookie_is_valid_until_it_expires() {
+        let app = app();
+        let copy = login(&app);
+        assert_eq!(cookie(&ask(&app, "POST", "/logout", &copy)).as_deref(), Some("session="));
+        assert_eq!(user(&app, &copy), "a");
+        let later = cookie(&ask(&app, "POST", "/login/b", &copy)).unwrap();
+        assert_eq!((user(&app, &copy).as_str(), user(&app, &later).as_str()), ("a", "b"));
+    }
+
     #[test]
     fn secrets_rotate_without_a_logout() {
         let old = login(&app());
