@@ -6,8 +6,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 use wirelight::{App, Error, Html, Request, Response, Result, StatusCode, json};
 
-/// Title and bytes of each photo. To store them in files, choose the file names yourself, for
-/// example numbers.
+/// Title and bytes of each photo. `receive.rs` saves files of a form instead, while they arrive.
 type Photos = Vec<(String, Vec<u8>)>;
 
 const FORM: &str = "<!doctype html><form method=post action=/photos enctype=multipart/form-data>\
