@@ -37,9 +37,23 @@ def document(folder, name):
         json.dump(users, made)
 
 
+# What Chrome sends of itself with each request.
+BROWSER = "\r\n".join((
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+    "Accept-Language: en-GB,en;q=0.9,de;q=0.8",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark",
+    "Upgrade-Insecure-Requests: 1",
+    "Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: none", "Sec-Fetch-User: ?1",
+    "Cache-Control: max-age=0"))
+
+
 def plain(options, _):
-    """A small response on 64 keep-alive connections."""
+    """A small response: on 64 keep-alive connections, to a browser's head, and on a connection for each request."""
     yield Case("hello, 64 clients", clients=64)
+    yield Case("a browser's head", clients=64, field=BROWSER)
+    yield Case("a connection each", clients=64, fresh="true")
 
 
 def files(options, folder):
