@@ -40,6 +40,14 @@ fn answered(case: &Case, reply: &[u8]) {
     assert!(reply.starts_with(&start), "{}: {}", case.name, reply.chars().take(300).collect::<String>());
 }
 
+/// The bench prints the table, in the order of the list.
+#[test]
+fn the_page_has_a_row_for_each_reader() {
+    let (_, table) = include_str!("../docs/readers.md").split_once("| reader | bytes |").unwrap();
+    let rows = table.lines().skip(2).map_while(|row| row.strip_prefix("| ")?.split(" | ").next());
+    assert_eq!(rows.collect::<Vec<_>>(), CASES.iter().map(|case| case.name).collect::<Vec<_>>());
+}
+
 #[test]
 fn every_reader_answers_and_twice_the_input_allocates_at_most_twice_as_much() {
     for case in CASES {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use wirelight::middleware::{AccessLog, Cors, Format, Gzip, RequestId};
+use wirelight::middleware::{AccessLog, BasicAuth, BearerAuth, Cors, Csrf, Format, Gzip, Keyring, RequestId, Sessions};
 use wirelight::{App, Request, Result, Router, TrailingSlash};
 
 /// One reader and the input that it gets.
@@ -80,6 +80,7 @@ pub const CASES: &[Case] = &[
         400,
     ),
     head("Host", |n| raw(&format!("GET /host HTTP/1.1\r\nHost: {}\r\n\r\n", "h".repeat(n)))),
+    head("Host, where hosts have routes", |n| raw(&format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", "h.".repeat(n / 2)))),
     head("Connection", |n| get("/", &list("Connection", "a, ", n))),
     head("Expect", |n| get("/", &list("Expect", "100-continue, ", n))),
     refused(head("Transfer-Encoding", |n| get("/", &list("Transfer-Encoding", "chunked, ", n))), 400),
@@ -88,6 +89,8 @@ pub const CASES: &[Case] = &[
     target("path", |n| get(&format!("/path/{}", "%41".repeat(n / 3)), "")),
     target("path of many segments", |n| get(&format!("/path/{}", "a/".repeat(n / 2)), "")),
     refused(target("path that only the tree can refuse", |n| get(&"/a".repeat(n / 2), "")), 404),
+    target("path of a fallback", |n| get(&format!("/rest/{}", "a/".repeat(n / 2)), "")),
+    target("path, into a type", |n| get(&format!("/params/{}", "%41".repeat(n / 3)), "")),
     refused(target("path of many slashes", |n| get(&"/".repeat(n), "")), 308),
     refused(target("path of a file, many segments", |n| get(&format!("/files/{}x", "a/".repeat(n / 2)), "")), 404),
     refused(target("a bad byte in a path", |n| get(&format!("/{}\"", "a".repeat(n)), "")), 400),
@@ -97,6 +100,7 @@ pub const CASES: &[Case] = &[
     target("query, pairs", |n| get(&format!("/query/pairs?{}", "a&".repeat(n / 2)), "")),
     target("query, one name many times", |n| get(&format!("/query?{}", "a=1&".repeat(n / 4)), "")),
     target("query of escapes", |n| get(&format!("/query?a={}", "%41".repeat(n / 3)), "")),
+    target("query, into a type", |n| get(&format!("/query/as?{}", pairs(n)), "")),
     // Fields that the application reads.
     head("Cookie, a name of each", |n| {
         get("/cookies", &format!("Cookie: {}\r\n", many(n, 8, |k| format!("{k:05x}=1;"))))
@@ -108,6 +112,9 @@ pub const CASES: &[Case] = &[
     head("Accept-Encoding", |n| get("/gzip", &list("Accept-Encoding", "br;q=.5, ", n))),
     head("Accept-Language", |n| get("/accept", &list("Accept-Language", "de-CH;q=.5, ", n))),
     head("Authorization", |n| get("/authorization", &format!("Authorization: Basic {}\r\n", "a".repeat(n)))),
+    refused(head("a password", |n| get("/basic", &format!("Authorization: Basic {}\r\n", "YTph".repeat(n / 4)))), 401),
+    refused(head("a token", |n| get("/bearer", &format!("Authorization: Bearer {}\r\n", "a".repeat(n)))), 401),
+    head("a session", |n| get("/session", &format!("Cookie: session={}\r\n", "A".repeat(n)))),
     refused(head("If-Match", |n| get("/etag", &list("If-Match", "\"x\", ", n))), 412),
     head("If-None-Match", |n| get("/etag", &list("If-None-Match", "W/\"x\", ", n))),
     head("If-Modified-Since", |n| get("/etag", &format!("If-Modified-Since: {}\r\n", "Sun, ".repeat(n / 5)))),
@@ -124,6 +131,12 @@ pub const CASES: &[Case] = &[
     ),
     head("Last-Event-ID", |n| get("/events", &format!("Last-Event-ID: {}\r\n", "1-".repeat(n / 2)))),
     head("Origin", |n| get("/cors", &format!("Origin: {}\r\n", "o".repeat(n)))),
+    refused(
+        head("Origin, of a form", |n| {
+            raw(&format!("POST /form-of-a-page HTTP/1.1\r\nHost: a\r\nOrigin: {}\r\n\r\n", "o".repeat(n)))
+        }),
+        403,
+    ),
     head("X-Request-ID", |n| get("/id", &format!("X-Request-ID: {}\r\n", "i".repeat(n)))),
     head("fields of the access log", |n| get("/log", &format!("User-Agent: {}\r\n", "\u{e9}".repeat(n / 2)))),
     head("Content-Type, asked ten times", |n| post("/is-form", &parameters(MULTIPART, n), "")),
@@ -170,7 +183,11 @@ impl Case {
 
     /// The application that reads it: `Forwarded` is read where proxies are known to set it.
     pub fn app(&self) -> App {
-        app(self.name.starts_with("Forwarded"))
+        let mut app = app(self.name.starts_with("Forwarded"));
+        if self.name.starts_with("Host, ") {
+            app.host("*.example.org", Router::new());
+        }
+        app
     }
 }
 
@@ -188,11 +205,13 @@ fn app(forwarded: bool) -> App {
     app.get("/a/{b}/{c:int}/d", |_| "");
     app.get("/a/{b}/{c}/{d}/{e:int}", |_| "");
     app.get("/path/{rest:path}", |req| req.param::<String>("rest").map(|rest| format!("{rest}{}", req.path())));
+    app.get("/params/{rest:path}", |req| req.params_as::<BTreeMap<String, String>>().map(|_| ""));
     app.files("/files", concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     app.get("/url", |req| req.url());
     app.get("/query", |req| {
         ask(req.query_pairs().map(|(name, _)| name.into_owned()), |name| req.query(name).is_some())
     });
+    app.get("/query/as", |req| req.query_as::<BTreeMap<String, String>>().map(|_| ""));
     app.get("/query/pairs", |req| req.query_pairs().count().to_string());
     app.get("/cookies", |req| ask(req.cookies().map(|(name, _)| name.to_owned()), |name| req.cookie(name).is_some()));
     app.get("/accept", |req| {
@@ -239,6 +258,16 @@ fn nest(app: &mut App) {
     RequestId::new().add_to(&mut router);
     Gzip::new().add_to(&mut router);
     router.get("/id", |_| "");
+    app.nest("", router);
+    let mut router = Router::new();
+    router.fallback(|req| req.param::<String>("path"));
+    app.nest("/rest", router);
+    app.get("/basic", |_| "").require(BasicAuth::new([("a", "b")]).guard());
+    app.get("/bearer", |_| "").require(BearerAuth::new([("a-secret-token", "a")]).guard());
+    app.post("/form-of-a-page", |_| "").require(Csrf::new().guard());
+    let mut router = Router::new();
+    Sessions::new(Keyring::new(["one secret of thirty-two bytes or more"])).add_to(&mut router);
+    router.get("/session", |req| req.session().get::<u8>("n").is_some().to_string());
     app.nest("", router);
     let mut router = Router::new();
     AccessLog::new(Format::Combined).to(std::io::sink()).add_to(&mut router);
