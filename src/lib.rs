@@ -141,6 +141,8 @@ pub use trace::config::Trace;
 mod pages {
     #[doc = include_str!("../docs/coming-from-axum.md")]
     mod coming_from_axum {}
+    #[doc = include_str!("../README.md")]
+    mod readme {}
     #[doc = include_str!("../docs/coming-from-flask.md")]
     mod coming_from_flask {}
     #[doc = include_str!("../docs/coming-from-tiny_http-and-rouille.md")]

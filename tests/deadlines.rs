@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wirelight::{App, Request, TestConnection, Timeouts};
+use wirelight::{App, Limits, Request, TestConnection, Timeouts};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -675,4 +675,37 @@ fn times_without_end_and_without_length_neither_wrap_nor_panic() {
             }
         }
     }
+}
+
+/// Its table has the numbers that a server has without options.
+#[test]
+fn the_defaults_are_those_of_the_readme() {
+    let (limits, times) = (Limits::default(), Timeouts::default());
+    let seconds = |time: Duration| time.as_secs();
+    let rows = [
+        format!("| request head | {} KiB, {} fields | 431 |", limits.head >> 10, limits.fields),
+        format!("| request line | {} KiB | 414 |", limits.request_line >> 10),
+        format!("| request body | {} MiB, per route | 413 |", limits.body >> 20),
+        format!("| whole head | {} s from its first byte | 408 |", seconds(times.head)),
+        format!(
+            "| body | {} s between reads, and {} bytes a second after {} s | 408 |",
+            seconds(times.body_idle),
+            times.body_rate,
+            seconds(times.body_grace)
+        ),
+        format!(
+            "| response | {} s without progress, and {} bytes a second after {} s | reset |",
+            seconds(times.write_idle),
+            times.write_rate,
+            seconds(times.write_grace)
+        ),
+        format!(
+            "| idle keep-alive connection | {} s; {} s near the connection limit | closed |",
+            seconds(times.keep_alive),
+            seconds(times.keep_alive_near_limit)
+        ),
+        format!("| graceful stop | {} s for open exchanges | aborted, exit code 1 |", seconds(times.shutdown)),
+    ];
+    let readme = include_str!("../README.md");
+    rows.iter().for_each(|row| assert!(readme.contains(row), "README.md: {row}"));
 }

@@ -403,3 +403,30 @@ fn an_address_of_another_machine_is_said_so() {
     let sentence = refused(&mut wirelight(&["--host", "192.0.2.1", "--port", "0"]));
     assert!(sentence.contains("this machine has no such address"), "{sentence}");
 }
+
+/// Every command and option that both READMEs name is in the help.
+#[test]
+fn the_commands_of_the_readmes_exist() {
+    let help = |command: Option<&str>| {
+        let arguments: Vec<_> = command.into_iter().chain(["--help"]).collect();
+        let output = bounded::output(&mut wirelight(&arguments));
+        assert!(output.status.success(), "wirelight {}", arguments.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut named = 0;
+    for readme in [include_str!("../../README.md"), include_str!("../README.md")] {
+        let in_blocks = readme.lines().filter(|line| line.starts_with("wirelight ") && !line.contains(" = "));
+        for line in readme.split('`').filter(|text| text.starts_with("wirelight ")).chain(in_blocks) {
+            let words = line.split("  #").next().unwrap().split_whitespace().skip(1);
+            let words: Vec<_> = words.take_while(|word| !word.starts_with("```")).collect();
+            let command = words.first().copied().filter(|word| !word.starts_with('-'));
+            let text = help(command) + &help(Some("serve"));
+            for option in words.iter().filter(|word| word.starts_with("--")) {
+                let name = option.split('=').next().unwrap();
+                assert!(text.contains(name), "{line}: {name} is in no help");
+            }
+            named += 1;
+        }
+    }
+    assert!(named >= 12, "{named} commands");
+}

@@ -1,15 +1,20 @@
 //! Keeps the tests that a page of the docs names: each must exist.
 //!
 //! A test is named as `tests/files.rs::links_and_hidden_names`, a case of the corpora as `case:host-missing`, a class of them as `corpus:te`,
-//! a row of `tests/reliability/run` as `reliability:R1`, each in backticks.
+//! a row of `tests/reliability/run` as `reliability:R1`, a script or all tests of a file by its path, each in backticks.
+
+use std::path::Path;
 
 use super::repository;
 
 /// The pages that prove their sentences by tests.
-const PAGES: &[&str] = &["docs/attacks.md", "docs/conformance.md"];
+const PAGES: &[&str] = &["docs/attacks.md", "docs/claims.md", "docs/conformance.md"];
 
 /// How a page names what is not a test of Rust, and what stands before such a name where it is defined.
 const KINDS: &[(&str, &str)] = &[("case:", "\"id\": "), ("corpus:", "\"class\": "), ("reliability:", "@row(")];
+
+/// Folders whose files prove something as a whole: a script, all tests of a file.
+const FOLDERS: &[&str] = &["benches/", "cli/tests/", "src/", "tests/"];
 
 /// Names in the pages that no test, class or row has, and rows of tables without a proof.
 pub fn complaints() -> Vec<String> {
@@ -35,7 +40,8 @@ fn is_row(line: &str) -> bool {
 
 /// What stands between backticks and names a test.
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    let named = |name: &&str| name.contains(".rs::") || KINDS.iter().any(|(kind, _)| name.starts_with(kind));
+    let kinds = || KINDS.iter().map(|(kind, _)| kind).chain(FOLDERS);
+    let named = move |name: &&str| name.contains(".rs::") || kinds().any(|start| name.starts_with(start));
     text.split('`').skip(1).step_by(2).filter(named)
 }
 
@@ -44,9 +50,9 @@ fn exists(name: &str, corpora: &str, rows: &str) -> bool {
         let name = &name[kind.len()..];
         return [corpora, rows].iter().any(|text| text.contains(&format!("{key}\"{name}\"")));
     }
-    let (path, test) = name.split_once("::").expect("a name with both parts");
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).is_file()
-        && repository::read(path).contains(&format!("fn {test}("))
+    let (path, test) = name.split_once("::").unwrap_or((name, ""));
+    let there = Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
+    there && (test.is_empty() || repository::read(path).contains(&format!("fn {test}(")))
 }
 
 #[test]
@@ -59,7 +65,8 @@ fn detects_a_name_that_nothing_has() {
     assert!(
         !found("corpus:t") && !found("case:te") && !found("reliability:R2") && !found("tests/rules/evidence.rs::exist")
     );
-    assert!(!found("tests/rules/nothing.rs::exists"));
-    assert_eq!(names("| `a` | `corpus:te`, `x.rs::y` |").collect::<Vec<_>>(), ["corpus:te", "x.rs::y"]);
+    assert!(!found("tests/rules/nothing.rs::exists") && found("tests/rules") && !found("tests/rule"));
+    let row = "| `a` | `corpus:te`, `x.rs::y`, `tests/run` |";
+    assert_eq!(names(row).collect::<Vec<_>>(), ["corpus:te", "x.rs::y", "tests/run"]);
     assert!(is_row("| a | b | c |") && !is_row("| --- | --- |") && !is_row("| attack | stopped by | proved by |"));
 }
