@@ -7,7 +7,7 @@ import time
 
 import servers
 
-SERVERS = ["nginx", "go", "hyper", "axum", "actix"]
+SERVERS = ["nginx", "go", *servers.PEERS]
 REQUEST = b"GET /plaintext HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -26,6 +26,21 @@ def client(port):
     if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
         raise SystemExit("no good response")
     return connection
+
+
+def closed(connections):
+    """How many of the idle connections the server has closed: a read of the others would wait."""
+    count = 0
+    for connection in connections:
+        connection.setblocking(False)
+        try:
+            connection.recv(1)
+            count += 1
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            count += 1
+    return count
 
 
 def settled(server):
@@ -51,6 +66,8 @@ def measure(options, names, folder, write):
             before = settled(server)
             held = [client(server.port) for _ in range(options.clients)]
             crowded = settled(server)
+            if lost := closed(held):
+                raise SystemExit(f"{name} has closed {lost} idle connections")
             for connection in held:
                 connection.close()
             after = settled(server)

@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILT = os.path.join(os.path.abspath(os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target")), "compare")
 PROGRAMS = os.path.join(BUILT, "release")
-PEERS = ["hyper", "axum", "actix"]  # built with cargo
+FULL_PEERS = ["hyper", "axum", "actix"]  # these have TLS
+PEERS = [*FULL_PEERS, "ntex", "xitca", "khttp", "deno_http_h1", "may_minihttp"]  # built with cargo
 NGINX_STACK = """access_log /dev/null combined; limit_req zone=clients burst=100000 nodelay; gzip on;
             add_header X-Request-ID $request_id; add_header Access-Control-Allow-Origin $http_origin;"""
 CERTIFICATE, KEY = (os.path.join(ROOT, "tests", "data", "tls", name) for name in ("cert.pem", "key.pem"))
@@ -35,7 +36,7 @@ def available(names, build):
 
 def cargo(programs):
     command = ["cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", os.path.join(HERE, "Cargo.toml"), "--target-dir", BUILT]
-    return subprocess.run([*command, "--features", ",".join(programs)])
+    return subprocess.run([*command, "--keep-going", "--features", ",".join(programs)])  # one that does not build stops no other
 
 
 class Server:

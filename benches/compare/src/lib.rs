@@ -3,6 +3,7 @@
 
 use std::env;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -11,6 +12,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Largest body that `/buffered` collects.
 pub const MAX_BUFFERED: usize = 4 << 20;
+
+/// How long a connection may idle, where the default is shorter than the row `idle` takes.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 fn number(name: &str, default: u16) -> u16 {
     env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)

@@ -26,7 +26,8 @@ fn routes(config: &mut ServiceConfig) {
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
-    let server = HttpServer::new(|| App::new().configure(routes)).workers(compare::workers()).backlog(4096);
+    let server = HttpServer::new(|| App::new().configure(routes));
+    let server = server.workers(compare::workers()).backlog(4096).keep_alive(compare::KEEP_ALIVE);
     match compare::tls() {
         None => server.bind(compare::address())?.run().await,
         Some(config) => server.bind_rustls_0_23(compare::address(), config)?.run().await,

@@ -23,6 +23,9 @@ use tls::Tls;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A pause between two looks at the clock and the sockets, at a constant rate. The kernel adds about 50 µs.
 const PAUSE: Duration = Duration::from_micros(20);
+/// After so many connections the load lets the server accept them: a listener of std holds 128, and a client that finds
+/// it full tries again after a second.
+const CONNECTIONS: usize = 64;
 
 fn main() -> io::Result<()> {
     let options = Options::from_arguments()?;
@@ -60,9 +63,13 @@ impl<'a> Load<'a> {
     fn new(options: &'a Options, request: &'a Request) -> io::Result<Load<'a>> {
         let (poll, tls) = (Poll::new()?, options.tls()?);
         let number = options.clients / options.threads.min(options.clients).max(1);
-        let clients =
-            (0..number).map(|index| Client::connect(options.address(), tls.as_ref(), poll.registry(), Token(index)));
-        let clients = clients.collect::<io::Result<_>>()?;
+        let connect = |index: usize| {
+            if index > 0 && index.is_multiple_of(CONNECTIONS) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Client::connect(options.address(), tls.as_ref(), poll.registry(), Token(index))
+        };
+        let clients = (0..number).map(connect).collect::<io::Result<_>>()?;
         let done = Done { seconds: 0.0, bytes: 0, errors: 0, micros: Vec::new() };
         Ok(Load { options, request, tls, poll, clients, buffer: vec![0; 256 << 10], done })
     }
