@@ -85,7 +85,7 @@ impl Request<'_> {
     /// # Errors
     /// 415 when the Content-Type is not `multipart/form-data` with a boundary (and at most 32
     /// parameters), or when the body has a Content-Encoding; 400 when the body is malformed, with
-    /// the reason in [`details`](Error::details); 413 when it has more than 1,000 parts, or a
+    /// the reason in [`details`](crate::Error::details); 413 when it has more than 1,000 parts, or a
     /// part's head exceeds 8 KiB.
     pub fn parts(&self) -> Result<Vec<Part<'_>>> {
         self.unencoded_body()?;
