@@ -4,6 +4,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,14 +22,32 @@ def wait(condition, seconds):
     return float("inf")
 
 
-def connect(port, timeout=5.0):
-    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
+def trusting():
+    """A context that takes the certificate of the tests."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
-def ask(port, path=b"/plaintext", timeout=2.0):
+def client_hello():
+    """The first message of a TLS handshake."""
+    sent = ssl.MemoryBIO()
+    try:
+        trusting().wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return sent.read()
+
+
+def connect(port, timeout=5.0, tls=False):
+    client = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    return trusting().wrap_socket(client) if tls else client
+
+
+def ask(port, path=b"/plaintext", timeout=2.0, tls=False):
     """One request on a fresh connection: the status, or the name of the failure."""
     try:
-        with connect(port, timeout) as client:
+        with connect(port, timeout, tls) as client:
             client.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)
             answer = b""
             while piece := client.recv(65536):
@@ -42,8 +61,8 @@ class Probe:
     """A fresh, fast client ten times a second, while something else goes on. A process of its own: a thread would wait for the interpreter
     whenever the crowd beside it has it, and blame the server."""
 
-    def __init__(self, port, pause=0.1):
-        self.command = [sys.executable, __file__, str(port), str(pause)]
+    def __init__(self, port, pause=0.1, tls=False):
+        self.command = [sys.executable, __file__, str(port), str(pause), "tls" if tls else "tcp"]
         self.latencies, self.failures, self.child = [], [], None
 
     def start(self):
@@ -57,13 +76,13 @@ class Probe:
         return len(self.failures), ordered[len(ordered) * 99 // 100], ordered[-1]
 
 
-def _probe(port, pause):
+def _probe(port, pause, tls):
     """Until standard input ends."""
     print("ready", flush=True)
     latencies, failures = [], []
     while not select.select([sys.stdin], [], [], pause)[0]:
         began = time.monotonic()
-        status = ask(port)
+        status = ask(port, tls=tls)
         took = (time.monotonic() - began) * 1000
         (latencies if status == 200 else failures).append(took if status == 200 else status)
     print(json.dumps([latencies, failures]))
@@ -228,4 +247,4 @@ def descriptors(process):
 
 
 if __name__ == "__main__":
-    _probe(int(sys.argv[1]), float(sys.argv[2]))
+    _probe(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "tls")

@@ -1,9 +1,9 @@
-//! The server of `tests/reliability/neighbours`: one worker, and a route for each kind of client that keeps it busy.
+//! The server of `tests/reliability/neighbours` and of some rows of `run`: one worker, and a route for each kind of client that keeps it busy.
 
 use std::io;
 
 use wirelight::events::{Broadcast, Event};
-use wirelight::{Request, Server, StatusCode, Tls};
+use wirelight::{Request, Response, Server, StatusCode, Tls};
 
 fn main() -> io::Result<()> {
     let variable = |name| std::env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
@@ -17,6 +17,11 @@ fn main() -> io::Result<()> {
     app.post("/event", |req| {
         req.state::<Broadcast>().send(Event::data("for all"));
         StatusCode::NO_CONTENT
+    });
+    app.get("/upgrade", |req: &Request| {
+        Response::upgrade(req, "echo", |mut socket, _| {
+            let _ = io::copy(&mut socket.clone(), &mut socket); // until the client leaves
+        })
     });
     let server = Server::from_env()?.workers(1).max_connections(30_000);
     match std::env::var("CERTIFICATE") {
