@@ -4,8 +4,11 @@
 //! `s = new WebSocket("ws://127.0.0.1:8000/echo"); s.onmessage = e => console.log(e.data); s.onopen = () => s.send("hi")`
 
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::protocol::{Role, WebSocket};
+use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 use wirelight::{App, Error, Request, Response, Result, Upgraded};
+
+/// Largest message, in bytes: a connection may make the server hold as much.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Responds to the handshake (RFC 6455 §4.2); the library completes the upgrade.
 fn echo(req: &Request) -> Result<Response> {
@@ -19,7 +22,8 @@ fn echo(req: &Request) -> Result<Response> {
 
 /// Runs on its own thread. `early` is what the client sent before it received the response.
 fn serve(socket: Upgraded, early: Vec<u8>) {
-    let mut socket = WebSocket::from_partially_read(socket, early, Role::Server, None);
+    let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE));
+    let mut socket = WebSocket::from_partially_read(socket, early, Role::Server, Some(limits));
     // An error ends the connection: usually the client has closed, and tungstenite has already
     // replied.
     while let Ok(message) = socket.read() {

@@ -414,6 +414,12 @@ fn websocket() {
     }
     socket.close(None).unwrap();
     assert!((0..100).any(|_| socket.read().is_err()), "it sends on after the close");
+    let stream = bounded::connect(address);
+    let (mut socket, _) = tungstenite::client(format!("ws://{address}/echo"), stream).unwrap();
+    // The head of a frame of 17 MiB, which the server does not wait for.
+    let head = [&[0x82, 0xff][..], &(17_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    std::io::Write::write_all(socket.get_mut(), &head).unwrap();
+    assert!((0..100).any(|_| socket.read().is_err()), "a message may be of any length");
     assert_eq!(echo.get("/echo").status, 400);
     echo.stop();
 }

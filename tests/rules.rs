@@ -128,6 +128,11 @@ fn panics_are_caught_and_log_lines_written_in_one_place() {
 }
 
 #[test]
+fn every_hasher_has_a_secret() {
+    obeyed(isolation::unkeyed_hashers(&Source::library()));
+}
+
+#[test]
 fn at_most_60_names_at_the_crate_root() {
     obeyed(api::too_many_names(&Source::library()));
 }
