@@ -86,7 +86,7 @@ impl Error {
     }
 
     /// Returns a 401 with the `WWW-Authenticate` field that RFC 9110 §15.5.2 requires; `challenge`
-    /// is its value, such as `Bearer`.
+    /// is its value, such as `Bearer realm="api"`.
     pub fn unauthorized(challenge: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Error {
         Error::new(StatusCode::UNAUTHORIZED, message).with_header("WWW-Authenticate", challenge)
     }

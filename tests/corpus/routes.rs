@@ -28,7 +28,7 @@ pub fn routes(pause: Duration) -> App {
     })
     .blocking();
     app.get("/compressible", compressible);
-    app.get("/private", |_| Err::<(), _>(Error::unauthorized("Bearer", "for members only")));
+    app.get("/private", |_| Err::<(), _>(Error::unauthorized("Bearer realm=\"members\"", "for members only")));
     app
 }
 
