@@ -138,10 +138,10 @@ fn what_is_wrong_with_a_form_is_the_clients_fault() {
     let a = |data: &str| part("name=a", data.as_bytes());
     let cases: &[(&str, Vec<u8>, u16, &str)] = &[
         ("/shown", end(a("1")), 200, "a=1"),
-        ("/shown", a("1"), 400, "The body is no multipart form: its last boundary is missing."),
-        ("/shown", b"".to_vec(), 400, "The body is no multipart form: it does not hold its boundary."),
-        ("/shown", part("name", b""), 400, "The body is no multipart form: a part has no name of its own."),
-        ("/shown", b"--x\r\na: b".to_vec(), 400, "The body is no multipart form: the head of a part has no end."),
+        ("/shown", a("1"), 400, "The body is not a multipart form: its last boundary is missing."),
+        ("/shown", b"".to_vec(), 400, "The body is not a multipart form: it does not hold its boundary."),
+        ("/shown", part("name", b""), 400, "The body is not a multipart form: a part has no name of its own."),
+        ("/shown", b"--x\r\na: b".to_vec(), 400, "The body is not a multipart form: the head of a part has no end."),
         ("/shown", part(&format!("name={}", "a".repeat(8200)), b""), 413, "The head of a part has 8192 bytes at most."),
         ("/shown", end(a("1").repeat(1001)), 413, "A form has 1000 parts at most."),
         ("/bounded", end(a("1")), 200, "a=1"),

@@ -161,7 +161,7 @@ impl MultipartError {
     pub(crate) fn error(&self) -> Error {
         match self {
             MultipartError::Malformed(why) => {
-                Error::bad_request("").with_details(format!("The body is no multipart form: {why}.").into())
+                Error::bad_request("").with_details(format!("The body is not a multipart form: {why}.").into())
             }
             MultipartError::TooLarge(why) => Error::new(StatusCode::PAYLOAD_TOO_LARGE, why.clone()),
         }
@@ -199,7 +199,7 @@ mod tests {
     /// Returns the details, or status and message.
     fn why(error: &Error) -> String {
         match error.details().and_then(|details| details.as_str()) {
-            Some(details) => details.replace("The body is no multipart form: ", ""),
+            Some(details) => details.replace("The body is not a multipart form: ", ""),
             None => format!("{} {}", error.status().as_u16(), error.message()),
         }
     }
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn what_the_head_of_a_part_says() {
         let nameless = "a part has no name of its own.";
-        let no_field = "a line in the head of a part is no field.";
+        let no_field = "a line in the head of a part is not a field.";
         let twice = "duplicate Content-Disposition or Content-Type.";
         for (head, expected) in [
             ("Content-Disposition: form-data; name=\"a\"", Ok("a=1")),
@@ -345,7 +345,10 @@ mod tests {
             let expected = expected.map(|part| vec![part.to_owned()]).map_err(str::to_owned);
             assert_eq!(read(body.as_bytes()), expected, "{head:?}");
         }
-        bad(b"--x\r\nContent-Disposition: form-data; name=\xff\r\n\r\n\r\n--x--", "the head of a part is no UTF-8.");
+        bad(
+            b"--x\r\nContent-Disposition: form-data; name=\xff\r\n\r\n\r\n--x--",
+            "the head of a part is not valid UTF-8.",
+        );
     }
 
     #[test]

@@ -32,13 +32,13 @@ impl PartHead {
     /// Parses a head without the empty line after it. `mark` is the boundary with its hyphens: a
     /// line that begins with it belongs to another part.
     pub(super) fn parse(head: &[u8], mark: &[u8]) -> Result<PartHead> {
-        let text = std::str::from_utf8(head).map_err(|_| malformed("the head of a part is no UTF-8"))?;
+        let text = std::str::from_utf8(head).map_err(|_| malformed("the head of a part is not valid UTF-8"))?;
         let (mut disposition, mut content_type) = (None, None);
         for line in text.split("\r\n") {
             if line.as_bytes().starts_with(mark) {
                 return Err(malformed("the head of a part has no end"));
             }
-            let (name, value) = parse_field(line).ok_or(malformed("a line in the head of a part is no field"))?;
+            let (name, value) = parse_field(line).ok_or(malformed("a line in the head of a part is not a field"))?;
             let again = match name.to_ascii_lowercase().as_str() {
                 "content-disposition" => disposition.replace(value).is_some(),
                 "content-type" => content_type.replace(value).is_some(),
