@@ -1,5 +1,7 @@
 //! What a compiler and a panic say, as the page shows it: without what repeats itself, and without paths of a machine.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// Notes that say the same of each error, list types, or show our source.
@@ -69,8 +71,8 @@ fn without_files(message: &str) -> String {
     words.join(" ")
 }
 
-/// `error[E0277]` of each error, and `panicked`.
-pub fn codes(message: &str) -> Vec<&str> {
+/// `error[E0277]`, and `panicked`: what all versions have in common, however often they say it.
+pub fn codes(message: &str) -> BTreeSet<&str> {
     let first = |line: &'_ str| line.starts_with("error") || line.starts_with("panicked");
     message.lines().filter(|line| first(line)).filter_map(|line| line.split(':').next()).collect()
 }
