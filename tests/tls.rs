@@ -105,6 +105,19 @@ fn requests_on_one_connection_pipelined_and_cut_to_bytes() {
     assert_eq!(count(&rest(&mut dripping)), 2);
 }
 
+/// They acknowledge the end of the handshake: a client with Nagle's algorithm sends its request only then.
+#[test]
+fn tickets_do_not_wait_for_a_request() {
+    let server = server();
+    let mut silent = client(connect(&server));
+    silent.conn.complete_io(&mut silent.sock).expect("a handshake");
+    silent.conn.read_tls(&mut silent.sock).expect("bytes without a request");
+    silent.conn.process_new_packets().expect("a ticket");
+    assert!(silent.conn.tls13_tickets_received() > 0);
+    silent.write_all(LAST).expect("sent");
+    assert_eq!(count(&rest(&mut silent)), 1);
+}
+
 #[test]
 fn bodies_larger_than_every_buffer() {
     let server = server();

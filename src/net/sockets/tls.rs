@@ -198,7 +198,7 @@ impl Inner {
             n += plaintext;
         }
         self.more |= n > 0 && (n == taken || self.failed);
-        self.send_handshake();
+        self.send_handshake(n);
         n
     }
 
@@ -210,10 +210,12 @@ impl Inner {
     /// Sends what the client waits for: a flight of the handshake, or the alert of a failure. A
     /// flight of some kilobytes fits any send buffer; otherwise the rest leaves with the next
     /// write. After a handshake of TLS 1.3 there are only tickets and key updates, which leave with
-    /// the next response (RFC 8446 §4.6).
-    fn send_handshake(&mut self) {
+    /// the response (RFC 8446 §4.6) if a request has come with them. Else they leave now: they
+    /// acknowledge the end of the handshake, and a client with Nagle's algorithm holds its request
+    /// back until then, 40 ms.
+    fn send_handshake(&mut self, plaintext: usize) {
         let is_tls13 = self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
-        if self.failed || self.tls.is_handshaking() || !is_tls13 {
+        if self.failed || self.tls.is_handshaking() || !is_tls13 || plaintext == 0 {
             let _ = self.send();
         }
     }
