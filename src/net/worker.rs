@@ -62,6 +62,8 @@ const MAX_ACCEPTS_PER_TICK: usize = 16;
 const MAX_RUNS_PER_TICK: usize = 16;
 /// Timers fired in a tick: many connections become idle at the same time.
 const MAX_TIMERS_PER_TICK: usize = 64;
+/// Milliseconds until the worker wakes for a trace that has skipped events.
+const NOTICE_DELAY: Millis = 50;
 /// Eviction candidates tried before the new connection has to wait. Each search scans the table.
 const EVICTION_ATTEMPTS: usize = 4;
 
@@ -209,8 +211,9 @@ impl<P: Probe> Worker<P> {
         }
         let untidy = self.conns.is_sparse() || !self.buffers.read.spare.is_empty();
         let tidy = untidy.then(|| self.time.now / 1000 * 1000 + 1000);
-        let next =
-            [self.wheel.next(), accept, self.drain_due(), tidy, self.next_body_check].into_iter().flatten().min()?;
+        let notice = self.probe.owes_notice().then(|| self.time.now + NOTICE_DELAY);
+        let dues = [self.wheel.next(), accept, self.drain_due(), tidy, self.next_body_check, notice];
+        let next = dues.into_iter().flatten().min()?;
         Some(Duration::from_millis(next.saturating_sub(self.time.now).min(MAX_POLL_TIMEOUT)))
     }
 

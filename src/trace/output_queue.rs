@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
+use std::ops::AddAssign;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,21 +34,31 @@ struct QueueState {
     spare: Vec<Vec<u8>>,
 }
 
-/// Complete lines, and the number of their events.
+/// Complete lines, and what is lost if they are dropped.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) text: Vec<u8>,
-    pub(crate) events: u64,
+    pub(crate) told: Dropped,
 }
 
 /// Number of dropped events and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
     pub(crate) events: u64,
+    /// Bytes of lines that were written and then dropped.
     pub(crate) bytes: u64,
-    /// Accepts and response heads among the events that were never written.
+    /// Accepts and response heads among the events.
     pub(crate) connections: u64,
     pub(crate) requests: u64,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, more: Dropped) {
+        self.events += more.events;
+        self.bytes += more.bytes;
+        self.connections += more.connections;
+        self.requests += more.requests;
+    }
 }
 
 impl Default for OutputQueue {
@@ -64,15 +75,14 @@ impl OutputQueue {
         if state.closed {
             return false;
         }
-        let fresh = Batch { text: state.spare.pop().unwrap_or_default(), events: 0 };
+        let fresh = Batch { text: state.spare.pop().unwrap_or_default(), told: Dropped::default() };
         let full = std::mem::replace(batch, fresh);
         state.bytes += full.text.len();
         state.waiting.push_back(full);
         while state.bytes > self.capacity {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.text.len();
-            state.dropped.events += oldest.events;
-            state.dropped.bytes += oldest.text.len() as u64;
+            state.dropped += Dropped { bytes: oldest.text.len() as u64, ..oldest.told };
             state.recycle(oldest.text);
         }
         drop(state);
@@ -147,11 +157,11 @@ mod tests {
     use super::*;
 
     fn batch(text: &str) -> Batch {
-        Batch { text: text.into(), events: 1 }
+        Batch { text: text.into(), told: Dropped { events: 1, requests: 1, ..Dropped::default() } }
     }
 
     fn complain(lost: Dropped) -> Vec<u8> {
-        format!("lost {} {}\n", lost.events, lost.bytes).into_bytes()
+        format!("lost {} {} {}\n", lost.events, lost.bytes, lost.requests).into_bytes()
     }
 
     #[test]
@@ -163,7 +173,7 @@ mod tests {
         ring.lock().closed = true;
         let mut out = Vec::new();
         ring.drain(&mut out, complain);
-        assert_eq!(String::from_utf8(out).unwrap(), "lost 2 8\nthree\nfour\n");
+        assert_eq!(String::from_utf8(out).unwrap(), "lost 2 8 2\nthree\nfour\n");
     }
 
     #[test]

@@ -44,6 +44,13 @@ pub(crate) trait Probe: 'static {
     /// Passes on the events recorded so far, before the worker sleeps.
     fn flush(&mut self);
 
+    /// Whether events were skipped that no notice has told of. The worker then wakes soon, also if
+    /// nothing else happens.
+    #[inline(always)]
+    fn owes_notice(&self) -> bool {
+        false
+    }
+
     /// Whether a connection is stepped by hand: it waits before each of its stages.
     #[inline(always)]
     fn is_stepped(&self, _connection: u64) -> bool {

@@ -131,7 +131,7 @@ impl Tracing {
                 Format::Json => start.json(&mut text),
                 Format::Terminal => start.terminal(&mut text, look),
             }
-            output.queue.push(&mut Batch { text, events: 1 });
+            output.queue.push(&mut Batch { text, told: Dropped { events: 1, ..Dropped::default() } });
             let writer = output.clone();
             std::thread::Builder::new()
                 .name("wirelight-trace".to_owned())
@@ -254,6 +254,10 @@ impl Probe for Tracer {
         self.writer.outputs.iter_mut().for_each(flush);
     }
 
+    fn owes_notice(&self) -> bool {
+        self.writer.skipped.events > 0
+    }
+
     fn is_stepped(&self, connection: u64) -> bool {
         self.served.iter().any(|client| client.connection == connection && client.stepped)
     }
@@ -322,8 +326,10 @@ impl Tracer {
         }
         let traced = entry(connections, connection, pen.time);
         if let Some(prefix) = untraced {
-            let page = traced.becomes_observer(observation, prefix);
-            pen.skipped.connections = pen.skipped.connections.saturating_sub(u64::from(page));
+            // Always written: else its accept, if that was written, would stay a client's.
+            if traced.becomes_observer(observation, prefix) {
+                pen.write((connection, traced.conversation.age(pen.time)), Position::default(), Event::ConnObserver);
+            }
         }
         traced.skip(pen.time, observation);
         if let Observation::Closed { .. } = observation {
@@ -384,7 +390,7 @@ impl Writer {
             for OutputBuffer { output, batch, .. } in &mut self.outputs {
                 for batch in batch.iter_mut() {
                     batch.text.extend(output.drop_notice(lost));
-                    batch.events += lost.events; // if this notice is dropped too, they still count as lost
+                    batch.told += lost; // if this notice is dropped too, they still count as lost
                 }
             }
         }
@@ -423,7 +429,12 @@ impl Writer {
                 Format::Json => json::write(&mut batch.text, &line, output.options),
                 Format::Terminal => terminal::write(&mut batch.text, &line, pause, output.options),
             }
-            batch.events += 1;
+            batch.told.events += 1;
+            match event {
+                Event::ConnOpen { .. } => batch.told.connections += 1,
+                Event::RespHead { .. } => batch.told.requests += 1,
+                _ => {}
+            }
             self.budget -= (batch.text.len() - before) as i64;
             if batch.text.len() >= BATCH {
                 flush(page);
@@ -528,7 +539,25 @@ mod tests {
         let mut tracer = tracing.tracer(0);
         tracer.writer.skipped.events = 7;
         tracer.writer.report_dropped();
-        assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().events, 7);
+        assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().told.events, 7);
+    }
+
+    /// What was skipped is told soon, also if nothing else happens: the worker wakes for it.
+    #[test]
+    fn what_is_skipped_is_owed_until_it_is_told() {
+        let limits = Limits::default();
+        let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let tracing = Tracing::start(vec![Trace::json().to(io::sink())], &start).unwrap();
+        let mut tracer = tracing.tracer(0);
+        assert!(!tracer.owes_notice());
+        for (budget, owes) in [(i64::MIN, true), (i64::MIN, true), (BURST, false)] {
+            tracer.writer.budget = budget;
+            tracer.flush();
+            if tracer.writer.skipping {
+                tracer.record(1, Event::ConnRecv { outcome: IoOutcome::WouldBlock, data: b"" }.into());
+            }
+            assert_eq!(tracer.owes_notice(), owes);
+        }
     }
 
     #[test]

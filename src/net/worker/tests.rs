@@ -23,7 +23,10 @@ const PATIENCE: usize = 2_000;
 
 /// Counts what each connection read and wrote.
 #[derive(Default)]
-struct Count(Vec<Traffic>);
+struct Count {
+    traffic: Vec<Traffic>,
+    owes_notice: bool,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Traffic {
@@ -36,17 +39,25 @@ impl Probe for Count {
 
     fn record(&mut self, connection: u64, observation: Observation<'_>) {
         let connection = connection as usize;
-        if self.0.len() <= connection {
-            self.0.resize(connection + 1, Traffic::default());
+        if self.traffic.len() <= connection {
+            self.traffic.resize(connection + 1, Traffic::default());
         }
         match observation {
-            Observation::Event(Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. }) => self.0[connection].read += n,
-            Observation::Event(Event::ConnSend { outcome: IoOutcome::Bytes(_), .. }) => self.0[connection].writes += 1,
+            Observation::Event(Event::ConnRecv { outcome: IoOutcome::Bytes(n), .. }) => {
+                self.traffic[connection].read += n
+            }
+            Observation::Event(Event::ConnSend { outcome: IoOutcome::Bytes(_), .. }) => {
+                self.traffic[connection].writes += 1
+            }
             _ => {}
         }
     }
 
     fn flush(&mut self) {}
+
+    fn owes_notice(&self) -> bool {
+        self.owes_notice
+    }
 }
 
 /// A worker whose turns the test takes one by one.
@@ -101,11 +112,11 @@ impl Loop {
             self.step();
             self.check();
         }
-        panic!("not in {PATIENCE} turns: {what}; {:?}", self.worker.probe.0);
+        panic!("not in {PATIENCE} turns: {what}; {:?}", self.worker.probe.traffic);
     }
 
     fn traffic(&self, connection: usize) -> Traffic {
-        self.worker.probe.0.get(connection).copied().unwrap_or_default()
+        self.worker.probe.traffic.get(connection).copied().unwrap_or_default()
     }
 
     /// No connection is in the queue twice.
@@ -166,7 +177,7 @@ fn a_client_that_fills_its_socket_gets_one_turn_where_its_neighbour_gets_one() {
             greedy.fill();
             neighbour.write_all(GET).unwrap();
             let (before, answered) = (looped.traffic(number), looped.traffic(number + 1).writes);
-            let turns = looped.until("the neighbour's answer", |w| w.probe.0[number + 1].writes > answered);
+            let turns = looped.until("the neighbour's answer", |w| w.probe.traffic[number + 1].writes > answered);
             let read = looped.traffic(number).read - before.read;
             assert!(turns <= 1, "{turns} turns for an event that was there");
             assert!(read <= 2 * 64 * 1024, "{read} bytes read before the neighbour had its turn");
@@ -215,7 +226,8 @@ fn an_event_for_a_crowd_is_sent_a_few_subscribers_at_a_time() {
         })
         .collect();
     looped.until("all wait", |worker| worker.runnable.is_empty() && worker.completions.is_empty());
-    let sent = |worker: &Worker<Count>| worker.probe.0.iter().skip(2).map(|traffic| traffic.writes).sum::<usize>();
+    let sent =
+        |worker: &Worker<Count>| worker.probe.traffic.iter().skip(2).map(|traffic| traffic.writes).sum::<usize>();
     let before = sent(&looped.worker);
     hub.send(Message::data("for all"));
     neighbour.write_all(GET).unwrap();
@@ -343,7 +355,7 @@ fn a_crowd_that_has_left_leaves_no_memory_behind() {
     app.post("/", |req| req.body().len().to_string());
     app.get("/events", |req: &crate::Request| req.state::<Broadcast>().subscribe(req));
     let mut looped = Loop::new(app);
-    looped.worker.probe.0.reserve(1_000);
+    looped.worker.probe.traffic.reserve(1_000);
     let large = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: x\r\n".repeat(60));
     let half_head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(3_000));
     let half_body = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n{half_head}");
@@ -353,7 +365,7 @@ fn a_crowd_that_has_left_leaves_no_memory_behind() {
     looped.worker.release_memory();
     let mut first = looped.client();
     first.write_all(GET).unwrap();
-    looped.until("an answer", |worker| worker.probe.0.get(1).is_some_and(|traffic| traffic.writes == 1));
+    looped.until("an answer", |worker| worker.probe.traffic.get(1).is_some_and(|traffic| traffic.writes == 1));
     drop(first);
     looped.until("it has left", |worker| worker.conns.len() == 0);
     let left = allocation_counter::measure(|| come_and_leave(&mut looped, &hub, &requests));
@@ -401,7 +413,17 @@ fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
     looped.step();
     let first = looped.traffic(1).read - before;
     assert!((1..=12_000).contains(&first), "{first} of {} bytes in the first turn", body.len());
-    looped.until("the answer", |worker| worker.probe.0[1].writes > answered);
+    looped.until("the answer", |worker| worker.probe.traffic[1].writes > answered);
+}
+
+/// A trace that has left something out tells it soon: the loop does not sleep until something else happens.
+#[test]
+fn a_loop_wakes_for_a_trace_that_owes_a_notice() {
+    let mut looped = Loop::new(App::new());
+    looped.step(); // nobody comes in
+    assert!(looped.worker.timeout().is_none_or(|timeout| timeout > Duration::from_millis(super::NOTICE_DELAY)));
+    looped.worker.probe.owes_notice = true;
+    assert_eq!(looped.worker.timeout(), Some(Duration::from_millis(super::NOTICE_DELAY)));
 }
 
 #[cfg(feature = "tls")]
