@@ -7,10 +7,17 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 mod support;
+#[cfg(feature = "tls")]
+#[path = "support/tls_client.rs"]
+mod tls_client;
 
 use support::bounded;
+#[cfg(feature = "tls")]
+use support::server::TestServer;
 use support::trace::events;
 use support::view::View;
+#[cfg(feature = "tls")]
+use support::view::app;
 
 const GET: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -328,6 +335,50 @@ fn a_stop_lets_go_what_is_held() {
     view.server.handle.stop();
     let View { server, .. } = view;
     server.ended().unwrap();
+}
+
+/// The page is served under TLS too. The lab's clients do not speak TLS, so there is none, and the page is told why.
+#[cfg(feature = "tls")]
+#[test]
+fn a_server_with_tls_has_the_page_and_no_lab() {
+    use std::io::{Read, Write};
+
+    let (sender, urls) = std::sync::mpsc::channel();
+    let folder = tls_client::FOLDER;
+    let tls = wirelight::Tls::from_pem(format!("{folder}cert.pem"), format!("{folder}key.pem")).unwrap();
+    let server =
+        TestServer::with(app(), |server| server.tls(tls).wire_view(move |url| sender.send(url.to_owned()).unwrap()));
+    let (url, address) = (bounded::received(&urls), server.address);
+    let token = url.strip_prefix(&format!("https://{address}/_wire/?k=")).unwrap();
+    let ask = |method: &str, target: &str, fields: &str, body: &str| {
+        let mut client = tls_client::client(&tls_client::client_config(), bounded::connect(address));
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let host = format!("Host: {address}\r\n");
+        client.write_all(format!("{method} {target} HTTP/1.1\r\n{host}{fields}{length}\r\n{body}").as_bytes()).unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    };
+    let reply = ask("GET", &format!("/_wire/?k={token}"), "", "");
+    assert!(reply.starts_with("HTTP/1.1 303 ") && reply.contains("; Secure"), "{reply}");
+    let cookie = format!("Cookie: wire-{}={token}\r\n", address.port());
+    for (origin, status) in [(format!("https://{address}"), 200), (format!("http://{address}"), 403)] {
+        let reply = ask("GET", "/_wire/", &format!("{cookie}Origin: {origin}\r\n"), "");
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{origin}: {reply}");
+    }
+    let json = format!("{cookie}Content-Type: application/json\r\n");
+    let why = "the lab's clients speak plain HTTP and this server speaks TLS: start it without TLS to send from here\n";
+    let reply = ask("POST", "/_wire/send", &json, "{\"segments\":[]}");
+    assert!(reply.starts_with("HTTP/1.1 409 ") && reply.ends_with(why), "{reply}");
+    let reply = ask("POST", "/_wire/step", &json, "{\"client\":\"127.0.0.1:1\"}");
+    assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
+    // What is shown is what the records hold, not the records.
+    assert!(ask("GET", "/hello?name=Ada", "Connection: close\r\n", "").ends_with("Hello, Ada!"));
+    let capture = bounded::eventually("the request", || {
+        let capture = ask("GET", "/_wire/capture.ndjson", &cookie, "");
+        if capture.contains("conn.close") { Ok(capture) } else { Err(capture) }
+    });
+    assert!(capture.contains("GET /hello?name=Ada HTTP/1.1\\r\\n") && !capture.contains(token), "{capture}");
 }
 
 /// The server knows its experiments; they are data for the page.

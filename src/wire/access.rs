@@ -17,7 +17,8 @@ pub(super) const PREFIX: &str = "/_wire/";
 const TOKEN: usize = 16;
 
 /// Fields that a proxy adds. Behind one, the peer's address says nothing about the client.
-const PROXIED: &[&str] = &["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+const PROXIED: &[&str] =
+    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "via"];
 
 /// The rules of access, and the token of this run.
 pub(super) struct Access {
@@ -65,9 +66,9 @@ impl Access {
             return Err("the wire view is not served through a proxy");
         }
         // A page of another site reaches loopback addresses by DNS rebinding. Its Host names that
-        // site.
+        // site, also beside an absolute target, which takes precedence (RFC 9112 §3.2.2).
         let host = request.host().unwrap_or_default();
-        if !self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+        if !request.header_all("host").chain([host]).all(|host| self.is_own(host)) {
             return Err("Host is not an address of this server");
         }
         let own = |origin: &str| {
@@ -79,7 +80,9 @@ impl Access {
         if request.header_all("sec-fetch-site").any(|site| !matches!(site, "same-origin" | "none")) {
             return Err("the request comes from a page of another site");
         }
-        if self.brings_token(request) || request.cookie(&self.cookie).is_some_and(|text| self.is_token(text)) {
+        // Another server on this machine can set a cookie of this name, which then comes first.
+        let mut cookies = request.cookies().filter(|(name, _)| *name == self.cookie);
+        if self.brings_token(request) || cookies.any(|(_, value)| self.is_token(value)) {
             return Ok(());
         }
         Err("open the address that the server printed: it has a token")
@@ -94,7 +97,12 @@ impl Access {
     pub(super) fn cookie(&self) -> Cookie {
         let cookie =
             Cookie::new(self.cookie.clone(), self.token.clone()).path(PREFIX.trim_end_matches('/')).http_only();
-        cookie.same_site(SameSite::Strict)
+        let cookie = cookie.same_site(SameSite::Strict);
+        if self.scheme == "https" { cookie.secure() } else { cookie }
+    }
+
+    fn is_own(&self, host: &str) -> bool {
+        self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
     fn is_token(&self, text: &str) -> bool {

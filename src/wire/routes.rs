@@ -78,9 +78,17 @@ fn index(page: &PageState, request: &Request<'_>, response: &mut Response) {
         let html = if classroom { for_a_classroom() } else { INDEX.to_owned() };
         return file("text/html; charset=utf-8", &html, response);
     }
-    let query = if classroom { "?classroom#lab" } else { "" };
-    Redirect::see_other(format!("{PREFIX}{query}")).write_to(response);
+    Redirect::see_other(clean_address(request.query_string(), classroom)).write_to(response);
     response.set_cookie(page.access.cookie());
+}
+
+/// Returns the address of the page with what this query says of it, without the token.
+fn clean_address(query: &str, classroom: bool) -> String {
+    let known = |pair: &&str| ["classroom", "trace"].contains(&pair.split('=').next().unwrap_or_default());
+    let rest: Vec<_> = query.split('&').filter(known).collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
+    let view = if classroom { "#lab" } else { "" };
+    format!("{PREFIX}{mark}{}{view}", rest.join("&"))
 }
 
 /// Returns the page with a class on its root, which the script looks at, and a style sheet more.
@@ -125,7 +133,11 @@ fn load(page: &PageState, request: &Request<'_>, response: &mut Response) {
 /// Starts a client of the lab. Returns its address: the `peer` of its `conn.open`.
 fn send(page: &PageState, request: &Request<'_>, response: &mut Response) {
     let Some(lab) = &page.lab else {
-        return refuse(StatusCode::CONFLICT, "the lab sends plain TCP, and this server has TLS", response);
+        return refuse(
+            StatusCode::CONFLICT,
+            "the lab's clients speak plain HTTP and this server speaks TLS: start it without TLS to send from here",
+            response,
+        );
     };
     let plan = match request.json::<Value>().map(|plan| Plan::parse(&plan)) {
         Ok(Ok(plan)) => plan,

@@ -49,7 +49,11 @@ impl View {
 
     pub fn open(&self, target: &str, fields: &str) -> Client {
         let address = self.server.address;
-        let host = if fields.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
+        let host = if fields.lines().any(|line| line.starts_with("Host:")) {
+            String::new()
+        } else {
+            format!("Host: {address}\r\n")
+        };
         let mut client = self.server.connect();
         client.send(format!("GET {target} HTTP/1.1\r\n{host}{fields}\r\n"));
         client
@@ -73,12 +77,14 @@ impl View {
         text
     }
 
-    /// Opens the stream.
+    /// Opens the stream, once a place for it is free: the server may not have noticed yet that a page has left.
     pub fn watch(&self, fields: &str) -> Stream {
-        let mut client = self.open("/_wire/events", &format!("{}{fields}", self.cookie()));
-        let head = client.head();
-        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/event-stream"), "{head}");
-        Stream { client, id: String::new(), snapshot: false }
+        bounded::eventually("a stream", || {
+            let mut client = self.open("/_wire/events", &format!("{}{fields}", self.cookie()));
+            let head = client.head();
+            let is_stream = head.starts_with("HTTP/1.1 200 ") && head.contains("text/event-stream");
+            if is_stream { Ok(Stream { client, id: String::new(), snapshot: false }) } else { Err(head) }
+        })
     }
 }
 
