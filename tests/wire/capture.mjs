@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 
 import { places, read } from "../../src/wire/page/capture.js";
+import { shortened } from "../../src/wire/page/keep.js";
 import { connections } from "../../src/wire/page/model.js";
 import { steps, view } from "../../src/wire/page/view.js";
 
@@ -67,6 +68,54 @@ for (let round = 0; round < 500; round++) {
   }
   draw(lines.map(line => JSON.stringify(line)).join("\n"), `round ${round}`);
 }
+
+// Text that would reorder what is read is shown as what it is; bytes are bytes, and each member is read once.
+const base = lines => lines.map(line => typeof line === "string" ? line : JSON.stringify(line)).join("\n");
+const conn = (q, e, more) => ({ q, t: q * 1000, w: 0, c: 1, e, ...more });
+const opened = conn(1, "conn.open", { fd: 5, peer: "127.0.0.1:1", local: "127.0.0.1:2" });
+const bidi = "\u{202e}\u{2066}\u{200f}\u{feff}\u{e0041}";
+const route = conn(3, "route.match", { r: 1, pattern: `/a${bidi}`, src: "a.rs:1", ns: 1, params: { name: bidi + "x".repeat(100_000) } });
+const spelled = read(base([opened, conn(2, "conn.recv", { n: 3, off: 0, data: "a\xad\0" }), route]));
+assert.equal(spelled.note, "");
+assert.equal(spelled.events[1].data, "a\xad\0");
+const reordering = text => /[\p{Cf}]/u.test(text.replaceAll("\xad", ""));
+const drawing = JSON.stringify(view(spelled.events));
+assert(!reordering(drawing) && drawing.includes("u{202e}") && drawing.length < 20_000, drawing.slice(0, 2000));
+assert(!reordering(JSON.stringify(view([opened, { ...route, pattern: "/a" }]).rows)), "parameters of a path, as a live server tells them");
+for (const [line, why] of [
+  [conn(2, "conn.recv", { n: 1, off: 0, data: "\u{202e}" }), "data that is not bytes"],
+  ['{"q":1,"t":1,"w":0,"c":1,"e":"conn.open","t":NaN}', "NaN"], ['{"q":1,"t":1e999,"w":0,"c":1,"e":"conn.open"}', "infinity"], ['{"q":1,"t":-1,"w":0,"c":1,"e":"conn.open"}', "negative"],
+  ['{"q":1,"t":1,"w":0,"c":1,"e":"conn.open"', "cut"], ["{'q':1}", "quotes"], [`{"q":1,"t":1,"w":0,"c":1,"e":"conn.open","spans":${"[".repeat(50_000)}${"]".repeat(50_000)}}`, "deep"],
+  [`{"q":1,"t":1,"w":0,"c":1,"e":"conn.open","x":${'{"x":'.repeat(50_000)}1${"}".repeat(50_000)}}`, "deep objects"],
+]) assert.match(read(base([line])).note, /no events of a trace/, why);
+// Of a name that comes twice, the last value counts (RFC 8259 §4 leaves it open; JavaScript decides so).
+assert.equal(read('{"q":1,"q":2,"t":1,"w":0,"c":1,"e":"parse.head","e":"conn.open"}').events[0].q, 2);
+// Megabytes of line ends, of which the two ends are drawn.
+const lines = [opened, ...Array.from({ length: 64 }, (_, i) => conn(i + 2, "conn.recv", { n: 65_536, off: i * 65_536, data: "\n".repeat(65_536) }))];
+const long = view(read(base(lines)).events);
+assert.equal(long.came.total, 64 * 65_536);
+assert(long.came.rows.length < 9000 && long.came.rows.some(row => row.fold > 4_000_000), String(long.came.rows.length));
+
+// A connection that ends with a reset says so, and what it was.
+const answered = [conn(2, "conn.recv", { n: 32, off: 0, data: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n" }), conn(3, "parse.head", { r: 1, off: 0, len: 32, spans: [[0, 3, "method"], [4, 10, "target"], [11, 19, "version"]] }),
+  conn(4, "resp.head", { r: 1, off: 0, status: 200, len: 19, body: 0, framing: "none", spans: [] }), conn(5, "conn.close", { by: "server", how: "rst", reset: true, unread: 7, ns: 5, why: "", in: 39, out: 19, reqs: 1 })];
+assert.deepEqual(view(read(base([opened, ...answered])).events).title, ["The server closed with 7 bytes unread, and that is a reset.", "A reset may overtake the answer, and the client then never reads it (RFC 9112 §9.6)."]);
+
+// What a page keeps: its own connections and old counts go first, then old connections, whole.
+const start = { e: "server.start", q: 0, t: 0, w: 0, c: 0, states: [], routes: [] };
+const of = (c, n, ...more) => [{ q: c * 1000, t: c, w: 0, c, e: "conn.open" }, ...Array.from({ length: n }, (_, i) => ({ q: c * 1000 + i + 1, t: c, w: 0, c, e: "conn.ready" })), ...more];
+const counts = connections => ({ e: "wire.counts", connections });
+const own = c => of(c, 3, { q: c * 1000 + 9, t: c, w: 0, c, e: "conn.observer" });
+const kept = (list, most) => shortened(list.flat(), most).filter(event => event.e !== "server.start" && event.e !== "wire.counts").map(event => event.c);
+const polled = [start, of(1, 10), ...Array.from({ length: 400 }, (_, i) => [...own(i + 2), counts(i)])];
+assert.deepEqual(new Set(kept(polled, 1000)), new Set([1]), "a view that asks again and again pushes nothing out");
+assert.deepEqual(shortened(polled.flat(), 1000).filter(event => event.e === "wire.counts"), [counts(399)]);
+const crowd = [start, ...Array.from({ length: 100 }, (_, i) => of(i + 1, 19))];
+const late = shortened(crowd.flat(), 1000);
+assert.equal(late[0], start);
+assert(late.length <= 1000 && connections(late).every(one => one.events.length === 20) && connections(late).at(-1).key === "0.100");
+const one = shortened([start, of(1, 5000)].flat(), 1000);
+assert(one[0] === start && one.length <= 501 && one.at(-1).q === 6000, String(one.length));
 
 // More than is drawn, and large numbers that are valid.
 const [first] = seeds;

@@ -66,13 +66,66 @@ async function open(call, listeners) {
     if (exceptionDetails) throw new Error(`${expression}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);
     return result.value;
   };
+  const key = async key => {
+    for (const type of ["keyDown", "keyUp"]) await send("Input.dispatchKeyEvent", { type, key, code: key, ...(CODES[key] ? { windowsVirtualKeyCode: CODES[key] } : {}), ...(key === "Enter" && type === "keyDown" ? { text: "\r" } : {}) });
+  };
+  /** Looks at the tasks of the page's main thread. The function that it returns ends that: CPU time and time of the longest one, in milliseconds. */
+  const tasks = async () => {
+    const longest = new Map();
+    let own;
+    const listener = ({ method, params }) => {
+      for (const { name, pid, tid, tdur = 0, dur = 0, args } of method === "Tracing.dataCollected" ? params.value : []) {
+        const thread = `${pid} ${tid}`;
+        if (args?.data?.message === "this page") own = thread;
+        if (name !== "RunTask") continue;
+        const { cpu, all } = longest.get(thread) ?? { cpu: 0, all: 0 };
+        longest.set(thread, { cpu: Math.max(cpu, tdur / 1000), all: Math.max(all, dur / 1000) });
+      }
+    };
+    listeners.add(listener);
+    await call("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories: ["devtools.timeline", "disabled-by-default-devtools.timeline"], excludedCategories: ["*"] } });
+    await evaluate(`console.timeStamp("this page")`);
+    return async () => {
+      const whole = new Promise(resolve => listeners.add(({ method }) => method === "Tracing.tracingComplete" && resolve()));
+      await call("Tracing.end");
+      await bounded("Tracing.tracingComplete", whole);
+      listeners.delete(listener);
+      if (!longest.has(own)) throw new Error(`no tasks of the page: ${own} of ${[...longest.keys()]}`);
+      return longest.get(own);
+    };
+  };
   return {
-    seen, send, evaluate,
+    seen, send, evaluate, tasks,
+    /** Bytes of live objects. */
+    heap: async () => {
+      await send("HeapProfiler.collectGarbage");
+      return (await send("Runtime.getHeapUsage")).usedSize;
+    },
     go: url => send("Page.navigate", { url }),
     size: (width, height) => send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false }),
     media: features => send("Emulation.setEmulatedMedia", { features: Object.entries(features).map(([name, value]) => ({ name, value })) }),
-    key: async key => {
-      for (const type of ["keyDown", "keyUp"]) await send("Input.dispatchKeyEvent", { type, key, code: key, ...(CODES[key] ? { windowsVirtualKeyCode: CODES[key] } : {}), ...(key === "Enter" && type === "keyDown" ? { text: "\r" } : {}) });
+    key,
+    /** Has requests for such a URL answered here while `work(asked)` runs; `asked()` returns their number. */
+    answering: async (urlPattern, responseCode, text, work) => {
+      let count = 0;
+      const listener = ({ method, params, sessionId: from }) => {
+        if (method !== "Fetch.requestPaused" || from !== sessionId) return;
+        count++;
+        send("Fetch.fulfillRequest", { requestId: params.requestId, responseCode, responseHeaders: [{ name: "Content-Type", value: "text/plain; charset=utf-8" }], body: Buffer.from(text).toString("base64") });
+      };
+      listeners.add(listener);
+      await send("Fetch.enable", { patterns: [{ urlPattern }] });
+      await work(() => count);
+      await send("Fetch.disable");
+      listeners.delete(listener);
+    },
+    /** Presses Tab until the focus is on such an element. */
+    tab: async selector => {
+      for (let n = 0; n < 200; n++) {
+        if (await evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)) return;
+        await key("Tab");
+      }
+      throw new Error(`Tab does not reach ${selector}: ${await evaluate("document.activeElement.outerHTML.slice(0, 200)")}`);
     },
     picture: async (path, whole) => {
       const { data } = await send("Page.captureScreenshot", { format: "png", captureBeyondViewport: Boolean(whole) });

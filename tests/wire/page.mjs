@@ -107,15 +107,6 @@ async function situations(page, port) {
 
 const focused = "document.activeElement";
 
-/** Presses Tab until the focus is on such an element. */
-async function tab(page, selector) {
-  for (let n = 0; n < 200; n++) {
-    if (await page.evaluate(`${focused}.matches(${JSON.stringify(selector)})`)) return;
-    await page.key("Tab");
-  }
-  throw new Error(`Tab does not reach ${selector}`);
-}
-
 async function type(page, text) {
   await page.send("Input.dispatchKeyEvent", { type: "keyDown", key: "a", code: "KeyA", modifiers: 2, commands: ["selectAll"] });
   await page.send("Input.insertText", { text });
@@ -123,15 +114,15 @@ async function type(page, text) {
 
 /** By keyboard alone: an experiment, what comes of it, the same with other bytes, cut in two. */
 async function lab(page) {
-  await tab(page, "#views a[href$='#lab']");
+  await page.tab("#views a[href$='#lab']");
   await page.key("Enter");
   await page.until(`document.querySelector(".choice")`);
-  await tab(page, "#which");
+  await page.tab("#which");
   for (let n = 0; n < 26 && await page.evaluate(`${focused}.value !== "6"`); n++) await page.key("ArrowDown");
   await page.until(`document.querySelector("#question").textContent.startsWith("There is a space between Host")`);
   assert.equal(await page.evaluate(`document.querySelectorAll(".choice.right").length + document.querySelector("#after").textContent.length`), 0, "no outcome before a prediction");
   const lanes = await page.evaluate(`document.querySelectorAll(".lane").length`);
-  await tab(page, ".choice + .choice");
+  await page.tab(".choice + .choice");
   await page.key("Enter");
   await page.until(`document.querySelector(".choice.right")`, `document.querySelector("#lab").textContent`);
   assert.equal(await page.evaluate(`document.querySelector(".choice.right").textContent`), "Yes: 400");
@@ -141,20 +132,20 @@ async function lab(page) {
   await page.until(`document.querySelectorAll(".lane").length > ${lanes}`);
   await page.until(said("Refused at byte 20"));
   await pictures(page, "experiment");
-  await tab(page, "#lab textarea");
+  await page.tab("#lab textarea");
   await type(page, "GET /hello HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n");
-  await tab(page, "#row button");
+  await page.tab("#row button");
   for (let n = 0; n < 4; n++) await page.key("ArrowRight");
   await page.key("Enter");
   assert.equal(await page.evaluate(`document.querySelector("[name=cuts]").value`), "4");
   assert.match(await page.evaluate(`document.querySelector("#poke").textContent`), /^wirelight poke :\d+ 'GET \/hello HTTP\/1\.1\\r\\nHost: a\\r\\n\\r\\n' --at 4 --gap 20ms$/);
-  await tab(page, ".send");
+  await page.tab(".send");
   await page.key("Enter");
   await page.until(`document.querySelector("#said").textContent === "Here: 200, and the connection stays open."`, `document.querySelector("#lab").textContent`);
   await page.until(`document.querySelector("#strip .step.in").textContent.startsWith("→ 4 bytes")`);
   await pictures(page, "composer");
   // Any bytes are a drawing or a sentence.
-  await tab(page, "#lab textarea");
+  await page.tab("#lab textarea");
   for (const [text, says] of [["\\q", "There is no escape"], ["<img src=x onerror=alert(1)>\\x00\\xff\u{1f600}", ""], ["x".repeat(70_000), "At most 65,536 bytes"], ["", ""]]) {
     await type(page, text);
     await page.until(`document.querySelector("#wrong").textContent.startsWith(${JSON.stringify(says)})`, `document.querySelector("#wrong").textContent`);
@@ -162,7 +153,7 @@ async function lab(page) {
   }
   assert.equal(await page.evaluate(`document.querySelectorAll("img").length`), 0);
   await page.evaluate("window.same = true");
-  await tab(page, "#views a[aria-current]");
+  await page.tab("#views a[aria-current]");
   await page.key("Enter");
   await page.until(`document.body.dataset.open === "" && window.same`);
   await page.evaluate("document.activeElement.blur()");
@@ -170,10 +161,10 @@ async function lab(page) {
 
 /** One request, stage by stage, by keyboard alone; the page itself is served meanwhile. */
 async function stepping(page) {
-  await tab(page, "#views a[href$='#step']");
+  await page.tab("#views a[href$='#step']");
   await page.key("Enter");
   await page.until(`document.querySelector("#stages")`);
-  await tab(page, "#step button");
+  await page.tab("#step button");
   await page.key("Enter");
   for (const [stage, step] of [["read", "accept"], ["parse, route, handle", "→ 60 bytes"], ["write", "handler"]]) {
     await page.until(`document.querySelector("#stages [aria-current]")?.textContent === ${JSON.stringify(stage)} && document.activeElement.textContent === "Step"`, `document.querySelector("#step").textContent`);
@@ -189,7 +180,7 @@ async function stepping(page) {
   }
   await page.until(`document.querySelector("#held").textContent === "The connection is closed."`, `document.querySelector("#step").textContent`);
   await page.until(said("→ 200, and then the connection closes."));
-  await tab(page, "#views a[aria-current]");
+  await page.tab("#views a[aria-current]");
   await page.key("Enter");
   await page.until(`document.body.dataset.open === ""`);
   await page.key("Escape");
@@ -200,7 +191,7 @@ async function stepping(page) {
 async function exports(page) {
   const downloads = mkdtempSync(join(tmpdir(), "wire-"));
   await page.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
-  await tab(page, "#views a[href$='#export']");
+  await page.tab("#views a[href$='#export']");
   await page.key("Enter");
   await page.until(`document.querySelector("#again pre")`);
   const [command, test] = await page.evaluate(`[...document.querySelectorAll("#again pre")].map(pre => pre.textContent)`);
@@ -217,7 +208,7 @@ async function exports(page) {
     assert.match(readFileSync(join(downloads, file), file.endsWith("pcap") ? "latin1" : "utf8"), begins, file);
   }
   rmSync(downloads, { recursive: true, force: true });
-  await tab(page, "#views a[aria-current]");
+  await page.tab("#views a[aria-current]");
   await page.key("Enter");
   await page.until(`document.body.dataset.open === ""`);
   await page.key("Escape");

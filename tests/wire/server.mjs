@@ -20,7 +20,7 @@ export async function serve(program, options = [], port = 0) {
     if (found.port && (found.url || !options.includes("--wire"))) break;
   }
   assert(found.port, "the server printed no address");
-  return { port: Number(found.port), url: found.url, stop: () => { child.kill(); return gone; } };
+  return { port: Number(found.port), url: found.url, pid: child.pid, stop: () => { child.kill(); return gone; } };
 }
 
 /** A connection: `send` bytes, wait for `answers`, `end` it or wait until it is `closed`. */

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 import { transcript } from "../../src/wire/page/export.js";
 import { connections, size, slice, tiles } from "../../src/wire/page/model.js";
-import { readings } from "../../src/wire/page/readings.js";
+import { ambiguous, readings } from "../../src/wire/page/readings.js";
 import { fold, steps, view } from "../../src/wire/page/view.js";
 
 const events = readFileSync(process.argv[2], "latin1").trim().split("\n").map(line => JSON.parse(line));
@@ -73,7 +73,7 @@ for (const sentence of [
   "This path exists, but not for DELETE: 405.",
   "A client opened a connection, said nothing, and left.",
 ]) assert(say.has(sentence), `${sentence}\n${[...say].join("\n")}`);
-const [length, chunks] = readings(all.map(conn => view(events, { conn: conn.key }).ends).find(ends => ends?.chunked));
+const [length, chunks] = readings(all.map(conn => ambiguous(view(events, { conn: conn.key }).refused ?? "")).find(ends => ends?.chunked));
 assert.deepEqual([length.cut, chunks.cut, chunks.text], [6, 5, "0\r\n\r\nG"]);
 
 // A connection of which the trace has lost the rest ends where it was last seen, not with the others.

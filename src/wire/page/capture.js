@@ -1,10 +1,14 @@
 // Reads a capture, which may hold anything: what is not an event as docs/events.md describes it is left out and counted. Pure.
 
+import { plain } from "./words.js";
+
 /** Events that are drawn of one capture. */
 const MOST = 20_000;
 
 const number = value => Number.isSafeInteger(value) && value >= 0;
 const text = value => typeof value === "string";
+/** A character for each byte. */
+const bytes = value => text(value) && !/[^\0-\xff]/.test(value);
 const flag = value => typeof value === "boolean";
 const range = value => Array.isArray(value) && value.length === 2 && value.every(number) && value[0] <= value[1];
 const list = check => value => Array.isArray(value) && value.every(check);
@@ -18,7 +22,7 @@ const MEMBERS = {
   q: number, t: number, w: number, c: number, r: number, n: either(number, text), off: number, want: number, len: number, have: number, at: number, byte: number,
   status: number, ns: number, left_bytes: number, pending: number, retry_after: number, events: number, rest: number, bytes: number, in: number, out: number, unread: number, rescanned: number,
   connections: number, requests: number, unsampled: number, observers: number, lost: number,
-  e: text, data: text, err: text, kind: text, rfc: text, text, why: text, from: text, to: text, plan: text, framing: text, pattern: text, src: text, code: text, name: text,
+  e: text, data: bytes, err: text, kind: text, rfc: text, text, why: text, from: text, to: text, plan: text, framing: text, pattern: text, src: text, code: text, name: text,
   allow: text, method: text, reason: text, which: text, how: text, by: text, addr: text, result: text, body: either(number, text),
   close: flag, keep: flag, reset: flag, lab: flag, fired: flag, sent: flag, panic: flag, match: flag,
   range, never_read: range, interim: range, spans: list(span), states: list(text), routes: list(route), params: object,
@@ -41,6 +45,9 @@ function isEvent(event) {
   return [...COMMON, ...Object.hasOwn(NEEDS, event.e) ? NEEDS[event.e] : []].every(name => name in event);
 }
 
+// Bytes are drawn one by one; other text stands in sentences.
+const visible = (name, value) => text(value) && name !== "data" ? plain(value) : value;
+
 /** Returns the events of a capture, and a sentence about what is not drawn; the header of a story, if it is one. */
 export function read(capture) {
   const events = [];
@@ -48,7 +55,7 @@ export function read(capture) {
   for (const line of capture.split("\n")) {
     if (!line.trim()) continue;
     let event;
-    try { event = JSON.parse(line); } catch { /* it stays undefined */ }
+    try { event = JSON.parse(line, visible); } catch { /* it stays undefined */ }
     if (event?.e === "story") story = event;
     else if (!isEvent(event)) wrong++;
     else if (events.length < MOST) events.push(event);

@@ -38,6 +38,17 @@ export function bytes(text, path) {
 }
 
 const base64 = text => btoa(text);
+/** What is allowed, in words: `reject close` is "a refusal, and it closes". */
+const FATES = { close: "it closes", open: "the connection stays", wait: "the server waits", any: "" };
+export function allowed(expect) {
+  return expect.map(text => {
+    const words = text.split(" ");
+    const fate = FATES[words.pop()];
+    const answers = words.map(one => one.replaceAll("|", " or ").replaceAll("reject", "a refusal")).join(", then ") || "no answer";
+    return fate ? `${answers}, and ${fate}` : answers;
+  }).join("; or ");
+}
+
 const sections = rfc => rfc.replace(/(RFC \d{4}) (\d)/g, "$1 §$2");
 
 export function start(box, page) {
@@ -51,6 +62,7 @@ export function start(box, page) {
   let running = [];
   let path = "/hello";
   let asked = false;
+  let refused = ""; // why no case can be sent
 
   function mark(cell, state, came) {
     Object.assign(cell, { state, came: came ?? cell.came });
@@ -60,7 +72,7 @@ export function start(box, page) {
     const count = name => cells.filter(one => one.state === name).length;
     const done = count("right") + count("wrong");
     const more = ["unseen", "skipped"].filter(count).map(name => `${count(name)} ${name}`);
-    said.textContent = asked ? [`${done} of ${cells.length} run: ${count("right")} right, ${plural(count("wrong"), "mistake")}`, ...more].join(", ") : plural(cells.length, "case");
+    said.textContent = asked ? [`${done} of ${cells.length} run: ${count("right")} right, ${plural(count("wrong"), "mistake")}`, ...more].join(", ") + (refused && `: ${refused}`) : plural(cells.length, "case");
     if (cell === shown) show(cell);
   }
 
@@ -75,7 +87,7 @@ export function start(box, page) {
     const sent = cell.send.flatMap(([text]) => bytes(text, path).match(/[^\n]*\n|[^\n]+$/g) ?? []);
     about.replaceChildren(...[
       make("h3", "", cell.title), make("p", "rule", cell.rule ?? cell.title, make("cite", "", `${sections(cell.rfc)} · ${cell.level}`)),
-      make("p", "", make("b", "", "Allowed: "), cell.expect.map(text => text.replace(/ any$/, "").replace(/ (\w+)$/, ", $1").replaceAll("|", " or ")).join("; or ")),
+      make("p", "", make("b", "", "Allowed: "), allowed(cell.expect)),
       make("p", "", make("b", "", "Came: "), cell.came ?? "not run yet"), cell.why && make("p", "", make("b", "", "The server: "), cell.why),
       make("div", "wire", sent.map(line => make("div", "row", letters(line)))), cell.conn && link,
     ].filter(Boolean));
@@ -103,15 +115,18 @@ export function start(box, page) {
     const plan = { segments, then: cell.half_close ? "half_close" : "read", timeout_ms: SILENCE };
     for (const end = Date.now() + PATIENCE; Date.now() < end;) {
       const answer = await fetch("send", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(plan) }).catch(() => undefined);
-      if (answer?.ok) return (await answer.json()).client;
+      if (answer?.ok) return answer.json();
+      if (answer && answer.status !== 503) return { refusal: (await answer.text()).trim() };
       // All places are taken, by the page's own experiments or those of another.
       await new Promise(resolve => setTimeout(resolve, 100));
     }
+    return {};
   }
 
   async function play(cell) {
     mark(cell, "running");
-    const client = await send(cell);
+    const { client, refusal } = await send(cell);
+    if (refusal) return refusal;
     if (client) {
       await new Promise(resolve => {
         running.push({ cell, client, resolve });
@@ -126,13 +141,18 @@ export function start(box, page) {
   run.onclick = async () => {
     page.live?.();
     asked = run.disabled = true;
+    refused = "";
     const queue = cells.filter(cell => {
       const fits = !cell.echo || hasEcho;
       mark(cell, fits ? "waiting" : "skipped", fits ? undefined : "this server has no POST /echo");
       return fits;
     });
     await Promise.all(Array.from({ length: CLIENTS }, async () => {
-      while (queue.length && box.isConnected) await play(queue.shift());
+      while (queue.length && box.isConnected) {
+        const [cell] = queue.splice(0, 1);
+        refused = await play(cell) ?? refused;
+        if (refused) for (const one of [cell, ...queue.splice(0)]) mark(one, "skipped", refused);
+      }
     }));
     run.disabled = false;
   };

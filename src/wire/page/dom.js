@@ -1,5 +1,6 @@
 // Makes elements. Text enters as text nodes alone.
 
+export const by = id => document.getElementById(id);
 /** Makes an element. `at` sets style properties; `data` says what a click on it chooses. */
 export function make(tag, attributes, ...children) {
   const node = document.createElement(tag);

@@ -1,17 +1,18 @@
 // Puts what view.js returns on the screen.
 
-import { letters, make, title } from "./dom.js";
+import { by, letters, make, title } from "./dom.js";
 import { digits, plural, time } from "./words.js";
 
 const percent = x => `${x}%`;
 const drawn = new Map();
+let inSight;
 
 // Draws a part again if what it shows has changed, and keeps its focus and scroll position.
 function part(id, shown, build) {
   const text = JSON.stringify(shown);
   if (drawn.get(id) === text) return;
   drawn.set(id, text);
-  const box = document.getElementById(id);
+  const box = by(id);
   const focused = box.contains(document.activeElement) && document.activeElement.dataset.id;
   const scroll = box.querySelector("ol")?.scrollLeft;
   box.replaceChildren(...[build(shown)].flat().filter(Boolean));
@@ -31,28 +32,33 @@ function part(id, shown, build) {
 
 /** `reveal`: scrolls to what is chosen. */
 export function draw(shown, reveal) {
-  const { empty, key, name, request, requests, came, went, promise, ends, verdict, rails, rows } = shown;
+  const { empty, key, name, request, requests, came, went, promise, refused, verdict, rails, rows } = shown;
   document.body.classList.toggle("empty", Boolean(empty));
   part("counts", shown.counts, drawCounts);
   part("say", shown.title, ([head, why]) => [make("h1", "", head), make("p", "", why)]);
-  part("asks", { asks: shown.asks, addr: shown.addr }, drawAsks);
+  part("asks", shown.asks, drawAsks);
   if (empty) return;
   part("lanes", shown.lanes, drawLanes);
   part("strip", { key, name, strip: shown.strip, steps: shown.steps, request, requests }, drawStrip);
-  part("bytes", { key, came, went, promise, ends }, drawBytes);
+  part("bytes", { key, came, went, promise, refused }, drawBytes);
   part("side", { key, verdict, rails, rows }, drawSide);
-  if (reveal) for (const chosen of ["#lanes [aria-current]", "#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
+  // The chosen connection comes into sight when it is another, or when a view has taken its room.
+  const box = by("lanes");
+  const place = key + document.body.dataset.open;
+  if (inSight !== place) box.scrollTop = box.querySelector("[aria-current]").offsetTop - box.offsetTop - box.clientHeight / 2;
+  inSight = place;
+  if (reveal) for (const chosen of ["#strip [aria-current]", "#bytes [aria-selected=true]", "#side [aria-current=true]"]) document.querySelector(chosen)?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 function drawCounts({ connections, requests, unsampled, observers, lost }) {
-  const list = [plural(connections, "connection"), plural(requests, "request"), unsampled && `${plural(unsampled, "connection")} only counted`, observers && `${observers} of this page, not shown`, `${plural(lost ?? 0, "event")} lost`];
+  const list = [plural(connections, "connection"), plural(requests, "request"), unsampled && `${plural(unsampled, "connection")} only counted`, observers && `+ ${digits(observers)} for this page`, `${plural(lost ?? 0, "event")} lost`];
   return list.filter(Boolean).map(text => make("span", "", text));
 }
 
-function drawAsks({ asks, addr }) {
-  const curl = make("code", "", `curl -i http://${addr ?? location.host}${asks[0] ?? "/"}`);
+function drawAsks(asks) {
+  const curl = make("code", "", `curl -i ${location.origin}${asks[0] ?? "/"}`);
   const buttons = asks.map(path => make("button", { class: "ask", data: { id: `ask ${path}`, ask: path } }, path));
-  return [asks.length && make("span", "", "Ask this server for"), ...buttons, make("span", "or", "from a terminal: ", curl)];
+  return [asks.length && make("span", "", "Ask this server for"), ...buttons, make("a", { href: "#lab" }, "or an experiment"), make("span", "or", "from a terminal: ", curl)];
 }
 
 function drawLanes({ real, hidden, folds, rows, now }) {
@@ -68,7 +74,7 @@ function drawLane(row, folds, now) {
   const track = [...folds.map(({ x }) => make("span", { class: "foldline", at: { left: percent(x) } })), make("span", { class: `life ${end}${torn ? " torn" : ""}`, at: { left: percent(from), right: right(to) } })];
   const label = (text, a, b, room, left) => track.push(make("span", { class: "label", at: { "max-width": percent(room), ...(left ? { right: `calc(${right(a)} + 6px)` } : { left: `calc(${b}% + 6px)` }) } }, text));
   bars.forEach(({ kind, text, from: a, to: b }, i) => {
-    const fits = b - a > text.length * .72 + 1;
+    const fits = b - a > text.length * 900 / innerWidth;
     track.push(make("span", { class: `bar ${kind}`, at: { left: percent(a), width: percent(b - a) } }, fits && text));
     const [before, after] = [a - (bars[i - 1]?.to ?? 0), (bars[i + 1]?.from ?? 100) - b];
     if (!fits && Math.max(before, after) > 6) label(text, a, b, Math.max(before, after) - 1, after < 20 && before > after);
@@ -79,16 +85,16 @@ function drawLane(row, folds, now) {
 }
 
 function drawStrip({ name, strip, steps, request, requests }) {
-  const list = strip.map(({ q, kind, what, more, gap, current }) => make("li", "", gap > 0 && make("span", gap > 5e6 ? "gap long" : "gap", gap > 2e4 ? time(gap) : "·"),
-    make("button", { class: `step ${kind}`, "aria-current": current && "step", data: { id: `step ${q}`, step: q } }, make("span", "", what), make("small", "", more))));
-  return [title(`Connection ${name}, step by step`, `${requests > 1 ? `request ${request} of ${requests} · ` : ""}${steps > strip.length ? `${strip.length} of ${digits(steps)} steps · ` : ""}← and → walk; the numbers between the steps are time`),
+  const list = strip.map(({ q, kind, what, more, gap, current, code }) => make("li", "", gap > 0 && make("span", gap > 5e6 ? "gap long" : "gap", gap > 2e4 ? time(gap) : "·"),
+    make("button", { class: `step ${kind}`, "aria-current": current && "step", title: code, data: { id: `step ${q}`, step: q } }, make("span", "", what), make("small", "", more))));
+  return [title(`Connection ${name}, step by step`, `${requests > 1 ? `request ${request} of ${requests} · ` : ""}${steps > strip.length ? `${strip.length} of ${digits(steps)} steps · ` : ""}← and → walk; between them is time`),
     make("ol", { "data-rove": "steps" }, list)];
 }
 
-function drawBytes({ came, went, promise, ends }) {
+function drawBytes({ came, went, promise, refused }) {
   const bar = promise && make("div", "promise", make("div", "pot", make("u", { at: { width: percent(promise.here / promise.len * 100) } })), promise.text);
   const first = make("section", "", heading("What came", came), came ? drawPane(came) : make("p", "", "Nothing."), bar);
-  const all = ends ? make("div", "beside", first, twice(ends)) : first;
+  const all = refused ? make("div", "beside", first, twice(refused)) : first;
   const names = [["line", "first line"], ["name", "field name"], ["frame", "says where the body ends"], ["body", "body"], ["bad", "fault"]];
   const legend = names.map(([kind, text]) => make("span", "", make("span", `s ${kind}`, "abc"), ` ${text}`));
   return [all, went && make("section", "", heading("What went", went), drawPane(went)), came && make("div", "legend", legend)];
@@ -118,10 +124,10 @@ function drawSpan({ cut, a, b, kind, family, text, later, current }) {
   return make("span", { class: `s ${family}${dim}`, role: "option", "aria-selected": String(current), title: `${kind}, ${b - a > 1 ? `bytes ${a} to ${b - 1}` : `byte ${a}`}`, data: { id: `${this} ${a}`, side: this, a, b } }, letters(text, family === "bad"));
 }
 
-// Loaded when a body has two ends.
-function twice(ends) {
+// A refused request may have a body with two ends.
+function twice(text) {
   const box = make("section", "");
-  import("./readings.js").then(({ drawReadings }) => box.append(...drawReadings(ends)));
+  import("./readings.js").then(({ drawReadings }) => box.append(...drawReadings(text)), () => box.remove());
   return box;
 }
 

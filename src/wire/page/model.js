@@ -170,18 +170,6 @@ function outgoing(conn) {
 
 const shifted = (parts, from, to) => byChunks(slice(parts, from, to)).marks.map(([a, b, kind]) => [a + from, b + from, kind]);
 
-/** What a head with two answers to the question where its body ends says, and the bytes after it; nothing if there is one answer. */
-export function ambiguous(conn, request) {
-  const text = slice(conn.input, request.at, request.at + 65536);
-  const end = text.indexOf("\r\n\r\n") + 4;
-  if (end < 4) return undefined;
-  // A refused head has no spans after its fault, where the other field may stand.
-  const values = name => [...text.slice(0, end).matchAll(new RegExp(`\n${name}[ \t]*:([^\r]*)`, "gi"))].flatMap(([, value]) => value.split(",")).map(value => value.trim());
-  const lengths = [...new Set(values("content-length"))].filter(value => /^\d{1,9}$/.test(value)).map(Number);
-  const chunked = values("transfer-encoding").length > 0;
-  return lengths.length + chunked > 1 ? { lengths, chunked, text: text.slice(end, end + 2048) } : undefined;
-}
-
 // A body as chunks: the size of each, the rest of its line, its data, the line end after it.
 export function byChunks(text) {
   const marks = [];

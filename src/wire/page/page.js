@@ -1,5 +1,6 @@
 // The page: takes events from the stream, keeps the selection, answers mouse and keyboard.
 
+import { by } from "./dom.js";
 import { draw } from "./draw.js";
 import { view } from "./view.js";
 import { plural } from "./words.js";
@@ -8,10 +9,10 @@ import { plural } from "./words.js";
 const KEPT = 5000;
 const NOTHING = { conn: undefined, step: undefined, side: undefined };
 
-let further; // views.js
+let further; // views.js, once it is needed
 
-const by = id => document.getElementById(id);
-const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, frozen: undefined, reveal: false, due: false, run: undefined, status: "away", asked: false };
+// Also `tape`, a recording; `frozen`, how many events are shown; `run`, the start of the server.
+const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, status: "away" };
 const STATUS = { live: `live, ${location.host}`, away: "the server is away; trying again" };
 
 // Draws once, on the next frame.
@@ -30,12 +31,12 @@ function show() {
   draw(shown, reveal);
   further?.redraw(shown, seen);
   state.due = state.reveal = false;
-  by("live").className = frozen === undefined ? status : "frozen";
-  by("live").textContent = frozen === undefined ? STATUS[status] ?? status : `${state.tape ? "a recording" : "frozen"}, + ${plural(tape.length - frozen, "event")}`;
-  by("freeze").textContent = frozen === undefined ? "Freeze" : "Go live";
-  by("back").hidden = frozen === undefined;
-  by("scrub").max = tape.length;
-  by("scrub").value = frozen;
+  const live = frozen === undefined;
+  by("live").className = live ? status : "frozen";
+  by("live").textContent = live ? STATUS[status] ?? status : `${state.tape ? "a recording" : "frozen"}, + ${plural(tape.length - frozen, "event")}`;
+  by("freeze").textContent = live ? "Freeze" : "Go live";
+  by("back").hidden = live;
+  Object.assign(by("scrub"), { max: tape.length, value: frozen });
   by("follow").hidden = selection.conn === undefined;
 }
 
@@ -46,16 +47,16 @@ function choose(change) {
 }
 
 function take(data) {
+  // What comes to a page that is frozen for long is in the snapshot of its next start.
+  state.full = state.frozen !== undefined && state.events.length > 4 * KEPT;
+  if (state.full) return;
   state.events.push(...data.split("\n").filter(Boolean).map(line => JSON.parse(line)));
-  const { events } = state;
-  if (events.length > KEPT && state.frozen === undefined) {
-    // Connections stay whole, unless one alone is too long.
-    const name = ({ w, c }) => `${w}.${c}`;
-    const late = new Set(events.slice(-KEPT / 2).map(name));
-    const some = events.filter(event => event.e === "server.start" || late.has(name(event)));
-    state.events = some.length > KEPT ? [some[0], ...some.slice(-KEPT / 2)] : some;
-  }
+  if (state.events.length > KEPT && state.frozen === undefined) import("./keep.js").then(shorten);
   soon();
+}
+
+function shorten({ shortened }) {
+  if (state.frozen === undefined) state.events = shortened(state.events, KEPT);
 }
 
 const source = new EventSource("events");
@@ -68,8 +69,9 @@ source.onerror = async () => {
   // A browser does not say why an event source was refused.
   const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
   if (answer?.ok) return location.reload();
-  if (answer?.status === 503) setTimeout(source.onerror, 2000);
-  state.status = answer?.status === 503 ? "two pages are watching already: close one" : `${state.run ? "started again" : "refused"}: open the address in the terminal`;
+  const full = answer?.status === 503;
+  if (full) setTimeout(source.onerror, 2000);
+  state.status = full ? "two pages are watching already: close one" : `${state.run ? "started again" : "refused"}: open the address in the terminal`;
   soon();
 };
 source.addEventListener("snapshot", ({ data }) => {
@@ -117,8 +119,8 @@ function walk(target, key) {
   const list = target.closest("[data-rove]") ?? (/Up|Down/.test(key) ? undefined : document.querySelector("#strip ol"));
   if (!list) return false;
   const items = [...list.querySelectorAll("[data-id]")];
-  const here = items.indexOf(target) >= 0 ? items.indexOf(target) : items.findIndex(item => item.matches("[aria-current]"));
-  let to = here + MOVES[key];
+  const at = items.indexOf(target);
+  let to = (at < 0 ? items.findIndex(item => item.matches("[aria-current]")) : at) + MOVES[key];
   // In bytes, up and down go from row to row.
   while (/Up|Down/.test(key) && target.role === "option" && items[to]?.parentNode === target.parentNode) to += MOVES[key];
   const next = items[Math.max(0, Math.min(items.length - 1, to))];
@@ -128,6 +130,7 @@ function walk(target, key) {
 }
 
 function freeze() {
+  if (state.full) location.reload();
   state.frozen = state.frozen === undefined ? state.events.length : undefined;
   state.tape = undefined;
   soon();
@@ -143,9 +146,16 @@ by("freeze").onclick = freeze;
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 
-soon();
-import("./views.js").then(module => {
-  further = module;
+// A further view is opened by its fragment; stories also by what they are to tell.
+async function open() {
+  if (!location.hash && /[?&]trace=/.test(location.search)) location.hash = "stories";
+  if (further || !location.hash) return;
+  const views = await import("./views.js").catch(() => undefined);
+  if (further || !views) return;
+  further = views;
   further.offer({ choose, replay, soon, live: () => state.frozen !== undefined && freeze() });
-  soon();
-});
+}
+
+addEventListener("hashchange", open);
+open();
+soon();

@@ -6,13 +6,27 @@ import { plural } from "./words.js";
 
 globalThis.document?.head.append(make("link", { rel: "stylesheet", href: "readings.css" }));
 
-/** Each reading: its title, what its bytes are, and where it ends. `ends` is what `ambiguous` of model.js returns. */
+/** What a head with two answers to the question where its body ends says, and the bytes after it; nothing if there is one answer. */
+export function ambiguous(text) {
+  const end = text.indexOf("\r\n\r\n") + 4;
+  if (end < 4) return undefined;
+  // A refused head has no spans after its fault, where the other field may stand.
+  const values = name => [...text.slice(0, end).matchAll(new RegExp(`\n${name}[ \t]*:([^\r]*)`, "gi"))].flatMap(([, value]) => value.split(",")).map(value => value.trim());
+  const lengths = [...new Set(values("content-length"))].filter(value => /^\d{1,9}$/.test(value)).map(Number);
+  const chunked = values("transfer-encoding").length > 0;
+  return lengths.length + chunked > 1 ? { lengths, chunked, text: text.slice(end, end + 2048) } : undefined;
+}
+
+/** Each reading: its title, what its bytes are, and where it ends. */
 export function readings({ lengths, chunked, text }) {
   const cuts = lengths.slice(0, chunked ? 1 : 2).map(length => ({ title: `Read by Content-Length: ${length}`, marks: [[0, length, "body"]], cut: length, text }));
   return chunked ? [...cuts, byChunks(text)] : cuts;
 }
 
-export function drawReadings(ends) {
+/** `text`: a refused request and what follows it. Nothing if all readers would agree. */
+export function drawReadings(text) {
+  const ends = ambiguous(text);
+  if (!ends) return [];
   const cards = readings(ends).map(({ title: name, marks, cut, text }) => {
     const spans = (a, b) => [...text.slice(a, Math.min(b, a + 600))].map((letter, i) => make("span", `s ${a ? "bad" : family(marks, i)}`, letters(letter), letter === "\n" && make("br")));
     const left = text.length - cut;

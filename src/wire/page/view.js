@@ -1,7 +1,7 @@
 // What the page shows: view(events, selection) returns plain data and depends on nothing else. draw.js puts it on the screen.
 
-import { ambiguous, connections, fields, headOf, size, slice, tiles } from "./model.js";
-import { NOTES, clip, digits, plural, sentence, time, verdict } from "./words.js";
+import { connections, fields, headOf, size, slice, tiles } from "./model.js";
+import { NOTES, clip, digits, plain, plural, sentence, time, verdict } from "./words.js";
 
 const BARS = 40;
 /** Of a stream longer than this, the two ends are shown. */
@@ -15,8 +15,8 @@ export function view(events, selection = {}) {
   const all = connections(events).filter(conn => !conn.observer);
   const conn = all.find(one => one.key === selection.conn) ?? all.findLast(one => one.requests.length) ?? all.at(-1);
   const start = events.findLast(event => event.e === "server.start");
-  const shown = { counts: counted(events, all), addr: start?.addr, asks: asks(start) };
-  if (!conn) return { ...shown, empty: true, title: ["Nothing has come yet.", "Ask this server for something, from another tab or a terminal, and every byte of it appears here."] };
+  const shown = { counts: counted(events, all), asks: asks(start) };
+  if (!conn) return { ...shown, empty: true, title: ["Nothing has come yet.", "Ask this server for something, and every byte of it appears here."] };
   const list = steps(conn);
   const chosen = list.findLastIndex(step => step.q <= selection.step);
   const now = chosen >= 0 ? chosen : telling(conn, list);
@@ -29,7 +29,7 @@ export function view(events, selection = {}) {
     lanes: lanes(all, conn, list[now], selection),
     strip: around(list, now).map((step, i, shown) => ({ ...step, gap: i ? step.t - shown[i - 1].end : 0, current: step === list[now] })), steps: list.length,
     came: pane(conn, "in", seen, request, pick), went: pane(conn, "out", seen, request, pick),
-    promise: promise(conn, request, seen), ends: request?.error || request?.tolerated.length ? ambiguous(conn, request) : undefined,
+    promise: promise(conn, request, seen), refused: request?.error && slice(conn.input, request.at, request.at + 65536),
     rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.length,
   };
 }
@@ -123,7 +123,7 @@ export function steps(conn) {
     const last = list.at(-1);
     // A look that needs more belongs to the read before it.
     if (what === "need more" && last?.kind === "in") Object.assign(last, { q, end: t, more: what, r });
-    else if (kind && !(what === "deadline" && last?.q === q)) list.push({ q, first: q, t, end: t, r, kind, what, more });
+    else if (kind && !(what === "deadline" && last?.q === q)) list.push({ q, first: q, t, end: t, r, kind, what, more, code: event.code });
   }
   const { q, t } = conn.events.at(-1);
   return list.length ? folded(list) : [{ q, first: q, t, end: t, kind: "end", what: "…", more: "" }];
@@ -204,15 +204,17 @@ function pane(conn, side, seen, request, pick) {
 
 // Cuts tiles at line ends, reads, requests, and around a byte at fault that is not in a name.
 function pieces(parts, list, cuts, begins, fault, from, to) {
-  const long = to - from > SHOWN;
-  const edges = [...cuts.keys(), ...begins.keys(), ...(long ? [from + END, to - END] : [])];
-  return list.flatMap(([a, b, kind]) => {
-    if (b <= from || a >= to) return [];
-    const marks = [a, b, from, to, ...edges, ...(fault && !/^(name|frame)$/.test(kind) ? [fault.at, fault.at + 1] : [])];
-
-    for (let text = slice(parts, a, b), i = 0; (i = text.indexOf("\n", i) + 1) > 0;) marks.push(a + i);
-    const inside = [...new Set(marks)].filter(mark => mark >= Math.max(a, from) && mark <= Math.min(b, to)).sort((x, y) => x - y);
-    return inside.slice(1).map((end, i) => [inside[i], end, kind]).filter(([x, y]) => !long || y <= from + END || x >= to - END);
+  const windows = to - from > SHOWN ? [[from, from + END], [to - END, to]] : [[from, to]];
+  return windows.flatMap(([start, end]) => {
+    const edges = [...cuts.keys(), ...begins.keys()].filter(edge => edge > start && edge < end);
+    return list.flatMap(([first, last, kind]) => {
+      const [a, b] = [Math.max(first, start), Math.min(last, end)];
+      if (a >= b) return [];
+      const marks = [a, b, ...edges, ...(fault && !/^(name|frame)$/.test(kind) ? [fault.at, fault.at + 1] : [])];
+      for (let text = slice(parts, a, b), i = 0; (i = text.indexOf("\n", i) + 1) > 0;) marks.push(a + i);
+      const inside = [...new Set(marks)].filter(mark => mark >= a && mark <= b).sort((x, y) => x - y);
+      return inside.slice(1).map((mark, i) => [inside[i], mark, kind]);
+    });
   });
 }
 
@@ -237,7 +239,7 @@ function rails(conn, start, until) {
   return { rails: [rail("client", "recv."), rail("server", "send.")], why: last ? `${last.from.slice(5)} → ${last.to.slice(5)}: ${last.why}` : "" };
 }
 
-const LINE = { method: "what is to be done", target: "which resource", query: "parameters", version: "" };
+const LINE = { method: "what to do", target: "to which resource", query: "parameters", version: "" };
 
 /** The meaning of the bytes as rows, each with the range of bytes that it stands for. */
 function meaning(conn, request, pick) {
@@ -261,7 +263,7 @@ function meaning(conn, request, pick) {
 
 // What happened between the request and its answer.
 function inside(add, { route, tries, handler, handled }) {
-  const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name} = ${value}`);
+  const params = Object.entries(route?.params ?? {}).map(([name, value]) => `${name} = ${clip(plain(value), 80)}`);
   if (route?.e === "route.match") add("inside", "route", route.pattern, [...params, route.src].join(" · "));
   else if (route) add("inside", "route", route.allow ? `only ${route.allow}` : "none", tries.slice(0, 3).map(one => `${one.method} ${one.pattern}: ${one.reason}`).join(" · "));
   if (handler) add("inside", "handler", handler.name, `${handled ? `${time(handled.ns)} · ` : ""}${handler.src}`);

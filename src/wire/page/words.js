@@ -6,6 +6,8 @@ const format = new Intl.NumberFormat("en");
 export const digits = n => format.format(n);
 export const plural = (n, what) => `${digits(n)} ${what}${n === 1 ? "" : "s"}`;
 export const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
+/** Format characters of Unicode would reorder what is read: they become visible. */
+export const plain = text => text.replace(/\p{Cf}/gu, one => `\\u{${one.codePointAt().toString(16)}}`);
 const cap = text => text.charAt(0).toUpperCase() + text.slice(1);
 const lower = text => /^[A-Z][a-z]* [a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 
@@ -58,6 +60,7 @@ function shape(conn, request) {
   const { status } = answer;
   const pieces = conn.reads.filter(read => read.off + read.n > head.off && read.off < head.off + head.len).length;
   const same = conn.requests.filter(one => one.head && one.read === request.read).length;
+  if (conn.close?.reset) return [`The server closed with ${plural(conn.close.unread, "byte")} unread, and that is a reset.`, "A reset may overtake the answer, and the client then never reads it (RFC 9112 §9.6)."];
   if (limited) return [`Too many requests: 429 for the next ${plural(limited.retry_after, "second")}.`, `The limit is ${limited.which}. Retry-After tells a client when to come back.`];
   if (request.handled?.panic) return ["The handler panicked, and the client still got an answer: 500.", "The panic ends this request alone."];
   if (pieces > 1) return [`One request came in ${pieces} pieces, and nothing changed.`, "The server found no empty line and slept until more came. Where a read ends has no meaning."];
@@ -78,7 +81,7 @@ export const BROWSER = "your browser";
 function answered({ agent }, { from, answer, head, bodyEnd, done, target, line }) {
   const took = done && time(done.t - from);
   const bytes = plural(bodyEnd?.range ? bodyEnd.range[1] - head.off : head.len, "byte");
-  if (agent === BROWSER) return [`Your browser sent ${bytes} to ask for ${clip(target ?? "", 50)}. Here is every one.`, took ? `The answer, ${answer.status}, left ${took} after they came.` : "The answer is on its way."];
+  if (agent === BROWSER) return [`Your browser sent ${bytes} to ask for ${clip(target ?? "", 50)}. Here is every one.`, took ? `The answer, ${answer.status}, left ${took} after they came. Choose any byte to see what it means.` : "The answer is on its way."];
   return [`${cap(agent)} asked for ${clip(line, 50).replace(/^GET /, "")} and got ${answer.status}${took ? `, ${took} later` : ""}.`, `${bytes} came and ${plural(done?.bytes ?? answer.len, "byte")} went.`];
 }
 
