@@ -314,25 +314,20 @@ impl Tracer {
     /// Updates the state without writing, so that later events are correct.
     fn skip(&mut self, connection: u64, observation: Observation<'_>) {
         let Tracer { connections, writer: pen, untraced, .. } = self;
-        pen.sequence += 1;
-        pen.skipped.events += 1;
-        match observation {
-            Observation::Event(Event::ConnOpen { .. }) => pen.skipped.connections += 1,
-            Observation::ResponseHead { .. } => pen.skipped.requests += 1,
-            _ => {}
-        }
         if connection == 0 {
-            return;
+            return pen.leave_out(observation);
         }
         let traced = entry(connections, connection, pen.time);
-        if let Some(prefix) = untraced {
-            // Always written: else its accept, if that was written, would stay a client's.
-            if traced.becomes_observer(observation, prefix) {
-                pen.write((connection, traced.conversation.age(pen.time)), Position::default(), Event::ConnObserver);
-            }
+        let closed = matches!(observation, Observation::Closed { .. });
+        // Always written: else its accept, if that was written, would stay a client's.
+        if untraced.is_some_and(|prefix| traced.becomes_observer(observation, prefix)) {
+            pen.write((connection, traced.conversation.age(pen.time)), Position::default(), Event::ConnObserver);
         }
         traced.skip(pen.time, observation);
-        if let Observation::Closed { .. } = observation {
+        if !traced.observer || closed {
+            pen.leave_out(observation);
+        }
+        if closed {
             connections.remove(&connection);
         }
     }
@@ -380,6 +375,17 @@ impl Writer {
         self.skipping = self.budget <= 0;
         if !self.skipping {
             self.report_dropped();
+        }
+    }
+
+    /// Counts an event that is not written.
+    fn leave_out(&mut self, observation: Observation<'_>) {
+        self.sequence += 1;
+        self.skipped.events += 1;
+        match observation {
+            Observation::Event(Event::ConnOpen { .. }) => self.skipped.connections += 1,
+            Observation::ResponseHead { .. } => self.skipped.requests += 1,
+            _ => {}
         }
     }
 
