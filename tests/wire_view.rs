@@ -18,13 +18,19 @@ use support::view::{View, app};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/page");
 
+/// Asks for a part of the view: the status, and what every response of it has.
+fn asks(view: &View, target: &str, fields: &str, status: u16) {
+    let reply = view.get(target, fields);
+    assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{target} {fields:?}: {reply}");
+    assert!(status != 403 || reply.lines().count() < 20 && !reply.contains(&view.token), "{reply}");
+    let policy = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';";
+    assert!(status == 404 || reply.contains(policy) && reply.contains("nosniff") && reply.contains("no-store"));
+}
+
 #[test]
 fn only_the_person_at_this_machine_sees_it() {
     let view = View::start();
-    let (address, cookie) = (view.server.address, view.cookie());
-    let with = |fields: &str| format!("{cookie}{fields}");
-    let port = address.port();
-    let raw = |fields: String| format!("{fields}{cookie}");
+    let (port, cookie, token) = (view.server.address.port(), view.cookie(), &view.token);
     for (target, fields, status) in [
         ("/_wire/", String::new(), 403),
         ("/_wire/?k=", String::new(), 403),
@@ -34,62 +40,70 @@ fn only_the_person_at_this_machine_sees_it() {
         // The cookie of another port, or of another run.
         ("/_wire/", cookie.replace(&port.to_string(), &(port ^ 1).to_string()), 403),
         ("/_wire/", format!("Cookie: wire-{port}=\r\n"), 403),
-        ("/_wire/", format!("Cookie: wire-{port}={}\r\n", &view.token[1..]), 403),
-        ("/_wire/", format!("Cookie: wire-{port}={}0\r\n", view.token), 403),
-        // Names of other sites, and of this server at other ports: DNS rebinding.
-        ("/_wire/", with("Host: evil.example\r\n"), 403),
-        ("/_wire/", with(&format!("Host: evil.example:{port}\r\n")), 403),
-        ("/_wire/", with("Host: 127.0.0.1:1\r\n"), 403),
-        ("/_wire/", with("Host: 127.0.0.1\r\n"), 403),
-        ("/_wire/", with("Host: localhost\r\n"), 403),
-        ("/_wire/", with(&format!("Host: localhost.:{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Host: localhost.evil.example:{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Host: 127.0.0.1.evil.example:{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Host: 127.0.0.1:{port}0\r\n")), 403),
-        ("/_wire/", with(&format!("Host: 127.0.0.1:0{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Host: 2130706433:{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Host: [::ffff:127.0.0.1]:{port}\r\n")), 403),
-        ("/_wire/", with("Host:\r\n"), 403),
-        ("http://evil.example/_wire/", cookie.clone(), 403),
-        // An absolute target of this server, and a Host that names another.
-        (&format!("http://{address}/_wire/"), with("Host: evil.example\r\n"), 403),
-        ("/_wire/", with("Origin: http://evil.example\r\n"), 403),
-        ("/_wire/", with("Origin: null\r\n"), 403),
-        ("/_wire/", with("Origin: \r\n"), 403),
-        ("/_wire/", with("Origin: file://\r\n"), 403),
-        ("/_wire/", with(&format!("Origin: https://{address}\r\n")), 403),
-        ("/_wire/", with("Origin: http://127.0.0.1:1\r\n"), 403),
-        ("/_wire/", with(&format!("Origin: http://localhost:{port}\r\n")), 403),
-        ("/_wire/", with(&format!("Origin: http://{address}\r\nOrigin: http://evil.example\r\n")), 403),
-        ("/_wire/", with("Sec-Fetch-Site: cross-site\r\n"), 403),
-        ("/_wire/", with("Sec-Fetch-Site: same-site\r\n"), 403),
-        ("/_wire/", with("Sec-Fetch-Site: \r\n"), 403),
-        ("/_wire/", with("Sec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n"), 403),
-        ("/_wire/events", with("X-Forwarded-For: 127.0.0.1\r\n"), 403),
-        ("/_wire/events", with("X-Forwarded-Host: localhost\r\n"), 403),
-        ("/_wire/events", with("Forwarded: for=127.0.0.1\r\n"), 403),
-        ("/_wire/events", with("Via: 1.1 proxy\r\n"), 403),
+        ("/_wire/", format!("Cookie: wire-{port}={}\r\n", &token[1..]), 403),
+        ("/_wire/", format!("Cookie: wire-{port}={token}0\r\n"), 403),
         ("/_wire/", cookie.clone(), 200),
         // Another server on this machine may have set a cookie of this name.
-        ("/_wire/", raw(format!("Cookie: wire-{port}=0\r\n")), 200),
-        ("/_wire/", format!("Cookie: a=b; wire-{port}=0; wire-{port}={}\r\n", view.token), 200),
-        ("/_wire/", with(&format!("Host: localhost:{port}\r\n")), 200),
-        ("/_wire/", with(&format!("Host: LocalHost:{port}\r\n")), 200),
-        ("/_wire/", with(&format!("Host: [::1]:{port}\r\n")), 200),
-        ("/_wire/", with(&format!("Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n")), 200),
-        ("/_wire/view.js", with("Sec-Fetch-Site: none\r\n"), 200),
+        ("/_wire/", format!("Cookie: wire-{port}=0\r\n{cookie}"), 200),
+        ("/_wire/", format!("Cookie: a=b; wire-{port}=0; wire-{port}={token}\r\n"), 200),
+        ("/_wire/view.js", format!("{cookie}Sec-Fetch-Site: none\r\n"), 200),
         ("/_wire/capture.ndjson", cookie.clone(), 200),
-        ("/_wire/other", cookie.clone() + "Connection: close\r\n", 404),
-        ("/_wire/../_wire/", cookie.clone() + "Connection: close\r\n", 404),
-        ("/_wire/..%2fhello", cookie.clone() + "Connection: close\r\n", 404),
-        ("/_wire/story-..%2f..%2fetc%2fpasswd.ndjson", cookie.clone() + "Connection: close\r\n", 404),
+        ("/_wire/other", format!("{cookie}Connection: close\r\n"), 404),
+        ("/_wire/../_wire/", format!("{cookie}Connection: close\r\n"), 404),
+        ("/_wire/..%2fhello", format!("{cookie}Connection: close\r\n"), 404),
+        ("/_wire/story-..%2f..%2fetc%2fpasswd.ndjson", format!("{cookie}Connection: close\r\n"), 404),
     ] {
-        let reply = view.get(target, &fields);
-        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{target} {fields:?}: {reply}");
-        assert!(status != 403 || reply.lines().count() < 20 && !reply.contains(&view.token), "{reply}");
-        let policy = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self';";
-        assert!(status == 404 || reply.contains(policy) && reply.contains("nosniff") && reply.contains("no-store"));
+        asks(&view, target, &fields, status);
     }
+}
+
+/// Pages of other sites, by their own name (DNS rebinding) or from their own origin, and whatever comes through a proxy.
+#[test]
+fn no_other_site_sees_it() {
+    let view = View::start();
+    let (address, port) = (view.server.address, view.server.address.port());
+    for (fields, status) in [
+        ("Host: evil.example".to_owned(), 403),
+        (format!("Host: evil.example:{port}"), 403),
+        ("Host: 127.0.0.1:1".to_owned(), 403),
+        ("Host: 127.0.0.1".to_owned(), 403),
+        ("Host: localhost".to_owned(), 403),
+        (format!("Host: localhost.:{port}"), 403),
+        (format!("Host: localhost.evil.example:{port}"), 403),
+        (format!("Host: 127.0.0.1.evil.example:{port}"), 403),
+        (format!("Host: 127.0.0.1:{port}0"), 403),
+        (format!("Host: 127.0.0.1:0{port}"), 403),
+        (format!("Host: 2130706433:{port}"), 403),
+        (format!("Host: [::ffff:127.0.0.1]:{port}"), 403),
+        ("Host:".to_owned(), 403),
+        ("Origin: http://evil.example".to_owned(), 403),
+        ("Origin: null".to_owned(), 403),
+        ("Origin: ".to_owned(), 403),
+        ("Origin: file://".to_owned(), 403),
+        (format!("Origin: https://{address}"), 403),
+        ("Origin: http://127.0.0.1:1".to_owned(), 403),
+        (format!("Origin: http://localhost:{port}"), 403),
+        (format!("Origin: http://{address}\r\nOrigin: http://evil.example"), 403),
+        ("Sec-Fetch-Site: cross-site".to_owned(), 403),
+        ("Sec-Fetch-Site: same-site".to_owned(), 403),
+        ("Sec-Fetch-Site: ".to_owned(), 403),
+        ("Sec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site".to_owned(), 403),
+        ("X-Forwarded-For: 127.0.0.1".to_owned(), 403),
+        ("X-Forwarded-Host: localhost".to_owned(), 403),
+        ("Forwarded: for=127.0.0.1".to_owned(), 403),
+        ("Via: 1.1 proxy".to_owned(), 403),
+        (format!("Host: localhost:{port}"), 200),
+        (format!("Host: LocalHost:{port}"), 200),
+        (format!("Host: [::1]:{port}"), 200),
+        (format!("Origin: http://{address}\r\nSec-Fetch-Site: same-origin"), 200),
+    ] {
+        asks(&view, "/_wire/", &format!("{}{fields}\r\n", view.cookie()), status);
+    }
+    // An absolute target takes precedence over Host (RFC 9112 §3.2.2); here both must name this server.
+    asks(&view, "http://evil.example/_wire/", &view.cookie(), 403);
+    let absolute = format!("http://{address}/_wire/");
+    asks(&view, &absolute, &format!("{}Host: evil.example\r\n", view.cookie()), 403);
+    asks(&view, &absolute, &view.cookie(), 200);
 }
 
 #[test]

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const FLAGS = ["--headless", "--no-sandbox", "--no-proxy-server", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars", "--remote-debugging-pipe"];
 /** Milliseconds after which a call or a wait fails. */
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 
 /** Starts a browser. `page()` opens a tab; `close()` ends the process and removes its profile. */
 export async function launch(program) {

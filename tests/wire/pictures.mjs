@@ -33,7 +33,7 @@ const SITUATIONS = {
   first: [() => undefined, says("Your browser sent")],
   pieces: [async (page, port) => (await ask(port, ["GET /hel", "lo?name=Ada HTTP/1.1\r\nHost: lo", "calhost\r\nUser-Agent: poke\r\n", "\r\n"])).end(), says("in 4 pieces")],
   pipelined: [async (page, port) => (await ask(port, [`${GET}\r\nGET /hello?name=Ada HTTP/1.1\r\nHost: localhost\r\n\r\n`], 2)).end(), says("2 requests in one packet")],
-  smuggling: [async (page, port) => (await ask(port, ["POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 35\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n"])).end(), `${says("Where does this body end?")} && document.querySelector(".saw")`],
+  smuggling: [async (page, port) => (await ask(port, ["POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 37\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n"])).end(), `${says("Where does this body end?")} && document.querySelector(".saw")`],
   waiting: [async (page, port) => { await ask(port, ["POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello"], 0); }, says("5 are here")],
   story: [async page => {
     await open(page, "stories");

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
 /** Milliseconds after which a wait fails. */
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 /** Starts the command on a port, or on any. Returns the port, the address of the view if it has one, and what stops it. */

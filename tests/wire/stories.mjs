@@ -41,7 +41,7 @@ const STORIES = [
     name: "smuggling", title: "Two lengths for one body",
     async play(port) {
       const attacker = await client(port);
-      attacker.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 35\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n");
+      attacker.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\nHost: a\r\n\r\n");
       await attacker.answers(1);
       await attacker.end();
     },
