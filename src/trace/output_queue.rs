@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::probe::{Event, Observation};
 use crate::sync::lock;
 
 /// Maximum bytes that wait for a slow reader: a few seconds of a busy server.
@@ -50,6 +51,26 @@ pub(crate) struct Dropped {
     /// Accepts and response heads among the events.
     pub(crate) connections: u64,
     pub(crate) requests: u64,
+}
+
+impl Dropped {
+    pub(super) fn count_event(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        match event {
+            Event::ConnOpen { .. } => self.connections += 1,
+            Event::RespHead { .. } => self.requests += 1,
+            _ => {}
+        }
+    }
+
+    /// Counts what was observed as one event, since its events are not made.
+    pub(super) fn count(&mut self, observation: Observation<'_>) {
+        match observation {
+            Observation::Event(event) => self.count_event(&event),
+            Observation::ResponseHead { .. } => (self.events, self.requests) = (self.events + 1, self.requests + 1),
+            _ => self.events += 1,
+        }
+    }
 }
 
 impl AddAssign for Dropped {

@@ -381,12 +381,7 @@ impl Writer {
     /// Counts an event that is not written.
     fn leave_out(&mut self, observation: Observation<'_>) {
         self.sequence += 1;
-        self.skipped.events += 1;
-        match observation {
-            Observation::Event(Event::ConnOpen { .. }) => self.skipped.connections += 1,
-            Observation::ResponseHead { .. } => self.skipped.requests += 1,
-            _ => {}
-        }
+        self.skipped.count(observation);
     }
 
     /// Writes how many events were skipped.
@@ -435,12 +430,7 @@ impl Writer {
                 Format::Json => json::write(&mut batch.text, &line, output.options),
                 Format::Terminal => terminal::write(&mut batch.text, &line, pause, output.options),
             }
-            batch.told.events += 1;
-            match event {
-                Event::ConnOpen { .. } => batch.told.connections += 1,
-                Event::RespHead { .. } => batch.told.requests += 1,
-                _ => {}
-            }
+            batch.told.count_event(&event);
             self.budget -= (batch.text.len() - before) as i64;
             if batch.text.len() >= BATCH {
                 flush(page);
