@@ -234,7 +234,6 @@ async function docks(page, port, check) {
 
   await open("export");
   await page.until(`document.querySelectorAll("#again pre").length === 2`);
-  await inSight(page);
   await check(page, "export");
   assert([...await walkThrough(page, "export")].filter(one => /text|HAR|pcap|NDJSON|copy/.test(one)).length >= 5);
   await close();
