@@ -39,7 +39,7 @@ struct QueueState {
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) text: Vec<u8>,
-    pub(crate) told: Dropped,
+    pub(crate) counts: Dropped,
 }
 
 /// Number of dropped events and bytes.
@@ -96,14 +96,14 @@ impl OutputQueue {
         if state.closed {
             return false;
         }
-        let fresh = Batch { text: state.spare.pop().unwrap_or_default(), told: Dropped::default() };
+        let fresh = Batch { text: state.spare.pop().unwrap_or_default(), counts: Dropped::default() };
         let full = std::mem::replace(batch, fresh);
         state.bytes += full.text.len();
         state.waiting.push_back(full);
         while state.bytes > self.capacity {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.text.len();
-            state.dropped += Dropped { bytes: oldest.text.len() as u64, ..oldest.told };
+            state.dropped += Dropped { bytes: oldest.text.len() as u64, ..oldest.counts };
             state.recycle(oldest.text);
         }
         drop(state);
@@ -115,8 +115,8 @@ impl OutputQueue {
     /// that reports dropped events.
     pub(crate) fn drain(&self, mut to: impl Write, complain: impl Fn(Dropped) -> Vec<u8>) {
         while let Some((batch, lost)) = self.next() {
-            let told = if lost == Dropped::default() { Ok(()) } else { to.write_all(&complain(lost)) };
-            let written = told.and_then(|()| to.write_all(&batch.text)).and_then(|()| to.flush());
+            let noticed = if lost == Dropped::default() { Ok(()) } else { to.write_all(&complain(lost)) };
+            let written = noticed.and_then(|()| to.write_all(&batch.text)).and_then(|()| to.flush());
             // Logged now, since an incomplete recording would otherwise be noticed too late.
             if let Err(error) = &written
                 && error.kind() != ErrorKind::BrokenPipe
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn batch(text: &str) -> Batch {
-        Batch { text: text.into(), told: Dropped { events: 1, requests: 1, ..Dropped::default() } }
+        Batch { text: text.into(), counts: Dropped { events: 1, requests: 1, ..Dropped::default() } }
     }
 
     fn complain(lost: Dropped) -> Vec<u8> {

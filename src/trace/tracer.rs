@@ -131,7 +131,7 @@ impl Tracing {
                 Format::Json => start.json(&mut text),
                 Format::Terminal => start.terminal(&mut text, look),
             }
-            output.queue.push(&mut Batch { text, told: Dropped { events: 1, ..Dropped::default() } });
+            output.queue.push(&mut Batch { text, counts: Dropped { events: 1, ..Dropped::default() } });
             let writer = output.clone();
             std::thread::Builder::new()
                 .name("wirelight-trace".to_owned())
@@ -315,7 +315,7 @@ impl Tracer {
     fn skip(&mut self, connection: u64, observation: Observation<'_>) {
         let Tracer { connections, writer: pen, untraced, .. } = self;
         if connection == 0 {
-            return pen.leave_out(observation);
+            return pen.count_skipped(observation);
         }
         let traced = entry(connections, connection, pen.time);
         let closed = matches!(observation, Observation::Closed { .. });
@@ -325,7 +325,7 @@ impl Tracer {
         }
         traced.skip(pen.time, observation);
         if !traced.observer || closed {
-            pen.leave_out(observation);
+            pen.count_skipped(observation);
         }
         if closed {
             connections.remove(&connection);
@@ -379,7 +379,7 @@ impl Writer {
     }
 
     /// Counts an event that is not written.
-    fn leave_out(&mut self, observation: Observation<'_>) {
+    fn count_skipped(&mut self, observation: Observation<'_>) {
         self.sequence += 1;
         self.skipped.count(observation);
     }
@@ -391,7 +391,7 @@ impl Writer {
             for OutputBuffer { output, batch, .. } in &mut self.outputs {
                 for batch in batch.iter_mut() {
                     batch.text.extend(output.drop_notice(lost));
-                    batch.told += lost; // if this notice is dropped too, they still count as lost
+                    batch.counts += lost; // if this notice is dropped too, they still count as lost
                 }
             }
         }
@@ -430,7 +430,7 @@ impl Writer {
                 Format::Json => json::write(&mut batch.text, &line, output.options),
                 Format::Terminal => terminal::write(&mut batch.text, &line, pause, output.options),
             }
-            batch.told.count_event(&event);
+            batch.counts.count_event(&event);
             self.budget -= (batch.text.len() - before) as i64;
             if batch.text.len() >= BATCH {
                 flush(page);
@@ -535,7 +535,7 @@ mod tests {
         let mut tracer = tracing.tracer(0);
         tracer.writer.skipped.events = 7;
         tracer.writer.report_dropped();
-        assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().told.events, 7);
+        assert_eq!(tracer.writer.outputs[0].batch.as_ref().unwrap().counts.events, 7);
     }
 
     /// What was skipped is told soon, also if nothing else happens: the worker wakes for it.

@@ -114,8 +114,8 @@ impl<S: Socket> Conn<S> {
         app: &'a App,
         probe: &mut P,
     ) -> bool {
-        let told = request.is_admitted(); // when the head was here
-        let found = if told { app.find(request).ok() } else { self.trace_routing(request, app, probe) };
+        let traced = request.is_admitted(); // when the head had arrived
+        let found = if traced { app.find(request).ok() } else { self.trace_routing(request, app, probe) };
         let handled = app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
@@ -137,24 +137,24 @@ impl<S: Socket> Conn<S> {
         let found = app.find(request);
         let ns = nanoseconds(began.elapsed());
         let tries = app.explain(request);
-        let elsewhere = tries.iter().filter(|told| told.segment == Some(1) && !told.near).count();
+        let elsewhere = tries.iter().filter(|candidate| candidate.segment == Some(1) && !candidate.near).count();
         let (search, mut id, mut shown) =
             (RouteSearch { tried: tries.len(), other_first_segment: elsewhere, ns }, 0, 0);
-        for told in &tries {
-            let Some(route) = app.route_at(told.route) else { continue };
+        for candidate in &tries {
+            let Some(route) = app.route_at(candidate.route) else { continue };
             let is_it = found.is_ok_and(|found| std::ptr::eq(found, route));
             let method = request.method();
             let fits = route.meta.method == method || (method == Method::HEAD && route.meta.method == Method::GET);
-            let (mismatch, reason) = match told.kind {
+            let (mismatch, reason) = match candidate.kind {
                 None if !fits => (Some(RouteMismatch::Method), "another method"),
-                kind => (kind.map(route_mismatch), told.reason.as_str()),
+                kind => (kind.map(route_mismatch), candidate.reason.as_str()),
             };
             let (method, pattern, matched) =
-                (route.meta.method.as_str(), route.meta.pattern.text(), told.matched && fits);
-            let near = !is_it && told.near && (fits || told.matched);
+                (route.meta.method.as_str(), route.meta.pattern.text(), candidate.matched && fits);
+            let near = !is_it && candidate.near && (fits || candidate.matched);
             let telling = near && found.is_err() && shown < NEAR_MISSES;
             shown += usize::from(telling);
-            let Candidate { route: number, segment, .. } = *told;
+            let Candidate { route: number, segment, .. } = *candidate;
             probe.emit(self.id, || Event::RouteCandidate {
                 id: number,
                 method,
