@@ -70,7 +70,7 @@ pub(super) fn save(bytes: &mut impl BufRead, path: &Path) -> Result<u64> {
     }
     file.flush().map_err(storage_error)?;
     file.get_ref().sync_all().map_err(storage_error)?; // the response says that it is saved
-    fs::rename(&unfinished.0, path)?;
+    fs::rename(&unfinished.0, path).map_err(storage_error)?;
     Ok(size)
 }
 
