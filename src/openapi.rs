@@ -55,7 +55,7 @@ impl App {
     /// [`Route::about`](crate::Route::about), [`takes`](crate::Route::takes),
     /// [`gives`](crate::Route::gives) and others say what it cannot know. A route of one
     /// [host](App::host) has that as its server. Fallbacks and routes of
-    /// [`files`](crate::Router::files) are no paths, and left out.
+    /// [`files`](crate::Router::files) are not paths, and are left out.
     ///
     /// ```
     /// use schemars::JsonSchema;

@@ -119,7 +119,7 @@ impl PartReader<'_> {
     }
 
     /// Returns the name of the file on the client, as [`Part::filename`](crate::Part::filename)
-    /// does. It is text, and no path.
+    /// does. It is text, not a path.
     pub fn filename(&self) -> Option<&str> {
         self.head.filename.as_deref()
     }
