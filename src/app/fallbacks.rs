@@ -11,28 +11,26 @@ pub(super) const REST: &str = "/{path:path}";
 #[derive(Default)]
 pub(crate) struct Fallbacks {
     prefixes: Tree,
-    /// Segments of the longest prefix.
-    depth: usize,
-    count: usize,
+    /// Segments of the longest prefix; `None` without a fallback.
+    depth: Option<usize>,
 }
 
 impl Fallbacks {
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.depth.is_none()
     }
 
     /// Adds a fallback for the paths below a prefix. Fails if the prefix has one, with its number.
     pub(super) fn insert(&mut self, prefix: &Pattern, route: u32) -> Result<(), u32> {
         self.prefixes.insert(prefix, Method::GET, route)?;
-        self.depth = self.depth.max(prefix.segments().len());
-        self.count += 1;
+        self.depth = self.depth.max(Some(prefix.segments().len()));
         Ok(())
     }
 
     /// Finds the fallback for a raw path; `params` gets the prefix's and the rest.
     pub(super) fn find(&self, path: &[u8], escaped: bool, params: &mut Params) -> Option<u32> {
         let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let mut ends: Vec<usize> = slashes.chain([path.len()]).take(self.depth).collect();
+        let mut ends: Vec<usize> = slashes.chain([path.len()]).take(self.depth.unwrap_or_default()).collect();
         while let Some(end) = ends.pop() {
             if let Match::Route(number) = self.prefixes.find(Method::GET, path.get(..end)?, escaped, params) {
                 params.bind_rest(end + 1, path.len());

@@ -300,7 +300,7 @@ impl Tracer {
             for (at, event) in &events {
                 pen.time = nanoseconds(at.saturating_duration_since(*began));
                 match pen.skipping {
-                    true => (pen.sequence, pen.skipped.events) = (pen.sequence + 1, pen.skipped.events + 1),
+                    true => pen.count_skipped(Event::Lab(*event).into()),
                     false => {
                         let clock = (connection, pen.time.saturating_sub(opened));
                         pen.write(clock, Position::default(), Event::Lab(*event));
