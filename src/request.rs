@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use percent_encoding::percent_decode;
@@ -46,7 +46,7 @@ use crate::request::extensions::Extensions;
 use crate::response::error::{Error, Result};
 use crate::routing::route_meta::RouteMeta;
 use crate::routing::tree::{Match, Params, Tree};
-use crate::sync::lock;
+use crate::sync::{self, lock};
 
 /// A request: offsets into the bytes of the connection, which its methods look up.
 ///
@@ -345,7 +345,7 @@ impl<'a> Request<'a> {
     /// As [`state`](Request::state), if there is no `RwLock<T>`.
     #[track_caller]
     pub fn read_lock<T: 'static>(&self) -> RwLockReadGuard<'_, T> {
-        self.state::<RwLock<T>>().read().unwrap_or_else(PoisonError::into_inner)
+        sync::read(self.state::<RwLock<T>>())
     }
 
     /// Locks the application's state of type `RwLock<T>` to change it. Otherwise as
@@ -355,7 +355,7 @@ impl<'a> Request<'a> {
     /// As [`read_lock`](Request::read_lock).
     #[track_caller]
     pub fn write_lock<T: 'static>(&self) -> RwLockWriteGuard<'_, T> {
-        self.state::<RwLock<T>>().write().unwrap_or_else(PoisonError::into_inner)
+        sync::write(self.state::<RwLock<T>>())
     }
 
     /// Sets a value for later hooks and the handler; one of each type.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::{clock, has_no_head};
@@ -11,6 +11,7 @@ use crate::app::router::Router;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
 use crate::response::Response;
+use crate::sync;
 
 /// Upper ends of the histogram's buckets, in microseconds and in Prometheus's notation. The
 /// defaults of its client libraries begin at 5 ms, longer than most responses take here.
@@ -127,12 +128,12 @@ impl Registry {
         let route = request.route().unwrap_or(UNKNOWN);
         let known = METHODS.into_iter().find(|name| request.method() == *name && !has_no_head(request));
         let method = known.unwrap_or(UNKNOWN);
-        let shared = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        let shared = sync::read(&self.series);
         if let Some(series) = shared.get(route).and_then(|methods| methods.get(method)) {
             return series.clone();
         }
         drop(shared);
-        let mut series = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        let mut series = sync::write(&self.series);
         series.entry(route.to_owned()).or_default().entry(method).or_default().clone()
     }
 }
@@ -163,7 +164,7 @@ impl Series {
 /// The exposition format, version 0.0.4: a family at a time, its help and type first.
 impl fmt::Display for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        let series = sync::read(&self.series);
         let all = || {
             series
                 .iter()
