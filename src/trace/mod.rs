@@ -7,6 +7,8 @@ mod json;
 mod json_writer;
 #[cfg_attr(not(feature = "wire"), allow(dead_code, reason = "only the wire view has a lab"))]
 pub(crate) mod lab;
+mod line_writer;
+mod output;
 mod output_queue;
 pub(crate) mod probe;
 mod record;
