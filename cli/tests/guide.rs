@@ -137,7 +137,7 @@ fn a_name_that_nothing_has_is_found() {
 #[test]
 fn what_differs_in_each_run_is_not_compared() {
     let shown = "$ curl\n    0.3 ms  → GET\nDate: Fri, 27 Nov 2026 18:12:53 GMT\nfrom 127.0.0.1:43210\n";
-    let later = "$ curl\n  120.9 ms  → GET\nDate: Sat, 28 Nov 2026 08:02:03 GMT\nfrom 127.0.0.1:8000\n";
+    let later = "$ curl\n + 1.2 ms\n  120.9 ms  → GET\nDate: Sat, 28 Nov 2026 08:02:03 GMT\nfrom 127.0.0.1:8000\n";
     assert!(console::is_same(shown, later));
     assert!(!console::is_same(shown, &later.replace("GET", "PUT")));
     assert!(console::is_same("a\n…\nd\n", "a\nb\nc\nd\n") && console::is_same("a\n…\n", "a\nb\n"));
