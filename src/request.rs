@@ -408,11 +408,25 @@ impl<'a> Request<'a> {
         tree.find(self.head.method, self.path_bytes(), target.escaped, &mut self.params)
     }
 
-    /// Returns whether a target that is not a path may have a route: `*` has none, nor has a URI that
-    /// is not to be served here.
+    /// Returns whether a target that is not a path may have a route: the server as a whole has none,
+    /// nor has a URI that is not to be served here.
     #[cold]
     pub(crate) fn names_a_path(&self) -> bool {
-        self.head.target.form != TargetForm::Asterisk && !self.is_misdirected()
+        !self.is_server_wide() && !self.is_misdirected()
+    }
+
+    /// Returns whether it is an OPTIONS of the server as a whole: `*`, or a URI without path and
+    /// query, which a proxy forwards as `*` (RFC 9112 §3.2.4). For any other method such a URI means
+    /// `/` (RFC 9110 §4.2.3).
+    pub(crate) fn is_server_wide(&self) -> bool {
+        let target = &self.head.target;
+        match target.form {
+            TargetForm::Asterisk => true,
+            TargetForm::Absolute => {
+                self.method() == Method::OPTIONS && target.path.len() == 0 && target.query.is_none()
+            }
+            TargetForm::Origin | TargetForm::Authority => false,
+        }
     }
 
     /// Finds the route for a path that the tree does not have, and stores where the parameters are.

@@ -79,6 +79,7 @@ fn a_fallback_hides_no_405_no_redirect_and_no_501() {
             ("GET", "//dir/", 308, ""),
             ("FOO", "/none", 501, ""),
             ("OPTIONS", "*", 200, ""),
+            ("OPTIONS", "http://a", 200, ""),
             ("OPTIONS", "/api/users", 200, ""),
         ],
     );

@@ -6,7 +6,6 @@ use super::route::Route;
 use super::router::TrailingSlash;
 use crate::http1::method::Method;
 use crate::http1::status::StatusCode;
-use crate::http1::target::TargetForm;
 use crate::request::Request;
 use crate::response::Response;
 use crate::response::error::{Error, Result};
@@ -27,7 +26,7 @@ impl App {
         }
         let options = request.method() == Method::OPTIONS;
         match miss {
-            Match::None if options && request.head().target.form == TargetForm::Asterisk => {
+            Match::None if request.is_server_wide() => {
                 let routes = self.router.routes.iter().filter(|route| !route.fallback);
                 response.set_header("Allow", self.allow_value(routes.map(|route| route.meta.method)));
                 Ok(())

@@ -29,8 +29,8 @@ pub struct Target {
     pub whole: Span,
     /// Its form.
     pub form: TargetForm,
-    /// The path with its escapes. An empty one means `/` (RFC 9110 §4.2.3); `*` in the asterisk
-    /// form.
+    /// The path with its escapes. An empty one means `/`, or with OPTIONS the server as a whole (RFC
+    /// 9110 §4.2.3); `*` in the asterisk form.
     pub path: Span,
     /// The query without its `?`, or `None` if there is no `?`. A `%` need not be followed by two
     /// digits.
