@@ -101,6 +101,19 @@ fn the_name_of_a_protocol_has_no_case() {
     assert_eq!(status(&get(&app, "/echo", "Connection: upgrade\r\nUpgrade: echos\r\n")), "426");
 }
 
+/// RFC 9112 §9.6: after a response with `close` the server closes, and after a 101 it does not.
+#[test]
+fn a_hundred_and_one_does_not_say_close() {
+    let app = app();
+    for options in ["close, upgrade", "upgrade\r\nConnection: close", "keep-alive, Upgrade, Close"] {
+        let reply = get(&app, "/echo", &format!("Connection: {options}\r\nUpgrade: echo\r\n"));
+        assert_eq!(status(&reply), "101", "{options}");
+        assert_eq!(reply.matches("Connection: ").count(), 1, "{reply}");
+        assert!(reply.contains("\r\nConnection: Upgrade\r\n"), "{reply}");
+    }
+    assert!(get(&app, "/echo", "Connection: close\r\nUpgrade: echo\r\n").contains("\r\nConnection: close\r\n"));
+}
+
 /// RFC 9110 §7.8, the last requirement. A request whose framing announces no content needs no 100 (§10.1.1).
 #[test]
 fn a_hundred_precedes_a_hundred_and_one() {

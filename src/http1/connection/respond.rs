@@ -31,6 +31,8 @@ impl Connection {
         let persistence = match (self.keep_alive, self.version) {
             (true, Version::Http11) => Persistence::Default,
             (true, Version::Http10) => Persistence::KeepAlive,
+            // `close` would announce an end (RFC 9112 §9.6), and the connection goes on in the other protocol.
+            (false, _) if status == StatusCode::SWITCHING_PROTOCOLS => Persistence::Default,
             (false, _) => Persistence::Close,
         };
         (length, persistence)
