@@ -203,7 +203,14 @@ fn not_modified(response: &mut Response, tag: Option<Vec<u8>>) {
         response.replace_etag(&tag);
         response.add_vary("Accept-Encoding");
     }
-    let described = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Accept-Ranges"];
+    let described = [
+        "Content-Type",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Disposition",
+        "Content-Range",
+        "Accept-Ranges",
+    ];
     described.into_iter().for_each(|field| response.remove_header(field));
     if response.header_value("etag").is_some() {
         response.remove_header("Last-Modified");
@@ -271,6 +278,9 @@ mod tests {
         app.get("/dated", response(&[("Last-Modified", DATE), ("Accept-Ranges", "bytes")]));
         app.get("/bare", response(&[]));
         app.get("/missing", |_| Response::new(StatusCode::NOT_FOUND).etag("x"));
+        app.get("/part", |_| {
+            Response::new(StatusCode::PARTIAL_CONTENT).etag("x").header("Content-Range", "bytes 0-0/2").text("0")
+        });
         app
     }
 
@@ -391,6 +401,8 @@ mod tests {
         };
         let reply = client.get("/both").header("If-None-Match", "*").send();
         assert_eq!((names(&reply), reply.text()), (vec!["etag".to_owned(), "vary".into()], ""));
+        let reply = client.get("/part").header("If-None-Match", "*").send();
+        assert_eq!(names(&reply), ["etag"]);
         let reply = client.get("/dated").header("If-Modified-Since", DATE).send();
         assert_eq!(names(&reply), ["last-modified"]);
         let reply = client.get("/both").header("Range", "bytes=-3").send();

@@ -161,7 +161,8 @@ fn trimmed(mut value: &[u8]) -> &[u8] {
 
 /// Returns the value of a Content-Length (RFC 9110 §8.6).
 fn content_length(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok())
+    // `parse` accepts a sign.
+    std::str::from_utf8(value).ok().filter(|text| !text.starts_with('+')).and_then(|digits| digits.parse().ok())
 }
 
 /// Returns whether a value has a byte below space other than tab, or DEL (RFC 9110 §5.5). The loop
@@ -219,6 +220,15 @@ mod tests {
             ("content-type", "text/html"),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_length_is_digits() {
+        for (value, expected) in
+            [("5", Some(5)), ("007", Some(7)), ("+5", None), ("-5", None), ("5, 5", None), ("", None)]
+        {
+            assert_eq!(super::content_length(value.as_bytes()), expected, "{value:?}");
+        }
     }
 
     #[test]
