@@ -138,14 +138,24 @@ fn a_head_after_a_silence_has_its_ten_seconds_too() {
     assert_too_late(&mut c, "The head of the request did not arrive in time");
 }
 
+/// RFC 9112 §2.2: it may follow a body, or precede a request. Without a request it gets no response.
 #[test]
-fn an_empty_line_begins_a_head() {
+fn an_empty_line_has_the_time_of_a_head_but_is_not_a_request() {
     let app = app();
     let client = app.test();
-    let mut c = client.connect();
-    c.send(b"\r\n");
-    pass_quietly(&mut c, seconds(10));
-    assert_too_late(&mut c, "The head of the request did not arrive in time");
+    for before in [&b""[..], GET] {
+        let mut c = client.connect();
+        c.send(&[before, b"\r\n"].concat());
+        c.take_received();
+        pass_quietly(&mut c, seconds(10));
+        assert_eq!(c.received(), b"");
+        assert!(c.is_closed() && !c.is_reset());
+        let mut c = client.connect();
+        c.send(&[before, b"\r\nG"].concat());
+        c.take_received();
+        pass_quietly(&mut c, seconds(10));
+        assert_too_late(&mut c, "The head of the request did not arrive in time");
+    }
 }
 
 #[test]

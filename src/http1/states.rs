@@ -82,6 +82,7 @@ pub(crate) const TRANSITIONS: &[Transition] = &[
     recv(Recv::Body, Recv::Done, "the last byte of the body"),
     recv(Recv::Done, Recv::Idle, "both sides are done and the connection persists: next request"),
     recv(Recv::Idle, Recv::Closed, "the peer closed between two requests"),
+    recv(Recv::Head, Recv::Closed, "the peer closed after an empty line"),
     recv(Recv::Head, Recv::Failed, "the head is invalid or incomplete"),
     recv(Recv::Body, Recv::Failed, "the body is invalid or incomplete"),
     send(Send::Idle, Send::Respond, "a request to respond to, or a fault"),

@@ -14,6 +14,9 @@ use crate::http1::method::Method;
 use crate::http1::states::{Recv, Send};
 use crate::http1::version::Version;
 
+/// What old clients send after a body (RFC 9112 §2.2). A client that sends nothing more gets no response to it.
+const EMPTY_LINE: &[u8] = b"\r\n";
+
 impl Connection {
     /// The place where a request changes the state, for the trace.
     pub(crate) const RECEIVES: &Location<'static> = Location::caller();
@@ -107,15 +110,15 @@ impl Connection {
     /// Records that the peer closed its side after `input`.
     ///
     /// # Errors
-    /// If a request is incomplete (RFC 9112 §8).
+    /// If a request is incomplete (RFC 9112 §8). An empty line does not start one.
     pub fn receive_eof(&mut self, input: &[u8], head: &mut Head, limits: &Limits) -> Result<(), ProtocolError> {
         match self.recv {
-            Recv::Head => Err(self.truncated(input, head, limits, Fault::EndedEarly)),
+            Recv::Head if input != EMPTY_LINE => Err(self.truncated(input, head, limits, Fault::EndedEarly)),
             Recv::Body => {
                 self.fail(input);
                 Err(Fault::EndedEarly.at(input.len()))
             }
-            Recv::Idle => {
+            Recv::Idle | Recv::Head => {
                 self.set_recv(Recv::Closed);
                 self.set_send(Send::Closed);
                 Ok(())
@@ -133,7 +136,7 @@ impl Connection {
         late: Fault,
     ) -> Option<ProtocolError> {
         match self.recv {
-            Recv::Head => Some(self.truncated(input, head, limits, late)),
+            Recv::Head if input != EMPTY_LINE => Some(self.truncated(input, head, limits, late)),
             Recv::Body => {
                 self.fail(input);
                 Some(late.at(input.len()))
@@ -219,7 +222,7 @@ impl Connection {
             // The version is unknown: every client accepts HTTP/1.1. A response to HEAD has no content, even if the rest of
             // the head is invalid (RFC 9110 §9.3.2).
             self.version = Version::Http11;
-            self.sends_body = !input.strip_prefix(b"\r\n").unwrap_or(input).starts_with(b"HEAD ");
+            self.sends_body = !input.strip_prefix(EMPTY_LINE).unwrap_or(input).starts_with(b"HEAD ");
             self.set_send(Send::Respond);
         }
     }
