@@ -14,7 +14,7 @@ use crate::events::{Broadcast, Event as Message, SlowSubscriber};
 use crate::http1::status::StatusCode;
 use crate::net::sockets::listeners::Listener;
 use crate::net::threads::pool::Pool;
-use crate::net::threads::shutdown::ShutdownControl;
+use crate::net::threads::shutdown::{Phase, ShutdownControl};
 use crate::net::tick::Config;
 use crate::trace::probe::{Event, IoOutcome, Observation, Probe};
 
@@ -414,6 +414,31 @@ fn records_of_one_byte_are_deciphered_a_few_thousand_at_a_time() {
     let first = looped.traffic(1).read - before;
     assert!((1..=12_000).contains(&first), "{first} of {} bytes in the first turn", body.len());
     looped.until("the answer", |worker| worker.probe.traffic[1].writes > answered);
+}
+
+/// The kernel has accepted these clients: to close the listener would reset them.
+#[test]
+fn a_stop_at_the_connection_limit_serves_the_clients_in_the_queue() {
+    let mut app = App::new();
+    app.post("/", |_| "ok");
+    let mut looped = Loop::new(app);
+    looped.worker.max_connections = 1;
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\n";
+    let mut uploading = looped.client();
+    uploading.write_all(head).unwrap();
+    let waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(looped.address).unwrap()).collect();
+    waiting.iter().for_each(|mut client| client.write_all(&[&head[..], b"x"].concat()).unwrap());
+    looped.worker.control.advance(Phase::Draining);
+    looped.until("the stop has begun", |worker| worker.time.draining.is_some());
+    looped.step(); // there is no place
+    uploading.write_all(b"x").unwrap();
+    let ends = (0..PATIENCE).any(|_| looped.worker.step(&mut looped.events, looped.worker.timeout()).unwrap());
+    assert!(ends, "the stop does not end: {:?}", looped.worker.probe.traffic);
+    for mut client in waiting {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
 
 /// A trace that has left something out tells it soon: the loop does not sleep until something else happens.
