@@ -5,6 +5,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::version::FileVersion;
@@ -72,12 +73,12 @@ impl Root {
     }
 
     /// Opens a regular file that [`find`](Root::find) has found. `None` if it is gone, not readable,
-    /// or outside by now: a process that may write to the directory can swap a name for a link after
-    /// the check.
+    /// or outside by now: a process that may write to the directory can swap a name for a link or a
+    /// pipe after the check.
     pub(super) fn open(&self, path: &Path) -> io::Result<Option<(File, FileVersion)>> {
         // The directory itself may be a link that a deployment has just changed.
         for _ in 0..OPENINGS {
-            let file = match File::open(path) {
+            let file = match File::options().read(true).custom_flags(NONBLOCK).open(path) {
                 Err(error) if is_absence(&error) => return Ok(None),
                 file => file?,
             };
@@ -122,6 +123,10 @@ fn is_absence(error: &io::Error) -> bool {
 /// ELOOP: symbolic links in a circle. The standard library's name for it is not stable.
 const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
+/// O_NONBLOCK: without it, to open a pipe waits for a writer, and with it the event loop. Regular
+/// files ignore it.
+const NONBLOCK: i32 = if cfg!(target_os = "linux") { 0o4000 } else { 4 };
+
 /// Returns the version of a sibling, if it is a regular file and not a link.
 pub(super) fn file_version(path: &Path) -> Option<FileVersion> {
     fs::symlink_metadata(path).ok().filter(Metadata::is_file).map(|metadata| FileVersion::of(&metadata))
@@ -162,5 +167,18 @@ mod tests {
             assert!(!is_open(false) || !Path::new("/proc/self/fd").exists(), "{}", path.display());
         }
         fs::remove_dir_all(site).unwrap();
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_a_file_blocks_no_thread() {
+        let folder = std::env::temp_dir().join(format!("wirelight-pipe-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let pipe = folder.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (opened, found) = std::sync::mpsc::channel();
+        let root = Root { directory: folder.clone(), dotfiles: false, follow_external_links: false };
+        std::thread::spawn(move || opened.send(root.open(&pipe).unwrap().is_none()));
+        assert_eq!(found.recv_timeout(std::time::Duration::from_secs(60)), Ok(true));
+        fs::remove_dir_all(folder).unwrap();
     }
 }
