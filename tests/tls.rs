@@ -3,9 +3,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
-use wirelight::{App, Request, Response, Tls, Upgraded};
+use wirelight::{App, Request, Response, Timeouts, Tls, Upgraded};
 
 mod support;
 #[path = "support/tls_client.rs"]
@@ -288,6 +289,29 @@ fn both_directions_of_an_upgraded_connection_flow_at_once() {
     one.flush().expect("sent");
     assert_eq!(rest(&mut one), b"");
     assert_eq!(bounded::received(&outcome).expect("a talk"), TALK);
+}
+
+/// The end of the stream that the server makes is not a truncation (RFC 8446 §6.1).
+#[test]
+fn at_a_stop_an_upgraded_connection_under_tls_hears_the_end_too() {
+    let (told, outcome) = std::sync::mpsc::channel();
+    let mut app = App::new();
+    app.get("/hello", |_| "hello");
+    app.get("/talk", move |req: &Request| {
+        let told = told.clone();
+        Response::upgrade(req, "talk", move |mut socket, _| {
+            told.send(socket.read(&mut [0; 1]).map_err(|error| error.kind())).expect("a test that listens");
+            let _ = socket.write_all(b"bye"); // checked at the other end
+        })
+    });
+    let tls = pem("cert.pem", "key.pem").expect("a certificate");
+    let timeouts = Timeouts { drain_idle: Duration::ZERO, ..Timeouts::default() };
+    let server = TestServer::with(app, |server| server.tls(tls).timeouts(timeouts));
+    let mut one = upgraded(connect(&server), "talk", b"");
+    server.handle.stop();
+    assert_eq!(bounded::received(&outcome), Ok(0));
+    assert_eq!(rest(&mut one), b"bye");
+    server.ended().expect("nothing is cut");
 }
 
 #[test]

@@ -89,12 +89,21 @@ impl OpenSockets {
     fn shut_all(&mut self, how: Shutdown, sockets: &[Arc<dyn Duplex>]) {
         self.shut = Some(how);
         for socket in sockets {
-            let _ = socket.socket().shutdown(how); // fails if the client has disconnected
+            shut(&**socket, how);
         }
     }
 }
 
 /// For tests: no limit, never stopping.
+/// Shuts a socket down without waiting for its client: the last words of TLS are left out.
+fn shut(socket: &dyn Duplex, how: Shutdown) {
+    // Fails if the client has disconnected.
+    let _ = match how {
+        Shutdown::Read => socket.shutdown(how),
+        Shutdown::Write | Shutdown::Both => socket.socket().shutdown(how),
+    };
+}
+
 impl Default for UpgradedConnections {
     fn default() -> Self {
         UpgradedConnections::new(usize::MAX, || false, || ())
@@ -114,7 +123,7 @@ impl UpgradeSlot {
         let mut open = self.all.lock();
         open.sockets.insert(self.number, Arc::downgrade(socket));
         if let Some(how) = open.shut {
-            let _ = socket.socket().shutdown(how); // fails if the client has disconnected
+            shut(&**socket, how);
         }
     }
 

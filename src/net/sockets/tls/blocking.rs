@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Inner, MAX_RECORD};
 use crate::response::duplex::Duplex;
@@ -17,6 +18,8 @@ pub(super) struct Blocking {
     received: Mutex<Ciphertext>,
     /// Ciphertext that is not sent. Lock order: this or `received`, then `session`.
     unsent: Mutex<Vec<u8>>,
+    /// This side has ended reading: the end of the stream is then not a truncation.
+    reading_ended: AtomicBool,
 }
 
 /// Ciphertext that is not decrypted.
@@ -31,7 +34,13 @@ impl Blocking {
         let socket = inner.socket.try_clone()?;
         socket.set_nonblocking(false)?;
         let arrived = Ciphertext { bytes: vec![0; MAX_RECORD].into_boxed_slice(), start: 0, end: 0 };
-        Ok(Blocking { socket, session: Mutex::new(inner), received: Mutex::new(arrived), unsent: Mutex::default() })
+        Ok(Blocking {
+            socket,
+            session: Mutex::new(inner),
+            received: Mutex::new(arrived),
+            unsent: Mutex::default(),
+            reading_ended: AtomicBool::new(false),
+        })
     }
 
     /// Sends ciphertext; what does not leave within the socket's timeout is kept.
@@ -58,6 +67,9 @@ impl Duplex for Blocking {
             }
             if arrived.start == arrived.end {
                 (arrived.start, arrived.end) = (0, self.socket.read(&mut arrived.bytes)?);
+                if arrived.end == 0 && self.reading_ended.load(Ordering::Acquire) {
+                    return Ok(0);
+                }
             }
             let mut rest = arrived.bytes.get(arrived.start..arrived.end).unwrap_or_default();
             let mut cipher = lock(&self.session);
@@ -94,6 +106,9 @@ impl Duplex for Blocking {
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how != Shutdown::Write {
+            self.reading_ended.store(true, Ordering::Release);
+        }
         if how != Shutdown::Read {
             lock(&self.session).queue_close_notify();
             self.flush()?;
