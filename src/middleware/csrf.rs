@@ -100,9 +100,13 @@ fn is_safe(request: &Request<'_>) -> bool {
 
 /// Returns whether the authority of an origin is the host that the request was sent to.
 fn has_host_of(origin: &str, request: &Request<'_>) -> bool {
-    let authority = origin.split_once("://").map(|(_, authority)| authority);
-    let host = request.client_host();
-    authority.zip(host.as_deref()).is_some_and(|(authority, host)| authority.eq_ignore_ascii_case(host))
+    let (Some((scheme, authority)), Some(host)) = (origin.split_once("://"), request.client_host()) else {
+        return false;
+    };
+    // Proxies write the default port, browsers do not (RFC 9110 §4.2.3).
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let without_port = |name| str::strip_suffix(name, default_port).unwrap_or(name);
+    without_port(authority).eq_ignore_ascii_case(without_port(&host))
 }
 
 #[cfg(test)]
@@ -189,6 +193,25 @@ mod tests {
     fn origins_that_cannot_be_trusted_stop_the_program() {
         for origin in ["null", "admin.example", "https://admin.example/", "https://*.example"] {
             assert!(std::panic::catch_unwind(|| Csrf::new().trust([origin])).is_err(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_default_port_is_the_same_host_with_and_without_it() {
+        let mut app = App::new();
+        Csrf::new().add_to(&mut app);
+        app.post("/", |_| "done");
+        for (host, origin, expected) in [
+            ("shop.example:80", "http://shop.example", 200),
+            ("shop.example:443", "https://shop.example", 200),
+            ("[::1]:80", "http://[::1]", 200),
+            ("shop.example:443", "https://shop.example:443", 200),
+            ("shop.example:443", "http://shop.example", 403),
+            ("shop.example:80", "https://shop.example", 403),
+            ("shop.example:8443", "https://shop.example", 403),
+        ] {
+            let reply = app.test().post("/").header("Host", host).header("Origin", origin).send();
+            assert_eq!(reply.status(), expected, "{host} {origin}");
         }
     }
 }
