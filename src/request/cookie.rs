@@ -125,7 +125,7 @@ impl Cookie {
             Some("a character in its value")
         } else if !is_attribute(&self.path) || !self.path.starts_with('/') {
             Some("its path")
-        } else if self.domain.as_ref().is_some_and(|domain| !is_attribute(domain) || domain.is_empty()) {
+        } else if self.domain.as_ref().is_some_and(|domain| !is_domain(domain)) {
             Some("its domain")
         } else if self.name.len() + self.value.len() > MAX_PAIR {
             Some("more than 4096 bytes")
@@ -219,6 +219,15 @@ fn is_attribute(text: &str) -> bool {
     text.len() <= MAX_ATTRIBUTE && text.bytes().all(is_av_octet) && text.trim_ascii() == text
 }
 
+/// Returns whether the text can match the name of a host; browsers drop a cookie for another domain
+/// (RFC 6265bis §5.7). They ignore a leading dot.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    text.len() <= MAX_ATTRIBUTE && text.strip_prefix('.').unwrap_or(text).split('.').all(is_label)
+}
+
 /// Returns whether the byte may occur in an attribute value: any character but controls and the
 /// semicolon (RFC 6265 §4.1.1).
 fn is_av_octet(byte: u8) -> bool {
@@ -267,6 +276,12 @@ mod tests {
             (plain().path(""), None),
             (plain().domain(" a.example"), None),
             (plain().domain(""), None),
+            (plain().domain(".a.example"), Some("a=1; Path=/; Domain=.a.example")),
+            (plain().domain("a example"), None),
+            (plain().domain("a.example:8000"), None),
+            (plain().domain("https://a.example"), None),
+            (plain().domain("a..example"), None),
+            (plain().domain("*.example"), None),
             (Cookie::new("__host-a", "1"), None),
             (Cookie::new("__Host-a", "1").secure().domain("a.example"), None),
             (Cookie::new("__Host-a", "1").secure().path("/x"), None),
