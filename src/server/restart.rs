@@ -82,6 +82,7 @@ fn start_restart(context: &Arc<RestartContext>) {
                 shared.control.hand_over();
                 enforce_stop(&shared.control, shared.limit);
             }
+            Err(error) if shared.control.phase() != Phase::Running => warn!("restart given up: {error}"),
             Err(error) => error!("restart failed, this process serves on: {error}"),
         }
         shared.in_progress.store(false, Ordering::Relaxed);
@@ -97,10 +98,14 @@ impl RestartContext {
     fn start_successor(&self) -> io::Result<u32> {
         let (mut ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(self.ready_timeout))?;
-        let mut successor = self.spawn(&theirs)?;
+        self.control.set_starting(self.spawn(&theirs)?);
         drop(theirs); // so that the exit of the successor is an end of file here
         // A signal interrupts `read`, but not `read_exact`.
-        let failure = match ours.read_exact(&mut [0]) {
+        let served = ours.read_exact(&mut [0]);
+        let Some(mut successor) = self.control.take_starting() else {
+            return Err(io::Error::other("a stop began before the new process served"));
+        };
+        let failure = match served {
             Ok(()) => return Ok(successor.id()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => "it ended before it served".to_owned(),
             Err(_) => format!("it did not serve within {:?}", self.ready_timeout),
@@ -139,8 +144,8 @@ impl RestartContext {
 mod tests {
     use super::*;
 
-    fn start(script: &str, ready_timeout: Duration) -> String {
-        let context = RestartContext {
+    fn context(script: &str, ready_timeout: Duration) -> RestartContext {
+        RestartContext {
             program: "/bin/sh".into(),
             arguments: ["-c".into(), script.into()].into(),
             shared: false,
@@ -148,8 +153,11 @@ mod tests {
             limit: Duration::ZERO,
             control: Arc::default(),
             in_progress: AtomicBool::new(false),
-        };
-        context.start_successor().unwrap_err().to_string()
+        }
+    }
+
+    fn start(script: &str, ready_timeout: Duration) -> String {
+        context(script, ready_timeout).start_successor().unwrap_err().to_string()
     }
 
     #[test]
@@ -157,5 +165,22 @@ mod tests {
         let silent = start("exec sleep 600", Duration::from_millis(20));
         assert_eq!(silent, "it did not serve within 20ms (signal: 9 (SIGKILL))");
         assert_eq!(start("exit 3", Duration::from_secs(600)), "it ended before it served (exit status: 3)");
+    }
+
+    /// It would serve on after the stop, with listeners that take no more clients.
+    #[test]
+    fn a_stop_ends_a_successor_that_does_not_serve_yet() {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let silent = Arc::new(context("exec sleep 600", Duration::from_secs(600)));
+        let (ended, outcome) = std::sync::mpsc::channel();
+        let starting = silent.clone();
+        std::thread::spawn(move || ended.send(starting.start_successor().map_err(|error| error.to_string())));
+        silent.control.advance(Phase::Draining); // before or after the process exists
+        let said = outcome.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(said, Err("a stop began before the new process served".to_owned()));
+
+        let stopped = context("echo 1 >&$((WIRELIGHT_READY + 3)); exec sleep 600", Duration::from_secs(600));
+        stopped.control.advance(Phase::Draining);
+        assert!(stopped.start_successor().is_err());
     }
 }

@@ -25,6 +25,7 @@ const FAILURE: i32 = 1;
 pub(super) fn on_stop(signals: &mut Signals, control: &Arc<ShutdownControl>, limit: Duration) -> io::Result<()> {
     let control = control.clone();
     let mut deadline = StopDeadline::new(limit);
+    let mut handled = false;
     let unhandled = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         // In this order: a signal ends the process if the previous one was not handled.
@@ -34,13 +35,24 @@ pub(super) fn on_stop(signals: &mut Signals, control: &Arc<ShutdownControl>, lim
     signals.register(&[SIGTERM, SIGINT], move |count| {
         unhandled.store(false, Ordering::SeqCst);
         for _ in 0..count {
-            match control.phase() {
-                Phase::Running => stop(&control),
-                Phase::Draining | Phase::Aborting | Phase::Ended => control.advance(Phase::Aborting),
+            let first = !std::mem::replace(&mut handled, true);
+            match next_phase(control.phase(), first && control.has_successor()) {
+                Phase::Draining => stop(&control),
+                phase => control.advance(phase),
             }
         }
         deadline.left(control.phase()).map(|left| if left.is_zero() { end_process() } else { left })
     })
+}
+
+/// Returns the phase that follows a TERM or INT. `handed_over`: it is the first signal to a process
+/// that stops gracefully already, since a successor serves.
+fn next_phase(phase: Phase, handed_over: bool) -> Phase {
+    match phase {
+        Phase::Running => Phase::Draining,
+        Phase::Draining if handed_over => Phase::Draining,
+        Phase::Draining | Phase::Aborting | Phase::Ended => Phase::Aborting,
+    }
 }
 
 /// Calls `reopen` on USR1.
@@ -107,6 +119,20 @@ fn end_process() -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_signal_after_a_restart_cuts_nothing() {
+        use Phase::{Aborting, Draining, Ended, Running};
+        for (phase, handed_over, next) in [
+            (Running, false, Draining),
+            (Draining, false, Aborting),
+            (Draining, true, Draining),
+            (Aborting, true, Aborting),
+            (Ended, true, Aborting),
+        ] {
+            assert_eq!(next_phase(phase, handed_over), next, "{phase:?} {handed_over}");
+        }
+    }
 
     #[test]
     fn a_graceful_stop_has_its_limit_and_an_immediate_one_half_a_second() {

@@ -1,5 +1,6 @@
 //! Stops the workers of a server, from any thread.
 
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -19,6 +20,8 @@ pub(crate) struct ShutdownControl {
     /// Kept open for a successor, and closed when the server stops: otherwise clients would wait in
     /// their queues.
     listeners: Mutex<Vec<Socket>>,
+    /// The process that is to take over, until it serves.
+    successor_starting: Mutex<Option<Child>>,
 }
 
 /// The phase of the server. It never goes back.
@@ -72,7 +75,21 @@ impl ShutdownControl {
     pub(crate) fn advance(&self, phase: Phase) {
         self.listeners().clear();
         self.phase.fetch_max(phase as u8, Ordering::Release);
+        self.end_successor();
         self.wake();
+    }
+
+    /// Returns the successor that does not serve yet; `None` if a stop has ended it.
+    pub(crate) fn take_starting(&self) -> Option<Child> {
+        lock(&self.successor_starting).take()
+    }
+
+    fn end_successor(&self) {
+        if let Some(mut successor) = self.take_starting()
+            && let Err(error) = successor.kill().and_then(|()| successor.wait())
+        {
+            warn!("cannot end process {}, which was to take over: {error}", successor.id());
+        }
     }
 
     /// Wakes every worker.
@@ -88,6 +105,15 @@ impl ShutdownControl {
     /// Keeps these listeners open until the server stops.
     pub(crate) fn keep(&self, listeners: Vec<Socket>) {
         *self.listeners() = listeners;
+    }
+
+    /// Keeps a successor that does not serve yet. A stop ends it: it would serve on, with listeners
+    /// that the stop has shut.
+    pub(crate) fn set_starting(&self, successor: Child) {
+        *lock(&self.successor_starting) = Some(successor);
+        if self.phase() != Phase::Running {
+            self.end_successor();
+        }
     }
 
     /// Hands over to a successor process: drains without closing the shared listeners.
