@@ -258,8 +258,9 @@ impl Server {
 
     /// Sets whether TERM and INT stop the server (the first gracefully, the second at once), and
     /// whether, with the feature `restart`, HUP and USR2 restart the program without losing a
-    /// request; true by default. The new process finds `WIRELIGHT_FDS` in its environment. A
-    /// program that handles signals itself uses a [`Handle`].
+    /// request; true by default. The new process finds `WIRELIGHT_FDS` in its environment, with the
+    /// listeners of this server: a further server of the program has to be bound anew. A program
+    /// that handles signals itself uses a [`Handle`].
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Server {
         self.signals = signals;
@@ -348,6 +349,7 @@ impl Server {
             control,
             ..
         } = self;
+        fd_limit::check_workers(workers)?;
         let pool = Pool::new(pool_threads, pool_queue);
         let connections = max_connections.min(fd_limit::connections_per_worker(workers)).max(1);
         app.app_state_mut().upgraded = upgraded_connections(max_upgraded.min((connections / 2).max(1)), &control);
@@ -377,12 +379,9 @@ impl Server {
         };
         let mut all_parts = (0..).zip(listeners.into_iter().zip(accepted)).map(parts);
         let here = worker(all_parts.next().ok_or_else(|| io::Error::other("a server needs a worker"))?)?;
-        let mut others = Vec::new();
-        for (number, parts) in (1..).zip(all_parts) {
-            let (respawn, worker) = (worker.clone(), worker(parts)?);
-            let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
-            others.push(thread.spawn(move || supervisor::supervise(worker, respawn))?);
-        }
+        // All before the first runs: a server that cannot have them serves nobody.
+        let others = all_parts.map(&worker).collect::<io::Result<Vec<_>>>()?;
+        let others = supervisor::start(others, &worker).inspect_err(|_| control.advance(Phase::Aborting))?;
         info!("listening on {all} with {workers} worker(s)");
         socket_activation::report_ready();
         notify("READY=1");

@@ -90,6 +90,54 @@ fn a_file_that_a_dead_server_left_is_replaced_and_nothing_else_is() {
     assert_eq!(kind(&plain), Err((ErrorKind::AlreadyExists, said)));
     assert_eq!(fs::read(&plain).unwrap(), b"kept");
     assert_eq!(kind(&folder.file("none/a.sock")).unwrap_err().0, ErrorKind::NotFound);
+    let said = "cannot listen on unix:: the path is empty".to_owned();
+    assert_eq!(kind(&PathBuf::new()), Err((ErrorKind::InvalidInput, said)));
+}
+
+#[test]
+fn more_workers_than_the_process_may_have_descriptors_are_an_error() {
+    for workers in [usize::MAX, usize::MAX / 1024] {
+        let server = Server::bind("127.0.0.1:0").unwrap().workers(workers);
+        let error = bounded::joined(run(server).1).unwrap().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot start {workers} workers: ")), "{error}");
+    }
+}
+
+/// To connect to it would wait until it accepts.
+#[test]
+fn a_server_whose_queue_is_full_is_another_program() {
+    let folder = Folder::new();
+    let path = folder.file("full.sock");
+    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let name = socket2::SockAddr::unix(&path).unwrap();
+    listener.bind(&name).unwrap();
+    listener.listen(0).unwrap();
+    let connect = || {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.connect(&name).map(|()| client)
+    };
+    let waiting: Vec<_> = (0..100).map_while(|_| connect().ok()).collect();
+    assert!(waiting.len() < 100, "its queue has no end");
+    let bound = std::thread::spawn(move || Server::bind_unix(path).err().unwrap().kind());
+    assert_eq!(bounded::joined(bound).unwrap(), ErrorKind::AddrInUse);
+}
+
+/// One worker removes the name at a stop. Before the other does, which is slow, a second server may take it.
+#[test]
+fn a_stop_leaves_the_file_of_the_next_server_alone() {
+    let folder = Folder::new();
+    let path = folder.file("a.sock");
+    let (handle, running) = run(Server::bind_unix(&path).unwrap());
+    assert!(ask(local(&path), "/").ends_with("ok"));
+    fs::remove_file(&path).unwrap();
+    let (next, serving) = run(Server::bind_unix(&path).unwrap());
+    handle.stop();
+    bounded::joined(running).unwrap().unwrap();
+    assert!(ask(local(&path), "/").ends_with("ok"));
+    next.stop();
+    bounded::joined(serving).unwrap().unwrap();
+    assert!(!path.exists());
 }
 
 #[test]

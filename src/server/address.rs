@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mio::net::{TcpListener, UnixListener};
 use socket2::Socket;
 
-use crate::net::sockets::listen;
+use crate::net::sockets::listen::{self, SocketFile};
 use crate::net::sockets::listeners::Listener;
 
 /// An address that clients connect to.
@@ -34,7 +34,8 @@ pub(super) fn adopt(socket: Socket, shared: bool) -> io::Result<(Address, Listen
     socket.set_nonblocking(true)?;
     let path = local.as_pathname().unwrap_or(Path::new("(abstract)")).to_owned();
     let listener = UnixListener::from_std(socket.into());
-    Ok((Address::Unix(path.clone()), Listener::Unix { listener, path, shared }))
+    let file = SocketFile::new(&path);
+    Ok((Address::Unix(path), Listener::Unix { listener, file, shared }))
 }
 
 impl Display for Address {

@@ -13,7 +13,7 @@ use socket2::Socket;
 
 use super::address::{Address, adopt};
 use super::socket_activation;
-use crate::net::sockets::listen;
+use crate::net::sockets::listen::{self, SocketFile};
 use crate::net::sockets::listeners::Listener;
 
 /// Ports tried for 0, until one is free in both families.
@@ -109,7 +109,7 @@ impl BoundAddress {
         }
         match listen::unix_listener(path) {
             Ok(listener) => {
-                let listener = Listener::Unix { listener, path: path.to_owned(), shared: false };
+                let listener = Listener::Unix { listener, file: SocketFile::new(path), shared: false };
                 Ok(BoundAddress::new(address, vec![listener], false))
             }
             Err(error) => {

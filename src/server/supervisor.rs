@@ -43,6 +43,19 @@ pub(super) fn supervise<P: Probe>(
     }
 }
 
+/// Runs each of these workers on a thread. After an error the threads that were started run on.
+pub(super) fn start<P: Probe + Send + 'static>(
+    workers: Vec<Worker<P>>,
+    respawn: &(impl Fn(WorkerParts<P>) -> io::Result<Worker<P>> + Clone + Send + 'static),
+) -> io::Result<Vec<JoinHandle<io::Result<usize>>>> {
+    let thread = |(number, worker): (usize, Worker<P>)| {
+        let respawn = respawn.clone();
+        let thread = std::thread::Builder::new().name(format!("wirelight-{number}"));
+        thread.spawn(move || supervise(worker, respawn))
+    };
+    (1..).zip(workers).map(thread).collect()
+}
+
 /// Waits for a worker on another thread and returns its result.
 pub(super) fn join(worker: JoinHandle<io::Result<usize>>) -> io::Result<usize> {
     worker.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
@@ -64,14 +77,14 @@ pub(super) fn combine(results: Vec<io::Result<usize>>, phase: Phase) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
+    use std::io::{ErrorKind, Read, Write};
     use std::net::{SocketAddr, TcpStream};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use crate::app::App;
     use crate::server::Server;
-    use crate::trace::probe::{CloseReason, Event, Observation, Probe};
+    use crate::trace::probe::{CloseReason, Event, NoProbe, Observation, Probe};
 
     /// Panics in the worker's loop when every third connection is opened. Records which connections
     /// are opened and lost.
@@ -127,5 +140,17 @@ mod tests {
         let numbers = |of| events.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();
         assert_eq!(numbers("opened"), (1..=10).collect::<Vec<_>>());
         assert_eq!(numbers("lost"), [3, 6, 9]);
+    }
+
+    #[test]
+    fn a_server_that_cannot_have_all_its_workers_serves_nobody() {
+        let server = Server::bind("127.0.0.1:0").unwrap().signals(false).workers(3);
+        let address = server.local_addr();
+        let probe = |number| {
+            assert!(number < 2, "a fault that the test provokes");
+            NoProbe
+        };
+        assert!(std::thread::spawn(move || server.serve(App::new(), probe)).join().is_err());
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
-use std::time::Duration;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use log::Level;
 use mio::net::{TcpListener, UnixListener};
@@ -37,6 +37,10 @@ pub(crate) fn listener(address: SocketAddr, shared: bool, level: Level) -> io::R
 /// Steps 1 to 3 for a unix socket. Replaces the socket of a dead server, but not one that answers,
 /// nor a file of another kind.
 pub(crate) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
+    if path.as_os_str().is_empty() {
+        // Linux would choose an abstract name, which no client knows (unix(7)).
+        return Err(io::Error::new(ErrorKind::InvalidInput, "the path is empty"));
+    }
     remove_stale_socket(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -57,10 +61,12 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
     if !kind.is_socket() {
         return Err(io::Error::new(ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    let client = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    client.set_nonblocking(true)?; // a server whose queue is full would be waited for
+    match client.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        Ok(_) => Err(ErrorKind::AddrInUse.into()),
-        Err(error) => Err(error),
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Err(ErrorKind::AddrInUse.into()),
     }
 }
 
@@ -76,12 +82,37 @@ pub(crate) fn set_incoming_cpu(_: &TcpListener, _: usize) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::Unsupported, "SO_INCOMING_CPU is an option of Linux"))
 }
 
-/// Removes the name, so that no client connects. Another worker may have done so.
-pub(crate) fn remove_file(path: &Path) {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => warn!("cannot remove {}: {error}", path.display()),
-        _ => {}
+/// The name of a unix socket, and the file that it names.
+#[derive(Clone)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    id: Option<FileId>,
+}
+
+/// Device and inode of a file, and when it was created: inodes are used again.
+type FileId = (u64, u64, Option<SystemTime>);
+
+impl SocketFile {
+    pub(crate) fn new(path: &Path) -> SocketFile {
+        SocketFile { path: path.to_owned(), id: file_id(path) }
     }
+
+    /// Removes the name, so that no client connects. Another worker may have done so, and another
+    /// server may have taken the name since.
+    pub(crate) fn remove(&self) {
+        if self.id.is_some()
+            && self.id == file_id(&self.path)
+            && let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
 }
 
 /// Makes the kernel drop new connections; those in the accept queue stay. Without it, a client that

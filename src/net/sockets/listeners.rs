@@ -5,7 +5,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +13,7 @@ use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
 use crate::net::millis::Millis;
-use crate::net::sockets::listen;
+use crate::net::sockets::listen::{self, SocketFile};
 use crate::net::sockets::raw_stream::RawStream;
 use crate::sync::lock;
 
@@ -29,7 +28,7 @@ pub(crate) enum Listener {
     },
     Unix {
         listener: UnixListener,
-        path: PathBuf,
+        file: SocketFile,
         shared: bool,
     },
     /// Connections that another thread of the program hands over. It wakes the workers.
@@ -65,9 +64,9 @@ impl Listener {
                 let listener = TcpListener::from_std(SockRef::from(listener).try_clone()?.into());
                 Listener::Tcp { listener, shared: *shared }
             }
-            Listener::Unix { listener, path, shared } => {
+            Listener::Unix { listener, file, shared } => {
                 let listener = UnixListener::from_std(SockRef::from(listener).try_clone()?.into());
-                Listener::Unix { listener, path: path.clone(), shared: *shared }
+                Listener::Unix { listener, file: file.clone(), shared: *shared }
             }
             Listener::Incoming(receiver) => Listener::Incoming(receiver.clone()),
         })
@@ -122,7 +121,7 @@ impl Listener {
         match self {
             _ if self.is_shared() => {}
             Listener::Tcp { listener, .. } => listen::reject_new(listener),
-            Listener::Unix { path, .. } => listen::remove_file(path),
+            Listener::Unix { file, .. } => file.remove(),
             Listener::Incoming(_) => {}
         }
     }
