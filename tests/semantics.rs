@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use wirelight::middleware::BasicAuth;
-use wirelight::{App, Cookie, Request, Response, Result, Router, StatusCode};
+use wirelight::{App, Cookie, Limits, Request, Response, Result, Router, StatusCode};
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: echo\r\n";
 
@@ -99,6 +99,36 @@ fn the_name_of_a_protocol_has_no_case() {
         );
     }
     assert_eq!(status(&get(&app, "/echo", "Connection: upgrade\r\nUpgrade: echos\r\n")), "426");
+}
+
+/// A limit may be any number: the largest one means none (RFC 9112 §3, RFC 6585 §5).
+#[test]
+fn limits_at_both_ends_of_their_ranges() {
+    let app = app();
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\nx\r\n0\r\nA: b\r\n\r\n";
+    let old = "OPTIONS / HTTP/1.2\r\nHost: a\r\n\r\n"; // not on the fast path
+    let refused = ["414", "431", "501"].as_slice();
+    for (most, expected) in [(0, refused), (8, refused), (usize::MAX - 1, &["200"]), (usize::MAX, &["200"])] {
+        let limits = Limits {
+            head: most,
+            request_line: most,
+            fields: most,
+            body: most as u64,
+            bodies: most as u64,
+            chunk_extension: most,
+            chunk_extensions: most,
+            trailers: most,
+        };
+        let client = app.test().limits(limits);
+        for request in [post, old] {
+            let whole = String::from_utf8_lossy(&client.raw(request.as_bytes())).into_owned();
+            assert!(expected.contains(&status(&whole)), "{most}: {whole}");
+            let mut connection = client.connect();
+            request.bytes().for_each(|byte| connection.send(&[byte]));
+            let by_bytes = String::from_utf8_lossy(connection.take_received()).into_owned();
+            assert!(expected.contains(&status(&by_bytes)), "{most}, by bytes: {by_bytes}");
+        }
+    }
 }
 
 /// RFC 9112 §9.6: after a response with `close` the server closes, and after a 101 it does not.

@@ -232,7 +232,8 @@ impl Connection {
 fn need_head(input: &[u8], before: usize, limits: &Limits) -> Result<Event, ProtocolError> {
     // A valid line is at most CRLF longer than the limit, and an empty line may precede it. Once a line of that length
     // has ended, later bytes do not change that.
-    let crossing = before <= limits.request_line + 4 && input.len() > limits.request_line + 2;
+    let line = limits.request_line.saturating_add(2);
+    let crossing = before <= line.saturating_add(2) && input.len() > line;
     if crossing && diagnose::request_line_exceeds(input, limits.request_line) {
         return Err(diagnose::too_large(input, limits));
     }

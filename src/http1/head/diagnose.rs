@@ -68,7 +68,7 @@ pub(crate) fn as_http11(input: &[u8]) -> Result<Option<Vec<u8>>, ProtocolError> 
 pub(crate) fn request_line_exceeds(input: &[u8], limit: usize) -> bool {
     let line = tail(input, empty_line(input));
     // The limit does not count CRLF.
-    let longest = line.get(..limit + 2).filter(|longest| longest.len() < line.len() && !is_tls(input));
+    let longest = line.get(..limit.saturating_add(2)).filter(|longest| longest.len() < line.len() && !is_tls(input));
     longest.is_some_and(|longest| memchr::memchr(b'\n', longest).is_none())
 }
 

@@ -22,6 +22,8 @@ use crate::http1::version::Version;
 /// Field lines of nearly every head. One with more is parsed again on the slow path, which has the larger table.
 const FAST_PATH_FIELDS: usize = 16;
 
+const CRLF: &[u8] = b"\r\n";
+
 /// Where a head begins and ends.
 struct HeadRange {
     start: usize,
@@ -38,7 +40,7 @@ impl Head {
         let mut table = [httparse::EMPTY_HEADER; FAST_PATH_FIELDS];
         match httparse::parse_headers(tail(input, fields), &mut table) {
             Ok(httparse::Status::Complete((length, headers))) if headers.len() <= limits.fields => {
-                if fields + length > limits.head || fields > limits.request_line + 2 {
+                if fields + length > limits.head || fields - CRLF.len() > limits.request_line {
                     return self.parse_slow(input, limits);
                 }
                 self.version = Version::Http11;
