@@ -137,7 +137,7 @@ fn hosts() -> App {
     wild.fallback(|_| "wild fallback");
     let mut app = App::new();
     app.host("*.example.org", wild);
-    app.host("API.example.org", named("api"));
+    app.host("API.example.org.", named("api")); // the dot of a complete name does not count
     app.host("[::1]", named("six"));
     app.get("/", |_| "any");
     app.get("/shared", |_| "shared");
@@ -177,7 +177,7 @@ fn a_host_has_routes_of_its_own() {
 
 #[test]
 fn a_bad_or_repeated_host_is_a_mistake() {
-    for name in ["", "*.", "a:80", "a/b", "*", "a b", "http://a"] {
+    for name in ["", ".", "*.", "a:80", "a/b", "*", "a b", "http://a"] {
         assert!(mistake(|| App::new().host(name, Router::new())).starts_with("host("), "{name:?}");
     }
     let mut app = App::new();

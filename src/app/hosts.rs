@@ -38,7 +38,7 @@ impl App {
     /// At start-up, if the name is empty, has a port or a path, or was added before.
     #[track_caller]
     pub fn host(&mut self, name: &str, router: Router) {
-        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase(); // as in `without_port`
         let plain = name.strip_prefix("*.").unwrap_or(&name);
         let has_port = !plain.ends_with(']') && plain.contains(':');
         let is_valid = !plain.is_empty() && !has_port && !plain.contains(['/', '*', ' ']);

@@ -34,7 +34,7 @@ impl Request<'_> {
 
     /// Returns the URL without its query: `http://localhost:8000/demo`.
     pub fn base_url(&self) -> String {
-        let path = self.raw_path().trim_start_matches('*'); // RFC 9112 §3.3: the server as a whole has no path
+        let path = if self.is_server_wide() { "" } else { self.raw_path() }; // RFC 9112 §3.3
         format!("{}://{}{}", self.scheme(), self.authority(), decode_for_display(path, PATH_KEEPS))
     }
 
@@ -123,6 +123,11 @@ mod tests {
             ("", "http://localhost/"),
         ] {
             assert_eq!(app.test().get("/").header("Host", host).send().text(), url, "{host}");
+        }
+        app.after(|req, res| res.set_text(req.url()));
+        for target in ["*", "http://a"] {
+            // RFC 9112 §3.3: the server as a whole has no path.
+            assert_eq!(app.test().request("OPTIONS", target).header("Host", "a").send().text(), "http://a", "{target}");
         }
         let old = app.test().raw(b"GET / HTTP/1.0\r\n\r\n");
         assert!(old.ends_with(b"\r\n\r\nhttp://localhost/"), "{}", old.escape_ascii());
