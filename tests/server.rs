@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use wirelight::{App, Handle, Request};
+use wirelight::{App, Handle, Request, Timeouts};
 
 mod support;
 
@@ -50,6 +50,12 @@ fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
+/// Times for clients that a busy machine holds up.
+fn patient() -> Timeouts {
+    let (drain_idle, body_idle, body_grace) = (bounded::BOUND, bounded::BOUND, bounded::BOUND);
+    Timeouts { drain_idle, body_idle, body_grace, ..Timeouts::default() }
+}
+
 #[test]
 fn a_handle_stops_the_server_from_another_thread() {
     for stop in [Handle::stop, Handle::stop_now] {
@@ -64,7 +70,7 @@ fn a_handle_stops_the_server_from_another_thread() {
 
 #[test]
 fn a_stop_lets_requests_that_have_begun_finish() {
-    let server = TestServer::with(app(), |server| server.workers(2));
+    let server = TestServer::with(app(), |server| server.workers(2).timeouts(patient()));
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
     for client in &mut clients {
         assert!(!client.get("/").closes);
@@ -83,7 +89,7 @@ fn a_stop_lets_requests_that_have_begun_finish() {
 
 #[test]
 fn a_stop_gives_idle_connections_a_last_request() {
-    let server = TestServer::start(app());
+    let server = TestServer::with(app(), |server| server.timeouts(patient()));
     let mut client = server.connect();
     assert!(!client.get("/").closes);
     server.handle.stop();

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use wirelight::{App, Request, Response, Result, Timeouts};
@@ -416,14 +416,15 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     let (open, opened): (Sender<&'static str>, Receiver<&'static str>) = mpsc::channel();
     let (done, ended) = mpsc::channel();
     let (opened, done) = (Mutex::new(opened), Mutex::new(done));
-    let mut app = App::new();
-    app.get("/", move |_| {
+    let handler = Arc::new(move || {
         let answer = received(&opened.lock().unwrap());
         done.lock().unwrap().send(()).unwrap();
         answer
-    })
-    .blocking()
-    .deadline(Duration::from_millis(50));
+    });
+    let mut app = App::new();
+    let patient = handler.clone();
+    app.get("/", move |_| handler()).blocking().deadline(Duration::from_millis(50));
+    app.get("/patient", move |_| patient()).blocking();
     app.get("/next", |_| "next");
     app.on_error(503, |_, _| "too late");
     let server = TestServer::start(app);
@@ -434,7 +435,7 @@ fn a_handler_that_misses_its_deadline_is_not_waited_for() {
     open.send("the late answer").unwrap();
     received(&ended);
     open.send("in time").unwrap();
-    client.send(get("/next") + &get("/"));
+    client.send(get("/next") + &get("/patient"));
     assert_eq!([client.reply().1, client.reply().1], ["next", "in time"], "the late answer went nowhere");
 }
 

@@ -417,7 +417,7 @@ fn our_own_report_card_is_clean() {
 #[test]
 fn a_server_that_reads_once_and_says_200_fails_the_suite() {
     let address = bad_server(|stream| {
-        let _ = stream.set_read_timeout(Some(Duration::from_millis(300)));
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
         if stream.read(&mut [0; 512]).is_ok() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
         }
