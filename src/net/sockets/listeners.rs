@@ -170,6 +170,13 @@ impl Listeners {
         (self.pending.is_some() || self.listeners.iter().any(|state| state.ready)).then_some(self.retry_at)
     }
 
+    /// Returns whether clients may wait in a queue that ends with this process, and that no further
+    /// clients enter during a stop.
+    pub(crate) fn has_queue(&self) -> bool {
+        let is_own = |listener: &Listener| !listener.is_shared() && !matches!(listener, Listener::Incoming(_));
+        self.listeners.iter().any(|state| state.ready && is_own(&state.listener))
+    }
+
     /// Returns the next connection, if there is one.
     pub(crate) fn next(&mut self) -> io::Result<Option<Accepted>> {
         if let Some(accepted) = self.pending.take() {

@@ -100,10 +100,11 @@ impl<P: Probe> Worker<P> {
 
     /// Accepts the clients in the kernel's queue, which a close would reset, then closes the
     /// listeners. At the connection limit, or without descriptors, those clients wait until a
-    /// connection ends; a successor process accepts them. Returns whether the listeners are closed.
+    /// connection ends, unless another process accepts them. Returns whether the listeners are closed.
     fn close_listeners(&mut self) -> bool {
-        let place_follows = !self.control.has_successor() && (self.conns.len() > 0 || self.upgraded().count() > 0);
-        if self.listeners.accept_at().is_some_and(|due| place_follows || due <= self.time.now) {
+        let place_follows = self.conns.len() > 0 || self.upgraded().count() > 0;
+        let waits = place_follows && !self.control.has_successor() && self.listeners.has_queue();
+        if self.listeners.accept_at().is_some_and(|due| waits || due <= self.time.now) {
             return false;
         }
         if let Ok(Some(accepted)) = self.listeners.next() {
