@@ -299,7 +299,14 @@ fn keys_rotate_while_the_server_runs() {
         fs::write(file.with_extension("new"), text).unwrap();
         fs::rename(file.with_extension("new"), &file).unwrap();
     };
-    write(json!({ "keys": [jwk_ec("es", &issuer.ec), jwk_ec("2027", &next)] }).to_string());
+    // An issuer has keys for others too (RFC 7517 §5).
+    let others = [
+        json!({ "kty": "OKP", "crv": "Ed25519", "kid": "ed", "alg": "EdDSA", "x": url64([7; 32]) }),
+        json!({ "kty": "RSA", "kid": "enc", "alg": "RSA-OAEP-256", "use": "enc", "n": url64([9; 256]), "e": "AQAB" }),
+        json!({ "kty": "AKP", "kid": "pq", "alg": "ML-DSA-44", "pub": "AA" }),
+    ];
+    let keys = [&others[..], &[jwk_ec("es", &issuer.ec), jwk_ec("2027", &next)]].concat();
+    write(json!({ "keys": keys }).to_string());
     assert_eq!((issuer.status("GET", &old).0, issuer.status("GET", &new).0), (200, 200));
 
     write("{ not JSON".into());

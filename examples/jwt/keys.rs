@@ -5,9 +5,10 @@ use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 use std::{error, fs, io};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
+use serde_json::Value;
 
 const ISSUER: &str = "https://login.example";
 const AUDIENCE: &str = "https://notes.example";
@@ -49,8 +50,8 @@ struct Key {
 impl Keys {
     pub fn load(path: &str) -> Result<Keys, Box<dyn error::Error>> {
         let path = PathBuf::from(path);
-        let keys = read(&path)?;
-        Ok(Keys { loaded: RwLock::new((version(&path)?, keys)), path })
+        let loaded = (version(&path)?, read(&path)?); // in this order: the file may change meanwhile
+        Ok(Keys { loaded: RwLock::new(loaded), path })
     }
 
     /// Returns the claims of a token that a key of the issuer signed for this server and for now.
@@ -89,9 +90,13 @@ fn version(path: &PathBuf) -> io::Result<Version> {
     Ok((metadata.modified()?, metadata.len()))
 }
 
+/// Reads the keys. Those for other algorithms, which an issuer may have too, are left out (RFC 7517
+/// §5).
 fn read(path: &PathBuf) -> Result<Vec<Key>, Box<dyn error::Error>> {
-    let set: JwkSet = serde_json::from_slice(&fs::read(path)?)?;
-    set.keys.iter().map(key).collect()
+    let set: Value = serde_json::from_slice(&fs::read(path)?)?;
+    let all = set["keys"].as_array().ok_or("there is no list of keys")?;
+    let is_ours = |jwk: &&Value| jwk["alg"].as_str().is_none_or(|alg| ["HS256", "RS256", "ES256"].contains(&alg));
+    all.iter().filter(is_ours).map(|jwk| key(&Jwk::deserialize(jwk)?)).collect()
 }
 
 fn key(jwk: &Jwk) -> Result<Key, Box<dyn error::Error>> {
