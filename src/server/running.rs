@@ -9,7 +9,8 @@ use crate::app::App;
 
 /// A server that serves on a thread of its own. From [`Server::spawn`].
 ///
-/// Dropping it cuts all connections and waits for the thread.
+/// Dropping it cuts all connections and waits for the thread. A handler of this server uses a
+/// [`handle`](RunningServer::handle) instead: it would wait for itself.
 #[must_use = "dropping it stops the server"]
 #[derive(Debug)]
 pub struct RunningServer {
