@@ -33,8 +33,6 @@ pub(crate) struct HeadInfo {
     pub(crate) close: bool,
     /// Connection: keep-alive.
     pub(crate) keep_alive: bool,
-    /// Connection: upgrade.
-    pub(crate) upgrade: bool,
     /// Expect has a value.
     pub(crate) expect_continue: bool,
     /// Offset of an expectation other than 100-continue.

@@ -19,8 +19,9 @@ impl<'a> TestClient<'a> {
     /// Keeps cookies from one request to the next, and follows redirects.
     ///
     /// A cookie is sent until its `Max-Age` is 0 or its value is empty. A redirect is followed to a
-    /// path of this application, with GET after 303, and after 301 and 302 unless the request is a
-    /// HEAD (RFC 9110 §15.4); [`TestResponse::status`] is that of the last response.
+    /// path of this application: with GET after 303 unless the request is a HEAD, and after 301 and
+    /// 302 if it is a POST, as browsers do (RFC 9110 §15.4). [`TestResponse::status`] is that of the
+    /// last response.
     ///
     /// ```
     /// use wirelight::{App, Cookie, Redirect, Response};
