@@ -3,6 +3,7 @@
 
 mod input;
 mod problem;
+mod strict;
 
 use std::borrow::Cow;
 
@@ -14,6 +15,7 @@ use crate::request::Request;
 use crate::response::error::{Error, Result};
 use input::{Fields, Input, Raw};
 use problem::Wrong;
+pub(super) use strict::Strict;
 
 /// Maximum number of wrong fields that an error names. Each costs one pass.
 const MAX_WRONG: usize = 20;
@@ -122,13 +124,13 @@ impl Request<'_> {
     }
 }
 
-/// Returns every wrong field of a JSON text that does not fit `T`, if the text is JSON and short.
+/// Returns what is wrong with a JSON text that does not fit `T`, if the text is JSON and short.
 #[cold]
 #[inline(never)]
-pub(super) fn wrong_fields<T: DeserializeOwned>(json: &[u8]) -> Option<Value> {
+pub(super) fn wrong_fields<T: DeserializeOwned>(json: &[u8]) -> Option<Wrong> {
     let value: Value =
         Some(json).filter(|json| json.len() <= MAX_JSON).and_then(|json| serde_json::from_slice(json).ok())?;
-    deserialize::<T>(Raw::Json(&value)).err()?.details()
+    deserialize::<T>(Raw::Json(&value)).err()
 }
 
 fn from_pairs<'r, T: DeserializeOwned>(
@@ -172,6 +174,7 @@ mod tests {
 
     use proptest::prelude::*;
     use serde::Deserialize;
+    use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
 
     use super::{MAX_WRONG, Raw, deserialize, wrong_fields};
@@ -283,11 +286,14 @@ mod tests {
             ("/search?q=a&letter=ab", json!({ "letter": "Must be a character" })),
             ("/search?id=0&page=x&exact=2&sort=x&near=x&near=1e999&letter=", {
                 json!({
-                    "q": "Required", "id": "Must be a nonzero u8", "page": page, "exact": "Must be true or false",
+                    "q": "Required", "id": "Must be an integer other than 0", "page": page, "exact": "Must be true or false",
                     "sort": "Must be one of: name, date", "near.0": "Must be a number", "near.1": "Must be a number",
                 })
             }),
-            ("/map?x=1", json!("The query parameters are not valid. Must be an integer from 0 to 255.")),
+            ("/map?x=1&1=a&256=b&2=c&2=d", {
+                let number = "The name must be an integer from 0 to 255";
+                json!({ "x": number, "256": number, "2": "Must be given once" })
+            }),
             ("/day/99999/256", {
                 json!({ "year": "Must be an integer from 0 to 65535", "month": "Must be an integer from 0 to 255" })
             }),
@@ -385,6 +391,10 @@ mod tests {
         })
     }
 
+    fn details<T: DeserializeOwned>(json: &[u8]) -> Option<Value> {
+        wrong_fields::<T>(json)?.details()
+    }
+
     /// Returns the details for an order with these fields in place of its own.
     fn wrong(changes: Value) -> Value {
         let mut order = order();
@@ -392,7 +402,7 @@ mod tests {
         for (name, value) in changes.as_object().unwrap() {
             order[name] = value.clone();
         }
-        wrong_fields::<Order>(order.to_string().as_bytes()).unwrap_or_default()
+        details::<Order>(order.to_string().as_bytes()).unwrap_or_default()
     }
 
     #[test]
@@ -451,8 +461,61 @@ mod tests {
         ] {
             assert_eq!(wrong(changes.clone()), details, "{changes}");
         }
-        assert_eq!(wrong_fields::<Order>(b"[1]"), None, "the message says it");
-        assert_eq!(wrong_fields::<Order>(b"[1, 7]"), Some(json!({ "1": "Must be an object" })));
+        assert_eq!(details::<Order>(b"[1]"), None, "the message says it");
+        assert_eq!(details::<[Order; 1]>(b"[[1, 7]]"), Some(json!({ "0": "Must be an object" })));
+    }
+
+    /// serde says these with the name of a type of the program.
+    #[test]
+    fn messages_are_in_words_of_json() {
+        #[derive(Debug, Deserialize)]
+        struct Pair(
+            #[expect(dead_code, reason = "the test reads errors")] u8,
+            #[expect(dead_code, reason = "same")] u8,
+        );
+
+        #[derive(Debug, Deserialize)]
+        #[serde(untagged)]
+        enum Untagged {
+            #[expect(dead_code, reason = "the test reads errors")]
+            Number(u8),
+        }
+
+        #[derive(Debug, Deserialize)]
+        #[serde(tag = "kind")]
+        #[expect(dead_code, reason = "the test reads errors")]
+        enum Tagged {
+            Item(Item),
+            Count { by: u8, to: NonZeroU8, list: Vec<u8>, map: HashMap<u8, u8> },
+        }
+
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "the test reads errors")]
+        struct All {
+            pair: Pair,
+            untagged: Untagged,
+            tagged: Tagged,
+        }
+
+        let tagged = |value: Value, message: &str| (json!({ "tagged": value }), json!({ "tagged": message }));
+        for (change, wrong) in [
+            (json!({ "pair": [1] }), json!({ "pair": "Must be a list with 2 elements" })),
+            (json!({ "pair": {} }), json!({ "pair": "Must be a list" })),
+            (json!({ "untagged": "x" }), json!({ "untagged": "Must have one of the accepted forms" })),
+            tagged(json!(7), "Must be an object"),
+            tagged(json!({ "kind": "Item", "name": 7, "price": 1 }), "Must be a string"),
+            tagged(json!({ "kind": "Item", "name": "a", "price": "x" }), "Must be a number"),
+            tagged(json!({ "kind": "Count", "by": "x" }), "Must be an integer"),
+            tagged(json!({ "kind": "Count", "by": 1, "to": 0 }), "Must be an integer other than 0"),
+            tagged(json!({ "kind": "Count", "by": 1, "to": 1, "list": 1 }), "Must be a list"),
+            tagged(json!({ "kind": "Count", "by": 1, "to": 1, "list": [], "map": 1 }), "Must be an object"),
+        ] {
+            let mut body =
+                json!({ "pair": [1, 2], "untagged": 1, "tagged": { "kind": "Item", "name": "a", "price": 1 } });
+            assert_eq!(details::<All>(body.to_string().as_bytes()), None);
+            body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            assert_eq!(details::<All>(body.to_string().as_bytes()), Some(wrong), "{change}");
+        }
     }
 
     /// The names of a map are the client's: their number and their length are bounded.
@@ -460,15 +523,15 @@ mod tests {
     fn what_a_client_can_make_of_it_is_bounded() {
         let many: BTreeMap<String, &str> = (0..1000).map(|number| (format!("{number:04}"), "x")).collect();
         let long = BTreeMap::from([("é".repeat(1000), "x")]);
-        let details = |map: &BTreeMap<String, &str>| {
+        let wrong = |map: &BTreeMap<String, &str>| {
             let text = serde_json::to_vec(map).unwrap();
-            wrong_fields::<BTreeMap<String, u8>>(&text).unwrap().as_object().unwrap().clone()
+            details::<BTreeMap<String, u8>>(&text).unwrap().as_object().unwrap().clone()
         };
-        assert_eq!(details(&many).len(), MAX_WRONG);
-        assert_eq!(details(&long).keys().next().unwrap(), &format!("{}…", "é".repeat(64)));
+        assert_eq!(wrong(&many).len(), MAX_WRONG);
+        assert_eq!(wrong(&long).keys().next().unwrap(), &format!("{}…", "é".repeat(64)));
         let large = [&b"[\"x\""[..], &vec![b' '; 64 * 1024], b"]"].concat();
-        assert_eq!(wrong_fields::<Vec<u8>>(&large), None);
-        assert_eq!(wrong_fields::<Vec<u8>>(b"[\"x\""), None);
+        assert!(wrong_fields::<Vec<u8>>(&large).is_none());
+        assert!(wrong_fields::<Vec<u8>>(b"[\"x\"").is_none());
     }
 
     /// A placeholder of such a type has no end.
@@ -480,8 +543,8 @@ mod tests {
             More(Box<Endless>),
         }
         let body = json!({ "a": { "More": 1 }, "b": 1 });
-        let details = wrong_fields::<BTreeMap<String, Endless>>(body.to_string().as_bytes()).unwrap();
-        assert_eq!(details, json!({ "a.More": "Must be one of: More", "b": "Must be one of: More" }));
+        let details = details::<BTreeMap<String, Endless>>(body.to_string().as_bytes());
+        assert_eq!(details.unwrap(), json!({ "a.More": "Must be one of: More", "b": "Must be one of: More" }));
     }
 
     proptest! {

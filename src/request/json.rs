@@ -10,7 +10,7 @@ use serde_json::error::Category;
 use crate::http1::field_value::media_type;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
-use crate::request::deserialize::wrong_fields;
+use crate::request::deserialize::{Strict, wrong_fields};
 use crate::response::error::{Error, Result};
 
 impl Request<'_> {
@@ -20,8 +20,8 @@ impl Request<'_> {
     /// 415 when the Content-Type is neither `application/json` nor `…+json`, or when there is a
     /// Content-Encoding; 400 when the body is not JSON, with the place in
     /// [`details`](Error::details); 422 when it is JSON of another shape than `T`, with every wrong
-    /// field in the details, at most 20 of them, if the body has at most 64 KiB. Arrays and objects
-    /// may be 127 deep.
+    /// field in the details, at most 20 of them, if the body has at most 64 KiB. An array is not
+    /// taken for a struct. Arrays and objects may be 127 deep.
     ///
     /// ```
     /// use wirelight::{App, Json, Request, Result};
@@ -45,10 +45,9 @@ impl Request<'_> {
             ));
         }
         let text = self.json_text()?;
-        serde_json::from_slice(text).map_err(|error| match error.classify() {
-            Category::Data => misfit::<T>(&error, text),
-            _ => invalid_json(&error),
-        })
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let value = T::deserialize(Strict(&mut json)).and_then(|value| json.end().map(|()| value));
+        value.map_err(|error| refusal::<T>(&error, text))
     }
 
     /// Deserialises the body as JSON. `None` if it is of another media type, not JSON, or of
@@ -96,15 +95,39 @@ impl Request<'_> {
     }
 }
 
-/// Returns a 422 whose message has the position of the first error, and whose details name every
-/// wrong field.
+/// Returns a 400 for text that is not JSON, else a 422 for JSON that does not fit.
 #[cold]
-fn misfit<T: DeserializeOwned>(error: &serde_json::Error, text: &[u8]) -> Error {
-    let refusal = Error::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The JSON does not fit: {error}."));
-    match wrong_fields::<T>(text) {
+fn refusal<T: DeserializeOwned>(error: &serde_json::Error, text: &[u8]) -> Error {
+    // serde_json counts some misfits as errors of syntax: a number in the place of an enum, for
+    // instance.
+    if error.classify() != Category::Data
+        && let Err(error) = serde_json::from_slice::<UniqueNames>(text)
+    {
+        return invalid_json(&error);
+    }
+    let wrong = wrong_fields::<T>(text).unwrap_or_default();
+    let message = match wrong.message() {
+        Some(whole) => format!("The JSON does not fit. {whole}."),
+        None => format!("The JSON does not fit: {}.", without_types(error)),
+    };
+    let refusal = Error::new(StatusCode::UNPROCESSABLE_ENTITY, message);
+    match wrong.details() {
         Some(details) => refusal.with_details(details),
         None => refusal,
     }
+}
+
+/// Returns what is wrong and where, without what serde says of the type that it expected: its name
+/// in the program means nothing to a client.
+fn without_types(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (what, place) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
+    let what = match what.split_once(" of untagged enum ") {
+        Some((what, _)) => what,
+        None if what.starts_with("invalid ") => what.rsplit_once(", expected ").map_or(what, |(what, _)| what),
+        None => what,
+    };
+    format!("{what} at line {place}")
 }
 
 /// Returns a 400 with the position in its details.
@@ -224,18 +247,59 @@ mod tests {
     fn another_shape_is_422() {
         let app = app();
         for (body, message) in [
-            ("[]", "invalid length 0, expected struct User with 2 elements at line 1 column 2"),
-            ("\"Zoë\"", "invalid type: string \"Zoë\", expected struct User at line 1 column 6"),
-            ("null", "invalid type: null, expected struct User at line 1 column 4"),
-            ("{}", "missing field `name` at line 1 column 2"),
-            ("{\"name\": 7}", "invalid type: integer `7`, expected a string at line 1 column 10"),
-            ("{\"name\": \"a\", \"name\": \"b\"}", "duplicate field `name` at line 1 column 20"),
-            ("{\"name\": \"a\", \"age\": 256}", "invalid value: integer `256`, expected u8 at line 1 column 24"),
+            ("[]", ". Must be an object"),
+            ("[\"Zoë\", 7]", ". Must be an object"),
+            ("\"Zoë\"", ". Must be an object"),
+            ("null", ". Must be an object"),
+            ("{}", ": missing field `name` at line 1 column 2"),
+            ("{\"name\": 7}", ": invalid type: integer `7` at line 1 column 10"),
+            ("{\"name\": \"a\", \"name\": \"b\"}", ": duplicate field `name` at line 1 column 20"),
+            ("{\"name\": \"a\", \"age\": 256}", ": invalid value: integer `256` at line 1 column 24"),
         ] {
-            assert_eq!(post(&app, "/user", body), (422, format!("The JSON does not fit: {message}.")), "{body}");
+            assert_eq!(post(&app, "/user", body), (422, format!("The JSON does not fit{message}.")), "{body}");
         }
         let deep = format!("{{\"name\": \"a\", \"x\": {}", "[".repeat(100_000));
         assert_eq!(post(&app, "/user", deep).0, 400);
+    }
+
+    /// serde_json reports these as errors of syntax.
+    #[test]
+    fn json_that_does_not_fit_is_not_called_invalid() {
+        use std::collections::BTreeMap;
+
+        #[derive(Debug, serde::Deserialize)]
+        enum Sort {
+            Name,
+            #[expect(dead_code, reason = "read by Debug")]
+            Size(u128),
+        }
+
+        let mut app = App::new();
+        app.post("/sort", |req| req.json().map(|sort: Sort| format!("{sort:?}")));
+        app.post("/map", |req| req.json().map(|map: BTreeMap<u8, u8>| map.len().to_string()));
+        let variants = "Must be one of: Name, Size";
+        for (target, body, status, message) in [
+            ("/sort", "\"Name\"", 200, "Name"),
+            ("/sort", "7", 422, variants),
+            ("/sort", "[\"Name\"]", 422, variants),
+            ("/sort", "{}", 422, variants),
+            ("/sort", "{\"Name\": null, \"Size\": 1}", 422, variants),
+            ("/sort", "{\"Size\": -1}", 422, "The JSON does not fit: number out of range at line 1 column"),
+            ("/sort", "7x", 400, "trailing characters at line 1 column 2"),
+            ("/sort", "{\"Name\": null, \"Size\"}", 400, "expected `:` at line 1 column 22"),
+            ("/map", "{\"1\": 2}", 200, "1"),
+            (
+                "/map",
+                "{\"x\": 2}",
+                422,
+                "The JSON does not fit: invalid value: expected key to be a number in quotes at line 1 column 2",
+            ),
+            ("/map", "{1: 2}", 400, "key must be a string at line 1 column 2"),
+        ] {
+            let (is, said) = post(&app, target, body);
+            assert_eq!(is, status, "{body}: {said}");
+            assert!(said.contains(message), "{body}: {said}");
+        }
     }
 
     #[test]

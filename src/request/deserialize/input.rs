@@ -237,17 +237,13 @@ impl<'de> Deserializer<'de> for Input<'_> {
         visitor.visit_map(self.entries()?)
     }
 
-    /// JSON may write a struct as a list of its fields' values.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        fields: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Outcome<V::Value> {
-        match self.raw {
-            Raw::Json(Value::Array(_)) => visitor.visit_seq(self.elements(fields.len())?),
-            _ => self.deserialize_map(visitor),
-        }
+        self.deserialize_map(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -312,7 +308,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Outcome<Option<K::Value>> {
         self.next = self.rest.next();
         let Some((name, _)) = self.next else { return Ok(None) };
-        seed.deserialize(Input { raw: Raw::Text(name), wrong: None, depth: 0 }).map(Some)
+        let text = Input { raw: Raw::Text(name), wrong: None, depth: 0 };
+        seed.deserialize(text).map(Some).map_err(|problem| problem.of_name(name))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Outcome<V::Value> {

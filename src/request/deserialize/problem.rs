@@ -1,5 +1,6 @@
 //! What is wrong with a value, and where: the errors of `input.rs`, and the tree that collects them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
@@ -15,13 +16,22 @@ pub(super) struct Problem {
     /// Names and positions from the innermost outwards.
     place: Vec<String>,
     message: String,
-    /// The type has no field of this name.
+    /// The type cannot have a field of this name.
     unknown: bool,
 }
 
 impl Problem {
     pub(super) fn new(message: impl Into<String>) -> Problem {
         Problem { place: Vec::new(), message: message.into(), unknown: false }
+    }
+
+    /// Makes it the problem of a field whose name is wrong: that of a map, which is not a string.
+    pub(super) fn of_name(self, name: &str) -> Problem {
+        if self.unknown {
+            return self;
+        }
+        let what = self.message.strip_prefix("Must ").map(|must| format!("The name must {must}"));
+        Problem { unknown: true, ..Problem::new(what.unwrap_or(self.message)).inside(name) }
     }
 
     /// Moves the problem into the field or list element of this name.
@@ -41,19 +51,23 @@ impl std::error::Error for Problem {}
 
 impl DeserializeError for Problem {
     fn custom<T: Display>(message: T) -> Problem {
-        Problem::new(message.to_string())
+        let message = message.to_string();
+        match message.starts_with("data did not match any variant of untagged enum ") {
+            true => Problem::new("Must have one of the accepted forms"),
+            false => Problem::new(message),
+        }
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Problem {
-        Problem::new(format!("Must be {expected}"))
+        Problem::new(format!("Must be {}", in_words_of_json(&expected.to_string())))
     }
 
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Problem {
-        Problem::new(format!("Must be {expected}"))
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Problem {
+        Problem::invalid_type(found, expected)
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Problem {
-        Problem::new(format!("Must be {expected}"))
+        Problem::invalid_type(Unexpected::Seq, expected)
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Problem {
@@ -73,9 +87,30 @@ impl DeserializeError for Problem {
     }
 }
 
+/// Returns what a type expects, which serde may say with the name of the type.
+fn in_words_of_json(expected: &str) -> Cow<'_, str> {
+    Cow::Borrowed(match expected.split(' ').next().unwrap_or_default() {
+        "tuple" => match expected.rsplit_once(" with ") {
+            Some((_, elements)) => return format!("a list with {elements}").into(),
+            None => "a list",
+        },
+        "struct" | "internally" | "adjacently" => "an object",
+        "enum" => "a string or an object",
+        "unit" => "null",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => {
+            "an integer"
+        }
+        "f32" | "f64" => "a number",
+        _ if expected.starts_with("a nonzero ") => "an integer other than 0",
+        _ if expected == "a sequence" => "a list",
+        _ if expected == "a map" => "an object",
+        _ => expected,
+    })
+}
+
 /// The problems that are known of a value and of its fields.
 #[derive(Debug, Default)]
-pub(super) struct Wrong {
+pub(in crate::request) struct Wrong {
     problem: Option<Problem>,
     fields: BTreeMap<String, Wrong>,
 }
@@ -117,14 +152,14 @@ impl Wrong {
     }
 
     /// Returns the messages by place: `user.email`, `tags.0`.
-    pub(super) fn details(&self) -> Option<Value> {
+    pub(in crate::request) fn details(&self) -> Option<Value> {
         let mut details = Map::new();
         self.collect(&mut String::new(), &mut details);
         Some(details).filter(|details| !details.is_empty()).map(Value::Object)
     }
 
     /// Returns the problem of the whole value.
-    pub(super) fn message(&self) -> Option<&str> {
+    pub(in crate::request) fn message(&self) -> Option<&str> {
         self.problem.as_ref().map(|problem| &*problem.message)
     }
 
