@@ -52,7 +52,7 @@ fn programs_have_a_token_and_see_their_own_notes() {
         ),
         (
             r#"{"title": "", "tags": ["a", ""]}"#,
-            json!({ "title": "Must have 1 to 100 characters", "tags.1": "Must have 1 to 20 bytes" }),
+            json!({ "title": "Must have 1 to 100 characters", "tags.1": "Must have 1 to 20 characters" }),
         ),
     ] {
         let refused = notes.ask("POST", "/api/notes", &[ADA, JSON], body);

@@ -37,7 +37,14 @@ struct NewNote {
     #[schemars(length(min = 1, max = 100))]
     title: String,
     #[serde(default)]
+    #[schemars(inner(length(min = 1, max = 20)))]
     tags: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Attachment {
+    /// What the client calls the file.
+    name: String,
 }
 
 #[derive(Default)]
@@ -96,7 +103,12 @@ fn api() -> Router {
     api.get("/notes/{id:int}", show).about("Shows a note.").gives::<Note>();
     api.put("/notes/{id:int}", rewrite).about("Writes a note again.").takes::<NewNote>().gives::<Note>();
     api.delete("/notes/{id:int}", remove).about("Removes a note.");
-    api.put("/notes/{id:int}/file", attach).about("Attaches a file.").takes_media("*/*").streaming().max_body(16 << 20);
+    api.put("/notes/{id:int}/file", attach)
+        .about("Attaches a file.")
+        .takes_query::<Attachment>()
+        .takes_media("*/*")
+        .streaming()
+        .max_body(16 << 20);
     api.get("/notes/{id:int}/file", download).about("Sends the file.").gives_media(200, "application/octet-stream");
     api.get("/events", events).about("Tells of each change.");
     api.fallback(|_| Error::not_found("The API has no such resource.")); // and not the page
@@ -161,7 +173,7 @@ fn new_note(req: &Request) -> Result<NewNote> {
     let mut validator = Validator::default();
     validator.check("title", (1..=100).contains(&note.title.chars().count()), "Must have 1 to 100 characters");
     for (n, tag) in note.tags.iter().enumerate() {
-        validator.check(&format!("tags.{n}"), (1..=20).contains(&tag.len()), "Must have 1 to 20 bytes");
+        validator.check(&format!("tags.{n}"), (1..=20).contains(&tag.chars().count()), "Must have 1 to 20 characters");
     }
     validator.finish()?;
     Ok(note)
@@ -216,7 +228,7 @@ fn remove(req: &Request) -> Result<()> {
 /// client is text.
 fn attach(req: &Request) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let (user, id, name) = (user(req)?, req.param("id")?, req.query_required("name")?);
+    let (user, id, Attachment { name }) = (user(req)?, req.param("id")?, req.query_as()?);
     req.lock::<Store>().note(id, user)?;
     let folder = &req.state::<Folder>().0;
     let part = folder.join(format!(".{id}-{}.part", NEXT.fetch_add(1, Ordering::Relaxed)));
