@@ -236,3 +236,38 @@ fn a_304_has_few_fields() {
         assert_eq!((status(&response), names), ("304", expected), "{path}");
     }
 }
+
+/// The rows of docs/coming-from-flask.md about targets, methods and Host.
+#[test]
+fn odd_requests_get_what_the_page_for_flask_says() {
+    let mut app = App::new();
+    app.get("/hello", |_| "hello");
+    app.get("/users", |_| "users");
+    app.get("/users/{id:int}", |_| "user");
+    for (line, expected) in [
+        ("GET /hello?name=<b>", "400"),
+        ("GET /%zz", "400"),
+        ("GET /hello?name=%zz", "200"),
+        ("GET /hello#x", "400"),
+        ("GET /hello?name=é", "400"),
+        ("GET /hello?name=%FF", "200"),
+        ("GET /users%2F1", "404"),
+        ("GET /users//1", "404"),
+        ("GET //users/", "404"),
+        ("GET /users/%D9%A1", "404"),
+        ("OPTIONS *", "200"),
+        ("GET *", "400"),
+        ("CONNECT a:80", "501"),
+        ("get /hello", "501"),
+        ("PATCH /hello", "405"),
+    ] {
+        let response = ask(&app, &format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(status(&response), expected, "{line}: {response}");
+    }
+    for (fields, expected) in
+        [("", "400"), ("Host: a\r\nHost: b\r\n", "400"), ("Host: a/b\r\n", "400"), ("Host: a_b\r\n", "200")]
+    {
+        let response = ask(&app, &format!("GET /hello HTTP/1.1\r\n{fields}\r\n"));
+        assert_eq!(status(&response), expected, "{fields}: {response}");
+    }
+}

@@ -13,6 +13,10 @@ use crate::response::etag;
 /// before [`Gzip`](crate::middleware::Gzip). A handler that knows a version of what it sends sets
 /// [`Response::etag`], which saves the work too.
 ///
+/// It does not protect changes: a PUT or PATCH with `If-Match` is carried out, whatever the tag.
+/// Keep a version of the resource, send it as its tag, and call
+/// [`Request::precondition`](crate::Request::precondition) with it before the change.
+///
 /// ```
 /// use wirelight::{App, Json, middleware};
 ///
