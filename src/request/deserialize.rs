@@ -15,6 +15,7 @@ use crate::request::Request;
 use crate::response::error::{Error, Result};
 use input::{Fields, Input, Raw};
 use problem::Wrong;
+pub(super) use problem::shortened;
 pub(super) use strict::Strict;
 
 /// Maximum number of wrong fields that an error names. Each costs one pass.

@@ -10,8 +10,12 @@ use serde_json::error::Category;
 use crate::http1::field_value::media_type;
 use crate::http1::status::StatusCode;
 use crate::request::Request;
-use crate::request::deserialize::{Strict, wrong_fields};
+use crate::request::deserialize::{Strict, shortened, wrong_fields};
 use crate::response::error::{Error, Result};
+
+/// Maximum length in bytes of what an error says: the client chooses the names of fields and
+/// variants.
+const MAX_DESCRIPTION: usize = 256;
 
 impl Request<'_> {
     /// Deserialises the body as JSON.
@@ -108,7 +112,7 @@ fn refusal<T: DeserializeOwned>(error: &serde_json::Error, text: &[u8]) -> Error
     let wrong = wrong_fields::<T>(text).unwrap_or_default();
     let message = match wrong.message() {
         Some(whole) => format!("The JSON does not fit. {whole}."),
-        None => format!("The JSON does not fit: {}.", without_types(error)),
+        None => format!("The JSON does not fit: {}.", described(error)),
     };
     let refusal = Error::new(StatusCode::UNPROCESSABLE_ENTITY, message);
     match wrong.details() {
@@ -117,22 +121,21 @@ fn refusal<T: DeserializeOwned>(error: &serde_json::Error, text: &[u8]) -> Error
     }
 }
 
-/// Returns what is wrong and where, without what serde says of the type that it expected: its name
-/// in the program means nothing to a client.
-fn without_types(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let (what, place) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
-    let what = match what.split_once(" of untagged enum ") {
-        Some((what, _)) => what,
-        None if what.starts_with("invalid ") => what.rsplit_once(", expected ").map_or(what, |(what, _)| what),
-        None => what,
-    };
-    format!("{what} at line {place}")
-}
-
 /// Returns a 400 with the position in its details.
 fn invalid_json(error: &serde_json::Error) -> Error {
-    Error::bad_request("").with_details(format!("The body is not valid JSON: {error}.").into())
+    Error::bad_request("").with_details(format!("The body is not valid JSON: {}.", described(error)).into())
+}
+
+/// Returns what is wrong and where, without two things that serde says: the value, which the client
+/// chose, and what was expected instead, which names types of the program.
+fn described(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (what, place) = text.rfind(" at line ").and_then(|at| text.split_at_checked(at)).unwrap_or((&text, ""));
+    let what = match what.rsplit_once(", expected ") {
+        Some((found, _)) if what.starts_with("invalid ") => found.split(['"', '`']).next().unwrap_or_default(),
+        _ => what.split(" of untagged enum ").next().unwrap_or_default(),
+    };
+    format!("{}{place}", shortened(what.trim_end(), MAX_DESCRIPTION))
 }
 
 /// Any JSON without duplicate names in an object. A separate pass, so that typed readers do not pay
@@ -252,14 +255,54 @@ mod tests {
             ("\"Zoë\"", ". Must be an object"),
             ("null", ". Must be an object"),
             ("{}", ": missing field `name` at line 1 column 2"),
-            ("{\"name\": 7}", ": invalid type: integer `7` at line 1 column 10"),
+            ("{\"name\": 7}", ": invalid type: integer at line 1 column 10"),
             ("{\"name\": \"a\", \"name\": \"b\"}", ": duplicate field `name` at line 1 column 20"),
-            ("{\"name\": \"a\", \"age\": 256}", ": invalid value: integer `256` at line 1 column 24"),
+            ("{\"name\": \"a\", \"age\": 256}", ": invalid value: integer at line 1 column 24"),
         ] {
             assert_eq!(post(&app, "/user", body), (422, format!("The JSON does not fit{message}.")), "{body}");
         }
         let deep = format!("{{\"name\": \"a\", \"x\": {}", "[".repeat(100_000));
         assert_eq!(post(&app, "/user", deep).0, 400);
+    }
+
+    #[test]
+    fn an_error_repeats_little_of_what_was_sent() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields, try_from = "Raw")]
+        struct Named;
+
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            name: String,
+        }
+
+        impl TryFrom<Raw> for Named {
+            type Error = &'static str;
+
+            fn try_from(raw: Raw) -> std::result::Result<Named, &'static str> {
+                Err(if raw.name.len() > 10 { "too long" } else { "too short" })
+            }
+        }
+
+        let mut app = app();
+        app.post("/named", |req| req.json().map(|named: Named| format!("{named:?}")));
+        let long = "secret, expected ".repeat(10_000);
+        for (target, body, status, message) in [
+            (
+                "/user",
+                format!("{{\"name\": \"a\", \"age\": \"{long}\"}}"),
+                422,
+                "invalid type: string at line 1 column",
+            ),
+            ("/named", format!("{{\"{long}\": 1}}"), 422, "unknown field `secret, expected secret"),
+            ("/named", format!("{{\"name\": \"{long}\"}}"), 422, "The JSON does not fit: too long."),
+            ("/named", "{\"name\": \"a\"}".to_owned(), 422, "The JSON does not fit. too short."),
+            ("/value", format!("{{\"{long}\": 1, \"{long}\": 2}}"), 400, "the name \"secret, expected secret"),
+        ] {
+            let (is, said) = post(&app, target, body);
+            assert!(is == status && said.contains(message) && said.len() < 400, "{is} {said}");
+        }
     }
 
     /// serde_json reports these as errors of syntax.

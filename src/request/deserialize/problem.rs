@@ -171,7 +171,7 @@ impl Wrong {
             let dot = if length == 0 { "" } else { "." };
             place.extend([dot, name]);
             match wrong.message() {
-                Some(message) => _ = details.insert(shortened(place), message.into()),
+                Some(message) => _ = details.insert(shortened(place, MAX_PLACE), message.into()),
                 None => wrong.collect(place, details),
             }
             place.truncate(length);
@@ -179,10 +179,11 @@ impl Wrong {
     }
 }
 
-fn shortened(place: &str) -> String {
-    if place.len() <= MAX_PLACE {
-        return place.to_owned();
+/// Cuts a text that has more than `max` bytes.
+pub(in crate::request) fn shortened(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
     }
-    let end = (0..=MAX_PLACE).rev().find(|end| place.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}…", place.get(..end).unwrap_or_default())
+    let end = (0..=max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}…", text.get(..end).unwrap_or_default())
 }
