@@ -323,6 +323,10 @@ fn every_step_is_in_the_table_and_every_row_is_seen() {
         }));
     }
     note(events(|connection| connection.half_close()));
+    note(events(|connection| {
+        connection.send(b"\r\n");
+        connection.half_close();
+    }));
     note(events(|connection| connection.send(GET.replace("/plaintext", "/stream").replace("1.1", "1.0").as_bytes())));
     let upgrade =
         GET.replace("/plaintext", "/upgrade").replace("Host: a", "Host: a\r\nConnection: upgrade\r\nUpgrade: echo");
