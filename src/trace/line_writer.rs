@@ -101,7 +101,9 @@ impl LineWriter {
         self.refilled_at += micros * 1000;
         let more = i64::try_from(micros).unwrap_or(i64::MAX).saturating_mul(rate) / 1_000_000;
         self.budget = self.budget.saturating_add(more).min(burst);
-        self.skipping = self.budget <= 0;
+        // The wire view's queue must not drop lines: they may be those of the lab, which are not skipped.
+        let crowded = self.watched.is_some() && self.outputs.iter().any(|buffer| buffer.output.queue.is_crowded());
+        self.skipping = self.budget <= 0 || crowded;
         if !self.skipping {
             self.report_dropped();
         }
@@ -191,6 +193,7 @@ mod tests {
     use super::*;
     use crate::http1::limits::Limits;
     use crate::trace::config::Trace;
+    use crate::trace::probe::IoOutcome;
     use crate::trace::server_start::ServerStart;
 
     impl LineWriter {
@@ -198,6 +201,33 @@ mod tests {
         pub(crate) fn skip_next_tick(&mut self, skip: bool) {
             self.budget = if skip { i64::MIN / 2 } else { BURST };
         }
+    }
+
+    /// Iterations are skipped before the queue of the wire view is full, and no longer than it is.
+    #[test]
+    fn a_slow_wire_view_gets_no_more_than_its_queue_holds() {
+        let (page, writer) = io::pipe().unwrap();
+        let limits = Limits::default();
+        let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
+        let data = [b'x'; 64 * 1024];
+        for (watched, skips) in [(Some(Arc::new(AtomicBool::new(true))), true), (None, false)] {
+            let trace = Trace::json().to(writer.try_clone().unwrap());
+            let output = Output::start(trace, &start).unwrap();
+            let mut writer = LineWriter::new(0, &[output], watched);
+            for _ in 0..100 {
+                writer.skip_next_tick(false);
+                writer.end_tick(0);
+                let outcome = IoOutcome::Bytes(data.len());
+                writer.write((1, 0), Position::default(), Event::ConnRecv { outcome, data: &data });
+                if writer.is_skipping() {
+                    break;
+                }
+            }
+            writer.skip_next_tick(false);
+            writer.end_tick(0);
+            assert_eq!(writer.is_skipping(), skips);
+        }
+        drop(page);
     }
 
     /// A drop notice that is dropped with its batch still counts the events it reports.

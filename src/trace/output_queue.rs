@@ -111,6 +111,11 @@ impl OutputQueue {
         true
     }
 
+    /// Returns whether the reader is so slow that lines may soon be dropped.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.lock().bytes > self.capacity / 2
+    }
+
     /// Writes batches until the queue is closed or an error occurs. `complain` formats the line
     /// that reports dropped events.
     pub(crate) fn drain(&self, mut to: impl Write, complain: impl Fn(Dropped) -> Vec<u8>) {

@@ -20,6 +20,9 @@ use super::redact::Redactor;
 use super::server_start::ServerStart;
 use super::untraced::Beginning;
 
+/// Bytes of a read or a write that is written at any rate if its client is one of the lab.
+const SHORT: usize = 4 * 1024;
+
 /// All traces of one server, with a writing thread for each.
 pub(crate) struct Tracing {
     outputs: Vec<Arc<Output>>,
@@ -103,7 +106,7 @@ impl Probe for Tracer {
     fn record(&mut self, connection: u64, observation: Observation<'_>) {
         let observation = self.marked(connection, observation);
         if self.writer.is_skipping() {
-            if !self.begins_or_ends_lab(connection, observation) {
+            if !self.is_short_of_lab(connection, observation) {
                 return self.skip(connection, observation);
             }
             self.writer.report_dropped();
@@ -183,14 +186,19 @@ impl Tracer {
         }
     }
 
-    /// Returns whether it is the accept or the close of a connection from the lab. These are written
-    /// at any rate: else what a visitor sends, a large body for example, would hide its own end.
+    /// Returns whether it belongs to a connection from the lab, and is not a long run of bytes. These
+    /// are written at any rate: a visitor who sends a large body, or sends while others flood the
+    /// server, else sees half of an exchange and takes it for the whole.
     #[cold]
-    fn begins_or_ends_lab(&self, connection: u64, observation: Observation<'_>) -> bool {
+    fn is_short_of_lab(&self, connection: u64, observation: Observation<'_>) -> bool {
         match observation {
             Observation::Event(Event::ConnOpen { lab, .. }) => lab,
+            Observation::Event(Event::ConnRecv { data, .. } | Event::ConnSend { data, .. }) if data.len() > SHORT => {
+                false
+            }
+            // What its client saw may be written by then, after which it is not in `served`.
             Observation::Closed { .. } => self.connections.get(&connection).is_some_and(|traced| traced.lab),
-            _ => false,
+            _ => self.served.iter().any(|client| client.connection == connection),
         }
     }
 
@@ -373,9 +381,9 @@ mod tests {
         }
     }
 
-    /// A client of the lab begins and ends in the trace, whatever else is skipped.
+    /// What a client of the lab does is in the trace whatever else is skipped, but for long runs of bytes.
     #[test]
-    fn a_client_of_the_lab_has_its_end_at_any_rate() {
+    fn a_client_of_the_lab_is_written_at_any_rate() {
         let (mut page, writer) = io::pipe().unwrap();
         let lab = Arc::new(LabClients::default());
         let limits = Limits::default();
@@ -384,12 +392,15 @@ mod tests {
         let mut tracer = tracing.tracer(0);
         let (client, server) = (SocketAddr::from(([127, 0, 0, 1], 4000)), SocketAddr::from(([127, 0, 0, 1], 80)));
         let accept = |peer| Event::ConnOpen { fd: 7, token: 1, peer: Some(peer), local: Some(server), lab: false };
+        let read = |data| Event::ConnRecv { outcome: IoOutcome::Bytes(1), data };
         lab.add(client, false);
         for (number, peer) in [(1, client), (2, server)] {
             tracer.writer.skip_next_tick(true);
             tracer.flush();
             tracer.record(number, accept(peer).into());
-            tracer.record(number, Event::ConnRecv { outcome: IoOutcome::Bytes(1), data: b"x" }.into());
+            tracer.record(number, read(b"x").into());
+            tracer.record(number, read(&[b'x'; SHORT + 1]).into());
+            tracer.record(number, Event::ReqContinue { sent: true }.into());
             lab.note(client, LabEvent::Closed(ClientClose::Fin));
             tracer.writer.skip_next_tick(true);
             tracer.flush();
@@ -403,12 +414,14 @@ mod tests {
         let seen: Vec<_> = lines.iter().map(|line| (line["e"].as_str().unwrap(), line["c"].as_u64())).collect();
         let expected = [
             ("conn.open", Some(1)),
+            ("conn.recv", Some(1)),
             ("probe.drop", None),
+            ("req.continue", Some(1)),
             ("lab.closed", Some(1)),
             ("conn.close", Some(1)),
             ("probe.drop", None),
         ];
         assert_eq!(seen, expected);
-        assert_eq!((&lines[1]["events"], &lines[4]["events"]), (&1.into(), &3.into()));
+        assert_eq!((&lines[2]["events"], &lines[6]["events"]), (&1.into(), &5.into()));
     }
 }

@@ -16,8 +16,10 @@ const CONNECTION_BYTES: usize = 256 * 1024;
 /// events a second; a busy server has a million.
 const RATE: f64 = 256.0 * 1024.0;
 const BURST: f64 = 1024.0 * 1024.0;
-/// Bytes beyond it for clients of the lab: what a visitor sends is shown also under load.
-const RESERVE: f64 = 512.0 * 1024.0;
+/// Lines of a client of the lab that are shown also under load: those that are not longer than this, up
+/// to so many bytes together. What a visitor sends is judged by them; long runs of bytes are not needed.
+const SHORT: usize = 8 * 1024;
+const SHORTS: usize = 128 * 1024;
 
 #[derive(Default)]
 pub(super) struct ConnectionHistory {
@@ -37,8 +39,8 @@ pub(super) struct ConnectionHistory {
 struct Kept {
     lines: String,
     closed: bool,
-    /// Its client is one of the lab.
-    lab: bool,
+    /// Bytes of short lines that are shown in any case: its client is one of the lab.
+    reserve: usize,
     /// It has had a response.
     answered: bool,
     /// Number and time of the last event.
@@ -96,9 +98,15 @@ impl ConnectionHistory {
         }
         kept.closed |= head.event == "conn.close";
         kept.last = (head.q, head.t);
-        // After a gap, it goes on where a read begins.
+        // Of a client of the lab, what the server decides is shown after a gap too.
+        let transfers = ["conn.ready", "conn.recv", "conn.send", "conn.interest"].contains(&head.event);
+        let reserved = line.len() <= SHORT.min(kept.reserve) && !(kept.skipped > 0 && transfers);
+        if reserved {
+            kept.reserve -= line.len();
+        }
         let shown = match kept.skipped {
-            0 if kept.lab => budget > -RESERVE,
+            _ if reserved => true,
+            // After a gap, it goes on where a read begins.
             0 => budget > 0.0,
             _ => budget > BURST / 4.0 && head.event == "conn.recv",
         };
@@ -177,7 +185,8 @@ impl ConnectionHistory {
         let fd = number(line, "\"fd\":");
         // A descriptor is used again when its socket is closed: the line that said so was lost.
         self.connections.values_mut().filter(|kept| fd.is_some() && kept.fd == fd).for_each(|kept| kept.closed = true);
-        self.connections.insert(head.key, Kept { lab, last: (head.q, head.t), fd, ..Kept::default() });
+        let reserve = if lab { SHORTS } else { 0 };
+        self.connections.insert(head.key, Kept { reserve, last: (head.q, head.t), fd, ..Kept::default() });
         self.order.push_back(head.key);
         self.keep(head.key, line);
         Some(line.to_owned())
@@ -192,7 +201,12 @@ impl ConnectionHistory {
         }
         self.counts.observers += 1;
         self.counts.connections = self.counts.connections.saturating_sub(1);
-        self.forget(head.key).then(|| line.to_owned())
+        let kept = self.forget(head.key);
+        if !kept {
+            // Its accept was only counted.
+            self.counts.unsampled = self.counts.unsampled.saturating_sub(1);
+        }
+        kept.then(|| line.to_owned())
     }
 
     fn keep(&mut self, key: Key, text: &str) {
@@ -325,9 +339,16 @@ mod tests {
         assert!(history.take(&line(2, "conn.open", ""), now).is_none());
         assert!(history.take(&line(3, "conn.open", ",\"lab\":true"), now).is_some());
         assert!(history.take(&line(3, "conn.recv", ",\"n\":1"), now).is_some());
-        (0..100).for_each(|_| _ = history.take(&big.replace("\"c\":1", "\"c\":3"), now));
-        assert!(history.take(&line(3, "conn.send", ",\"n\":1"), now).is_none());
+        let taken = (0..100).filter(|_| history.take(&big.replace("\"c\":1", "\"c\":3"), now).is_some()).count();
+        assert_eq!(taken, 0, "long runs of bytes do not fit");
+        let answer = history.take(&line(3, "resp.head", ",\"status\":200"), now).unwrap();
+        assert!(answer.contains("\"e\":\"wire.skip\",\"events\":100}") && answer.contains("resp.head"), "{answer}");
         assert!(history.take(&line(3, "lab.got", ",\"n\":1"), now).is_some());
+        history.take(&line(2, "conn.observer", ""), now);
+        assert!(history.counts().contains("\"connections\":2,\"requests\":1,\"unsampled\":0"), "{}", history.counts());
+        let small = line(3, "resp.head", &format!(",\"x\":\"{}\"", "x".repeat(1000)));
+        let taken = (0..1000).filter(|_| history.take(&small, now).is_some()).count();
+        assert!((100..200).contains(&taken), "{taken}: the reserve has an end");
     }
 
     #[test]
