@@ -110,6 +110,18 @@ const kept = (list, most) => shortened(list.flat(), most).filter(event => event.
 const polled = [start, of(1, 10), ...Array.from({ length: 400 }, (_, i) => [...own(i + 2), counts(i)])];
 assert.deepEqual(new Set(kept(polled, 1000)), new Set([1]), "a view that asks again and again pushes nothing out");
 assert.deepEqual(shortened(polled.flat(), 1000).filter(event => event.e === "wire.counts"), [counts(399)]);
+const waiting = [start, of(1, 3), ...Array.from({ length: 100 }, (_, i) => of(i + 2, 19))];
+Object.assign(waiting[1][0], { lab: true });
+assert(kept(waiting, 1000).includes(1), "a connection of the lab stays until it is closed");
+waiting[1].push({ q: 1009, t: 1, w: 0, c: 1, e: "conn.close" });
+assert(!kept(waiting, 1000).includes(1));
+// Also beside connections that live long and have many events, of a lab's one the beginning and the latest stay.
+const busy = n => [start, ...Array.from({ length: n }, (_, i) => ({ q: i, t: i, w: 0, c: 2 + i % 3, e: "conn.ready" }))];
+const began = { q: 1, t: 0, w: 0, c: 1, e: "conn.open", lab: true };
+const many800 = Array.from({ length: 800 }, (_, i) => ({ ...began, q: i + 2, e: "conn.ready" }));
+assert.deepEqual(shortened([start, began, many800[0], ...busy(5000)], 1000).filter(({ c }) => c === 1), [began, many800[0]]);
+const cut = shortened([start, began, ...many800, ...busy(5000)], 1000).filter(({ c }) => c === 1);
+assert.deepEqual([cut.length, cut[0], cut.at(-1).e, cut.at(-1).events], [501, began, "wire.skip", 301]);
 const crowd = [start, ...Array.from({ length: 100 }, (_, i) => of(i + 1, 19))];
 const late = shortened(crowd.flat(), 1000);
 assert.equal(late[0], start);

@@ -48,7 +48,8 @@ function bounded(what, promise) {
 }
 
 async function open(call, listeners) {
-  const { targetId } = await call("Target.createTarget", { url: "about:blank" });
+  // A window of its own: a hidden page draws nothing.
+  const { targetId } = await call("Target.createTarget", { url: "about:blank", newWindow: true });
   const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
   const send = (method, params) => call(method, params, sessionId);
   /** Errors of the console and of the security policy, and every URL that was asked for. */

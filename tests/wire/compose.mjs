@@ -51,10 +51,13 @@ assert.match(objection(draft({ bytes: "x".repeat(9), times: 10_000 })), /90,000 
 assert.match(objection(draft({ bytes: "x".repeat(101), every: 1, gap: 300 })), /20 seconds/);
 
 // What came of it, and how that compares with a prediction.
-const conn = (requests, ...events) => ({ requests, events: events.map(e => ({ e, how: "fin" })) });
-assert.deepEqual(outcome(conn([{ continued: { sent: true }, answer: { status: 200 } }], "lab.eof", "lab.closed")), { statuses: [100, 200], end: "close", over: true });
-assert.deepEqual(outcome(conn([{}], "lab.got")), { statuses: [], end: "open", over: false });
+const conn = (requests, ...events) => ({ requests, events: events.map(e => ({ e, how: "fin", ...(e === "conn.close" && { reqs: 1 }) })) });
+assert.deepEqual(outcome(conn([{ continued: { sent: true }, answer: { status: 200 } }], "lab.eof", "lab.closed", "conn.close")), { statuses: [100, 200], end: "close", over: true, untold: false });
+assert.deepEqual(outcome(conn([{}], "lab.got")), { statuses: [], end: "open", over: undefined, untold: false });
 assert.equal(outcome(conn([], "lab.rst")).end, "reset");
+// The end of both sides is awaited, and an answer that the page was not told of is missed.
+assert.equal(outcome(conn([], "lab.closed")).over, undefined);
+assert.equal(outcome(conn([{}], "lab.closed", "conn.close")).untold, true);
 assert.equal(phrase({ statuses: [200, 200, 429], end: "open" }), "2 × 200, 429, and the connection stays open");
 assert.equal(phrase({ statuses: [], end: "close" }), "no response, then it closes");
 const called = name => experiments.find(one => one.name === name);

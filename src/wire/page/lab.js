@@ -1,4 +1,4 @@
-// The lab: guided experiments, and the visitor's own bytes. Both are sent by a client that the server plays over TCP to itself.
+// Guided experiments, and the visitor's own bytes. A client that the server plays sends both to it over TCP.
 
 import { EMPTY, drafted, inLines, objection, offsets, parse, plan, poke } from "./compose.js";
 import { letters, make, title } from "./dom.js";
@@ -12,7 +12,7 @@ const SHELVES = { first: "First", break: "Break it", attack: "Attack it" };
 const OTHER = { ...EMPTY, bytes: "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" };
 
 export function start(box, page) {
-  const lab = { box, page, draft: { ...EMPTY, bytes: "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n" }, experiments: [], number: 0, guess: undefined, run: undefined, events: [] };
+  const lab = { box, page, draft: { ...EMPTY }, experiments: [], number: 0, events: [] };
   box.append(make("section", { id: "ask" }), composer(lab));
   fetch("experiments.json").then(answer => answer.json()).then(({ experiments }) => offer(lab, experiments))
     .catch(() => box.querySelector("#ask").append(make("p", "", "The experiments could not be loaded.")));
@@ -52,11 +52,13 @@ function choose(lab, number) {
 // The outcome stays hidden until one is pressed.
 function predict(lab, guess) {
   const experiment = lab.experiments[lab.number];
-  for (const [i, button] of lab.box.querySelectorAll(".choice").entries()) button.classList.toggle("guess", i === guess);
+  mark(lab, "guess", guess);
   lab.guess = guess;
   if (experiment.answer) return reveal(lab, undefined);
   send(lab, experiment);
 }
+
+const mark = ({ box }, name, choice) => box.querySelectorAll(".choice").forEach((button, i) => button.classList.toggle(name, i === choice));
 
 // Shows which choice is right, and why.
 function reveal(lab, was, seen) {
@@ -64,7 +66,7 @@ function reveal(lab, was, seen) {
   const experiment = experiments[number];
   const { right, why, rfc, policy, change, name } = experiment;
   const known = !was || expected(experiment, was, seen);
-  for (const [i, button] of box.querySelectorAll(".choice").entries()) button.classList.toggle("right", known && i === right);
+  mark(lab, "right", known && right);
   const lies = `This server does not make that mistake, so nothing was sent. A server that does: wirelight poke --experiment ${name}`;
   after(lab, make("p", "", make("b", "", was ? compared(experiment, guess, was, seen) : `It is: ${experiment.choices[right]}.`)), make("p", "", `${why} (${rfc.join(", ")})`, known && policy && ` ${policy}`),
     make("p", "", was ? `Change it: ${change}` : lies));
@@ -74,9 +76,9 @@ function reveal(lab, was, seen) {
 }
 
 // One sentence: about an experiment under its choices, else under the composer.
-function say({ box }, experiment, text) {
-  box.querySelector("#said").textContent = experiment ? "" : text;
-  if (experiment) box.querySelector("#after").replaceChildren(make("p", "", text));
+function say(lab, experiment, text) {
+  lab.box.querySelector("#said").textContent = experiment ? "" : text;
+  if (experiment) after(lab, make("p", "", text));
 }
 
 const after = ({ box }, ...said) => box.querySelector("#after")?.replaceChildren(...said);
@@ -108,7 +110,7 @@ function watch(lab, events) {
   lab.events = events;
   if (!run) return;
   const all = connections(events);
-  const of = client => client && all.find(conn => conn.events[0].peer === client);
+  const of = client => client && all.findLast(conn => conn.events[0].peer === client);
   const conn = of(run.client);
   if (!conn) return;
   if (!run.shown) page.choose({ conn: conn.key, step: undefined, side: undefined });
@@ -116,9 +118,13 @@ function watch(lab, events) {
   drawClient(lab, conn);
   const was = outcome(conn);
   const other = of(run.other);
-  if (!was.over || (run.other && !other?.requests.some(one => one.answer))) return;
+  // It ends first, and may be forgotten first.
+  if (other && !run.seen?.over) run.seen = outcome(other);
+  const { seen } = run;
+  if (!was.over || (run.other && !seen?.over)) return;
   lab.run = undefined;
-  if (run.experiment) reveal(lab, was, other?.requests[0].answer.status);
+  if (was.untold || seen?.untold) say(lab, run.experiment, "The server was too busy to tell of every answer. Send it again.");
+  else if (run.experiment) reveal(lab, was, seen?.statuses[0]);
   else say(lab, undefined, `Here: ${phrase(was)}.`);
 }
 
@@ -165,7 +171,8 @@ function copy() {
 // Takes what was typed into the draft.
 function edit(lab, form, { name }) {
   const { draft } = lab;
-  const [value, number] = [form.elements[name]?.value, Number(form.elements[name]?.value)];
+  const { value } = form.elements[name];
+  const number = Number(value);
   if (name === "text") [draft.bytes, lab.error] = parse(value);
   else if (name === "cuts") draft.cuts = offsets(value, draft.bytes.length * draft.times);
   else if (name === "every") draft.every = form.elements.every.checked ? 1 : 0;
@@ -215,7 +222,7 @@ function drawRow(row, { bytes, cuts, every, fill: more }) {
 
 function cut(lab, button) {
   const at = Number(button?.value);
-  if (!button || at === 0) return;
+  if (!(at > 0)) return;
   const { draft } = lab;
   if (draft.every) Object.assign(draft, { every: 0, cuts: [] });
   draft.cuts = draft.cuts.includes(at) ? draft.cuts.filter(one => one !== at) : [...draft.cuts, at].sort((a, b) => a - b);

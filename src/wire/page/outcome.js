@@ -1,11 +1,13 @@
 // What came of what the lab has sent, and how it compares with a prediction. Pure: node can run it.
 
-/** What came of what a client of the lab has sent: statuses in order, how it ended, and whether it is over. */
+/** What came of what a client of the lab has sent: statuses in order, how it ended, whether it is over, and whether answers are untold. */
 export function outcome(conn) {
   const of = name => conn.events.find(event => event.e === name);
   const answers = conn.requests.flatMap(({ continued, answer }) => [...continued?.sent ? [100] : [], ...answer ? [answer.status] : []]);
-  const over = conn.events.some(({ e, how }) => e === "lab.closed" && how !== "half");
-  return { statuses: answers, end: of("lab.rst") ? "reset" : of("lab.eof") ? "close" : "open", over };
+  const close = of("conn.close");
+  const over = close && conn.events.some(({ e, how }) => e === "lab.closed" && how !== "half");
+  const untold = conn.requests.filter(({ answer }) => answer).length < close?.reqs;
+  return { statuses: answers, end: of("lab.rst") ? "reset" : of("lab.eof") ? "close" : "open", over, untold };
 }
 
 /** An outcome in a few words: `404, then it closes`. */
