@@ -7,7 +7,7 @@ const percent = x => `${x}%`;
 const drawn = new Map();
 let inSight;
 
-// Draws a part again if what it shows has changed, and keeps its focus and scroll position.
+// Draws a part again if it has changed, and keeps its focus and scroll position.
 function part(id, shown, build) {
   const text = JSON.stringify(shown);
   if (drawn.get(id) === text) return;
@@ -32,14 +32,14 @@ function part(id, shown, build) {
 
 /** `reveal`: scrolls to what is chosen. */
 export function draw(shown, reveal) {
-  const { empty, key, name, request, requests, came, went, promise, refused, verdict, rails, rows } = shown;
+  const { empty, key, name, strip, steps, request, requests, came, went, promise, refused, verdict, rails, rows } = shown;
   document.body.classList.toggle("empty", Boolean(empty));
   part("counts", shown.counts, drawCounts);
   part("say", shown.title, ([head, why]) => [make("h1", "", head), make("p", "", why)]);
   part("asks", shown.asks, drawAsks);
   if (empty) return;
-  part("lanes", shown.lanes, drawLanes);
-  part("strip", { key, name, strip: shown.strip, steps: shown.steps, request, requests }, drawStrip);
+  part("lanes", { ...shown.lanes, wide: innerWidth }, drawLanes);
+  part("strip", { key, name, strip, steps, request, requests }, drawStrip);
   part("bytes", { key, came, went, promise, refused }, drawBytes);
   part("side", { key, verdict, rails, rows }, drawSide);
   // The chosen connection comes into sight when it is another, or when a view has taken its room.
@@ -73,13 +73,14 @@ function drawLane(row, folds, now) {
   const right = x => percent(100 - x);
   const track = [...folds.map(({ x }) => make("span", { class: "foldline", at: { left: percent(x) } })), make("span", { class: `life ${end}${torn ? " torn" : ""}`, at: { left: percent(from), right: right(to) } })];
   const label = (text, a, b, room, left) => track.push(make("span", { class: "label", at: { "max-width": percent(room), ...(left ? { right: `calc(${right(a)} + 6px)` } : { left: `calc(${b}% + 6px)` }) } }, text));
+  const need = text => text.length * 900 / innerWidth;
   bars.forEach(({ kind, text, from: a, to: b }, i) => {
-    const fits = b - a > text.length * 900 / innerWidth;
+    const fits = b - a > need(text);
     track.push(make("span", { class: `bar ${kind}`, at: { left: percent(a), width: percent(b - a) } }, fits && text));
     const [before, after] = [a - (bars[i - 1]?.to ?? 0), (bars[i + 1]?.from ?? 100) - b];
-    if (!fits && Math.max(before, after) > 6) label(text, a, b, Math.max(before, after) - 1, after < 20 && before > after);
+    if (!fits && Math.max(before, after) > 6) label(text, a, b, Math.max(before, after) - 1, after < need(text) + 2 && before > after);
   });
-  if (note) label(note, from, to, 40, to > 70);
+  if (note) label(note, from, to, 60, 98 - to < need(note) && from > 100 - to);
   if (current) track.push(make("span", { class: "now", at: { left: percent(now) } }));
   return make("button", { class: "lane", "aria-current": current && "true", data: { id: `lane ${key}`, conn: key } }, make("span", "who", make("b", "", name), ` ${who}`), make("span", "track", track));
 }
@@ -135,9 +136,9 @@ const GROUPS = { asked: "What was asked", inside: "Inside the server", answered:
 
 function drawSide({ verdict, rails, rows }) {
   const groups = Object.entries(GROUPS).map(([group, name]) => [name, rows.filter(row => row.group === group)]).filter(([, mine]) => mine.length);
-  return [verdict && [title("Verdict", ""), make("div", `rule ${verdict.kind}`, verdict.text, make("cite", "", verdict.rule))],
-    title("Where the connection is", ""), rails.rails.map(drawRail), make("p", "why", rails.why),
-    groups.map(([name, mine]) => [title(name, ""), make("ul", { class: "tree", "data-rove": name }, mine.map(drawRow))])].flat(3);
+  return [verdict && [title("Verdict"), make("div", `rule ${verdict.kind}`, verdict.text, make("cite", "", verdict.rule))],
+    title("Where the connection is"), rails.rails.map(drawRail), make("p", "why", rails.why),
+    groups.map(([name, mine]) => [title(name), make("ul", { class: "tree", "data-rove": name }, mine.map(drawRow))])].flat(3);
 }
 
 function drawRail({ title: name, states }) {

@@ -50,7 +50,7 @@ function copy(text) {
 export function transcript(events, key) {
   const conn = connections(events).find(one => one.key === key) ?? connections(events).at(-1);
   if (!conn) return "No connection.\n";
-  const out = [`Connection ${conn.name}${conn.agent ? `, ${conn.agent}` : ""}`, ""];
+  const out = [`Connection ${conn.name}, ${conn.agent}`, ""];
   for (const request of conn.requests.length ? conn.requests : [undefined]) {
     const [head, why] = sentence(conn, request);
     const rule = request && verdict(request);

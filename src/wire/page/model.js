@@ -40,7 +40,7 @@ function understand(key, events) {
   // Of the page, unless it has served the application before.
   conn.observer = of("conn.observer").length > 0 && !conn.requests.some(one => one.answer);
   const agent = fieldsOf(conn, conn.requests.find(one => one.head) ?? {}).find(field => /^user-agent$/i.test(field.name))?.value ?? "";
-  conn.agent = first.lab ? "the lab" : /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length ? "a client" : "");
+  conn.agent = first.lab ? "the lab" : /Mozilla\//.test(agent) ? "your browser" : /^[A-Za-z][\w.-]{0,18}/.exec(agent)?.[0] ?? (conn.input.length || conn.torn ? "a client" : "silent");
   return conn;
 }
 
@@ -82,7 +82,7 @@ function requests(conn) {
   return list;
 }
 
-// Finds where a request and its answer stand in the two streams.
+// Finds a request and its answer in the two streams.
 function place(conn, request, before) {
   const { head, error, plan, bodyEnd, answer, done, events } = request;
   request.at = head?.off ?? error?.range?.[0] ?? before?.end ?? 0;
@@ -120,7 +120,7 @@ export function fieldsOf(conn, request) {
 }
 
 /** Whether a field of this name says where the body ends. */
-export const frames = name => /^(content-length|transfer-encoding)$/i.test(name);
+const frames = name => /^(content-length|transfer-encoding)$/i.test(name);
 
 /** `[start, end, kind]` for a whole stream. They tile it, without a gap or an overlap. */
 export function tiles(conn, side) {

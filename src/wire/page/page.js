@@ -66,7 +66,7 @@ source.onerror = async () => {
   state.status = "away";
   soon();
   if (source.readyState !== EventSource.CLOSED) return;
-  // A browser does not say why an event source was refused.
+  // A browser does not say why it was refused.
   const answer = await fetch("events", { method: "HEAD" }).catch(() => undefined);
   if (answer?.ok) return location.reload();
   const full = answer?.status === 503;
@@ -143,6 +143,7 @@ function replay(tape, upto) {
 }
 
 by("freeze").onclick = freeze;
+addEventListener("resize", soon);
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 

@@ -30,7 +30,7 @@ export function view(events, selection = {}) {
     strip: around(list, now).map((step, i, shown) => ({ ...step, gap: i ? step.t - shown[i - 1].end : 0, current: step === list[now] })), steps: list.length,
     came: pane(conn, "in", seen, request, pick), went: pane(conn, "out", seen, request, pick),
     promise: promise(conn, request, seen), refused: request?.error && slice(conn.input, request.at, request.at + 65536),
-    rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.length,
+    rails: rails(conn, start, until), rows: request ? meaning(conn, request, pick) : [], request: request?.r, requests: conn.requests.at(-1)?.r,
   };
 }
 
@@ -64,7 +64,8 @@ const at = ({ requests }, step) => requests.find(one => one.r === step.r) ?? req
 /** Work takes microseconds and waits take seconds, so a stretch between two times is as wide as the logarithm of its length. */
 export function fold(times, real) {
   const marks = [...new Set(times)].sort((a, b) => a - b);
-  if (real) return { place: t => Math.round(100 + 9700 * (t - marks[0]) / (marks.at(-1) - marks[0] || 1)) / 100, folds: [] };
+  const scale = (part, all) => Math.round(100 + 9700 * part / (all || 1)) / 100;
+  if (real) return { place: t => scale(t - marks[0], marks.at(-1) - marks[0]), folds: [] };
   const folds = [];
   let x = 0;
   const places = marks.map((t, i) => {
@@ -73,12 +74,11 @@ export function fold(times, real) {
     if (gap > 4e8) folds.push({ x: x + width / 2, text: `⋯ ${time(gap)}` });
     return x += width;
   });
-  const scale = where => Math.round(100 + where * 9700 / (x || 1)) / 100;
   const index = new Map(marks.map((mark, i) => [mark, i]));
-  const place = t => scale(places[index.get(t) ?? marks.findLastIndex(mark => mark <= t)] ?? 0);
+  const place = t => scale(places[index.get(t) ?? marks.findLastIndex(mark => mark <= t)] ?? 0, x);
   let last = -9;
   for (const one of folds) {
-    one.x = scale(one.x);
+    one.x = scale(one.x, x);
     if (one.x - last < 6) one.text = ""; else last = one.x;
   }
   return { place, folds };
@@ -105,12 +105,12 @@ function lane(conn, current, place, last) {
     const kind = status === 408 ? "late" : error || status >= 500 ? "bad" : to === undefined ? "wait" : "good";
     bars.push({ from: place(from), to: place(to ?? conn.until ?? last), kind, read, more: 0, line: clip(line.replace(/^GET /, ""), 40), status });
   }
-  const count = conn.requests.filter(one => one.head).length;
+  const count = conn.requests.findLast(one => one.head)?.r;
   return {
-    key: conn.key, name: conn.name, who: `${conn.agent || "silent"}${count > 1 ? `, ${count} requests` : ""}`, current, torn: conn.torn,
+    key: conn.key, name: conn.name, who: `${conn.agent}${count > 1 ? `, ${count} requests` : ""}`, current, torn: conn.torn,
     from: place(conn.open), to: place(conn.until ?? last), end: conn.close ? conn.close.reset ? "reset" : "closed" : conn.lost ? "lost" : "open",
     bars: bars.map(({ from, to, kind, more, line, status }) => ({ from, to, kind, text: `${kind === "bad" ? "✕ " : ""}${line}${more ? ` and ${more} more` : ""} → ${status}` })),
-    note: conn.lost ? "what followed is lost" : conn.input.length ? "" : conn.close ? "opened, silent, closed" : "open, silent so far",
+    note: conn.lost ? "what followed is lost" : conn.input.length || conn.torn ? "" : conn.close ? "opened, silent, closed" : "open, silent so far",
   };
 }
 
@@ -173,12 +173,14 @@ function folded(list) {
 
 const FAMILY = { method: "line", target: "line", query: "line", version: "line", status: "line", reason: "line", interim: "line", name: "name", frame: "frame", "chunk-size": "frame", body: "body", junk: "bad", rest: "rest", never: "rest" };
 
+const arrived = (moves, seen) => moves.reduce((end, { q, off, n }) => q < seen ? off + n : end, 0);
+
 /** Rows of spans: what came or went. What follows the event `seen` is marked as later. */
 function pane(conn, side, seen, request, pick) {
   const [parts, moves] = side === "in" ? [conn.input, conn.reads] : [conn.output, conn.writes];
   const total = size(parts);
   if (!total) return undefined;
-  const here = moves.reduce((end, event) => event.q < seen ? event.off + event.n : end, 0);
+  const here = arrived(moves, seen);
   const cuts = new Map(moves.length > 1 ? moves.map(event => [event.off, event.n]) : []);
   const begins = new Map(conn.requests.filter(one => one.r > 1 && (side === "in" ? headOf(one) : one.answer)).map(one => [side === "in" ? one.at : one.interimAt, one.r]));
   const fault = side === "in" && request?.error?.byte !== undefined && request.error.status !== 408 ? request.error : undefined;
@@ -221,8 +223,7 @@ function pieces(parts, list, cuts, begins, fault, from, to) {
 function promise(conn, request, seen) {
   const { plan, bodyAt, error } = request ?? {};
   if (plan?.plan !== "length" || !plan.len || !(bodyAt >= 0)) return undefined;
-  const end = conn.reads.reduce((sum, event) => event.q < seen ? event.off + event.n : sum, 0);
-  const here = Math.max(0, Math.min(plan.len, end - bodyAt));
+  const here = Math.max(0, Math.min(plan.len, arrived(conn.reads, seen) - bodyAt));
   const fate = here === plan.len ? ": whole" : `, ${error || conn.close ? "never came" : "waiting for"} ${digits(plan.len - here)}`;
   return { here, len: plan.len, text: `promised ${plural(plan.len, "byte")}, here ${digits(here)}${fate}` };
 }

@@ -1,6 +1,6 @@
 // The sentences of the page, made from what model.js read.
 
-import { size } from "./model.js";
+import { size, slice } from "./model.js";
 
 const format = new Intl.NumberFormat("en");
 export const digits = n => format.format(n);
@@ -21,8 +21,8 @@ export function time(ns) {
 
 /** A sentence about a connection and one of its requests, and why it matters. */
 export function sentence(conn, request) {
-  if (!conn.input.length) return silent(conn);
-  if (!request) return [`${cap(conn.agent)} sent ${plural(size(conn.input), "byte")}.`, ""];
+  if (!conn.input.length && !conn.torn) return silent(conn);
+  if (!request) return [conn.input.length ? `${cap(conn.agent)} sent ${plural(size(conn.input), "byte")}.` : "What this client sent is not shown.", ""];
   if (request.error) return refused(conn, request);
   if (!request.answer) return waiting(conn, request);
   return request.head ? shape(conn, request) ?? answered(conn, request) : [`${cap(conn.agent)} got ${request.answer.status}. Events are missing here.`, ""];
@@ -39,7 +39,7 @@ function refused(conn, { error, plan, head, bodyAt, from, r, at }) {
   if (status === 408 && plan?.plan === "length") return [`${plural(plan.len, "byte")} were promised, ${size(conn.input) - bodyAt} came. The server waited, then gave up.`, `Only time can tell that no more will come. ${waited}`];
   if (status === 408) return [`${head ? "The last chunk never came" : "The head never ended"}. The server waited, then gave up.`, `${head ? "Only a chunk of size 0 ends such a body" : "Only an empty line says that a head is whole"}. ${waited}`];
   if (error.kind === "length-and-coding") return ["Where does this body end? Two readers would disagree, so the server refuses.", "Content-Length gives one end, Transfer-Encoding another. The bytes between would be a smuggled request."];
-  if (conn.input[0].text.charCodeAt(at - conn.input[0].off) === 0x16) return ["This is TLS, sent to a port that speaks plain HTTP.", "Byte 22 begins a TLS handshake, and no method name."];
+  if (slice(conn.input, at, at + 1) === "\x16") return ["This is TLS, sent to a port that speaks plain HTTP.", "Byte 22 begins a TLS handshake, and no method name."];
   if (status === 413) return ["The body is too large, and the server says so before it has come.", "It then reads on for a moment: a close with unread bytes would be a reset, and take the answer with it."];
   if (conn.requests[r - 2]?.plan?.plan === "length") return [`The bytes after request ${r - 1} are no request: refused at byte ${error.at}.`, `What follows a body is read as the next request. ${text}.`];
   return [`Refused at byte ${error.at}: ${lower(text)}.`, error.close ? "Programs that read this differently could be played against each other." : "Where the next request begins is still certain, so the connection stays."];
@@ -76,7 +76,7 @@ function shape(conn, request) {
   if (keep && !keep.keep) return [`${clip(line, 50)} → ${status}, and then the connection closes.`, `${cap(keep.why)} (${keep.rfc}).`];
 }
 
-export const BROWSER = "your browser";
+const BROWSER = "your browser";
 
 function answered({ agent }, { from, answer, head, bodyEnd, done, target, line }) {
   const took = done && time(done.t - from);
