@@ -292,7 +292,7 @@ impl<S: Socket> Conn<S> {
         }
         tick.out.response.reset();
         let handled = match tick.probe.is_recording() {
-            true => self.handle_traced(&mut request, &mut tick.out.response, tick.context.app, tick.probe),
+            true => self.handle_traced(&mut request, &mut tick.out.response, tick.context, tick.probe),
             false if tick.context.time.timing_handlers => {
                 slow_handlers::handle(tick.context.app, &mut request, &mut tick.out.response)
             }

@@ -48,7 +48,13 @@ impl SlowHandlerDetector {
 pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut Response) -> bool {
     let began = Instant::now();
     let handled = app.handle(request, response);
-    let time = began.elapsed();
+    check_handler(request, began.elapsed());
+    handled
+}
+
+/// Warns if the handler of this request took too long, once for each route.
+#[cold]
+pub(crate) fn check_handler(request: &Request<'_>, time: Duration) {
     if time >= SLOW
         && let Some(route) = request.matched_route()
         && route.warn_once()
@@ -60,7 +66,6 @@ pub(crate) fn handle<'a>(app: &'a App, request: &mut Request<'a>, response: &mut
             time.as_millis()
         );
     }
-    handled
 }
 
 /// Produces a piece of the body of this handler. Warns once if it takes too long, while handlers

@@ -16,8 +16,9 @@ use crate::http1::method::Method;
 use crate::http1::states::{Recv, Send};
 use crate::net::millis::{Millis, NEVER};
 use crate::net::observer::ProbeObserver;
+use crate::net::slow_handlers;
 use crate::net::sockets::socket::Socket;
-use crate::net::tick::Tick;
+use crate::net::tick::{Context, Tick};
 use crate::request::Request;
 use crate::response::Response;
 use crate::routing::callsite::Callsite;
@@ -111,12 +112,17 @@ impl<S: Socket> Conn<S> {
         &self,
         request: &mut Request<'a>,
         response: &mut Response,
-        app: &'a App,
+        context: &Context<'a>,
         probe: &mut P,
     ) -> bool {
+        let app = context.app;
         let traced = request.is_admitted(); // when the head had arrived
         let found = if traced { app.find(request).ok() } else { self.trace_routing(request, app, probe) };
+        let began = context.time.timing_handlers.then(Instant::now);
         let handled = app.handle_observed(request, response, &mut ProbeObserver { connection: self.id, probe });
+        if let Some(began) = began {
+            slow_handlers::check_handler(request, began.elapsed());
+        }
         if let (false, Some(route)) = (handled, found) {
             let Callsite { name, location: place } = route.meta.callsite;
             probe.emit(self.id, || Event::HandlerStart { handler: Handler { name, location: place }, blocking: true });
