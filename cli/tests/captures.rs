@@ -12,14 +12,20 @@ use serde_json::{Value, json};
 mod har;
 mod support;
 
-use support::bounded;
+use support::{bounded, trace};
+use wirelight::{App, Response, Trace};
+
 /// Four connections of the demo, with a refusal, a chunked body, HEAD after POST, and a secret that was masked.
 const CAPTURE: &[u8] = include_bytes!("data/capture.ndjson");
 
 fn wirelight(arguments: &[&str], input: &[u8]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wirelight"));
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (mut child, leash) = bounded::leashed(&mut command);
+    fed(Command::new(env!("CARGO_BIN_EXE_wirelight")).args(arguments), input)
+}
+
+/// The output of a command with this input.
+fn fed(command: &mut Command, input: &[u8]) -> Output {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, leash) = bounded::leashed(command);
     // A command that stops reading early has its reasons.
     let _ = child.stdin.take().unwrap().write_all(input);
     leash.output(child)
@@ -187,6 +193,37 @@ fn every_target_becomes_a_url() {
     }
 }
 
+/// The text of a body is what no encoding hides; other bytes are base64, of which none is lost. The command and the page agree.
+#[test]
+fn a_body_that_is_no_text_is_base64() {
+    let bodies: [(&[u8], Option<&str>, Value); 6] = [
+        (b"", None, json!({ "text": "" })),
+        ("\u{feff}zo\u{eb}".as_bytes(), None, json!({ "text": "\u{feff}zo\u{eb}" })),
+        (b"\xff", None, json!({ "text": "/w==", "encoding": "base64" })),
+        (b"\xff\0", None, json!({ "text": "/wA=", "encoding": "base64" })),
+        (b"\x89PNG\r\n", None, json!({ "text": "iVBORw0K", "encoding": "base64" })),
+        (b"\x1f\x8b\x08", Some("gzip"), json!({ "comment": "The body is encoded: gzip." })),
+    ];
+    for (body, coding, rest) in bodies {
+        let mut app = App::new();
+        app.get("/", move |_| {
+            let response = Response::default().bytes(body);
+            coding.iter().fold(response, |response, coding| response.header("Content-Encoding", *coding))
+        });
+        let capture = trace::Output::default();
+        app.test().trace(Trace::json().to(capture.clone())).get("/").send();
+        let capture = capture.text();
+        let mut expected = json!({ "size": body.len(), "mimeType": "application/octet-stream" });
+        expected.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let ours = wirelight(&["export", "--format", "har", "-"], capture.as_bytes()).stdout;
+        for archive in [Some(ours), exported_by_the_page("har", capture.as_bytes())].into_iter().flatten() {
+            let archive: Value = serde_json::from_slice(&archive).unwrap();
+            assert_eq!(archive["log"]["entries"][0]["response"]["content"], expected);
+            assert_eq!(har::complaints(&archive), [""; 0]);
+        }
+    }
+}
+
 /// A line for each packet: are both checksums right, is anything malformed or out of order; methods and targets of the requests in
 /// it. The port is named, since a head in pieces is not taken for HTTP by its looks.
 const TSHARK: &[&str] = &[
@@ -271,14 +308,15 @@ fn the_packets_are_read_by_other_tools() {
 }
 
 /// What the page of the wire view exports of the capture; none without node.
-fn exported_by_the_page(format: &str) -> Option<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/");
-    let (script, capture) = (format!("{folder}../tests/wire/export.mjs"), format!("{folder}tests/data/capture.ndjson"));
+fn exported_by_the_page(format: &str, capture: &[u8]) -> Option<Vec<u8>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wire/export.mjs");
     if Command::new("node").arg("--version").output().is_err() {
         println!("skipped: node is not installed");
         return None;
     }
-    let output = bounded::output(Command::new("node").args([&script, &capture, format]));
+    let mut command = Command::new("node");
+    command.args([script, "/dev/stdin", format]);
+    let output = fed(&mut command, capture);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(output.stdout)
 }
@@ -286,7 +324,7 @@ fn exported_by_the_page(format: &str) -> Option<Vec<u8>> {
 /// The page and the command are two programs; what they write is the same, to a microsecond: in JavaScript the wall clock has no nanoseconds.
 #[test]
 fn the_page_exports_what_the_command_exports() {
-    let Some(theirs) = exported_by_the_page("pcap") else { return };
+    let Some(theirs) = exported_by_the_page("pcap", CAPTURE) else { return };
     let (ours, mut at) = (exported("pcap"), 24);
     assert_eq!((ours.len(), &ours[..at]), (theirs.len(), &theirs[..at]));
     while at < ours.len() {
@@ -297,7 +335,7 @@ fn the_page_exports_what_the_command_exports() {
         assert_eq!(ours[at + 8..end], theirs[at + 8..end], "at byte {at}");
         at = end;
     }
-    let archives = [exported("har"), exported_by_the_page("har").unwrap()].map(|file| {
+    let archives = [exported("har"), exported_by_the_page("har", CAPTURE).unwrap()].map(|file| {
         let archive: Value = serde_json::from_slice(&file).unwrap();
         assert_eq!(har::complaints(&archive), [""; 0]);
         let mut entries = archive["log"]["entries"].as_array().unwrap().clone();
@@ -309,7 +347,7 @@ fn the_page_exports_what_the_command_exports() {
     });
     assert_eq!(archives[0], archives[1]);
     assert_eq!(archives[0].len(), 5);
-    let lines = String::from_utf8(exported_by_the_page("poke").unwrap()).unwrap();
+    let lines = String::from_utf8(exported_by_the_page("poke", CAPTURE).unwrap()).unwrap();
     let first = r"wirelight poke :8000 'GET /hello?name=Ada HTTP/1.1\r\nHost: a\r\nCookie: ************\r\n\r\n' --at 4,9 --gap 7ms";
     assert_eq!(lines.lines().next(), Some(first));
 }

@@ -134,15 +134,40 @@ fn response_json(response: &RawResponse) -> Value {
         "httpVersion": piece(&head, "version"),
         "cookies": [],
         "headers": fields,
-        "content": {
-            "size": response.body.len(),
-            "mimeType": value(&fields, "content-type").unwrap_or_default(),
-            "text": String::from_utf8_lossy(&response.body),
-        },
+        "content": response_content(&fields, &response.body),
         "redirectURL": value(&fields, "location").unwrap_or_default(),
         "headersSize": response.head.len(),
         "bodySize": response.length - response.head.len(),
     })
+}
+
+/// Returns the content: text, or base64 of other bytes. HAR's text is what a Content-Encoding
+/// encodes, so an encoded body is left out.
+fn response_content(fields: &[Value], body: &[u8]) -> Value {
+    let mut json = json!({ "size": body.len(), "mimeType": value(fields, "content-type").unwrap_or_default() });
+    if let Some(coding) = value(fields, "content-encoding") {
+        json["comment"] = format!("The body is encoded: {coding}.").into();
+    } else if let Ok(text) = std::str::from_utf8(body) {
+        json["text"] = text.into();
+    } else {
+        json["text"] = base64(body).into();
+        json["encoding"] = "base64".into();
+    }
+    json
+}
+
+/// Encodes with the standard alphabet and padding (RFC 4648 §4).
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = bytes.chunks(3).flat_map(|chunk| {
+        let byte = |at: usize| usize::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        (0..4).map(move |at| match DIGITS.get(bits >> (18 - 6 * at) & 63) {
+            Some(digit) if at <= chunk.len() => char::from(*digit),
+            _ => '=',
+        })
+    });
+    digits.collect()
 }
 
 fn piece(message: &Explanation, kind: &str) -> String {

@@ -155,8 +155,20 @@ function answered(conn, { answerAt, answerEnd }, { status, len, spans, framing }
   const body = data(raw, framing === "chunked");
   return {
     status, statusText: of(conn.output, answerAt, spans, "reason"), httpVersion: of(conn.output, answerAt, spans, "version"), cookies: [], headers,
-    content: { size: body.length, mimeType: value(headers, "content-type") ?? "", text: utf8(body) }, redirectURL: value(headers, "location") ?? "", headersSize: len, bodySize: raw.length,
+    content: content(headers, body), redirectURL: value(headers, "location") ?? "", headersSize: len, bodySize: raw.length,
   };
+}
+
+/** Text, or base64 of other bytes. HAR's text is what a Content-Encoding encodes, so an encoded body is left out. */
+function content(headers, body) {
+  const known = { size: body.length, mimeType: value(headers, "content-type") ?? "" };
+  const coding = value(headers, "content-encoding");
+  if (coding !== undefined) return { ...known, comment: `The body is encoded: ${coding}.` };
+  try {
+    return { ...known, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(latin1(body)) };
+  } catch {
+    return { ...known, text: btoa(body), encoding: "base64" };
+  }
 }
 
 const data = (text, chunked) => chunked ? byChunks(text).marks.filter(([, , kind]) => kind === "body").map(([a, b]) => text.slice(a, b)).join("") : text;
