@@ -6,6 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wirelight::{App, Error, Files, Router, TestResponse};
 
+mod support;
+
+use support::recorded::Recorded;
+
 const PAGE: &[u8] = b"<!doctype html>";
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
@@ -25,7 +29,7 @@ fn files() -> Files {
 }
 
 fn get(app: &App, target: &str, fields: &[(&str, &str)]) -> TestResponse {
-    let client = app.test();
+    let client = app.test().recorded();
     fields.iter().fold(client.get(target), |request, (name, value)| request.header(name, value)).send()
 }
 

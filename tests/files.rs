@@ -10,6 +10,7 @@ use wirelight::{App, Error, Files, Router, TestResponse};
 mod support;
 
 use support::folder::Folder;
+use support::recorded::Recorded;
 
 const SECRET: &str = "TOP-SECRET-7261";
 
@@ -54,7 +55,7 @@ fn serve(files: Files) -> App {
 }
 
 fn get(app: &App, target: &str, fields: &[(&str, &str)]) -> TestResponse {
-    let client = app.test();
+    let client = app.test().recorded();
     fields.iter().fold(client.get(target), |request, (name, value)| request.header(name, value)).send()
 }
 

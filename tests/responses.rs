@@ -14,9 +14,11 @@ use wirelight::{
 mod support;
 
 use support::bounded;
+use support::recorded::Recorded;
+
 /// The response to these bytes, without its Date.
 fn raw(app: &App, request: &str) -> String {
-    let bytes = app.test().raw(request.as_bytes());
+    let bytes = app.test().recorded().raw(request.as_bytes());
     let text = String::from_utf8(bytes).unwrap();
     text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
 }

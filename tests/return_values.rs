@@ -9,9 +9,13 @@ use wirelight::{
     App, Cookie, Error, Html, IntoResponse, Json, Redirect, Request, Response, Result, StatusCode, TestConnection, json,
 };
 
+mod support;
+
+use support::recorded::Recorded;
+
 /// The response to a request, without its Date.
 fn raw(app: &App, method: &str, path: &str) -> String {
-    let bytes = app.test().raw(format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+    let bytes = app.test().recorded().raw(format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
     let text = String::from_utf8(bytes).unwrap();
     text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
 }

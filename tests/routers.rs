@@ -6,8 +6,12 @@ use std::sync::Mutex;
 
 use wirelight::{App, Error, Result, Router, TestResponse, TrailingSlash};
 
+mod support;
+
+use support::recorded::Recorded;
+
 fn ask(app: &App, method: &str, target: &str) -> TestResponse {
-    app.test().request(method, target).send()
+    app.test().recorded().request(method, target).send()
 }
 
 fn statuses(app: &App, cases: &[(&str, &str, u16, &str)]) {

@@ -5,6 +5,10 @@ use std::io::Write;
 use wirelight::middleware::BasicAuth;
 use wirelight::{App, Cookie, Limits, Request, Response, Result, Router, StatusCode};
 
+mod support;
+
+use support::recorded::Recorded;
+
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: echo\r\n";
 
 fn app() -> App {
@@ -32,7 +36,7 @@ fn app() -> App {
 
 /// The response to these bytes.
 fn ask(app: &App, request: &str) -> String {
-    String::from_utf8_lossy(&app.test().raw(request.as_bytes())).into_owned()
+    String::from_utf8_lossy(&app.test().recorded().raw(request.as_bytes())).into_owned()
 }
 
 fn get(app: &App, path: &str, fields: &str) -> String {

@@ -10,6 +10,7 @@ pub mod bounded;
 pub mod example;
 pub mod folder;
 pub mod messages;
+pub mod recorded;
 pub mod server;
 pub mod trace;
 pub mod view;

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use wirelight::{App, Handle, Server};
 
 use super::bounded;
+use super::recorded::Recorded;
 
 /// A server on a free port, in a thread of its own. Stops when it is dropped, and fails the test if it panicked.
 pub struct TestServer {
@@ -22,7 +23,7 @@ impl TestServer {
 
     /// Starts a server with options.
     pub fn with(app: App, options: impl FnOnce(Server) -> Server) -> TestServer {
-        let server = options(Server::bind("127.0.0.1:0").unwrap().signals(false));
+        let server = options(Server::bind("127.0.0.1:0").unwrap().signals(false)).recorded();
         let (address, handle) = (server.local_addr(), server.handle());
         TestServer { address, handle, thread: Some(std::thread::spawn(move || server.run(app))) }
     }
