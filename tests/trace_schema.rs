@@ -211,16 +211,20 @@ fn of_messages() -> String {
 /// More than the queue holds for a reader that stalls: the rest is dropped, and counted.
 fn of_a_flood() -> String {
     let (page, gate) = (Output::default(), Arc::new(Mutex::new(())));
-    let body = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n{}", "x".repeat(1_000_000));
-    let app = app();
-    let client = app.test().trace(Trace::json().to(Stalled { page: page.clone(), gate: gate.clone() }));
+    let trace = Trace::json().to(Stalled { page: page.clone(), gate: gate.clone() });
+    let server = Server::bind("127.0.0.1:0").unwrap().signals(false).trace(trace);
+    let (address, handle) = (server.local_addr(), server.handle());
+    let head = "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n";
     let stalled = gate.lock().unwrap();
-    {
-        let mut connection = client.connect();
-        (0..12).for_each(|_| connection.send(body.as_bytes()));
+    let running = std::thread::spawn(move || server.run(app()));
+    for _ in 0..12 {
+        let mut client = bounded::connect(address);
+        client.write_all(format!("{head}{}", "x".repeat(1_000_000)).as_bytes()).unwrap();
+        assert!(client.read_to_end(&mut Vec::new()).unwrap() > 1_000_000);
     }
     drop(stalled);
-    drop(client);
+    handle.stop();
+    bounded::joined(running).unwrap().unwrap();
     page.text().lines().filter(|line| line.len() < 1000).flat_map(|line| [line, "\n"]).collect()
 }
 

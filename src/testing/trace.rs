@@ -21,7 +21,7 @@ impl<'a> TestClient<'a> {
         let addresses = vec!["0.0.0.0:0".to_owned()];
         let start = ServerStart { addresses, backlog: 0, workers: 0, limits: &self.config.limits, routes: Vec::new() };
         #[expect(clippy::expect_used, reason = "a test whose trace cannot be written must fail")]
-        let tracing = Tracing::start(vec![trace], &start).expect("a thread that writes the trace");
+        let tracing = Tracing::lossless(trace, &start).expect("a thread that writes the trace");
         self.tracing = Some(tracing);
         self.run = run_traced;
         self

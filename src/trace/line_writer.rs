@@ -38,6 +38,8 @@ pub(super) struct LineWriter {
     pub(super) secrets: Vec<Range<usize>>,
     /// Whether a page of the wire view watches, if nothing else reads the trace.
     watched: Option<Arc<AtomicBool>>,
+    /// Whether nothing is skipped.
+    lossless: bool,
     /// Bytes that may still be written, and when that was last updated. An iteration is always
     /// completed, so the budget may become negative.
     budget: i64,
@@ -59,7 +61,12 @@ struct OutputBuffer {
 }
 
 impl LineWriter {
-    pub(super) fn new(worker: u32, outputs: &[Arc<Output>], watched: Option<Arc<AtomicBool>>) -> LineWriter {
+    pub(super) fn new(
+        worker: u32,
+        outputs: &[Arc<Output>],
+        watched: Option<Arc<AtomicBool>>,
+        lossless: bool,
+    ) -> LineWriter {
         let buffer = |output: &Arc<Output>| OutputBuffer {
             output: output.clone(),
             batch: Some(Batch::default()),
@@ -73,6 +80,7 @@ impl LineWriter {
             caller: Location::caller(),
             secrets: Vec::new(),
             watched,
+            lossless,
             budget: BURST,
             refilled_at: 0,
             skipping: false,
@@ -103,7 +111,7 @@ impl LineWriter {
         self.budget = self.budget.saturating_add(more).min(burst);
         // The wire view's queue must not drop lines: they may be those of the lab, which are not skipped.
         let crowded = self.watched.is_some() && self.outputs.iter().any(|buffer| buffer.output.queue.is_crowded());
-        self.skipping = self.budget <= 0 || crowded;
+        self.skipping = !self.lossless && (self.budget <= 0 || crowded);
         if !self.skipping {
             self.report_dropped();
         }
@@ -212,8 +220,8 @@ mod tests {
         let data = [b'x'; 64 * 1024];
         for (watched, skips) in [(Some(Arc::new(AtomicBool::new(true))), true), (None, false)] {
             let trace = Trace::json().to(writer.try_clone().unwrap());
-            let output = Output::start(trace, &start).unwrap();
-            let mut writer = LineWriter::new(0, &[output], watched);
+            let output = Output::start(trace, &start, false).unwrap();
+            let mut writer = LineWriter::new(0, &[output], watched, false);
             for _ in 0..100 {
                 writer.skip_next_tick(false);
                 writer.end_tick(0);
@@ -235,8 +243,8 @@ mod tests {
     fn a_lost_drop_notice_is_counted_with_its_events() {
         let limits = Limits::default();
         let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
-        let output = Output::start(Trace::json().to(io::sink()), &start).unwrap();
-        let mut writer = LineWriter::new(0, &[output], None);
+        let output = Output::start(Trace::json().to(io::sink()), &start, false).unwrap();
+        let mut writer = LineWriter::new(0, &[output], None, false);
         writer.skipped.events = 7;
         writer.report_dropped();
         assert_eq!(writer.outputs[0].batch.as_ref().unwrap().counts.events, 7);

@@ -24,14 +24,14 @@ impl Output {
     ///
     /// # Errors
     /// Returns an error if the thread cannot be created.
-    pub(super) fn start(trace: Trace, start: &ServerStart<'_>) -> io::Result<Arc<Output>> {
+    pub(super) fn start(trace: Trace, start: &ServerStart<'_>, lossless: bool) -> io::Result<Arc<Output>> {
         let Trace { format, writer: to, filter, options, .. } = trace;
         let mut text = Vec::new();
         match format {
             Format::Json => start.json(&mut text),
             Format::Terminal => start.terminal(&mut text, options),
         }
-        let output = Arc::new(Output { format, filter, options, queue: OutputQueue::default() });
+        let output = Arc::new(Output { format, filter, options, queue: OutputQueue::new(lossless) });
         output.queue.push(&mut Batch { text, counts: Dropped { events: 1, ..Dropped::default() } });
         let writer = output.clone();
         std::thread::Builder::new()

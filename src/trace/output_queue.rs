@@ -82,13 +82,13 @@ impl AddAssign for Dropped {
     }
 }
 
-impl Default for OutputQueue {
-    fn default() -> OutputQueue {
-        OutputQueue { state: Mutex::default(), changed: Condvar::new(), capacity: CAPACITY }
-    }
-}
-
 impl OutputQueue {
+    /// Creates a queue, which is bounded unless it is `lossless`.
+    pub(crate) fn new(lossless: bool) -> OutputQueue {
+        let capacity = if lossless { usize::MAX } else { CAPACITY };
+        OutputQueue { state: Mutex::default(), changed: Condvar::new(), capacity }
+    }
+
     /// Moves the lines out of `batch` without waiting for the reader. Returns `false` if the output
     /// is closed.
     pub(crate) fn push(&self, batch: &mut Batch) -> bool {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_and_is_counted() {
-        let ring = OutputQueue { capacity: 11, ..OutputQueue::default() };
+        let ring = OutputQueue { capacity: 11, ..OutputQueue::new(false) };
         for text in ["one\n", "two\n", "three\n", "four\n"] {
             assert!(ring.push(&mut batch(text)));
         }
@@ -213,7 +213,7 @@ mod tests {
                 Ok(())
             }
         }
-        let ring = OutputQueue::default();
+        let ring = OutputQueue::new(false);
         assert!(ring.push(&mut batch("a\n")));
         ring.drain(Gone, complain);
         assert!(!ring.push(&mut batch("b\n")));

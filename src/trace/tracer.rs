@@ -31,6 +31,8 @@ pub(crate) struct Tracing {
     watched: Option<Arc<AtomicBool>>,
     untraced: Option<&'static str>,
     lab: Option<Arc<LabClients>>,
+    /// Whether nothing is skipped or dropped.
+    lossless: bool,
 }
 
 /// The probe of one worker.
@@ -60,8 +62,8 @@ struct TracedConnection {
     outgoing: Redactor,
     beginning: Beginning,
     observer: bool,
-    /// Its client is one of the lab.
-    lab: bool,
+    /// Its accept was written.
+    begun: bool,
 }
 
 impl Tracing {
@@ -70,18 +72,32 @@ impl Tracing {
     /// # Errors
     /// Returns an error if a thread cannot be created.
     pub(crate) fn start(traces: Vec<Trace>, start: &ServerStart<'_>) -> io::Result<Tracing> {
+        Tracing::with(traces, start, false)
+    }
+
+    /// The same for tests, which want all events however large they are: nothing is skipped or
+    /// dropped, and what waits for a slow reader has no bound.
+    ///
+    /// # Errors
+    /// Returns an error if the thread cannot be created.
+    pub(crate) fn lossless(trace: Trace, start: &ServerStart<'_>) -> io::Result<Tracing> {
+        Tracing::with(vec![trace], start, true)
+    }
+
+    fn with(traces: Vec<Trace>, start: &ServerStart<'_>, lossless: bool) -> io::Result<Tracing> {
         let untraced = traces.iter().find_map(|trace| trace.untraced);
         let watched = traces.iter().find_map(|trace| trace.watched.clone()).filter(|_| traces.len() == 1);
         let lab = traces.iter().find_map(|trace| trace.lab.clone());
-        let outputs = traces.into_iter().map(|trace| Output::start(trace, start)).collect::<io::Result<_>>()?;
-        Ok(Tracing { outputs, began: Instant::now(), watched, untraced, lab })
+        let outputs =
+            traces.into_iter().map(|trace| Output::start(trace, start, lossless)).collect::<io::Result<_>>()?;
+        Ok(Tracing { outputs, began: Instant::now(), watched, untraced, lab, lossless })
     }
 
     /// Creates the probe for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
         Tracer {
             connections: HashMap::default(),
-            writer: LineWriter::new(worker, &self.outputs, self.watched.clone()),
+            writer: LineWriter::new(worker, &self.outputs, self.watched.clone(), self.lossless),
             began: self.began,
             untraced: self.untraced,
             lab: self.lab.clone(),
@@ -106,7 +122,7 @@ impl Probe for Tracer {
     fn record(&mut self, connection: u64, observation: Observation<'_>) {
         let observation = self.marked(connection, observation);
         if self.writer.is_skipping() {
-            if !self.is_short_of_lab(connection, observation) {
+            if !self.is_never_skipped(connection, observation) {
                 return self.skip(connection, observation);
             }
             self.writer.report_dropped();
@@ -124,6 +140,7 @@ impl Probe for Tracer {
         if untraced.is_some_and(|prefix| traced.becomes_observer(observation, prefix)) {
             writer.write(clock, Position::default(), Event::ConnObserver);
         }
+        traced.begun |= matches!(observation, Observation::Event(Event::ConnOpen { .. }));
         let closed = matches!(observation, Observation::Closed { .. });
         if traced.observer && !closed {
             return traced.skip(writer.time, observation);
@@ -179,25 +196,24 @@ impl Tracer {
             {
                 let (opened, stepped) = (nanoseconds(self.began.elapsed()), lab.stepped(peer).is_some());
                 self.served.push(ServedClient { address: peer, connection, opened, stepped });
-                entry(&mut self.connections, connection, opened).lab = true;
                 Event::ConnOpen { fd, token, peer: Some(peer), local, lab: true }.into()
             }
             _ => observation,
         }
     }
 
-    /// Returns whether it belongs to a connection from the lab, and is not a long run of bytes. These
-    /// are written at any rate: a visitor who sends a large body, or sends while others flood the
-    /// server, else sees half of an exchange and takes it for the whole.
+    /// Returns whether it is written at any rate. A connection whose accept was written has its close
+    /// too: else a reader would wait for it. Of a connection from the lab, all but long runs of bytes
+    /// is: a visitor who sends a large body, or sends while others flood the server, else sees half
+    /// of an exchange and takes it for the whole.
     #[cold]
-    fn is_short_of_lab(&self, connection: u64, observation: Observation<'_>) -> bool {
+    fn is_never_skipped(&self, connection: u64, observation: Observation<'_>) -> bool {
         match observation {
             Observation::Event(Event::ConnOpen { lab, .. }) => lab,
             Observation::Event(Event::ConnRecv { data, .. } | Event::ConnSend { data, .. }) if data.len() > SHORT => {
                 false
             }
-            // What its client saw may be written by then, after which it is not in `served`.
-            Observation::Closed { .. } => self.connections.get(&connection).is_some_and(|traced| traced.lab),
+            Observation::Closed { .. } => self.connections.get(&connection).is_some_and(|traced| traced.begun),
             _ => self.served.iter().any(|client| client.connection == connection),
         }
     }
@@ -286,7 +302,7 @@ fn entry(
         outgoing: Redactor::default(),
         beginning: Beginning::default(),
         observer: false,
-        lab: false,
+        begun: false,
     })
 }
 
@@ -381,9 +397,10 @@ mod tests {
         }
     }
 
-    /// What a client of the lab does is in the trace whatever else is skipped, but for long runs of bytes.
+    /// What a client of the lab does is in the trace whatever else is skipped, but for long runs of
+    /// bytes. What has begun in the trace ends in it.
     #[test]
-    fn a_client_of_the_lab_is_written_at_any_rate() {
+    fn the_lab_and_what_has_begun_are_written_at_any_rate() {
         let (mut page, writer) = io::pipe().unwrap();
         let lab = Arc::new(LabClients::default());
         let limits = Limits::default();
@@ -394,10 +411,12 @@ mod tests {
         let accept = |peer| Event::ConnOpen { fd: 7, token: 1, peer: Some(peer), local: Some(server), lab: false };
         let read = |data| Event::ConnRecv { outcome: IoOutcome::Bytes(1), data };
         lab.add(client, false);
-        for (number, peer) in [(1, client), (2, server)] {
-            tracer.writer.skip_next_tick(true);
+        for (number, peer, skipped) in [(1, client, true), (2, server, true), (3, server, false)] {
+            tracer.writer.skip_next_tick(skipped);
             tracer.flush();
             tracer.record(number, accept(peer).into());
+            tracer.writer.skip_next_tick(true);
+            tracer.flush();
             tracer.record(number, read(b"x").into());
             tracer.record(number, read(&[b'x'; SHORT + 1]).into());
             tracer.record(number, Event::ReqContinue { sent: true }.into());
@@ -420,8 +439,11 @@ mod tests {
             ("lab.closed", Some(1)),
             ("conn.close", Some(1)),
             ("probe.drop", None),
+            ("conn.open", Some(3)),
+            ("probe.drop", None),
+            ("conn.close", Some(3)),
         ];
         assert_eq!(seen, expected);
-        assert_eq!((&lines[2]["events"], &lines[6]["events"]), (&1.into(), &5.into()));
+        assert_eq!([2, 6, 8].map(|at| lines[at]["events"].as_u64()), [1, 5, 3].map(Some));
     }
 }
