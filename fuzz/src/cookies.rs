@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use wirelight::{App, Cookie, Json, Response, SameSite};
+use wirelight::{App, Cookie, Json, Method, Response, SameSite};
 
 use crate::choices::Choices;
+use crate::pieces;
 
 const NAMES: &[&str] = &["a", "B", "session", "x!#$%&'*+-.^_`|~9", "__Host-", "__secure-", "0"];
 const VALUES: &[&str] = &["1", "v", "=", "==", "%20", "!", "#~", "[{}]", ":/?", "é", "a b", ","];
@@ -45,7 +46,9 @@ fn received(choices: &mut Choices<'_>) {
         Ok::<_, wirelight::Error>(Json(req.cookie(&name).map(str::to_owned)))
     });
     let client = app.test();
-    let ask = |path: &str| lines.iter().fold(client.get(path), |request, line| request.header("Cookie", line)).send();
+    let fields: Vec<_> = lines.iter().map(|line| ("Cookie", &line[..])).collect();
+    let step = choices.byte();
+    let ask = |path: &str| pieces::send(&client, step, (Method::GET, path), &fields, None);
     let found: Vec<(String, String)> = ask("/").json();
     assert_eq!(found, meant, "{lines:?}");
     if let Some((name, value)) = meant.first() {

@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use wirelight::middleware::{ApiUser, BasicAuth, BearerAuth, Keyring, Sessions};
-use wirelight::{App, Error};
+use wirelight::{App, Error, Method, TestResponse};
 
 use crate::choices::Choices;
+use crate::pieces;
 
 static KEYS: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(["a secret of thirty-two bytes or more"]));
 
@@ -46,7 +47,8 @@ fn session(choices: &mut Choices<'_>) {
     let Some(cookie) = reply.header("Set-Cookie").and_then(|cookie| cookie.split(';').next()) else {
         return assert!(!exists, "{reply:?}");
     };
-    let ask = |cookie: &str| client.get("/").header("Cookie", cookie).send();
+    let step = choices.byte();
+    let ask = |cookie: &str| pieces::send(&client, step, (Method::GET, "/"), &[("Cookie", cookie)], None);
     assert_eq!(ask(cookie).text(), format!("={expected}"));
     let token = cookie.strip_prefix("session=").unwrap_or_else(|| unreachable!("{cookie}"));
     let other = mutated(choices, token);
@@ -62,8 +64,8 @@ fn basic(choices: &mut Choices<'_>) {
     let users = BasicAuth::new([(&user, &password)]);
     app.get("/", |req| req.get::<ApiUser>().map(|user| format!("={}", user.name()))).require(users.guard());
     let token = base64(format!("{user}:{password}").as_bytes());
-    let scheme = choices.in_any_case("basic");
-    let ask = |token: &str| app.test().get("/").header("Authorization", &format!("{scheme} {token}")).send();
+    let (scheme, step) = (choices.in_any_case("basic"), choices.byte());
+    let ask = |token: &str| authorized(&app, step, &format!("{scheme} {token}"));
     assert_eq!(ask(&token).text(), format!("={user}"), "{token}");
     let other = mutated(choices, &token);
     if other.trim() != token {
@@ -77,13 +79,17 @@ fn bearer(choices: &mut Choices<'_>) {
     let mut app = App::new();
     let tokens = BearerAuth::new([(token.clone(), "someone")]);
     app.get("/", |_| Ok::<_, Error>("in")).require(tokens.guard());
-    let scheme = choices.in_any_case("bearer");
-    let ask = |token: &str| app.test().get("/").header("Authorization", &format!("{scheme} {token}")).send();
+    let (scheme, step) = (choices.in_any_case("bearer"), choices.byte());
+    let ask = |token: &str| authorized(&app, step, &format!("{scheme} {token}"));
     assert_eq!(ask(&token).status(), 200, "{token}");
     let other = mutated(choices, &token);
     if other.trim() != token {
         assert_ne!(ask(&other).status(), 200, "{other:?} for {token:?}");
     }
+}
+
+fn authorized(app: &App, step: u8, credentials: &str) -> TestResponse {
+    pieces::send(&app.test(), step, (Method::GET, "/"), &[("Authorization", credentials)], None)
 }
 
 /// Returns the text with one character changed, added or left out, or cut off after it.

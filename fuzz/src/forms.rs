@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use wirelight::{App, Json};
+use wirelight::{App, Json, Method};
 
 use crate::choices::Choices;
+use crate::pieces;
 
 /// Pieces of names.
 const NAMES: &[&str] = &["a", "B", "é", "[]", "名", "\\", "'", ";", "=", "+", "&", "%", "\"", " ", "x"];
@@ -71,7 +72,8 @@ fn multipart(choices: &mut Choices<'_>, entries: &[Entry]) {
         Ok::<_, wirelight::Error>(Json(found))
     });
     let media_type = format!("multipart/form-data; boundary=\"{boundary}\"");
-    let reply = app.test().post("/").body(&media_type, &body).send();
+    let sent = Some((&media_type[..], body.as_bytes()));
+    let reply = pieces::send(&app.test(), choices.byte(), (Method::POST, "/"), &[], sent);
     let meant: Vec<Found> = entries
         .iter()
         .map(|entry| {
@@ -109,9 +111,10 @@ fn urlencoded(choices: &mut Choices<'_>, entries: &[Entry]) {
     app.get("/", move |req| Json(req.query_pairs().map(owned).collect::<Vec<_>>()));
     let meant: Vec<_> = entries.iter().map(|entry| (entry.name.clone(), entry.data.clone())).collect();
     let client = app.test();
-    let form = client.post("/").body("application/x-www-form-urlencoded", &text).send();
+    let sent = Some(("application/x-www-form-urlencoded", text.as_bytes()));
+    let form = pieces::send(&client, choices.byte(), (Method::POST, "/"), &[], sent);
     assert_eq!(form.json::<Vec<(String, String)>>(), meant, "{text:?}");
-    let query = client.get(&format!("/?{text}")).send();
+    let query = pieces::send(&client, choices.byte(), (Method::GET, &format!("/?{text}")), &[], None);
     assert_eq!(query.json::<Vec<(String, String)>>(), meant, "{text:?}");
 }
 

@@ -7,6 +7,7 @@ mod cookies;
 mod credentials;
 mod forms;
 mod negotiation;
+mod pieces;
 mod plan;
 mod ranges;
 mod rates;

@@ -1,8 +1,9 @@
 //! Content negotiation: the offer that is chosen is the one that the tables of RFC 9110 §12.5 choose, in any spelling and order.
 
-use wirelight::{App, Request, TestClient};
+use wirelight::{App, Method, Request, TestClient};
 
 use crate::choices::Choices;
+use crate::pieces;
 
 const TYPES: &[&str] = &["text/html", "text/plain", "text/plain;format=flowed", "application/json", "image/png"];
 const MEDIA_RANGES: &[&str] = &[
@@ -70,7 +71,7 @@ fn check(
     let client = app.test();
     for _ in 0..2 {
         let lines = spell(choices, &entries);
-        let found = ask(&client, field, &lines);
+        let found = ask(&client, choices.byte(), field, &lines);
         assert_eq!(found.as_deref(), expected, "{field}: {lines:?} for {offers:?}, weights {weights:?}");
         let turn = choices.below(entries.len().max(1));
         entries.rotate_left(turn);
@@ -91,8 +92,9 @@ fn choose(req: &Request<'_>, offers: &[&'static str]) -> Option<&'static str> {
 }
 
 /// Returns the choice; `None` for 404, the response to no choice.
-fn ask(client: &TestClient<'_>, field: &str, lines: &[String]) -> Option<String> {
-    let reply = lines.iter().fold(client.get("/"), |request, line| request.header(field, line)).send();
+fn ask(client: &TestClient<'_>, step: u8, field: &str, lines: &[String]) -> Option<String> {
+    let fields: Vec<_> = lines.iter().map(|line| (field, &line[..])).collect();
+    let reply = pieces::send(client, step, (Method::GET, "/"), &fields, None);
     (reply.status() == 200).then(|| reply.text().to_owned())
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use wirelight::{App, Method, Response, StatusCode};
 
 use crate::choices::Choices;
+use crate::pieces;
 
 const DATE: &str = "Fri, 04 Nov 1994 08:49:37 GMT";
 const LAST_MODIFIED: Duration = Duration::from_secs(783_938_977);
@@ -54,11 +55,10 @@ pub fn ranges(data: &[u8]) {
     app.get("/", respond.clone());
     app.post("/", respond);
     let client = app.test();
-    let mut request = client.request(method.as_str(), "/").header("Range", &format!("{unit}={set}"));
-    if let (Some(value), _) = condition {
-        request = request.header("If-Range", value);
-    }
-    let reply = request.send();
+    let range = format!("{unit}={set}");
+    let mut fields = vec![("Range", &range[..])];
+    fields.extend(condition.0.map(|value| ("If-Range", value)));
+    let reply = pieces::send(&client, choices.byte(), (method, "/"), &fields, None);
 
     let wanted = if method == Method::GET && condition.1 { positions(&specs, body.len()) } else { None };
     let range = reply.header("Content-Range");
