@@ -21,7 +21,7 @@ mod pairs;
 mod query;
 mod save;
 mod typed;
-mod url;
+pub(crate) mod url;
 pub(crate) mod validator;
 
 use std::borrow::Cow;

@@ -7,6 +7,7 @@ use super::cors::is_origin;
 use crate::app::router::Router;
 use crate::http1::method::Method;
 use crate::request::Request;
+use crate::request::url::without_default_port;
 use crate::response::error::{Error, Result};
 
 /// Refuses requests that change something if a page of another origin caused them, with 403. A
@@ -103,10 +104,7 @@ fn has_host_of(origin: &str, request: &Request<'_>) -> bool {
     let (Some((scheme, authority)), Some(host)) = (origin.split_once("://"), request.client_host()) else {
         return false;
     };
-    // Proxies write the default port, browsers do not (RFC 9110 §4.2.3).
-    let default_port = if scheme == "https" { ":443" } else { ":80" };
-    let without_port = |name| str::strip_suffix(name, default_port).unwrap_or(name);
-    without_port(authority).eq_ignore_ascii_case(without_port(&host))
+    without_default_port(authority, scheme).eq_ignore_ascii_case(without_default_port(&host, scheme))
 }
 
 #[cfg(test)]

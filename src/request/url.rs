@@ -42,9 +42,15 @@ impl Request<'_> {
     /// §6.2.3). HTTP/1.0 may omit it; RFC 9112 §3.3 then lets the server choose the default name.
     fn authority(&self) -> String {
         let host = self.client_host().unwrap_or("localhost".into());
-        let port = if self.scheme() == "https" { ":443" } else { ":80" };
-        host.strip_suffix(port).unwrap_or(&host).to_ascii_lowercase()
+        without_default_port(&host, self.scheme()).to_ascii_lowercase()
     }
+}
+
+/// Returns the authority without the default port of the scheme, which proxies write and browsers
+/// do not (RFC 9110 §4.2.3).
+pub(crate) fn without_default_port<'a>(authority: &'a str, scheme: &str) -> &'a str {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    authority.strip_suffix(port).unwrap_or(authority)
 }
 
 /// Decodes escapes, except those of `kept`, of controls, of the space, of `%`, and of invalid
