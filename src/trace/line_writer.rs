@@ -61,12 +61,7 @@ struct OutputBuffer {
 }
 
 impl LineWriter {
-    pub(super) fn new(
-        worker: u32,
-        outputs: &[Arc<Output>],
-        watched: Option<Arc<AtomicBool>>,
-        lossless: bool,
-    ) -> LineWriter {
+    pub(super) fn new(worker: u32, outputs: &[Arc<Output>], watched: Option<Arc<AtomicBool>>) -> LineWriter {
         let buffer = |output: &Arc<Output>| OutputBuffer {
             output: output.clone(),
             batch: Some(Batch::default()),
@@ -80,7 +75,7 @@ impl LineWriter {
             caller: Location::caller(),
             secrets: Vec::new(),
             watched,
-            lossless,
+            lossless: outputs.iter().all(|output| output.queue.is_lossless()),
             budget: BURST,
             refilled_at: 0,
             skipping: false,
@@ -221,7 +216,7 @@ mod tests {
         for (watched, skips) in [(Some(Arc::new(AtomicBool::new(true))), true), (None, false)] {
             let trace = Trace::json().to(writer.try_clone().unwrap());
             let output = Output::start(trace, &start, false).unwrap();
-            let mut writer = LineWriter::new(0, &[output], watched, false);
+            let mut writer = LineWriter::new(0, &[output], watched);
             for _ in 0..100 {
                 writer.skip_next_tick(false);
                 writer.end_tick(0);
@@ -244,7 +239,7 @@ mod tests {
         let limits = Limits::default();
         let start = ServerStart { addresses: Vec::new(), backlog: 1, workers: 1, limits: &limits, routes: Vec::new() };
         let output = Output::start(Trace::json().to(io::sink()), &start, false).unwrap();
-        let mut writer = LineWriter::new(0, &[output], None, false);
+        let mut writer = LineWriter::new(0, &[output], None);
         writer.skipped.events = 7;
         writer.report_dropped();
         assert_eq!(writer.outputs[0].batch.as_ref().unwrap().counts.events, 7);

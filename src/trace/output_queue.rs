@@ -111,6 +111,11 @@ impl OutputQueue {
         true
     }
 
+    /// Returns whether it drops nothing.
+    pub(crate) fn is_lossless(&self) -> bool {
+        self.capacity == usize::MAX
+    }
+
     /// Returns whether the reader is so slow that lines may soon be dropped.
     pub(crate) fn is_crowded(&self) -> bool {
         self.lock().bytes > self.capacity / 2

@@ -31,8 +31,6 @@ pub(crate) struct Tracing {
     watched: Option<Arc<AtomicBool>>,
     untraced: Option<&'static str>,
     lab: Option<Arc<LabClients>>,
-    /// Whether nothing is skipped or dropped.
-    lossless: bool,
 }
 
 /// The probe of one worker.
@@ -90,14 +88,14 @@ impl Tracing {
         let lab = traces.iter().find_map(|trace| trace.lab.clone());
         let outputs =
             traces.into_iter().map(|trace| Output::start(trace, start, lossless)).collect::<io::Result<_>>()?;
-        Ok(Tracing { outputs, began: Instant::now(), watched, untraced, lab, lossless })
+        Ok(Tracing { outputs, began: Instant::now(), watched, untraced, lab })
     }
 
     /// Creates the probe for one worker.
     pub(crate) fn tracer(&self, worker: u32) -> Tracer {
         Tracer {
             connections: HashMap::default(),
-            writer: LineWriter::new(worker, &self.outputs, self.watched.clone(), self.lossless),
+            writer: LineWriter::new(worker, &self.outputs, self.watched.clone()),
             began: self.began,
             untraced: self.untraced,
             lab: self.lab.clone(),
