@@ -379,7 +379,7 @@ impl Server {
         };
         let mut all_parts = (0..).zip(listeners.into_iter().zip(accepted)).map(parts);
         let here = worker(all_parts.next().ok_or_else(|| io::Error::other("a server needs a worker"))?)?;
-        // All before the first runs: a server that cannot have them serves nobody.
+        // All before the first runs: a server that lacks one accepts no client.
         let others = all_parts.map(&worker).collect::<io::Result<Vec<_>>>()?;
         let others = supervisor::start(others, &worker).inspect_err(|_| control.advance(Phase::Aborting))?;
         info!("listening on {all} with {workers} worker(s)");

@@ -94,7 +94,7 @@ fn version(path: &PathBuf) -> io::Result<Version> {
 /// §5).
 fn read(path: &PathBuf) -> Result<Vec<Key>, Box<dyn error::Error>> {
     let set: Value = serde_json::from_slice(&fs::read(path)?)?;
-    let all = set["keys"].as_array().ok_or("there is no list of keys")?;
+    let all = set["keys"].as_array().ok_or("the list of keys is missing")?;
     let is_ours = |jwk: &&Value| jwk["alg"].as_str().is_none_or(|alg| ["HS256", "RS256", "ES256"].contains(&alg));
     all.iter().filter(is_ours).map(|jwk| key(&Jwk::deserialize(jwk)?)).collect()
 }

@@ -430,7 +430,7 @@ fn a_stop_at_the_connection_limit_serves_the_clients_in_the_queue() {
     waiting.iter().for_each(|mut client| client.write_all(&[&head[..], b"x"].concat()).unwrap());
     looped.worker.control.advance(Phase::Draining);
     looped.until("the stop has begun", |worker| worker.time.draining.is_some());
-    looped.step(); // there is no place
+    looped.step(); // the one place is taken
     uploading.write_all(b"x").unwrap();
     let ends = (0..PATIENCE).any(|_| looped.worker.step(&mut looped.events, looped.worker.timeout()).unwrap());
     assert!(ends, "the stop does not end: {:?}", looped.worker.probe.traffic);
