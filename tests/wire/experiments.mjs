@@ -15,6 +15,10 @@ const texts = selector => `[...document.querySelectorAll(${JSON.stringify(select
 
 /** The bytes of a plan. Each run of the last one counts by itself. */
 const bytes = plan => plan.map(({ send = "" }) => send).join("").replace(/\?run=\d+ /, "?run=N ");
+/** Counts the frames that ask for another one while they are drawn: no event may follow that has it drawn. */
+const COUNTING = `{ const frame = requestAnimationFrame; let asked; window.again = 0;
+  window.requestAnimationFrame = draw => { asked = true; return frame(() => { asked = false; draw(); again += asked; }); }; }`;
+
 const composed = async page => {
   const [found, error] = parse(await page.evaluate(`document.querySelector("#lab textarea").value`));
   assert.equal(error, "");
@@ -39,7 +43,7 @@ async function play(page, number) {
   assert.deepEqual(await page.evaluate(texts(".choice")), choices, name);
   assert.deepEqual(await page.evaluate(`[${text("#after")}, document.querySelectorAll(".choice:is(.right, .guess)").length]`), ["", 0], `${name}: an outcome before a prediction`);
   assert.equal(await composed(page), bytes(plan), name);
-  await page.evaluate(`document.querySelectorAll("#task button")[${guess ?? choices.length}].click()`);
+  await page.evaluate(`again = 0; document.querySelectorAll("#task button")[${guess ?? choices.length}].click()`);
   await page.until(`document.querySelector(".choice.right") || document.querySelectorAll("#after p").length > 1`, `${JSON.stringify(name)} + ": " + ${text("#lab")}`);
 
   const [verdict, because, next] = await page.evaluate(texts("#after p"));
@@ -57,6 +61,7 @@ async function play(page, number) {
   const final = JSON.stringify(statuses.filter(status => status >= 200).map(String));
   await page.until(`${final}.every(status => ${text(".lane[aria-current] .track")}?.includes(status))`, `${JSON.stringify(`${name}: ${final} in `)} + ${text(".lane[aria-current]")}`);
   assert.equal(await page.evaluate(`document.querySelector("#lab .send").disabled`), false, name);
+  assert.equal(await page.evaluate(`again`), 1, `${name}: the connection was chosen in a frame, and is drawn in the next`);
 }
 
 /** Opens the page at its experiments and plays what is left of them. */
@@ -67,6 +72,7 @@ async function visit(browser, url, left) {
   await page.until(`document.getElementById("live")?.className === "live"`);
   await page.evaluate(`location.hash = "lab"`);
   await page.until(`document.querySelectorAll("#which option").length === ${experiments.length}`, text("#open"));
+  await page.evaluate(COUNTING);
   for (let number; (number = left.shift()) !== undefined;) await play(page, number);
   assert.deepEqual(page.seen.errors, [], "no error, no report of the security policy");
   assert.equal(page.seen.dialogs, 0);

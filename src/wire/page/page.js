@@ -17,20 +17,19 @@ const STATUS = { live: `live, ${location.host}`, away: "the server is away; tryi
 
 // Draws once, on the next frame.
 function soon() {
-  if (!state.due) requestAnimationFrame(show);
-  state.due = true;
+  state.due ??= requestAnimationFrame(show);
 }
 
 function show() {
   const { events, selection, frozen, reveal, status } = state;
-  // A recording, or the server's events.
+  // What a view chooses while it is drawn is for the next frame.
+  state.due = state.reveal = undefined;
   const tape = state.tape ?? events;
   const seen = tape.slice(0, frozen);
   const shown = view(seen, selection);
   state.key = shown.key;
   draw(shown, reveal);
   further?.redraw(shown, seen);
-  state.due = state.reveal = false;
   const live = frozen === undefined;
   by("live").className = live ? status : "frozen";
   by("live").textContent = live ? STATUS[status] ?? status : `${state.tape ? "a recording" : "frozen"}, + ${plural(tape.length - frozen, "event")}`;
