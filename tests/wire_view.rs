@@ -341,14 +341,13 @@ fn what_is_not_shown_is_counted() {
     let of_client = |event: &&Value| event["c"] == *c && event["near"] != false;
     let skipped: u64 = shown.iter().filter(of_client).filter_map(|event| event["events"].as_u64()).sum();
     let here = shown.iter().filter(of_client).filter(|event| event["e"] != "wire.skip").count() as u64;
-    let lost =
-        shown.iter().rfind(|event| event["e"] == "wire.counts").map_or(0, |counts| counts["lost"].as_u64().unwrap());
     let all = bounded::eventually("the close", || {
         let text = view.trace.text();
         if text.contains("\"reqs\":40") { Ok(events(&text)) } else { Err(text.len().to_string()) }
     });
     assert!(skipped > 0, "nothing was left out of 5 MB");
-    assert_eq!(here + skipped + lost, all.iter().filter(of_client).count() as u64, "{here} + {skipped} + {lost}");
+    // What the tracer skips, because the machine is too fast for it, is in neither.
+    assert_eq!(here + skipped, all.iter().filter(of_client).count() as u64, "{here} + {skipped}");
 }
 
 /// Each open connection has a cell that says what it does.

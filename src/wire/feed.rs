@@ -11,11 +11,9 @@ use crate::sync::lock;
 
 /// Time between two events of the stream: two frames of a screen.
 const PACE: Duration = Duration::from_millis(33);
-/// Bytes of lines that wait for the next event. Beyond it, lines are counted as lost.
-const WAITING: usize = 256 * 1024;
-/// Events and bytes that a slow page may be behind. It is then disconnected, and gets a snapshot
-/// when it returns.
-const BEHIND: (usize, usize) = (1024, 1024 * 1024);
+/// Events and bytes that a slow page may be behind: a few bursts of the history, which alone decides
+/// what is shown. It is then disconnected, and gets a snapshot when it returns.
+const BEHIND: (usize, usize) = (1024, 4 * 1024 * 1024);
 /// Pages that may watch. A browser has six connections for a server, and each page keeps one.
 const PAGES: usize = 2;
 /// How long a page that was disconnected waits.
@@ -143,11 +141,8 @@ impl Write for FeedWriter {
                 break;
             }
             let line = String::from_utf8_lossy(&self.partial);
-            match state.history.take(&line, now) {
-                Some(text) if state.waiting.len() + text.len() <= WAITING => state.waiting.push_str(&text),
-                Some(text) => state.history.lose(text.lines().count() as u64),
-                None => {}
-            }
+            let text = state.history.take(&line, now).unwrap_or_default();
+            state.waiting.push_str(&text);
             self.partial.clear();
         }
         Ok(bytes.len())
@@ -163,5 +158,26 @@ impl Drop for FeedWriter {
     fn drop(&mut self) {
         lock(&self.shared.state).ended = true;
         self.shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fast machine has many bytes to show before the next event of the stream.
+    #[test]
+    fn the_pages_get_all_that_the_history_shows() {
+        let stream = Broadcast::with(BEHIND.0, BEHIND.1, SlowSubscriber::Drop, None);
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), stream, watched: Arc::default() });
+        let line = |event: &str, rest: &str| format!("{{\"q\":1,\"t\":2,\"w\":0,\"c\":3,\"e\":\"{event}\"{rest}}}\n");
+        let read = line("conn.recv", &format!(",\"data\":\"{}\"", "x".repeat(60_000)));
+        let shown =
+            [line("conn.open", ",\"lab\":true"), read.repeat(15), line("lab.closed", ",\"how\":\"fin\"")].concat();
+        FeedWriter { shared: shared.clone(), partial: Vec::new() }.write_all(shown.as_bytes()).unwrap();
+        let state = lock(&shared.state);
+        assert!(state.waiting == shown, "{} of {} bytes", state.waiting.len(), shown.len());
+        assert!(shown.len() < BEHIND.1 / 2, "a page that is one event behind keeps its stream");
     }
 }

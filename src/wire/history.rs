@@ -49,6 +49,8 @@ struct Kept {
     fd: Option<u64>,
     /// Events that were left out since the last line.
     skipped: u64,
+    /// The last line says that the trace has lost events.
+    marked: bool,
 }
 
 /// What was seen, and how much of it is not shown.
@@ -73,7 +75,7 @@ impl ConnectionHistory {
     /// Takes one line of the trace. Returns what a page is to be told of it, if anything.
     pub(super) fn take(&mut self, line: &str, now: Instant) -> Option<String> {
         let Some(head) = LineHead::parse(line) else {
-            return line.starts_with("{\"e\":\"probe.drop\"").then(|| self.gap(line));
+            return line.starts_with("{\"e\":\"probe.drop\"").then(|| self.gap(line)).filter(|marks| !marks.is_empty());
         };
         self.cells.take(head.key, head.event, line);
         match head.event {
@@ -148,7 +150,7 @@ impl ConnectionHistory {
     }
 
     /// Marks what the trace has lost in each open connection: any of them may have had a part of
-    /// it, also its close. Returns the lines for the page.
+    /// it, also its close. Returns the marks for the page, which gets the number with the counts.
     fn gap(&mut self, line: &str) -> String {
         let lost = |name| number(line, name).unwrap_or(0);
         self.counts.lost += lost("\"events\":");
@@ -156,23 +158,17 @@ impl ConnectionHistory {
         self.counts.requests += lost("\"reqs\":");
         self.counts.connections += lost("\"conns\":");
         self.counts.unsampled += lost("\"conns\":");
-        let mut text = line.to_owned();
+        let mut text = String::new();
         for key in self.order.clone() {
-            let Some(kept) = self.connections.get(&key).filter(|kept| !kept.closed) else { continue };
+            // One mark says it: the next loss adds nothing.
+            let Some(kept) = self.connections.get(&key).filter(|kept| !kept.closed && !kept.marked) else { continue };
             let mut mark = String::new();
             push_skip(&mut mark, key, kept.last, None);
-            // One mark says it: the next loss adds nothing.
-            if !kept.lines.ends_with(&mark) {
-                self.keep(key, &mark);
-                text.push_str(&mark);
-            }
+            self.keep(key, &mark);
+            self.connections.get_mut(&key).into_iter().for_each(|kept| kept.marked = true);
+            text.push_str(&mark);
         }
         text
-    }
-
-    /// Counts lines that no page was told of, because pages read too slowly.
-    pub(super) fn lose(&mut self, lines: u64) {
-        self.counts.lost += lines;
     }
 
     fn open(&mut self, head: LineHead<'_>, line: &str, now: Instant) -> Option<String> {
@@ -212,6 +208,7 @@ impl ConnectionHistory {
     fn keep(&mut self, key: Key, text: &str) {
         let Some(kept) = self.connections.get_mut(&key) else { return };
         kept.lines.push_str(text);
+        kept.marked = false;
         self.bytes += text.len();
         if let Some(budget) = &mut self.budget {
             budget.bytes -= text.len() as f64;
@@ -370,11 +367,10 @@ mod tests {
     fn a_loss_is_marked_in_every_open_connection() {
         let lost = "{\"e\":\"probe.drop\",\"events\":7,\"bytes\":0}\n".to_owned();
         let open = |c: u64, fd: u64| line(c, "conn.open", &format!(",\"fd\":{fd}"));
-        let (mut history, told) =
-            history(&[open(1, 5), open(2, 6), line(2, "conn.close", ""), lost.clone(), lost.clone()]);
+        let (mut history, told) = history(&[open(1, 5), open(2, 6), line(2, "conn.close", ""), lost.clone(), lost]);
         let mark = line(1, "wire.skip", "");
-        assert_eq!(told[3], Some(format!("{lost}{mark}")));
-        assert_eq!(told[4], Some(lost), "the mark is there already");
+        assert_eq!(told[3], Some(mark.clone()));
+        assert_eq!(told[4], None, "the mark is there already");
         assert!(history.snapshot().ends_with(&format!("{mark}{}{}", open(2, 6), line(2, "conn.close", ""))));
         // Its close was lost: another connection has its descriptor now.
         history.take(&open(3, 5), Instant::now());
@@ -383,14 +379,14 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_of_loss_is_passed_on_and_no_other_line_breaks_it() {
+    fn a_notice_of_loss_is_counted_and_no_other_line_breaks_it() {
         let (history, told) = history(&[
             "{\"e\":\"probe.drop\",\"events\":7,\"bytes\":0,\"conns\":2,\"reqs\":3}\n".to_owned(),
             "nonsense\n".to_owned(),
             line(9, "conn.recv", ""),
             line(0, "poll.wake", ""),
         ]);
-        assert_eq!(told.iter().flatten().count(), 1);
+        assert_eq!(told.iter().flatten().count(), 0);
         assert!(history.counts().contains("\"connections\":2,\"requests\":3,\"unsampled\":2"));
         assert!(history.counts().contains("\"lost\":7"));
     }
