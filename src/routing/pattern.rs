@@ -138,11 +138,16 @@ impl Pattern {
                     if !kind.accepts(value.as_bytes()) {
                         return Err(BuildError::Mismatch { name: name.clone(), kind: *kind, value: (*value).into() });
                     }
-                    path.extend(utf8_percent_encode(value, if *kind == ParamType::Path { PATH } else { SEGMENT }));
+                    let keeps = if *kind == ParamType::Path { PATH } else { SEGMENT };
+                    path.extend(utf8_percent_encode(value, keeps));
                 }
             }
         }
-        Ok(path)
+        // `//host` is a reference to another host (RFC 3986 §4.2), in a link and in a redirect.
+        Ok(match path.strip_prefix("//") {
+            Some(rest) => format!("/%2F{rest}"),
+            None => path,
+        })
     }
 }
 
@@ -427,6 +432,10 @@ mod tests {
         assert_eq!(build("/u/{id:int}", &[("id", "01")]).unwrap(), "/u/01");
         assert_eq!(build("/p/{a}/{b}", &[("b", "ü?#%"), ("a", "x/y z")]).unwrap(), "/p/x%2Fy%20z/%C3%BC%3F%23%25");
         assert_eq!(build("/f/{p:path}", &[("p", "a b/c:@&=+$,;~")]).unwrap(), "/f/a%20b/c:@&=+$,;~");
+        assert_eq!(build("/{p:path}", &[("p", "/evil.example/a")]).unwrap(), "/%2Fevil.example/a"); // no other host
+        assert_eq!(build("/{p:path}", &[("p", "//evil.example")]).unwrap(), "/%2F/evil.example");
+        assert_eq!(build("/{p:path}", &[("p", "\\evil.example")]).unwrap(), "/%5Cevil.example");
+        assert_eq!(build("/f/{p:path}", &[("p", "/a//b")]).unwrap(), "/f//a//b");
         assert_eq!(build("/u/{id:int}", &[]).unwrap_err(), "the parameter 'id' has no value");
         assert_eq!(build("/u/{id:int}", &[("di", "1")]).unwrap_err(), "the pattern has no parameter 'di'");
         assert_eq!(
