@@ -112,9 +112,7 @@ impl Gzip {
 
     /// Compresses one response, for a handler that calls it directly.
     pub fn compress(&self, request: &Request<'_>, response: &mut Response) {
-        if response.status() == StatusCode::NOT_MODIFIED {
-            // Repeats the Vary of the 200 (RFC 9110 §15.4.5), whose media type and length are not
-            // known here.
+        if repeats_vary(response) {
             return response.add_vary("Accept-Encoding");
         }
         if !self.should_compress(response) {
@@ -149,6 +147,9 @@ impl Gzip {
 
     /// Compresses the body. Returns `false` if it is better sent uncompressed.
     fn compress_body(&self, response: &mut Response) -> io::Result<bool> {
+        if response.undeclare_length() {
+            return Ok(true); // what the GET sends is compressed, and only then has a length
+        }
         response.buffer(MAX_BUFFERED)?;
         let length = response.length();
         if length.is_none_or(|length| length > MAX_BUFFERED) {
@@ -209,6 +210,20 @@ impl BodySource for GzipBody {
     /// One piece in each iteration of the event loop: compressing 64 KiB takes up to a millisecond.
     fn cost(&self) -> usize {
         MAX_BYTES_PER_TICK
+    }
+}
+
+/// Returns whether the response has no whole body to compress, and repeats the Vary that the 200 to
+/// the same request would have: a 304 (RFC 9110 §15.4.5), whose media type and length are not known
+/// here, and a part of a text (§15.3.7).
+fn repeats_vary(response: &Response) -> bool {
+    match response.status() {
+        StatusCode::NOT_MODIFIED => true,
+        StatusCode::PARTIAL_CONTENT => {
+            response.header_value("content-encoding").is_none()
+                && response.header_value("content-type").is_some_and(is_compressible)
+        }
+        _ => false,
     }
 }
 
@@ -406,7 +421,24 @@ mod tests {
         }
         let (head, body) = ask(&app, "GET", "/here", "Accept-Encoding: gzip\r\nRange: bytes=0-1999\r\n");
         assert!(head.starts_with("HTTP/1.1 206") && head.contains("ETag: \"v,1\"\r\n"), "{head}");
+        assert!(head.contains("Vary: Accept-Encoding\r\n"), "as the 200 (RFC 9110 §15.3.7): {head}");
         assert!(!head.contains("Content-Encoding") && body.len() == 2_000);
+    }
+
+    /// RFC 9110 §8.6: a Content-Length in response to HEAD is that of the GET.
+    #[test]
+    fn a_head_route_has_no_length_of_what_is_compressed() {
+        let mut app = App::new();
+        Gzip::new().add_to(&mut app);
+        for (path, length) in [("/short", "10000"), ("/long", "100000")] {
+            app.head(path, move |_| {
+                Response::default().header("Content-Type", "text/plain").header("Content-Length", length).etag("v")
+            });
+            let coded =
+                "Content-Type: text/plain\r\nVary: Accept-Encoding\r\nContent-Encoding: gzip\r\nETag: \"v-gzip\"\r\n";
+            assert_eq!(ask(&app, "HEAD", path, ASKS).0, format!("HTTP/1.1 200 OK\r\n{coded}\r\n"));
+            assert!(ask(&app, "HEAD", path, "").0.contains(&format!("Content-Length: {length}\r\n")), "{path}");
+        }
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl Response {
         Ok(())
     }
 
+    /// Removes the length that a HEAD route declared. Returns whether it is the response of one.
+    pub(crate) fn undeclare_length(&mut self) -> bool {
+        let Body::HeadOnly(length) = &mut self.body else { return false };
+        *length = None;
+        true
+    }
+
     /// Replaces the body by a compressed form; keeps the media type.
     pub(crate) fn replace_body(&mut self, coded: Vec<u8>) {
         self.body = Body::Owned(coded);
