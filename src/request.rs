@@ -259,10 +259,11 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// 404 if the text does not parse as `T` (a number that is too large): the path names nothing.
+    /// Also for the `path` of a [`fallback`](crate::Router::fallback) that is not UTF-8, or has a
+    /// segment `..`.
     /// 500 if the pattern has no parameter of this name.
     pub fn param<T: FromStr>(&self, name: &str) -> Result<T> {
-        let text =
-            self.param_text(name).ok_or_else(|| Error::internal(format!("the route has no parameter {name:?}")))?;
+        let text = self.param_text(name).ok_or_else(|| self.missing_param(name))?;
         text.parse().map_err(|_| Error::not_found(""))
     }
 

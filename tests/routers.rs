@@ -73,6 +73,32 @@ fn the_fallback_of_the_innermost_router_handles_what_no_route_does() {
 }
 
 #[test]
+fn the_path_of_a_fallback_is_one_that_a_path_parameter_could_be() {
+    let mut inner = Router::new();
+    inner.fallback(|req| req.param::<String>("path"));
+    let mut app = App::new();
+    app.nest("/inner", inner);
+    app.fallback(|req| req.param::<String>("path").map(|path| format!("<{path}>")));
+    statuses(
+        &app,
+        &[
+            ("GET", "/a%20b/c", 200, "<a b/c>"),
+            ("GET", "/", 200, "<>"),
+            ("GET", "//", 200, "</>"),
+            ("GET", "//other.example/a", 200, "</other.example/a>"),
+            ("GET", "/%FF", 404, "Not Found"),
+            ("GET", "/a/%C0%AF", 404, "Not Found"),
+            ("GET", "/../../etc/passwd", 404, "Not Found"),
+            ("GET", "/..%2F..%2Fetc", 404, "Not Found"),
+            ("GET", "/a/%2e%2e", 404, "Not Found"),
+            ("GET", "/inner//x", 200, "/x"),
+            ("GET", "/inner/%2E%2E/x", 404, "Not Found"),
+            ("POST", "/inner/%FF", 404, "Not Found"),
+        ],
+    );
+}
+
+#[test]
 fn a_fallback_hides_no_405_no_redirect_and_no_501() {
     statuses(
         &app(),

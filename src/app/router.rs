@@ -116,7 +116,8 @@ impl Router {
     /// method that nothing implements is 501.
     ///
     /// Hooks, guards and error handlers of the router apply, as to its routes. The parameter `path`
-    /// is what follows the prefix.
+    /// is what follows the prefix. As in a route it has no segment `..` and is UTF-8: of other paths
+    /// [`param`](Request::param) returns 404, and [`raw_path`](Request::raw_path) has the bytes.
     ///
     /// ```
     /// use wirelight::{App, Error, Router};

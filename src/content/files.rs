@@ -231,7 +231,10 @@ impl Files {
         if !matches!(request.method(), Method::GET | Method::HEAD) {
             return Err(Error::not_found("")); // a fallback is for all methods
         }
-        let rest: String = request.param("path").unwrap_or_default();
+        let rest: String = match request.param("path") {
+            Err(error) if error.status() == StatusCode::NOT_FOUND => return Err(error),
+            rest => rest.unwrap_or_default(), // the route of the index has no parameter
+        };
         // `%2F` is not a separator (RFC 3986 §2.2), and no name has a slash in it.
         if request.raw_path().as_bytes().windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
             return Err(Error::not_found(""));

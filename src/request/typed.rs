@@ -61,6 +61,16 @@ impl Request<'_> {
         let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
         is_token(scheme.as_bytes()).then_some((scheme, credentials.trim_start()))
     }
+
+    /// Returns why a parameter has no text: the route does not have it, or the path of a fallback is
+    /// not one that matches a path parameter.
+    #[cold]
+    pub(super) fn missing_param(&self, name: &str) -> Error {
+        match self.matched_route().is_some_and(|route| route.pattern.params().any(|param| param == name)) {
+            true => Error::not_found(""),
+            false => Error::internal(format!("the route has no parameter {name:?}")),
+        }
+    }
 }
 
 /// Parses `value`. The error message names the parameter, which the application chose, and never
