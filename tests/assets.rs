@@ -158,6 +158,54 @@ fn the_page_hides_no_missing_asset_and_no_answer_of_the_api() {
     assert_eq!((head.status().as_u16(), head.header("Content-Length")), (200, Some("15")));
 }
 
+/// With a page for what does not exist, an existing file still has its methods (RFC 9110 §15.5.6).
+#[test]
+fn a_file_beside_a_page_refuses_other_methods() {
+    let app = single_page(files().index("index.html"));
+    let client = app.test();
+    for (method, target, status, allow) in [
+        ("POST", "/css/style.css", 405, Some("GET, HEAD, OPTIONS")),
+        ("DELETE", "/index.html", 405, Some("GET, HEAD, OPTIONS")),
+        ("OPTIONS", "/css/style.css", 200, Some("GET, HEAD, OPTIONS")),
+        ("PUT", "/", 405, Some("GET, HEAD, OPTIONS")),
+        ("PUT", "/css", 405, Some("GET, HEAD, OPTIONS")),
+        ("POST", "/css/style.css/", 404, None),
+        ("POST", "/css/none.css", 404, None),
+        ("OPTIONS", "/users/7", 404, None),
+        ("POST", "/.env", 404, None),
+    ] {
+        let response = client.request(method, target).header("Accept", BROWSER).send();
+        assert_eq!((response.status().as_u16(), response.header("Allow")), (status, allow), "{method} {target}");
+    }
+}
+
+/// A cache that stores a response for one client may send it to another (RFC 9110 §12.5.5).
+#[test]
+fn where_accept_decides_the_response_varies() {
+    let app = single_page(files().index("index.html"));
+    for (target, accept, status, vary) in [
+        ("/users/7", BROWSER, 200, Some("Accept")),
+        ("/users/7", "*/*", 404, Some("Accept")),
+        ("/users/7", "", 404, Some("Accept")),
+        ("/report.pdf", BROWSER, 404, None),
+        ("/css/style.css", "*/*", 200, None),
+        ("/api/none", "*/*", 404, None),
+    ] {
+        let response = get(&app, target, &[("Accept", accept)]);
+        assert_eq!((response.status().as_u16(), response.header("Vary")), (status, vary), "{target} {accept}");
+    }
+}
+
+/// Bytes that are no name are not the name of the directory.
+#[test]
+fn a_path_that_is_not_text_names_no_file() {
+    let app = single_page(files().index("index.html"));
+    for target in ["/%FF", "/css/%FF", "/css/%C0%AF.css", "/%FF.js", "/%80/", "/%E2%82"] {
+        assert_eq!(get(&app, target, &[("Accept", "*/*")]).status(), 404, "{target}");
+    }
+    assert_eq!(get(&app, "/%FF", &[("Accept", BROWSER)]).text(), get(&app, "/users/7", &[("Accept", BROWSER)]).text());
+}
+
 #[test]
 fn the_page_may_be_a_file_of_a_directory_and_below_a_prefix() {
     let folder = std::env::temp_dir().join(format!("wirelight-page-{}", std::process::id()));

@@ -218,7 +218,10 @@ impl Files {
     /// Responds with a file, or with the page for those that do not exist.
     pub(crate) fn respond(&self, request: &Request<'_>) -> Result<Response> {
         match (self.respond_with_file(request), &self.page) {
-            (Err(error), Some(page)) if error.status() == StatusCode::NOT_FOUND && page::is_asked_for(request) => {
+            (Err(error), Some(page)) if error.status() == StatusCode::NOT_FOUND && page::may_stand_for(request) => {
+                if !page::is_accepted(request) {
+                    return Err(error.with_header("Vary", "Accept")); // a cache may store a 404 (RFC 9110 §15.5.5)
+                }
                 let mut response = self.send_file(request, page)?;
                 response.add_vary("Accept");
                 Ok(response)
@@ -228,9 +231,6 @@ impl Files {
     }
 
     fn respond_with_file(&self, request: &Request<'_>) -> Result<Response> {
-        if !matches!(request.method(), Method::GET | Method::HEAD) {
-            return Err(Error::not_found("")); // a fallback is for all methods
-        }
         let rest: String = match request.param("path") {
             Err(error) if error.status() == StatusCode::NOT_FOUND => return Err(error),
             rest => rest.unwrap_or_default(), // the route of the index has no parameter
@@ -241,7 +241,16 @@ impl Files {
         }
         let mut segments: Vec<&str> = rest.split('/').collect();
         let slash = segments.pop_if(|last| last.is_empty()).is_some();
-        match (self.find(&segments)?, &self.index) {
+        let found = self.find(&segments)?;
+        let exists = match &found {
+            Some(Located::Directory) => self.index.is_some(),
+            Some(Located::File(..) | Located::Asset(..)) => !slash,
+            None => false,
+        };
+        if exists && !is_read(request) {
+            return respond_to_other_method(request); // a fallback is for all methods
+        }
+        match (found, &self.index) {
             (Some(Located::Directory), Some(_)) if !slash => {
                 let path = format!("{}/", request.raw_path());
                 Ok(Redirect::to_path(&path, request.query_string()).into_response())
@@ -250,7 +259,7 @@ impl Files {
                 segments.push(index);
                 self.send_at(&segments, request)
             }
-            (Some(target), _) if !slash => self.send_target(target, request),
+            (Some(target), _) if exists => self.send_target(target, request),
             _ => Err(Error::not_found("")),
         }
     }
@@ -354,6 +363,19 @@ impl Files {
 impl<P: AsRef<Path>> From<P> for Files {
     fn from(directory: P) -> Files {
         Files::new(directory)
+    }
+}
+
+fn is_read(request: &Request<'_>) -> bool {
+    matches!(request.method(), Method::GET | Method::HEAD)
+}
+
+/// Responds to a request for a file that does not read it (RFC 9110 §9.3.7, §15.5.6).
+fn respond_to_other_method(request: &Request<'_>) -> Result<Response> {
+    const ALLOW: &str = "GET, HEAD, OPTIONS";
+    match request.method() {
+        Method::OPTIONS => Ok(Response::default().header("Allow", ALLOW)),
+        _ => Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "").with_header("Allow", ALLOW)),
     }
 }
 

@@ -5,12 +5,16 @@ use std::path::Path;
 use crate::http1::method::Method;
 use crate::request::Request;
 
-/// Returns whether a browser asks for a page, and not for a script, an image or data.
-pub(super) fn is_asked_for(request: &Request<'_>) -> bool {
+/// Returns whether the path may be one of a page, and not of a file that is missing.
+pub(super) fn may_stand_for(request: &Request<'_>) -> bool {
     let last = request.path().rsplit('/').next().unwrap_or_default();
     matches!(request.method(), Method::GET | Method::HEAD)
-        && request.header_all("accept").flat_map(|line| line.split(',')).any(is_html)
         && mime_guess::from_path(Path::new(last)).first_raw().is_none()
+}
+
+/// Returns whether a browser asks for a page, and not for a script, an image or data.
+pub(super) fn is_accepted(request: &Request<'_>) -> bool {
+    request.header_all("accept").flat_map(|line| line.split(',')).any(is_html)
 }
 
 /// Returns whether a member of Accept is `text/html` by name, with a weight above zero (RFC 9110
