@@ -35,7 +35,8 @@ impl Request<'_> {
     /// [`Response::etag`]) and `modified` describe the current resource; both are `None` if it does
     /// not exist. This prevents lost updates: the second of two editors gets a 412.
     ///
-    /// Responses to GET and HEAD need no call: their `ETag` and `Last-Modified` are compared.
+    /// Responses to GET and HEAD need no call: their `ETag` and `Last-Modified` are compared. A
+    /// handler for several methods may make it: it leaves the 304 to that comparison.
     ///
     /// The tag of a compressed form of the same state (`"v7-gzip"`, see [`Response::etag`]) matches
     /// too. `modified` is compared in whole seconds, as `Last-Modified` is (RFC 9110 §8.8.2).
@@ -57,8 +58,9 @@ impl Request<'_> {
         let tag = etag.map(|etag| EntityTag { weak: false, opaque: etag.as_bytes() });
         let modified = modified.map(date::whole_seconds);
         match evaluate(self, &Validators { exists: tag.is_some() || modified.is_some(), tag, modified }) {
-            Precondition::Holds => Ok(()),
-            Precondition::NotModified(_) | Precondition::Failed => Err(precondition_failed()),
+            // A read that has the current state gets a 304 by the tag of its response.
+            Precondition::Holds | Precondition::NotModified(_) => Ok(()),
+            Precondition::Failed => Err(precondition_failed()),
         }
     }
 }
@@ -452,6 +454,29 @@ mod tests {
             ("/old", "If-Modified-Since", AFTER, 204),
         ] {
             assert_eq!(status(&app, "PUT", path, &[(field, value)]), expected, "{path} {field}: {value}");
+        }
+    }
+
+    /// RFC 9110 §13.1.2, §13.1.3: 304 for GET and HEAD, 412 for other methods.
+    #[test]
+    fn a_handler_of_several_methods_asks_for_all_of_them() {
+        let mut app = App::new();
+        let page = |req: &crate::Request<'_>| -> crate::Result<Response> {
+            req.precondition(Some("7"), None)?;
+            Ok(Response::default().etag("7").text("seven"))
+        };
+        app.get("/", page);
+        app.put("/", page);
+        for (field, value, read, change) in [
+            ("If-None-Match", "\"7\"", 304, 412),
+            ("If-None-Match", "*", 304, 412),
+            ("If-None-Match", "\"6\"", 200, 200),
+            ("If-Match", "\"7\"", 200, 200),
+            ("If-Match", "\"6\"", 412, 412),
+        ] {
+            for (method, expected) in [("GET", read), ("HEAD", read), ("PUT", change)] {
+                assert_eq!(status(&app, method, "/", &[(field, value)]), expected, "{method} {field}: {value}");
+            }
         }
     }
 
