@@ -16,6 +16,7 @@ use session::KeptCookies;
 use trace::{RunConnection, WakeReason};
 
 use crate::app::App;
+use crate::http1::chunked::Decoder;
 use crate::http1::encode::ResponsePrefix;
 use crate::http1::limits::Limits;
 use crate::http1::status::StatusCode;
@@ -264,7 +265,8 @@ impl TestResponse {
         &self.headers
     }
 
-    /// Returns the body.
+    /// Returns the body, without its chunks if it was sent in chunks. Of a stream that breaks off or
+    /// has no end, such as events, returns what was received.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -297,6 +299,11 @@ impl TestResponse {
         let mut reply = TestResponse { status, headers, body: Vec::new() };
         let length: Option<usize> = reply.header("content-length").and_then(|value| value.parse().ok());
         reply.body = body.get(..if head_only { 0 } else { length.unwrap_or(body.len()) })?.to_vec();
+        if reply.header("transfer-encoding").is_some() {
+            let mut chunks = Decoder::new();
+            chunks.decode(&mut reply.body, &Limits::default(), u64::MAX).ok()?;
+            reply.body.truncate(chunks.decoded());
+        }
         Some(reply)
     }
 }
@@ -414,9 +421,24 @@ impl TestConnection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Response;
+    use crate::events::{Broadcast, Event};
     use crate::trace::probe::{CloseReason, NoProbe};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    #[test]
+    fn the_body_of_a_response_has_no_chunks() {
+        let mut app = App::new();
+        app.get("/pieces", |_| Response::default().chunks(["one ", "", "two"]));
+        app.get("/nothing", |_| Response::default().chunks([""; 0]));
+        app.get("/events", |req| Broadcast::new().subscribe(req).first([Event::data("now")]));
+        let client = app.test();
+        assert_eq!(client.get("/pieces").send().text(), "one two");
+        assert_eq!(client.request("HEAD", "/pieces").send().text(), "");
+        assert_eq!(client.get("/nothing").send().body(), b"");
+        assert_eq!(client.get("/events").send().text(), "data: now\n\n");
+    }
 
     /// Evicts the connection, as a server at its connection limit does.
     fn evict(connection: &mut TestConnection<'_>) -> Action {
