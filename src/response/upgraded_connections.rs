@@ -94,7 +94,6 @@ impl OpenSockets {
     }
 }
 
-/// For tests: no limit, never stopping.
 /// Shuts a socket down without waiting for its client: the last words of TLS are left out.
 fn shut(socket: &dyn Duplex, how: Shutdown) {
     // Fails if the client has disconnected.
@@ -104,6 +103,7 @@ fn shut(socket: &dyn Duplex, how: Shutdown) {
     };
 }
 
+/// For tests: no limit, never stopping.
 impl Default for UpgradedConnections {
     fn default() -> Self {
         UpgradedConnections::new(usize::MAX, || false, || ())
