@@ -4,7 +4,8 @@
 //! `s = new WebSocket("ws://127.0.0.1:8000/echo"); s.onmessage = e => console.log(e.data); s.onopen = () => s.send("hi")`
 
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocket, WebSocketConfig};
 use wirelight::{App, Error, Request, Response, Result, Upgraded};
 
 /// Largest message, in bytes: a connection may make the server hold as much.
@@ -24,13 +25,26 @@ fn echo(req: &Request) -> Result<Response> {
 fn serve(socket: Upgraded, early: Vec<u8>) {
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE));
     let mut socket = WebSocket::from_partially_read(socket, early, Role::Server, Some(limits));
-    // An error ends the connection: usually the client has closed, and tungstenite has already
-    // replied.
-    while let Ok(message) = socket.read() {
-        if (message.is_text() || message.is_binary()) && socket.send(message).is_err() {
-            return;
+    let error = loop {
+        match socket.read() {
+            Ok(message) if message.is_text() || message.is_binary() => {
+                if socket.send(message).is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {} // tungstenite answers a ping and a close
+            Err(error) => break error,
         }
-    }
+    };
+    // A client that did something wrong is told what (RFC 6455 §7.1.7); another has closed or left.
+    let code = match error {
+        tungstenite::Error::Protocol(_) => CloseCode::Protocol,
+        tungstenite::Error::Utf8(_) => CloseCode::Invalid,
+        tungstenite::Error::Capacity(_) => CloseCode::Size,
+        _ => return,
+    };
+    let _ = socket.close(Some(CloseFrame { code, reason: "".into() })); // fails if the client has left
+    let _ = socket.flush();
 }
 
 fn main() -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
+use tungstenite::protocol::CloseFrame;
 
 mod support;
 
@@ -394,10 +395,15 @@ fn consume() {
 /// An invalid host or port is reported before anything listens.
 #[test]
 fn the_environment_is_checked() {
-    for (name, value) in [("PORT", "http"), ("PORT", "65536"), ("WORKERS", "many")] {
+    for (name, value, what) in [
+        ("PORT", "http", "a number from 0 to 65535"),
+        ("PORT", "65536", "a number from 0 to 65535"),
+        ("WORKERS", "many", "a number"),
+    ] {
         let output = bounded::output(command("hello").env(name, value));
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && told.contains(name) && told.contains(value), "{told}");
+        let names_both = told.contains(&format!("{name} must be {what}, ")) && told.contains(value);
+        assert!(!output.status.success() && names_both, "{told}");
     }
 }
 
@@ -414,12 +420,27 @@ fn websocket() {
     }
     socket.close(None).unwrap();
     assert!((0..100).any(|_| socket.read().is_err()), "it sends on after the close");
-    let stream = bounded::connect(address);
-    let (mut socket, _) = tungstenite::client(format!("ws://{address}/echo"), stream).unwrap();
-    // The head of a frame of 17 MiB, which the server does not wait for.
-    let head = [&[0x82, 0xff][..], &(17_u64 << 20).to_be_bytes(), &[0; 4]].concat();
-    std::io::Write::write_all(socket.get_mut(), &head).unwrap();
-    assert!((0..100).any(|_| socket.read().is_err()), "a message may be of any length");
+    // Frames that are wrong, and the code of the close (RFC 6455 §7.4.1). The last is the head of one
+    // of 17 MiB, which the server does not wait for.
+    let huge = [&[0x82, 0xff][..], &(17_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    let long_ping = [&b"\x89\xfe\0\x7e"[..], &[0; 4 + 126]].concat();
+    for (frame, code) in [
+        (&b"\x81\x02hi"[..], 1002), // not masked
+        (b"\x83\x80\0\0\0\0", 1002),
+        (b"\xc1\x80\0\0\0\0", 1002),
+        (b"\x80\x80\0\0\0\0", 1002),
+        (&long_ping, 1002),
+        (b"\x81\x82\0\0\0\0\xff\xfe", 1007),
+        (b"\x88\x83\0\0\0\0\x03\xe8\xff", 1007),
+        (&huge, 1009),
+    ] {
+        let stream = bounded::connect(address);
+        let (mut socket, _) = tungstenite::client(format!("ws://{address}/echo"), stream).unwrap();
+        std::io::Write::write_all(socket.get_mut(), frame).unwrap();
+        let told = socket.read().map(|message| format!("{message:?}"));
+        let close = tungstenite::Message::Close(Some(CloseFrame { code: code.into(), reason: "".into() }));
+        assert_eq!(told.unwrap(), format!("{close:?}"), "{}", frame.escape_ascii());
+    }
     assert_eq!(echo.get("/echo").status, 400);
     echo.stop();
 }

@@ -17,10 +17,13 @@ impl Server {
     /// [`bind`](Server::bind).
     pub fn from_env() -> io::Result<Server> {
         let host = variable("HOST")?.unwrap_or("127.0.0.1".into());
-        let workers = number("WORKERS")?.unwrap_or(1);
+        let workers = number("WORKERS", "a number")?.unwrap_or(1);
         let server = match host.strip_prefix("unix:") {
             Some(path) => Server::bind_unix(path),
-            None => Server::bind((host.as_str(), number::<u16>("PORT")?.unwrap_or(8000))),
+            None => {
+                let port = number("PORT", "a number from 0 to 65535")?.unwrap_or(8000);
+                Server::bind((host.as_str(), port))
+            }
         };
         Ok(server?.workers(workers))
     }
@@ -51,9 +54,9 @@ impl App {
     }
 }
 
-fn number<T: FromStr>(name: &str) -> io::Result<Option<T>> {
+fn number<T: FromStr>(name: &str, what: &str) -> io::Result<Option<T>> {
     let Some(text) = variable(name)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| invalid(format!("{name} must be a number, not {text:?}")))
+    text.parse().map(Some).map_err(|_| invalid(format!("{name} must be {what}, not {text:?}")))
 }
 
 fn variable(name: &str) -> io::Result<Option<String>> {
