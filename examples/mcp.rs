@@ -18,9 +18,14 @@ fn main() -> std::io::Result<()> {
     app.state(Broadcast::new());
     // A page in the user's browser must not reach a server on this machine (DNS rebinding).
     Csrf::new().add_to(&mut app);
-    app.before(|req| match req.host().and_then(|host| host.rsplit_once(':')).map(|(name, _)| name) {
-        Some("127.0.0.1" | "localhost" | "[::1]") => Ok(()),
-        _ => Err(Error::forbidden("This server is for programs on this machine.")),
+    app.before(|req| {
+        let host = req.host().unwrap_or_default();
+        // A host has no port where it is the default one, and the colons of [::1] are not before a port.
+        let name = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(host, |(name, _)| name);
+        match name {
+            "127.0.0.1" | "localhost" | "[::1]" => Ok(()),
+            _ => Err(Error::forbidden("This server is for programs on this machine.")),
+        }
     });
     app.post("/mcp", receive).max_body(64 * 1024);
     app.get("/mcp", listen);
@@ -41,8 +46,9 @@ fn receive(req: &Request) -> Result<Response> {
     if message["jsonrpc"] != "2.0" {
         return Err(Error::bad_request("This is not a message of JSON-RPC 2.0."));
     }
-    let Some(id) = message.get("id").filter(|id| id.is_string() || id.is_number()) else {
-        return Ok(Response::new(StatusCode::ACCEPTED)); // a notification has no answer
+    let is_response = message.get("result").or(message.get("error")).is_some();
+    let Some(id) = message.get("id").filter(|id| !is_response && (id.is_string() || id.is_number())) else {
+        return Ok(Response::new(StatusCode::ACCEPTED)); // a notification or a response has no answer
     };
     let outcome = match call(req, message["method"].as_str().unwrap_or_default(), &message["params"]) {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),

@@ -47,8 +47,11 @@ fn main() -> std::io::Result<()> {
 
 /// Forwards a request on a thread of the pool; more than the pool has wait, then get 503.
 fn forward(req: &Request, agent: &Agent, upstream: &str) -> Result<Response> {
-    // The target as it was received: decoding and encoding it again could change its meaning.
-    let mut request = http::Request::builder().method(req.method().as_str()).uri(format!("{upstream}{}", req.target()));
+    // Path and query as they were received: decoding and encoding them again could change their meaning.
+    // A target may be a whole URI, `http://host/path` (RFC 9112 §3.2.2).
+    let mark = if req.target().contains('?') { "?" } else { "" };
+    let uri = format!("{upstream}{}{mark}{}", req.raw_path(), req.query_string());
+    let mut request = http::Request::builder().method(req.method().as_str()).uri(uri);
     let named = |field: &str| field.split(',').map(|name| name.trim().to_ascii_lowercase()).collect::<Vec<_>>();
     let dropped: Vec<String> = req.header_all("connection").flat_map(named).collect();
     let is_kept = |name: &str, dropped: &[String]| {
@@ -72,15 +75,26 @@ fn forward(req: &Request, agent: &Agent, upstream: &str) -> Result<Response> {
         agent.run(request.body(body).map_err(Error::internal)?).map_err(|error| unreachable_upstream(&error))?;
 
     let (head, body) = answer.into_parts();
-    let mut response = Response::new(StatusCode::from_u16(head.status.as_u16())?);
+    // An upstream may send what is not a final status, such as 101 or 600.
+    let status = StatusCode::from_u16(head.status.as_u16()).ok().filter(|status| !status.is_informational());
+    let mut response = Response::new(status.ok_or_else(invalid_response)?);
     let connection = head.headers.get_all("connection").iter().filter_map(|field| field.to_str().ok());
     let dropped: Vec<String> = connection.flat_map(named).collect();
     for (name, value) in head.headers.iter().filter(|(name, _)| is_kept(name.as_str(), &dropped)) {
         response.append_header(name.as_str(), value.as_bytes());
     }
-    // Also that of a HEAD, which has no body here.
-    let length = head.headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-    Ok(response.reader(body.into_reader(), length))
+    // Also that of a HEAD, which has no body here. A Transfer-Encoding overrides it (RFC 9112 §6.3).
+    let length = head.headers.get("content-length").filter(|_| !head.headers.contains_key("transfer-encoding"));
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut response = response.reader(body.into_reader(), length);
+    if !head.headers.contains_key("content-type") {
+        response.remove_header("content-type"); // what the upstream does not know, the proxy does not either
+    }
+    Ok(response)
+}
+
+fn invalid_response() -> Error {
+    Error::new(StatusCode::BAD_GATEWAY, "The upstream server did not send a final status.")
 }
 
 fn unreachable_upstream(error: &ureq::Error) -> Error {

@@ -344,8 +344,52 @@ fn proxy() {
     let head: Reply = proxy.ask("HEAD", "/page", &[], "");
     assert_eq!((head.status, head.text.as_str(), head.field("content-length").is_empty()), (200, "", false));
 
+    // A target may be a whole URI (RFC 9112 §3.2.2); the upstream gets what it asks for.
+    for (target, asked) in [("http://a/x?", "/x?"), ("http://b:99/x%2Fy?a=%20", "/x%2Fy?a=%20"), ("HTTP://a/z", "/z")] {
+        let mut stream = bounded::connect(proxy.url.strip_prefix("http://").unwrap());
+        let host = target.get("http://".len()..).unwrap().split('/').next().unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let answer = std::io::read_to_string(stream).unwrap();
+        assert!(answer.contains(&format!("\"target\":\"{asked}\"")), "{target}: {answer}");
+    }
+
     drop(upstream);
     assert_eq!(proxy.get("/").status, 502);
+    proxy.stop();
+}
+
+/// What an upstream sends, and what the client gets of it after status and date.
+#[test]
+fn a_proxy_passes_on_what_an_odd_upstream_means() {
+    // None of the connections is used again.
+    let cases = [
+        // A Transfer-Encoding overrides a Content-Length (RFC 9112 §6.3).
+        ("200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3|5\r\nhello\r\n0\r\n\r\n", 200, "hello"),
+        ("103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2|ok", 200, "ok"),
+        ("200 OK|until the end", 200, "until the end"),
+        ("101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x|", 502, "Bad Gateway"),
+        ("600 Odd\r\nContent-Length: 2|ok", 502, "Bad Gateway"),
+        ("200 OK\r\nContent-Length: 2\r\nContent-Length: 3|abc", 502, "Bad Gateway"),
+    ];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = Example::listening(command("proxy").env("PORT", "0").env("UPSTREAM", &url));
+    let upstream = thread::spawn(move || {
+        for (sent, ..) in cases {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(bounded::BOUND)).unwrap();
+            let mut head = BufReader::new(&stream).lines().map(Result::unwrap);
+            assert!(head.any(|line| line.is_empty()), "a head");
+            write!(stream, "HTTP/1.1 {}", sent.replace('|', "\r\nConnection: close\r\n\r\n")).unwrap();
+        }
+    });
+    for (sent, status, text) in cases {
+        let reply = proxy.get("/");
+        assert!(reply.status == status && reply.text.contains(text), "{sent:?}: {} {}", reply.status, reply.text);
+        let typed = !reply.field("content-type").is_empty();
+        assert_eq!(typed, status == 502, "{sent:?}: the proxy does not know what it is");
+    }
+    bounded::joined(upstream).unwrap();
     proxy.stop();
 }
 
@@ -461,6 +505,13 @@ fn mcp() {
     ] {
         assert_eq!(request(method, params)["error"]["code"], code, "{method}");
     }
+    // An answer to a request of the server, which has sent none, gets none itself.
+    for answer in [json!({ "result": {} }), json!({ "error": { "code": -1, "message": "" } })] {
+        let mut message = json!({ "jsonrpc": "2.0", "id": 1 });
+        message.as_object_mut().unwrap().extend(answer.as_object().unwrap().clone());
+        let answered = call(message);
+        assert_eq!((answered.status, answered.text.as_str()), (202, ""), "{answer}");
+    }
     for broken in
         [json!([]), json!(null), json!("x"), json!({ "id": 1, "method": "ping" }), json!({ "jsonrpc": "1.0" })]
     {
@@ -472,13 +523,25 @@ fn mcp() {
     assert_eq!(with("Origin", "https://evil.example"), 403);
     assert_eq!(with("MCP-Protocol-Version", "2024-11-05"), 400);
     assert_eq!(with("MCP-Protocol-Version", "2025-06-18"), 200);
-    let mut rebound = bounded::connect(notes.url.strip_prefix("http://").unwrap());
-    let head =
-        "POST /mcp HTTP/1.1\r\nHost: evil.example:8000\r\nContent-Type: application/json\r\nConnection: close\r\n";
-    write!(rebound, "{head}Content-Length: {}\r\n\r\n{ping}", ping.len()).unwrap();
-    let mut answer = String::new();
-    rebound.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 403 "), "DNS rebinding: {answer}");
+    notes.stop();
+}
+
+#[test]
+fn mcp_is_for_programs_on_this_machine() {
+    let notes = Example::run("mcp");
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }).to_string();
+    let as_host = |host: &str| {
+        let mut stream = bounded::connect(notes.url.strip_prefix("http://").unwrap());
+        let head = format!("POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close");
+        write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{ping}", ping.len()).unwrap();
+        std::io::read_to_string(stream).unwrap()
+    };
+    for host in ["localhost", "localhost:8000", "127.0.0.1", "[::1]", "[::1]:8000"] {
+        assert!(as_host(host).starts_with("HTTP/1.1 200 "), "{host}");
+    }
+    for host in ["evil.example:8000", "evil.example", "[::2]", "localhost.evil.example"] {
+        assert!(as_host(host).starts_with("HTTP/1.1 403 "), "DNS rebinding: {host}");
+    }
     notes.stop();
 }
 
