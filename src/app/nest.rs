@@ -28,7 +28,7 @@ impl Router {
     pub(super) fn adopt(&mut self, host: &str, inner: Router) -> (Tree, Fallbacks) {
         let (mut tree, mut fallbacks) = (Tree::default(), Fallbacks::default());
         for mut route in self.take_in("", inner) {
-            route.meta.host = Some(host.into());
+            route.meta.set_host(host);
             // Without a conflict, since they were in one router.
             _ = index(&route, self.routes.len() as u32, &mut tree, &mut fallbacks);
             self.routes.push(route);

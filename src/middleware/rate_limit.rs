@@ -79,7 +79,8 @@ pub trait LimitStore: Send + Sync {
 pub struct LimitKey<'a> {
     /// The method of the route. HEAD counts as GET where that route answers it.
     pub method: Method,
-    /// The pattern of the route: `/users/{id:int}`.
+    /// The pattern of the route: `/users/{id:int}`. After its host, if the route has one:
+    /// `example.org/users/{id:int}`.
     pub route: &'a str,
     /// The client that sent the requests.
     pub client: Client<'a>,
@@ -265,7 +266,7 @@ fn check(rates: &[Rate], request: &mut Request<'_>) -> Result<()> {
     };
     let now = (limiter.clock)();
     for (at, &rate) in rates.iter().enumerate() {
-        let key = LimitKey { method: route.method, route: route.pattern.text(), client, rate };
+        let key = LimitKey { method: route.method, route: route.host_and_pattern(), client, rate };
         let verdict = limiter.store.hit(&key, now)?;
         let refused = verdict.used > u64::from(rate.amount());
         if limiter.fields.is_some() && (refused || at == 0) {
@@ -621,6 +622,47 @@ mod tests {
             app.limit_store(Unreachable { open });
             app.get("/{x}", |_| "").limit("1/minute");
             assert_eq!([ask(&app, "/a"), ask(&app, "/a")], [status, status]);
+        }
+    }
+
+    /// Counts by what a key says, as a store of several machines does.
+    #[derive(Default)]
+    struct ByName(Mutex<std::collections::HashMap<String, u64>>);
+
+    impl LimitStore for ByName {
+        fn hit(&self, key: &LimitKey<'_>, _: Duration) -> Result<WindowState> {
+            let mut counts = self.0.lock().unwrap();
+            let used = counts.entry(format!("{} {} {}", key.method, key.route, key.client)).or_default();
+            *used += 1;
+            Ok(WindowState { used: *used, reset: Duration::from_secs(60) })
+        }
+    }
+
+    #[test]
+    fn the_same_pattern_of_two_hosts_is_counted_for_each() {
+        for by_name in [false, true] {
+            let mut app = App::new();
+            if by_name {
+                app.limit_store(ByName::default());
+            }
+            for host in ["a.example", "*.b.example"] {
+                let (mut router, mut inner) = (Router::new(), Router::new());
+                inner.get("/{id:int}", |_| "").limit("1/minute");
+                router.nest("/in", inner);
+                app.host(host, router);
+            }
+            app.get("/in/{id:int}", |_| "").limit("1/minute");
+            for (host, expected) in [
+                ("a.example", 200),
+                ("x.b.example", 200),
+                ("other", 200),
+                ("a.example", 429),
+                ("y.b.example", 429),
+                ("other", 429),
+            ] {
+                let reply = app.test().get("/in/7").header("Host", host).send();
+                assert_eq!(reply.status(), expected, "{host}, by name: {by_name}");
+            }
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct RouteMeta {
     pub(crate) pattern: Pattern,
     /// The only host that has it, in lower case; `*.` at its beginning is any subdomain.
     pub(crate) host: Option<Arc<str>>,
+    /// Host and pattern, if it has a host.
+    pattern_of_host: Option<Box<str>>,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) rate_limit: RateLimitPolicy,
     /// The handler's name, and the line that added it: for conflicts, the route table and the
@@ -40,7 +42,17 @@ impl RouteMeta {
     pub(crate) fn new(method: Method, pattern: Pattern, callsite: Callsite) -> RouteMeta {
         let warned = AtomicBool::new(false);
         let (host, name, rate_limit, state) = (None, None, RateLimitPolicy::Default, Vec::new());
-        RouteMeta { method, pattern, host, name, rate_limit, callsite, state, warned }
+        RouteMeta { method, pattern, host, pattern_of_host: None, name, rate_limit, callsite, state, warned }
+    }
+
+    pub(crate) fn set_host(&mut self, host: &str) {
+        self.host = Some(host.into());
+        self.pattern_of_host = Some(format!("{host}{}", self.pattern.text()).into());
+    }
+
+    /// Returns the pattern, after the host if the route has one.
+    pub(crate) fn host_and_pattern(&self) -> &str {
+        self.pattern_of_host.as_deref().unwrap_or(self.pattern.text())
     }
 
     /// Returns the value of type `T` that the innermost router shares.
