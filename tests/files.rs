@@ -138,6 +138,35 @@ fn a_file_and_what_is_said_of_it() {
     assert_eq!(app.test().post("/static/a.txt").send().header("allow"), Some("GET, HEAD, OPTIONS"));
 }
 
+/// Reproducible builds give all files one time, which tells nothing about their content.
+#[test]
+fn a_time_that_all_files_have_is_no_validator() {
+    let folder = Site::new().with("public/a.txt", "old").with("public/a.txt.gz", "old form");
+    for (seconds, is_true) in [(0, false), (1, false), (315_532_800, false), (315_619_200, true)] {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let write = |name: &str, text: &str| {
+            let folder = &folder;
+            fs::write(folder.path("public/new"), text).expect("a file");
+            folder.touch("public/new", time);
+            fs::rename(folder.path("public/new"), folder.path(name)).expect("a rename");
+        };
+        for files in [folder.public(), folder.public().precompressed()] {
+            write("public/a.txt", "old");
+            write("public/a.txt.gz", "old form");
+            let app = serve(files);
+            let before = get(&app, "/static/a.txt", &[]);
+            let tag = before.header("etag").expect("a tag");
+            assert_eq!(get(&app, "/static/a.txt", &[("If-None-Match", tag)]).status(), 304);
+            assert_eq!(before.header("last-modified").is_some(), is_true, "{seconds}");
+            if !is_true {
+                write("public/a.txt", "new");
+                let after = get(&app, "/static/a.txt", &[("If-None-Match", tag)]);
+                assert_eq!((after.status().as_u16(), after.text()), (200, "new"), "{seconds}");
+            }
+        }
+    }
+}
+
 #[test]
 fn validators_follow_the_file() {
     let folder = Site::new().with("public/a.txt", "text");

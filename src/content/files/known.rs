@@ -54,7 +54,9 @@ impl KnownFile {
 pub(super) fn describe(response: &mut Response, path: &Path, version: &FileVersion, state: &str, coding: &str) {
     response.set_header("Content-Type", media_type(path));
     response.set_header("ETag", etag::with_coding(format!("\"{state}\"").as_bytes(), coding).unwrap_or_default());
-    response.set_last_modified(version.modified);
+    if let Some(time) = version.last_modified() {
+        response.set_last_modified(time);
+    }
     response.set_header("Accept-Ranges", "bytes");
 }
 

@@ -8,6 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// systems have ticks of up to two seconds (FAT), and a second change within one may leave no mark.
 const CALM: Duration = Duration::from_secs(2);
 
+/// Earlier modification times are placeholders of reproducible builds, which give all files one time:
+/// 0 (OSTree, Bazel), 1 (Nix), the first day of 1980 (zip archives). In seconds since 1970. Caddy
+/// ignores 0 and 1.
+const FIRST_TRUE_TIME: u64 = 315_619_200;
+
 /// What a stat returns about a file and its content. A program can set the modification time, but
 /// not the time of the last change of content, name, mode or times (ctime), nor choose the inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +48,21 @@ impl FileVersion {
     /// seconds). The inode number, which Apache once used, differs between machines. A file that is
     /// rewritten in place with the same length within one tick of the file system's clock keeps its
     /// tag; write aside and rename instead.
+    ///
+    /// A placeholder does not change when the content does. There the tag is made of what no
+    /// program sets, although it differs between machines.
     pub(super) fn tag(&self) -> String {
-        let since = |from: SystemTime, to: SystemTime| to.duration_since(from).map(|age| age.as_nanos());
-        let age = since(UNIX_EPOCH, self.modified).or_else(|_| since(self.modified, UNIX_EPOCH)).unwrap_or_default();
-        format!("{age:x}-{:x}", self.length)
+        let FileVersion { length, inode, changed: (seconds, nanoseconds), .. } = self;
+        match self.last_modified().and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
+            Some(time) => format!("{:x}-{length:x}", time.as_nanos()),
+            None => format!("{seconds:x}.{nanoseconds:x}-{inode:x}-{length:x}"),
+        }
+    }
+
+    /// Returns the modification time, if it is not a placeholder: caches would take the file for
+    /// unchanged since then, and for fresh during years (RFC 9111 §4.2.2).
+    pub(super) fn last_modified(&self) -> Option<SystemTime> {
+        let first = UNIX_EPOCH.checked_add(Duration::from_secs(FIRST_TRUE_TIME));
+        Some(self.modified).filter(|time| first.is_none_or(|first| *time >= first))
     }
 }
