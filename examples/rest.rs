@@ -17,13 +17,19 @@ struct Article {
     revision: u64,
 }
 
-type Articles = BTreeMap<u64, Article>;
+/// An id is not used again: the tags of a later article would be those of the removed one.
+struct Articles {
+    last_id: u64,
+    by_id: BTreeMap<u64, Article>,
+}
+
 /// 201, `Location`, and what was created.
 type Created = (StatusCode, [(&'static str, String); 1], Value);
 
 fn main() -> std::io::Result<()> {
     let mut app = App::new();
-    app.state(Mutex::new(Articles::from([(1, Article { title: "Framing".into(), revision: 1 })])));
+    let first = Article { title: "Framing".into(), revision: 1 };
+    app.state(Mutex::new(Articles { last_id: 1, by_id: BTreeMap::from([(1, first)]) }));
     let keys = ApiKey::new([("key_editor", "editor"), ("key_reader", "reader")]);
     let mut articles = Router::new();
     articles.get("/", list);
@@ -42,26 +48,27 @@ fn main() -> std::io::Result<()> {
 }
 
 fn list(req: &Request) -> Value {
-    req.lock::<Articles>().iter().map(|(id, article)| article.json(*id)).collect()
+    req.lock::<Articles>().by_id.iter().map(|(id, article)| article.json(*id)).collect()
 }
 
 /// Says for how long a cache may keep it, and by which tag it can ask again.
 fn show(req: &Request) -> Result<Response> {
     let id = req.param("id")?;
-    let article = req.lock::<Articles>().get(&id).cloned().ok_or_else(no_such_article)?;
+    let article = req.lock::<Articles>().by_id.get(&id).cloned().ok_or_else(no_such_article)?;
     Ok(Response::default().etag(article.revision.to_string()).cache_control("max-age=60").json(&article.json(id)))
 }
 
 fn create(req: &Request) -> Result<Created> {
     let title = title(req)?;
     let mut articles = req.lock::<Articles>();
-    if articles.values().any(|article| article.title == title) {
+    if articles.by_id.values().any(|article| article.title == title) {
         return Err(Error::conflict("an article has this title"));
     }
-    let id = articles.last_key_value().map_or(1, |(id, _)| id + 1);
+    articles.last_id += 1;
+    let id = articles.last_id;
     let article = Article { title, revision: 1 };
     let body = article.json(id);
-    articles.insert(id, article);
+    articles.by_id.insert(id, article);
     Ok((StatusCode::CREATED, [("Location", format!("/articles/{id}"))], body))
 }
 
@@ -69,7 +76,7 @@ fn create(req: &Request) -> Result<Created> {
 fn replace(req: &Request) -> Result<Value> {
     let id = req.param("id")?;
     let mut articles = req.lock::<Articles>();
-    let article = articles.get_mut(&id).ok_or_else(no_such_article)?;
+    let article = articles.by_id.get_mut(&id).ok_or_else(no_such_article)?;
     req.precondition(Some(&article.revision.to_string()), None)?;
     let title = title(req)?;
     if article.title != title {
@@ -78,12 +85,18 @@ fn replace(req: &Request) -> Result<Value> {
     Ok(article.json(id))
 }
 
+/// As `replace`: with `If-Match`, removes only the state that the client knows.
 fn remove(req: &Request) -> Result<()> {
     let user = req.get::<ApiUser>().map_or("", ApiUser::name);
     if user != "editor" {
         return Err(Error::forbidden("this key may not delete"));
     }
-    req.lock::<Articles>().remove(&req.param("id")?).map(drop).ok_or_else(no_such_article)
+    let id = req.param("id")?;
+    let mut articles = req.lock::<Articles>();
+    let article = articles.by_id.get(&id).ok_or_else(no_such_article)?;
+    req.precondition(Some(&article.revision.to_string()), None)?;
+    articles.by_id.remove(&id);
+    Ok(())
 }
 
 /// Articles were posts once.

@@ -318,7 +318,12 @@ fn rest() {
     let stale = [editor, content, ("If-Match", "\"1\"")];
     assert_eq!(rest.ask("PUT", "/articles/1", &stale, r#"{"title": "X"}"#).status, 412);
     assert_eq!(rest.ask("DELETE", "/articles/1", &[reader], "").status, 403);
+    assert_eq!(rest.ask("DELETE", "/articles/1", &stale, "").status, 412);
     assert_eq!([204, 404], [(); 2].map(|()| rest.ask("DELETE", "/articles/1", &[editor], "").status));
+    // The next article is another resource than the last that is gone.
+    assert_eq!(rest.ask("DELETE", "/articles/2", &[editor, ("If-Match", "\"1\"")], "").status, 204);
+    let next = rest.ask("POST", "/articles", &[editor, content], r#"{"title": "Caches"}"#);
+    assert_eq!(next.field("location"), "/articles/3");
     assert_eq!(rest.ask("PATCH", "/articles/1", &[], "").status, 405);
     assert_eq!([200, 200, 429], [(); 3].map(|()| rest.get("/search").status));
     assert_eq!(["/boom", "/report"].map(|target| rest.get(target).status), [500, 503]);

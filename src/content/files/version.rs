@@ -45,9 +45,9 @@ impl FileVersion {
     }
 
     /// Returns a tag made of the modification time in nanoseconds and the length, as nginx does (in
-    /// seconds). The inode number, which Apache once used, differs between machines. A file that is
-    /// rewritten in place with the same length within one tick of the file system's clock keeps its
-    /// tag; write aside and rename instead.
+    /// seconds). The inode number, which Apache once used, differs between machines. A file that
+    /// changes twice within one tick of the file system's clock (1 to 10 ms on Linux) and keeps its
+    /// length keeps its tag, in place or by a rename.
     ///
     /// A placeholder does not change when the content does. There the tag is made of what no
     /// program sets, although it differs between machines.
