@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use ureq::{Agent, SendBody, http};
-use wirelight::{App, Error, Method, Request, Response, Result, StatusCode};
+use wirelight::{App, Error, Method, Request, Response, Result, StatusCode, Version};
 
 /// Fields for one connection (RFC 9110 §7.6.1), and those that each side writes itself.
 const HOP_BY_HOP: [&str; 11] = [
@@ -64,6 +64,9 @@ fn forward(req: &Request, agent: &Agent, upstream: &str) -> Result<Response> {
     // What the client says about itself was dropped: only the proxy knows its address.
     let client = req.client_addr().map_or("unknown".into(), |address| address.to_string());
     request = request.header("X-Forwarded-For", client).header("X-Forwarded-Proto", req.scheme());
+    // After those of the proxies before it (RFC 9110 §7.6.3).
+    let received = if req.version() == Version::Http10 { "1.0" } else { "1.1" };
+    request = request.header("Via", format!("{received} wirelight"));
     let length = req.content_length();
     let has_body = length.is_some() || req.header("transfer-encoding").is_some();
     let body = req.body_reader().detach();

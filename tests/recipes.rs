@@ -318,6 +318,7 @@ fn proxy() {
         ("Connection", "X-Secret"),
         ("X-Secret", "for the proxy alone"),
         ("Accept-Encoding", "br"),
+        ("Via", "1.1 outer"),
     ];
     let reply = proxy.ask("GET", "/a%2Fb//c?x=%20+&status=404", &sent, "");
     assert_eq!((reply.status, &reply.json["target"]), (404, &json!("/a%2Fb//c?x=%20+&status=404")));
@@ -325,6 +326,8 @@ fn proxy() {
     let has = |line: &str| fields.iter().any(|field| field.eq_ignore_ascii_case(line));
     assert!(has("x-own: 1") && has("accept-encoding: br") && has("x-forwarded-for: 127.0.0.1"), "{fields:?}");
     assert!(has("x-forwarded-proto: http") && has(&format!("host: {}", upstream.address)), "{fields:?}");
+    let via: Vec<&str> = fields.iter().copied().filter(|field| field.starts_with("via:")).collect();
+    assert_eq!(via, ["via: 1.1 outer", "via: 1.1 wirelight"]);
     assert!(fields.iter().all(|field| !field.contains("6.6.6.6") && !field.contains("alone")), "{fields:?}");
     assert_eq!((reply.field("keep-alive"), reply.field("set-cookie")), ("", "b=2"));
     assert_eq!(reply.field("content-length"), reply.text.len().to_string());
