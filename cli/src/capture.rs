@@ -121,7 +121,7 @@ pub(super) fn read(mut reader: impl BufRead, cannot: impl Fn(std::io::Error) -> 
                 capture.truncated = true;
                 break;
             }
-            Err(error) => return Err(invalid(&format!("is not JSON: {error}"))),
+            Err(error) => return Err(invalid(&format!("is not JSON: {error}; `wirelight --record FILE` writes one"))),
         };
         let name = event["e"].as_str().ok_or_else(|| invalid("is not an event: it has no \"e\""))?;
         capture.record(name, &event).ok_or_else(|| invalid(&format!("has an incomplete {name}")))?;

@@ -40,6 +40,11 @@ fn main() -> ExitCode {
             output::println_flush(help::OVERVIEW);
             Ok(())
         }
+        Some(Some("help")) => {
+            let about = arguments.next().unwrap_or_default();
+            output::println_flush(help::of(&about.to_string_lossy()));
+            Ok(())
+        }
         None | Some(Some("serve")) => serve::run(lexopt::Parser::from_args(arguments)),
         Some(Some("explain")) => explain::run(lexopt::Parser::from_args(arguments)),
         Some(Some("replay")) => replay::run(lexopt::Parser::from_args(arguments)),

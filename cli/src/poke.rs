@@ -114,7 +114,10 @@ fn poke(options: &Options, target: Target) -> Result<(), Failure> {
     let bytes = match (&options.file, options.values.get(1)) {
         (Some(file), None) => explain::read(file.clone())?,
         (None, Some(text)) => parse::unescaped(text)?,
-        _ => return Err(Failure::usage("poke needs the bytes to send: after the address, or in a file with --file")),
+        (Some(_), Some(_)) => return Err(Failure::usage("--file does not go with bytes after the address")),
+        (None, None) => {
+            return Err(Failure::usage("poke needs the bytes to send: after the address, or in a file with --file"));
+        }
     };
     let mut bytes = bytes.repeat(options.repeat.max(1));
     bytes.resize(bytes.len().saturating_add(options.fill), b'x');
@@ -191,7 +194,10 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
                 let name = arguments.optional_value().or_else(|| next(&mut arguments));
                 options.experiment = Some(name.map(text).transpose()?.unwrap_or_default());
             }
-            Long(name) => {
+            Long(
+                name @ ("every" | "at" | "gap" | "hold" | "slow-read" | "repeat" | "fill" | "response" | "predict"
+                | "suite" | "path"),
+            ) => {
                 let name = name.to_owned();
                 options.given.push(name.clone());
                 let value = text(arguments.value().map_err(bad_option)?)?;
@@ -253,10 +259,7 @@ impl Options {
             "response" => self.response = Some(value.to_owned()),
             "predict" => self.predict = Some(value.to_owned()),
             "suite" => self.suite = Some(value.to_owned()),
-            "path" => self.path = Some(parse::path(value)?),
-            _ => {
-                return Err(Failure::usage(format!("invalid option '--{name}'; --help lists the options")));
-            }
+            _ => self.path = Some(parse::path(value)?), // the last that `read` passes on
         }
         Ok(())
     }

@@ -32,7 +32,8 @@ fn serve(settings: Settings) -> Result<(), Failure> {
         ListenAddr::Unix(path) => Server::bind_unix(path),
     };
     let timeouts = Timeouts { shutdown: settings.shutdown, ..Timeouts::default() };
-    let server = server.map_err(Failure::usage)?.workers(settings.workers).timeouts(timeouts);
+    let server =
+        server.map_err(|error| cannot_listen(&settings.listen, &error))?.workers(settings.workers).timeouts(timeouts);
     if settings.wire && !server.local_addr().ip().is_loopback() {
         return Err(Failure::usage("--wire shows every byte, so it needs a loopback address: --host 127.0.0.1"));
     }
@@ -50,6 +51,16 @@ fn serve(settings: Settings) -> Result<(), Failure> {
     server.run(demo::app(settings.wire)).map_err(Failure::runtime)?;
     print(format!("stopped after {} s", began.elapsed().as_secs()));
     Ok(())
+}
+
+/// Returns the failure of a bind. A port in use is the one that has a remedy here.
+fn cannot_listen(listen: &ListenAddr, error: &io::Error) -> Failure {
+    match (listen, error.kind()) {
+        (ListenAddr::Tcp(_), io::ErrorKind::AddrInUse) => {
+            Failure::usage(format!("{error}; --port 0 takes any free port"))
+        }
+        _ => Failure::usage(error),
+    }
 }
 
 fn print(text: String) {

@@ -383,7 +383,12 @@ fn mistakes_get_a_sentence() {
         (&["export", "--format", "zip", "-"], b"", 2, "--format must be"),
         (&["replay", "there is no such file"], b"", 2, "cannot read"),
         (&["replay", "-"], b"{}\n{", 1, "line 1 of the capture is not an event"),
-        (&["replay", "-"], b"\n\x00\xff", 1, "line 2 of the capture is not JSON"),
+        (
+            &["replay", "-"],
+            b"\n\x00\xff",
+            1,
+            "line 2 of the capture is not JSON: expected value at line 1 column 1; `wirelight --record FILE` writes one",
+        ),
         (&["replay", "/dev/zero"], b"", 1, "line 1 of the capture is longer than"),
         (&["replay", "-"], br#"{"e":"conn.recv","c":1,"t":1,"n":1,"data":"\u4e2d"}"#, 1, "has an incomplete"),
     ];

@@ -284,6 +284,8 @@ fn help_and_version_are_answers() {
         (&["serve", "--help"], &["--host", "--port", "--workers", "RUST_LOG"], "--suite"),
         (&["--trace", "--help"], &["--host", "--trace"], "--suite"),
         (&["poke", "--help"], &["--at", "--experiment", "--suite"], "--workers"),
+        (&["help"], &["Commands:"], "--host"),
+        (&["help", "poke"], &["--at", "--experiment", "--suite"], "--workers"),
         (&["explain", "-h"], &["--show-secrets"], "--workers"),
         (&["replay", "--help"], &["CAPTURE"], "--workers"),
         (&["export", "--help"], &["--format", "har"], "--workers"),
@@ -391,7 +393,10 @@ fn a_port_in_use_is_said_so() {
     let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = other.local_addr().unwrap().port().to_string();
     let sentence = refused(&mut wirelight(&["--port", &port]));
-    assert!(sentence.contains(&port) && sentence.contains("another program listens there"), "{sentence}");
+    assert!(
+        sentence.contains(&port) && sentence.contains("another program listens there; --port 0 takes"),
+        "{sentence}"
+    );
     // Also when it is one of us, although our listeners could share the port.
     let first = Program::start(&mut wirelight(&["--port", "0"]));
     let port = first.address.rsplit(':').next().unwrap();

@@ -275,6 +275,9 @@ fn a_program_that_is_not_a_server_is_an_error() {
     let (code, text) = run(&["check", "00", "--", "echo", "hello"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("must be `listening on 127.0.0.1:PORT`") && text.contains("here it is \"hello\""), "{text}");
+    let (code, text) = run(&["check", "00", "--", "true"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("it printed nothing; if it buffers its output, flush the line"), "{text}");
     let (code, text) = run(&["check", "00", "--", "no-such-program"]);
     assert_eq!(code, Some(1));
     assert!(text.contains("cannot start \"no-such-program\""), "{text}");

@@ -501,6 +501,9 @@ fn mistakes_get_one_sentence_and_code_2() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "address"),
         (&[":80"], "bytes to send"),
+        (&[":80", "x", "--file", "y"], "--file does not go with bytes after the address"),
+        (&[":80", "x", "--version"], "invalid option '--version'"),
+        (&[":80", "x", "--foo", "y"], "invalid option '--foo'"),
         (&["example.com:80", "x"], "not this machine"),
         (&["192.0.2.1:80", "x"], "not this machine"),
         (&["0.0.0.0:80", "x"], "not this machine"),
@@ -550,5 +553,5 @@ fn mistakes_get_one_sentence_and_code_2() {
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let output = poke(&[&closed.to_string(), "x"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot reach"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no program listens there; start `wirelight`"));
 }

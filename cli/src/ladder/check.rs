@@ -126,12 +126,17 @@ impl Running {
         process.prints(START, |text| text.contains('\n'));
         let printed = process.printed();
         let first = printed.lines().next().unwrap_or_default();
+        let instead = if printed.is_empty() {
+            "it printed nothing; if it buffers its output, flush the line (Python: print(…, flush=True))".to_owned()
+        } else {
+            format!("here it is {first:?}")
+        };
         let address = first.strip_prefix("listening on ").map(|address| address.trim_start_matches("http://"));
         match address.filter(|address| address.parse::<std::net::SocketAddr>().is_ok()) {
             Some(address) => Ok(Running { address: address.to_owned(), process }),
             None => Err(Failure::runtime(format!(
                 "the first line of a server must be `listening on 127.0.0.1:PORT`, where PORT is a free port if the \
-                 variable PORT is 0; here it is {first:?}"
+                 variable PORT is 0; {instead}"
             ))),
         }
     }

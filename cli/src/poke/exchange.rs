@@ -129,7 +129,16 @@ pub(super) fn run(
     options: &ExchangeOptions,
     view: &dyn View,
 ) -> io::Result<Transcript> {
-    let unreachable = |error: io::Error| io::Error::new(error.kind(), format!("cannot reach {server}: {error}"));
+    let unreachable = |error: io::Error| {
+        let reason = match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                "no program listens there; start `wirelight` in another terminal, or write demo for the address"
+                    .to_owned()
+            }
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("cannot reach {server}: {reason}"))
+    };
     let stream = connect(server, options.slow.is_some()).map_err(unreachable)?;
     let reader = stream.try_clone()?;
     let shared = Shared {
