@@ -2,6 +2,7 @@
 
 import { letters, make, title } from "./dom.js";
 import { connections } from "./model.js";
+import { asks } from "./view.js";
 import { plural } from "./words.js";
 
 /** Clients at a time: so many has the lab. */
@@ -142,6 +143,7 @@ export function start(box, page) {
     page.live?.();
     asked = run.disabled = true;
     refused = "";
+    aim();
     const queue = cells.filter(cell => {
       const fits = !cell.echo || hasEcho;
       mark(cell, fits ? "waiting" : "skipped", fits ? undefined : "this server has no POST /echo");
@@ -163,10 +165,16 @@ export function start(box, page) {
   load();
   let hasEcho = true;
 
+  // Takes the paths from the server that is asked, which is not that of a recording on the screen.
+  function aim() {
+    const start = page.events().findLast(({ e }) => e === "server.start");
+    const paths = asks(start);
+    hasEcho = (start?.routes ?? []).some(({ method, pattern }) => method === "POST" && pattern === "/echo");
+    path = paths.find(one => one === "/hello") ?? paths.find(one => one.length < 8) ?? "/";
+  }
+
   return (view, events) => {
-    const routes = events.findLast(event => event.e === "server.start")?.routes ?? [];
-    hasEcho = routes.some(({ method, pattern }) => method === "POST" && pattern === "/echo");
-    path = view.asks.find(one => one === "/hello") ?? view.asks.find(one => one.length < 8) ?? "/";
+    aim();
     if (!running.length) return;
     // The kernel gives a port again: what was judged is not judged twice.
     const peers = new Map(connections(events).filter(conn => !judged.has(conn.key)).map(conn => [conn.events[0].peer, conn]));

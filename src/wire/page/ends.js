@@ -82,7 +82,8 @@ export function start(box) {
       asking = true;
       const found = await ask(origin, start.unix_ns);
       asking = false;
-      if (found) clock = { ...found, start: start.unix_ns };
+      if (!found) return; // the server is away; its next event asks again
+      clock = { ...found, start: start.unix_ns };
       return show(last);
     }
     const found = pairs(entries, events, origin, clock).slice(0, SHOWN);

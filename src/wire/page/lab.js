@@ -1,9 +1,10 @@
-// Guided experiments, and the visitor's own bytes. A client that the server plays sends both to it over TCP.
+// Guided experiments, and the visitor's own bytes. The server plays the client that sends both.
 
 import { EMPTY, drafted, inLines, objection, offsets, parse, plan, poke } from "./compose.js";
 import { letters, make, title } from "./dom.js";
 import { connections } from "./model.js";
 import { compared, expected, outcome, phrase } from "./outcome.js";
+import { asks } from "./view.js";
 import { plural, time } from "./words.js";
 
 /** Bytes that are shown one by one, each a button that cuts before it. */
@@ -12,29 +13,34 @@ const SHELVES = { first: "First", break: "Break it", attack: "Attack it" };
 const OTHER = { ...EMPTY, bytes: "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" };
 
 export function start(box, page) {
-  const lab = { box, page, draft: { ...EMPTY }, experiments: [], number: 0, events: [] };
+  const lab = { box, page, draft: { ...EMPTY }, experiments: [], number: 0 };
   box.append(make("section", { id: "ask" }), composer(lab));
-  fetch("experiments.json").then(answer => answer.json()).then(({ experiments }) => offer(lab, experiments))
+  fetch("experiments.json").then(answer => answer.json()).then(({ experiments }) => { lab.experiments = experiments; page.soon(); })
     .catch(() => box.querySelector("#ask").append(make("p", "", "The experiments could not be loaded.")));
-  return (shown, events) => watch(lab, events);
+  return (shown, events) => {
+    // Of the live server, not of a recording.
+    lab.start = page.events().findLast(({ e }) => e === "server.start");
+    if (lab.start && lab.experiments.length && !box.querySelector("#which")) offer(lab);
+    watch(lab, events);
+  };
 }
 
 // ---- experiments ----
 
-function offer(lab, experiments) {
+function offer(lab) {
+  const { experiments } = lab;
   const label = (one, i) => `${i + 1}. ${one.title}${localStorage.getItem(`lab ${one.name}`) ? " ✓" : ""}`;
   const list = make("select", { id: "which", "aria-label": "Experiment" }, Object.entries(SHELVES).map(([shelf, name]) => make("optgroup", { label: name },
     experiments.map((one, i) => one.shelf === shelf && make("option", { value: String(i) }, label(one, i))))));
   const next = make("button", "quiet", "next");
   next.onclick = () => choose(lab, (lab.number + 1) % experiments.length);
   list.onchange = () => choose(lab, Number(list.value));
-  lab.experiments = experiments;
   lab.box.querySelector("#ask").append(make("h2", "", `One of ${experiments.length} experiments`, list, next), make("div", { id: "task" }));
   choose(lab, 0);
 }
 
 function choose(lab, number) {
-  const { experiments, box, events } = lab;
+  const { experiments, box, start } = lab;
   Object.assign(lab, { number, guess: undefined, run: undefined });
   const { question, choices } = experiments[number];
   box.querySelector("#which").value = number;
@@ -43,9 +49,8 @@ function choose(lab, number) {
   box.querySelector("#task").replaceChildren(make("p", { class: "q", id: "question" }, question),
     make("div", { class: "choices", role: "group", "aria-labelledby": "question" }, buttons, show), make("div", { id: "after", role: "status" }));
   // A server without the routes of the demo gets the experiment at one that it has.
-  const routes = events.findLast(event => event.e === "server.start")?.routes ?? [];
-  const has = routes.some(({ pattern }) => pattern === "/hello");
-  const path = has ? "" : routes.find(({ method, pattern }) => method === "GET" && !/[{*]|^\/_wire/.test(pattern))?.pattern ?? "/";
+  const paths = asks(start);
+  const path = paths.includes("/hello") ? "" : paths[0] ?? "/";
   fill(lab, drafted(experiments[number], path, Date.now()));
 }
 
@@ -60,7 +65,6 @@ function predict(lab, guess) {
 
 const mark = ({ box }, name, choice) => box.querySelectorAll(".choice").forEach((button, i) => button.classList.toggle(name, i === choice));
 
-// Shows which choice is right, and why.
 function reveal(lab, was, seen) {
   const { experiments, number, guess, box } = lab;
   const experiment = experiments[number];
@@ -83,7 +87,7 @@ function say(lab, experiment, text) {
 
 const after = ({ box }, ...said) => box.querySelector("#after")?.replaceChildren(...said);
 
-// ---- what is sent, and what came of it ----
+// ---- sending ----
 
 async function post(draft) {
   const answer = await fetch("send", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(plan(draft)) }).catch(() => undefined);
@@ -95,19 +99,21 @@ async function post(draft) {
 async function send(lab, experiment) {
   const why = objection(lab.draft);
   if (why) return;
-  lab.page.live();
-  const { client, error } = await post(lab.draft);
+  const { page, draft } = lab;
+  page.live();
+  const { client, error } = await post(draft);
+  const other = experiment?.other && (await post(OTHER)).client;
+  // Not the outcome of another one, chosen meanwhile.
+  if (lab.draft !== draft) return;
   if (error) return say(lab, experiment, `Not sent: ${error}.`);
-  lab.run = { client, experiment, shown: false };
-  if (experiment?.other) lab.run.other = (await post(OTHER)).client;
+  lab.run = { client, experiment, other };
   say(lab, experiment, "Sent. Above is what the server makes of it.");
-  lab.page.soon();
+  page.soon();
 }
 
 // Looks in the events for what came of the bytes that were sent.
 function watch(lab, events) {
   const { run, page } = lab;
-  lab.events = events;
   if (!run) return;
   const all = connections(events);
   const of = client => client && all.findLast(conn => conn.events[0].peer === client);
@@ -168,7 +174,6 @@ function copy() {
   return button;
 }
 
-// Takes what was typed into the draft.
 function edit(lab, form, { name }) {
   const { draft } = lab;
   const { value } = form.elements[name];

@@ -9,7 +9,7 @@ import { plural } from "./words.js";
 const KEPT = 5000;
 const NOTHING = { conn: undefined, step: undefined, side: undefined };
 
-let further; // views.js, once it is needed
+let further; // views.js, once needed
 
 // Also `tape`, a recording; `frozen`, how many events are shown; `run`, the start of the server.
 const state = { events: [], selection: { most: document.documentElement.className ? 5 : 10 }, status: "away" };
@@ -46,7 +46,7 @@ function choose(change) {
 }
 
 function take(data) {
-  // What comes to a page that is frozen for long is in the snapshot of its next start.
+  // What a page misses that is frozen for long is in its next snapshot.
   state.full = state.frozen !== undefined && state.events.length > 4 * KEPT;
   if (state.full) return;
   state.events.push(...data.split("\n").filter(Boolean).map(line => JSON.parse(line)));
@@ -146,14 +146,14 @@ addEventListener("resize", soon);
 by("follow").onclick = () => choose(NOTHING);
 by("scrub").oninput = ({ target }) => { state.frozen = Number(target.value); choose({ step: undefined }); };
 
-// A further view is opened by its fragment; stories also by what they are to tell.
+// A fragment opens a further view; `trace` in the address opens stories.
 async function open() {
   if (!location.hash && /[?&]trace=/.test(location.search)) location.hash = "stories";
   if (further || !location.hash) return;
   const views = await import("./views.js").catch(() => undefined);
   if (further || !views) return;
   further = views;
-  further.offer({ choose, replay, soon, live: () => state.frozen !== undefined && freeze() });
+  further.offer({ choose, replay, soon, events: () => state.events, live: () => state.frozen !== undefined && freeze() });
 }
 
 addEventListener("hashchange", open);

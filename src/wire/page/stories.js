@@ -17,6 +17,7 @@ export function start(box, page) {
   let tape = [];
   let steps = [];
   let here = 0;
+  let latest; // what the visitor has chosen last
 
   function show() {
     const step = steps[here];
@@ -42,11 +43,16 @@ export function start(box, page) {
     show();
   }
 
-  async function fetchStory(name) {
-    const answer = await fetch(`story-${encodeURIComponent(name)}.ndjson`).catch(() => undefined);
-    if (answer?.ok) open(await answer.text());
-    else telling.replaceChildren("There is no such story.");
+  /** Opens what is loaded, unless the visitor has chosen something else meanwhile. `text`: a promise, of nothing if there is none. */
+  async function opened(text) {
+    const mine = latest = {};
+    const found = await text.catch(() => undefined);
+    if (mine !== latest) return;
+    if (found === undefined) telling.replaceChildren("There is no such story.");
+    else open(found);
   }
+
+  const fetchStory = name => opened(fetch(`story-${encodeURIComponent(name)}.ndjson`).then(answer => answer.ok ? answer.text() : undefined));
 
   (async () => {
     const answer = await fetch("stories.json").catch(() => undefined);
@@ -59,16 +65,17 @@ export function start(box, page) {
     const wanted = new URLSearchParams(location.search).get("trace");
     if (wanted) fetchStory(wanted);
   })();
-  file.onchange = async () => {
+  file.onchange = () => {
     const [chosen] = file.files;
     if (chosen?.size > LARGEST) telling.replaceChildren("This file is larger than 64 MiB: wirelight export or grep makes it smaller.");
     // A capture is ASCII; other bytes become characters as they are.
-    else if (chosen) open(new TextDecoder("latin1").decode(await chosen.arrayBuffer()));
+    else if (chosen) opened(chosen.arrayBuffer().then(bytes => new TextDecoder("latin1").decode(bytes)));
     file.value = ""; // so that the same file can be opened again
   };
   back.onclick = () => { here--; show(); };
   next.onclick = () => { here++; show(); };
   leave.onclick = () => {
+    latest = undefined;
     [tape, steps] = [[], []];
     telling.replaceChildren();
     show();

@@ -40,7 +40,7 @@ function counted(events, all) {
 }
 
 // What a first visitor can ask for: routes of GET without parameters.
-function asks(start) {
+export function asks(start) {
   const plain = (start?.routes ?? []).filter(({ method, pattern }) => method === "GET" && !/[{*]|^\/_wire/.test(pattern));
   return plain.map(route => route.pattern).slice(0, 6);
 }

@@ -46,8 +46,8 @@ async function show(page) {
   by("open").replaceChildren(...view ? [view.box] : []);
   view?.box.focus();
   draw = view?.draw;
-  redraw(...last);
-  page.soon(); // the lists have another height
+  if (last.length) redraw(...last);
+  page.soon(); // the lists have another height; and nothing may have been drawn before
 }
 
 function styled(name) {
