@@ -196,7 +196,7 @@ fn where_accept_decides_the_response_varies() {
     }
 }
 
-/// Bytes that are no name are not the name of the directory.
+/// A path that is not UTF-8 names no file. It must not be taken for that of the directory.
 #[test]
 fn a_path_that_is_not_text_names_no_file() {
     let app = single_page(files().index("index.html"));

@@ -11,8 +11,9 @@ use crate::sync::lock;
 
 /// Time between two events of the stream: two frames of a screen.
 const PACE: Duration = Duration::from_millis(33);
-/// Events and bytes that a slow page may be behind: a burst of the history, which alone decides what
-/// is shown, and the reserves of the lab. It is then disconnected, and gets a snapshot when it returns.
+/// Events and bytes by which a slow page may lag: a burst of the history, which alone decides what is
+/// shown, and the reserves of the lab. A page that lags further is disconnected, and gets a snapshot
+/// when it returns.
 const BEHIND: (usize, usize) = (1024, 1536 * 1024);
 /// Pages that may watch. A browser has six connections for a server, and each page keeps one.
 const PAGES: usize = 2;
@@ -178,6 +179,6 @@ mod tests {
         FeedWriter { shared: shared.clone(), partial: Vec::new() }.write_all(shown.as_bytes()).unwrap();
         let state = lock(&shared.state);
         assert!(state.waiting == shown, "{} of {} bytes", state.waiting.len(), shown.len());
-        assert!(shown.len() < BEHIND.1, "a page that is one event behind keeps its stream");
+        assert!(shown.len() < BEHIND.1, "a page that lags by one event keeps its stream");
     }
 }

@@ -15,7 +15,7 @@ const texts = selector => `[...document.querySelectorAll(${JSON.stringify(select
 
 /** The bytes of a plan. Each run of the last one counts by itself. */
 const bytes = plan => plan.map(({ send = "" }) => send).join("").replace(/\?run=\d+ /, "?run=N ");
-/** Counts the frames that ask for another one while they are drawn: no event may follow that has it drawn. */
+/** Counts the frames that ask for another frame while they are drawn. Without that request, a choice waits for the next event. */
 const COUNTING = `{ const frame = requestAnimationFrame; let asked; window.again = 0;
   window.requestAnimationFrame = draw => { asked = true; return frame(() => { asked = false; draw(); again += asked; }); }; }`;
 

@@ -14,7 +14,7 @@ const text = selector => `document.querySelector(${JSON.stringify(selector)})?.t
 const FRAMES = `{ const frame = requestAnimationFrame; const held = [];
   window.requestAnimationFrame = draw => held.push(draw);
   window.draw = () => { window.requestAnimationFrame = frame; held.splice(0).forEach(frame); }; }`;
-/** Holds what is asked for by a path that ends so, from the `from`-th time on, until \`release()\`; \`asked\` counts. */
+/** Holds what is asked for by a path that ends so, from the `from`-th time on, until `release()`. `asked` counts them. */
 const held = (end, from = 1) => `{ const real = fetch; const waiting = []; window.asked = 0;
   window.fetch = (path, ...more) => !String(path).endsWith(${JSON.stringify(end)}) || ++asked < ${from} ? real(path, ...more) : new Promise(go => waiting.push(() => { const answer = real(path, ...more); go(answer); return answer; }));
   window.release = () => { window.fetch = real; return Promise.all(waiting.map(go => go())).then(() => new Promise(frame => requestAnimationFrame(() => requestAnimationFrame(frame)))); }; }`;
