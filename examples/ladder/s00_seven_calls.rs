@@ -5,8 +5,8 @@
 //! Try     curl -sS 127.0.0.1:8000/
 //! Expect  exit 0; prints `hello`; logs `1 socket() = `; logs `2 bind(`; logs `3 listen(`;
 //!         logs `4 accept() = `; logs `5 read(`; logs `6 write(`; logs `7 close(`
-//! Break   Leave out call 6, the write. What does curl report? Then leave out call 5 too: why is it
-//!         another error? Step 02 explains both.
+//! Break   Leave out call 6, the write. What does curl report? Then leave out call 5 too, and ask ten
+//!         times: why is it sometimes another error? Step 02 explains both.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
