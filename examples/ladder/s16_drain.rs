@@ -3,7 +3,7 @@
 //! Fails   Step 15 reads once for each event. mio reports edges: the moment in which a socket
 //!         becomes readable, once. There is no event for bytes that are left in the kernel, so the
 //!         server waits for an event and the client for a response.
-//! New     A loop that reads until WouldBlock. Only then does the next byte cause an event.
+//! New     A loop that reads until WouldBlock. Only then is the next byte certain to cause an event.
 //! Try     head -c 3000 /dev/zero | curl -sS --max-time 4 --data-binary @- 127.0.0.1:8000/
 //! Expect  exit 0; prints `3000 bytes`
 //! On 15   exit 28; logs `read() = 1024 bytes`
