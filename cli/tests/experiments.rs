@@ -381,8 +381,9 @@ const INTRODUCTION: &str = "\
 
 Twenty-six things to try on a server, each with a question to answer first: you remember what you predicted.
 `wirelight poke --experiment` lists them; `wirelight poke --experiment NAME` plays one, by name or number, on a server of its own,
-and with `--both` it shows both sides on one axis. With an address, `:8000`, it plays on a running server: start that with
-`wirelight --trace` and see its side there. `wirelight poke --suite :8000` plays those that fit any HTTP/1.1 server, yours too.
+which waits 2 s for a head or a body instead of the usual 10; with `--both` it shows both sides on one axis. With an address,
+`:8000`, it plays on a running server: start that with `wirelight --trace` and see its side there.
+`wirelight poke --suite :8000` plays those that fit any HTTP/1.1 server, yours too.
 
 The command after \"Change it\" sends the same bytes in the same way, to edit. This page is made from `src/wire/experiments.json`, and
 every outcome in it is proven by `cli/tests/experiments.rs`.
@@ -396,7 +397,7 @@ const FIELDS: &str = "
 | field | what it says |
 | --- | --- |
 | `plan` | the delivery, step by step: `send` (a character is the byte of its number; `times` repeats it, `fill` adds so many `x`, \
-`every` cuts it with a `gap` in ms), `gap` (a pause), `hold` (silence in which the server may lose its patience), `half_close` |
+`every` cuts it with a `gap` in ms), `gap` (a pause), `hold` (silence in which a timeout of the server may pass), `half_close` |
 | `shelf` | `first`, `break` or `attack`: where the list shows it |
 | `question`, `choices`, `right` | what to predict; the right choice counts from 0 |
 | `replies` | what to say to each choice; empty for the right one and for those that the RFC allows |
@@ -404,7 +405,7 @@ const FIELDS: &str = "
 | `busy` | the client reads only after it has sent everything |
 | `early`, `statuses`, `end` | the responses before the silence, all responses, and whether the connection is `open` or the server `close`d it |
 | `events` | a subsequence of the trace: names of events, with the word that decides |
-| `faults`, `at` | rows of the fault table that are provoked, and the guilty byte |
+| `faults`, `at` | rows of the fault table that are provoked, and the offset of the byte at fault |
 | `headers`, `bodies` | fields of the last response, words in the bodies of the responses |
 | `other`, `room` | what another client gets meanwhile; bytes that the client reads before it pauses |
 | `answer` | the response of a server that makes the mistake itself |
