@@ -54,7 +54,7 @@ Usage: wirelight poke ADDRESS BYTES [options]
        wirelight poke --experiment [NUMBER [ADDRESS]] [options]
        wirelight poke --suite ADDRESS [--path PATH]
 
-ADDRESS is :8000, 127.0.0.1:8000, [::1]:8000, or demo: a server of its own.
+ADDRESS is :8000, 127.0.0.1:80, [::1]:80, or demo: its own server, timeouts 2 s.
 BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
   --file FILE        send a file instead of BYTES; - reads the standard input
   --every N          send N bytes at a time
@@ -71,7 +71,7 @@ BYTES may contain \\r \\n \\t \\0 \\xHH and \\\\.
   --experiment [N]   a guided experiment, by number or name; alone: the list
   --predict N        your prediction, or what most of a class voted for
   --pause            show what was sent, what came, and why, each after Enter
-  --suite ADDRESS    play all that fit any server and print a report card
+  --suite ADDRESS    play the experiments that fit any server: a report card
   --path PATH        ask for PATH there [/hello, or / where that is 404]";
 
 const EXPLAIN: &str = "\
