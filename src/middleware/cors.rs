@@ -80,31 +80,38 @@ impl Cors {
     }
 
     /// Allows these methods in addition to GET, HEAD and POST, which need no permission.
+    ///
+    /// # Panics
+    /// When one is `*`, together with [`credentials`](Cors::credentials).
     #[must_use]
+    #[track_caller]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Cors {
         self.methods = methods.into_iter().map(|method| method.to_string()).collect::<Vec<_>>().join(", ");
+        self.check_wildcards();
         self
     }
 
-    /// Allows these request fields. JSON needs `Content-Type`.
+    /// Allows these request fields. JSON needs `Content-Type`. `*` allows all but `Authorization`.
     ///
     /// # Panics
-    /// When one is not a field name.
+    /// When one is not a field name, or is `*` together with [`credentials`](Cors::credentials).
     #[must_use]
     #[track_caller]
     pub fn headers<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
         self.headers = field_names(names);
+        self.check_wildcards();
         self
     }
 
     /// Lets pages read these response fields in addition to the safelisted ones: `X-Request-ID`.
     ///
     /// # Panics
-    /// When one is not a field name.
+    /// When one is not a field name, or is `*` together with [`credentials`](Cors::credentials).
     #[must_use]
     #[track_caller]
     pub fn expose<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Cors {
         self.expose = field_names(names);
+        self.check_wildcards();
         self
     }
 
@@ -112,7 +119,8 @@ impl Cors {
     ///
     /// # Panics
     /// Together with [`any`](Cors::any): browsers reject it (Fetch §3.2.5), and answering with the
-    /// page's own origin instead would open every user's session to every page.
+    /// page's own origin instead would open every user's session to every page. Together with `*`
+    /// as a method or field: with credentials browsers take it for a name, not for all.
     #[must_use]
     #[track_caller]
     pub fn credentials(mut self) -> Cors {
@@ -120,6 +128,7 @@ impl Cors {
             config_error(format_args!("CORS with credentials needs to know which origins: use Cors::new([…])"));
         }
         self.credentials = true;
+        self.check_wildcards();
         self
     }
 
@@ -144,6 +153,15 @@ impl Cors {
     fn of(origins: Origins) -> Cors {
         let none = String::new;
         Cors { origins, methods: none(), headers: none(), expose: none(), credentials: false, max_age: None }
+    }
+
+    /// Fails for a `*` that no browser takes for all (Fetch §3.2.5).
+    #[track_caller]
+    fn check_wildcards(&self) {
+        let mut names = [&self.methods, &self.headers, &self.expose].into_iter().flat_map(|list| list.split(", "));
+        if self.credentials && names.any(|name| name == "*") {
+            config_error(format_args!("CORS with credentials takes \"*\" for a name: list the methods and fields"));
+        }
     }
 
     /// Answers preflights; the after hook adds the fields that allow the page.
@@ -216,6 +234,8 @@ fn field_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
+
     use super::*;
     use crate::app::App;
     use crate::testing::TestResponse;
@@ -370,6 +390,17 @@ mod tests {
         assert!(refuses(|| Cors::any().credentials()));
         assert!(refuses(|| Cors::any().headers(["X Y"])));
         assert!(refuses(|| Cors::any().expose(["X\r\nY"])));
+        for (what, wildcard) in [
+            ("headers", (|cors| cors.headers(["*"])) as fn(Cors) -> Cors),
+            ("among headers", |cors| cors.headers(["Content-Type", "*"])),
+            ("expose", |cors| cors.expose(["*"])),
+            ("methods", |cors| cors.methods([Method::from_bytes(b"*").unwrap()])),
+        ] {
+            let refuses = |make: &dyn Fn() -> Cors| std::panic::catch_unwind(AssertUnwindSafe(make)).is_err();
+            assert!(refuses(&|| wildcard(Cors::new([PAGE])).credentials()), "{what}, then credentials");
+            assert!(refuses(&|| wildcard(Cors::new([PAGE]).credentials())), "credentials, then {what}");
+            assert!(!refuses(&|| wildcard(Cors::any())), "{what} alone");
+        }
         for origin in [
             "",
             "*",
