@@ -289,7 +289,9 @@ mod tests {
 
     #[test]
     fn what_the_head_of_a_part_says() {
-        let nameless = "a part has no name of its own.";
+        let nameless = "a part has no name.";
+        let invalid = "a Content-Disposition has invalid parameters.";
+        let filename = "a filename* is not valid UTF-8''text.";
         let no_field = "a line in the head of a part is not a field.";
         let twice = "duplicate Content-Disposition or Content-Type.";
         for (head, expected) in [
@@ -306,22 +308,22 @@ mod tests {
                 Ok("a@na\u{ef}ve .txt=1"),
             ),
             ("Content-Disposition: form-data; name=a; filename*=UTF-8''f", Ok("a@f=1")),
-            ("Content-Disposition: form-data; name=a; filename*=iso-8859-1''f", Err(nameless)),
-            ("Content-Disposition: form-data; name=a; filename*=UTF-8''%FF", Err(nameless)),
-            ("Content-Disposition: form-data; name=a; filename*=f", Err(nameless)),
+            ("Content-Disposition: form-data; name=a; filename*=iso-8859-1''f", Err(filename)),
+            ("Content-Disposition: form-data; name=a; filename*=UTF-8''%FF", Err(filename)),
+            ("Content-Disposition: form-data; name=a; filename*=f", Err(filename)),
             ("Content-Disposition: form-data; name*=UTF-8''a", Err(nameless)),
-            ("Content-Disposition: form-data; name=a; name=b", Err(nameless)),
-            ("Content-Disposition: form-data; name=a; filename=f; Filename=g", Err(nameless)),
+            ("Content-Disposition: form-data; name=a; name=b", Err(invalid)),
+            ("Content-Disposition: form-data; name=a; filename=f; Filename=g", Err(invalid)),
             ("Content-Disposition: form-data", Err(nameless)),
             ("Content-Disposition: form-data; filename=f", Err(nameless)),
-            ("Content-Disposition: form-data; name=", Err(nameless)),
-            ("Content-Disposition: form-data; name=a b", Err(nameless)),
-            ("Content-Disposition: form-data; name=\"a\"b", Err(nameless)),
-            ("Content-Disposition: form-data; name=\"a", Err(nameless)),
-            ("Content-Disposition: form-data; name", Err(nameless)),
-            ("Content-Disposition: form-data; name =a", Err(nameless)),
-            ("Content-Disposition: attachment; name=a", Err(nameless)),
-            ("Content-Type: text/plain", Err(nameless)),
+            ("Content-Disposition: form-data; name=", Err(invalid)),
+            ("Content-Disposition: form-data; name=a b", Err(invalid)),
+            ("Content-Disposition: form-data; name=\"a\"b", Err(invalid)),
+            ("Content-Disposition: form-data; name=\"a", Err(invalid)),
+            ("Content-Disposition: form-data; name", Err(invalid)),
+            ("Content-Disposition: form-data; name =a", Err(invalid)),
+            ("Content-Disposition: attachment; name=a", Err("a Content-Disposition is not form-data.")),
+            ("Content-Type: text/plain", Err("a part has no Content-Disposition.")),
             ("Content-Disposition: form-data; name=a\r\nContent-Type: text/plain\r\nX-Y: z", Ok("a=1")),
             ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: Binary", Ok("a=1")),
             (

@@ -51,8 +51,7 @@ impl PartHead {
                 return Err(malformed("duplicate Content-Disposition or Content-Type"));
             }
         }
-        let (name, filename) =
-            disposition.and_then(parse_disposition).ok_or(malformed("a part has no name of its own"))?;
+        let (name, filename) = parse_disposition(disposition.ok_or(malformed("a part has no Content-Disposition"))?)?;
         Ok(PartHead {
             name: name.into_owned(),
             filename: filename.map(Cow::into_owned),
@@ -109,21 +108,25 @@ fn is_identity(coding: &str) -> bool {
 /// Returns the name and the file name of `form-data; name="…"; filename="…"` (RFC 7578 §4.2).
 /// `filename*` (RFC 8187) takes precedence, as in RFC 6266 §4.3; browsers do not send it, other
 /// clients do.
-fn parse_disposition(disposition: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
-    let (kind, rest) = disposition.split_once(';')?;
+fn parse_disposition(disposition: &str) -> Result<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    let (kind, rest) = disposition.split_once(';').unwrap_or((disposition, ""));
     if !kind.trim().eq_ignore_ascii_case("form-data") {
-        return None;
+        return Err(malformed("a Content-Disposition is not form-data"));
     }
     let (mut name, mut filename, mut extended) = (None, None, None);
-    for (key, value) in parameters(rest)? {
+    for (key, value) in parameters(rest).ok_or(malformed("a Content-Disposition has invalid parameters"))? {
         match key.to_ascii_lowercase().as_str() {
             "name" => name = Some(value),
             "filename" => filename = Some(value),
-            "filename*" => extended = Some(decode_ext_value(&value)?),
+            "filename*" => {
+                let decoded = decode_ext_value(&value).ok_or(malformed("a filename* is not valid UTF-8''text"))?;
+                extended = Some(decoded);
+            }
             _ => {}
         }
     }
-    Some((name?, extended.map(Cow::Owned).or(filename)))
+    let name = name.ok_or(malformed("a part has no name"))?;
+    Ok((name, extended.map(Cow::Owned).or(filename)))
 }
 
 /// Decodes `UTF-8'en'na%C3%AFve.txt` (RFC 8187 §3.2).
