@@ -33,7 +33,7 @@ fn main() -> std::io::Result<()> {
     let mut app = App::new();
     app.state(templates);
     app.state(Mutex::new(Vec::<Bid>::new()));
-    app.state(Broadcast::new());
+    app.state(Mutex::new(Broadcast::new()));
     Csrf::new().add_to(&mut app);
     app.get("/", |req| render(req, "page.html").map(Html));
     app.get("/events", events);
@@ -48,7 +48,7 @@ fn render(req: &Request, template: &str) -> Result<String> {
 
 /// Begins with the present state, so that a page that was away is right again.
 fn events(req: &Request) -> Result<EventStream> {
-    let stream = req.state::<Broadcast>().subscribe(req);
+    let stream = req.lock::<Broadcast>().subscribe(req);
     Ok(stream.first([update(req)?]))
 }
 
@@ -64,6 +64,8 @@ fn bid(req: &Request) -> Result<Redirect> {
         bids.sort_by_key(|bid| std::cmp::Reverse(bid.amount));
         bids.truncate(SHOWN);
     }
-    req.state::<Broadcast>().send(update(req)?);
+    // Locked while the state is read and sent: with two workers, an older one could be sent last.
+    let pages = req.lock::<Broadcast>();
+    pages.send(update(req)?);
     Ok(Redirect::see_other("/"))
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::SystemTime;
@@ -256,6 +257,34 @@ fn live() {
     auction.stop();
 }
 
+/// Bids rise, so a later state has a larger sum.
+#[test]
+fn pages_of_two_workers_see_the_states_in_order() {
+    const BIDS: u32 = 1_000;
+    let auction = Example::listening(command("live").env("PORT", "0").env("WORKERS", "2"));
+    let mut stream = bounded::connect(auction.url.strip_prefix("http://").unwrap());
+    stream.write_all(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let states = BufReader::new(stream).lines().map(Result::unwrap).filter(|line| line.starts_with("data: "));
+    let amounts =
+        |state: &str| state.split("a: ").skip(1).filter_map(|row| row.split('<').next()?.parse::<u32>().ok()).sum();
+    let mut sums = states.map(|state| amounts(&state));
+    assert_eq!(sums.next(), Some(0));
+    let next = AtomicU32::new(1);
+    let bid = || {
+        let amount = next.fetch_add(1, Ordering::Relaxed);
+        let fields = [("Content-Type", "application/x-www-form-urlencoded"), ("Connection", "close")];
+        (amount <= BIDS).then(|| auction.ask("POST", "/bids", &fields, format!("name=a&amount={amount}")))
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| while bid().is_some() {});
+        }
+        let sums: Vec<u32> = sums.take(BIDS as usize).collect();
+        assert!(sums.is_sorted(), "{sums:?}");
+    });
+    auction.stop();
+}
+
 #[test]
 fn export() {
     let export = Example::run("export");
@@ -373,6 +402,15 @@ fn a_proxy_passes_on_what_an_odd_upstream_means() {
         ("101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x|", 502, "Bad Gateway"),
         ("600 Odd\r\nContent-Length: 2|ok", 502, "Bad Gateway"),
         ("200 OK\r\nContent-Length: 2\r\nContent-Length: 3|abc", 502, "Bad Gateway"),
+        // Nobody asked for a coding (the proxy drops TE), and ureq removes the chunks alone.
+        ("200 OK\r\nTransfer-Encoding: gzip, chunked|5\r\nhello\r\n0\r\n\r\n", 502, "unknown transfer coding"),
+        (
+            "200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked|5\r\nhello\r\n0\r\n\r\n",
+            502,
+            "unknown transfer coding",
+        ),
+        ("200 OK\r\nTransfer-Encoding: gzip|until the end", 502, "unknown transfer coding"),
+        ("200 OK\r\nTransfer-Encoding: CHUNKED|5\r\nhello\r\n0\r\n\r\n", 200, "hello"),
     ];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
