@@ -25,7 +25,7 @@ use lexopt::Arg::{Long, Short, Value};
 
 use super::experiment::{Step, pieces};
 use super::failure::Failure;
-use super::options::bad_option;
+use super::options::{bad_option, duration};
 use super::output::{print_wrapped, println_flush};
 use super::{explain, help, responses};
 use exchange::View;
@@ -62,6 +62,36 @@ struct Options {
     /// The names of all given options.
     given: Vec<String>,
 }
+
+/// Returns where an option without a value is kept.
+type Flag = fn(&mut Options) -> &mut bool;
+
+/// Options without a value.
+const FLAGS: [(&str, Flag); 5] = [
+    ("half-close", |options| &mut options.half_close),
+    ("reset", |options| &mut options.reset),
+    ("busy", |options| &mut options.busy),
+    ("both", |options| &mut options.both),
+    ("pause", |options| &mut options.pause),
+];
+
+/// Parses the value of an option, and keeps it.
+type SetValue = fn(&mut Options, &str) -> Result<(), Failure>;
+
+/// Options with a value that is text.
+const VALUES: [(&str, SetValue); 11] = [
+    ("every", |options, value| parse::count("--every", value).map(|every| options.every = Some(every))),
+    ("at", |options, value| parse::marks(value).map(|marks| options.at = marks)),
+    ("gap", |options, value| duration("--gap", value).map(|gap| options.gap = Some(gap))),
+    ("hold", |options, value| duration("--hold", value).map(|hold| options.hold = Some(hold))),
+    ("slow-read", |options, value| parse::rate(value).map(|rate| options.slow_read = Some(rate))),
+    ("repeat", |options, value| parse::count("--repeat", value).map(|times| options.repeat = times)),
+    ("fill", |options, value| parse::size("--fill", value).map(|bytes| options.fill = bytes)),
+    ("response", |options, value| keep(&mut options.response, value)),
+    ("predict", |options, value| keep(&mut options.predict, value)),
+    ("suite", |options, value| keep(&mut options.suite, value)),
+    ("path", |options, value| parse::path(value).map(|path| options.path = Some(path))),
+];
 
 /// Sends bytes, plays an experiment, or plays all experiments against a server.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
@@ -172,16 +202,6 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(value) => options.values.push(text(value)?),
-            Long(name @ ("half-close" | "reset" | "busy" | "both" | "pause")) => {
-                options.given.push(name.to_owned());
-                match name {
-                    "half-close" => options.half_close = true,
-                    "reset" => options.reset = true,
-                    "busy" => options.busy = true,
-                    "both" => options.both = true,
-                    _ => options.pause = true,
-                }
-            }
             Long("file") => {
                 options.file = Some(arguments.value().map_err(bad_option)?);
                 options.given.push("file".to_owned());
@@ -194,14 +214,16 @@ fn read(mut arguments: lexopt::Parser) -> Result<Option<Options>, Failure> {
                 let name = arguments.optional_value().or_else(|| next(&mut arguments));
                 options.experiment = Some(name.map(text).transpose()?.unwrap_or_default());
             }
-            Long(
-                name @ ("every" | "at" | "gap" | "hold" | "slow-read" | "repeat" | "fill" | "response" | "predict"
-                | "suite" | "path"),
-            ) => {
+            Long(name) => {
                 let name = name.to_owned();
-                options.given.push(name.clone());
-                let value = text(arguments.value().map_err(bad_option)?)?;
-                options.set(&name, &value)?;
+                if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
+                    *flag(&mut options) = true;
+                } else if let Some((_, set)) = VALUES.iter().find(|(known, _)| *known == name) {
+                    set(&mut options, &text(arguments.value().map_err(bad_option)?)?)?;
+                } else {
+                    return Err(bad_option(Long(&name).unexpected()));
+                }
+                options.given.push(name);
             }
             other => return Err(bad_option(other.unexpected())),
         }
@@ -246,23 +268,11 @@ impl Options {
             (None, None) => Ok(()),
         }
     }
+}
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), Failure> {
-        match name {
-            "every" => self.every = Some(parse::count("--every", value)?),
-            "at" => self.at = parse::marks(value)?,
-            "gap" => self.gap = Some(crate::options::duration("--gap", value)?),
-            "hold" => self.hold = Some(crate::options::duration("--hold", value)?),
-            "slow-read" => self.slow_read = Some(parse::rate(value)?),
-            "repeat" => self.repeat = parse::count("--repeat", value)?,
-            "fill" => self.fill = parse::size("--fill", value)?,
-            "response" => self.response = Some(value.to_owned()),
-            "predict" => self.predict = Some(value.to_owned()),
-            "suite" => self.suite = Some(value.to_owned()),
-            _ => self.path = Some(parse::path(value)?), // the last that `read` passes on
-        }
-        Ok(())
-    }
+fn keep(slot: &mut Option<String>, value: &str) -> Result<(), Failure> {
+    *slot = Some(value.to_owned());
+    Ok(())
 }
 
 fn text(value: OsString) -> Result<String, Failure> {
