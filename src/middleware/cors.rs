@@ -160,7 +160,7 @@ impl Cors {
     fn check_wildcards(&self) {
         let mut names = [&self.methods, &self.headers, &self.expose].into_iter().flat_map(|list| list.split(", "));
         if self.credentials && names.any(|name| name == "*") {
-            config_error(format_args!("CORS with credentials takes \"*\" for a name: list the methods and fields"));
+            config_error(format_args!("with credentials, browsers take \"*\" for a name: list the methods and fields"));
         }
     }
 
