@@ -21,7 +21,7 @@
 //! ```text
 //!               your program
 //!      ┌─────────────┴──────────────┐
-//!    Server                        App  ◄── Router, hooks, guards, error pages, middleware
+//!    Server                        App  ◄── Router, hooks, guards, error handlers, middleware
 //!    sockets, threads, time         ▲
 //!      │                            │ Request in, value out
 //!      └──► bytes ──► http1 ────────┘
@@ -29,20 +29,20 @@
 //! ```
 //!
 //! A readable socket's bytes go to the protocol, which knows nothing but bytes; what it finds becomes a [`Request`], a borrowed view of
-//! them; the [`App`] finds the route and runs what surrounds it; what the handler returns is poured into a [`Response`], and the
-//! answers to all requests that came together leave in one write.
+//! them; the [`App`] finds the route and runs what surrounds it; what the handler returns is written into a
+//! [`Response`], and the responses to all requests that were read together are sent in one write.
 //!
 //! # Ten names
 //!
 //! | name | what it is |
 //! | --- | --- |
-//! | [`App`] | routes, hooks, error pages and state: the whole program |
+//! | [`App`] | routes, hooks, error handlers and state: the whole program |
 //! | [`Router`] | the same for a part of it, to nest under a prefix |
-//! | [`Route`] | one route; its options stand on its line: `.require(…)`, `.limit(…)`, `.max_body(…)`, `.blocking()` |
-//! | [`Request`] | what came: path, query, JSON, form, fields, addresses, state |
+//! | [`Route`] | one route; its options are set on its line: `.require(…)`, `.limit(…)`, `.max_body(…)`, `.blocking()` |
+//! | [`Request`] | what the client sent: path, query, JSON, form, fields, addresses, state |
 //! | [`IntoResponse`] | what may be returned: text, JSON, a tuple with a status, `Option`, `Result`, … |
 //! | [`Json`], [`json!`] | JSON to return |
-//! | [`Error`], [`Result`], [`abort`] | every answer that is not the one hoped for |
+//! | [`Error`], [`Result`], [`abort`] | a status and a message for the client, a cause for the log |
 //! | [`StatusCode`] | statuses by the names of RFC 9110 |
 //! | [`Response`] | for after hooks, and for what a value cannot say |
 //! | [`Server`] | workers, [`Limits`], [`Timeouts`], a [`Handle`] to stop it |

@@ -214,8 +214,9 @@ impl Server {
         self
     }
 
-    /// Sets the connection limit of a worker. At the limit, the oldest idle connection is closed
-    /// for a new one.
+    /// Sets the connection limit of a worker; 10,000 by default, or what the descriptors of the
+    /// process allow. At the limit one is closed for a new one: one that has sent its last response,
+    /// else an idle one, one with an unfinished head, or one with a slow body.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Server {
         self.max_connections = connections.max(1);

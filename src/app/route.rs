@@ -71,8 +71,8 @@ impl Route {
     }
 
     /// Runs the handler on the pool as soon as the head has arrived. It reads the body with
-    /// [`body_reader`](crate::Request::body_reader) while it arrives. Memory use is bounded to
-    /// about 1 MiB: a client that sends faster than the handler reads has to wait. A client that
+    /// [`body_reader`](crate::Request::body_reader) while it arrives. Memory use is bounded,
+    /// to about 2 MiB: a client that sends faster than the handler reads has to wait. A client that
     /// sends `Expect: 100-continue` gets `100 Continue` when the handler begins to read.
     ///
     /// The body may have any length, unless [`max_body`](Route::max_body) limits it.

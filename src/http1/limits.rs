@@ -18,7 +18,8 @@ pub struct Limits {
     pub request_line: usize,
     /// Field lines in one head, at most 256; 431 beyond it. hyper, h2o and haproxy chose 100, nginx limits only the bytes.
     pub fields: usize,
-    /// Bytes of a request body after decoding; 413 beyond it. nginx chose 1 MiB, axum and actix 2 MB. A route may differ.
+    /// Bytes of a request body after decoding; 413 beyond it. nginx chose 1 MiB, axum and actix 2 MB. A
+    /// [route](crate::Route::max_body) may differ; a [streaming](crate::Route::streaming) one has no limit but its own.
     pub body: u64,
     /// Bytes of all request bodies that a worker holds in memory at the same time; 503 with Retry-After beyond it,
     /// for the request that would grow. A single request is limited by `body` only. nginx writes bodies to disk, and

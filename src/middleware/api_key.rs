@@ -93,7 +93,7 @@ impl ApiKey {
         }
     }
 
-    /// Guards every route of a router, and all responses of an app.
+    /// Guards every route of a router; of an app, also requests without a route.
     #[track_caller]
     pub fn add_to(&self, router: &mut Router) {
         router.before(self.guard());

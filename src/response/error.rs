@@ -17,10 +17,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error that a handler, hook or guard returns.
 ///
-/// `?` turns any [`std::error::Error`], an `anyhow::Error` and text (`String`, `&'static str`) into a
-/// 500 whose cause is logged and never sent. The
-/// constructors make errors with a message for the client. Error handlers
-/// ([`on_error`](crate::Router::on_error)) render them; the default is JSON.
+/// `?` turns any [`std::error::Error`] that is `Send` and `Sync`, an `anyhow::Error` and text
+/// (`String`, `&'static str`) into a 500 whose cause is logged and never sent. The constructors make
+/// errors with a message for the client. Error handlers ([`on_error`](crate::Router::on_error))
+/// render them; the default is JSON.
 ///
 /// ```
 /// use wirelight::{Error, Request, Result};

@@ -17,7 +17,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// A form whose parts are read one after the other, from [`Request::multipart`].
 ///
-/// It takes 64 KiB of memory, however large the parts are.
+/// It has a buffer of 64 KiB, however large the parts are.
 pub struct Multipart<'r> {
     body: BodyReader<'r>,
     window: Window,
