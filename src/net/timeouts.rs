@@ -15,8 +15,8 @@ use super::transfer::TransferLimits;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a whole head from its first byte, and for the first byte of a new connection; then 408.
-    /// h2o chose 10 s, nginx 60 s.
+    /// For a whole head from its first byte; then 408. Also for the first byte of a new connection,
+    /// which is then closed without a response. h2o chose 10 s, nginx 60 s.
     pub head: Duration,
     /// For the next bytes of a body; then 408.
     pub body_idle: Duration,

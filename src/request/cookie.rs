@@ -108,8 +108,8 @@ impl Cookie {
         self
     }
 
-    /// Sets whether the cookie is sent with requests that other sites cause. Browsers use `Lax` by
-    /// default.
+    /// Sets whether the cookie is sent with requests that other sites cause. Without it Chromium uses
+    /// `Lax`; Firefox and Safari send the cookie.
     pub fn same_site(mut self, same_site: SameSite) -> Cookie {
         self.same_site = Some(same_site);
         self
