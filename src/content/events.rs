@@ -188,7 +188,9 @@ impl Broadcast {
         Broadcast(Arc::new(Hub { history: Mutex::new(log), slow, retry, run_id: run }))
     }
 
-    /// Sends an event to all subscribers, from any thread. Never blocks.
+    /// Sends an event to all subscribers, from any thread, in the order of the calls. Never blocks.
+    /// Where the last event is the current state, read the state and send it under one lock: another
+    /// thread could send a later state in between.
     pub fn send(&self, mut event: Event) {
         let mut log = self.0.lock();
         let chosen = event.id.clone();

@@ -82,7 +82,8 @@ pub trait IntoResponse: Sized {
 
 impl Response {
     /// Returns the response that a handler makes by returning `value`: for branches of different
-    /// types, and to add to it. An `Err` and a `None` become the error's page, as if returned.
+    /// types, and to add to it. An `Err` and a `None` become the error's page, as if returned, without
+    /// what is added here: [`Error::with_header`] adds to that.
     ///
     /// ```
     /// use wirelight::{Json, Response};
