@@ -48,8 +48,8 @@ fn render(req: &Request, template: &str) -> Result<String> {
 
 /// Begins with the present state, so that a page that was away is right again.
 fn events(req: &Request) -> Result<EventStream> {
-    let stream = req.lock::<Broadcast>().subscribe(req);
-    Ok(stream.first([update(req)?]))
+    let pages = req.lock::<Broadcast>(); // until the state is read: no older one is sent after it
+    Ok(pages.subscribe(req).first([update(req)?]))
 }
 
 fn update(req: &Request) -> Result<Event> {
