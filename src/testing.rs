@@ -286,7 +286,8 @@ impl TestResponse {
     }
 
     fn parse(bytes: &[u8], head_only: bool) -> Option<TestResponse> {
-        let mut table = [httparse::EMPTY_HEADER; 64];
+        let head = bytes.get(..memchr::memmem::find(bytes, b"\r\n\r\n")?)?;
+        let mut table = vec![httparse::EMPTY_HEADER; memchr::memchr_iter(b'\n', head).count()];
         let mut response = httparse::Response::new(&mut table);
         let Ok(httparse::Status::Complete(length)) = response.parse(bytes) else { return None };
         let status = StatusCode::from_u16(response.code?).ok()?;
@@ -438,6 +439,17 @@ mod tests {
         assert_eq!(client.request("HEAD", "/pieces").send().text(), "");
         assert_eq!(client.get("/nothing").send().body(), b"");
         assert_eq!(client.get("/events").send().text(), "data: now\n\n");
+    }
+
+    #[test]
+    fn a_response_has_any_number_of_fields() {
+        let mut app = App::new();
+        app.get("/", |_| {
+            (0..300).fold(Response::new(StatusCode::OK), |response, n| response.header(&format!("X-{n}"), "1"))
+        });
+        app.get("/bare", |_| Response::new(StatusCode::NO_CONTENT));
+        assert_eq!(app.test().get("/").send().header("X-299"), Some("1"));
+        assert_eq!(app.test().get("/bare").send().status(), 204);
     }
 
     /// Evicts the connection, as a server at its connection limit does.
