@@ -211,6 +211,17 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_length_is_a_length() {
+        for length in [u64::MAX, u64::MAX - 1, i64::MAX as u64] {
+            let mut upload = Upload::new();
+            for bytes in [[head(length), vec![b'x'; LARGE]].concat(), vec![b'x'; 100_000]] {
+                assert_eq!(upload.send(&bytes), b"");
+                assert!(upload.capacity() <= 4 * 120_000, "{}", upload.capacity());
+            }
+        }
+    }
+
+    #[test]
     fn a_large_body_is_whole_and_the_next_request_follows() {
         for length in [LARGE, READ_BUFFER, 2 * READ_BUFFER, 100_000, 1_000_000] {
             let body: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();

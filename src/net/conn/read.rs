@@ -102,7 +102,8 @@ impl<S: Socket> Conn<S> {
         buffered.began = tick.context.time.now;
         buffered.input = match self.missing(rest.len()) {
             Some(missing) => {
-                spare.take(rest.len() + missing + 1, rest.len() + buffered.read_size.of(missing, rest.len()))
+                let whole = rest.len().saturating_add(missing).saturating_add(1);
+                spare.take(whole, rest.len() + buffered.read_size.of(missing, rest.len()))
             }
             None => Vec::with_capacity(rest.len().max(MIN_CAPACITY)),
         };
