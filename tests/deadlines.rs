@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wirelight::{App, Limits, Request, TestConnection, Timeouts};
+use wirelight::{App, Limits, Request, Response, TestConnection, Timeouts};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -175,6 +175,31 @@ fn a_late_head_that_was_wrong_all_along_gets_the_better_answer() {
         c.advance(seconds(5));
         let status = if sentence.is_empty() { "408 " } else { "400 " };
         assert!(assert_answer(&mut c, status, false).contains(sentence));
+    }
+}
+
+/// Which may be decided before the body arrives, too.
+#[test]
+fn a_late_request_gets_the_whole_of_a_streamed_error_page() {
+    let mut app = app();
+    app.on_any_error(|_, _| Response::default().chunks(["one", "two"]));
+    let missing = b"PUT /none HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+    for (bytes, status) in [(&GET[..9], 408), (&announce(9), 408), (missing, 404)] {
+        for capacity in [usize::MAX, 40] {
+            let client = app.test();
+            let mut c = client.connect();
+            c.set_write_capacity(capacity);
+            c.send(bytes);
+            pass_quietly(&mut c, if bytes[0] == b'G' { seconds(10) } else { seconds(5) });
+            for _ in 0..9 {
+                c.set_write_capacity(capacity);
+            }
+            let text = assert_answer(&mut c, &status.to_string(), false);
+            // The version of a head that is not complete is not known: it cannot be answered in chunks.
+            let body = if bytes[0] == b'G' { "onetwo" } else { "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n" };
+            assert_eq!(text.split_once("\r\n\r\n").map(|(_, body)| body), Some(body), "{text}");
+            assert!(!c.is_reset());
+        }
     }
 }
 

@@ -219,9 +219,9 @@ impl Connection {
         self.framing = Framing::default();
         self.head_invalid = self.send == Send::Idle;
         if self.head_invalid {
-            // The version is unknown: every client accepts HTTP/1.1. A response to HEAD has no content, even if the rest of
-            // the head is invalid (RFC 9110 §9.3.2).
-            self.version = Version::Http11;
+            // The version is unknown, so the response must not be chunked (RFC 9112 §6.1). A response to HEAD has no content,
+            // even if the rest of the head is invalid (RFC 9110 §9.3.2).
+            self.version = Version::Http10;
             self.sends_body = !input.strip_prefix(EMPTY_LINE).unwrap_or(input).starts_with(b"HEAD ");
             self.set_send(Send::Respond);
         }

@@ -244,16 +244,56 @@ impl<S: Socket> Conn<S> {
     #[cold]
     pub(super) fn time_out<P: Probe>(&mut self, late: Fault, tick: &mut Tick<'_, P>) -> Action {
         let mut buffered = self.buffered.take().unwrap_or_default();
-        (tick.out.decision, tick.out.began) = (buffered.decision.take(), Some(buffered.began));
-        let Buffered { input, start, head, .. } = &mut *buffered;
+        let Buffered { input, start, head, decision, began, .. } = &mut *buffered;
         let bytes = input.get(*start..).unwrap_or_default();
         let Some(reject) = self.http.expire(bytes, head, &tick.context.config.limits, late) else {
             return Action::Close(CloseReason::Fin);
         };
+        (tick.out.decision, tick.out.began) = (decision.take(), Some(*began));
         self.reject(reject, head, bytes, tick);
-        match self.flush(tick) {
-            Some(action) => action,
-            None => self.close(tick),
-        }
+        self.flush_response(tick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::App;
+    use crate::net::threads::mailbox::Offload;
+    use crate::net::tick::{Buffers, Config, LoopTime};
+    use crate::net::worker::slab::Key;
+    use crate::testing::MemorySocket;
+    use crate::trace::probe::NoProbe;
+
+    /// The buffers of a worker hold nothing of a connection that has ended.
+    #[test]
+    fn a_request_does_not_begin_with_the_empty_line_of_another_connection() {
+        let durations = Arc::new(Mutex::new(Vec::new()));
+        let (mut app, record) = (App::new(), durations.clone());
+        app.get("/", |_| "ok");
+        app.after(move |_, response| {
+            let record = record.clone();
+            response.on_sent(move |sent| record.lock().unwrap().push(sent.duration()));
+        });
+        let (mut buffers, config, offload) = (Buffers::new(), Config::default(), Offload::default());
+        let mut run = |conn: &mut Conn<MemorySocket>, now, bytes: &[u8], expires| {
+            conn.socket().incoming.extend_from_slice(bytes);
+            conn.mark_readable();
+            let time = LoopTime::at(now, None, false, &config.timeouts);
+            let key = Key { index: 0, generation: 0 };
+            let context = Context { app: &app, key, offload: &offload, config: &config, time: &time };
+            let probe = &mut NoProbe;
+            let (read, mut tick) = buffers.lend(&context, probe);
+            if expires { conn.expire(read, &mut tick) } else { conn.run(read, &mut tick) }
+        };
+        let mut idle = Conn::new(MemorySocket::new(), 1, None, 0);
+        assert_eq!(run(&mut idle, 0, b"\r\n", false), Action::Wait);
+        assert_eq!(run(&mut idle, 60_000, b"", true), Action::Close(CloseReason::Fin));
+        let mut other = Conn::new(MemorySocket::new(), 2, None, 60_000);
+        run(&mut other, 60_000, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false);
+        assert!(matches!(durations.lock().unwrap()[..], [duration] if duration < Duration::from_secs(60)));
     }
 }
