@@ -34,6 +34,7 @@ pub(crate) struct OwnedRequest {
 }
 
 /// A response, and what ran for it.
+#[derive(Default)]
 pub(crate) struct PoolResponse {
     pub(crate) response: Response,
     pub(crate) events: Vec<DeferredEvent>,

@@ -160,10 +160,13 @@ impl<S: Socket> Conn<S> {
         }
     }
 
-    /// Responds 503 because the pool took too long, unless the handler has finished and its
-    /// response is on its way.
+    /// Responds because the pool took too long: with the fault of the body if it was refused, else
+    /// 503, unless the handler has finished and its response is on its way.
     pub(super) fn handler_timed_out<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
         let ConnState::InPool(pooled) = &mut self.state else { return Action::Wait };
+        if pooled.feed.as_ref().is_some_and(|feed| feed.refused.is_some()) {
+            return self.finish_response(PoolResponse::default(), tick); // responds with the refusal
+        }
         if !pooled.request.claim() {
             pooled.deadline = NEVER;
             return Action::Wait;
@@ -180,6 +183,7 @@ impl<S: Socket> Conn<S> {
             _ => None,
         };
         let output = &mut tick.out.output;
+        self.take_pending_output(output);
         let reads_on = feed.as_mut().is_some_and(|feed| self.keeps_reading(feed, &answer.response, output, tick.probe));
         let ended = feed.take_if(|_| !reads_on);
         let refused = ended.and_then(BodyFeed::into_refused);

@@ -218,16 +218,18 @@ impl<S: Socket> Conn<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, mpsc};
     use std::time::{Duration, Instant};
 
     use super::super::state::ConnState;
     use super::*;
+    use crate::net::exchange::PoolResponse;
     use crate::net::millis::{Millis, after};
-    use crate::net::threads::mailbox::{BlockingPool, Offload};
+    use crate::net::threads::mailbox::{BlockingPool, Completion, Offload};
     use crate::net::threads::pool::Pool;
     use crate::net::tick::{Buffers, Config, LoopTime};
     use crate::net::worker::slab::Key;
+    use crate::sync::lock;
     use crate::testing::MemorySocket;
     use crate::trace::probe::NoProbe;
     use crate::{App, Request};
@@ -236,7 +238,7 @@ mod tests {
     const TURNS: usize = 10;
     const BOUND: Duration = Duration::from_secs(60);
 
-    /// A connection whose `.streaming()` handler waits for a body that never ends. The pool is real, the time is not.
+    /// A connection to a `.streaming()` handler. The pool is real, the time is not.
     struct Upload {
         conn: Conn<MemorySocket>,
         buffers: Buffers,
@@ -251,6 +253,10 @@ mod tests {
                 std::io::copy(&mut req.body_reader(), &mut std::io::sink()).is_ok().to_string()
             })
             .streaming();
+            Upload::to(app)
+        }
+
+        fn to(app: App) -> Upload {
             let pool = Some(BlockingPool { threads: Pool::new(1, 1), app: Arc::new(app) });
             let offload = Offload { pool, ..Offload::default() };
             Upload {
@@ -265,25 +271,104 @@ mod tests {
         fn send(&mut self, now: Millis, bytes: &[u8]) -> Millis {
             self.conn.socket().incoming.extend_from_slice(bytes);
             self.conn.mark_readable();
+            for _ in 0..TURNS {
+                let action = self.work(now, Conn::run::<NoProbe>);
+                if action == Action::Wait && self.conn.wants_data() {
+                    return self.work(now, |conn, _, tick| conn.deadline(tick.context));
+                }
+                if matches!(self.conn.state, ConnState::InPool(_)) && !self.conn.wants_data() {
+                    // Nothing is read before the handler asks for it, and a letter tells of that.
+                    self.wait();
+                }
+            }
+            panic!("it does not come to rest: {:?}", self.conn.state.name());
+        }
+
+        /// Waits for the handler; returns its response, if it has responded.
+        fn wait(&self) -> Option<Box<PoolResponse>> {
+            assert!(self.offload.mailbox.wait(Instant::now() + BOUND), "the handler does nothing");
+            self.offload.mailbox.drain().into_iter().find_map(|letter| match letter {
+                Completion::Response(_, _, answer) => Some(answer),
+                Completion::BodyReady(_) => None,
+            })
+        }
+
+        fn work<R>(
+            &mut self,
+            now: Millis,
+            work: impl FnOnce(&mut Conn<MemorySocket>, &mut ReadBuffers, &mut Tick<'_, NoProbe>) -> R,
+        ) -> R {
             let Upload { conn, buffers, offload, config } = self;
             let app = offload.pool.as_ref().unwrap().app.clone();
             let time = LoopTime::at(now, None, false, &config.timeouts);
             let key = Key { index: 0, generation: 0 };
             let context = Context { app: &app, key, offload, config, time: &time };
-            for _ in 0..TURNS {
-                let probe = &mut NoProbe;
-                let (read, mut tick) = buffers.lend(&context, probe);
-                if conn.run(read, &mut tick) == Action::Wait && conn.wants_data() {
-                    return conn.deadline(&context);
-                }
-                if matches!(conn.state, ConnState::InPool(_)) && !conn.wants_data() {
-                    // Nothing is read before the handler asks for it, and a letter tells of that.
-                    assert!(offload.mailbox.wait(Instant::now() + BOUND), "the handler does not read");
-                    offload.mailbox.drain();
+            let probe = &mut NoProbe;
+            let (read, mut tick) = buffers.lend(&context, probe);
+            work(conn, read, &mut tick)
+        }
+    }
+
+    /// Adds a route whose handler waits, after `begin`, until the sender is dropped.
+    fn waiting_handler(begin: impl Fn(&Request<'_>) + Send + Sync + 'static) -> (App, mpsc::Sender<()>) {
+        let (held, released) = mpsc::channel::<()>();
+        let (mut app, released) = (App::new(), Mutex::new(released));
+        let handler = move |req: &Request<'_>| {
+            begin(req);
+            lock(&released).recv().is_ok().to_string()
+        };
+        app.post("/", handler).streaming().deadline(Duration::from_secs(1));
+        (app, held)
+    }
+
+    /// A reader on another thread asks for the body while the socket takes only a part of the 100.
+    #[test]
+    fn a_response_follows_a_100_that_waits_to_be_sent() {
+        const EXPECT: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+        for capacity in [0, 9, usize::MAX] {
+            let (app, held) = waiting_handler(|req| {
+                let mut body = req.body_reader().detach();
+                std::thread::spawn(move || std::io::copy(&mut body, &mut std::io::sink()));
+            });
+            let mut upload = Upload::to(app);
+            upload.conn.socket().incoming.extend_from_slice(EXPECT);
+            upload.conn.socket().write_capacity = 9;
+            upload.conn.mark_readable();
+            while upload.work(0, Conn::run::<NoProbe>) != Action::Reregister {
+                if matches!(upload.conn.state, ConnState::InPool(_)) {
+                    upload.wait();
                 }
             }
-            panic!("it does not come to rest: {:?}", conn.state.name());
+            assert_eq!(upload.conn.socket().outgoing, encode::CONTINUE[..9]);
+            drop(held);
+            let answer = std::iter::repeat_with(|| upload.wait()).find_map(|answer| answer).unwrap();
+            upload.conn.socket().write_capacity = capacity;
+            upload.work(0, |conn, _, tick| conn.pool_done(0, *answer, tick));
+            upload.conn.socket().write_capacity = usize::MAX;
+            upload.work(0, Conn::run::<NoProbe>);
+            let sent = &upload.conn.socket().outgoing;
+            let response = sent.strip_prefix(encode::CONTINUE).unwrap_or_else(|| panic!("{}", sent.escape_ascii()));
+            assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n") && response.ends_with(b"\r\n\r\nfalse"));
         }
+    }
+
+    #[test]
+    fn the_refusal_of_a_body_waits_no_longer_for_the_handler_than_its_response() {
+        let (app, held) = waiting_handler(|_| ());
+        let mut upload = Upload::to(app);
+        upload.conn.socket().incoming.extend_from_slice(&[CHUNKED, b"no size\r\n"].concat());
+        upload.conn.mark_readable();
+        while upload.work(0, Conn::run::<NoProbe>) != Action::Wait {}
+        assert_eq!(upload.work(0, |conn, _, tick| conn.deadline(tick.context)), 1_000);
+        upload.work(999, Conn::expire::<NoProbe>);
+        assert_eq!(upload.conn.socket().outgoing, b"");
+        upload.work(1_000, Conn::expire::<NoProbe>);
+        let sent = upload.conn.socket().outgoing.clone();
+        assert!(sent.starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{}", sent.escape_ascii());
+        drop(held);
+        let answer = std::iter::repeat_with(|| upload.wait()).find_map(|answer| answer).unwrap();
+        upload.work(1_000, |conn, _, tick| conn.pool_done(0, *answer, tick));
+        assert_eq!(upload.conn.socket().outgoing, sent, "one response");
     }
 
     const LENGTH: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";

@@ -66,7 +66,7 @@ impl<S: Socket> Conn<S> {
         tick: &mut Tick<'_, P>,
     ) -> Option<u64> {
         let file = source.file().filter(|_| length > 0)?;
-        if self.has_pending_output() || !self.send_output_before_file(tick) {
+        if !self.send_output_before_file(tick) {
             return Some(0);
         }
         let most = tick.out.file_budget.next_part();

@@ -83,6 +83,14 @@ impl<S: Socket> Conn<S> {
         self.buffered.as_ref().is_some_and(|buffered| buffered.sent < buffered.output.len())
     }
 
+    /// Moves what the socket did not take back to the worker's output, so that a response follows
+    /// it: a `100 Continue`.
+    pub(super) fn take_pending_output(&mut self, output: &mut Vec<u8>) {
+        let Some(buffered) = &mut self.buffered else { return };
+        output.extend_from_slice(buffered.output.get(buffered.sent..).unwrap_or_default());
+        (buffered.output, buffered.sent) = (Vec::new(), 0);
+    }
+
     /// Writes once. Returns 0 if the socket takes nothing.
     #[inline]
     fn write<P: Probe>(&mut self, bytes: &[u8], probe: &mut P) -> io::Result<usize> {
