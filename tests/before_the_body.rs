@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::server::TestServer;
-use wirelight::{App, Error, Request, Result, Route, TestConnection};
+use wirelight::{App, Error, Request, Response, Result, Route, TestConnection};
 
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 const NEXT: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -154,6 +154,16 @@ fn a_client_that_may_is_told_to_send_and_its_values_wait_for_the_handler() {
             assert_eq!(ran.take(), [0, 0, 1, 1]);
         }
     }
+}
+
+#[test]
+fn a_streamed_answer_to_a_head_may_announce_the_largest_body() {
+    let mut app = app().0;
+    app.on_error(404, |_, _| Response::default().chunks(["not ", "here"]));
+    let raw = app.test().raw(head("/none", "Content-Length: 18446744073709551615").as_bytes());
+    let raw = String::from_utf8(raw).unwrap();
+    assert!(raw.starts_with("HTTP/1.1 404 ") && raw.contains("\r\nConnection: close\r\n"), "{raw}");
+    assert!(raw.ends_with("\r\n\r\n4\r\nnot \r\n4\r\nhere\r\n0\r\n\r\n"), "{raw}");
 }
 
 #[test]

@@ -163,12 +163,12 @@ impl Connection {
 
     /// Returns the bytes of the input that belong to the current request, as far as they were parsed.
     pub(crate) fn consumed(&self) -> usize {
-        self.body_start
-            + match self.framing.length() {
-                BodyLength::Absent => 0,
-                BodyLength::Length(length) => length as usize,
-                BodyLength::Chunked => self.decoder.consumed(),
-            }
+        let body = match self.framing.length() {
+            BodyLength::Absent => 0,
+            BodyLength::Length(length) => length as usize,
+            BodyLength::Chunked => self.decoder.consumed(),
+        };
+        self.body_start.saturating_add(body) // of an incomplete body, any length may be announced
     }
 
     /// Returns what the connection waits for.
