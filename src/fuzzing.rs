@@ -88,12 +88,14 @@ fn reparsed(head: &Head, data: &[u8]) -> Meaning {
     meaning(&again, &bytes)
 }
 
-/// Checks that the result does not depend on the split, and that encoded chunks decode.
+/// Checks that the result does not depend on the split, nor on whether the body is read while it
+/// arrives, and that encoded chunks decode.
 pub fn chunked(data: &[u8]) {
     let Some((&step, raw)) = data.split_first() else { return };
     let step = usize::from(step).max(1);
     let whole = decode(raw, raw.len().max(1), &TIGHT);
     assert_eq!(decode(raw, step, &TIGHT), whole);
+    assert_eq!(receive_pieces(raw, step, &TIGHT), whole);
     if let Ok(Some((body, used))) = whole {
         assert!(body.len() <= used && used <= raw.len());
     }
@@ -208,6 +210,28 @@ fn decode(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, u
             buffer.truncate(decoder.decoded());
             return Ok(Some((buffer, used)));
         }
+    }
+    Ok(None)
+}
+
+/// As [`decode`], for a body that is read while it arrives.
+fn receive_pieces(raw: &[u8], step: usize, limits: &Limits) -> Result<Option<(Vec<u8>, usize)>, ProtocolError> {
+    let mut bytes = *b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let (mut connection, mut head) = (Connection::new(), Head::default());
+    assert_eq!(connection.receive(&mut bytes, &mut head, limits), Ok(Event::Head));
+    connection.set_body_limit(limits.body, &head)?;
+    connection.release_head();
+    let (mut body, mut used) = (Vec::new(), 0);
+    for piece in raw.chunks(step) {
+        let mut piece = piece.to_vec();
+        let chunk = connection.receive_chunk(&mut piece, limits)?;
+        assert!(chunk.data.iter().all(|data| !data.is_empty() && data.end <= chunk.consumed));
+        chunk.data.into_iter().for_each(|data| body.extend_from_slice(&piece[data]));
+        used += chunk.consumed;
+        if !connection.expects_body() {
+            return Ok(Some((body, used)));
+        }
+        assert_eq!(chunk.consumed, piece.len(), "it waits only when it has read all");
     }
     Ok(None)
 }

@@ -1,6 +1,7 @@
 //! Fuzzes a whole application: all readers of a request and all writers of a response, without sockets.
 
 use std::cell::RefCell;
+use std::io::Read;
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -53,16 +54,25 @@ const READERS: &[(&str, &str)] = &[
 /// The parts of a response that a text is written to.
 const WRITERS: &[&str] = &["field", "name", "cookie", "tag", "redirect", "vary", "error", "challenge", "cache", "json"];
 
+/// Between two pieces of a slow client.
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// Checks that the responses do not depend on how the bytes are split or how slowly the client reads, and that a strict client
-/// accepts them.
+/// accepts them, also if timeouts pass.
 pub fn application(data: &[u8]) {
     let Some((&step, input)) = data.split_first() else { return };
     let step = usize::from(step).max(1);
     let client = APP.test();
-    let whole = exchange(&client, input, input.len().max(1), usize::MAX);
-    let pieces = exchange(&client, input, step, usize::MAX);
+    let whole = exchange(&client, input, (input.len().max(1), Duration::ZERO), usize::MAX);
+    let pieces = exchange(&client, input, (step, Duration::ZERO), usize::MAX);
     assert!(expects(input) || pieces == whole, "in pieces of {step}: {pieces:?}, whole: {whole:?}");
-    assert_eq!(exchange(&client, input, input.len().max(1), step), whole, "taken {step} bytes at a time");
+    assert_eq!(
+        exchange(&client, input, (input.len().max(1), Duration::ZERO), step),
+        whole,
+        "taken {step} bytes at a time"
+    );
+    // Some timeouts pass, depending on the number of pieces.
+    exchange(&client, input, (step, PAUSE), usize::MAX);
 }
 
 /// Returns whether a request may expect 100: then the responses depend on when its body arrives (RFC 9110 §10.1.1).
@@ -85,18 +95,26 @@ pub fn field(data: &[u8]) {
         }
     };
     for app in [&APP, &FORWARDED] {
-        for response in exchange(&app.test(), &request, request.len(), usize::MAX) {
+        for response in exchange(&app.test(), &request, (request.len(), Duration::ZERO), usize::MAX) {
             check_range(&response);
         }
     }
 }
 
-/// Returns the responses to bytes that are sent in pieces of `step`, if the client reads `capacity` bytes at a time.
-fn exchange(client: &TestClient<'_>, input: &[u8], step: usize, capacity: usize) -> Vec<FinalResponse> {
+/// Returns the responses to bytes that are sent in pieces, with a pause after each, if the client reads `capacity` bytes at a time.
+fn exchange(
+    client: &TestClient<'_>,
+    input: &[u8],
+    (step, pause): (usize, Duration),
+    capacity: usize,
+) -> Vec<FinalResponse> {
     METHODS.take();
     let mut connection = client.connect();
     connection.set_write_capacity(capacity);
-    input.chunks(step).for_each(|piece| connection.send(piece));
+    for piece in input.chunks(step) {
+        connection.send(piece);
+        connection.advance(pause);
+    }
     connection.half_close();
     let mut taken = 0;
     while capacity < usize::MAX && taken < connection.received().len() {
@@ -124,6 +142,11 @@ fn app() -> App {
     app.put("/echo", |req| req.body().to_vec()).max_body(9);
     app.get("/users/{id:int}", |req| req.param::<u64>("id").map(|id| id.to_string()));
     app.get("/write/{way}", write);
+    app.post("/guard", |_| "in").require(|_| Err(Error::forbidden("no")));
+    app.post("/blocking", |req| req.body().to_vec()).blocking().max_body(9).require(|_| Ok(()));
+    app.post("/streaming", |req| req.body_reader().bytes().collect::<std::io::Result<Vec<u8>>>()).streaming();
+    app.on_error(403, |_, _| Response::default().chunks(["no", "t here"]));
+    app.on_error(408, |_, _| Response::default().chunks(["too ", "late"]));
     app
 }
 
