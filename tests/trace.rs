@@ -172,6 +172,33 @@ fn limits_are_told_with_their_values() {
     }
 }
 
+#[test]
+fn a_100_is_told_if_it_is_sent() {
+    for (path, length, status) in [
+        ("/echo", 2, "200"),
+        ("/echo", u64::MAX, "413"),
+        ("/none", 2, "404"),
+        ("/stream-in", 2, "200"),
+        ("/stream-in", 100, "413"),
+    ] {
+        let mut app = app();
+        app.post("/stream-in", |_| "in").streaming().max_body(9);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
+        let mut received = String::new();
+        let told = watched_on(&app, Trace::json(), |connection| {
+            connection.send(head.as_bytes());
+            connection.send(b"ab");
+            received = String::from_utf8(connection.received().to_vec()).unwrap();
+        });
+        let is_sent = received.starts_with("HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(received.contains(&format!("HTTP/1.1 {status} ")) && is_sent == (status == "200"), "{received}");
+        let events = trace::events(&told);
+        let told: Vec<_> = named(&events, "req.continue").iter().map(|event| event["sent"] == true).collect();
+        assert_eq!(told, [is_sent], "{path} {length}");
+    }
+}
+
 /// Pipelined responses are sent together, in order; an interim response is not part of the final one.
 #[test]
 fn the_first_and_the_last_byte_of_an_answer_have_their_times() {

@@ -16,7 +16,7 @@ use crate::net::sockets::socket::Socket;
 use crate::net::tick::{HeadDecision, Tick};
 use crate::request::Request;
 use crate::response::Response;
-use crate::trace::probe::{Event, Probe};
+use crate::trace::probe::Probe;
 
 /// A body up to this size is received and discarded if the response is known before it: a new
 /// connection would cost the client more.
@@ -57,17 +57,16 @@ impl<S: Socket> Conn<S> {
         head: &Head,
         tick: &mut Tick<'_, P>,
     ) -> Option<Option<usize>> {
-        if waits && let Admission::Buffered(..) | Admission::Responded = admission {
-            let sent = !matches!(admission, Admission::Responded);
-            tick.probe.emit(self.id, || Event::ReqContinue { sent });
-        }
         let (limit, streams) = match admission {
             Admission::Offload(_) if !self.body_is_here(bytes) => {
                 self.state.change(ConnState::CheckingHead);
                 return Some(None);
             }
             Admission::Offload(limit) => (limit.unwrap_or(tick.context.config.limits.body), false),
-            Admission::Responded => return self.respond_early(waits, tick),
+            Admission::Responded => {
+                self.trace_continue(waits, false, tick.probe);
+                return self.respond_early(waits, tick);
+            }
             Admission::Buffered(limit, admitted) => {
                 tick.out.decision = admitted.map(HeadDecision::Admitted);
                 (limit.unwrap_or(tick.context.config.limits.body), false)
@@ -78,11 +77,13 @@ impl<S: Socket> Conn<S> {
             }
         };
         if let Err(reject) = self.http.set_body_limit(limit, head) {
+            self.trace_continue(waits, false, tick.probe);
             return Some(self.reject(reject, head, bytes, tick));
         }
         if streams {
             return Some(self.respond(bytes, head, tick));
         }
+        self.trace_continue(waits, true, tick.probe);
         if waits {
             tick.out.output.extend_from_slice(encode::CONTINUE);
         }

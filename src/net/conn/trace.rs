@@ -50,6 +50,14 @@ impl<S: Socket> Conn<S> {
         });
     }
 
+    /// Traces whether a client that waits for `100 Continue` gets one.
+    #[track_caller]
+    pub(super) fn trace_continue<P: Probe>(&self, waits: bool, sent: bool, probe: &mut P) {
+        if waits {
+            probe.emit(self.id, || Event::ReqContinue { sent });
+        }
+    }
+
     /// Traces a part of a file that the kernel sends.
     #[track_caller]
     pub(super) fn trace_send_file<P: Probe>(
