@@ -334,11 +334,14 @@ mod tests {
             upload.conn.socket().incoming.extend_from_slice(EXPECT);
             upload.conn.socket().write_capacity = 9;
             upload.conn.mark_readable();
-            while upload.work(0, Conn::run::<NoProbe>) != Action::Reregister {
-                if matches!(upload.conn.state, ConnState::InPool(_)) {
-                    upload.wait();
+            let blocks = (0..TURNS).any(|_| {
+                let action = upload.work(0, Conn::run::<NoProbe>);
+                if action == Action::Wait {
+                    upload.wait(); // until the reader asks
                 }
-            }
+                action == Action::Reregister
+            });
+            assert!(blocks, "{:?}", upload.conn.state.name());
             assert_eq!(upload.conn.socket().outgoing, encode::CONTINUE[..9]);
             drop(held);
             let answer = std::iter::repeat_with(|| upload.wait()).find_map(|answer| answer).unwrap();
@@ -358,7 +361,7 @@ mod tests {
         let mut upload = Upload::to(app);
         upload.conn.socket().incoming.extend_from_slice(&[CHUNKED, b"no size\r\n"].concat());
         upload.conn.mark_readable();
-        while upload.work(0, Conn::run::<NoProbe>) != Action::Wait {}
+        assert!((0..TURNS).any(|_| upload.work(0, Conn::run::<NoProbe>) == Action::Wait));
         assert_eq!(upload.work(0, |conn, _, tick| conn.deadline(tick.context)), 1_000);
         upload.work(999, Conn::expire::<NoProbe>);
         assert_eq!(upload.conn.socket().outgoing, b"");
