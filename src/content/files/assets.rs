@@ -71,6 +71,9 @@ impl Assets {
         let sibling =
             |(coding, suffix): &(&'static str, &str)| Some((*coding, self.0.get(&format!("{name}{suffix}"))?));
         let siblings: Vec<_> = CODINGS.iter().filter(|_| precompressed).filter_map(sibling).collect();
+        // One state for all forms; it changes when the bytes of any of them change.
+        let forms = std::iter::once(plain).chain(siblings.iter().map(|(_, form)| *form));
+        let state = forms.map(|form| form.tag.as_str()).collect::<Vec<_>>().join(".");
         let (mut coding, mut sent) = ("identity", plain);
         if !siblings.is_empty() {
             response.add_vary("Accept-Encoding");
@@ -82,7 +85,7 @@ impl Assets {
             }
         }
         response.set_header("Content-Type", media_type(Path::new(name)));
-        let tag = format!("\"{}\"", plain.tag);
+        let tag = format!("\"{state}\"");
         response.set_header("ETag", etag::with_coding(tag.as_bytes(), coding).unwrap_or_default());
         response.set_header("Accept-Ranges", "bytes");
         match &sent.bytes {
