@@ -349,18 +349,18 @@ impl App {
             self.complete(scope, request, response);
         }
         let mut next = self.router.scopes.get(scope);
-        while let Some(scope) = next {
-            for (index, hook) in scope.after.iter().enumerate() {
+        while let Some(router) = next {
+            for (index, hook) in router.after.iter().enumerate() {
                 // A hook may replace the response: keep the callbacks.
                 let on_sent = response.take_on_sent();
                 catch_panic(response, |response| (hook.run)(request, response));
                 *response.on_sent_mut() = SentCallbacks::merge(on_sent, response.take_on_sent());
                 observer.observe(HandlerEvent::After { callsite: hook.callsite, index });
                 if response.needs_finishing() {
-                    self.complete(0, request, response);
+                    self.complete(scope, request, response);
                 }
             }
-            next = scope.parent.and_then(|parent| self.router.scopes.get(parent));
+            next = router.parent.and_then(|parent| self.router.scopes.get(parent));
         }
         if let (Some(on_sent), Some(began)) = (response.on_sent_mut(), request.started_at()) {
             on_sent.started_at(began);

@@ -526,6 +526,25 @@ mod tests {
         }
     }
 
+    /// A panic of the hook, and a condition on the tag that it sets.
+    #[test]
+    fn the_inner_page_is_for_errors_of_after_hooks_too() {
+        for outer in [false, true] {
+            let (mut app, mut inner) = (App::new(), Router::new());
+            let hooked = if outer { &mut *app } else { &mut inner };
+            hooked.after(|req, res| match req.header("If-Match") {
+                Some(_) => res.set_header("ETag", "\"current\""),
+                None => panic!("an after hook"),
+            });
+            inner.on_any_error(|_, error| format!("inner {}", error.status().as_u16()));
+            inner.get("/", |_| "");
+            app.on_any_error(|_, error| format!("app {}", error.status().as_u16()));
+            app.nest("/in", inner);
+            let changed = app.test().get("/in").header("If-Match", "\"old\"").send();
+            assert_eq!((app.test().get("/in").send().text(), changed.text()), ("inner 500", "inner 412"), "{outer}");
+        }
+    }
+
     #[test]
     fn versions_stand_side_by_side() {
         let users = |version: &'static str| {
