@@ -17,8 +17,8 @@ use crate::response::error::{Error, Result};
 /// response, including errors.
 ///
 /// By default a page may send what a plain form could (GET, HEAD, POST without special fields) and
-/// read the response. Preflights are answered for every path, including one without a route; a page
-/// that is not allowed gets the same 204 without the fields.
+/// read the response. Preflights are answered for every route, of an app also for a path without
+/// one; a page that is not allowed gets the same 204 without the fields.
 ///
 /// ```
 /// use wirelight::middleware::Cors;
