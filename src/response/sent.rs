@@ -125,3 +125,34 @@ impl std::fmt::Debug for SentCallbacks {
         f.write_str("OnSent")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::app::App;
+
+    #[test]
+    fn the_time_begins_with_the_first_byte_of_a_request_in_parts() {
+        for hooked in [false, true] {
+            let durations = Arc::new(Mutex::new(Vec::new()));
+            let (mut app, record) = (App::new(), durations.clone());
+            app.get("/", move |_| {
+                let (mut response, record) = (Response::default(), record.clone());
+                response.on_sent(move |sent| record.lock().unwrap().push(sent.duration()));
+                response
+            });
+            if hooked {
+                app.after(|_, _| {});
+            }
+            let client = app.test();
+            let mut connection = client.connect();
+            connection.send(b"GET / HTTP/1.1\r\n");
+            connection.advance(Duration::from_secs(5));
+            connection.send(b"Host: a\r\n\r\n");
+            let durations = durations.lock().unwrap();
+            assert!(matches!(durations[..], [duration] if duration.as_secs() == 5), "{hooked}: {durations:?}");
+        }
+    }
+}
