@@ -38,9 +38,13 @@ impl<P: Probe> Worker<P> {
             (Phase::Draining, Some(_)) => self.close_idle(),
         }
         let closed = self.close_listeners();
-        let limit = after(self.time.draining.unwrap_or_default(), self.config.timeouts.shutdown);
-        let over = closed && self.conns.len() == 0 && self.upgraded().count() == 0;
-        over || self.time.now >= limit
+        closed && self.conns.len() == 0 && self.upgraded().count() == 0 || self.is_cut()
+    }
+
+    /// Returns whether what is left is cut: the stop is immediate, or its time is over.
+    fn is_cut(&self) -> bool {
+        let is_over = |began| self.time.now >= after(began, self.config.timeouts.shutdown);
+        matches!(self.control.phase(), Phase::Aborting | Phase::Ended) || self.time.draining.is_some_and(is_over)
     }
 
     /// Returns whether the program's own connections were the only ones, and all have ended.
@@ -74,7 +78,9 @@ impl<P: Probe> Worker<P> {
             }
         }
         self.conns = crate::net::worker::slab::Slab::new();
-        keys.len() + self.upgraded().shutdown_all()
+        // Otherwise none was left, and one that another worker upgrades later is that worker's.
+        let upgraded = if self.is_cut() { self.upgraded().shutdown_all() } else { 0 };
+        keys.len() + upgraded
     }
 
     /// Load balancers poll `/health`: until they noticed, requests are served. A successor makes

@@ -9,7 +9,6 @@ use std::time::Duration;
 use mio::Events;
 
 use super::{EVENT_CAPACITY, MAX_RUNS_PER_TICK, Worker, WorkerParts};
-use crate::App;
 use crate::events::{Broadcast, Event as Message, SlowSubscriber};
 use crate::http1::status::StatusCode;
 use crate::net::sockets::listeners::Listener;
@@ -17,6 +16,7 @@ use crate::net::threads::pool::Pool;
 use crate::net::threads::shutdown::{Phase, ShutdownControl};
 use crate::net::tick::Config;
 use crate::trace::probe::{Event, IoOutcome, Observation, Probe};
+use crate::{App, Request, Response};
 
 /// Turns until the test fails instead of waiting on.
 const PATIENCE: usize = 2_000;
@@ -68,11 +68,11 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(app: App) -> Loop {
+    fn new(app: impl Into<Arc<App>>) -> Loop {
         Loop::with(app, Config::default())
     }
 
-    fn with(app: App, config: Config) -> Loop {
+    fn with(app: impl Into<Arc<App>>, config: Config) -> Loop {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -83,7 +83,7 @@ impl Loop {
             signals: Arc::default(),
             probe: Count::default(),
         };
-        let (app, control) = (Arc::new(app), Arc::new(ShutdownControl::default()));
+        let (app, control) = (app.into(), Arc::new(ShutdownControl::default()));
         let worker = Worker::new(parts, app, config, 1_000, Pool::new(1, 8), control).unwrap();
         Loop { worker, events: Events::with_capacity(EVENT_CAPACITY), address }
     }
@@ -439,6 +439,31 @@ fn a_stop_at_the_connection_limit_serves_the_clients_in_the_queue() {
         client.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
+}
+
+/// The connections of an iterator have ended for one worker, or a stop has; another still serves.
+#[test]
+fn a_worker_that_ends_with_nothing_left_shuts_down_no_upgrade_of_another() {
+    let mut app = App::new();
+    app.get("/", |req: &Request<'_>| {
+        Response::upgrade(req, "echo", |mut socket, _| {
+            let mut byte = [0];
+            socket.read_exact(&mut byte).and_then(|()| socket.write_all(&byte)).unwrap();
+        })
+    });
+    let app = Arc::new(app);
+    let (mut ending, mut serving) = (Loop::new(app.clone()), Loop::new(app));
+    let mut client = serving.client();
+    ending.worker.control.advance(Phase::Draining);
+    assert!((0..PATIENCE).any(|_| ending.worker.step(&mut ending.events, Some(Duration::ZERO)).unwrap()));
+    assert_eq!(ending.worker.abort_all(), 0);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").unwrap();
+    serving.until("the upgrade", |worker| worker.conns.len() == 0);
+    client.set_nonblocking(false).unwrap();
+    client.write_all(b"x").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nx"), "{answer}");
 }
 
 /// A trace that has left something out tells it soon: the loop does not sleep until something else happens.
