@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 use wirelight::{App, Request, Response, Timeouts, Tls, Upgraded};
 
 mod support;
@@ -188,6 +189,25 @@ fn a_client_that_half_closes_gets_the_whole_response() {
         drop(sender);
         assert!(rest(&mut client).ends_with(b"\r\n\r\n4\r\nlate\r\n0\r\n\r\n"), "FIN: {fin}");
     }
+}
+
+/// It is bytes, unlike a FIN: a socket that is closed answers them with a reset.
+#[test]
+fn a_close_notify_before_the_end_of_the_last_response_takes_nothing_from_it() {
+    let body = "0123456789abcdef".repeat(6_000); // less than the kernel takes at once
+    let (mut app, sent) = (App::new(), body.clone());
+    app.get("/", move |_| sent.clone());
+    let server = serve(app);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.connect(&server.address.into()).expect("a server");
+    socket.set_read_timeout(Some(bounded::BOUND)).expect("a bound");
+    let mut client = client(TcpStream::from(socket));
+    client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("a request");
+    client.read_exact(&mut [0; 12]).expect("a response that begins");
+    client.conn.send_close_notify();
+    client.flush().expect("a close_notify");
+    assert!(rest(&mut client).ends_with(body.as_bytes()));
 }
 
 #[test]

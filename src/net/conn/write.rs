@@ -118,10 +118,10 @@ impl<S: Socket> Conn<S> {
     /// Closes after the last response. Closing at once would reset the connection if the client
     /// still sends, and the reset could overtake the response: so sends FIN, then reads until the
     /// client's FIN (RFC 9112 §9.6). A client that said close, and whose request is read
-    /// completely, sends nothing more: one close is enough.
+    /// completely, sends nothing more, except the close_notify of TLS: one close is enough.
     pub(super) fn close<P: Probe>(&mut self, tick: &mut Tick<'_, P>) -> Action {
-        let nothing_more =
-            self.at_eof() || (self.http.peer_is_done() && !self.is_readable() && self.buffered.is_none());
+        let is_done = self.http.peer_is_done() && !self.socket.expects_close_notify();
+        let nothing_more = self.at_eof() || (is_done && !self.is_readable() && self.buffered.is_none());
         self.http.close();
         self.buffered = None;
         if nothing_more {

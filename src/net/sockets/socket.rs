@@ -53,6 +53,12 @@ pub(crate) trait Socket: Read + Write {
         false
     }
 
+    /// Returns whether the peer sends bytes before it closes, whatever it sent before: the close_notify
+    /// of TLS.
+    fn expects_close_notify(&self) -> bool {
+        false
+    }
+
     /// Returns whether there may be more to read although the last read was short or empty.
     fn may_have_more(&self) -> bool {
         false

@@ -142,6 +142,10 @@ impl Socket for Stream {
         matches!(self, Stream::Tls(stream) if stream.has_partial_record())
     }
 
+    fn expects_close_notify(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
     fn may_have_more(&self) -> bool {
         matches!(self, Stream::Tls(stream) if stream.may_have_more())
     }
