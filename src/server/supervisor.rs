@@ -135,6 +135,7 @@ mod tests {
         assert_eq!(control.wakers(), 1, "the failed workers left no descriptor");
         handle.stop();
         running.join().unwrap().unwrap();
+        assert_eq!(control.wakers(), 0, "a handle of a server that has ended keeps no descriptor");
         // Each number occurs once, and the failure of a loop ends its connection.
         let events = events.lock().unwrap();
         let numbers = |of| events.iter().filter(|(_, what)| *what == of).map(|(number, _)| *number).collect::<Vec<_>>();

@@ -77,6 +77,9 @@ impl ShutdownControl {
         self.phase.fetch_max(phase as u8, Ordering::Release);
         self.end_successor();
         self.wake();
+        if phase == Phase::Ended {
+            lock(&self.wakers).clear(); // descriptors, which a handle would keep open
+        }
     }
 
     /// Returns the successor that does not serve yet; `None` if a stop has ended it.
