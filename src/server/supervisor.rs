@@ -39,7 +39,8 @@ pub(super) fn supervise<P: Probe>(
         let parts = catch(|| worker.into_parts()).map_err(io::Error::other)?;
         std::thread::sleep(backoff);
         backoff = (2 * backoff).clamp(BACKOFF, MAX_BACKOFF);
-        worker = catch(|| respawn(parts)).map_err(io::Error::other)??;
+        let replaced = catch(|| respawn(parts)).unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+        worker = replaced.inspect_err(|error| error!("no new worker replaces it ({error}): its thread ends"))?;
     }
 }
 
