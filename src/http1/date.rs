@@ -94,11 +94,14 @@ fn day_start(year: i64, month: &str, day: i64) -> Option<i64> {
     let index = MONTHS.iter().position(|name| *name == month)?;
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let exists = (1..=*LENGTHS.get(index)?).contains(&day) && (index != 1 || day < 29 || leap);
+    if !exists {
+        return None; // such a day can be any number, and overflow below
+    }
     // Years that begin in March have their leap day last, and every five months have 153 days.
     let (year, month) = if index < 2 { (year - 1, index as i64 + 10) } else { (year, index as i64 - 2) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 719_469;
-    exists.then_some(86_400 * days)
+    Some(86_400 * days)
 }
 
 /// Parses `08:49:37`. A leap second counts as the first second of the next minute.
