@@ -151,6 +151,7 @@ impl App {
                 if response.needs_finishing() {
                     self.complete(route.scope, request, response);
                 }
+                response.measure_from(request.started_at());
                 true
             }
             Ok(route) if route.blocking => false,
@@ -362,9 +363,7 @@ impl App {
             }
             next = router.parent.and_then(|parent| self.router.scopes.get(parent));
         }
-        if let (Some(on_sent), Some(began)) = (response.on_sent_mut(), request.started_at()) {
-            on_sent.started_at(began);
-        }
+        response.measure_from(request.started_at());
     }
 
     /// Renders an error, and applies the request's conditions and ranges: 304, 206, 412 or 416 (RFC

@@ -303,9 +303,6 @@ impl<S: Socket> Conn<S> {
             self.state.change(ConnState::Dispatching);
             return None;
         }
-        if let (Some(on_sent), Some(began)) = (tick.out.response.on_sent_mut(), request.started_at()) {
-            on_sent.started_at(began); // without hooks, the application does not
-        }
         if tick.out.response.is_stream() {
             tick.out.handler = request.matched_route().map(|route| route.callsite);
         }

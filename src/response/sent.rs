@@ -80,6 +80,14 @@ impl Response {
             .get_or_insert_with(|| Box::new(SentCallbacks { callbacks: Vec::new(), started_at: Instant::now() }));
         on_sent.callbacks.push(callback);
     }
+
+    /// Sets when the request began, for the callbacks, if that is earlier than they know.
+    #[inline]
+    pub(crate) fn measure_from(&mut self, began: Option<Instant>) {
+        if let (Some(on_sent), Some(began)) = (self.on_sent_mut(), began) {
+            on_sent.started_at = on_sent.started_at.min(began);
+        }
+    }
 }
 
 impl SentCallbacks {
@@ -96,11 +104,6 @@ impl SentCallbacks {
             }
             (earlier, later) => earlier.or(later),
         }
-    }
-
-    /// Sets when the request began, if that is earlier.
-    pub(crate) fn started_at(&mut self, began: Instant) {
-        self.started_at = self.started_at.min(began);
     }
 
     /// Runs all callbacks, even if one panics.
