@@ -81,7 +81,7 @@ fn forward(req: &Request, agent: &Agent, upstream: &str) -> Result<Response> {
     // An upstream may send what is not a final status, such as 101 or 600.
     let status = StatusCode::from_u16(head.status.as_u16()).ok().filter(|status| !status.is_informational());
     let mut response = Response::new(status.ok_or_else(invalid_response)?);
-    // ureq removes the chunks and no other coding, which nobody asked for: `te` is dropped.
+    // ureq decodes the chunked coding alone. The request did not allow another one: `forward` drops `te`.
     let codings = head.headers.get_all("transfer-encoding").iter();
     if codings.enumerate().any(|(before, coding)| before > 0 || !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Err(Error::new(StatusCode::BAD_GATEWAY, "The upstream server used an unknown transfer coding."));
