@@ -63,16 +63,16 @@ pub fn application(data: &[u8]) {
     let Some((&step, input)) = data.split_first() else { return };
     let step = usize::from(step).max(1);
     let client = APP.test();
-    let whole = exchange(&client, input, (input.len().max(1), Duration::ZERO), usize::MAX);
-    let pieces = exchange(&client, input, (step, Duration::ZERO), usize::MAX);
+    let whole = exchange(&client, input, input.len().max(1), Duration::ZERO, usize::MAX);
+    let pieces = exchange(&client, input, step, Duration::ZERO, usize::MAX);
     assert!(expects(input) || pieces == whole, "in pieces of {step}: {pieces:?}, whole: {whole:?}");
     assert_eq!(
-        exchange(&client, input, (input.len().max(1), Duration::ZERO), step),
+        exchange(&client, input, input.len().max(1), Duration::ZERO, step),
         whole,
         "taken {step} bytes at a time"
     );
     // Some timeouts pass, depending on the number of pieces.
-    exchange(&client, input, (step, PAUSE), usize::MAX);
+    exchange(&client, input, step, PAUSE, usize::MAX);
 }
 
 /// Returns whether a request may expect 100: then the responses depend on when its body arrives (RFC 9110 §10.1.1).
@@ -95,7 +95,7 @@ pub fn field(data: &[u8]) {
         }
     };
     for app in [&APP, &FORWARDED] {
-        for response in exchange(&app.test(), &request, (request.len(), Duration::ZERO), usize::MAX) {
+        for response in exchange(&app.test(), &request, request.len(), Duration::ZERO, usize::MAX) {
             check_range(&response);
         }
     }
@@ -105,7 +105,8 @@ pub fn field(data: &[u8]) {
 fn exchange(
     client: &TestClient<'_>,
     input: &[u8],
-    (step, pause): (usize, Duration),
+    step: usize,
+    pause: Duration,
     capacity: usize,
 ) -> Vec<FinalResponse> {
     METHODS.take();
